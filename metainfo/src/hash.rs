@@ -1,0 +1,146 @@
+//! Identifiers: info-hashes, peer ids, SHA-1 piece hashes.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The 20-byte name of a torrent on the wire, in trackers and in the DHT (BEP 3).
+///
+/// For a v2-only torrent this is the truncated SHA-256 (BEP 52); see [`InfoHashV2::truncated`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InfoHash([u8; 20]);
+
+/// The SHA-256 of a v2 info dictionary (BEP 52).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InfoHashV2([u8; 32]);
+
+/// The 20 bytes by which a peer calls itself (BEP 3, BEP 20).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId([u8; 20]);
+
+/// The SHA-1 of one v1 piece (BEP 3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PieceHash([u8; 20]);
+
+/// A text that is not the hex form of an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected} hexadecimal digits")]
+pub struct ParseHexError {
+    /// How many digits the identifier has.
+    pub expected: usize,
+}
+
+macro_rules! identifier {
+    ($name:ident, $len:literal) => {
+        impl $name {
+            /// Wraps the raw bytes.
+            #[must_use]
+            pub const fn new(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The raw bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; $len]> for $name {
+            fn from(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        /// Lower-case hexadecimal.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        /// Hexadecimal in either case.
+        impl FromStr for $name {
+            type Err = ParseHexError;
+
+            fn from_str(text: &str) -> Result<Self, ParseHexError> {
+                let error = ParseHexError { expected: $len * 2 };
+                let digits = text.as_bytes();
+                if digits.len() != $len * 2 {
+                    return Err(error);
+                }
+                let mut bytes = [0; $len];
+                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+                    let high = hex_digit(pair[0]).ok_or(error)?;
+                    let low = hex_digit(pair[1]).ok_or(error)?;
+                    *byte = high << 4 | low;
+                }
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+identifier!(InfoHash, 20);
+identifier!(InfoHashV2, 32);
+identifier!(PeerId, 20);
+identifier!(PieceHash, 20);
+
+impl InfoHashV2 {
+    /// The first 20 bytes, by which a v2 torrent is known on the wire (BEP 52).
+    #[must_use]
+    pub fn truncated(&self) -> InfoHash {
+        let mut bytes = [0; 20];
+        bytes.copy_from_slice(&self.0[..20]);
+        InfoHash(bytes)
+    }
+}
+
+const fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_round_trips_in_either_case() {
+        let text = "0123456789abcdef0123456789ABCDEF01234567";
+        let hash: InfoHash = text.parse().unwrap();
+        assert_eq!(hash.to_string(), text.to_ascii_lowercase());
+    }
+
+    #[test]
+    fn hex_of_the_wrong_length_or_alphabet_is_refused() {
+        let error = ParseHexError { expected: 40 };
+        assert_eq!("01".parse::<InfoHash>(), Err(error));
+        assert_eq!("g".repeat(40).parse::<InfoHash>(), Err(error));
+        assert_eq!("é".repeat(20).parse::<InfoHash>(), Err(error));
+    }
+
+    #[test]
+    fn a_v2_hash_is_truncated_to_its_first_bytes() {
+        let mut bytes = [7; 32];
+        bytes[19] = 9;
+        let mut expected = [7; 20];
+        expected[19] = 9;
+        assert_eq!(InfoHashV2::new(bytes).truncated(), InfoHash::new(expected));
+    }
+}
