@@ -1,4 +1,4 @@
-//! Identifiers: info-hashes, peer ids, SHA-1 piece hashes.
+//! Identifiers: info-hashes, peer ids, hashes of pieces and of hash trees.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +20,10 @@ pub struct PeerId([u8; 20]);
 /// The SHA-1 of one v1 piece (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PieceHash([u8; 20]);
+
+/// A node of a v2 file's hash tree: a leaf, a piece's hash or the file's `pieces root` (BEP 52).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MerkleHash([u8; 32]);
 
 /// A text that is not the hex form of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +100,7 @@ identifier!(InfoHash, 20);
 identifier!(InfoHashV2, 32);
 identifier!(PeerId, 20);
 identifier!(PieceHash, 20);
+identifier!(MerkleHash, 32);
 
 impl InfoHashV2 {
     /// The first 20 bytes, by which a v2 torrent is known on the wire (BEP 52).

@@ -1,1 +1,24 @@
 #![doc = include_str!("../README.md")]
+
+mod disk;
+mod driver;
+mod error;
+mod events;
+mod handle;
+mod options;
+pub mod peer;
+mod session;
+mod status;
+mod storage;
+#[cfg(test)]
+mod testing;
+pub mod torrent;
+
+pub use disk::{IoConfig, Operation, StorageError};
+pub use error::{AddError, StartError, TorrentError};
+pub use events::{Event, Events};
+pub use handle::Torrent;
+pub use options::{AddOptions, StorageKind};
+pub use session::{Builder, DEFAULT_MEMORY_BUDGET, Session};
+pub use status::{Phase, Status};
+pub use torrent::{PeerStats, Priority, Stats};

@@ -1,1 +1,34 @@
 #![doc = include_str!("../README.md")]
+
+mod decoder;
+mod encode;
+mod error;
+mod extension;
+mod fast;
+#[doc(hidden)]
+pub mod fuzz;
+mod handshake;
+mod hashes;
+mod limits;
+mod message;
+mod peer_id;
+mod reserved;
+
+pub use decoder::Decoder;
+pub use encode::{PIECE_HEADER_LEN, piece_header};
+pub use error::WireError;
+pub use extension::{
+    DontHave, ExtensionError, ExtensionHandshake, ExtensionId, ExtensionIds, ExtensionMessage,
+    Holepunch, HolepunchError, MAX_CLIENT_LEN, MAX_PEX_PEERS, MAX_SENT_PEX_PEERS,
+    METADATA_BLOCK_LEN, MetadataMessage, PexFlags, PexMessage, PexPeer,
+};
+pub use fast::{MAX_ALLOWED_FAST, allowed_fast_set};
+pub use handshake::{HANDSHAKE_LEN, Handshake, HandshakeError};
+pub use hashes::{HASH_LEN, HashRequest, Hashes};
+pub use limits::{
+    DEFAULT_MAX_BITFIELD_LEN, DEFAULT_MAX_BLOCK_LEN, DEFAULT_MAX_EXTENDED_LEN, DEFAULT_MAX_HASHES,
+    DEFAULT_MAX_UNKNOWN_LEN, Limits, LimitsError, MAX_BLOCK_LEN,
+};
+pub use message::{BlockRequest, Message};
+pub use peer_id::{client_name, own_peer_id};
+pub use reserved::Reserved;

@@ -1,0 +1,240 @@
+//! What an info dictionary says.
+
+use crate::parse::parse_info;
+use crate::{
+    Geometry, InfoHash, InfoHashV2, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex, SafePath, Warning,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The hashes by which a torrent is known: v1, v2, or both for a hybrid (BEP 3, BEP 52).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "every place that builds one must think of a third kind of hash")]
+pub struct InfoHashes {
+    /// The SHA-1 of the info dictionary, if the torrent has v1 pieces.
+    pub v1: Option<InfoHash>,
+    /// The SHA-256 of the info dictionary, if the torrent has a v2 file tree.
+    pub v2: Option<InfoHashV2>,
+}
+
+impl InfoHashes {
+    /// The 20 bytes for handshakes, trackers and the DHT: v1 where there is one, else v2 truncated (BEP 52).
+    #[must_use]
+    pub fn wire(&self) -> Option<InfoHash> {
+        self.v1.or_else(|| self.v2.map(|hash| hash.truncated()))
+    }
+}
+
+impl From<InfoHash> for InfoHashes {
+    fn from(hash: InfoHash) -> Self {
+        Self {
+            v1: Some(hash),
+            v2: None,
+        }
+    }
+}
+
+impl From<InfoHashV2> for InfoHashes {
+    fn from(hash: InfoHashV2) -> Self {
+        Self {
+            v1: None,
+            v2: Some(hash),
+        }
+    }
+}
+
+/// The attributes of a file (BEP 47).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// `p`: zeros that only align the next file to a piece; not to be written.
+    pub pad: bool,
+    /// `x`
+    pub executable: bool,
+    /// `h`
+    pub hidden: bool,
+    /// `l`
+    pub symlink: bool,
+}
+
+/// One file of a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    pub(crate) path: SafePath,
+    pub(crate) original_path: Option<Box<str>>,
+    pub(crate) length: u64,
+    pub(crate) offset: u64,
+    pub(crate) attributes: Attributes,
+    pub(crate) symlink: Option<SafePath>,
+    pub(crate) pieces_root: Option<MerkleHash>,
+}
+
+impl FileEntry {
+    /// Where it goes, relative to the download folder. It begins with the torrent's name, also in a torrent of several
+    /// files. No two files that are not pad files have paths that differ only in case.
+    #[must_use]
+    pub const fn path(&self) -> &SafePath {
+        &self.path
+    }
+
+    /// The path in the torrent as text for display, without the torrent's name, where it is not the one that is used.
+    /// It is not safe.
+    #[must_use]
+    pub fn original_path(&self) -> Option<&str> {
+        self.original_path.as_deref()
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Where it begins, in bytes from the beginning of the torrent.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Its bytes in the torrent.
+    #[must_use]
+    pub const fn range(&self) -> Range<u64> {
+        // The sum was checked at parse.
+        self.offset..self.offset + self.length
+    }
+
+    /// Its BEP 47 attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> Attributes {
+        self.attributes
+    }
+
+    /// Whether it is a pad file: zeros that are not to be written (BEP 47).
+    #[must_use]
+    pub const fn is_pad(&self) -> bool {
+        self.attributes.pad
+    }
+
+    /// What it points to, if it is a symlink (BEP 47): a path like [`FileEntry::path`], relative to the download
+    /// folder and not to the link.
+    #[must_use]
+    pub const fn symlink_target(&self) -> Option<&SafePath> {
+        self.symlink.as_ref()
+    }
+
+    /// The root of its hash tree, if the torrent has v2 data and the file is not empty (BEP 52).
+    #[must_use]
+    pub const fn pieces_root(&self) -> Option<MerkleHash> {
+        self.pieces_root
+    }
+}
+
+/// A checked info dictionary: what peers must agree on, and what the info-hash is the hash of. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Inner {
+    pub(crate) raw: Vec<u8>,
+    pub(crate) name: SafePath,
+    pub(crate) hashes: InfoHashes,
+    pub(crate) geometry: Geometry,
+    pub(crate) files: Vec<FileEntry>,
+    /// Where the v1 piece hashes stand in `raw`; their number is that of the pieces.
+    pub(crate) pieces: Option<Range<usize>>,
+    pub(crate) is_private: bool,
+    pub(crate) is_multi_file: bool,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Info {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Checks a raw info dictionary, such as peers send (BEP 9), within the default [`Limits`].
+    ///
+    /// Offsets in errors count from its beginning. Whether it has the right hash is for the caller to compare.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an info dictionary that can be used; says which field or byte.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MetainfoError> {
+        parse_info(bytes, &Limits::default())
+    }
+
+    /// As [`Info::from_bytes`], within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Info::from_bytes`].
+    pub fn from_bytes_with(bytes: &[u8], limits: &Limits) -> Result<Self, MetainfoError> {
+        parse_info(bytes, limits)
+    }
+
+    /// The name: the file's, or that of the folder that holds the files. One safe component.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name.as_str()
+    }
+
+    /// The hashes of the dictionary as it was received, never of a re-encoding.
+    #[must_use]
+    pub fn info_hashes(&self) -> InfoHashes {
+        self.0.hashes
+    }
+
+    /// Pieces and blocks.
+    ///
+    /// In a v2-only torrent each file begins with a piece of its own (BEP 52): the bytes from a file's end to the next
+    /// multiple of the piece length belong to no file, and the last piece of each file is shorter than the geometry's.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        self.0.geometry
+    }
+
+    /// The files by offset, pad files included.
+    #[must_use]
+    pub fn files(&self) -> &[FileEntry] {
+        &self.0.files
+    }
+
+    /// The SHA-1 of a piece; `None` in a v2-only torrent, or for a piece of a larger torrent.
+    #[must_use]
+    pub fn piece_hash(&self, piece: PieceIndex) -> Option<PieceHash> {
+        let hashes = self.0.raw.get(self.0.pieces.clone()?)?;
+        let (hashes, _) = hashes.as_chunks::<20>();
+        hashes.get(piece.as_usize()).copied().map(PieceHash::new)
+    }
+
+    /// Whether only its trackers may be asked for peers (BEP 27).
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.0.is_private
+    }
+
+    /// Whether the files lie in a folder of the torrent's name.
+    #[must_use]
+    pub fn is_multi_file(&self) -> bool {
+        self.0.is_multi_file
+    }
+
+    /// The bytes of all files that are not pad files.
+    #[must_use]
+    pub fn payload_len(&self) -> u64 {
+        let files = self.0.files.iter().filter(|file| !file.is_pad());
+        files.map(FileEntry::length).sum()
+    }
+
+    /// The dictionary as received: what goes to peers that ask for the metadata.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.0.raw
+    }
+
+    /// What is odd about it, at most [`Limits::warnings`] and one that counts the rest.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.0.warnings
+    }
+}

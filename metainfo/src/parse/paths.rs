@@ -1,0 +1,181 @@
+//! Paths of files: made safe, kept apart from each other.
+
+use super::context::{Context, error_at};
+use crate::safe_path::mend;
+use crate::{Attributes, FieldProblem, MerkleHash, MetainfoError, SafePath, Warning};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use tailwater_bencode::{List, Value};
+
+/// A file as the info dictionary lists it. Paths do not begin with the torrent's name yet.
+pub(super) struct RawFile {
+    pub(super) path: MendedPath,
+    pub(super) length: u64,
+    pub(super) attributes: Attributes,
+    pub(super) symlink: Option<String>,
+    pub(super) pieces_root: Option<MerkleHash>,
+    /// Where its entry stands in the input.
+    pub(super) at: usize,
+}
+
+/// A path made safe, its components joined by slashes.
+pub(super) struct MendedPath {
+    pub(super) safe: String,
+    /// What it was, where it is not the same.
+    pub(super) original: Option<Box<str>>,
+}
+
+impl MendedPath {
+    /// Makes components safe and counts the bytes that are kept.
+    pub(super) fn new<'a>(
+        components: impl Iterator<Item = &'a [u8]> + Clone,
+        context: &mut Context<'_>,
+    ) -> Result<Self, FieldProblem> {
+        let most = context.limits.directory_depth;
+        if components.clone().nth(most).is_some() {
+            return Err(FieldProblem::TooDeep(most));
+        }
+        let mut safe = String::new();
+        let mut is_changed = false;
+        for component in components.clone() {
+            let mended = mend(component);
+            is_changed |= mended.as_deref().map(str::as_bytes) != Some(component);
+            if let Some(name) = mended {
+                if !safe.is_empty() {
+                    safe.push('/');
+                }
+                safe.push_str(&name);
+            }
+        }
+        let original = is_changed.then(|| display(components));
+        if safe.is_empty() {
+            return Err(FieldProblem::NothingLeft(original.unwrap_or_default()));
+        }
+        context.charge_path(safe.len() + original.as_ref().map_or(0, String::len))?;
+        Ok(Self {
+            safe,
+            original: original.map(String::into_boxed_str),
+        })
+    }
+}
+
+fn display<'a>(components: impl Iterator<Item = &'a [u8]>) -> String {
+    let components: Vec<_> = components.map(String::from_utf8_lossy).collect();
+    components.join("/")
+}
+
+/// A list of strings as components, or else where and why it is none.
+pub(super) fn components<'d, 'a>(
+    value: Value<'d, 'a>,
+    field: &str,
+) -> Result<impl Iterator<Item = &'a [u8]> + Clone + use<'d, 'a>, MetainfoError> {
+    let not_a_list = || error_at(field.to_owned(), value, FieldProblem::NotA("a list of strings"));
+    let list: List<'d, 'a> = value.as_list().ok_or_else(not_a_list)?;
+    for (number, component) in list.iter().enumerate() {
+        if component.as_bytes().is_none() {
+            let field = format!("{field}[{number}]");
+            return Err(error_at(field, component, FieldProblem::NotA("a string")));
+        }
+    }
+    Ok(list.iter().filter_map(Value::as_bytes))
+}
+
+/// The target of a symlink (BEP 47), which must name something inside the torrent.
+pub(super) fn symlink_target(
+    value: Value<'_, '_>,
+    field: &str,
+    context: &mut Context<'_>,
+) -> Result<String, MetainfoError> {
+    let components = components(value, field)?;
+    let fail = |problem| error_at(field.to_owned(), value, problem);
+    let escapes = |name: &[u8]| name.is_empty() || name == b".." || name.iter().any(|&byte| matches!(byte, b'/' | b'\\'));
+    if components.clone().next().is_none() || components.clone().any(escapes) {
+        return Err(fail(FieldProblem::EscapingSymlink(display(components))));
+    }
+    MendedPath::new(components, context).map(|path| path.safe).map_err(fail)
+}
+
+/// Gives every file that is not a pad file a path that no earlier file and no directory has, whatever the case of its
+/// letters: some file systems do not tell them apart. Two paths through a renamed file do not meet either: directories
+/// keep their names, files give way.
+pub(super) fn settle(
+    files: &[RawFile],
+    root: Option<&str>,
+    context: &mut Context<'_>,
+    field_of: impl Fn(usize) -> String,
+) -> Result<Vec<SafePath>, MetainfoError> {
+    let real = || files.iter().filter(|file| !file.attributes.pad);
+    // Hashes instead of paths bound the memory by the number of components. Where two hashes are equal by chance or
+    // malice, a file is renamed without need, and nothing worse.
+    let mut taken: HashSet<u64> = real().flat_map(|file| folders(&file.path.safe)).map(folded_hash).collect();
+    let folder_hashes = taken.clone();
+    let mut settled = Vec::with_capacity(files.len());
+    let mut renamed = 0;
+    for (number, file) in files.iter().enumerate() {
+        let fail = |problem| MetainfoError::Field {
+            field: field_of(number),
+            offset: file.at,
+            problem,
+        };
+        let wanted = SafePath::from_mended(file.path.safe.clone());
+        let path = if file.attributes.pad || taken.insert(folded_hash(wanted.as_str())) {
+            wanted
+        } else {
+            renamed += 1;
+            if renamed > context.limits.duplicate_names {
+                return Err(fail(FieldProblem::DuplicateNames(context.limits.duplicate_names)));
+            }
+            let free = (1..=files.len() + folder_hashes.len() + 1)
+                .map(|number| wanted.numbered(number))
+                .find(|path| taken.insert(folded_hash(path.as_str())));
+            let safe = free.ok_or_else(|| fail(FieldProblem::DuplicateNames(context.limits.duplicate_names)))?;
+            context.warn(Warning::PathTaken {
+                file: number,
+                original: wanted.to_string(),
+                safe: safe.to_string(),
+            });
+            safe
+        };
+        if let Some(original) = &file.path.original {
+            context.warn(Warning::PathChanged {
+                file: number,
+                original: original.to_string(),
+                safe: path.to_string(),
+            });
+        }
+        if let Some(target) = &file.symlink
+            && !taken.contains(&folded_hash(target))
+            && !files.iter().any(|other| other.path.safe == *target)
+        {
+            context.warn(Warning::DanglingSymlink {
+                file: number,
+                target: target.clone(),
+            });
+        }
+        let rooted = rooted(root, path);
+        context.charge_path(root.map_or(0, str::len)).map_err(fail)?;
+        settled.push(rooted);
+    }
+    Ok(settled)
+}
+
+/// The path inside the folder of a torrent of several files.
+pub(super) fn rooted(root: Option<&str>, path: SafePath) -> SafePath {
+    match root {
+        Some(root) => SafePath::from_mended(format!("{root}/{path}")),
+        None => path,
+    }
+}
+
+/// The paths of the directories above `path`.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
+fn folded_hash(path: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for c in path.chars().flat_map(char::to_lowercase) {
+        c.hash(&mut hasher);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,160 @@
+//! Finding out what is on the disk by hashing it.
+
+use super::cursor::HeldLengths;
+use super::error::StorageError;
+use super::hasher::PieceHasher;
+use super::torrent::{DiskTorrent, Shared, Ticket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use tailwater_metainfo::{Bitfield, PieceIndex};
+use tokio::sync::oneshot;
+
+/// Bytes that one job hashes before other torrents have their turn on the thread; a longer piece is hashed in one go.
+const TURN: u32 = 4 * 1024 * 1024;
+
+/// A check under way, shared by the I/O threads.
+struct Check {
+    held: HeldLengths,
+    next: AtomicU32,
+    done: AtomicU32,
+    stop: AtomicBool,
+    progress: Box<dyn Fn(u32, u32) + Send + Sync>,
+}
+
+/// One I/O thread's part in a check.
+struct Worker {
+    ticket: Ticket,
+    check: Arc<Check>,
+    lane: usize,
+    result: oneshot::Sender<Result<(), StorageError>>,
+}
+
+/// Stops the check when whoever waits for it goes away.
+struct StopOnDrop(Arc<Check>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl DiskTorrent {
+    /// Hashes all data that is on the disk, on all I/O threads, and takes note of which pieces are verified. Pieces of
+    /// missing or short files are not looked at. `progress` gets the number of pieces done and of all pieces, on the
+    /// I/O threads; calls may overlap and come out of order.
+    ///
+    /// Check before anything is written. Dropping the future or closing the storage stops the check; what was found by
+    /// then stays.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, or a file exists and cannot be read.
+    pub(crate) async fn check(
+        &self,
+        progress: impl Fn(u32, u32) + Send + Sync + 'static,
+    ) -> Result<Bitfield, StorageError> {
+        let held = self.run(|shared| shared.store.held_lengths()).await??;
+        let check = Arc::new(Check {
+            held,
+            next: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+            progress: Box::new(progress),
+        });
+        let _stop = StopOnDrop(Arc::clone(&check));
+        let mut results = Vec::new();
+        for lane in 0..self.pool().lane_count() {
+            let (result, received) = oneshot::channel();
+            results.push(received);
+            let ticket = self.enter()?;
+            let check = Arc::clone(&check);
+            submit(Worker {
+                ticket,
+                check,
+                lane,
+                result,
+            })?;
+        }
+        for result in results {
+            result.await.map_err(|_| StorageError::Closed)??;
+        }
+        Ok(self.verified())
+    }
+}
+
+/// Queues a turn at the end of the thread's queue, behind the work of other torrents.
+fn submit(worker: Worker) -> Result<(), StorageError> {
+    let pool = worker.ticket.shared.store.pool().clone();
+    let lane = worker.lane;
+    pool.submit(lane, Box::new(move |scratch| worker.turn(scratch)))
+}
+
+impl Worker {
+    fn turn(self, scratch: &mut [u8]) {
+        match self.check_some(scratch) {
+            // A pool that refuses is closed: dropping the worker tells so.
+            Ok(true) => drop(submit(self)),
+            Ok(false) => self.finish(Ok(())),
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    fn finish(self, result: Result<(), StorageError>) {
+        drop(self.ticket);
+        // Whoever waited may have gone away.
+        let _ = self.result.send(result);
+    }
+
+    /// Checks pieces until the turn is over; whether there may be more.
+    fn check_some(&self, scratch: &mut [u8]) -> Result<bool, StorageError> {
+        let shared = &*self.ticket.shared;
+        let geometry = shared.store.layout().geometry();
+        let mut hashed = 0_u32;
+        while hashed < TURN {
+            if self.check.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if shared.is_closing() {
+                return Err(StorageError::Closed);
+            }
+            // Each thread passes the end once, so the counter stays far from overflowing.
+            let Ok(piece) = geometry.piece(self.check.next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(false);
+            };
+            if self.check.held.cover(shared.store.layout(), piece) {
+                self.check_piece(shared, piece, scratch)?;
+                hashed = hashed.saturating_add(geometry.piece_len(piece));
+            } else {
+                shared.verified.clear(piece);
+            }
+            let done = self.check.done.fetch_add(1, Ordering::Relaxed) + 1;
+            (self.check.progress)(done, geometry.piece_count());
+        }
+        Ok(true)
+    }
+
+    fn check_piece(
+        &self,
+        shared: &Shared,
+        piece: PieceIndex,
+        scratch: &mut [u8],
+    ) -> Result<(), StorageError> {
+        match shared.finish(piece, PieceHasher::default(), scratch) {
+            Ok(true) => {
+                shared.verified.set(piece);
+            }
+            Ok(false) => {
+                shared.verified.clear(piece);
+            }
+            // Somebody cut or removed the file meanwhile.
+            Err(error) if error.is_missing_data() => {
+                shared.verified.clear(piece);
+            }
+            Err(error) => {
+                self.check.stop.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

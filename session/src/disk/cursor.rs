@@ -1,0 +1,104 @@
+//! Reading and writing a torrent's bytes, wherever they lie.
+
+use super::backend::{Access, DiskFile};
+use super::error::StorageError;
+use super::layout::{Layout, Segment};
+use super::store::{Homes, PARTS, Store, index_to_slot};
+use std::sync::{Arc, RwLockReadGuard};
+use tailwater_metainfo::PieceIndex;
+
+/// Reads and writes in a row, which mostly go to the same file.
+pub(crate) struct Cursor<'a> {
+    store: &'a Store,
+    homes: RwLockReadGuard<'a, Homes>,
+    last: Option<(u32, Access, Arc<dyn DiskFile>)>,
+}
+
+impl<'a> Cursor<'a> {
+    /// Begins a row; no file is open yet.
+    pub(super) fn new(store: &'a Store) -> Self {
+        Self {
+            store,
+            homes: store.homes(),
+            last: None,
+        }
+    }
+    /// Writes the bytes of one segment; those of padding go nowhere.
+    pub(crate) fn write(&mut self, segment: &Segment, data: &[u8]) -> Result<(), StorageError> {
+        let Some((slot, at)) = self.place(segment) else {
+            return Ok(());
+        };
+        let store = self.store;
+        let file = self.file(slot, Access::Write)?;
+        store.write(file, slot, data, at)
+    }
+
+    /// Fills `buf` with the torrent's bytes at `offset`; padding is zeros.
+    pub(crate) fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), StorageError> {
+        let store = self.store;
+        let mut rest = buf;
+        for segment in store.layout().segments(offset, rest.len()) {
+            let (part, after) = rest.split_at_mut(segment.len);
+            match self.place(&segment) {
+                Some((slot, at)) => {
+                    let file = self.file(slot, Access::Read)?;
+                    store.read(file, slot, part, at)?;
+                }
+                None => part.fill(0),
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// The file that holds a segment's bytes and where in it; `None` for padding.
+    fn place(&self, segment: &Segment) -> Option<(u32, u64)> {
+        let index = segment.file?;
+        Some(if self.homes.in_parts[index] {
+            (PARTS, segment.offset)
+        } else {
+            (index_to_slot(index), segment.file_offset)
+        })
+    }
+
+    fn file(&mut self, slot: u32, access: Access) -> Result<&dyn DiskFile, StorageError> {
+        let fits = |last: &(u32, Access, _)| {
+            last.0 == slot && (last.1 == access || last.1 == Access::Write)
+        };
+        if !self.last.as_ref().is_some_and(fits) {
+            self.last = None;
+        }
+        let (_, _, file) = match &mut self.last {
+            Some(last) => last,
+            empty => empty.insert((slot, access, self.store.open(slot, access)?)),
+        };
+        Ok(&**file)
+    }
+}
+
+/// Lengths of the files when a check began.
+pub(crate) struct HeldLengths {
+    pub(super) files: Vec<u64>,
+    pub(super) parts: u64,
+    pub(super) in_parts: Vec<bool>,
+}
+
+impl HeldLengths {
+    /// Whether the files are long enough to hold all bytes of a piece.
+    pub(crate) fn cover(&self, layout: &Layout, piece: PieceIndex) -> bool {
+        let geometry = layout.geometry();
+        let len = usize::try_from(geometry.piece_len(piece)).unwrap_or(usize::MAX);
+        layout
+            .segments(geometry.piece_start(piece), len)
+            .all(|segment| {
+                let end = |at: u64| at + u64::try_from(segment.len).unwrap_or(u64::MAX);
+                segment.file.is_none_or(|file| {
+                    if self.in_parts[file] {
+                        end(segment.offset) <= self.parts
+                    } else {
+                        end(segment.file_offset) <= self.files[file]
+                    }
+                })
+            })
+    }
+}

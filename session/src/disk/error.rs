@@ -1,0 +1,177 @@
+//! What went wrong with the disk: the operation, the file, the cause.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use tailwater_metainfo::PieceIndex;
+
+/// An operation on the disk that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The operating system refused.
+    #[error("{operation} {}: {message}", path.display())]
+    Io {
+        /// What was tried.
+        operation: Operation,
+        /// On which file or directory.
+        path: PathBuf,
+        /// The kind of failure.
+        kind: io::ErrorKind,
+        /// The system's own words, with its error number.
+        message: String,
+    },
+    /// A symbolic link stands where the torrent's file or folder should be. Writing through it could change files
+    /// outside the download folder.
+    #[error("{operation} {}: it is a symbolic link, which might lead out of the download folder", path.display())]
+    Symlink {
+        /// What was tried.
+        operation: Operation,
+        /// The link.
+        path: PathBuf,
+    },
+    /// The torrent's storage or the whole I/O pool is closed.
+    #[error("the storage is closed")]
+    Closed,
+    /// Bytes were asked for that have not been verified.
+    #[error("piece {0} is not verified")]
+    NotVerified(PieceIndex),
+    /// More bytes were asked for at once than one read may return.
+    #[error("a read of {len} bytes is longer than {max}")]
+    ReadTooLong {
+        /// Bytes asked for.
+        len: u32,
+        /// Bytes allowed.
+        max: u32,
+    },
+    /// The data handed over for a block is not as long as the block.
+    #[error("{found} bytes for a block of {expected}")]
+    WrongLength {
+        /// Bytes that the block has.
+        expected: u32,
+        /// Bytes that came.
+        found: usize,
+    },
+    /// The files or hashes do not fit the torrent's geometry.
+    #[error("the file list does not fit the torrent: {0}")]
+    Layout(String),
+    /// A saved resume file does not have the expected form.
+    #[error("{}: not a resume file: {reason}", path.display())]
+    Resume {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What was being done when a [`StorageError`] happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Making a file or directory.
+    Create,
+    /// Opening a file.
+    Open,
+    /// Reading from a file.
+    Read,
+    /// Writing to a file.
+    Write,
+    /// Giving a file its length.
+    Resize,
+    /// Asking for a file's length and time.
+    Inspect,
+    /// Waiting for the device to hold the data.
+    Sync,
+    /// Renaming a file.
+    Rename,
+    /// Removing a file.
+    Remove,
+    /// Starting an I/O thread; the path is its name.
+    StartThread,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "creating",
+            Self::Open => "opening",
+            Self::Read => "reading",
+            Self::Write => "writing",
+            Self::Resize => "resizing",
+            Self::Inspect => "inspecting",
+            Self::Sync => "syncing",
+            Self::Rename => "renaming",
+            Self::Remove => "removing",
+            Self::StartThread => "starting thread",
+        })
+    }
+}
+
+impl StorageError {
+    pub(crate) fn io(operation: Operation, path: &Path, source: &io::Error) -> Self {
+        Self::Io {
+            operation,
+            path: path.to_path_buf(),
+            kind: source.kind(),
+            message: lower_first(&source.to_string()),
+        }
+    }
+
+    /// Whether the device or the user's quota is full: freeing space and resuming will help.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Io {
+                kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded,
+                ..
+            }
+        )
+    }
+
+    /// Whether the storage has been closed, by its owner, so that nothing is wrong with the disk.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
+    /// Whether a file is missing or shorter than it should be.
+    pub(crate) const fn is_missing_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Io {
+                kind: io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof,
+                ..
+            }
+        )
+    }
+}
+
+fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_said_in_one_line() {
+        let error = StorageError::io(
+            Operation::Write,
+            Path::new("/x/y"),
+            &io::Error::from_raw_os_error(28),
+        );
+        assert_eq!(
+            error.to_string(),
+            "writing /x/y: no space left on device (os error 28)"
+        );
+        assert!(error.is_full());
+        assert!(!error.is_closed());
+    }
+}

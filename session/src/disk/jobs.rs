@@ -1,0 +1,253 @@
+//! What the I/O threads do for a torrent.
+
+use super::buffers::LARGEST;
+use super::cursor::Cursor;
+use super::error::StorageError;
+use super::hasher::{Hashers, PieceHasher, block_digest};
+use super::pool::Permit;
+use super::torrent::{Completion, MAX_READ, Shared};
+use bytes::Bytes;
+use std::sync::{MutexGuard, PoisonError};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
+
+impl Shared {
+    /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
+    /// cache of the processor now.
+    pub(super) fn write(
+        &self,
+        lane: usize,
+        epoch: u64,
+        blocks: &[(BlockRef, Bytes)],
+        permit: Permit,
+    ) {
+        let mut done = 0;
+        let mut result = Ok(());
+        {
+            let mut cursor = self.store.cursor();
+            let mut hashers = self.hashers(lane);
+            for (block, data) in blocks {
+                result = self
+                    .health
+                    .check(epoch)
+                    .and_then(|()| self.write_block(&mut cursor, &mut hashers, *block, data));
+                if result.is_err() {
+                    hashers.forget(block.piece());
+                    break;
+                }
+                done += 1;
+            }
+        }
+        drop(permit);
+        if let Err(error) = result {
+            self.health.fail(epoch, &error);
+            let lost = blocks[done..].iter().map(|(block, _)| *block);
+            // A piece that was verified meanwhile lacks nothing.
+            let lost = lost.filter(|block| !self.verified.has(block.piece()));
+            (self.on_completion)(Completion::WriteFailed {
+                error,
+                lost: lost.collect(),
+            });
+        }
+    }
+
+    fn write_block(
+        &self,
+        cursor: &mut Cursor<'_>,
+        hashers: &mut Hashers,
+        block: BlockRef,
+        data: &[u8],
+    ) -> Result<(), StorageError> {
+        let piece = block.piece();
+        if self.verified.has(piece) {
+            // A late duplicate; whatever it holds, it must not replace what readers were promised.
+            return Ok(());
+        }
+        self.touched.set(piece);
+        let mut hasher = hashers.for_write(piece, block.offset());
+        let mut rest = data;
+        for segment in self
+            .store
+            .layout()
+            .segments(self.position(block), data.len())
+        {
+            let (part, after) = rest.split_at(segment.len);
+            cursor.write(&segment, part)?;
+            if let Some(hasher) = &mut hasher {
+                // Padding is zeros, whatever the peer sent for it (BEP 47).
+                if segment.file.is_some() {
+                    hasher.update(part);
+                } else {
+                    hasher.update_zeros(part.len());
+                }
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Hashes a piece, its first blocks perhaps hashed already, and tells the result.
+    pub(super) fn verify(&self, lane: usize, epoch: u64, piece: PieceIndex, scratch: &mut [u8]) {
+        self.verifying.clear(piece);
+        let hasher = self.hashers(lane).take(piece);
+        let outcome = self.health.check(epoch).and_then(|()| {
+            if self.verified.has(piece) {
+                return Ok((true, Vec::new()));
+            }
+            let valid = self.finish(piece, hasher, scratch)?;
+            let digests = if valid {
+                Vec::new()
+            } else {
+                self.block_digests(piece, scratch)?
+            };
+            Ok((valid, digests))
+        });
+        (self.on_completion)(match outcome {
+            Ok((valid, digests)) => {
+                if valid {
+                    self.verified.set(piece);
+                }
+                Completion::Verified {
+                    piece,
+                    valid,
+                    digests,
+                }
+            }
+            Err(error) => Completion::VerifyFailed { piece, error },
+        });
+    }
+
+    /// Tells the digests of a verified piece.
+    pub(super) fn answer_digests(&self, piece: PieceIndex, scratch: &mut [u8]) {
+        self.digesting.clear(piece);
+        let digests = if self.verified.has(piece) {
+            self.block_digests(piece, scratch)
+        } else {
+            Err(StorageError::NotVerified(piece))
+        };
+        (self.on_completion)(Completion::Digests { piece, digests });
+    }
+
+    /// Reads what the hash of a piece still lacks; whether it is the right one.
+    pub(super) fn finish(
+        &self,
+        piece: PieceIndex,
+        mut hasher: PieceHasher,
+        scratch: &mut [u8],
+    ) -> Result<bool, StorageError> {
+        self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
+        Ok(self.hashes.get(piece.as_usize()) == Some(&hasher.finish()))
+    }
+
+    fn block_digests(
+        &self,
+        piece: PieceIndex,
+        scratch: &mut [u8],
+    ) -> Result<Vec<u64>, StorageError> {
+        let mut digests = Vec::new();
+        // The scratch memory is a multiple of a block, so a block never lies in two parts.
+        self.for_each_part(piece, 0, scratch, |part| {
+            digests.extend(part.chunks(block_len()).map(block_digest));
+        })?;
+        Ok(digests)
+    }
+
+    /// Reads a piece from offset `from` to its end, in parts as large as `scratch`.
+    fn for_each_part(
+        &self,
+        piece: PieceIndex,
+        from: u32,
+        scratch: &mut [u8],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), StorageError> {
+        let geometry = self.store.layout().geometry();
+        let start = geometry.piece_start(piece);
+        let end = start + u64::from(geometry.piece_len(piece));
+        let mut cursor = self.store.cursor();
+        let mut at = start + u64::from(from);
+        while at < end {
+            let len =
+                usize::try_from(end - at).map_or(scratch.len(), |left| left.min(scratch.len()));
+            let part = &mut scratch[..len];
+            cursor.read(at, part)?;
+            each(part);
+            at += u64::try_from(len).unwrap_or(u64::MAX);
+        }
+        Ok(())
+    }
+
+    /// Reads ranges; those that follow each other in one go.
+    pub(super) fn read(&self, blocks: &[BlockRef]) -> Vec<Result<Bytes, StorageError>> {
+        let mut results = Vec::with_capacity(blocks.len());
+        let mut cursor = self.store.cursor();
+        while let Some(&first) = blocks.get(results.len()) {
+            if let Err(error) = self.check_readable(first) {
+                results.push(Err(error));
+                continue;
+            }
+            let run = self.run_of(&blocks[results.len()..]);
+            let len = run.iter().map(|&block| len_of(block)).sum();
+            let mut buffer = self.buffers.take(len);
+            match cursor.read(self.position(first), buffer.as_mut_slice()) {
+                Ok(()) => {
+                    let bytes = buffer.into_bytes();
+                    let mut at = 0;
+                    results.extend(run.iter().map(|&block| {
+                        let from = at;
+                        at += len_of(block);
+                        Ok(bytes.slice(from..at))
+                    }));
+                }
+                Err(error) => results.extend(run.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        results
+    }
+
+    /// The readable ranges at the beginning of `blocks` that follow each other, not longer than a buffer in all.
+    fn run_of<'a>(&self, blocks: &'a [BlockRef]) -> &'a [BlockRef] {
+        let mut len = 0;
+        let mut end = None;
+        let count = blocks.iter().take_while(|&&block| {
+            let start = self.position(block);
+            len += len_of(block);
+            let fits = end.is_none_or(|end| {
+                end == start && len <= LARGEST && self.check_readable(block).is_ok()
+            });
+            end = Some(start + u64::from(block.len()));
+            fits
+        });
+        &blocks[..count.count().max(1)]
+    }
+
+    fn check_readable(&self, block: BlockRef) -> Result<(), StorageError> {
+        if block.len() > MAX_READ {
+            return Err(StorageError::ReadTooLong {
+                len: block.len(),
+                max: MAX_READ,
+            });
+        }
+        if !self.verified.has(block.piece()) {
+            return Err(StorageError::NotVerified(block.piece()));
+        }
+        Ok(())
+    }
+
+    /// Where a range begins, in bytes from the beginning of the torrent.
+    fn position(&self, block: BlockRef) -> u64 {
+        self.store.layout().geometry().piece_start(block.piece()) + u64::from(block.offset())
+    }
+
+    fn hashers(&self, lane: usize) -> MutexGuard<'_, Hashers> {
+        self.hashers[lane]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn len_of(block: BlockRef) -> usize {
+    usize::try_from(block.len()).unwrap_or(usize::MAX)
+}
+
+fn block_len() -> usize {
+    usize::try_from(BLOCK_LEN).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,164 @@
+//! Where each byte of a torrent lies on the disk.
+
+use super::error::StorageError;
+use std::path::{Component, Path, PathBuf};
+use tailwater_metainfo::{Geometry, PieceIndex};
+
+/// One file of a torrent, as the storage needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileSpan {
+    /// The path below the download folder; only plain names.
+    pub(crate) path: PathBuf,
+    /// Where the file begins, in bytes from the beginning of the torrent.
+    pub(crate) offset: u64,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+    /// Whether it is padding (BEP 47): zeros that are hashed but never written.
+    pub(crate) pad: bool,
+}
+
+/// A part of a range that lies in one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The file's index in the torrent's list; `None` for padding.
+    pub(crate) file: Option<usize>,
+    /// Where it begins, in bytes from the beginning of the torrent.
+    pub(crate) offset: u64,
+    /// Where it begins, in bytes from the beginning of the file.
+    pub(crate) file_offset: u64,
+    /// Its length in bytes, never 0.
+    pub(crate) len: usize,
+}
+
+/// The files of a torrent side by side, below one folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+    files: Vec<FileSpan>,
+    geometry: Geometry,
+}
+
+impl Layout {
+    /// Lays `files` out below the folder `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Layout`] when the files do not follow each other without a gap, do not add up to the torrent's
+    /// length, or a path is not made of plain names. Paths come safe out of the parser; this is the second lock on the
+    /// same door.
+    pub(crate) fn new(
+        root: PathBuf,
+        files: Vec<FileSpan>,
+        geometry: Geometry,
+    ) -> Result<Self, StorageError> {
+        let mut end = 0_u64;
+        for file in &files {
+            let name = file.path.display();
+            if file.offset != end {
+                let found = file.offset;
+                return Err(StorageError::Layout(format!(
+                    "{name} begins at {found} instead of {end}"
+                )));
+            }
+            end = end
+                .checked_add(file.length)
+                .ok_or_else(|| StorageError::Layout(format!("the length of {name} overflows")))?;
+            if !file.pad && !is_plain(&file.path) {
+                return Err(StorageError::Layout(format!("{name:?} is not a safe path")));
+            }
+        }
+        let total = geometry.total();
+        if end != total {
+            return Err(StorageError::Layout(format!(
+                "files of {end} bytes in a torrent of {total}"
+            )));
+        }
+        Ok(Self {
+            root,
+            files,
+            geometry,
+        })
+    }
+
+    /// The download folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The torrent's files, in order, pad files and empty ones included.
+    pub(crate) fn files(&self) -> &[FileSpan] {
+        &self.files
+    }
+
+    /// The torrent's geometry.
+    pub(crate) const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The pieces that hold bytes of a file.
+    pub(crate) fn pieces_of(&self, file: usize) -> impl Iterator<Item = PieceIndex> + use<> {
+        let (start, end) = self
+            .files
+            .get(file)
+            .map_or((0, 0), |span| (span.offset, span.offset + span.length));
+        self.geometry.pieces_in(start, end)
+    }
+
+    /// The parts of `len` bytes at `offset` of the torrent, in order; clipped to the torrent.
+    pub(crate) fn segments(&self, offset: u64, len: usize) -> Segments<'_> {
+        let next = self
+            .files
+            .partition_point(|file| file.offset + file.length <= offset);
+        Segments {
+            files: &self.files,
+            next,
+            offset,
+            left: len,
+        }
+    }
+}
+
+/// The iterator of [`Layout::segments`].
+pub(crate) struct Segments<'a> {
+    files: &'a [FileSpan],
+    next: usize,
+    offset: u64,
+    left: usize,
+}
+
+impl Iterator for Segments<'_> {
+    type Item = Segment;
+
+    fn next(&mut self) -> Option<Segment> {
+        while self.left > 0 {
+            let index = self.next;
+            let file = self.files.get(index)?;
+            let room = (file.offset + file.length).saturating_sub(self.offset);
+            let len = usize::try_from(room).map_or(self.left, |room| room.min(self.left));
+            if len == self.left {
+                // The file may have more bytes, but nobody asks for them.
+                self.left = 0;
+            } else {
+                self.next += 1;
+                self.left -= len;
+            }
+            if len == 0 {
+                continue;
+            }
+            let segment = Segment {
+                file: (!file.pad).then_some(index),
+                offset: self.offset,
+                file_offset: self.offset - file.offset,
+                len,
+            };
+            self.offset += u64::try_from(len).unwrap_or(u64::MAX);
+            return Some(segment);
+        }
+        None
+    }
+}
+
+fn is_plain(path: &Path) -> bool {
+    let mut components = path.components();
+    !path.as_os_str().is_empty() && components.all(|part| matches!(part, Component::Normal(_)))
+}

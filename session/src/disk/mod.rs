@@ -1,0 +1,41 @@
+//! Torrents on the disk.
+//!
+//! ```text
+//!  peer task ── write(blocks) ──► lane 0..n: one thread each, FIFO ── Completion ──► torrent task
+//!            ── read(blocks)  ──► read threads, one queue ──► Bytes
+//! ```
+//!
+//! A piece always goes to the same lane, so its writes and its verification stay in order without a lock. A block that
+//! comes next in its piece is hashed right after it is written, while it is in the cache; what came out of order is read
+//! back when the piece is verified. Memory is bounded by [`IoConfig`]: bytes that wait to be written, bytes being read,
+//! open files.
+//!
+//! After a failed write nothing more of the torrent is written until it is resumed, and every lost block is reported, so
+//! that the torrent downloads exactly those again.
+
+mod backend;
+mod bitmap;
+mod buffers;
+mod cache;
+mod check;
+mod cursor;
+mod error;
+mod folders;
+mod hasher;
+mod health;
+mod jobs;
+mod layout;
+mod pool;
+mod resume;
+mod store;
+#[cfg(test)]
+mod tests;
+mod torrent;
+
+pub use error::{Operation, StorageError};
+pub(crate) use folders::FileState;
+pub(crate) use layout::{FileSpan, Layout};
+pub use pool::IoConfig;
+pub(crate) use pool::IoPool;
+pub(crate) use resume::{ResumeData, ResumeStore};
+pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, MAX_READ, OnCompletion};

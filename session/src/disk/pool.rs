@@ -1,0 +1,342 @@
+//! The session's I/O threads.
+//!
+//! Blocking file operations and hashing never run on the runtime's threads. Each write thread has a queue of its own (a
+//! *lane*), first in, first out; all read threads share one queue, so that a read does not wait behind a slow write. The
+//! bytes in the queues are bounded by semaphores: who has no room waits before it enqueues.
+
+use super::backend::{FileSystem, SystemFiles};
+use super::buffers::Buffers;
+use super::cache::FileCache;
+use super::error::{Operation, StorageError};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Bytes that an I/O thread reads at once when it hashes; its scratch memory.
+pub(crate) const SCRATCH_LEN: usize = 128 * 1024;
+
+/// How the session does its file I/O. Each number counts as at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IoConfig {
+    /// Threads that write, hash and check. Default: one for each core, at most 4.
+    pub threads: usize,
+    /// Threads that read what peers ask for. Default: 2.
+    pub read_threads: usize,
+    /// Bytes received but not yet written, over all torrents; peers wait when they are used up. Default: 8 MiB.
+    pub queue_bytes: usize,
+    /// Bytes being read at the same time, over all torrents. Default: 8 MiB.
+    pub read_bytes: usize,
+    /// Files kept open, over all torrents. Default: 256.
+    pub open_files: usize,
+}
+
+impl Default for IoConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            threads: cores.min(4),
+            read_threads: 2,
+            queue_bytes: 8 * 1024 * 1024,
+            read_bytes: 8 * 1024 * 1024,
+            open_files: 256,
+        }
+    }
+}
+
+/// A piece of work; it may use the thread's scratch memory of [`SCRATCH_LEN`] bytes.
+pub(crate) type Job = Box<dyn FnOnce(&mut [u8]) + Send>;
+
+/// The I/O threads of one session; clones are handles to the same threads.
+///
+/// Dropping the last handle lets the threads end when their queues are empty; [`IoPool::close`] waits for it.
+#[derive(Clone)]
+pub(crate) struct IoPool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    lanes: Box<[Arc<Queue>]>,
+    readers: Arc<Queue>,
+    write_room: Room,
+    read_room: Room,
+    files: FileCache,
+    buffers: Arc<Buffers>,
+    file_system: Arc<dyn FileSystem>,
+    next_torrent: AtomicU64,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Gets one permit from each thread that ends.
+    ended: Arc<Semaphore>,
+    thread_count: u32,
+}
+
+impl IoPool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses another thread.
+    pub(crate) fn new(config: IoConfig) -> Result<Self, StorageError> {
+        Self::with_file_system(config, Arc::new(SystemFiles))
+    }
+
+    /// As [`IoPool::new`], with another way to open files.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses another thread.
+    pub(crate) fn with_file_system(
+        config: IoConfig,
+        file_system: Arc<dyn FileSystem>,
+    ) -> Result<Self, StorageError> {
+        let lane_count = config.threads.max(1);
+        let reader_count = config.read_threads.max(1);
+        let thread_count = u32::try_from(lane_count + reader_count).unwrap_or(u32::MAX);
+        let inner = Arc::new(Inner {
+            lanes: (0..lane_count).map(|_| Arc::default()).collect(),
+            readers: Arc::default(),
+            write_room: Room::new(config.queue_bytes),
+            read_room: Room::new(config.read_bytes),
+            files: FileCache::new(config.open_files),
+            buffers: Arc::default(),
+            file_system,
+            next_torrent: AtomicU64::new(0),
+            threads: Mutex::default(),
+            ended: Arc::new(Semaphore::new(0)),
+            thread_count,
+        });
+        // If a thread cannot be started, dropping `inner` ends those that run.
+        let pool = Self { inner };
+        for (number, queue) in pool.inner.lanes.iter().enumerate() {
+            pool.start_thread(&format!("tailwater-disk-{number}"), Arc::clone(queue))?;
+        }
+        for number in 0..reader_count {
+            let queue = Arc::clone(&pool.inner.readers);
+            pool.start_thread(&format!("tailwater-read-{number}"), queue)?;
+        }
+        Ok(pool)
+    }
+
+    /// Ends the pool: work that is queued is done, no more is taken, all threads are joined. May be called again.
+    ///
+    /// Close the torrents first: what they still want to write is refused.
+    pub(crate) async fn close(&self) {
+        self.inner.shut();
+        // Fails only when the semaphore is closed, which nobody does. The permits go back for whoever closes again.
+        let _ended = self.inner.ended.acquire_many(self.inner.thread_count).await;
+        let threads = std::mem::take(
+            &mut *self
+                .inner
+                .threads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for thread in threads {
+            // Each has given its permit as its last act, so this does not block. A panic has been reported already.
+            let _ = thread.join();
+        }
+    }
+
+    /// Runs blocking work on a read thread and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Closed`] when the pool is closed.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let (done, result) = oneshot::channel();
+        self.submit_read(Box::new(move |_| {
+            // Whoever asked may have gone away.
+            let _ = done.send(work());
+        }))?;
+        result.await.map_err(|_| StorageError::Closed)
+    }
+
+    pub(crate) fn lane_count(&self) -> usize {
+        self.inner.lanes.len()
+    }
+
+    pub(crate) fn files(&self) -> &FileCache {
+        &self.inner.files
+    }
+
+    pub(crate) fn file_system(&self) -> &dyn FileSystem {
+        &*self.inner.file_system
+    }
+
+    pub(crate) fn buffers(&self) -> &Arc<Buffers> {
+        &self.inner.buffers
+    }
+
+    /// A number that no other torrent of this pool has.
+    pub(crate) fn number_torrent(&self) -> u64 {
+        self.inner.next_torrent.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Appends a job to a lane.
+    pub(crate) fn submit(&self, lane: usize, job: Job) -> Result<(), StorageError> {
+        let queue = &self.inner.lanes[lane % self.inner.lanes.len()];
+        queue.push(job)
+    }
+
+    /// Appends a job to the read threads' queue.
+    pub(crate) fn submit_read(&self, job: Job) -> Result<(), StorageError> {
+        self.inner.readers.push(job)
+    }
+
+    /// Waits for room for `bytes` in the write queues. The permit belongs into the job.
+    pub(crate) async fn write_room(&self, bytes: usize) -> Result<Permit, StorageError> {
+        self.inner.write_room.wait(bytes).await
+    }
+
+    /// Waits until `bytes` may be read. The permit belongs into the job.
+    pub(crate) async fn read_room(&self, bytes: usize) -> Result<Permit, StorageError> {
+        self.inner.read_room.wait(bytes).await
+    }
+
+    fn start_thread(&self, name: &str, queue: Arc<Queue>) -> Result<(), StorageError> {
+        let ended = Ended(Arc::clone(&self.inner.ended));
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let _ended = ended;
+                let mut scratch = vec![0; SCRATCH_LEN];
+                while let Some(job) = queue.pop() {
+                    // A panic has been reported by its hook. One torrent's must not stop the others' files; its own
+                    // callers see that their job was dropped.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job(&mut scratch)));
+                }
+            })
+            .map_err(|error| StorageError::io(Operation::StartThread, Path::new(name), &error))?;
+        let mut threads = self
+            .inner
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread);
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn shut(&self) {
+        self.write_room.semaphore.close();
+        self.read_room.semaphore.close();
+        self.lanes.iter().for_each(|queue| queue.close());
+        self.readers.close();
+    }
+}
+
+impl Drop for Inner {
+    /// The last handle may be dropped by a job on one of the threads, which cannot join itself: they end on their own.
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+/// Tells that a thread has ended, also when by a panic.
+struct Ended(Arc<Semaphore>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// Bytes that a job takes up until it is dropped.
+pub(crate) struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+struct Room {
+    semaphore: Arc<Semaphore>,
+    capacity: u32,
+}
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        let capacity = u32::try_from(bytes).unwrap_or(u32::MAX).max(1);
+        // A u32 may be more than a semaphore holds on a 32-bit machine.
+        let permits = usize::try_from(capacity).map_or(Semaphore::MAX_PERMITS, |permits| {
+            permits.min(Semaphore::MAX_PERMITS)
+        });
+        Self {
+            semaphore: Arc::new(Semaphore::new(permits)),
+            capacity: u32::try_from(permits).unwrap_or(capacity),
+        }
+    }
+
+    /// What is larger than the room waits until all of it is free, rather than for ever.
+    async fn wait(&self, bytes: usize) -> Result<Permit, StorageError> {
+        let permits = u32::try_from(bytes).map_or(self.capacity, |bytes| bytes.min(self.capacity));
+        let semaphore = Arc::clone(&self.semaphore);
+        let permit = semaphore.acquire_many_owned(permits).await;
+        permit
+            .map(|permit| Permit { _permit: permit })
+            .map_err(|_| StorageError::Closed)
+    }
+}
+
+/// A first in, first out queue for threads. The semaphores bound what is in it; see [`IoPool`].
+#[derive(Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    jobs: VecDeque<Job>,
+    closed: bool,
+    /// Threads that sleep; when there are none, a push needs no system call.
+    asleep: usize,
+}
+
+impl Queue {
+    fn push(&self, job: Job) -> Result<(), StorageError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return Err(StorageError::Closed);
+        }
+        state.jobs.push_back(job);
+        let wake = state.asleep > 0;
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The next job; `None` when the queue is closed and empty.
+    fn pop(&self) -> Option<Job> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.asleep += 1;
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.asleep -= 1;
+        }
+    }
+
+    fn close(&self) {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
+        self.wake.notify_all();
+    }
+}

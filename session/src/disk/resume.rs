@@ -1,0 +1,227 @@
+//! What is remembered of a torrent between two runs.
+//!
+//! One bencoded file a torrent, in a folder of the session's, named by info-hash and replaced as a whole:
+//!
+//! | key | value |
+//! |---|---|
+//! | `downloaded`, `uploaded` | bytes over all runs |
+//! | `files` | for each file, and at last the parts file, a list of length and time of change, empty where there is none |
+//! | `format` | 1 |
+//! | `have` | the verified pieces, as in a `bitfield` message (BEP 3) |
+//! | `info-hash` | 20 bytes |
+
+use super::error::{Operation, StorageError};
+use super::folders::FileState;
+use super::pool::IoPool;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tailwater_bencode::{Dict, Item, Value, decode, encode};
+use tailwater_metainfo::{InfoHash, MAX_PIECES};
+
+/// The largest resume file that is read, in bytes. Each file of a torrent takes about 35 bytes, so this is enough for
+/// more files than a .torrent can list.
+pub(crate) const MAX_RESUME_LEN: u64 = 32 * 1024 * 1024;
+
+/// The only version of the format so far.
+const FORMAT: i64 = 1;
+
+/// What is remembered of one torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResumeData {
+    /// Which torrent.
+    pub(crate) info_hash: InfoHash,
+    /// The verified pieces, as the payload of a `bitfield` message.
+    pub(crate) have: Vec<u8>,
+    /// The files as they were, as [`DiskTorrent::file_states`](super::torrent::DiskTorrent::file_states) tells.
+    pub(crate) files: Vec<Option<FileState>>,
+    /// Bytes sent over all runs.
+    pub(crate) uploaded: u64,
+    /// Bytes received over all runs.
+    pub(crate) downloaded: u64,
+}
+
+impl ResumeData {
+    /// The content of a resume file.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let int = |number: u64| Item::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        let files = self.files.iter().map(|file| {
+            let fields = file.map(|file| [int(file.len), Item::Int(file.mtime_ns)]);
+            Item::List(fields.into_iter().flatten().collect())
+        });
+        let entries: [(&[u8], Item<'_>); 6] = [
+            (b"downloaded", int(self.downloaded)),
+            (b"files", Item::List(files.collect())),
+            (b"format", Item::Int(FORMAT)),
+            (b"have", Item::bytes(&self.have)),
+            (b"info-hash", Item::bytes(&self.info_hash)),
+            (b"uploaded", int(self.uploaded)),
+        ];
+        let entries = entries.map(|(key, item)| (Cow::Borrowed(key), item));
+        encode(&Item::Dict(BTreeMap::from(entries)))
+    }
+
+    /// Reads the content of a resume file.
+    ///
+    /// # Errors
+    ///
+    /// With the reason, when it is not one.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let document = decode(bytes).map_err(|error| error.to_string())?;
+        let dict = document.root().as_dict().ok_or("not a dictionary")?;
+        if int(dict, "format")? != FORMAT {
+            return Err("unknown format".to_owned());
+        }
+        let info_hash = bytes_of(dict, "info-hash")?;
+        let info_hash = <[u8; 20]>::try_from(info_hash).map_err(|_| "info-hash is not 20 bytes")?;
+        let have = bytes_of(dict, "have")?;
+        if u64::try_from(have.len()).is_ok_and(|len| len > u64::from(MAX_PIECES.div_ceil(8))) {
+            return Err("have is too long".to_owned());
+        }
+        let files = dict
+            .get("files")
+            .and_then(Value::as_list)
+            .ok_or("no files")?;
+        let files = files.iter().map(file_state).collect::<Option<_>>();
+        Ok(Self {
+            info_hash: InfoHash::new(info_hash),
+            have: have.to_vec(),
+            files: files.ok_or("files has an odd entry")?,
+            uploaded: count(dict, "uploaded")?,
+            downloaded: count(dict, "downloaded")?,
+        })
+    }
+}
+
+fn int(dict: Dict<'_, '_>, key: &str) -> Result<i64, String> {
+    dict.get_int(key).ok_or_else(|| format!("no {key}"))
+}
+
+fn count(dict: Dict<'_, '_>, key: &str) -> Result<u64, String> {
+    u64::try_from(int(dict, key)?).map_err(|_| format!("{key} is negative"))
+}
+
+fn bytes_of<'a>(dict: Dict<'_, 'a>, key: &str) -> Result<&'a [u8], String> {
+    dict.get_bytes(key).ok_or_else(|| format!("no {key}"))
+}
+
+fn file_state(value: Value<'_, '_>) -> Option<Option<FileState>> {
+    let mut fields = value.as_list()?.iter().map(Value::as_int);
+    match (fields.next(), fields.next(), fields.next()) {
+        (None, ..) => Some(None),
+        (Some(len), Some(mtime_ns), None) => Some(Some(FileState {
+            len: u64::try_from(len?).ok()?,
+            mtime_ns: mtime_ns?,
+        })),
+        _ => None,
+    }
+}
+
+/// The folder of resume files. Clones are the same folder.
+#[derive(Clone)]
+pub(crate) struct ResumeStore {
+    pool: IoPool,
+    folder: Arc<Path>,
+}
+
+impl ResumeStore {
+    /// Uses `folder`, which is made when something is saved.
+    pub(crate) fn new(pool: IoPool, folder: PathBuf) -> Self {
+        Self {
+            pool,
+            folder: folder.into(),
+        }
+    }
+
+    /// Saves, replacing what was saved before: after a crash or power failure either the old or the new data is there.
+    /// One save of a torrent at a time.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails or the pool is closed.
+    pub(crate) async fn save(&self, data: ResumeData) -> Result<(), StorageError> {
+        let folder = Arc::clone(&self.folder);
+        self.pool.run(move || save(&folder, &data)).await?
+    }
+
+    /// Loads what was saved for a torrent, if anything was.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails, the file is not a resume file of this torrent, or the pool is closed.
+    pub(crate) async fn load(
+        &self,
+        info_hash: InfoHash,
+    ) -> Result<Option<ResumeData>, StorageError> {
+        let path = self.path(info_hash);
+        self.pool.run(move || load(&path, info_hash)).await?
+    }
+
+    /// Forgets a torrent.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails or the pool is closed.
+    pub(crate) async fn remove(&self, info_hash: InfoHash) -> Result<(), StorageError> {
+        let path = self.path(info_hash);
+        let removed = self.pool.run(move || match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io(Operation::Remove, &path, &error))
+            }
+            _ => Ok(()),
+        });
+        removed.await?
+    }
+
+    fn path(&self, info_hash: InfoHash) -> PathBuf {
+        resume_path(&self.folder, info_hash)
+    }
+}
+
+fn resume_path(folder: &Path, info_hash: InfoHash) -> PathBuf {
+    folder.join(format!("{info_hash}.resume"))
+}
+
+fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
+    fs::create_dir_all(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
+    let path = resume_path(folder, data.info_hash);
+    let temporary = path.with_extension("resume.tmp");
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(&data.to_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| StorageError::io(Operation::Write, &temporary, &error))?;
+    fs::rename(&temporary, &path).map_err(|e| StorageError::io(Operation::Rename, &path, &e))?;
+    // The new name has to reach the device too. Windows has no handles for folders and needs none.
+    #[cfg(unix)]
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| StorageError::io(Operation::Sync, folder, &error))?;
+    Ok(())
+}
+
+fn load(path: &Path, info_hash: InfoHash) -> Result<Option<ResumeData>, StorageError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| StorageError::io(Operation::Open, path, &error))?,
+    };
+    let refuse = |reason: &str| StorageError::Resume {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_RESUME_LEN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| StorageError::io(Operation::Read, path, &error))?;
+    if u64::try_from(bytes.len()).map_or(true, |len| len > MAX_RESUME_LEN) {
+        return Err(refuse("too large"));
+    }
+    let data = ResumeData::from_bytes(&bytes).map_err(|reason| refuse(&reason))?;
+    if data.info_hash != info_hash {
+        return Err(refuse("it belongs to another torrent"));
+    }
+    Ok(Some(data))
+}

@@ -1,0 +1,135 @@
+use super::super::{FileState, ResumeData, ResumeStore, StorageError};
+use super::{Rig, mixed};
+use proptest::prelude::*;
+use tailwater_metainfo::InfoHash;
+
+pub(super) async fn data_of(rig: &Rig) -> ResumeData {
+    let have = rig.torrent.verified().as_bytes().to_vec();
+    ResumeData {
+        info_hash: InfoHash::new([7; 20]),
+        have,
+        files: rig.torrent.file_states().await.unwrap(),
+        uploaded: 5,
+        downloaded: 6,
+    }
+}
+
+async fn half_done() -> Rig {
+    let mut rig = Rig::new(mixed()).await;
+    rig.torrent.prepare().await.unwrap();
+    for index in [0, 3, 5] {
+        rig.write(rig.payload.geometry.blocks(rig.payload.piece(index)))
+            .await;
+        rig.verify(index).await;
+    }
+    rig
+}
+
+#[tokio::test]
+async fn what_was_saved_is_taken_over_by_the_next_run() {
+    let rig = half_done().await;
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let data = data_of(&rig).await;
+    assert_eq!(store.load(data.info_hash).await, Ok(None));
+    store.save(data.clone()).await.unwrap();
+    store.save(data.clone()).await.unwrap();
+
+    let rig = rig.again(&[]).await;
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let loaded = store.load(data.info_hash).await.unwrap().unwrap();
+    assert_eq!(loaded, data);
+    assert_eq!(rig.torrent.adopt(&loaded).await, Ok(true));
+    assert_eq!(rig.torrent.verified().count(), 3);
+    let block = rig
+        .payload
+        .geometry
+        .nth_block(rig.payload.piece(3), 1)
+        .unwrap();
+    assert_eq!(rig.read(block).await, Ok(rig.payload.bytes(block)));
+    store.remove(data.info_hash).await.unwrap();
+    store.remove(data.info_hash).await.unwrap();
+    assert_eq!(store.load(data.info_hash).await, Ok(None));
+}
+
+#[tokio::test]
+async fn files_that_changed_are_not_trusted() {
+    let change: [fn(&std::path::Path); 4] = [
+        |root| std::fs::remove_file(root.join("t/a")).unwrap(),
+        |root| std::fs::write(root.join("t/empty-last"), b"x").unwrap(),
+        |root| {
+            let file = std::fs::OpenOptions::new()
+                .write(true)
+                .open(root.join("t/d"));
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+            file.unwrap().set_modified(time).unwrap();
+        },
+        |root| std::fs::write(root.join(format!(".{}.parts", "07".repeat(20))), b"x").unwrap(),
+    ];
+    for change in change {
+        let rig = half_done().await;
+        let data = data_of(&rig).await;
+        change(&rig.root());
+        let rig = rig.again(&[]).await;
+        assert_eq!(rig.torrent.adopt(&data).await, Ok(false));
+        assert!(rig.torrent.verified().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_bitfield_of_another_size_is_not_trusted() {
+    let rig = half_done().await;
+    let mut data = data_of(&rig).await;
+    data.have.push(0);
+    assert_eq!(rig.torrent.adopt(&data).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_damaged_resume_file_is_an_error_that_names_it() {
+    let rig = Rig::new(mixed()).await;
+    let folder = rig.dir.path().join("state");
+    let store = ResumeStore::new(rig.pool.clone(), folder.clone());
+    let data = data_of(&rig).await;
+    store.save(data.clone()).await.unwrap();
+    let path = folder.join(format!("{}.resume", data.info_hash));
+    let bytes = std::fs::read(&path).unwrap();
+    let other = ResumeData {
+        info_hash: InfoHash::new([8; 20]),
+        ..data.clone()
+    };
+    for bad in [
+        &bytes[..bytes.len() - 1],
+        b"",
+        b"le",
+        b"de",
+        &other.to_bytes(),
+    ] {
+        std::fs::write(&path, bad).unwrap();
+        let error = store.load(data.info_hash).await.unwrap_err();
+        assert!(matches!(&error, StorageError::Resume { path: named, .. } if *named == path));
+    }
+}
+
+proptest! {
+    #[test]
+    fn resume_data_round_trips(
+        have in prop::collection::vec(any::<u8>(), 0..20),
+        files in prop::collection::vec(prop::option::of((0..=i64::MAX as u64, any::<i64>())), 0..20),
+        uploaded in 0..=i64::MAX as u64,
+        downloaded in 0..=i64::MAX as u64,
+    ) {
+        let files = files.into_iter().map(|file| file.map(|(len, mtime_ns)| FileState { len, mtime_ns }));
+        let data = ResumeData {
+            info_hash: InfoHash::new([3; 20]),
+            have,
+            files: files.collect(),
+            uploaded,
+            downloaded,
+        };
+        prop_assert_eq!(ResumeData::from_bytes(&data.to_bytes()), Ok(data));
+    }
+
+    #[test]
+    fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(ResumeData::from_bytes(&bytes).is_err());
+    }
+}

@@ -1,0 +1,455 @@
+//! The handle of one torrent's storage.
+
+use super::bitmap::AtomicBitmap;
+use super::buffers::{Buffers, LARGEST};
+use super::error::StorageError;
+use super::folders::FileState;
+use super::hasher::Hashers;
+use super::health::{Health, Pending};
+use super::layout::Layout;
+use super::pool::{IoPool, Permit};
+use super::resume::ResumeData;
+use super::store::Store;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex};
+use tokio::sync::oneshot;
+
+/// The longest range that [`DiskTorrent::read`] returns in one piece, in bytes.
+pub(crate) const MAX_READ: u32 = 256 * 1024;
+
+/// Bytes that one job of [`DiskTorrent::read`] reads, at most, before the next one waits for room.
+const READ_BATCH: usize = 1024 * 1024;
+
+/// What a queued block costs on top of its bytes, so that tiny blocks are bounded in number too.
+const BLOCK_COST: usize = 128;
+
+/// About how many bytes lie in the pieces that follow each other on one I/O thread.
+const LANE_RUN: u32 = 1024 * 1024;
+
+/// What an I/O thread has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// A piece was hashed.
+    Verified {
+        /// The piece.
+        piece: PieceIndex,
+        /// Whether it has the right hash. If so, it can be read from now on.
+        valid: bool,
+        /// A digest of each of its blocks, in order, when it is not valid.
+        digests: Vec<u64>,
+    },
+    /// A piece could not be hashed: reading failed, or an earlier write did. Nothing is known about its data.
+    VerifyFailed {
+        /// The piece.
+        piece: PieceIndex,
+        /// Why.
+        error: StorageError,
+    },
+    /// The digests that [`DiskTorrent::digests`] asked for, one for each block, in order.
+    Digests {
+        /// The piece.
+        piece: PieceIndex,
+        /// Its digests, or why there are none.
+        digests: Result<Vec<u64>, StorageError>,
+    },
+    /// Blocks were lost. No more is written until [`DiskTorrent::resume`]; further ones of these may come for what was
+    /// queued already.
+    WriteFailed {
+        /// Why; the first failure, also for the blocks behind it.
+        error: StorageError,
+        /// The blocks that are not on the disk and have to be downloaded again.
+        lost: Vec<BlockRef>,
+    },
+}
+
+/// Takes completions, on the I/O threads: it must not block.
+pub(crate) type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
+
+/// What [`DiskTorrent::open`] needs to know.
+pub(crate) struct DiskOptions {
+    /// The torrent's name, from which the parts file gets its own.
+    pub(crate) info_hash: InfoHash,
+    /// The files and the download folder.
+    pub(crate) layout: Layout,
+    /// The hash of each piece.
+    pub(crate) hashes: Arc<[PieceHash]>,
+    /// Indices of the files that are not wanted.
+    pub(crate) skipped: Vec<usize>,
+    /// Who is told.
+    pub(crate) on_completion: OnCompletion,
+}
+
+/// The storage of one torrent on the disk; clones are handles to the same one.
+///
+/// A piece's writes and its verification happen in the order in which they were asked for. Verified pieces are never
+/// written again.
+#[derive(Clone)]
+pub(crate) struct DiskTorrent {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the handles and the jobs share.
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) hashes: Arc<[PieceHash]>,
+    pub(super) on_completion: OnCompletion,
+    pub(super) verified: AtomicBitmap,
+    /// Pieces in the verification queue, so that a piece is there once: what bounds that queue.
+    pub(super) verifying: AtomicBitmap,
+    /// The same for digests.
+    pub(super) digesting: AtomicBitmap,
+    /// Pieces that have been written to.
+    pub(super) touched: AtomicBitmap,
+    /// For each I/O thread; each lock is taken by that thread only.
+    pub(super) hashers: Box<[Mutex<Hashers>]>,
+    pub(super) health: Health,
+    pub(super) buffers: Arc<Buffers>,
+    pending: Pending,
+}
+
+impl Shared {
+    /// Whether the disk may hold bytes of a piece that are worth something.
+    fn keeps(&self, piece: PieceIndex) -> bool {
+        self.verified.has(piece) || self.touched.has(piece)
+    }
+
+    /// Whether closing has begun, so that long work should end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.pending.is_closed()
+    }
+}
+
+/// An operation under way; closing waits until it is dropped.
+pub(super) struct Ticket {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.shared.pending.leave();
+    }
+}
+
+impl DiskTorrent {
+    /// Opens the storage of a torrent. Nothing is made yet; see [`DiskTorrent::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// When the number of hashes is not that of the pieces, the pool is closed, or a skipped file cannot be looked at.
+    pub(crate) async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
+        let geometry = *options.layout.geometry();
+        if options.hashes.len() != geometry.pieces().len() {
+            return Err(StorageError::Layout(format!(
+                "{} hashes for {} pieces",
+                options.hashes.len(),
+                geometry.piece_count()
+            )));
+        }
+        let lanes = pool.lane_count();
+        let buffers = Arc::clone(pool.buffers());
+        let store = Store::new(pool, options.layout, options.info_hash, &options.skipped);
+        let torrent = Self {
+            shared: Arc::new(Shared {
+                store,
+                hashes: options.hashes,
+                on_completion: options.on_completion,
+                verified: AtomicBitmap::new(&geometry),
+                verifying: AtomicBitmap::new(&geometry),
+                digesting: AtomicBitmap::new(&geometry),
+                touched: AtomicBitmap::new(&geometry),
+                hashers: (0..lanes).map(|_| Mutex::default()).collect(),
+                health: Health::default(),
+                buffers,
+                pending: Pending::default(),
+            }),
+        };
+        torrent.run(|shared| shared.store.find_homes()).await??;
+        Ok(torrent)
+    }
+
+    /// Makes the folders and the files of no bytes, and tries whether the folder can be written to. What the parts file
+    /// holds of files that are wanted now moves to where it belongs.
+    ///
+    /// To be called before the first write, and after [`DiskTorrent::adopt`] or [`DiskTorrent::check`]; not needed for a
+    /// torrent that is only seeded.
+    ///
+    /// # Errors
+    ///
+    /// With the file or folder that could not be made.
+    pub(crate) async fn prepare(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.prepare(|piece| shared.keeps(piece)))
+            .await?
+    }
+
+    /// Hands blocks over to be written. Waits while the queues are full; returns when the blocks are queued, not when they
+    /// are on the disk.
+    ///
+    /// The bytes count until they are written; so does the whole buffer that they are slices of, which is not counted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: a part of the blocks may have been queued.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, has failed and not been resumed, or a block's data has the wrong length. Then none of
+    /// the blocks is queued, except that some may be if it is closed meanwhile. Errors of the disk come later, as
+    /// [`Completion::WriteFailed`].
+    pub(crate) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
+        for (block, data) in &blocks {
+            if u32::try_from(data.len()) != Ok(block.len()) {
+                return Err(StorageError::WrongLength {
+                    expected: block.len(),
+                    found: data.len(),
+                });
+            }
+        }
+        let epoch = self.shared.health.epoch()?;
+        let mut rest = blocks;
+        while let Some((first, _)) = rest.first() {
+            let lane = self.lane(first.piece());
+            let mut batch = rest;
+            rest = batch
+                .extract_if(.., |(block, _)| self.lane(block.piece()) != lane)
+                .collect();
+            let cost = batch.iter().map(|(_, data)| data.len() + BLOCK_COST).sum();
+            let ticket = self.enter()?;
+            let permit = self.pool().write_room(cost).await?;
+            self.pool().submit(
+                lane,
+                Box::new(move |_| ticket.shared.write(lane, epoch, &batch, permit)),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a piece to be hashed, after all writes to it that were handed over before. The answer is
+    /// [`Completion::Verified`] or [`Completion::VerifyFailed`]; one answer while the question is pending.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, or has failed and not been resumed.
+    pub(crate) fn verify(&self, piece: PieceIndex) -> Result<(), StorageError> {
+        let epoch = self.shared.health.epoch()?;
+        let ticket = self.enter()?;
+        if !self.shared.verifying.set(piece) {
+            return Ok(());
+        }
+        let lane = self.lane(piece);
+        self.pool().submit(
+            lane,
+            Box::new(move |scratch| ticket.shared.verify(lane, epoch, piece, scratch)),
+        )
+    }
+
+    /// Asks for a digest of each block of a verified piece, to compare with those of an earlier, invalid copy. The answer
+    /// is [`Completion::Digests`].
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    pub(crate) fn digests(&self, piece: PieceIndex) -> Result<(), StorageError> {
+        let ticket = self.enter()?;
+        if !self.shared.digesting.set(piece) {
+            return Ok(());
+        }
+        self.pool().submit(
+            self.lane(piece),
+            Box::new(move |scratch| ticket.shared.answer_digests(piece, scratch)),
+        )
+    }
+
+    /// Reads ranges of verified pieces; the results are in the order of the ranges. Ranges that follow each other are read
+    /// at once and share memory. None may be longer than [`MAX_READ`].
+    pub(crate) async fn read(&self, blocks: Vec<BlockRef>) -> Vec<Result<Bytes, StorageError>> {
+        let mut results = Vec::with_capacity(blocks.len());
+        while results.len() < blocks.len() {
+            let rest = &blocks[results.len()..];
+            let mut sum = 0_usize;
+            let fit = rest.iter().take_while(|block| {
+                sum = sum.saturating_add(usize::try_from(block.len()).unwrap_or(usize::MAX));
+                sum <= READ_BATCH
+            });
+            let batch = rest[..fit.count().max(1)].to_vec();
+            let count = batch.len();
+            match self.read_batch(batch).await {
+                Ok(read) if read.len() == count => results.extend(read),
+                Ok(_) => results.extend((0..count).map(|_| Err(StorageError::Closed))),
+                Err(error) => results.extend((0..count).map(|_| Err(error.clone()))),
+            }
+        }
+        results
+    }
+
+    async fn read_batch(
+        &self,
+        batch: Vec<BlockRef>,
+    ) -> Result<Vec<Result<Bytes, StorageError>>, StorageError> {
+        let ticket = self.enter()?;
+        let bytes = batch.iter().filter(|block| block.len() <= MAX_READ);
+        let bytes = bytes
+            .map(|block| usize::try_from(block.len()).unwrap_or(LARGEST))
+            .sum();
+        let permit: Permit = self.pool().read_room(bytes).await?;
+        let (done, result) = oneshot::channel();
+        self.pool().submit_read(Box::new(move |_| {
+            let read = ticket.shared.read(&batch);
+            drop((permit, ticket));
+            // Whoever asked may have gone away.
+            let _ = done.send(read);
+        }))?;
+        result.await.map_err(|_| StorageError::Closed)
+    }
+
+    /// Lets writes through again after a failure. When it returns, every loss from before has been reported; handle all of
+    /// them before anything is verified.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    pub(crate) async fn resume(&self) -> Result<(), StorageError> {
+        self.shared.health.resume();
+        self.flush().await
+    }
+
+    /// Waits until everything that was handed over before is written or reported as lost, and every verification asked for
+    /// before is answered.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    pub(crate) async fn flush(&self) -> Result<(), StorageError> {
+        let mut barriers = Vec::new();
+        for lane in 0..self.pool().lane_count() {
+            let ticket = self.enter()?;
+            let (done, reached) = oneshot::channel();
+            barriers.push(reached);
+            self.pool().submit(
+                lane,
+                Box::new(move |_| {
+                    drop(ticket);
+                    let _ = done.send(());
+                }),
+            )?;
+        }
+        for barrier in barriers {
+            barrier.await.map_err(|_| StorageError::Closed)?;
+        }
+        Ok(())
+    }
+
+    /// As [`DiskTorrent::flush`], and then waits until the device holds the data, so that resume data saved after it is
+    /// true even if the power fails.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed or the device fails.
+    pub(crate) async fn sync(&self) -> Result<(), StorageError> {
+        self.flush().await?;
+        self.run(|shared| shared.store.sync()).await?
+    }
+
+    /// Waits for all operations under way, then closes the files. Every later operation is refused with
+    /// [`StorageError::Closed`]. May be called again.
+    pub(crate) async fn close(&self) {
+        self.shared.pending.close().await;
+        for hashers in &self.shared.hashers {
+            hashers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
+        }
+        let shared = Arc::clone(&self.shared);
+        // A pool that is closed has no threads that could use the files; closing them here blocks little.
+        if self.pool().run(move || shared.store.close()).await.is_err() {
+            self.shared.store.close();
+        }
+    }
+
+    /// Whether a piece has been verified and can be read.
+    pub(crate) fn is_verified(&self, piece: PieceIndex) -> bool {
+        self.shared.verified.has(piece)
+    }
+
+    /// The pieces that have been verified.
+    pub(crate) fn verified(&self) -> Bitfield {
+        self.shared.verified.snapshot(self.geometry())
+    }
+
+    /// The torrent's geometry.
+    pub(crate) fn geometry(&self) -> &Geometry {
+        self.shared.store.layout().geometry()
+    }
+
+    /// The length and time of each file, as resume data records them; pad files are `None`, the parts file comes last.
+    /// Ask for [`DiskTorrent::verified`] before, not after.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed or a file cannot be looked at.
+    pub(crate) async fn file_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
+        self.run(|shared| shared.store.states()).await?
+    }
+
+    /// Takes the verified pieces from resume data, if each file is as it was when that was saved; says whether it did.
+    /// Otherwise nothing is taken, and [`DiskTorrent::check`] has to find out.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed or a file cannot be looked at.
+    pub(crate) async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
+        let trusted = self.file_states().await? == data.files;
+        let have = Bitfield::from_bytes(self.geometry(), &data.have).ok();
+        match have.filter(|_| trusted) {
+            Some(have) => {
+                self.shared.verified.replace(&have);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Skips a file or wants it again. When it is wanted, what the parts file holds of it moves to where it belongs;
+    /// no byte has to be downloaded again.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed or the bytes cannot be moved; the file then stays skipped.
+    pub(crate) async fn set_skipped(&self, file: usize, skip: bool) -> Result<(), StorageError> {
+        self.run(move |shared| {
+            shared
+                .store
+                .set_skipped(file, skip, |piece| shared.keeps(piece))
+        })
+        .await?
+    }
+
+    pub(super) fn pool(&self) -> &IoPool {
+        self.shared.store.pool()
+    }
+
+    pub(super) fn enter(&self) -> Result<Ticket, StorageError> {
+        self.shared.pending.enter()?;
+        Ok(Ticket {
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> T + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let ticket = self.enter()?;
+        self.pool().run(move || work(&ticket.shared)).await
+    }
+
+    /// The I/O thread of a piece. Neighbours share one as long as they are small, so that a batch of blocks stays
+    /// together.
+    fn lane(&self, piece: PieceIndex) -> usize {
+        let run = (LANE_RUN / self.geometry().piece_length()).max(1);
+        let number = self.shared.store.torrent() + u64::from(piece.get() / run);
+        let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
+        usize::try_from(number % lanes).unwrap_or(0)
+    }
+}

@@ -1,0 +1,153 @@
+//! One task that keeps a torrent's trackers informed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_tracker::{Announce, AnnounceRequest, AnnounceSchedule, Client, ScheduleConfig};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::torrent::Incident;
+use crate::events::{Event, EventSender};
+use crate::status::Status;
+use crate::torrent::Source;
+
+/// How long a tracker may take to hear that we leave.
+const FAREWELL: Duration = Duration::from_millis(1_200);
+/// A torrent that still wants data and has fewer peers asks earlier than its tracker's interval says.
+const FEW_PEERS: usize = 2;
+
+/// What the announcer's task is made of.
+pub(crate) struct Announcer {
+    pub(crate) client: Client,
+    pub(crate) tiers: Vec<Vec<String>>,
+    pub(crate) info_hash: InfoHash,
+    pub(crate) peer_id: PeerId,
+    pub(crate) port: u16,
+    pub(crate) seed: u64,
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) events: EventSender,
+    pub(crate) closing: CancellationToken,
+}
+
+type Outcome = (
+    Announce,
+    Result<tailwater_tracker::AnnounceResponse, tailwater_tracker::TrackerError>,
+);
+
+impl Announcer {
+    /// Announces until the torrent closes, then says goodbye.
+    pub(crate) async fn run(mut self) {
+        let stats = self.status.borrow_and_update().stats;
+        let mut complete = stats.bytes_left == 0;
+        let mut config = ScheduleConfig::default();
+        config.seed = self.seed;
+        let mut schedule = AnnounceSchedule::new(Instant::now(), &self.tiers, complete, config);
+        let mut under_way: JoinSet<Outcome> = JoinSet::new();
+        loop {
+            self.start_due(&mut schedule, &mut under_way);
+            let wake = schedule.poll_timeout();
+            tokio::select! {
+                () = self.closing.cancelled() => break,
+                Some(Ok(outcome)) = under_way.join_next() => self.conclude(&mut schedule, outcome).await,
+                changed = self.status.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let stats = self.status.borrow_and_update().stats;
+                    let now_complete = stats.bytes_left == 0 && stats.pieces_total > 0;
+                    if now_complete && !std::mem::replace(&mut complete, now_complete) {
+                        schedule.handle_completed(Instant::now());
+                    }
+                    if !now_complete && stats.peers + stats.connecting < FEW_PEERS {
+                        schedule.handle_need_peers(Instant::now());
+                    }
+                }
+                () = at(wake) => {}
+            }
+        }
+        self.say_goodbye(schedule, under_way).await;
+    }
+
+    fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut JoinSet<Outcome>) {
+        while let Some(announce) = schedule.poll_announce(Instant::now()) {
+            let request = self.request(&announce);
+            let client = self.client.clone();
+            under_way.spawn(async move {
+                let outcome = client.announce(&announce.url, &request).await;
+                (announce, outcome)
+            });
+        }
+    }
+
+    fn request(&self, announce: &Announce) -> AnnounceRequest {
+        let stats = self.status.borrow().stats;
+        let mut request = AnnounceRequest::new(self.info_hash, self.peer_id, self.port);
+        request.uploaded = stats.uploaded;
+        request.downloaded = stats.downloaded;
+        request.left = stats.bytes_left;
+        request.key = Some(u32::from_be_bytes(self.seed.to_be_bytes()[..4].try_into().unwrap_or_default()));
+        announce.apply_to(&mut request);
+        request
+    }
+
+    async fn conclude(&self, schedule: &mut AnnounceSchedule, (announce, outcome): Outcome) {
+        let now = Instant::now();
+        let tracker = Arc::clone(&announce.url);
+        match outcome {
+            Ok(response) => {
+                schedule.handle_response(now, announce.id, &response);
+                self.events.send(Event::TrackerAnswered {
+                    info_hash: self.info_hash,
+                    tracker: tracker.to_string(),
+                    peers: response.peers.len(),
+                    warning: response.warning.clone(),
+                });
+                let incident = Incident::Candidates(Source::Tracker, response.peers);
+                // A torrent that is gone needs no peers.
+                let _ = self.incidents.send(incident).await;
+            }
+            Err(error) => {
+                schedule.handle_failure(now, announce.id, &error);
+                self.events.send(Event::TrackerFailed {
+                    info_hash: self.info_hash,
+                    tracker: tracker.to_string(),
+                    error: error.to_string(),
+                });
+            }
+        }
+    }
+
+    /// `stopped` goes to every tracker that knows us; none may hold the shutdown up.
+    async fn say_goodbye(&self, mut schedule: AnnounceSchedule, mut under_way: JoinSet<Outcome>) {
+        let deadline = tokio::time::Instant::now() + FAREWELL;
+        schedule.handle_stop(Instant::now());
+        loop {
+            self.start_due(&mut schedule, &mut under_way);
+            if schedule.is_stopped() {
+                break;
+            }
+            let Ok(Some(outcome)) = timeout_at(deadline, under_way.join_next()).await else {
+                break;
+            };
+            let now = Instant::now();
+            match outcome {
+                Ok((announce, Ok(response))) => schedule.handle_response(now, announce.id, &response),
+                Ok((announce, Err(error))) => schedule.handle_failure(now, announce.id, &error),
+                Err(_) => {}
+            }
+        }
+        under_way.shutdown().await;
+    }
+}
+
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => sleep_until(wake.into()).await,
+        None => std::future::pending().await,
+    }
+}

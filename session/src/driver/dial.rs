@@ -1,0 +1,132 @@
+//! From an address or an accepted socket to a peer whose handshake is done.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_wire::{HANDSHAKE_LEN, Handshake, HandshakeError, Reserved};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::peer::Direction;
+
+/// Time for a TCP connection to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for both handshakes to pass.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A peer that has said who it is.
+#[derive(Debug)]
+pub(crate) struct Handshaken {
+    pub(crate) stream: TcpStream,
+    pub(crate) addr: SocketAddr,
+    pub(crate) id: PeerId,
+    pub(crate) direction: Direction,
+    /// What both sides can do.
+    pub(crate) agreed: Reserved,
+    /// What came behind the handshake.
+    pub(crate) received: BytesMut,
+}
+
+/// Why there is no peer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("{0}")]
+    Handshake(#[from] HandshakeError),
+    #[error("it hung up during the handshake")]
+    HungUp,
+    #[error("it serves another torrent")]
+    WrongTorrent,
+    #[error("it asked for a torrent that we do not have")]
+    UnknownTorrent,
+}
+
+/// Connects and shakes hands.
+pub(crate) async fn dial(
+    addr: SocketAddr,
+    info_hash: InfoHash,
+    our_id: PeerId,
+) -> Result<Handshaken, DialError> {
+    let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await;
+    let mut stream = connecting.map_err(|_| DialError::TimedOut(CONNECT_TIMEOUT))??;
+    stream.set_nodelay(true)?;
+    let ours = handshake(info_hash, our_id);
+    let exchange = async {
+        stream.write_all(&ours.to_bytes()).await?;
+        receive(&mut stream).await
+    };
+    let (theirs, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
+    if theirs.info_hash != info_hash {
+        return Err(DialError::WrongTorrent);
+    }
+    Ok(Handshaken {
+        stream,
+        addr,
+        id: theirs.peer_id,
+        direction: Direction::Outgoing,
+        agreed: theirs.reserved & ours.reserved,
+        received,
+    })
+}
+
+/// Takes a call. `find` says under which name a torrent knows us, or that there is no such torrent.
+pub(crate) async fn answer(
+    mut stream: TcpStream,
+    addr: SocketAddr,
+    find: impl Fn(InfoHash) -> Option<PeerId>,
+) -> Result<(InfoHash, Handshaken), DialError> {
+    stream.set_nodelay(true)?;
+    let exchange = async {
+        let (theirs, received) = receive(&mut stream).await?;
+        let our_id = find(theirs.info_hash).ok_or(DialError::UnknownTorrent)?;
+        let ours = handshake(theirs.info_hash, our_id);
+        stream.write_all(&ours.to_bytes()).await?;
+        Ok((theirs, ours, received))
+    };
+    let (theirs, ours, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
+    let peer = Handshaken {
+        stream,
+        addr,
+        id: theirs.peer_id,
+        direction: Direction::Incoming,
+        agreed: theirs.reserved & ours.reserved,
+        received,
+    };
+    Ok((theirs.info_hash, peer))
+}
+
+fn handshake(info_hash: InfoHash, peer_id: PeerId) -> Handshake {
+    Handshake {
+        reserved: Reserved::EXTENSION_PROTOCOL | Reserved::FAST,
+        info_hash,
+        peer_id,
+    }
+}
+
+async fn receive(stream: &mut TcpStream) -> Result<(Handshake, BytesMut), DialError> {
+    let mut received = BytesMut::with_capacity(HANDSHAKE_LEN);
+    loop {
+        if let Some(handshake) = Handshake::decode(&mut received)? {
+            return Ok((handshake, received));
+        }
+        if stream.read_buf(&mut received).await? == 0 {
+            return Err(DialError::HungUp);
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, DialError> {
+    timeout(limit, work)
+        .await
+        .unwrap_or(Err(DialError::TimedOut(limit)))
+}

@@ -1,0 +1,23 @@
+//! The tasks: sockets, clocks and threads around the state machines.
+//!
+//! ```text
+//! listen ─┐                       ┌─ announce (one for each torrent)
+//!         ├─▶ torrent (one each) ◀┤
+//! dial  ──┘       ▲  │            └─ storage: completions
+//!           facts │  ▼ commands
+//!               peer (one for each connection) ──▶ storage: blocks
+//! ```
+#![expect(
+    clippy::disallowed_methods,
+    reason = "drivers own the clock and the sockets; the machines get the time as an argument"
+)]
+
+pub(crate) mod announce;
+pub(crate) mod dial;
+pub(crate) mod lifecycle;
+pub(crate) mod listen;
+pub(crate) mod mailbox;
+pub(crate) mod peer;
+pub(crate) mod registry;
+pub(crate) mod throttle;
+pub(crate) mod torrent;

@@ -1,0 +1,344 @@
+//! One task for one connection: bytes between the socket, the connection's machine and the storage.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tailwater_metainfo::BlockRef;
+use tailwater_wire::piece_header;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::mailbox::Mailbox;
+use super::throttle::Throttle;
+use super::torrent::Incident;
+use crate::peer::{Command, Connection, Violation};
+use crate::storage::Store;
+use crate::torrent::PeerKey;
+
+/// The receive buffer of a peer that sends little, in bytes.
+const SMALL_BUFFER: usize = 16 * 1024 + 512;
+/// The receive buffer of a fast peer. It is the batch in which blocks are hashed and facts are told.
+const LARGE_BUFFER: usize = 256 * 1024;
+/// Blocks are read from the storage while fewer bytes than this wait for the socket.
+const SEND_LOW_WATER: usize = 512 * 1024;
+/// Blocks read from the storage at once, of 16 KiB each.
+const READ_BATCH: usize = 32;
+/// Slices handed to one system call.
+const MAX_SLICES: usize = 64;
+/// Timers are looked at this often at least.
+const LONGEST_SLEEP: Duration = Duration::from_secs(20);
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    #[error("the peer broke a rule: {0}")]
+    Violation(#[from] Violation),
+    #[error("the peer hung up")]
+    HungUp,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("we let it go")]
+    LetGo,
+}
+
+/// What a connection's task is made of.
+pub(crate) struct PeerTask {
+    pub(crate) key: PeerKey,
+    pub(crate) stream: TcpStream,
+    pub(crate) connection: Connection,
+    pub(crate) store: Store,
+    pub(crate) mailbox: Arc<Mailbox<Command>>,
+    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) down_limit: Arc<Throttle>,
+    pub(crate) up_limit: Arc<Throttle>,
+}
+
+/// Bytes waiting for the socket; `block` is the one that ends with them.
+struct Chunk {
+    bytes: Bytes,
+    block: Option<BlockRef>,
+}
+
+type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<Bytes>)>> + Send>>;
+
+/// What goes on beside the machine: buffers, and when the limits let us go on.
+struct Io {
+    received: BytesMut,
+    buffer_size: usize,
+    sending: VecDeque<Chunk>,
+    sending_bytes: usize,
+    reading: Option<Read>,
+    read_again_at: Option<Instant>,
+    write_again_at: Option<Instant>,
+}
+
+impl PeerTask {
+    /// Runs until the connection ends, and tells the torrent why. `received` came behind the handshake, and `early` is
+    /// what the machine made of it.
+    pub(crate) async fn run(mut self, received: BytesMut, early: Result<(), Violation>) {
+        let mut io = Io {
+            received,
+            buffer_size: SMALL_BUFFER,
+            sending: VecDeque::new(),
+            sending_bytes: 0,
+            reading: None,
+            read_again_at: None,
+            write_again_at: None,
+        };
+        let end = match early {
+            Ok(()) => match self.work(&mut io).await {
+                Ok(never) => match never {},
+                Err(end) => end,
+            },
+            Err(violation) => violation.into(),
+        };
+        // What came before the end still counts.
+        let _ = self.hand_over().await;
+        let _ = self.incidents.send(Incident::Ended(self.key, end)).await;
+    }
+
+    async fn work(&mut self, io: &mut Io) -> Result<std::convert::Infallible, End> {
+        let mut commands = Vec::new();
+        loop {
+            let goes_on = self.mailbox.take(&mut commands);
+            for command in commands.drain(..) {
+                self.connection.handle_command(command);
+            }
+            self.queue_messages(io);
+            let wrote = self.write(io)?;
+            if !goes_on {
+                return Err(End::LetGo);
+            }
+            let received = self.receive(io)?;
+            self.hand_over().await?;
+            self.start_reading(io);
+            self.queue_messages(io);
+            match wrote || received {
+                true => tokio::task::consume_budget().await,
+                false => self.wait(io).await?,
+            }
+        }
+    }
+
+    /// Moves the machine's messages behind what waits for the socket.
+    fn queue_messages(&mut self, io: &mut Io) {
+        let bytes = self.connection.take_out(Instant::now());
+        if !bytes.is_empty() {
+            io.push(bytes, None);
+        }
+    }
+
+    /// Writes until the socket takes no more; says whether it took anything.
+    fn write(&mut self, io: &mut Io) -> Result<bool, End> {
+        let now = Instant::now();
+        if io.write_again_at.is_some_and(|at| at > now) {
+            return Ok(false);
+        }
+        io.write_again_at = None;
+        let mut wrote = false;
+        while !io.sending.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = io.fill_slices(&mut slices, self.up_limit.portion());
+            match self.stream.try_write_vectored(&slices[..count]) {
+                Ok(0) => return Err(End::HungUp),
+                Ok(written) => {
+                    wrote = true;
+                    for block in io.advance(written) {
+                        self.connection.handle_sent(now, block);
+                    }
+                    io.write_again_at = self.up_limit.spend(now, written);
+                    if io.write_again_at.is_some() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(wrote)
+    }
+
+    /// Reads one buffer full and decodes it; says whether anything came.
+    fn receive(&mut self, io: &mut Io) -> Result<bool, End> {
+        let now = Instant::now();
+        if io.read_again_at.is_some_and(|at| at > now) {
+            return Ok(false);
+        }
+        io.make_room(self.connection.missing());
+        let portion = self.down_limit.portion();
+        let outcome = match portion {
+            usize::MAX => self.stream.try_read_buf(&mut io.received),
+            _ => {
+                let mut limited = bytes::BufMut::limit(&mut io.received, portion);
+                self.stream.try_read_buf(&mut limited)
+            }
+        };
+        match outcome {
+            Ok(0) => Err(End::HungUp),
+            Ok(count) => {
+                io.read_again_at = self.down_limit.spend(now, count);
+                io.adapt_buffer(count);
+                self.connection.handle_bytes(now, &mut io.received)?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Blocks go to the storage, then facts to the torrent; both hold us back when they are busy.
+    async fn hand_over(&mut self) -> Result<(), End> {
+        let blocks = self.connection.take_blocks();
+        if !blocks.is_empty() {
+            for duplicate in self.store.write(blocks).await {
+                self.connection.handle_duplicate(duplicate);
+            }
+        }
+        let facts = self.connection.take_facts();
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let incident = Incident::Facts(self.key, facts);
+        self.incidents
+            .send(incident)
+            .await
+            .map_err(|_| End::LetGo)
+    }
+
+    /// Fetches the next blocks that the peer is owed, unless enough wait for the socket.
+    fn start_reading(&mut self, io: &mut Io) {
+        if io.reading.is_some() || io.sending_bytes >= SEND_LOW_WATER {
+            return;
+        }
+        let next = std::iter::from_fn(|| self.connection.next_upload());
+        let blocks: Vec<_> = next.take(READ_BATCH).collect();
+        if !blocks.is_empty() {
+            let store = self.store.clone();
+            io.reading = Some(Box::pin(async move { store.read(blocks).await }));
+        }
+    }
+
+    fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Option<Bytes>)>) {
+        let mut headers = BytesMut::with_capacity(blocks.len() * 13);
+        for (block, data) in blocks {
+            let Some(data) = data else {
+                self.connection.handle_unavailable(block);
+                continue;
+            };
+            headers.extend_from_slice(&piece_header(
+                block.piece().get(),
+                block.offset(),
+                block.len(),
+            ));
+            io.push(headers.split().freeze(), None);
+            io.push(data, Some(block));
+        }
+    }
+
+    /// Sleeps until something can go on.
+    async fn wait(&mut self, io: &mut Io) -> Result<(), End> {
+        let now = Instant::now();
+        let mut until = self.connection.poll_timeout().min(now + LONGEST_SLEEP);
+        let held = |at: Option<Instant>| at.filter(|&at| at > now);
+        let (read_held, write_held) = (held(io.read_again_at), held(io.write_again_at));
+        for at in [read_held, write_held].into_iter().flatten() {
+            until = until.min(at);
+        }
+        let interest = match (read_held, write_held, io.sending.is_empty()) {
+            (None, None, false) => Some(Interest::READABLE | Interest::WRITABLE),
+            (None, ..) => Some(Interest::READABLE),
+            (Some(_), None, false) => Some(Interest::WRITABLE),
+            (Some(_), ..) => None,
+        };
+        let socket = async {
+            match interest {
+                Some(interest) => self.stream.ready(interest).await.map(drop),
+                None => std::future::pending().await,
+            }
+        };
+        let reading = async {
+            match io.reading.as_mut() {
+                Some(reading) => reading.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.mailbox.ready() => {}
+            ready = socket => ready?,
+            blocks = reading => {
+                io.reading = None;
+                self.queue_blocks(io, blocks);
+            }
+            () = sleep_until(until.into()) => {
+                let now = Instant::now();
+                if self.connection.poll_timeout() <= now {
+                    self.connection.handle_timeout(now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Io {
+    fn push(&mut self, bytes: Bytes, block: Option<BlockRef>) {
+        self.sending_bytes += bytes.len();
+        self.sending.push_back(Chunk { bytes, block });
+    }
+
+    /// The first bytes to send, at most `portion` of them.
+    fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>], portion: usize) -> usize {
+        let mut left = portion;
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&self.sending) {
+            if left == 0 {
+                break;
+            }
+            let take = chunk.bytes.len().min(left);
+            *slice = IoSlice::new(&chunk.bytes[..take]);
+            left -= take;
+            count += 1;
+        }
+        count
+    }
+
+    /// So many bytes have been sent; returns the blocks that are out.
+    fn advance(&mut self, mut written: usize) -> Vec<BlockRef> {
+        self.sending_bytes -= written;
+        let mut sent = Vec::new();
+        while let Some(first) = self.sending.front_mut() {
+            if first.bytes.len() > written {
+                first.bytes.advance(written);
+                break;
+            }
+            written -= first.bytes.len();
+            sent.extend(first.block);
+            self.sending.pop_front();
+        }
+        sent
+    }
+
+    /// Makes room in the receive buffer for what is missing of a message, or for a batch.
+    fn make_room(&mut self, missing: usize) {
+        let spare = self.received.capacity() - self.received.len();
+        if spare < missing.max(self.buffer_size / 2) {
+            self.received.reserve(missing.max(self.buffer_size));
+        }
+    }
+
+    /// A peer that fills its buffer gets a larger one, one that does not a smaller one.
+    fn adapt_buffer(&mut self, count: usize) {
+        if count >= self.buffer_size / 2 {
+            self.buffer_size = (self.buffer_size * 2).min(LARGE_BUFFER);
+        } else if count < self.buffer_size / 16 {
+            self.buffer_size = (self.buffer_size / 2).max(SMALL_BUFFER);
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! One task for one torrent: it drives the torrent's machine and owns it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::dial::{self, Handshaken};
+use super::mailbox::Mailbox;
+use super::peer::{End, PeerTask};
+use super::throttle::Throttle;
+use crate::disk::{Completion, StorageError};
+use crate::error::TorrentError;
+use crate::events::{Event, EventSender};
+use crate::peer::{self, Command, Connection, Consequence, Fact};
+use crate::status::{Phase, Status};
+use crate::storage::Store;
+use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PeerStats, Priority, Source, Verdict};
+
+/// Batches of facts that wait for the torrent; connections that have more wait themselves.
+pub(crate) const INCIDENT_QUEUE: usize = 256;
+/// Incidents handled before their outputs go out.
+const BATCH: usize = 64;
+/// How often the status is published while something goes on.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// A torrent without peers has nothing to publish; it wakes when something happens.
+const IDLE: Duration = Duration::from_secs(600);
+/// Commands that may wait for one connection before it counts as stuck.
+const COMMAND_LIMIT: usize = 1 << 17;
+
+/// What reaches a torrent.
+pub(crate) enum Incident {
+    /// A connection has seen something.
+    Facts(PeerKey, Vec<Fact>),
+    /// A connection ended.
+    Ended(PeerKey, End),
+    /// A peer has said who it is.
+    Handshaken(Handshaken),
+    /// An address could not be reached.
+    DialFailed(SocketAddr),
+    /// Addresses that may be peers.
+    Candidates(Source, Vec<SocketAddr>),
+    /// A handle asks for something.
+    Request(Request),
+}
+
+/// What a handle can ask for.
+pub(crate) enum Request {
+    Peers(oneshot::Sender<Vec<PeerStats>>),
+    Have(oneshot::Sender<Bitfield>),
+    Pause,
+    Resume(oneshot::Sender<Result<(), TorrentError>>),
+    Priorities(Vec<(PieceIndex, Priority)>),
+    Sequential(bool),
+}
+
+/// What all connections of a session share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) listen_port: Option<u16>,
+    pub(crate) down_limit: Arc<Throttle>,
+    pub(crate) up_limit: Arc<Throttle>,
+    pub(crate) events: EventSender,
+}
+
+/// What a torrent's task is made of.
+pub(crate) struct TorrentTask {
+    pub(crate) config: Config,
+    pub(crate) geometry: Geometry,
+    pub(crate) store: Store,
+    pub(crate) completions: Arc<Mailbox<Completion>>,
+    pub(crate) incidents: mpsc::Receiver<Incident>,
+    pub(crate) incidents_in: mpsc::Sender<Incident>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) shared: Shared,
+    pub(crate) closing: CancellationToken,
+}
+
+/// The torrent's end of one connection.
+struct Link {
+    mailbox: Arc<Mailbox<Command>>,
+    /// Commands of this round, handed over together.
+    commands: Vec<Command>,
+}
+
+/// A torrent that runs.
+pub(crate) struct Running {
+    task: TorrentTask,
+    engine: Engine<Store>,
+    links: HashMap<PeerKey, Link>,
+    /// Links with commands to hand over.
+    dirty: Vec<PeerKey>,
+    tasks: TaskTracker,
+    failure: Option<TorrentError>,
+    published: Instant,
+}
+
+impl TorrentTask {
+    fn info_hash(&self) -> InfoHash {
+        self.config.info_hash
+    }
+
+    /// Begins with the pieces that are there already.
+    pub(crate) fn start(self, have: Bitfield, priorities: Vec<(PieceIndex, Priority)>) -> Running {
+        let now = Instant::now();
+        let mut engine = Engine::new(self.config, self.geometry, have, self.store.clone());
+        engine.set_priorities(now, priorities);
+        let mut running = Running {
+            engine,
+            links: HashMap::new(),
+            dirty: Vec::new(),
+            tasks: TaskTracker::new(),
+            failure: None,
+            published: now,
+            task: self,
+        };
+        running.carry_out(now);
+        running.publish(now);
+        running
+    }
+}
+
+impl Running {
+    /// Runs until the torrent is closed; then its connections have ended.
+    pub(crate) async fn run(mut self) -> TorrentTask {
+        let closing = self.task.closing.clone();
+        let mut incidents = Vec::with_capacity(BATCH);
+        let mut completions = Vec::new();
+        loop {
+            let now = Instant::now();
+            let wake = self.wake(now);
+            tokio::select! {
+                () = closing.cancelled() => break,
+                count = self.task.incidents.recv_many(&mut incidents, BATCH) => {
+                    // The channel cannot close: we hold a sender ourselves.
+                    debug_assert!(count > 0);
+                }
+                () = self.task.completions.ready() => {}
+                () = sleep_until(wake.into()) => {}
+            }
+            let now = Instant::now();
+            for incident in incidents.drain(..) {
+                self.handle(now, incident).await;
+            }
+            self.task.completions.take(&mut completions);
+            for completion in completions.drain(..) {
+                self.handle_completion(now, completion);
+            }
+            self.engine.handle_timeout(now);
+            self.carry_out(now);
+            if now >= self.published + PUBLISH_EVERY || self.phase() != self.task.status.borrow().phase {
+                self.publish(now);
+            }
+        }
+        self.shut_down().await
+    }
+
+    fn wake(&mut self, now: Instant) -> Instant {
+        let publish = match self.links.is_empty() {
+            true => now + IDLE,
+            false => self.published + PUBLISH_EVERY,
+        };
+        let machine = self.engine.poll_timeout(now).unwrap_or(publish);
+        publish.min(machine)
+    }
+
+    async fn handle(&mut self, now: Instant, incident: Incident) {
+        match incident {
+            Incident::Facts(key, facts) => self.engine.handle_facts(now, key, facts),
+            Incident::Ended(key, end) => self.handle_ended(now, key, &end),
+            Incident::Handshaken(peer) => self.take_in(now, peer),
+            Incident::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
+            Incident::Candidates(source, addrs) => {
+                self.engine.handle_candidates(now, source, &addrs);
+            }
+            Incident::Request(request) => self.handle_request(now, request).await,
+        }
+    }
+
+    async fn handle_request(&mut self, now: Instant, request: Request) {
+        // A handle that no longer waits for its answer needs none.
+        match request {
+            Request::Peers(answer) => {
+                let _ = answer.send(self.engine.peer_stats(now));
+            }
+            Request::Have(answer) => {
+                let _ = answer.send(self.engine.have().clone());
+            }
+            Request::Pause => self.engine.halt(Halt::Paused),
+            Request::Resume(answer) => {
+                let _ = answer.send(self.resume(now).await);
+            }
+            Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
+            Request::Sequential(sequential) => self.engine.set_sequential(sequential),
+        }
+    }
+
+    /// Tries again after a pause or a failure of the storage.
+    async fn resume(&mut self, now: Instant) -> Result<(), TorrentError> {
+        if let Store::Disk(disk) = &self.task.store {
+            disk.torrent.resume().await?;
+            // Losses from before the failure come ahead of whatever is fetched from now on.
+            let mut completions = Vec::new();
+            self.task.completions.take(&mut completions);
+            for completion in completions {
+                self.handle_completion(now, completion);
+            }
+        }
+        self.failure = None;
+        self.engine.resume(now);
+        Ok(())
+    }
+
+    fn handle_completion(&mut self, now: Instant, completion: Completion) {
+        match completion {
+            Completion::Verified { piece, valid, digests } => {
+                self.task.store.settle(piece);
+                let verdict = match valid {
+                    true => Verdict::Valid,
+                    false => Verdict::Invalid(digests),
+                };
+                self.engine.handle_verdict(now, piece, &verdict);
+            }
+            Completion::Digests { piece, digests: Ok(digests) } => {
+                self.engine.handle_digests(now, piece, &digests);
+            }
+            // Without digests nobody can be convicted; the piece itself is fine.
+            Completion::Digests { digests: Err(_), .. } => {}
+            Completion::VerifyFailed { error, .. } => self.fail(error),
+            Completion::WriteFailed { error, lost } => {
+                self.task.store.disclaim(&lost);
+                self.engine.handle_lost(&lost);
+                self.fail(error);
+            }
+        }
+    }
+
+    /// The storage does not work: everything waits until somebody has seen to it.
+    fn fail(&mut self, error: StorageError) {
+        if self.failure.is_some() || error.is_closed() {
+            return;
+        }
+        self.engine.halt(Halt::Storage);
+        let error = TorrentError::Storage(error);
+        self.failure = Some(error.clone());
+        self.task.shared.events.send(Event::Failed {
+            info_hash: self.task.info_hash(),
+            error,
+        });
+    }
+
+    fn handle_ended(&mut self, now: Instant, key: PeerKey, end: &End) {
+        tracing::debug!(?key, "connection ended: {end}");
+        self.links.remove(&key);
+        if let End::Violation(violation) = end
+            && violation.consequence() == Consequence::Ban
+        {
+            self.engine.handle_misbehaviour(now, key);
+        }
+        self.engine.handle_closed(now, key);
+    }
+
+    /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
+    fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
+        let new = NewPeer {
+            addr: peer.addr,
+            id: peer.id,
+            direction: peer.direction,
+            fast: peer.agreed.fast(),
+        };
+        let key = match self.engine.handle_connected(now, new) {
+            Ok(key) => key,
+            Err(refusal) => {
+                tracing::debug!(addr = %peer.addr, ?refusal, "peer refused");
+                return;
+            }
+        };
+        let mut connection = Connection::new(
+            now,
+            peer::Config {
+                geometry: self.task.geometry,
+                fast: peer.agreed.fast(),
+                extensions: peer.agreed.extension_protocol(),
+                listen_port: self.task.shared.listen_port,
+            },
+        );
+        let early = connection.handle_bytes(now, &mut peer.received);
+        let mailbox = Arc::new(Mailbox::new(COMMAND_LIMIT));
+        self.links.insert(
+            key,
+            Link {
+                mailbox: Arc::clone(&mailbox),
+                commands: Vec::new(),
+            },
+        );
+        let task = PeerTask {
+            key,
+            stream: peer.stream,
+            connection,
+            store: self.task.store.clone(),
+            mailbox,
+            incidents: self.task.incidents_in.clone(),
+            down_limit: Arc::clone(&self.task.shared.down_limit),
+            up_limit: Arc::clone(&self.task.shared.up_limit),
+        };
+        self.tasks.spawn(task.run(peer.received, early));
+    }
+
+    /// Does what the machine wants done.
+    fn carry_out(&mut self, now: Instant) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Command { peer, command } => {
+                    if let Some(link) = self.links.get_mut(&peer) {
+                        if link.commands.is_empty() {
+                            self.dirty.push(peer);
+                        }
+                        link.commands.push(command);
+                    }
+                }
+                Output::Connect(addr) => self.connect(addr),
+                Output::Disconnect { peer, reason } => {
+                    tracing::debug!(?peer, ?reason, "letting a peer go");
+                    if let Some(link) = self.links.remove(&peer) {
+                        link.mailbox.close();
+                    }
+                }
+                Output::Verify(piece) => {
+                    if let Err(error) = self.task.store.verify(piece) {
+                        self.fail(error);
+                    }
+                }
+                Output::Digest(piece) => {
+                    // Without digests nobody can be convicted; the piece itself is fine.
+                    let _ = self.task.store.digest(piece);
+                }
+                Output::Note(note) => self.tell(&note),
+            }
+        }
+        for key in std::mem::take(&mut self.dirty) {
+            let stuck = self
+                .links
+                .get_mut(&key)
+                .is_some_and(|link| link.mailbox.push(&mut link.commands).is_err());
+            if stuck {
+                if let Some(link) = self.links.remove(&key) {
+                    link.mailbox.close();
+                }
+                self.engine.handle_closed(now, key);
+            }
+        }
+    }
+
+    fn connect(&self, addr: SocketAddr) {
+        let config = self.task.config;
+        let incidents = self.task.incidents_in.clone();
+        let closing = self.task.closing.clone();
+        self.tasks.spawn(async move {
+            let dialled = tokio::select! {
+                () = closing.cancelled() => return,
+                dialled = dial::dial(addr, config.info_hash, config.peer_id) => dialled,
+            };
+            let incident = match dialled {
+                Ok(peer) => Incident::Handshaken(peer),
+                Err(error) => {
+                    tracing::debug!(%addr, "connecting: {error}");
+                    Incident::DialFailed(addr)
+                }
+            };
+            // A torrent that closes meanwhile needs no answer.
+            let _ = incidents.send(incident).await;
+        });
+    }
+
+    fn tell(&self, note: &Note) {
+        let info_hash = self.task.info_hash();
+        let event = match *note {
+            Note::PieceVerified(piece) => Event::PieceVerified { info_hash, piece: piece.get() },
+            Note::PieceFailed(piece) => Event::PieceFailed { info_hash, piece: piece.get() },
+            Note::Banned(ip) => Event::Banned { info_hash, ip },
+            Note::Completed => Event::Completed { info_hash },
+            Note::PieceEvicted(_) => return,
+        };
+        self.task.shared.events.send(event);
+    }
+
+    fn phase(&self) -> Phase {
+        match (&self.failure, self.engine.halted()) {
+            (Some(error), _) => Phase::Failed(error.clone()),
+            (None, Some(Halt::Paused)) => Phase::Paused,
+            _ if self.engine.is_complete() => Phase::Complete,
+            _ => Phase::Downloading,
+        }
+    }
+
+    fn publish(&mut self, now: Instant) {
+        self.published = now;
+        self.task.status.send_replace(Status {
+            phase: self.phase(),
+            stats: self.engine.stats(now),
+        });
+    }
+
+    /// Ends every connection and waits for it.
+    async fn shut_down(mut self) -> TorrentTask {
+        self.publish(Instant::now());
+        for (_, link) in self.links.drain() {
+            link.mailbox.close();
+        }
+        // Whoever waits to tell us something finds the door closed and ends.
+        self.task.incidents.close();
+        while self.task.incidents.recv().await.is_some() {}
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.task
+    }
+}

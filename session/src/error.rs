@@ -1,0 +1,74 @@
+//! What can go wrong, by what follows from it.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tailwater_metainfo::InfoHash;
+
+use crate::disk::StorageError;
+
+/// Why a session could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The listening port could not be opened.
+    #[error("cannot listen on {}: {source}", addr.map_or_else(|| "any port from 6881".to_owned(), |addr| addr.to_string()))]
+    Listen {
+        /// The address asked for; `None` for the default.
+        addr: Option<SocketAddr>,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The I/O threads could not be started.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+}
+
+/// Why a torrent was not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// The session has it already.
+    #[error("torrent {0} is in this session already")]
+    Duplicate(InfoHash),
+    /// Transfers of v2-only torrents are not supported yet.
+    #[error("a v2-only torrent: transfers need v1 piece hashes so far")]
+    V2Only,
+    /// The wanted part of the torrent does not fit the memory.
+    #[error("{needed} bytes do not fit the memory budget of {budget} bytes")]
+    TooLargeForMemory {
+        /// Bytes of the wanted pieces.
+        needed: u64,
+        /// Bytes of the budget.
+        budget: u64,
+    },
+    /// The choice of files names one that does not exist.
+    #[error("there is no file {index}: the torrent has {count}")]
+    NoSuchFile {
+        /// The index asked for.
+        index: usize,
+        /// How many files there are.
+        count: usize,
+    },
+    /// The storage refused the torrent.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// The memory storage refused the torrent.
+    #[error("{0}")]
+    Memory(#[from] tailwater_storage_mem::Error),
+    /// The session is closed.
+    #[error("the session is closed")]
+    Closed,
+}
+
+/// Why a torrent cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TorrentError {
+    /// The disk failed; nothing that was verified is lost.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// It has been removed, or its session closed.
+    #[error("the torrent is closed")]
+    Closed,
+}

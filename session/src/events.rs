@@ -1,0 +1,128 @@
+//! What happens in a session, for whoever subscribes.
+
+use std::net::IpAddr;
+
+use tailwater_metainfo::InfoHash;
+use tokio::sync::broadcast;
+
+use crate::error::TorrentError;
+
+/// Events kept for a subscriber that is busy; it is told how many more it missed.
+const CAPACITY: usize = 1_024;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A torrent was added and has looked at what is there already.
+    Started {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Pieces found, verified.
+        have: u32,
+        /// Pieces in all.
+        total: u32,
+    },
+    /// A piece is held and verified.
+    PieceVerified {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Which piece.
+        piece: u32,
+    },
+    /// A piece did not match its hash and is fetched again.
+    PieceFailed {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Which piece.
+        piece: u32,
+    },
+    /// An address sent corrupt data or abused the protocol; it is not used again.
+    Banned {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Which address.
+        ip: IpAddr,
+    },
+    /// Everything wanted is held.
+    Completed {
+        /// Which torrent.
+        info_hash: InfoHash,
+    },
+    /// A torrent cannot go on until it is resumed.
+    Failed {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Why.
+        error: TorrentError,
+    },
+    /// A tracker answered.
+    TrackerAnswered {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Its URL.
+        tracker: String,
+        /// How many peers it named.
+        peers: usize,
+        /// What it wants the user to know.
+        warning: Option<String>,
+    },
+    /// A tracker could not be asked, or refused.
+    TrackerFailed {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Its URL.
+        tracker: String,
+        /// Why.
+        error: String,
+    },
+    /// A torrent has been removed, or its session closed.
+    Closed {
+        /// Which torrent.
+        info_hash: InfoHash,
+    },
+    /// The subscriber was too slow.
+    Missed {
+        /// How many events it will never see.
+        events: u64,
+    },
+}
+
+/// Where events come from.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSender(broadcast::Sender<Event>);
+
+impl EventSender {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(CAPACITY))
+    }
+
+    /// Nobody need be listening.
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    pub(crate) fn subscribe(&self) -> Events {
+        Events(self.0.subscribe())
+    }
+}
+
+/// A subscription; it gets every event from its beginning on.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+impl Events {
+    /// Waits for the next event; `None` when the session is gone. Whoever is too slow gets [`Event::Missed`] in place
+    /// of the oldest ones.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(events)) => Some(Event::Missed { events }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

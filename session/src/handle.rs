@@ -1,0 +1,185 @@
+//! The handle of one torrent in a session.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tailwater_metainfo::{Bitfield, Info, InfoHash, PieceIndex};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::torrent::{Incident, Request};
+use crate::error::TorrentError;
+use crate::options::priorities;
+use crate::status::{Phase, Status};
+use crate::torrent::{PeerStats, Priority, Source, Stats};
+
+/// A torrent in a session; clones name the same one.
+///
+/// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`].
+#[derive(Clone, Debug)]
+pub struct Torrent {
+    pub(crate) info_hash: InfoHash,
+    pub(crate) info: Arc<Info>,
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Torrent {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// Its info dictionary.
+    #[must_use]
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// What it is doing, and its numbers; at most 200 ms old.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Its numbers; at most 200 ms old.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.status.borrow().stats
+    }
+
+    /// Waits until its status changes and returns the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`] when it will not change any more.
+    pub async fn changed(&mut self) -> Result<Status, TorrentError> {
+        self.status.changed().await.map_err(|_| TorrentError::Closed)?;
+        Ok(self.status.borrow_and_update().clone())
+    }
+
+    /// Waits until every wanted piece is held and verified.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the torrent cannot go on: its storage failed, or it was closed.
+    pub async fn wait_complete(&self) -> Result<(), TorrentError> {
+        let mut status = self.status.clone();
+        let settled = |status: &Status| {
+            matches!(status.phase, Phase::Complete | Phase::Failed(_) | Phase::Closed)
+        };
+        let settled = status.wait_for(settled).await.map_err(|_| TorrentError::Closed)?;
+        match &settled.phase {
+            Phase::Failed(error) => Err(error.clone()),
+            Phase::Closed => Err(TorrentError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Its connected peers.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn peers(&self) -> Result<Vec<PeerStats>, TorrentError> {
+        self.ask(Request::Peers).await
+    }
+
+    /// The pieces it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn have(&self) -> Result<Bitfield, TorrentError> {
+        self.ask(Request::Have).await
+    }
+
+    /// Tries to connect to these addresses, for as long as the torrent runs.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), TorrentError> {
+        self.send(Incident::Candidates(Source::User, addrs)).await
+    }
+
+    /// Stops requesting and connecting; connections stay, and uploads go on.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn pause(&self) -> Result<(), TorrentError> {
+        self.send(Incident::Request(Request::Pause)).await
+    }
+
+    /// Goes on after a pause, or tries again after its storage failed.
+    ///
+    /// # Errors
+    ///
+    /// When it is closed or the storage refuses still.
+    pub async fn resume(&self) -> Result<(), TorrentError> {
+        self.ask(Request::Resume).await?
+    }
+
+    /// Says how much each file is wanted, by its index in [`Info::files`]; those not named are wanted as usual.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn set_file_priorities(&self, files: &[(usize, Priority)]) -> Result<(), TorrentError> {
+        let priorities = priorities(&self.info, |file| {
+            let chosen = files.iter().rev().find(|(index, _)| *index == file);
+            chosen.map_or(Priority::Normal, |(_, priority)| *priority)
+        });
+        self.send(Incident::Request(Request::Priorities(priorities))).await
+    }
+
+    /// Says how much some pieces are wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn set_piece_priorities(
+        &self,
+        pieces: Vec<(PieceIndex, Priority)>,
+    ) -> Result<(), TorrentError> {
+        self.send(Incident::Request(Request::Priorities(pieces))).await
+    }
+
+    /// Fetches pieces in order, or rarest first.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
+        self.send(Incident::Request(Request::Sequential(sequential))).await
+    }
+
+    /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. Returns when all
+    /// that is done.
+    pub async fn remove(&self) {
+        self.closing.cancel();
+        let mut status = self.status.clone();
+        // An error means that its task has ended already.
+        let _ = status.wait_for(|status| status.phase == Phase::Closed).await;
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, TorrentError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Incident::Request(request(answer))).await?;
+        answered.await.map_err(|_| TorrentError::Closed)
+    }
+
+    async fn send(&self, incident: Incident) -> Result<(), TorrentError> {
+        self.incidents
+            .send(incident)
+            .await
+            .map_err(|_| TorrentError::Closed)
+    }
+}

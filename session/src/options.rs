@@ -1,0 +1,99 @@
+//! How a torrent is added.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tailwater_metainfo::{Info, PieceIndex};
+
+use crate::torrent::Priority;
+
+/// Where a torrent's pieces are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StorageKind {
+    /// Files below a folder, which is made if need be.
+    Disk(PathBuf),
+    /// The session's memory budget; nothing touches the disk.
+    Memory,
+}
+
+/// How a torrent is added to a session.
+///
+/// ```
+/// use tailwater_session::{AddOptions, StorageKind};
+///
+/// let options = AddOptions::new(StorageKind::Memory).files([0, 2]).sequential(true);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct AddOptions {
+    pub(crate) storage: StorageKind,
+    pub(crate) files: Option<Vec<usize>>,
+    pub(crate) sequential: bool,
+    pub(crate) recheck: bool,
+    pub(crate) peers: Vec<SocketAddr>,
+    pub(crate) announce: bool,
+}
+
+impl AddOptions {
+    /// Everything, rarest first, from the peers that the trackers name.
+    #[must_use]
+    pub const fn new(storage: StorageKind) -> Self {
+        Self {
+            storage,
+            files: None,
+            sequential: false,
+            recheck: false,
+            peers: Vec::new(),
+            announce: true,
+        }
+    }
+
+    /// Only these files, by their index in [`Info::files`].
+    #[must_use]
+    pub fn files(mut self, files: impl IntoIterator<Item = usize>) -> Self {
+        self.files = Some(files.into_iter().collect());
+        self
+    }
+
+    /// Pieces in order rather than rarest first.
+    #[must_use]
+    pub const fn sequential(mut self, sequential: bool) -> Self {
+        self.sequential = sequential;
+        self
+    }
+
+    /// Hashes whatever is there already, even if the resume data vouches for it.
+    #[must_use]
+    pub const fn recheck(mut self, recheck: bool) -> Self {
+        self.recheck = recheck;
+        self
+    }
+
+    /// Connects to these addresses too.
+    #[must_use]
+    pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.peers.extend(peers);
+        self
+    }
+
+    /// Whether the torrent's trackers are asked. Default: yes.
+    #[must_use]
+    pub const fn announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
+        self
+    }
+}
+
+/// What the priorities of files mean for pieces: a piece is wanted as much as the file in it that is wanted most.
+pub(crate) fn priorities(info: &Info, of_file: impl Fn(usize) -> Priority) -> Vec<(PieceIndex, Priority)> {
+    let geometry = info.geometry();
+    let mut priorities = vec![Priority::Skip; geometry.piece_count() as usize];
+    for (index, file) in info.files().iter().enumerate().filter(|(_, file)| !file.is_pad()) {
+        for piece in geometry.pieces_in(file.offset(), file.offset() + file.length()) {
+            let priority = &mut priorities[piece.as_usize()];
+            *priority = of_file(index).max(*priority);
+        }
+    }
+    geometry.pieces().zip(priorities).collect()
+}

@@ -1,0 +1,531 @@
+//! One peer's connection after the handshake, as a state machine without I/O.
+//!
+//! [`Connection`] turns received bytes into facts for the torrent, blocks for the storage and requests to serve, and
+//! the torrent's commands into bytes to send. It enforces what the protocol asks of one connection; what is asked of
+//! whom is the [torrent's](crate::torrent) business.
+
+mod downloads;
+mod uploads;
+mod violation;
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
+use tailwater_wire::{
+    BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Limits, Message,
+};
+
+pub use violation::{Consequence, Violation};
+
+use downloads::{Answer, Downloads};
+use uploads::{Ruling, Uploads};
+
+/// The longest block that a request may ask for, in bytes. Everybody asks for 16 KiB; older clients for 32 KiB.
+pub const MAX_REQUEST_LEN: u32 = 128 * 1024;
+/// The requests that we queue for a peer, as its extension handshake is told (`reqq`, BEP 10).
+pub const REQUEST_QUEUE: usize = 2_000;
+/// After this long without sending anything, a keep-alive goes out (BEP 3: peers may hang up after two minutes).
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(100);
+/// A peer that sends nothing for this long is gone.
+const SILENCE_LIMIT: Duration = Duration::from_secs(150);
+/// A message that has begun must end within this time.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// We did.
+    Outgoing,
+    /// The peer did.
+    Incoming,
+}
+
+/// What the torrent tells a connection to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Say which pieces we have; the first command of all.
+    Greet(Bitfield),
+    /// Ask for a block.
+    Request(BlockRef),
+    /// Take a request back.
+    Cancel(BlockRef),
+    /// Serve no more requests.
+    Choke,
+    /// Serve requests.
+    Unchoke,
+    /// We want what the peer has.
+    Interested,
+    /// We want nothing of the peer.
+    NotInterested,
+    /// We have a piece.
+    Have(PieceIndex),
+    /// We have a piece no longer (BEP 54).
+    DontHave(PieceIndex),
+    /// The peer may request this piece even while choked (BEP 6).
+    AllowFast(PieceIndex),
+}
+
+/// What a connection tells the torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// The peer has these pieces.
+    Bitfield(Bitfield),
+    /// The peer has one piece more.
+    Have(PieceIndex),
+    /// The peer has one piece less (BEP 54).
+    DontHave(PieceIndex),
+    /// The peer will not serve requests.
+    Choked,
+    /// The peer serves requests.
+    Unchoked,
+    /// The peer wants what we have.
+    Interested,
+    /// The peer wants nothing of us.
+    NotInterested,
+    /// A requested block came and has been handed to the storage.
+    Block(BlockRef),
+    /// A requested block will not come.
+    Returned(BlockRef),
+    /// So many bytes of payload came that nobody waits for any more.
+    Redundant(u64),
+    /// We may request this piece even while choked (BEP 6).
+    AllowedFast(PieceIndex),
+    /// So many bytes of payload were sent.
+    Uploaded(u64),
+    /// The peer's extension handshake (BEP 10).
+    Hello(Hello),
+}
+
+/// What a peer says of itself in its extension handshake (BEP 10).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hello {
+    /// Its client and version.
+    pub client: Option<String>,
+    /// Where it listens.
+    pub listen_port: Option<u16>,
+    /// How many requests it queues.
+    pub request_queue: Option<usize>,
+    /// It downloads nothing (BEP 21).
+    pub upload_only: bool,
+}
+
+/// What both sides agreed on in the handshake, and what we say of ourselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The torrent's pieces.
+    pub geometry: Geometry,
+    /// Both sides speak the fast extension (BEP 6).
+    pub fast: bool,
+    /// Both sides speak the extension protocol (BEP 10).
+    pub extensions: bool,
+    /// Where we listen, if we do.
+    pub listen_port: Option<u16>,
+}
+
+/// One peer's connection. See the [module](self).
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    decoder: Decoder,
+    downloads: Downloads,
+    uploads: Uploads,
+    out: BytesMut,
+    facts: Vec<Fact>,
+    blocks: Vec<(BlockRef, Bytes)>,
+    /// The peer has said which pieces it has.
+    introduced: bool,
+    /// The numbers under which the peer takes extension messages (BEP 10).
+    their_ids: ExtensionIds,
+    last_received: Instant,
+    last_sent: Instant,
+    /// Since when the message that is being received has been incomplete.
+    message_began: Option<Instant>,
+}
+
+impl Connection {
+    /// A connection whose handshake has just been done.
+    #[must_use]
+    pub fn new(now: Instant, config: Config) -> Self {
+        let mut connection = Self {
+            decoder: Decoder::new(limits(&config.geometry)),
+            downloads: Downloads::default(),
+            uploads: Uploads::new(REQUEST_QUEUE),
+            out: BytesMut::new(),
+            facts: Vec::new(),
+            blocks: Vec::new(),
+            introduced: false,
+            their_ids: ExtensionIds::NONE,
+            last_received: now,
+            last_sent: now,
+            message_began: None,
+            config,
+        };
+        if config.extensions {
+            connection.send_hello();
+        }
+        connection
+    }
+
+    /// Decodes what was received. Blocks leave `buffer` as slices of it, without a copy; an incomplete message stays.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] ends the connection. Facts and blocks from before it are still there to be taken.
+    pub fn handle_bytes(&mut self, now: Instant, buffer: &mut BytesMut) -> Result<(), Violation> {
+        self.last_received = now;
+        let mut progressed = false;
+        while let Some(message) = self.decoder.decode(buffer)? {
+            progressed = true;
+            self.handle_message(message)?;
+        }
+        self.message_began = match (buffer.is_empty(), progressed) {
+            (true, _) => None,
+            (false, true) => Some(now),
+            (false, false) => self.message_began.or(Some(now)),
+        };
+        Ok(())
+    }
+
+    /// How many bytes the message that is being received still lacks, as far as is known.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.decoder.missing()
+    }
+
+    /// Carries out a command of the torrent.
+    pub fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Greet(have) => self.greet(have),
+            Command::Request(block) => {
+                self.downloads.request(block);
+                self.send(&Message::Request(block.into()));
+            }
+            Command::Cancel(block) => {
+                if self.downloads.cancel(block) {
+                    self.send(&Message::Cancel(block.into()));
+                }
+            }
+            Command::Choke => {
+                self.send(&Message::Choke);
+                for block in self.uploads.choke(self.config.fast) {
+                    self.reject(block);
+                }
+            }
+            Command::Unchoke => {
+                self.uploads.unchoke();
+                self.send(&Message::Unchoke);
+            }
+            Command::Interested => self.send(&Message::Interested),
+            Command::NotInterested => self.send(&Message::NotInterested),
+            Command::Have(piece) => self.send(&Message::Have(piece.get())),
+            Command::DontHave(piece) => self.send_dont_have(piece),
+            Command::AllowFast(piece) => {
+                if self.config.fast {
+                    self.uploads.allow_fast(piece);
+                    self.send(&Message::AllowedFast(piece.get()));
+                }
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called, if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
+        let message = self.message_began.map(|began| began + MESSAGE_LIMIT);
+        let silence = self.last_received + SILENCE_LIMIT;
+        let quiet = silence.min(self.last_sent + KEEP_ALIVE_AFTER);
+        message.map_or(quiet, |message| message.min(quiet))
+    }
+
+    /// Time has passed.
+    ///
+    /// # Errors
+    ///
+    /// A peer that is silent or sends too slowly is to be let go.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.last_received + SILENCE_LIMIT <= now {
+            return Err(Violation::Silent(SILENCE_LIMIT));
+        }
+        if self.message_began.is_some_and(|began| began + MESSAGE_LIMIT <= now) {
+            return Err(Violation::SlowMessage(MESSAGE_LIMIT));
+        }
+        if self.last_sent + KEEP_ALIVE_AFTER <= now {
+            self.last_sent = now;
+            self.send(&Message::KeepAlive);
+        }
+        Ok(())
+    }
+
+    /// Takes what there is to tell the torrent. The blocks of [`Self::take_blocks`] go to the storage first.
+    #[must_use = "a fact that is dropped is never known"]
+    pub fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// Takes the requested blocks that came.
+    #[must_use = "a block that is dropped is lost"]
+    pub fn take_blocks(&mut self) -> Vec<(BlockRef, Bytes)> {
+        std::mem::take(&mut self.blocks)
+    }
+
+    /// A block that came turned out to be held already: the torrent is told that it was in vain.
+    pub fn handle_duplicate(&mut self, block: BlockRef) {
+        self.facts.retain(|fact| *fact != Fact::Block(block));
+        self.facts.push(Fact::Redundant(u64::from(block.len())));
+        self.facts.push(Fact::Returned(block));
+    }
+
+    /// Takes the messages to send, encoded; empty when there are none.
+    #[must_use = "bytes that are dropped are never sent"]
+    pub fn take_out(&mut self, now: Instant) -> Bytes {
+        if !self.out.is_empty() {
+            self.last_sent = now;
+        }
+        self.out.split().freeze()
+    }
+
+    /// Whether the peer is owed a block.
+    #[must_use]
+    pub fn has_uploads(&self) -> bool {
+        self.uploads.has_queued()
+    }
+
+    /// The next block that the peer is owed. Answer with [`Self::handle_sent`] or [`Self::handle_unavailable`].
+    pub fn next_upload(&mut self) -> Option<BlockRef> {
+        self.uploads.next()
+    }
+
+    /// A block has been sent.
+    pub fn handle_sent(&mut self, now: Instant, block: BlockRef) {
+        self.last_sent = now;
+        self.uploads.handle_done();
+        match self.facts.last_mut() {
+            Some(Fact::Uploaded(bytes)) => *bytes += u64::from(block.len()),
+            _ => self.facts.push(Fact::Uploaded(u64::from(block.len()))),
+        }
+    }
+
+    /// The storage does not have the block.
+    pub fn handle_unavailable(&mut self, block: BlockRef) {
+        self.uploads.handle_done();
+        self.reject(block);
+    }
+
+    /// Whether blocks are expected: the connection should be read eagerly.
+    #[must_use]
+    pub fn is_downloading(&self) -> bool {
+        !self.downloads.is_idle()
+    }
+
+    fn handle_message(&mut self, message: Message) -> Result<(), Violation> {
+        match message {
+            Message::Piece { index, begin, data } => self.handle_piece(index, begin, data)?,
+            Message::Request(wanted) => self.handle_request(wanted)?,
+            Message::Have(index) => {
+                let piece = self.piece("have", index)?;
+                self.facts.push(Fact::Have(piece));
+            }
+            Message::Choke => {
+                self.facts.push(Fact::Choked);
+                if !self.config.fast {
+                    let forgotten = self.downloads.handle_choke();
+                    self.facts.extend(forgotten.into_iter().map(Fact::Returned));
+                }
+            }
+            Message::Unchoke => self.facts.push(Fact::Unchoked),
+            Message::Interested => self.facts.push(Fact::Interested),
+            Message::NotInterested => self.facts.push(Fact::NotInterested),
+            Message::Bitfield(bytes) => {
+                let bits = Bitfield::from_bytes(&self.config.geometry, &bytes)?;
+                self.introduce(bits)?;
+            }
+            Message::Cancel(taken_back) => {
+                let block = self.block("cancel", taken_back)?;
+                // BEP 6: each request is answered by exactly one piece or reject.
+                if self.uploads.handle_cancel(block) {
+                    self.reject(block);
+                }
+            }
+            Message::Extended { id, payload } => self.handle_extended(id, &payload)?,
+            Message::HashRequest(wanted) => self.send(&Message::HashReject(wanted)),
+            message => self.handle_fast(&message)?,
+        }
+        Ok(())
+    }
+
+    /// The messages of BEP 6, and those that need no answer.
+    fn handle_fast(&mut self, message: &Message) -> Result<(), Violation> {
+        let name = match message {
+            Message::HaveAll => "have all",
+            Message::HaveNone => "have none",
+            Message::SuggestPiece(_) => "suggest piece",
+            Message::RejectRequest(_) => "reject request",
+            Message::AllowedFast(_) => "allowed fast",
+            _ => return Ok(()),
+        };
+        if !self.config.fast {
+            return Err(Violation::FastNotAgreed(name));
+        }
+        match *message {
+            Message::HaveAll => self.introduce(Bitfield::all(&self.config.geometry))?,
+            Message::HaveNone => self.introduce(Bitfield::none(&self.config.geometry))?,
+            Message::RejectRequest(rejected) => {
+                let block = self.block(name, rejected)?;
+                if self.downloads.handle_reject(block) {
+                    self.facts.push(Fact::Returned(block));
+                }
+            }
+            Message::AllowedFast(index) => {
+                // Some clients compute the set with a wrong piece count: what is out of range is of no use, not bad.
+                if let Ok(piece) = self.config.geometry.piece(index) {
+                    self.facts.push(Fact::AllowedFast(piece));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn handle_piece(&mut self, index: u32, begin: u32, data: Bytes) -> Result<(), Violation> {
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let block = self
+            .config
+            .geometry
+            .block(index, begin, len)
+            .map_err(|error| Violation::OutOfRange { message: "piece", error })?;
+        match self.downloads.handle_block(block) {
+            Answer::Expected => {
+                self.facts.push(Fact::Block(block));
+                self.blocks.push((block, data));
+            }
+            Answer::Recalled => self.facts.push(Fact::Redundant(u64::from(len))),
+            Answer::Unasked => return Err(Violation::UnrequestedBlock { piece: index }),
+        }
+        Ok(())
+    }
+
+    fn handle_request(&mut self, wanted: BlockRequest) -> Result<(), Violation> {
+        if wanted.length > MAX_REQUEST_LEN {
+            return Err(Violation::RequestTooLong(wanted.length));
+        }
+        let block = self.block("request", wanted)?;
+        match self.uploads.handle_request(block) {
+            Ruling::Queued => Ok(()),
+            Ruling::Refused => {
+                self.reject(block);
+                Ok(())
+            }
+            Ruling::Flood if self.config.fast => {
+                self.reject(block);
+                Ok(())
+            }
+            Ruling::Flood => Err(Violation::RequestFlood(REQUEST_QUEUE)),
+        }
+    }
+
+    fn handle_extended(&mut self, id: u8, payload: &[u8]) -> Result<(), Violation> {
+        if id == ExtensionHandshake::ID {
+            // A hello that we cannot read tells us nothing; the connection is as good as without it.
+            if let Ok(hello) = ExtensionHandshake::decode(payload) {
+                self.handle_hello(hello);
+            }
+        } else if id == ExtensionId::LtDontHave.as_u8()
+            && let Ok(DontHave { index }) = DontHave::decode(payload)
+        {
+            let piece = self.piece("lt_donthave", index)?;
+            let gone = self.downloads.forget_piece(piece);
+            self.facts.extend(gone.into_iter().map(Fact::Returned));
+            self.facts.push(Fact::DontHave(piece));
+        }
+        Ok(())
+    }
+
+    fn handle_hello(&mut self, hello: ExtensionHandshake) {
+        self.their_ids.update(&hello.extensions);
+        self.facts.push(Fact::Hello(Hello {
+            listen_port: hello.listen_port,
+            request_queue: hello.request_queue.and_then(|reqq| usize::try_from(reqq).ok()),
+            upload_only: hello.upload_only.unwrap_or(false),
+            client: hello.client,
+        }));
+    }
+
+    fn introduce(&mut self, bits: Bitfield) -> Result<(), Violation> {
+        if std::mem::replace(&mut self.introduced, true) {
+            return Err(Violation::SecondBitfield);
+        }
+        self.facts.push(Fact::Bitfield(bits));
+        Ok(())
+    }
+
+    fn greet(&mut self, have: Bitfield) {
+        if self.config.fast && have.is_all() {
+            self.send(&Message::HaveAll);
+        } else if self.config.fast && have.is_none() {
+            self.send(&Message::HaveNone);
+        } else if !have.is_none() {
+            self.send(&Message::Bitfield(Bytes::copy_from_slice(have.as_bytes())));
+        }
+    }
+
+    fn send_hello(&mut self) {
+        let hello = ExtensionHandshake {
+            client: Some(concat!("tailwater ", env!("CARGO_PKG_VERSION")).to_owned()),
+            listen_port: self.config.listen_port,
+            request_queue: u32::try_from(REQUEST_QUEUE).ok(),
+            extensions: ExtensionIds::ours([ExtensionId::LtDontHave]),
+            ..ExtensionHandshake::default()
+        };
+        self.send(&Message::Extended {
+            id: ExtensionHandshake::ID,
+            payload: hello.encode().into(),
+        });
+    }
+
+    /// A peer that knows no BEP 54 is not told; its requests for the piece are rejected.
+    fn send_dont_have(&mut self, piece: PieceIndex) {
+        if let Some(id) = self.their_ids.get(ExtensionId::LtDontHave) {
+            let payload = DontHave { index: piece.get() }.encode();
+            self.send(&Message::Extended {
+                id,
+                payload: Bytes::copy_from_slice(&payload),
+            });
+        }
+    }
+
+    /// Without the fast extension a request that is not served is simply not answered (BEP 3).
+    fn reject(&mut self, block: BlockRef) {
+        if self.config.fast {
+            self.send(&Message::RejectRequest(block.into()));
+        }
+    }
+
+    fn send(&mut self, message: &Message) {
+        message.encode(&mut self.out);
+    }
+
+    fn piece(&self, message: &'static str, index: u32) -> Result<PieceIndex, Violation> {
+        self.config
+            .geometry
+            .piece(index)
+            .map_err(|error| Violation::OutOfRange { message, error })
+    }
+
+    fn block(&self, message: &'static str, range: BlockRequest) -> Result<BlockRef, Violation> {
+        self.config
+            .geometry
+            .block(range.index, range.begin, range.length)
+            .map_err(|error| Violation::OutOfRange { message, error })
+    }
+}
+
+fn limits(geometry: &Geometry) -> Limits {
+    // A geometry never has a piece count that the limits refuse.
+    Limits::default()
+        .with_piece_count(geometry.piece_count())
+        .unwrap_or_default()
+}

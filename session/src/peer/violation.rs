@@ -1,0 +1,78 @@
+//! The rules that a peer can break, and what follows.
+
+use std::time::Duration;
+
+use tailwater_metainfo::{BitfieldError, GeometryError};
+use tailwater_wire::WireError;
+
+/// A rule that a peer broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Its bytes are not messages.
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    /// A piece or range that the torrent does not have.
+    #[error("{message}: {error}")]
+    OutOfRange {
+        /// The message that named it.
+        message: &'static str,
+        /// What is wrong with it.
+        error: GeometryError,
+    },
+    /// A bitfield of the wrong size, or with spare bits set.
+    #[error("{0}")]
+    Bitfield(#[from] BitfieldError),
+    /// A second `bitfield`, `have all` or `have none`.
+    #[error("its pieces were announced twice")]
+    SecondBitfield,
+    /// A message of the fast extension, which was not agreed on (BEP 6).
+    #[error("{0} without the fast extension")]
+    FastNotAgreed(&'static str),
+    /// A block that was never asked for.
+    #[error("an unrequested block of piece {piece}")]
+    UnrequestedBlock {
+        /// The piece it claims to be of.
+        piece: u32,
+    },
+    /// A request for more than [`MAX_REQUEST_LEN`](super::MAX_REQUEST_LEN) bytes.
+    #[error("a request for {0} bytes")]
+    RequestTooLong(u32),
+    /// More requests waiting than we said that we queue.
+    #[error("more than {0} requests at once")]
+    RequestFlood(usize),
+    /// Nothing was heard for too long.
+    #[error("silent for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// A message began and did not end.
+    #[error("a message was not finished within {} s", .0.as_secs())]
+    SlowMessage(Duration),
+}
+
+/// What follows from a [`Violation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Consequence {
+    /// The connection ends; the address may be tried again later.
+    Disconnect,
+    /// The connection ends and the address is not used again.
+    Ban,
+}
+
+impl Violation {
+    /// Every violation has one consequence. Only what no honest client does by mistake is answered with a ban.
+    #[must_use]
+    pub const fn consequence(&self) -> Consequence {
+        match self {
+            Self::RequestFlood(_) | Self::RequestTooLong(_) => Consequence::Ban,
+            Self::Wire(_)
+            | Self::OutOfRange { .. }
+            | Self::Bitfield(_)
+            | Self::SecondBitfield
+            | Self::FastNotAgreed(_)
+            | Self::UnrequestedBlock { .. }
+            | Self::Silent(_)
+            | Self::SlowMessage(_) => Consequence::Disconnect,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! A session: the torrents of one process, or of a part of it, and what they share.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tailwater_metainfo::{Geometry, InfoHash, Metainfo, PeerId, PieceHash};
+use tailwater_storage_mem::MemoryStorage;
+use tailwater_tracker::{Client, ClientConfig};
+use tailwater_wire::own_peer_id;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::disk::{DiskOptions, DiskTorrent, FileSpan, IoConfig, IoPool, Layout, ResumeStore};
+use crate::driver::announce::Announcer;
+use crate::driver::lifecycle::Life;
+use crate::driver::listen;
+use crate::driver::mailbox::Mailbox;
+use crate::driver::registry::Registry;
+use crate::driver::throttle::Throttle;
+use crate::driver::torrent::{INCIDENT_QUEUE, Shared, TorrentTask};
+use crate::error::{AddError, StartError};
+use crate::events::{EventSender, Events};
+use crate::handle::Torrent;
+use crate::options::{AddOptions, StorageKind, priorities};
+use crate::status::Status;
+use crate::storage::{DiskStore, MemoryStore, Store};
+use crate::torrent::{Config, Priority};
+
+/// The memory budget unless told otherwise, in bytes.
+pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;
+/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
+const COMPLETION_LIMIT: usize = 1 << 22;
+
+/// Settings of a session; see [`Session::builder`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    listen: Option<SocketAddr>,
+    incoming: bool,
+    memory_budget: u64,
+    state_dir: Option<PathBuf>,
+    max_down: Option<u64>,
+    max_up: Option<u64>,
+    max_peers: usize,
+    upload_slots: usize,
+    io: IoConfig,
+    tracker: ClientConfig,
+}
+
+impl Builder {
+    /// Where to listen. Default: the first free port from 6881, on all interfaces, IPv4 and IPv6.
+    #[must_use]
+    pub const fn listen(mut self, addr: SocketAddr) -> Self {
+        self.listen = Some(addr);
+        self
+    }
+
+    /// Whether peers can connect to us. Default: yes.
+    #[must_use]
+    pub const fn incoming(mut self, incoming: bool) -> Self {
+        self.incoming = incoming;
+        self
+    }
+
+    /// The most memory, in bytes, for the pieces of all torrents in memory. Default: [`DEFAULT_MEMORY_BUDGET`].
+    #[must_use]
+    pub const fn memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// A folder for resume data. Default: none, and files are checked at every start.
+    #[must_use]
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
+        self
+    }
+
+    /// The most bytes a second to receive, over all torrents. Default: no limit.
+    #[must_use]
+    pub const fn max_down(mut self, bytes_per_second: u64) -> Self {
+        self.max_down = Some(bytes_per_second);
+        self
+    }
+
+    /// The most bytes a second to send, over all torrents. Default: no limit.
+    #[must_use]
+    pub const fn max_up(mut self, bytes_per_second: u64) -> Self {
+        self.max_up = Some(bytes_per_second);
+        self
+    }
+
+    /// The most connected peers of one torrent. Default: 200.
+    #[must_use]
+    pub const fn max_peers(mut self, peers: usize) -> Self {
+        self.max_peers = peers;
+        self
+    }
+
+    /// The most peers of one torrent that are uploaded to at once. Default: 8.
+    #[must_use]
+    pub const fn upload_slots(mut self, slots: usize) -> Self {
+        self.upload_slots = slots;
+        self
+    }
+
+    /// How files are read and written.
+    #[must_use]
+    pub const fn io(mut self, io: IoConfig) -> Self {
+        self.io = io;
+        self
+    }
+
+    /// How trackers are asked.
+    #[must_use]
+    pub fn tracker(mut self, config: ClientConfig) -> Self {
+        self.tracker = config;
+        self
+    }
+
+    /// Starts the session, inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the listening port or the I/O threads cannot be had.
+    pub fn start(self) -> Result<Session, StartError> {
+        let peer_id = own_peer_id(random());
+        let registry = Arc::new(Registry::new(peer_id));
+        let closing = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let mut listen_addr = None;
+        if self.incoming {
+            let refused = |source| StartError::Listen { addr: self.listen, source };
+            let listener = listen::bind(self.listen).map_err(refused)?;
+            listen_addr = Some(listener.local_addr().map_err(refused)?);
+            tasks.spawn(listen::listen(listener, Arc::clone(&registry), closing.clone()));
+        }
+        let io = IoPool::new(self.io)?;
+        let resume = self.state_dir.clone().map(|dir| ResumeStore::new(io.clone(), dir));
+        let shared = Shared {
+            listen_port: listen_addr.map(|addr| addr.port()),
+            down_limit: Arc::new(Throttle::new(self.max_down)),
+            up_limit: Arc::new(Throttle::new(self.max_up)),
+            events: EventSender::new(),
+        };
+        let inner = Inner {
+            memory: MemoryStorage::new(tailwater_storage_mem::Config::new(self.memory_budget)),
+            client: Client::new(self.tracker.clone()),
+            settings: self,
+            listen_addr,
+            registry,
+            closing,
+            tasks,
+            io,
+            resume,
+            shared,
+        };
+        Ok(Session { inner: Arc::new(inner) })
+    }
+}
+
+/// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the
+/// same one.
+///
+/// Close it with [`Session::close`] before it is dropped, or its torrents end without a word to their trackers.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Builder,
+    listen_addr: Option<SocketAddr>,
+    registry: Arc<Registry>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    io: IoPool,
+    memory: MemoryStorage,
+    resume: Option<ResumeStore>,
+    client: Client,
+    shared: Shared,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+impl Session {
+    /// Settings with their defaults.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            listen: None,
+            incoming: true,
+            memory_budget: DEFAULT_MEMORY_BUDGET,
+            state_dir: None,
+            max_down: None,
+            max_up: None,
+            max_peers: 200,
+            upload_slots: 8,
+            io: IoConfig::default(),
+            tracker: ClientConfig::default(),
+        }
+    }
+
+    /// What we call ourselves.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        self.inner.registry.peer_id()
+    }
+
+    /// Where peers can connect to us.
+    #[must_use]
+    pub fn listen_addr(&self) -> Option<SocketAddr> {
+        self.inner.listen_addr
+    }
+
+    /// Everything that happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        self.inner.shared.events.subscribe()
+    }
+
+    /// What the memory storage holds.
+    #[must_use]
+    pub fn memory_stats(&self) -> tailwater_storage_mem::Stats {
+        self.inner.memory.stats()
+    }
+
+    /// Adds a torrent, which starts at once. What is there already is checked first, in the background.
+    ///
+    /// # Errors
+    ///
+    /// When the session has it already, it does not fit the memory, or its storage cannot be opened.
+    pub async fn add(&self, metainfo: &Metainfo, options: AddOptions) -> Result<Torrent, AddError> {
+        let inner = &self.inner;
+        if inner.closing.is_cancelled() {
+            return Err(AddError::Closed);
+        }
+        let info = Arc::new(metainfo.info().clone());
+        let Some(info_hash) = info.info_hashes().v1 else {
+            return Err(AddError::V2Only);
+        };
+        let geometry = info.geometry();
+        let hashes: Option<Arc<[PieceHash]>> =
+            geometry.pieces().map(|piece| info.piece_hash(piece)).collect();
+        let hashes = hashes.ok_or(AddError::V2Only)?;
+        let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
+        let priorities = priorities(&info, |file| match wanted[file] {
+            true => Priority::Normal,
+            false => Priority::Skip,
+        });
+        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
+        if !inner.registry.insert(info_hash, incidents_in.clone()) {
+            return Err(AddError::Duplicate(info_hash));
+        }
+        let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
+        let opened = match &options.storage {
+            StorageKind::Memory => {
+                let needed = priorities
+                    .iter()
+                    .filter(|(_, priority)| *priority > Priority::Skip)
+                    .map(|(piece, _)| u64::from(geometry.piece_len(*piece)));
+                inner.open_memory(geometry, needed.sum(), hashes, &completions)
+            }
+            StorageKind::Disk(root) => {
+                let files = info.files().iter().map(|file| FileSpan {
+                    path: file.path().to_path_buf(),
+                    offset: file.offset(),
+                    length: file.length(),
+                    pad: file.is_pad(),
+                });
+                let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
+                let on_completion = completions.clone();
+                match Layout::new(root.clone(), files.collect(), geometry) {
+                    Ok(layout) => {
+                        let options = DiskOptions {
+                            info_hash,
+                            layout,
+                            hashes,
+                            skipped,
+                            on_completion: Arc::new(move |completion| {
+                                if on_completion.push(&mut vec![completion]).is_err() {
+                                    tracing::error!("a torrent does not take its storage's completions");
+                                }
+                            }),
+                        };
+                        let opened = DiskTorrent::open(inner.io.clone(), options).await;
+                        opened.map(|disk| Store::Disk(DiskStore::new(disk))).map_err(Into::into)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        let store = opened.inspect_err(|_| inner.registry.remove(info_hash))?;
+        let (status_in, status) = watch::channel(Status::default());
+        let closing = inner.closing.child_token();
+        let seed = u64::from_be_bytes(random());
+        let task = TorrentTask {
+            config: Config {
+                max_peers: inner.settings.max_peers,
+                upload_slots: inner.settings.upload_slots,
+                sequential: options.sequential,
+                seed,
+                ..Config::new(info_hash, self.peer_id())
+            },
+            geometry,
+            store,
+            completions,
+            incidents,
+            incidents_in: incidents_in.clone(),
+            status: status_in,
+            shared: inner.shared.clone(),
+            closing: closing.clone(),
+        };
+        let announcer = Announcer {
+            client: inner.client.clone(),
+            tiers: match options.announce {
+                true => metainfo.trackers().to_vec(),
+                false => Vec::new(),
+            },
+            info_hash,
+            peer_id: self.peer_id(),
+            port: inner.shared.listen_port.unwrap_or(0),
+            seed,
+            status: status.clone(),
+            incidents: incidents_in.clone(),
+            events: inner.shared.events.clone(),
+            closing: closing.clone(),
+        };
+        let life = Life {
+            task,
+            announcer,
+            priorities,
+            resume: inner.resume.clone(),
+            recheck: options.recheck,
+            peers: options.peers,
+            registry: Arc::clone(&inner.registry),
+        };
+        inner.tasks.spawn(life.live());
+        Ok(Torrent {
+            info_hash,
+            info,
+            status,
+            incidents: incidents_in,
+            closing,
+        })
+    }
+
+    /// Begins to close: connections end, trackers hear `stopped`, resume data is saved. May be called again.
+    pub fn begin_close(&self) {
+        self.inner.closing.cancel();
+        self.inner.tasks.close();
+    }
+
+    /// Waits until everything has ended after [`Session::begin_close`]: every task is joined, every byte given back.
+    pub async fn closed(&self) {
+        self.inner.tasks.wait().await;
+        self.inner.memory.close().await;
+        self.inner.io.close().await;
+    }
+
+    /// Closes and waits until it is done. May be called again.
+    pub async fn close(&self) {
+        self.begin_close();
+        self.closed().await;
+    }
+}
+
+impl Inner {
+    fn open_memory(
+        &self,
+        geometry: Geometry,
+        needed: u64,
+        hashes: Arc<[PieceHash]>,
+        completions: &Arc<Mailbox<crate::disk::Completion>>,
+    ) -> Result<Store, AddError> {
+        let budget = self.settings.memory_budget;
+        if needed > budget {
+            return Err(AddError::TooLargeForMemory { needed, budget });
+        }
+        let handle = self.memory.add_torrent(geometry, hashes)?;
+        Ok(Store::Memory(MemoryStore {
+            storage: self.memory.clone(),
+            handle,
+            completions: Arc::clone(completions),
+        }))
+    }
+}
+
+/// Which files are wanted, by index.
+fn wanted_files(count: usize, chosen: Option<&[usize]>) -> Result<Vec<bool>, AddError> {
+    let Some(chosen) = chosen else {
+        return Ok(vec![true; count]);
+    };
+    let mut wanted = vec![false; count];
+    for &index in chosen {
+        *wanted.get_mut(index).ok_or(AddError::NoSuchFile { index, count })? = true;
+    }
+    Ok(wanted)
+}
+
+/// Random bytes for names and seeds; nothing secret hangs on them.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fastrand::fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,103 @@
+//! Who sent the corrupt block of a piece that failed its hash.
+//!
+//! One contributor is guilty at once. Of several, the digest of each one's blocks is kept; when the piece is valid
+//! at last, whoever sent something else is guilty, and nobody besides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use tailwater_metainfo::PieceIndex;
+
+/// The most failed pieces whose blocks are remembered; the oldest index goes first.
+const MAX_SUSPECT_PIECES: usize = 64;
+
+/// The digest of one stored block: enough to tell two versions apart.
+pub type BlockDigest = u64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Blame {
+    /// By piece: block number, sender, what it sent.
+    suspects: BTreeMap<PieceIndex, BTreeSet<(usize, IpAddr, BlockDigest)>>,
+}
+
+impl Blame {
+    /// A piece failed. Returns the sender, when there was only one.
+    pub(crate) fn handle_failed(
+        &mut self,
+        piece: PieceIndex,
+        sources: &[IpAddr],
+        digests: &[BlockDigest],
+    ) -> Option<IpAddr> {
+        let first = sources.first()?;
+        if sources.iter().all(|ip| ip == first) {
+            return Some(*first);
+        }
+        if self.suspects.len() >= MAX_SUSPECT_PIECES && !self.suspects.contains_key(&piece) {
+            self.suspects.pop_first();
+        }
+        let blocks = sources.iter().copied().zip(digests.iter().copied());
+        self.suspects
+            .entry(piece)
+            .or_default()
+            .extend(blocks.enumerate().map(|(number, (ip, digest))| (number, ip, digest)));
+        None
+    }
+
+    /// Whether the digests of this piece would convict anyone, now that it is valid.
+    ///
+    /// Until then only one peer at a time should fetch it, so that a second failure has one contributor.
+    pub(crate) fn is_suspect(&self, piece: PieceIndex) -> bool {
+        self.suspects.contains_key(&piece)
+    }
+
+    /// The true digests of a piece that failed before. Returns the guilty.
+    pub(crate) fn handle_digests(&mut self, piece: PieceIndex, digests: &[BlockDigest]) -> BTreeSet<IpAddr> {
+        let sent = self.suspects.remove(&piece).unwrap_or_default();
+        sent.into_iter()
+            .filter(|(number, _, digest)| digests.get(*number).is_some_and(|good| good != digest))
+            .map(|(_, ip, _)| ip)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use tailwater_metainfo::Geometry;
+
+    const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+
+    fn piece(index: u32) -> PieceIndex {
+        Geometry::new(1_000, 1).unwrap().piece(index).unwrap()
+    }
+
+    #[test]
+    fn a_single_contributor_is_guilty_at_once() {
+        let mut blame = Blame::default();
+        assert_eq!(blame.handle_failed(piece(0), &[BOB, BOB], &[1, 2]), Some(BOB));
+        assert!(!blame.is_suspect(piece(0)));
+    }
+
+    #[test]
+    fn of_several_only_the_liar_is_guilty() {
+        let mut blame = Blame::default();
+        assert_eq!(blame.handle_failed(piece(0), &[ALICE, BOB, ALICE], &[1, 66, 3]), None);
+        assert!(blame.is_suspect(piece(0)));
+        assert_eq!(
+            blame.handle_digests(piece(0), &[1, 2, 3]),
+            BTreeSet::from([BOB])
+        );
+        assert!(!blame.is_suspect(piece(0)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut blame = Blame::default();
+        for index in 0..1_000 {
+            blame.handle_failed(piece(index), &[ALICE, BOB], &[1, 2]);
+        }
+        assert_eq!(blame.suspects.len(), MAX_SUSPECT_PIECES);
+    }
+}

@@ -1,0 +1,163 @@
+//! The connected peers, as the torrent sees them.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
+
+use super::rate::Rate;
+use super::window::Window;
+use crate::peer::Direction;
+
+/// A connected peer. A key that has outlived its connection never names another peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey {
+    index: u32,
+    generation: u32,
+}
+
+impl PeerKey {
+    pub(crate) const fn new(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
+    pub(crate) block: BlockRef,
+    pub(crate) asked_at: Instant,
+    /// It took too long and others may be asked; the peer may still deliver.
+    pub(crate) late: bool,
+}
+
+/// What the torrent knows of one peer. The flags are BEP 3's four, named from our side.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
+    /// Where it can be reached: `addr` if we connected to it, else what it said.
+    pub(crate) dial_addr: Option<SocketAddr>,
+    pub(crate) id: PeerId,
+    pub(crate) direction: Direction,
+    pub(crate) fast: bool,
+    pub(crate) upload_only: bool,
+    pub(crate) client: Option<String>,
+    pub(crate) bits: Bitfield,
+    /// The picker counts it as one that came with everything.
+    pub(crate) counted_as_seed: bool,
+    pub(crate) am_choking: bool,
+    pub(crate) am_interested: bool,
+    pub(crate) peer_choking: bool,
+    pub(crate) peer_interested: bool,
+    /// Pieces it lets us request while it chokes us (BEP 6).
+    pub(crate) allowed_fast: Vec<PieceIndex>,
+    /// Wanted pieces that it has and we lack.
+    pub(crate) interesting: u32,
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) window: Window,
+    /// The piece it is working through; kept, so that blocks arrive in order.
+    pub(crate) current: Option<PieceIndex>,
+    pub(crate) snubbed: bool,
+    pub(crate) last_delivery: Instant,
+    pub(crate) down: Rate,
+    pub(crate) up: Rate,
+}
+
+impl Peer {
+    /// Whether a request for this piece would be answered.
+    pub(crate) fn lets_us_request(&self, piece: PieceIndex) -> bool {
+        !self.peer_choking || self.allowed_fast.contains(&piece)
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        let may_ask = !self.peer_choking || !self.allowed_fast.is_empty();
+        may_ask && self.am_interested && self.pending.len() < self.window.size()
+    }
+
+    pub(crate) fn has_pending(&self, block: BlockRef) -> bool {
+        self.pending.iter().any(|pending| pending.block == block)
+    }
+
+    /// The requests for blocks of one piece.
+    pub(crate) fn pending_of(&self, piece: PieceIndex) -> impl Iterator<Item = Pending> + '_ {
+        let of_piece = move |pending: &&Pending| pending.block.piece() == piece;
+        self.pending.iter().filter(of_piece).copied()
+    }
+
+    /// Removes a request; peers answer in order, so it is nearly always the first.
+    pub(crate) fn take_pending(&mut self, block: BlockRef) -> Option<Pending> {
+        let position = self.pending.iter().position(|pending| pending.block == block)?;
+        self.pending.remove(position)
+    }
+}
+
+/// How long a byte counts in the rates that are shown and that the choker compares.
+pub(crate) const RATE_MEMORY: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    slots: Vec<(u32, Option<Peer>)>,
+    free: Vec<u32>,
+}
+
+impl Peers {
+    pub(crate) fn insert(&mut self, peer: Peer) -> PeerKey {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.1 = Some(peer);
+        PeerKey::new(index, slot.0)
+    }
+
+    pub(crate) fn remove(&mut self, key: PeerKey) -> Option<Peer> {
+        let (generation, peer) = self.slots.get_mut(key.index as usize)?;
+        if *generation != key.generation {
+            return None;
+        }
+        let peer = peer.take()?;
+        *generation = generation.wrapping_add(1);
+        self.free.push(key.index);
+        Some(peer)
+    }
+
+    pub(crate) fn get(&self, key: PeerKey) -> Option<&Peer> {
+        match self.slots.get(key.index as usize) {
+            Some((generation, peer)) if *generation == key.generation => peer.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Peer> {
+        match self.slots.get_mut(key.index as usize) {
+            Some((generation, peer)) if *generation == key.generation => peer.as_mut(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerKey, &Peer)> {
+        (0u32..)
+            .zip(&self.slots)
+            .filter_map(|(index, (generation, peer))| {
+                Some((PeerKey::new(index, *generation), peer.as_ref()?))
+            })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (PeerKey, &mut Peer)> {
+        (0u32..)
+            .zip(&mut self.slots)
+            .filter_map(|(index, (generation, peer))| {
+                Some((PeerKey::new(index, *generation), peer.as_mut()?))
+            })
+    }
+
+    pub(crate) fn keys(&self) -> Vec<PeerKey> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+}

@@ -1,0 +1,363 @@
+//! Which piece to start next: by priority, then rarest first with random ties, or in order.
+//!
+//! Pieces that may be started stand in buckets, one for each (priority, availability). A change of availability
+//! moves a piece between neighbouring buckets in constant time; nothing is ever sorted.
+
+use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
+
+/// How much a file or piece is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Priority {
+    /// Not downloaded.
+    Skip,
+    /// After everything else.
+    Low,
+    /// The default.
+    #[default]
+    Normal,
+    /// Before everything else.
+    High,
+}
+
+/// A piece that is in no bucket.
+const NOWHERE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Picker {
+    sequential: bool,
+    /// How many peers other than seeds have each piece.
+    availability: Vec<u16>,
+    /// Peers that came with everything: counted once for all pieces.
+    seeds: u16,
+    priorities: Vec<Priority>,
+    /// By priority, then availability.
+    buckets: [Vec<Vec<PieceIndex>>; 3],
+    /// Each piece's position in its bucket, or [`NOWHERE`].
+    positions: Vec<u32>,
+    candidates: usize,
+}
+
+impl Picker {
+    pub(crate) fn new(geometry: &Geometry, sequential: bool) -> Self {
+        let count = geometry.piece_count() as usize;
+        Self {
+            sequential,
+            availability: vec![0; count],
+            seeds: 0,
+            priorities: vec![Priority::Normal; count],
+            buckets: Default::default(),
+            positions: vec![NOWHERE; count],
+            candidates: 0,
+        }
+    }
+
+    /// How many pieces could be started, whoever has them.
+    pub(crate) const fn candidates(&self) -> usize {
+        self.candidates
+    }
+
+    pub(crate) fn priority(&self, piece: PieceIndex) -> Priority {
+        self.priorities[piece.as_usize()]
+    }
+
+    pub(crate) fn is_wanted(&self, piece: PieceIndex) -> bool {
+        self.priority(piece) > Priority::Skip
+    }
+
+    /// How many connected peers have the piece.
+    pub(crate) fn availability(&self, piece: PieceIndex) -> u32 {
+        u32::from(self.availability[piece.as_usize()]) + u32::from(self.seeds)
+    }
+
+    pub(crate) fn set_sequential(&mut self, sequential: bool) {
+        self.sequential = sequential;
+    }
+
+    pub(crate) fn set_priority(&mut self, piece: PieceIndex, priority: Priority, rng: &mut fastrand::Rng) {
+        let listed = self.remove(piece);
+        self.priorities[piece.as_usize()] = priority;
+        if listed {
+            self.insert(piece, rng);
+        }
+    }
+
+    /// The piece may be started from now on, if it is wanted.
+    pub(crate) fn insert(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
+        if self.is_listed(piece) || !self.is_wanted(piece) {
+            return;
+        }
+        self.candidates += 1;
+        self.place(piece, rng);
+    }
+
+    /// The piece is not to be started; says whether it could have been.
+    pub(crate) fn remove(&mut self, piece: PieceIndex) -> bool {
+        let listed = self.is_listed(piece);
+        if listed {
+            self.candidates -= 1;
+            self.unplace(piece);
+        }
+        listed
+    }
+
+    /// A peer came that has these pieces. Says whether it counts as a seed; [`Self::remove_peer`] must be told.
+    pub(crate) fn add_peer(&mut self, bits: &Bitfield, geometry: &Geometry, rng: &mut fastrand::Rng) -> bool {
+        if bits.is_all() {
+            self.seeds += 1;
+            return true;
+        }
+        for piece in geometry.pieces().filter(|&piece| bits.has(piece)) {
+            self.gained(piece, rng);
+        }
+        false
+    }
+
+    pub(crate) fn remove_peer(&mut self, bits: &Bitfield, seed: bool, geometry: &Geometry, rng: &mut fastrand::Rng) {
+        if seed {
+            self.seeds -= 1;
+            return;
+        }
+        for piece in geometry.pieces().filter(|&piece| bits.has(piece)) {
+            self.lost(piece, rng);
+        }
+    }
+
+    /// One more peer has the piece.
+    pub(crate) fn gained(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
+        self.shift(piece, 1, rng);
+    }
+
+    /// One peer fewer has the piece.
+    pub(crate) fn lost(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
+        self.shift(piece, -1, rng);
+    }
+
+    /// The best piece to start among those that a peer has and that `allowed` lets through.
+    pub(crate) fn pick(
+        &self,
+        bits: &Bitfield,
+        allowed: impl Fn(PieceIndex) -> bool,
+    ) -> Option<PieceIndex> {
+        let fits = |piece: &PieceIndex| bits.has(*piece) && allowed(*piece);
+        for buckets in self.buckets.iter().rev() {
+            let pieces = buckets.iter().flatten().copied();
+            let best = match self.sequential {
+                true => pieces.filter(fits).min(),
+                false => pieces.filter(fits).next(),
+            };
+            if best.is_some() {
+                return best;
+            }
+        }
+        None
+    }
+
+    fn is_listed(&self, piece: PieceIndex) -> bool {
+        self.positions[piece.as_usize()] != NOWHERE
+    }
+
+    fn shift(&mut self, piece: PieceIndex, by: i16, rng: &mut fastrand::Rng) {
+        let listed = self.is_listed(piece);
+        if listed {
+            self.unplace(piece);
+        }
+        let availability = &mut self.availability[piece.as_usize()];
+        *availability = availability.saturating_add_signed(by);
+        if listed {
+            self.place(piece, rng);
+        }
+    }
+
+    fn bucket(&mut self, piece: PieceIndex) -> Option<&mut Vec<PieceIndex>> {
+        let level = match self.priority(piece) {
+            Priority::Skip => return None,
+            Priority::Low => 0,
+            Priority::Normal => 1,
+            Priority::High => 2,
+        };
+        let rank = usize::from(self.availability[piece.as_usize()]);
+        let buckets = &mut self.buckets[level];
+        if buckets.len() <= rank {
+            buckets.resize_with(rank + 1, Vec::new);
+        }
+        buckets.get_mut(rank)
+    }
+
+    /// Puts a piece into its bucket at a random position, so that ties break at random.
+    fn place(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
+        let Some(bucket) = self.bucket(piece) else {
+            return;
+        };
+        let last = bucket.len();
+        let position = rng.usize(..=last);
+        bucket.push(piece);
+        bucket.swap(position, last);
+        let displaced = bucket[last];
+        self.positions[displaced.as_usize()] = index(last);
+        self.positions[piece.as_usize()] = index(position);
+    }
+
+    fn unplace(&mut self, piece: PieceIndex) {
+        let position = self.positions[piece.as_usize()] as usize;
+        let moved = self.bucket(piece).and_then(|bucket| {
+            bucket.swap_remove(position);
+            bucket.get(position).copied()
+        });
+        if let Some(moved) = moved {
+            self.positions[moved.as_usize()] = index(position);
+        }
+        self.positions[piece.as_usize()] = NOWHERE;
+    }
+
+    /// What must hold after every step; tests and simulations call it.
+    pub(crate) fn check_invariants(&self) {
+        let mut listed = 0;
+        for buckets in &self.buckets {
+            for (rank, bucket) in buckets.iter().enumerate() {
+                for (position, piece) in bucket.iter().enumerate() {
+                    assert_eq!(self.positions[piece.as_usize()], index(position));
+                    assert_eq!(usize::from(self.availability[piece.as_usize()]), rank);
+                    listed += 1;
+                }
+            }
+        }
+        assert_eq!(listed, self.candidates);
+        let placed = self.positions.iter().filter(|p| **p != NOWHERE).count();
+        assert_eq!(placed, self.candidates);
+    }
+}
+
+/// A bucket holds at most [`tailwater_metainfo::MAX_PIECES`] pieces.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(NOWHERE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn geometry() -> Geometry {
+        Geometry::new(12, 1).unwrap()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u32),
+        Remove(u32),
+        Gained(u32),
+        Lost(u32),
+        Priority(u32, Priority),
+        Pick(u16),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let piece = 0u32..12;
+        let priority = prop_oneof![
+            Just(Priority::Skip),
+            Just(Priority::Low),
+            Just(Priority::Normal),
+            Just(Priority::High)
+        ];
+        prop_oneof![
+            piece.clone().prop_map(Step::Insert),
+            piece.clone().prop_map(Step::Remove),
+            piece.clone().prop_map(Step::Gained),
+            piece.clone().prop_map(Step::Lost),
+            (piece, priority).prop_map(|(piece, priority)| Step::Priority(piece, priority)),
+            any::<u16>().prop_map(Step::Pick),
+        ]
+    }
+
+    proptest! {
+        /// A naive picker keeps (listed, availability, priority) and takes the best by a full scan.
+        #[test]
+        fn picks_like_a_full_scan(
+            sequential: bool,
+            seed: u64,
+            steps in proptest::collection::vec(step(), 1..120),
+        ) {
+            let geometry = geometry();
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut picker = Picker::new(&geometry, sequential);
+            let mut model = [(false, 0u32, Priority::Normal); 12];
+            for step in steps {
+                match step {
+                    Step::Insert(n) => {
+                        picker.insert(geometry.piece(n).unwrap(), &mut rng);
+                        let entry = &mut model[n as usize];
+                        entry.0 |= entry.2 > Priority::Skip;
+                    }
+                    Step::Remove(n) => {
+                        let listed = picker.remove(geometry.piece(n).unwrap());
+                        prop_assert_eq!(listed, std::mem::take(&mut model[n as usize].0));
+                    }
+                    Step::Gained(n) => {
+                        picker.gained(geometry.piece(n).unwrap(), &mut rng);
+                        model[n as usize].1 += 1;
+                    }
+                    Step::Lost(n) => {
+                        picker.lost(geometry.piece(n).unwrap(), &mut rng);
+                        model[n as usize].1 = model[n as usize].1.saturating_sub(1);
+                    }
+                    Step::Priority(n, priority) => {
+                        picker.set_priority(geometry.piece(n).unwrap(), priority, &mut rng);
+                        let entry = &mut model[n as usize];
+                        entry.2 = priority;
+                        entry.0 &= priority > Priority::Skip;
+                    }
+                    Step::Pick(mask) => {
+                        let mut bits = Bitfield::none(&geometry);
+                        for piece in geometry.pieces() {
+                            if mask >> piece.get() & 1 == 1 {
+                                bits.set(piece);
+                            }
+                        }
+                        let rank = |n: u32| {
+                            let (_, availability, priority) = model[n as usize];
+                            let tie = if sequential { n } else { availability };
+                            (std::cmp::Reverse(priority), tie)
+                        };
+                        let best = (0..12)
+                            .filter(|&n| mask >> n & 1 == 1 && model[n as usize].0)
+                            .map(rank)
+                            .min();
+                        let picked = picker.pick(&bits, |_| true).map(|piece| rank(piece.get()));
+                        prop_assert_eq!(picked, best);
+                    }
+                }
+                picker.check_invariants();
+            }
+        }
+    }
+
+    #[test]
+    fn ties_break_at_random() {
+        let geometry = geometry();
+        let all = Bitfield::all(&geometry);
+        let first_picks: std::collections::BTreeSet<_> = (0..64)
+            .map(|seed| {
+                let mut rng = fastrand::Rng::with_seed(seed);
+                let mut picker = Picker::new(&geometry, false);
+                for piece in geometry.pieces() {
+                    picker.insert(piece, &mut rng);
+                }
+                picker.pick(&all, |_| true)
+            })
+            .collect();
+        assert!(first_picks.len() > 6, "{first_picks:?}");
+    }
+
+    #[test]
+    fn seeds_count_for_every_piece() {
+        let geometry = geometry();
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut picker = Picker::new(&geometry, false);
+        let all = Bitfield::all(&geometry);
+        assert!(picker.add_peer(&all, &geometry, &mut rng));
+        assert!(geometry.pieces().all(|p| picker.availability(p) == 1));
+        picker.remove_peer(&all, true, &geometry, &mut rng);
+        assert!(geometry.pieces().all(|p| picker.availability(p) == 0));
+    }
+}

@@ -1,0 +1,455 @@
+//! What we hold of each piece: the one place where a piece changes state.
+//!
+//! ```text
+//!            start              last block            valid
+//! Missing ─────────▶ Partial ───────────▶ Verifying ─────────▶ Have
+//!    ▲                  │ abandon             │ invalid          │ evict
+//!    └──────────────────┴─────────────────────┘                  ▼
+//!    └───────────────────────── want again ────────────────── Evicted
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
+
+use super::PeerKey;
+
+/// How far a piece has come. `have` is not for ever: a bounded storage may evict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PieceState {
+    /// Nothing of it is held and no space is reserved.
+    Missing,
+    /// Space is reserved; some blocks are requested or stored.
+    Partial,
+    /// Every block is stored; its hash is being checked.
+    Verifying,
+    /// Held and verified.
+    Have,
+    /// It was held and verified; the storage made room.
+    Evicted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    Free,
+    /// Asked of this many peers at once.
+    Requested(u8),
+    /// Stored; a position in [`Partial::contributors`].
+    Stored(u16),
+}
+
+/// A piece that is being downloaded.
+#[derive(Debug)]
+struct Partial {
+    blocks: Box<[Block]>,
+    free: usize,
+    /// Blocks not yet stored.
+    missing: usize,
+    contributors: Vec<IpAddr>,
+    /// Only this peer may fetch it: an earlier attempt failed with several contributors.
+    reserved_for: Option<PeerKey>,
+}
+
+/// What became of a block that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It filled a gap. `others` peers have been asked for it too.
+    Stored { others: u8, complete: bool },
+    /// Nobody was waiting for it any more.
+    Redundant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    geometry: Geometry,
+    states: Vec<PieceState>,
+    have: Bitfield,
+    partials: BTreeMap<PieceIndex, Partial>,
+    /// Partial pieces with a block that nobody has been asked for.
+    open: BTreeSet<PieceIndex>,
+}
+
+impl Pieces {
+    pub(crate) fn new(geometry: Geometry, have: Bitfield) -> Self {
+        let states = geometry
+            .pieces()
+            .map(|piece| match have.has(piece) {
+                true => PieceState::Have,
+                false => PieceState::Missing,
+            })
+            .collect();
+        Self {
+            geometry,
+            states,
+            have,
+            partials: BTreeMap::new(),
+            open: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn state(&self, piece: PieceIndex) -> PieceState {
+        self.states[piece.as_usize()]
+    }
+
+    pub(crate) const fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    pub(crate) fn partial_count(&self) -> usize {
+        self.partials.len()
+    }
+
+    /// Bytes of verified pieces.
+    pub(crate) fn verified_bytes(&self) -> u64 {
+        let geometry = &self.geometry;
+        let last = geometry.pieces().next_back();
+        let full = u64::from(self.have.count()) * u64::from(geometry.piece_length());
+        match last {
+            Some(last) if self.have.has(last) => {
+                full - u64::from(geometry.piece_length() - geometry.piece_len(last))
+            }
+            _ => full,
+        }
+    }
+
+    /// `Missing` or `Evicted` → `Partial`; the caller has reserved the space.
+    pub(crate) fn start(&mut self, piece: PieceIndex, reserved_for: Option<PeerKey>) {
+        debug_assert!(matches!(
+            self.state(piece),
+            PieceState::Missing | PieceState::Evicted
+        ));
+        let count = self.geometry.block_count(piece) as usize;
+        self.states[piece.as_usize()] = PieceState::Partial;
+        self.open.insert(piece);
+        self.partials.insert(
+            piece,
+            Partial {
+                blocks: vec![Block::Free; count].into_boxed_slice(),
+                free: count,
+                missing: count,
+                contributors: Vec::new(),
+                reserved_for,
+            },
+        );
+    }
+
+    /// Partial pieces that `peer` may be asked for a free block of, in order.
+    pub(crate) fn open_for(
+        &self,
+        peer: PeerKey,
+    ) -> impl DoubleEndedIterator<Item = PieceIndex> + '_ {
+        self.open.iter().copied().filter(move |piece| {
+            self.partials
+                .get(piece)
+                .is_some_and(|partial| partial.reserved_for.is_none_or(|owner| owner == peer))
+        })
+    }
+
+    pub(crate) fn is_open(&self, piece: PieceIndex) -> bool {
+        self.open.contains(&piece)
+    }
+
+    pub(crate) fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The first block of `piece` that nobody has been asked for; it counts as asked for from now on.
+    pub(crate) fn request_next(&mut self, piece: PieceIndex) -> Option<BlockRef> {
+        let partial = self.partials.get_mut(&piece)?;
+        let number = partial
+            .blocks
+            .iter()
+            .position(|block| *block == Block::Free)?;
+        partial.blocks[number] = Block::Requested(1);
+        partial.free -= 1;
+        if partial.free == 0 {
+            self.open.remove(&piece);
+        }
+        let number = u32::try_from(number).ok()?;
+        self.geometry.nth_block(piece, number)
+    }
+
+    /// Asks one more peer for a block that others were asked for already (end-game).
+    pub(crate) fn request_again(&mut self, block: BlockRef) {
+        if let Some(Block::Requested(count)) = self.block_mut(block) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Blocks that were asked for and have not come, of pieces that `peer` may fetch.
+    pub(crate) fn outstanding_for(
+        &self,
+        peer: PeerKey,
+    ) -> impl Iterator<Item = (BlockRef, u8)> + '_ {
+        self.partials
+            .iter()
+            .filter(move |(_, partial)| partial.reserved_for.is_none_or(|owner| owner == peer))
+            .flat_map(move |(&piece, partial)| {
+                let requested = move |(number, block): (u32, &Block)| match *block {
+                    Block::Requested(count) => Some((self.geometry.nth_block(piece, number)?, count)),
+                    Block::Free | Block::Stored(_) => None,
+                };
+                (0..).zip(partial.blocks.iter()).filter_map(requested)
+            })
+    }
+
+    /// One peer will not deliver this block after all.
+    pub(crate) fn unrequest(&mut self, block: BlockRef) {
+        let Some(slot) = self.block_mut(block) else {
+            return;
+        };
+        match slot {
+            Block::Requested(1) => {
+                *slot = Block::Free;
+                if let Some(partial) = self.partials.get_mut(&block.piece()) {
+                    partial.free += 1;
+                    self.open.insert(block.piece());
+                }
+            }
+            Block::Requested(count) => *count -= 1,
+            Block::Free | Block::Stored(_) => {}
+        }
+    }
+
+    /// A peer's block has been stored. `Partial` → `Verifying` when it was the last.
+    pub(crate) fn store(&mut self, block: BlockRef, from: IpAddr) -> Arrival {
+        let piece = block.piece();
+        let Some(partial) = self.partials.get_mut(&piece) else {
+            return Arrival::Redundant;
+        };
+        let Some(slot) = partial.blocks.get_mut(block.number() as usize) else {
+            return Arrival::Redundant;
+        };
+        let others = match *slot {
+            Block::Stored(_) => return Arrival::Redundant,
+            Block::Requested(count) => count - 1,
+            Block::Free => {
+                partial.free -= 1;
+                if partial.free == 0 {
+                    self.open.remove(&piece);
+                }
+                0
+            }
+        };
+        let contributor = match partial.contributors.iter().position(|ip| *ip == from) {
+            Some(position) => position,
+            None => {
+                partial.contributors.push(from);
+                partial.contributors.len() - 1
+            }
+        };
+        *slot = Block::Stored(u16::try_from(contributor).unwrap_or(u16::MAX));
+        partial.missing -= 1;
+        let complete = partial.missing == 0;
+        if complete {
+            self.states[piece.as_usize()] = PieceState::Verifying;
+        }
+        Arrival::Stored { others, complete }
+    }
+
+    /// A stored block is gone again: the storage could not keep it. `Verifying` → `Partial`.
+    pub(crate) fn lose(&mut self, block: BlockRef) {
+        let piece = block.piece();
+        let Some(partial) = self.partials.get_mut(&piece) else {
+            return;
+        };
+        if let Some(slot @ Block::Stored(_)) = partial.blocks.get_mut(block.number() as usize) {
+            *slot = Block::Free;
+            partial.free += 1;
+            partial.missing += 1;
+            self.open.insert(piece);
+            self.states[piece.as_usize()] = PieceState::Partial;
+        }
+    }
+
+    /// `Verifying` → `Have`.
+    pub(crate) fn verified(&mut self, piece: PieceIndex) {
+        self.forget_partial(piece);
+        self.states[piece.as_usize()] = PieceState::Have;
+        self.have.set(piece);
+    }
+
+    /// `Verifying` → `Missing`. Says who sent each block.
+    pub(crate) fn failed(&mut self, piece: PieceIndex) -> Vec<IpAddr> {
+        let sources = self.sources(piece);
+        self.abandon(piece);
+        sources
+    }
+
+    /// Any state without verified data → `Missing`.
+    pub(crate) fn abandon(&mut self, piece: PieceIndex) {
+        self.forget_partial(piece);
+        if !self.have.has(piece) {
+            self.states[piece.as_usize()] = PieceState::Missing;
+        }
+    }
+
+    /// `Have` → `Evicted`. Says whether it was held.
+    pub(crate) fn evicted(&mut self, piece: PieceIndex) -> bool {
+        let held = self.have.clear(piece);
+        if held {
+            self.states[piece.as_usize()] = PieceState::Evicted;
+        }
+        held
+    }
+
+    /// Lets everybody fetch the pieces that only `peer` was to fetch.
+    pub(crate) fn unreserve(&mut self, peer: PeerKey) {
+        for partial in self.partials.values_mut() {
+            if partial.reserved_for == Some(peer) {
+                partial.reserved_for = None;
+            }
+        }
+    }
+
+    /// Who sent each stored block of a partial piece, in block order.
+    fn sources(&self, piece: PieceIndex) -> Vec<IpAddr> {
+        let Some(partial) = self.partials.get(&piece) else {
+            return Vec::new();
+        };
+        let source = |block: &Block| match *block {
+            Block::Stored(contributor) => partial.contributors.get(usize::from(contributor)).copied(),
+            Block::Free | Block::Requested(_) => None,
+        };
+        partial.blocks.iter().filter_map(source).collect()
+    }
+
+    fn block_mut(&mut self, block: BlockRef) -> Option<&mut Block> {
+        self.partials
+            .get_mut(&block.piece())?
+            .blocks
+            .get_mut(block.number() as usize)
+    }
+
+    fn forget_partial(&mut self, piece: PieceIndex) {
+        self.partials.remove(&piece);
+        self.open.remove(&piece);
+    }
+
+    /// What must hold after every step; tests and simulations call it.
+    pub(crate) fn check_invariants(&self) {
+        for (&piece, partial) in &self.partials {
+            let free = partial.blocks.iter().filter(|b| **b == Block::Free).count();
+            let stored = partial
+                .blocks
+                .iter()
+                .filter(|b| matches!(b, Block::Stored(_)))
+                .count();
+            assert_eq!(partial.free, free, "piece {piece}: free blocks");
+            assert_eq!(partial.missing, partial.blocks.len() - stored);
+            assert_eq!(self.open.contains(&piece), free > 0, "piece {piece}: open");
+            let expected = match partial.missing {
+                0 => PieceState::Verifying,
+                _ => PieceState::Partial,
+            };
+            assert_eq!(self.state(piece), expected);
+        }
+        assert!(self.open.iter().all(|p| self.partials.contains_key(p)));
+        for piece in self.geometry.pieces() {
+            let state = self.state(piece);
+            assert_eq!(state == PieceState::Have, self.have.has(piece));
+            let partial = matches!(state, PieceState::Partial | PieceState::Verifying);
+            assert_eq!(partial, self.partials.contains_key(&piece));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+
+    fn pieces() -> (Geometry, Pieces) {
+        let geometry = Geometry::new(3 * 32_768 - 1, 32_768).unwrap();
+        (geometry, Pieces::new(geometry, Bitfield::none(&geometry)))
+    }
+
+    #[test]
+    fn a_piece_is_requested_stored_verified_and_evicted() {
+        let (geometry, mut pieces) = pieces();
+        let piece = geometry.piece(2).unwrap();
+        pieces.start(piece, None);
+        let first = pieces.request_next(piece).unwrap();
+        let second = pieces.request_next(piece).unwrap();
+        assert_eq!(pieces.request_next(piece), None);
+        assert_eq!(second.len(), 16_383);
+        pieces.request_again(second);
+        pieces.check_invariants();
+        assert_eq!(
+            pieces.store(second, BOB),
+            Arrival::Stored { others: 1, complete: false }
+        );
+        assert_eq!(pieces.store(second, ALICE), Arrival::Redundant);
+        assert_eq!(
+            pieces.store(first, ALICE),
+            Arrival::Stored { others: 0, complete: true }
+        );
+        assert_eq!(pieces.state(piece), PieceState::Verifying);
+        pieces.verified(piece);
+        assert_eq!(pieces.verified_bytes(), 32_767);
+        pieces.check_invariants();
+        assert!(pieces.evicted(piece));
+        assert!(!pieces.evicted(piece));
+        assert_eq!(pieces.state(piece), PieceState::Evicted);
+        pieces.check_invariants();
+    }
+
+    #[test]
+    fn a_failed_piece_names_the_sender_of_each_block_and_starts_again() {
+        let (geometry, mut pieces) = pieces();
+        let piece = geometry.piece(0).unwrap();
+        pieces.start(piece, None);
+        let blocks: Vec<_> = geometry.blocks(piece).collect();
+        pieces.store(blocks[1], ALICE);
+        pieces.store(blocks[0], BOB);
+        assert_eq!(pieces.failed(piece), [BOB, ALICE]);
+        assert_eq!(pieces.state(piece), PieceState::Missing);
+        pieces.check_invariants();
+    }
+
+    #[test]
+    fn a_lost_block_is_fetched_again() {
+        let (geometry, mut pieces) = pieces();
+        let piece = geometry.piece(0).unwrap();
+        pieces.start(piece, None);
+        let blocks: Vec<_> = geometry.blocks(piece).collect();
+        for &block in &blocks {
+            pieces.store(block, ALICE);
+        }
+        pieces.lose(blocks[1]);
+        pieces.check_invariants();
+        assert_eq!(pieces.request_next(piece), Some(blocks[1]));
+        assert_eq!(pieces.request_next(piece), None);
+    }
+
+    #[test]
+    fn a_block_that_nobody_will_deliver_is_free_again() {
+        let (geometry, mut pieces) = pieces();
+        let piece = geometry.piece(0).unwrap();
+        pieces.start(piece, None);
+        let block = pieces.request_next(piece).unwrap();
+        pieces.request_again(block);
+        pieces.unrequest(block);
+        assert_ne!(pieces.request_next(piece), Some(block));
+        pieces.unrequest(block);
+        assert_eq!(pieces.request_next(piece), Some(block));
+        pieces.check_invariants();
+    }
+
+    #[test]
+    fn a_piece_reserved_for_one_peer_is_closed_to_the_others() {
+        let (geometry, mut pieces) = pieces();
+        let piece = geometry.piece(0).unwrap();
+        let (mine, other) = (PeerKey::new(1, 1), PeerKey::new(2, 2));
+        pieces.start(piece, Some(mine));
+        assert_eq!(pieces.open_for(mine).count(), 1);
+        assert_eq!(pieces.open_for(other).count(), 0);
+        pieces.unreserve(mine);
+        assert_eq!(pieces.open_for(other).count(), 1);
+    }
+}

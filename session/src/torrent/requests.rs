@@ -1,0 +1,192 @@
+//! Which block to ask of which peer.
+
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{BlockRef, PieceIndex};
+
+use super::peers::Pending;
+use super::{Engine, Output, PeerKey, Space};
+use crate::peer::Command;
+
+/// A request that has waited this long is late: others may be asked for the block.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many peers are asked for one block when nothing else is left to ask for.
+const END_GAME_COPIES: u8 = 3;
+
+impl<S: Space> Engine<S> {
+    /// Asks `key` for as many blocks as its window has room for.
+    pub(super) fn fill(&mut self, now: Instant, key: PeerKey) {
+        if self.halted.is_some() {
+            return;
+        }
+        while self.peers.get(key).is_some_and(super::peers::Peer::has_room) {
+            let Some(block) = self.next_block(key) else {
+                break;
+            };
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.pending.push_back(Pending {
+                    block,
+                    asked_at: now,
+                    late: false,
+                });
+                peer.current = Some(block.piece());
+            }
+            self.command(key, Command::Request(block));
+        }
+    }
+
+    /// Blocks became free, or pieces: every peer with room may have something to fetch.
+    pub(super) fn fill_all(&mut self, now: Instant) {
+        for key in self.peers.keys() {
+            self.fill(now, key);
+        }
+    }
+
+    fn next_block(&mut self, key: PeerKey) -> Option<BlockRef> {
+        self.next_of_current(key)
+            .or_else(|| self.next_of_open(key))
+            .or_else(|| self.next_of_new(key))
+            .or_else(|| self.next_of_end_game(key))
+    }
+
+    /// The piece the peer is working through.
+    fn next_of_current(&mut self, key: PeerKey) -> Option<BlockRef> {
+        let peer = self.peers.get(key)?;
+        let piece = peer.current?;
+        let fits = peer.bits.has(piece) && peer.lets_us_request(piece);
+        if !fits || !self.pieces.is_open(piece) {
+            return None;
+        }
+        let mine = self.pieces.open_for(key).any(|open| open == piece);
+        mine.then(|| self.pieces.request_next(piece)).flatten()
+    }
+
+    /// Another piece that was begun: those are finished before new ones are started.
+    fn next_of_open(&mut self, key: PeerKey) -> Option<BlockRef> {
+        if !self.pieces.has_open() {
+            return None;
+        }
+        let peer = self.peers.get(key)?;
+        let piece = self
+            .pieces
+            .open_for(key)
+            .find(|&piece| peer.bits.has(piece) && peer.lets_us_request(piece))?;
+        self.pieces.request_next(piece)
+    }
+
+    /// A piece that nobody has begun. Its space is reserved before its first block is asked for.
+    fn next_of_new(&mut self, key: PeerKey) -> Option<BlockRef> {
+        let peer = self.peers.get(key)?;
+        let piece = self
+            .picker
+            .pick(&peer.bits, |piece| peer.lets_us_request(piece))?;
+        match self.space.reserve(piece) {
+            Ok(evicted) => {
+                for piece in evicted {
+                    self.handle_evicted(piece);
+                }
+            }
+            Err(_) => return None,
+        }
+        self.picker.remove(piece);
+        let alone = self.blame.is_suspect(piece).then_some(key);
+        self.pieces.start(piece, alone);
+        self.pieces.request_next(piece)
+    }
+
+    /// Everything has been asked for: ask a second peer for what the first may be slow with.
+    fn next_of_end_game(&mut self, key: PeerKey) -> Option<BlockRef> {
+        if self.picker.candidates() > 0 || self.pieces.has_open() {
+            return None;
+        }
+        let peer = self.peers.get(key)?;
+        if !peer.pending.is_empty() || peer.snubbed {
+            return None;
+        }
+        let (block, _) = self
+            .pieces
+            .outstanding_for(key)
+            .filter(|(block, copies)| {
+                *copies < END_GAME_COPIES
+                    && peer.bits.has(block.piece())
+                    && peer.lets_us_request(block.piece())
+                    && !peer.has_pending(*block)
+            })
+            .min_by_key(|&(_, copies)| copies)?;
+        self.pieces.request_again(block);
+        Some(block)
+    }
+
+    /// A peer will not deliver what it was asked for: closed, choked, rejected or late.
+    pub(super) fn give_back(&mut self, pending: &[Pending]) {
+        // A late request has been given back already.
+        for pending in pending.iter().filter(|pending| !pending.late) {
+            self.pieces.unrequest(pending.block);
+        }
+    }
+
+    /// Looks for late requests; their blocks are free again, their peers snubbed.
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        let mut late = Vec::new();
+        for (_, peer) in self.peers.iter_mut() {
+            let first = peer.pending.iter().map(|pending| pending.asked_at).min();
+            let since = first.map(|asked| asked.max(peer.last_delivery));
+            if since.is_none_or(|since| now.saturating_duration_since(since) < REQUEST_TIMEOUT) {
+                continue;
+            }
+            peer.snubbed = true;
+            peer.window.handle_stall();
+            for pending in peer.pending.iter_mut().filter(|pending| !pending.late) {
+                late.push(*pending);
+                pending.late = true;
+            }
+        }
+        if !late.is_empty() {
+            self.give_back(&late);
+            self.fill_all(now);
+        }
+    }
+
+    /// Another peer was first with this block.
+    pub(super) fn cancel_elsewhere(&mut self, now: Instant, block: BlockRef, except: PeerKey) {
+        let others: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(key, peer)| *key != except && peer.has_pending(block))
+            .map(|(key, _)| key)
+            .collect();
+        for key in others {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.take_pending(block);
+            }
+            self.outputs.push_back(Output::Command {
+                peer: key,
+                command: Command::Cancel(block),
+            });
+            self.fill(now, key);
+        }
+    }
+
+    /// Takes back every request for a piece; what is stored of it stays.
+    pub(super) fn withdraw_piece(&mut self, piece: PieceIndex) {
+        for key in self.peers.keys() {
+            let Some(peer) = self.peers.get_mut(key) else {
+                continue;
+            };
+            let gone: Vec<_> = peer.pending_of(piece).collect();
+            peer.pending.retain(|pending| pending.block.piece() != piece);
+            self.give_back(&gone);
+            for pending in gone {
+                self.command(key, Command::Cancel(pending.block));
+            }
+        }
+    }
+
+    /// Gives up a partial piece and its space. It may be started again if it is still wanted.
+    pub(super) fn abandon_piece(&mut self, piece: PieceIndex) {
+        self.withdraw_piece(piece);
+        self.pieces.abandon(piece);
+        self.space.release(piece);
+        self.picker.insert(piece, &mut self.rng);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a torrent looks like from outside.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Engine, Space};
+
+/// A torrent at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Pieces held and verified.
+    pub pieces_have: u32,
+    /// Pieces in all.
+    pub pieces_total: u32,
+    /// Wanted pieces that are not held.
+    pub pieces_wanted: u32,
+    /// Pieces with some blocks requested or stored.
+    pub pieces_partial: usize,
+    /// Bytes of verified pieces.
+    pub bytes_have: u64,
+    /// Bytes of the whole torrent.
+    pub bytes_total: u64,
+    /// Bytes of wanted pieces that are not held.
+    pub bytes_left: u64,
+    /// Payload bytes received.
+    pub downloaded: u64,
+    /// Payload bytes sent.
+    pub uploaded: u64,
+    /// Payload bytes received in vain: twice, or of pieces that failed.
+    pub wasted: u64,
+    /// Payload bytes a second received now.
+    pub down_rate: u64,
+    /// Payload bytes a second sent now.
+    pub up_rate: u64,
+    /// Connected peers.
+    pub peers: usize,
+    /// Those among them that have everything.
+    pub seeds: usize,
+    /// Connections being made.
+    pub connecting: usize,
+    /// Addresses known.
+    pub known_addrs: usize,
+}
+
+/// A connected peer at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Its client, as it says itself or as its id tells.
+    pub client: Option<String>,
+    /// Payload bytes received from it.
+    pub downloaded: u64,
+    /// Payload bytes sent to it.
+    pub uploaded: u64,
+    /// Payload bytes a second received from it now.
+    pub down_rate: u64,
+    /// Payload bytes a second sent to it now.
+    pub up_rate: u64,
+    /// Pieces it has.
+    pub pieces: u32,
+    /// Requests on their way to it, of 16 KiB each.
+    pub requests: usize,
+    /// The most requests that it gets now.
+    pub window: usize,
+}
+
+impl<S: Space> Engine<S> {
+    /// The torrent as it is now.
+    #[must_use]
+    pub fn stats(&self, now: Instant) -> Stats {
+        let lacking = self.geometry.pieces().filter(|&piece| self.is_lacking(piece));
+        Stats {
+            pieces_have: self.pieces.have().count(),
+            pieces_total: self.geometry.piece_count(),
+            pieces_wanted: self.wanted,
+            pieces_partial: self.pieces.partial_count(),
+            bytes_have: self.pieces.verified_bytes(),
+            bytes_total: self.geometry.total(),
+            bytes_left: lacking.map(|piece| u64::from(self.geometry.piece_len(piece))).sum(),
+            downloaded: self.down.total(),
+            uploaded: self.up.total(),
+            wasted: self.wasted,
+            down_rate: self.down.bytes_per_second(now),
+            up_rate: self.up.bytes_per_second(now),
+            peers: self.peers.len(),
+            seeds: self.peers.iter().filter(|(_, peer)| peer.bits.is_all()).count(),
+            connecting: self.candidates.connecting(),
+            known_addrs: self.candidates.known(),
+        }
+    }
+
+    /// The connected peers as they are now.
+    #[must_use]
+    pub fn peer_stats(&self, now: Instant) -> Vec<PeerStats> {
+        self.peers
+            .iter()
+            .map(|(_, peer)| PeerStats {
+                addr: peer.addr,
+                client: peer
+                    .client
+                    .clone()
+                    .or_else(|| tailwater_wire::client_name(&peer.id)),
+                downloaded: peer.down.total(),
+                uploaded: peer.up.total(),
+                down_rate: peer.down.bytes_per_second(now),
+                up_rate: peer.up.bytes_per_second(now),
+                pieces: peer.bits.count(),
+                requests: peer.pending.len(),
+                window: peer.window.size(),
+            })
+            .collect()
+    }
+}

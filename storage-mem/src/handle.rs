@@ -1,0 +1,23 @@
+//! Names of torrents that cannot come to mean another torrent.
+
+use std::fmt;
+
+/// Names a torrent in the storage that it was added to.
+///
+/// An index with a generation: after [`MemoryStorage::remove_torrent`](crate::MemoryStorage::remove_torrent) it gets
+/// [`Error::StaleHandle`](crate::Error::StaleHandle), also when another torrent has taken the place, and so does a
+/// handle that comes from another storage.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TorrentHandle {
+    /// The random mark of the storage.
+    pub(crate) storage: u64,
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+// Without the mark of the storage: it differs from run to run.
+impl fmt::Debug for TorrentHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TorrentHandle({}.{})", self.slot, self.generation)
+    }
+}

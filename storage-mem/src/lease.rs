@@ -1,0 +1,61 @@
+//! What a read hands out.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+use crate::budget::Buffer;
+use crate::loom::Arc;
+
+/// Bytes of a verified piece, inside one block. They stay the same and stay there until the last lease of the block is
+/// dropped, whatever becomes of the piece, the torrent and the storage; until then they count against the budget.
+#[derive(Clone)]
+pub struct Lease {
+    buffer: Arc<Buffer>,
+    start: u32,
+    end: u32,
+}
+
+impl Lease {
+    /// `start..end` must lie inside the buffer.
+    pub(crate) fn new(buffer: Arc<Buffer>, start: u32, end: u32) -> Self {
+        debug_assert!(start <= end && end as usize <= buffer.bytes().len());
+        Self { buffer, start, end }
+    }
+
+    /// The same bytes as a [`Bytes`], without copying them. Its last clone or slice ends the lease.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl Deref for Lease {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.buffer
+            .bytes()
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Lease {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Lease> for Bytes {
+    fn from(lease: Lease) -> Self {
+        lease.into_bytes()
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({} bytes)", self.len())
+    }
+}

@@ -1,0 +1,18 @@
+//! What this crate uses of `std::sync`; in the model-checked tests, loom's version of it.
+
+#[cfg(all(test, loom))]
+pub(crate) use loom::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+use std::sync::PoisonError;
+#[cfg(not(all(test, loom)))]
+pub(crate) use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// Locks, also after a panic elsewhere: no critical section of this crate can panic with its invariants broken.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,330 @@
+//! The pieces that are held, in shards: what reads and writes go through.
+//!
+//! Neighbouring pieces lie in different shards, and a shard is locked for a lookup and some reference counts, never
+//! while bytes are copied or hashed.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
+
+use crate::budget::Buffer;
+use crate::closing::Countdown;
+use crate::error::Error;
+use crate::handle::TorrentHandle;
+use crate::lease::Lease;
+use crate::loom::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
+use crate::partial::Partial;
+
+/// Far more than threads, so that two of them seldom meet. loom explores every one that is locked.
+const SHARDS: u64 = if cfg!(all(test, loom)) { 1 } else { 64 };
+
+/// A piece of a torrent: the torrent's slot above, the piece's index below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    pub(crate) fn new(handle: TorrentHandle, piece: PieceIndex) -> Self {
+        Self(u64::from(handle.slot) << 32 | u64::from(piece.get()))
+    }
+
+    /// Spreads dense indexes over all bits. Peers choose neither slots nor which pieces exist, so nothing stronger is
+    /// needed.
+    const fn mix(self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn shard(self) -> usize {
+        // `mix` would do as well, but lets neighbours collide.
+        usize::try_from((self.0 ^ self.0 >> 32) % SHARDS).unwrap_or(0)
+    }
+}
+
+/// Passes on what [`Key::mix`] computed.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let mixed = Key(self.0 ^ word).mix();
+        self.0 = mixed ^ mixed >> 32;
+    }
+}
+
+/// A piece that is held.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// That of its torrent. A slot is emptied before it is used again, so it tells stale handles.
+    pub(crate) generation: u32,
+    pub(crate) piece: Piece,
+}
+
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Partial(Arc<Partial>),
+    Verified(Verified),
+}
+
+/// The blocks of a piece, all of them.
+pub(crate) type Blocks = Box<[Arc<Buffer>]>;
+
+/// A piece that can be read.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) len: u32,
+    pub(crate) blocks: Blocks,
+    /// When it was last read, on the storage's count of reads.
+    pub(crate) requested: u64,
+    /// Under which time the directory lists it; at most `requested`.
+    pub(crate) listed: u64,
+}
+
+impl Verified {
+    /// Whether any lease of it lives. Under the shard's lock a no stays a no: only leases beget leases elsewhere.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.blocks.iter().any(|block| Arc::strong_count(block) > 1)
+    }
+
+    pub(crate) fn leased_bytes(&self) -> u64 {
+        let leased = self
+            .blocks
+            .iter()
+            .filter(|block| Arc::strong_count(block) > 1);
+        leased.map(|block| block.bytes().len() as u64).sum()
+    }
+}
+
+/// Orders requests. A padded line of its own: every thread that reads counts here.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Clock(AtomicU64);
+
+impl Clock {
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn is_latest(&self, time: u64) -> bool {
+        self.0.load(Ordering::Relaxed) == time
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Shards {
+    shards: Box<[Shard]>,
+    pub(crate) clock: Clock,
+    countdown: Arc<Countdown>,
+}
+
+/// On lines of its own, so that threads in neighbouring shards do not slow each other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard(Mutex<ShardState>);
+
+#[derive(Debug, Default)]
+pub(crate) struct ShardState {
+    held: HashMap<Key, Held, BuildHasherDefault<KeyHasher>>,
+    /// The operations that began here and go on without the lock.
+    running: usize,
+    is_closed: bool,
+}
+
+impl ShardState {
+    pub(crate) fn get(&mut self, key: Key) -> Option<&mut Piece> {
+        self.held.get_mut(&key).map(|held| &mut held.piece)
+    }
+
+    pub(crate) fn insert(&mut self, key: Key, held: Held) {
+        self.held.insert(key, held);
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Held> {
+        self.held.remove(&key)
+    }
+
+    /// The piece, if it is verified and of this handle's torrent.
+    pub(crate) fn verified(
+        &mut self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Option<&mut Verified> {
+        match self.held.get_mut(&Key::new(handle, piece)) {
+            Some(Held {
+                generation,
+                piece: Piece::Verified(verified),
+            }) if *generation == handle.generation => Some(verified),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.held.values().map(|held| &held.piece)
+    }
+}
+
+impl Shards {
+    pub(crate) fn new(countdown: Arc<Countdown>) -> Self {
+        Self {
+            shards: (0..SHARDS)
+                .map(|_| Shard(Mutex::new(ShardState::default())))
+                .collect(),
+            clock: Clock(AtomicU64::new(0)),
+            countdown,
+        }
+    }
+
+    /// The shard of a piece, also when the storage is closed; it is empty then.
+    pub(crate) fn lock(&self, key: Key) -> MutexGuard<'_, ShardState> {
+        lock(&self.shards[key.shard()].0)
+    }
+
+    /// Every shard, one locked at a time.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&ShardState)) {
+        for shard in &self.shards {
+            visit(&lock(&shard.0));
+        }
+    }
+
+    /// Finds a piece, or why it is not there: `Ok(None)` when it is not held, of a torrent that may be stale.
+    fn find(
+        state: &mut ShardState,
+        handle: TorrentHandle,
+        key: Key,
+    ) -> Result<Option<&mut Piece>, Error> {
+        if state.is_closed {
+            return Err(Error::Closed);
+        }
+        match state.held.get_mut(&key) {
+            Some(held) if held.generation != handle.generation => Err(Error::StaleHandle),
+            Some(held) => Ok(Some(&mut held.piece)),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins an operation on a partial piece that outlives the lock. `Ok(None)` when it is not one.
+    pub(crate) fn begin_partial(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<Option<Running<'_, Arc<Partial>>>, Error> {
+        let key = Key::new(handle, piece);
+        let mut state = self.lock(key);
+        let Some(Piece::Partial(partial)) = Self::find(&mut state, handle, key)? else {
+            return Ok(None);
+        };
+        let partial = Arc::clone(partial);
+        Ok(Some(self.begin(&mut state, key, partial)))
+    }
+
+    /// Begins an operation on the blocks of a verified piece that outlives the lock. `Ok(None)` when it is not one.
+    pub(crate) fn begin_verified(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<Option<Running<'_, Blocks>>, Error> {
+        let key = Key::new(handle, piece);
+        let mut state = self.lock(key);
+        let Some(Piece::Verified(verified)) = Self::find(&mut state, handle, key)? else {
+            return Ok(None);
+        };
+        let blocks = verified.blocks.clone();
+        Ok(Some(self.begin(&mut state, key, blocks)))
+    }
+
+    fn begin<T>(&self, state: &mut ShardState, key: Key, subject: T) -> Running<'_, T> {
+        state.running += 1;
+        let shards = self;
+        Running {
+            subject,
+            _token: Token { key, shards },
+        }
+    }
+
+    /// Hands leases of `block` to `take`, one for each block of the grid that it touches.
+    pub(crate) fn read(
+        &self,
+        handle: TorrentHandle,
+        block: BlockRef,
+        mut take: impl FnMut(Lease),
+    ) -> Result<bool, Error> {
+        let key = Key::new(handle, block.piece());
+        let mut state = self.lock(key);
+        let Some(Piece::Verified(piece)) = Self::find(&mut state, handle, key)? else {
+            return Ok(false);
+        };
+        let end = u64::from(block.offset()) + u64::from(block.len());
+        if end > u64::from(piece.len) {
+            return Err(Error::NoSuchBlock {
+                piece: block.piece().get(),
+                offset: block.offset(),
+                len: block.len(),
+            });
+        }
+        // The last byte is inside the piece, so it fits.
+        let last = block.offset() + (block.len() - 1);
+        for number in block.number()..=last / BLOCK_LEN {
+            let Some(buffer) = piece.blocks.get(number as usize) else {
+                break;
+            };
+            let begin = number * BLOCK_LEN;
+            let from = block.offset().saturating_sub(begin);
+            let to = (last - begin).min(BLOCK_LEN - 1) + 1;
+            take(Lease::new(Arc::clone(buffer), from, to));
+        }
+        if !self.clock.is_latest(piece.requested) {
+            piece.requested = self.clock.next();
+        }
+        Ok(true)
+    }
+
+    /// Empties every shard for good, and adds those with operations running to the countdown.
+    pub(crate) fn close(&self) {
+        for shard in &self.shards {
+            let mut state = lock(&shard.0);
+            state.is_closed = true;
+            if state.running > 0 {
+                self.countdown.add();
+            }
+            let held = std::mem::take(&mut state.held);
+            drop(state);
+            drop(held);
+        }
+    }
+}
+
+/// An operation that `close` waits for, and what it works on.
+#[derive(Debug)]
+pub(crate) struct Running<'a, T> {
+    // Fields are dropped in this order: whoever waited for the close finds the memory given back.
+    pub(crate) subject: T,
+    _token: Token<'a>,
+}
+
+/// Counts an operation as running in a shard.
+#[derive(Debug)]
+struct Token<'a> {
+    key: Key,
+    shards: &'a Shards,
+}
+
+impl Drop for Token<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shards.lock(self.key);
+        state.running -= 1;
+        let is_last = state.is_closed && state.running == 0;
+        drop(state);
+        if is_last {
+            self.shards.countdown.done();
+        }
+    }
+}

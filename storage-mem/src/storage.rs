@@ -1,0 +1,528 @@
+//! The storage's face: every operation, in terms of the parts.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
+
+use crate::budget::{Budget, Buffer};
+use crate::closing::{Closed, Countdown};
+use crate::config::{Config, Eviction};
+use crate::directory::{Directory, Generations, Torrent};
+use crate::error::Error;
+use crate::handle::TorrentHandle;
+use crate::hash::{BlockDigest, Verdict};
+use crate::lease::Lease;
+use crate::loom::{Arc, Mutex, MutexGuard, lock};
+use crate::partial::{Partial, Written};
+use crate::room::Reservation;
+use crate::shard::{Held, Key, Piece, Shards, Verified};
+use crate::stats::{PieceState, Stats};
+
+/// Pieces of any number of torrents, in a fixed budget of memory. A clone is another handle to the same storage.
+///
+/// No operation blocks on another for longer than bookkeeping takes; none waits for room. All may be called from any
+/// thread, also from async code, as long as hashing is welcome there: a write hashes at most a few blocks,
+/// [`verify`](Self::verify) what is [`unhashed`](Self::unhashed).
+///
+/// When the last clone is dropped without [`close`](Self::close), all memory is given back except what leases keep.
+#[derive(Clone)]
+pub struct MemoryStorage {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Random, so that another storage's handles are told apart without anything that the two would share.
+    id: u64,
+    config: Config,
+    budget: Arc<Budget>,
+    directory: Mutex<Directory>,
+    generations: Generations,
+    shards: Shards,
+    countdown: Arc<Countdown>,
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let countdown = Arc::new(Countdown::new());
+        Self {
+            inner: Arc::new(Inner {
+                id: RandomState::new().hash_one(0),
+                budget: Arc::new(Budget::new(config.budget_bytes(), config.free_list_bytes())),
+                directory: Mutex::new(Directory::default()),
+                generations: Generations::new(config.max_torrents()),
+                shards: Shards::new(Arc::clone(&countdown)),
+                countdown,
+                config,
+            }),
+        }
+    }
+
+    /// What the storage was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Makes a torrent known, with the SHA-1 of each of its pieces. Takes nothing from the budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HashCount`], [`Error::TooManyTorrents`], [`Error::Closed`].
+    pub fn add_torrent(
+        &self,
+        geometry: Geometry,
+        piece_hashes: std::sync::Arc<[PieceHash]>,
+    ) -> Result<TorrentHandle, Error> {
+        let pieces = geometry.piece_count();
+        if piece_hashes.len() != pieces as usize {
+            return Err(Error::HashCount {
+                hashes: piece_hashes.len(),
+                pieces,
+            });
+        }
+        let torrent = Torrent {
+            geometry,
+            hashes: piece_hashes,
+            held: std::collections::BTreeSet::new(),
+            protected: std::collections::BTreeSet::new(),
+        };
+        let mut directory = self.directory()?;
+        let (slot, generation) = directory.insert(torrent, &self.inner.generations)?;
+        Ok(TorrentHandle {
+            storage: self.inner.id,
+            slot,
+            generation,
+        })
+    }
+
+    /// Forgets a torrent and gives its pieces up. Its handle is stale from now on; writes that are under way end
+    /// without effect, leases stay good.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn remove_torrent(&self, handle: TorrentHandle) -> Result<(), Error> {
+        let mut directory = self.directory()?;
+        self.check(handle)?;
+        let torrent = directory.remove(handle)?;
+        let is_reusable = self.inner.generations.advance(handle.slot);
+        let mut gone = Vec::with_capacity(torrent.held.len());
+        for piece in torrent.held {
+            let key = Key::new(handle, piece);
+            let held = self.inner.shards.lock(key).remove(key);
+            if let Some(Held {
+                piece: Piece::Verified(verified),
+                ..
+            }) = &held
+            {
+                directory.recency.remove(&verified.listed);
+            }
+            gone.push(held);
+        }
+        // Only now is no piece left under the slot's keys.
+        if is_reusable {
+            directory.free_slot(handle.slot);
+        }
+        drop(directory);
+        drop(gone);
+        Ok(())
+    }
+
+    /// Takes room for a whole piece, before any of its blocks is requested from a peer.
+    ///
+    /// With [`Eviction::LeastRecentlyRequested`] it may give up other pieces for it and names them. It evicts nothing
+    /// unless that makes enough room. A piece that is held already, reserved or verified, is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`], [`Error::NoSuchPiece`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn reserve(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<Reservation, Error> {
+        let mut directory = self.directory()?;
+        self.check(handle)?;
+        let torrent = directory.torrent(handle)?;
+        let hash = torrent.hashes.get(piece.as_usize());
+        let Some(&hash) = hash else {
+            return Err(Error::NoSuchPiece {
+                piece: piece.get(),
+                count: torrent.geometry.piece_count(),
+            });
+        };
+        if torrent.held.contains(&piece) {
+            return Ok(Reservation::existing());
+        }
+        let len = torrent.geometry.piece_len(piece);
+        let needed = u64::from(len);
+        let free = self.inner.budget.available();
+        let full = |free| Error::Full { needed, free };
+
+        let mut evicted = Vec::new();
+        if free < needed {
+            // What can never fit costs nobody their pieces.
+            let is_allowed = self.inner.config.eviction() == Eviction::LeastRecentlyRequested;
+            if !is_allowed || needed > self.inner.budget.limit() {
+                return Err(full(free));
+            }
+            evicted = directory
+                .make_room(&self.inner.shards, needed - free)
+                .ok_or(full(free))?;
+        }
+        // Only reservations take from the budget, and this one has the directory.
+        let space = Budget::take(&self.inner.budget, len / BLOCK_LEN, len % BLOCK_LEN)
+            .map_err(|shortage| full(shortage.free))?;
+        let partial = Arc::new(Partial::new(piece, len, hash, space));
+        let held = Held {
+            generation: handle.generation,
+            piece: Piece::Partial(partial),
+        };
+        directory.torrent(handle)?.held.insert(piece);
+        let key = Key::new(handle, piece);
+        self.inner.shards.lock(key).insert(key, held);
+        Ok(Reservation::new(evicted))
+    }
+
+    /// Copies one block of the grid into a reserved piece, and hashes it when the blocks before it are hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReserved`], [`Error::OffGrid`], [`Error::BlockLength`], [`Error::NoSuchBlock`],
+    /// [`Error::StaleHandle`], [`Error::Closed`]. Writing to a verified piece is a [`Written::Duplicate`], not an error.
+    pub fn write_block(
+        &self,
+        handle: TorrentHandle,
+        block: BlockRef,
+        data: &[u8],
+    ) -> Result<Written, Error> {
+        self.check(handle)?;
+        let piece = block.piece();
+        match self.inner.shards.begin_partial(handle, piece)? {
+            Some(running) => running.subject.write(block, data),
+            None => match self.piece_state(handle, piece)? {
+                PieceState::Verified => Ok(Written::Duplicate),
+                _ => Err(Error::NotReserved { piece: piece.get() }),
+            },
+        }
+    }
+
+    /// How many bytes of a reserved piece [`verify`](Self::verify) would still have to hash: 0 when its blocks came in
+    /// order. Tells whether to verify in place or on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReserved`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn unhashed(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<u32, Error> {
+        let running = self.partial(handle, piece)?;
+        Ok(running.subject.unhashed())
+    }
+
+    /// Compares a full piece with its hash. It can be read if it is valid, and is empty, but still reserved, if not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incomplete`], [`Error::Verifying`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
+    /// [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn verify(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<Verdict, Error> {
+        let running = self.partial(handle, piece)?;
+        let partial = &running.subject;
+        if let Some(block_digests) = partial.verify()? {
+            return Ok(Verdict::Invalid { block_digests });
+        }
+
+        let mut directory = self.directory()?;
+        self.check(handle)?;
+        let key = Key::new(handle, piece);
+        let mut shard = self.inner.shards.lock(key);
+        let held = shard
+            .get(key)
+            .filter(|held| matches!(held, Piece::Partial(other) if Arc::ptr_eq(other, partial)));
+        let Some(held) = held else {
+            // Given up while we hashed, and maybe reserved again since.
+            return Err(Error::NotReserved { piece: piece.get() });
+        };
+        let now = self.inner.shards.clock.next();
+        *held = Piece::Verified(Verified {
+            len: partial.len(),
+            blocks: partial.take_blocks(),
+            requested: now,
+            listed: now,
+        });
+        directory.recency.insert(now, (handle, piece));
+        Ok(Verdict::Valid)
+    }
+
+    /// The digest of each block of a verified piece, to find out which blocks of an earlier
+    /// [`Verdict::Invalid`] were wrong. Hashes the piece.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotVerified`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn block_digests(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<Vec<BlockDigest>, Error> {
+        self.check(handle)?;
+        let Some(running) = self.inner.shards.begin_verified(handle, piece)? else {
+            return Err(self.absent(handle, Error::NotVerified { piece: piece.get() }));
+        };
+        let blocks: &[Arc<Buffer>] = &running.subject;
+        let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
+        Ok(digests.collect())
+    }
+
+    /// Leases bytes of a verified piece that lie inside one block of the grid. Copies nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotVerified`], [`Error::SpansBlocks`], [`Error::NoSuchBlock`], [`Error::StaleHandle`],
+    /// [`Error::Closed`].
+    pub fn read(&self, handle: TorrentHandle, block: BlockRef) -> Result<Lease, Error> {
+        let (offset, len) = (block.offset(), block.len());
+        let piece = block.piece().get();
+        if u64::from(offset % BLOCK_LEN) + u64::from(len) > u64::from(BLOCK_LEN) {
+            return Err(Error::SpansBlocks { piece, offset, len });
+        }
+        let mut lease = None;
+        self.lease(handle, block, |part| lease = Some(part))?;
+        lease.ok_or(Error::NotVerified { piece })
+    }
+
+    /// Leases any range of a verified piece: one lease for each block of the grid that it touches, in order. Copies
+    /// nothing. The leases are of one moment: either all of the range is there or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotVerified`], [`Error::NoSuchBlock`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn read_vectored(
+        &self,
+        handle: TorrentHandle,
+        range: BlockRef,
+    ) -> Result<Vec<Lease>, Error> {
+        let most = range.len().div_ceil(BLOCK_LEN) + 1;
+        let mut leases = Vec::with_capacity(most as usize);
+        self.lease(handle, range, |part| leases.push(part))?;
+        Ok(leases)
+    }
+
+    /// Gives a reservation up, with what was written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReserved`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn release(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<(), Error> {
+        let error = Error::NotReserved { piece: piece.get() };
+        self.give_up(handle, piece, error, |piece| {
+            matches!(piece, Piece::Partial(_))
+        })
+    }
+
+    /// Gives a verified piece up, protected or not. Bytes that are leased stay until their leases end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotVerified`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn evict(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<(), Error> {
+        let error = Error::NotVerified { piece: piece.get() };
+        self.give_up(handle, piece, error, |piece| {
+            matches!(piece, Piece::Verified(_))
+        })
+    }
+
+    /// Keeps reservations from evicting a piece, from now on and also when it is fetched again later; or lets them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchPiece`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn set_protected(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+        is_protected: bool,
+    ) -> Result<(), Error> {
+        let mut directory = self.directory()?;
+        self.check(handle)?;
+        let torrent = directory.torrent(handle)?;
+        let count = torrent.geometry.piece_count();
+        if piece.get() >= count {
+            let piece = piece.get();
+            return Err(Error::NoSuchPiece { piece, count });
+        }
+        if is_protected {
+            torrent.protected.insert(piece);
+        } else {
+            torrent.protected.remove(&piece);
+        }
+        Ok(())
+    }
+
+    /// How a piece stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn piece_state(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<PieceState, Error> {
+        self.check(handle)?;
+        if let Some(running) = self.inner.shards.begin_partial(handle, piece)? {
+            return Ok(PieceState::Partial {
+                missing: running.subject.missing(),
+            });
+        }
+        let key = Key::new(handle, piece);
+        if self
+            .inner
+            .shards
+            .lock(key)
+            .verified(handle, piece)
+            .is_some()
+        {
+            return Ok(PieceState::Verified);
+        }
+        match self.absent(handle, Error::NotReserved { piece: piece.get() }) {
+            Error::NotReserved { .. } => Ok(PieceState::Absent),
+            error => Err(error),
+        }
+    }
+
+    /// Counts the storage's bytes. Visits every block: for a display, not for every packet.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            budget: self.inner.budget.limit(),
+            evictions: lock(&self.inner.directory).evictions,
+            ..Stats::default()
+        };
+        self.inner.shards.for_each(|shard| {
+            for piece in shard.pieces() {
+                match piece {
+                    Piece::Partial(partial) => {
+                        stats.partial += u64::from(partial.len());
+                        stats.partial_pieces += 1;
+                    }
+                    Piece::Verified(verified) => {
+                        stats.verified += u64::from(verified.len);
+                        stats.verified_pieces += 1;
+                        stats.leased += verified.leased_bytes();
+                    }
+                }
+            }
+        });
+        stats.free_list = self.inner.budget.free_list_bytes();
+        stats.used = self.inner.budget.used();
+        let accounted = stats.verified + stats.partial + stats.free_list;
+        stats.detached = stats.used.saturating_sub(accounted);
+        stats.leased += stats.detached;
+        stats
+    }
+
+    /// Closes the storage, at once: every operation that begins later gets [`Error::Closed`], all pieces are given up.
+    /// Await the result to know that those under way have ended. Leases stay good. Closing twice does no harm.
+    pub fn close(&self) -> Closed {
+        let mut directory = lock(&self.inner.directory);
+        if !directory.is_closed {
+            directory.is_closed = true;
+            directory.clear();
+            drop(directory);
+            self.inner.shards.close();
+            self.inner.budget.close();
+            self.inner.countdown.done();
+        }
+        self.closed()
+    }
+
+    /// Waits for somebody to [`close`](Self::close) the storage, and for its operations to end.
+    pub fn closed(&self) -> Closed {
+        Closed::new(Arc::clone(&self.inner.countdown))
+    }
+
+    fn directory(&self) -> Result<MutexGuard<'_, Directory>, Error> {
+        let directory = lock(&self.inner.directory);
+        if directory.is_closed {
+            return Err(Error::Closed);
+        }
+        Ok(directory)
+    }
+
+    /// Whether the handle is of a torrent that was here a moment ago. Under the directory's lock, of one that is here.
+    fn check(&self, handle: TorrentHandle) -> Result<(), Error> {
+        let is_current = handle.storage == self.inner.id
+            && handle.generation == self.inner.generations.get(handle.slot);
+        is_current.then_some(()).ok_or(Error::StaleHandle)
+    }
+
+    /// What to say of a piece that was not found: `error`, unless the torrent is gone.
+    fn absent(&self, handle: TorrentHandle, error: Error) -> Error {
+        self.check(handle).err().unwrap_or(error)
+    }
+
+    fn partial(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<crate::shard::Running<'_, Arc<Partial>>, Error> {
+        self.check(handle)?;
+        let error = Error::NotReserved { piece: piece.get() };
+        self.inner
+            .shards
+            .begin_partial(handle, piece)?
+            .ok_or_else(|| self.absent(handle, error))
+    }
+
+    fn lease(
+        &self,
+        handle: TorrentHandle,
+        range: BlockRef,
+        take: impl FnMut(Lease),
+    ) -> Result<(), Error> {
+        self.check(handle)?;
+        if self.inner.shards.read(handle, range, take)? {
+            return Ok(());
+        }
+        let piece = range.piece().get();
+        Err(self.absent(handle, Error::NotVerified { piece }))
+    }
+
+    fn give_up(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+        error: Error,
+        is_meant: impl Fn(&Piece) -> bool,
+    ) -> Result<(), Error> {
+        let mut directory = self.directory()?;
+        self.check(handle)?;
+        let key = Key::new(handle, piece);
+        let mut shard = self.inner.shards.lock(key);
+        if !shard.get(key).is_some_and(|held| is_meant(held)) {
+            return Err(error);
+        }
+        let held = shard.remove(key);
+        drop(shard);
+        if let Some(Held {
+            piece: Piece::Verified(verified),
+            ..
+        }) = &held
+        {
+            directory.recency.remove(&verified.listed);
+        }
+        directory.torrent(handle)?.held.remove(&piece);
+        drop(directory);
+        // The buffers go back to the budget without anybody waiting for it.
+        drop(held);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MemoryStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStorage")
+            .field("config", &self.inner.config)
+            .field("used", &self.inner.budget.used())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,493 @@
+//! The failures that earlier memory storages are known for, one test each.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{BLOCK, Content, block_on};
+use tailwater_storage_mem::{
+    Config, Error, Evicted, Eviction, MemoryStorage, PieceState, Verdict, Written,
+};
+
+fn streaming(pieces_of_two_blocks: u64) -> MemoryStorage {
+    MemoryStorage::new(
+        Config::new(pieces_of_two_blocks * 2 * BLOCK)
+            .with_eviction(Eviction::LeastRecentlyRequested),
+    )
+}
+
+#[test]
+fn read_outlives_write() {
+    let content = Content::pieces_of_two_blocks(4, 1);
+    let storage = streaming(2);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    let block = content.block(0, 1);
+    let lease = storage.read(handle, block).unwrap();
+
+    storage.evict(handle, content.piece(0)).unwrap();
+    storage.reserve(handle, content.piece(0)).unwrap();
+    let other = vec![0xff; block.len() as usize];
+    storage.write_block(handle, block, &other).unwrap();
+
+    assert_eq!(&lease[..], content.data(block));
+}
+
+#[test]
+fn read_outlives_evict() {
+    let content = Content::pieces_of_two_blocks(6, 1);
+    let storage = streaming(3);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    let block = content.block(0, 0);
+    let bytes = storage.read(handle, block).unwrap().into_bytes();
+
+    storage.evict(handle, content.piece(0)).unwrap();
+    for piece in 1..6 {
+        content.put(&storage, handle, piece);
+    }
+
+    assert_eq!(&bytes[..], content.data(block));
+    let piece = 0;
+    assert_eq!(
+        storage.read(handle, block).unwrap_err(),
+        Error::NotVerified { piece }
+    );
+}
+
+#[test]
+fn lease_accounting() {
+    type End = fn(&MemoryStorage, tailwater_storage_mem::TorrentHandle, &Content);
+    let ends: [End; 3] = [
+        |storage, handle, content| storage.evict(handle, content.piece(0)).unwrap(),
+        |storage, handle, _| storage.remove_torrent(handle).unwrap(),
+        |storage, _, _| block_on(storage.close()),
+    ];
+    for end in ends {
+        let content = Content::pieces_of_two_blocks(1, 1);
+        let storage = MemoryStorage::new(Config::new(2 * BLOCK).with_free_list_bytes(0));
+        let handle = content.add_to(&storage);
+        content.put(&storage, handle, 0);
+        let lease = storage.read(handle, content.block(0, 0)).unwrap();
+        let bytes = lease.clone().into_bytes();
+        let slice = bytes.slice(5..10);
+        assert_eq!(storage.stats().leased, BLOCK);
+        assert_eq!(storage.stats().detached, 0);
+
+        end(&storage, handle, &content);
+        assert_eq!(storage.stats().used, BLOCK, "only the leased block is left");
+        assert_eq!(storage.stats().detached, BLOCK);
+
+        drop(lease);
+        drop(bytes);
+        assert_eq!(storage.stats().used, BLOCK, "a slice is a lease too");
+        drop(slice);
+        assert_eq!(storage.stats().used, 0);
+    }
+}
+
+#[test]
+fn a_lease_outlives_the_last_handle_of_the_storage() {
+    let content = Content::pieces_of_two_blocks(1, 1);
+    let storage = streaming(1);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    let block = content.block(0, 0);
+    let lease = storage.read(handle, block).unwrap();
+    drop(storage);
+    assert_eq!(&lease[..], content.data(block));
+}
+
+#[test]
+fn two_sessions_isolated() {
+    let (one, other) = (streaming(2), streaming(2));
+    let (film, song) = (
+        Content::pieces_of_two_blocks(2, 1),
+        Content::pieces_of_two_blocks(2, 2),
+    );
+    let in_one = film.add_to(&one);
+    let in_other = song.add_to(&other);
+    film.put(&one, in_one, 0);
+    song.put(&other, in_other, 0);
+
+    let block = film.block(0, 0);
+    assert_eq!(other.read(in_one, block).unwrap_err(), Error::StaleHandle);
+    assert_eq!(
+        other.reserve(in_one, film.piece(1)),
+        Err(Error::StaleHandle)
+    );
+    assert_eq!(other.remove_torrent(in_one), Err(Error::StaleHandle));
+
+    block_on(one.close());
+    assert_eq!(other.stats().used, 2 * BLOCK);
+    assert_eq!(&other.read(in_other, block).unwrap()[..], song.data(block));
+}
+
+#[test]
+fn config_per_session() {
+    let content = Content::pieces_of_two_blocks(2, 1);
+    let fixed = MemoryStorage::new(Config::new(2 * BLOCK));
+    let evicting = streaming(1);
+    for storage in [&fixed, &evicting] {
+        let handle = content.add_to(storage);
+        content.put(storage, handle, 0);
+        let second = storage.reserve(handle, content.piece(1));
+        assert_eq!(second.is_ok(), storage.config() == evicting.config());
+    }
+}
+
+#[test]
+fn handle_after_close() {
+    let content = Content::pieces_of_two_blocks(2, 1);
+    let storage = streaming(2);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    storage.reserve(handle, content.piece(1)).unwrap();
+    block_on(storage.close());
+    block_on(storage.close());
+    block_on(storage.closed());
+
+    let (block, piece) = (content.block(0, 0), content.piece(0));
+    let closed = Error::Closed;
+    assert_eq!(storage.read(handle, block).unwrap_err(), closed);
+    assert_eq!(storage.read_vectored(handle, block).unwrap_err(), closed);
+    assert_eq!(
+        storage.write_block(handle, block, content.data(block)),
+        Err(closed)
+    );
+    assert_eq!(storage.reserve(handle, piece), Err(closed));
+    assert_eq!(storage.verify(handle, piece), Err(closed));
+    assert_eq!(storage.unhashed(handle, piece), Err(closed));
+    assert_eq!(storage.block_digests(handle, piece), Err(closed));
+    assert_eq!(storage.release(handle, piece), Err(closed));
+    assert_eq!(storage.evict(handle, piece), Err(closed));
+    assert_eq!(storage.set_protected(handle, piece, true), Err(closed));
+    assert_eq!(storage.piece_state(handle, piece), Err(closed));
+    assert_eq!(storage.remove_torrent(handle), Err(closed));
+    let again = storage.add_torrent(content.geometry, content.hashes.clone());
+    assert_eq!(again, Err(closed));
+    assert_eq!(storage.stats().used, 0);
+}
+
+#[test]
+fn slot_reuse() {
+    let (film, song) = (
+        Content::pieces_of_two_blocks(2, 1),
+        Content::pieces_of_two_blocks(2, 2),
+    );
+    let storage = MemoryStorage::new(Config::new(8 * BLOCK).with_max_torrents(1));
+    let old = film.add_to(&storage);
+    film.put(&storage, old, 0);
+    storage.reserve(old, film.piece(1)).unwrap();
+    let full = storage.add_torrent(song.geometry, song.hashes.clone());
+    assert_eq!(full, Err(Error::TooManyTorrents { max: 1 }));
+
+    storage.remove_torrent(old).unwrap();
+    let new = song.add_to(&storage);
+    song.put(&storage, new, 0);
+    storage.reserve(new, song.piece(1)).unwrap();
+
+    let (held, partial) = (film.block(0, 0), film.block(1, 0));
+    let stale = Error::StaleHandle;
+    assert_ne!(old, new);
+    assert_eq!(storage.read(old, held).unwrap_err(), stale);
+    assert_eq!(
+        storage.write_block(old, partial, film.data(partial)),
+        Err(stale)
+    );
+    assert_eq!(storage.evict(old, film.piece(0)), Err(stale));
+    assert_eq!(storage.release(old, film.piece(1)), Err(stale));
+    assert_eq!(storage.verify(old, film.piece(1)), Err(stale));
+    assert_eq!(storage.remove_torrent(old), Err(stale));
+    assert_eq!(&storage.read(new, held).unwrap()[..], song.data(held));
+}
+
+#[test]
+fn close_waits_for_pending() {
+    let content = Content::pieces_of_two_blocks(64, 1);
+    for _ in 0..20 {
+        let storage = MemoryStorage::new(Config::new(content.geometry.total()));
+        let handle = content.add_to(&storage);
+        for piece in content.geometry.pieces() {
+            storage.reserve(handle, piece).unwrap();
+        }
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (storage, content) = (&storage, &content);
+                scope.spawn(move || {
+                    for piece in (thread..64).step_by(2) {
+                        for number in 0..2 {
+                            let block = content.block(piece, number);
+                            let data = content.data(block);
+                            match storage.write_block(handle, block, data) {
+                                Ok(_) => {}
+                                Err(error) => return assert_eq!(error, Error::Closed),
+                            }
+                        }
+                    }
+                });
+            }
+            block_on(storage.close());
+            // A write that was still running would hold its buffer.
+            assert_eq!(storage.stats().used, 0);
+        });
+    }
+}
+
+#[test]
+fn reads_refresh() {
+    let content = Content::pieces_of_two_blocks(5, 1);
+    let storage = streaming(3);
+    let handle = content.add_to(&storage);
+    for piece in 0..3 {
+        content.put(&storage, handle, piece);
+    }
+    drop(storage.read(handle, content.block(0, 0)).unwrap());
+
+    let evicted = |piece| {
+        vec![Evicted {
+            handle,
+            piece: content.piece(piece),
+        }]
+    };
+    assert_eq!(content.put(&storage, handle, 3).evicted, evicted(1));
+
+    let lease = storage.read(handle, content.block(2, 0)).unwrap();
+    drop(storage.read(handle, content.block(0, 0)).unwrap());
+    drop(storage.read(handle, content.block(3, 0)).unwrap());
+    assert_eq!(
+        content.put(&storage, handle, 4).evicted,
+        evicted(0),
+        "piece 2 was read before piece 0, but is leased"
+    );
+    drop(lease);
+}
+
+#[test]
+fn bound_holds_when_all_protected() {
+    let content = Content::pieces_of_two_blocks(5, 1);
+    let storage = streaming(4);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    storage
+        .set_protected(handle, content.piece(0), true)
+        .unwrap();
+    storage.reserve(handle, content.piece(1)).unwrap();
+    content.put(&storage, handle, 2);
+    let lease = storage.read(handle, content.block(2, 1)).unwrap();
+    content.put(&storage, handle, 3);
+    let detached = storage.read(handle, content.block(3, 1)).unwrap();
+    storage.evict(handle, content.piece(3)).unwrap();
+
+    let full = Error::Full {
+        needed: 2 * BLOCK,
+        free: BLOCK,
+    };
+    assert_eq!(storage.reserve(handle, content.piece(4)), Err(full));
+    let stats = storage.stats();
+    assert!(stats.used <= stats.budget);
+    assert_eq!(stats.evictions, 0);
+    assert_eq!(stats.verified_pieces, 2);
+
+    drop(detached);
+    assert!(storage.reserve(handle, content.piece(4)).is_ok());
+    drop(lease);
+}
+
+#[test]
+fn a_reservation_that_can_never_fit_evicts_nothing() {
+    let content = Content::pieces_of_two_blocks(1, 1);
+    let long = Content::new(8 * BLOCK, 8 * 16_384, 2);
+    let storage = streaming(2);
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    let other = long.add_to(&storage);
+    assert!(matches!(
+        storage.reserve(other, long.piece(0)),
+        Err(Error::Full { .. })
+    ));
+    assert_eq!(
+        storage.piece_state(handle, content.piece(0)),
+        Ok(PieceState::Verified)
+    );
+}
+
+#[test]
+fn a_wrong_piece_tells_which_block_was_wrong() {
+    let content = Content::new(5 * BLOCK + 100, 6 * 16_384, 1);
+    let storage = streaming(3);
+    let handle = content.add_to(&storage);
+    let piece = content.piece(0);
+    storage.reserve(handle, piece).unwrap();
+    for block in content.geometry.blocks(piece) {
+        let mut data = content.data(block).to_vec();
+        if block.number() == 2 {
+            data[77] ^= 1;
+        }
+        storage.write_block(handle, block, &data).unwrap();
+    }
+    let Ok(Verdict::Invalid { block_digests }) = storage.verify(handle, piece) else {
+        panic!("a wrong byte went unnoticed");
+    };
+    assert_eq!(
+        storage.piece_state(handle, piece),
+        Ok(PieceState::Partial { missing: 6 })
+    );
+
+    content.fill(&storage, handle, 0);
+    assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
+    let right = storage.block_digests(handle, piece).unwrap();
+    let wrong: Vec<_> = (0..6).filter(|&n| block_digests[n] != right[n]).collect();
+    assert_eq!(wrong, [2]);
+}
+
+#[test]
+fn blocks_in_order_leave_nothing_to_hash() {
+    let content = Content::new(64 * BLOCK, 64 * 16_384, 1);
+    let storage = MemoryStorage::new(Config::new(64 * BLOCK));
+    let handle = content.add_to(&storage);
+    let piece = content.piece(0);
+    storage.reserve(handle, piece).unwrap();
+    content.fill(&storage, handle, 0);
+    assert_eq!(storage.unhashed(handle, piece), Ok(0));
+    storage.release(handle, piece).unwrap();
+
+    storage.reserve(handle, piece).unwrap();
+    for number in (0..64).rev() {
+        let block = content.block(0, number);
+        let written = storage.write_block(handle, block, content.data(block));
+        let piece_full = number == 0;
+        assert_eq!(written, Ok(Written::Stored { piece_full }));
+    }
+    // One write does not hash a whole piece on its caller's thread.
+    assert!(storage.unhashed(handle, piece).unwrap() > 32 * 16_384);
+    assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
+}
+
+#[test]
+fn a_range_across_blocks_is_several_leases() {
+    let content = Content::new(4 * BLOCK, 4 * 16_384, 1);
+    let storage = MemoryStorage::new(Config::new(4 * BLOCK));
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    for (offset, len, leases) in [
+        (0, 65_536, 4),
+        (16_383, 2, 2),
+        (16_384, 16_384, 1),
+        (100, 100, 1),
+        (65_535, 1, 1),
+        (1, 40_000, 3),
+    ] {
+        let range = content.geometry.block(0, offset, len).unwrap();
+        let parts = storage.read_vectored(handle, range).unwrap();
+        assert_eq!(parts.len(), leases);
+        assert_eq!(parts.concat(), content.data(range));
+        match storage.read(handle, range) {
+            Ok(lease) => assert_eq!((&lease[..], leases), (content.data(range), 1)),
+            Err(error) => {
+                let piece = 0;
+                assert!(leases > 1);
+                assert_eq!(error, Error::SpansBlocks { piece, offset, len });
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_and_pieces_of_another_torrent_are_refused() {
+    let content = Content::new(40_000, 20_000, 1);
+    let larger = Content::new(400_000, 100_000, 2);
+    let storage = MemoryStorage::new(Config::new(200_000));
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    storage.reserve(handle, content.piece(1)).unwrap();
+
+    let beyond = larger.block(1, 3);
+    let (piece, offset, len) = (1, beyond.offset(), beyond.len());
+    let no_block = Error::NoSuchBlock { piece, offset, len };
+    assert_eq!(
+        storage.write_block(handle, beyond, larger.data(beyond)),
+        Err(no_block)
+    );
+    let beyond = larger.block(0, 3);
+    assert!(matches!(
+        storage.read(handle, beyond),
+        Err(Error::NoSuchBlock { .. })
+    ));
+    let no_piece = Error::NoSuchPiece { piece: 3, count: 2 };
+    assert_eq!(storage.reserve(handle, larger.piece(3)), Err(no_piece));
+    assert_eq!(
+        storage.set_protected(handle, larger.piece(3), true),
+        Err(no_piece)
+    );
+    assert_eq!(
+        storage.add_torrent(content.geometry, larger.hashes.clone()),
+        Err(Error::HashCount {
+            hashes: 4,
+            pieces: 2
+        })
+    );
+}
+
+#[test]
+fn writes_off_the_grid_are_refused() {
+    let content = Content::new(40_000, 40_000, 1);
+    let storage = MemoryStorage::new(Config::new(40_000));
+    let handle = content.add_to(&storage);
+    storage.reserve(handle, content.piece(0)).unwrap();
+    for (offset, len) in [(1, 16_384), (0, 16_383), (32_768, 100), (0, 32_768)] {
+        let block = content.geometry.block(0, offset, len).unwrap();
+        let piece = 0;
+        assert_eq!(
+            storage.write_block(handle, block, content.data(block)),
+            Err(Error::OffGrid { piece, offset, len })
+        );
+    }
+    let block = content.block(0, 2);
+    let length = Error::BlockLength {
+        expected: 7_232,
+        got: 3,
+    };
+    assert_eq!(storage.write_block(handle, block, b"abc"), Err(length));
+    let stored = storage.write_block(handle, block, content.data(block));
+    assert_eq!(stored, Ok(Written::Stored { piece_full: false }));
+    let again = storage.write_block(handle, block, content.data(block));
+    assert_eq!(again, Ok(Written::Duplicate));
+    let piece = 0;
+    assert_eq!(
+        storage.verify(handle, content.piece(0)),
+        Err(Error::Incomplete { piece, missing: 2 })
+    );
+}
+
+#[test]
+fn a_stream_in_its_stride_uses_the_same_buffers_again() {
+    let content = Content::pieces_of_two_blocks(20, 1);
+    let storage = streaming(2);
+    let handle = content.add_to(&storage);
+    let mut seen = std::collections::BTreeSet::new();
+    for piece in 0..20 {
+        content.put(&storage, handle, piece);
+        for number in 0..2 {
+            let lease = storage.read(handle, content.block(piece, number)).unwrap();
+            seen.insert(lease.as_ptr());
+        }
+    }
+    assert_eq!(seen.len(), 4, "the budget holds 4 blocks");
+}
+
+#[test]
+fn kept_buffers_make_room_for_what_they_do_not_fit() {
+    let content = Content::pieces_of_two_blocks(1, 1);
+    let short = Content::new(10_000, 10_000, 2);
+    let storage = MemoryStorage::new(Config::new(2 * BLOCK));
+    let handle = content.add_to(&storage);
+    content.put(&storage, handle, 0);
+    storage.remove_torrent(handle).unwrap();
+    assert_eq!(storage.stats().free_list, 2 * BLOCK);
+
+    let handle = short.add_to(&storage);
+    short.put(&storage, handle, 0);
+    assert_eq!(storage.stats().free_list, BLOCK);
+    assert_eq!(storage.stats().used, BLOCK + 10_000);
+}

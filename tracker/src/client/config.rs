@@ -1,0 +1,66 @@
+//! The knobs of the client.
+
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+
+use super::policy::AddressPolicy;
+use crate::error::TrackerError;
+
+/// How a [`Client`](super::Client) asks. [`Default`] gives the values named.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// How the client calls itself over HTTP. Default: `tailwater/VERSION`.
+    pub user_agent: String,
+    /// The longest time for one request over HTTP, from resolving the name to the last byte of
+    /// the answer, redirects included. Default: 15 s.
+    pub http_timeout: Duration,
+    /// The same over UDP. BEP 15 repeats a lost packet after 15 s, then after 30: a time below
+    /// 15 s means that nothing is repeated. Default: 40 s.
+    pub udp_timeout: Duration,
+    /// The longest answer over HTTP in bytes, before and after decompression: the memory that
+    /// one request can take. Default: 1 MiB.
+    pub max_response_len: usize,
+    /// How many redirects in a row are followed. Default: 5.
+    pub max_redirects: usize,
+    /// Which addresses may be asked. Default: [`AddressPolicy::no_private_redirects`].
+    pub address_policy: AddressPolicy,
+    roots: RootCertStore,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("tailwater/", env!("CARGO_PKG_VERSION")).to_owned(),
+            http_timeout: Duration::from_secs(15),
+            udp_timeout: Duration::from_secs(40),
+            max_response_len: 1024 * 1024,
+            max_redirects: 5,
+            address_policy: AddressPolicy::default(),
+            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Trusts one more authority for HTTPS, beside the Mozilla ones: a certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`TrackerError::Io`] if it is not a certificate.
+    pub fn add_root_certificate(&mut self, der: &[u8]) -> Result<(), TrackerError> {
+        self.roots
+            .add(CertificateDer::from(der))
+            .map_err(|error| TrackerError::Io {
+                operation: "read root certificate",
+                kind: std::io::ErrorKind::InvalidData,
+                message: error.to_string(),
+            })
+    }
+
+    pub(super) const fn roots(&self) -> &RootCertStore {
+        &self.roots
+    }
+}

@@ -1,0 +1,263 @@
+//! Requests over UDP.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::InfoHash;
+#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+use tokio::net::UdpSocket;
+use url::Url;
+
+use super::config::ClientConfig;
+use super::connect::Guard;
+use crate::announce::{AnnounceRequest, AnnounceResponse, MAX_PEERS};
+use crate::driver::{now, random_u64};
+use crate::error::TrackerError;
+use crate::scrape::ScrapeResponse;
+use crate::udp::{Connection, Exchange, Family, MAX_PACKET_LEN, Reply};
+
+/// How many sockets are kept for the minute in which their connection ids are good.
+const MAX_IDLE: usize = 32;
+/// How much longer an announce that one address family has answered waits for the other.
+const FAMILY_GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    Announce(&'a AnnounceRequest),
+    Scrape(&'a [InfoHash]),
+}
+
+/// A socket and the connection id that a tracker gave to its address. Trackers may bind ids to
+/// ports, so they are used together or not at all.
+#[derive(Debug)]
+#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+struct Idle {
+    socket: UdpSocket,
+    connection: Connection,
+}
+
+#[derive(Debug)]
+pub(super) struct Udp {
+    config: Arc<ClientConfig>,
+    idle: Mutex<HashMap<SocketAddr, Idle>>,
+}
+
+impl Udp {
+    pub(super) fn new(config: Arc<ClientConfig>) -> Self {
+        Self {
+            config,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Announces to one address of each family (BEP 7, BEP 15) and joins the answers.
+    pub(super) async fn announce(
+        &self,
+        url: &Url,
+        request: &AnnounceRequest,
+    ) -> Result<AnnounceResponse, TrackerError> {
+        let announced =
+            async |address| match self.ask(url, address, Question::Announce(request)).await? {
+                Reply::Announce(response) => Ok(response),
+                Reply::Scrape(_) => Err(mismatch()),
+            };
+        self.in_time(async {
+            match self.addresses(url).await? {
+                (Some(v4), Some(v6)) => both(announced(v4), announced(v6)).await,
+                (Some(only), None) | (None, Some(only)) => announced(only).await,
+                (None, None) => Err(no_address()),
+            }
+        })
+        .await
+    }
+
+    /// Scrapes by the first family that answers.
+    pub(super) async fn scrape(
+        &self,
+        url: &Url,
+        info_hashes: &[InfoHash],
+    ) -> Result<ScrapeResponse, TrackerError> {
+        self.in_time(async {
+            let (v4, v6) = self.addresses(url).await?;
+            let mut outcome = Err(no_address());
+            for address in [v4, v6].into_iter().flatten() {
+                outcome = match self.ask(url, address, Question::Scrape(info_hashes)).await {
+                    Ok(Reply::Scrape(response)) => return Ok(response),
+                    Ok(Reply::Announce(_)) => Err(mismatch()),
+                    Err(error) => Err(error),
+                };
+            }
+            outcome
+        })
+        .await
+    }
+
+    async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, TrackerError>>,
+    ) -> Result<T, TrackerError> {
+        let after = self.config.udp_timeout;
+        tokio::time::timeout(after, asking)
+            .await
+            .unwrap_or(Err(TrackerError::Timeout { after }))
+    }
+
+    /// The first allowed address of each family.
+    async fn addresses(
+        &self,
+        url: &Url,
+    ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
+        let invalid = |reason: &str| TrackerError::InvalidUrl {
+            reason: reason.to_owned(),
+        };
+        let host = url.host_str().ok_or_else(|| invalid("no host"))?;
+        let port = url.port().ok_or_else(|| invalid("no port"))?;
+        let guard = Guard {
+            policy: self.config.address_policy.clone(),
+            via: [].into(),
+        };
+        let addresses = guard.resolve(host.trim_matches(['[', ']']), port).await?;
+        let first = |family| {
+            addresses
+                .iter()
+                .copied()
+                .find(|address| Family::of(*address) == family)
+        };
+        Ok((first(Family::V4), first(Family::V6)))
+    }
+
+    async fn ask(
+        &self,
+        url: &Url,
+        remote: SocketAddr,
+        question: Question<'_>,
+    ) -> Result<Reply, TrackerError> {
+        let (socket, connection) = match self.take_idle(remote) {
+            Some(idle) => (idle.socket, Some(idle.connection)),
+            None => (
+                connect(remote)
+                    .await
+                    .map_err(|error| TrackerError::io("open a UDP socket", &error))?,
+                None,
+            ),
+        };
+        let seed = random_u64();
+        let mut exchange = match question {
+            Question::Announce(request) => {
+                let url_data = match url.query() {
+                    Some(query) => format!("{}?{query}", url.path()),
+                    None => url.path().to_owned(),
+                };
+                Exchange::announce(now(), remote, request.clone(), &url_data, connection, seed)?
+            }
+            Question::Scrape(info_hashes) => {
+                Exchange::scrape(now(), remote, info_hashes, connection, seed)?
+            }
+        };
+        let reply = run(&socket, remote, &mut exchange).await?;
+        if let Some(connection) = exchange.connection() {
+            self.keep(remote, Idle { socket, connection });
+        }
+        Ok(reply)
+    }
+
+    fn take_idle(&self, remote: SocketAddr) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        forget_expired(&mut idle, now());
+        idle.remove(&remote)
+    }
+
+    fn keep(&self, remote: SocketAddr, kept: Idle) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        forget_expired(&mut idle, now());
+        if idle.len() < MAX_IDLE {
+            idle.insert(remote, kept);
+        }
+    }
+}
+
+fn forget_expired(idle: &mut HashMap<SocketAddr, Idle>, now: Instant) {
+    idle.retain(|_, kept| kept.connection.is_valid(now));
+}
+
+/// A connected socket: the system drops what others send, and reports an unreachable tracker.
+#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+async fn connect(remote: SocketAddr) -> std::io::Result<UdpSocket> {
+    let local: SocketAddr = match remote {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(local).await?;
+    socket.connect(remote).await?;
+    Ok(socket)
+}
+
+#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+async fn run(
+    socket: &UdpSocket,
+    remote: SocketAddr,
+    exchange: &mut Exchange,
+) -> Result<Reply, TrackerError> {
+    let mut packet = vec![0; MAX_PACKET_LEN];
+    loop {
+        while let Some(transmit) = exchange.poll_transmit() {
+            let sent = socket.send(&transmit.payload).await;
+            sent.map_err(|error| TrackerError::io("send to the tracker", &error))?;
+        }
+        if let Some(outcome) = exchange.poll_outcome() {
+            return outcome;
+        }
+        let deadline = exchange.poll_timeout().unwrap_or_else(now);
+        tokio::select! {
+            received = socket.recv(&mut packet) => {
+                let len = received.map_err(|error| TrackerError::io("receive from the tracker", &error))?;
+                exchange.handle_datagram(now(), remote, &packet[..len]);
+            }
+            () = tokio::time::sleep_until(deadline.into()) => exchange.handle_timeout(now()),
+        }
+    }
+}
+
+/// The answers of two families as one. Whoever answers first does not wait long for the other.
+async fn both(
+    v4: impl Future<Output = Result<AnnounceResponse, TrackerError>>,
+    v6: impl Future<Output = Result<AnnounceResponse, TrackerError>>,
+) -> Result<AnnounceResponse, TrackerError> {
+    tokio::pin!(v4, v6);
+    let (first, second) = tokio::select! {
+        first = &mut v4 => match first {
+            Ok(_) => (first, tokio::time::timeout(FAMILY_GRACE, v6).await.ok()),
+            Err(_) => (first, Some(v6.await)),
+        },
+        first = &mut v6 => match first {
+            Ok(_) => (first, tokio::time::timeout(FAMILY_GRACE, v4).await.ok()),
+            Err(_) => (first, Some(v4.await)),
+        },
+    };
+    match (first, second) {
+        (Ok(first), Some(Ok(second))) => Ok(join(first, second)),
+        (Ok(only), _) | (Err(_), Some(Ok(only))) => Ok(only),
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn join(mut first: AnnounceResponse, second: AnnounceResponse) -> AnnounceResponse {
+    first.interval = first.interval.max(second.interval);
+    first.seeders = first.seeders.max(second.seeders);
+    first.leechers = first.leechers.max(second.leechers);
+    let room = MAX_PEERS.saturating_sub(first.peers.len());
+    first.peers.extend(second.peers.into_iter().take(room));
+    first
+}
+
+fn mismatch() -> TrackerError {
+    TrackerError::malformed("an answer to another question")
+}
+
+fn no_address() -> TrackerError {
+    TrackerError::InvalidUrl {
+        reason: "the host has no address".to_owned(),
+    }
+}

@@ -1,0 +1,14 @@
+//! HTTP trackers (BEP 3, 7, 23, 24, 31, 48): queries and bencoded answers, without a connection.
+
+mod answer;
+mod encode;
+mod percent;
+mod query;
+mod url;
+
+pub use answer::{parse_announce, parse_scrape};
+pub use encode::{PeerFormat, encode_announce, encode_failure, encode_scrape};
+#[cfg(feature = "client")]
+pub(crate) use percent::decode as percent_decode;
+pub use query::{AnnounceQuery, parse_announce_query, parse_scrape_query};
+pub use url::{announce_url, scrape_url};

@@ -1,0 +1,123 @@
+//! Compact peer lists (BEP 23, BEP 7), shared by HTTP and UDP.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::announce::MAX_PEERS;
+
+/// Address and port of an IPv4 peer (BEP 23).
+pub(crate) const COMPACT_V4_LEN: usize = 6;
+/// Address and port of an IPv6 peer (BEP 7).
+pub(crate) const COMPACT_V6_LEN: usize = 18;
+
+/// Adds the usable ones of a packed list, up to [`MAX_PEERS`] in all. A last entry that is cut
+/// short is ignored.
+pub(crate) fn read_v4(packed: &[u8], peers: &mut Vec<SocketAddr>) {
+    for entry in packed.chunks_exact(COMPACT_V4_LEN) {
+        let &[a, b, c, d, high, low] = entry else {
+            continue;
+        };
+        add(
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            u16::from_be_bytes([high, low]),
+            peers,
+        );
+    }
+}
+
+/// As [`read_v4`], for entries of 18 bytes.
+pub(crate) fn read_v6(packed: &[u8], peers: &mut Vec<SocketAddr>) {
+    for entry in packed.chunks_exact(COMPACT_V6_LEN) {
+        let Some((&address, &[high, low])) = entry.split_first_chunk::<16>() else {
+            continue;
+        };
+        add(
+            IpAddr::V6(Ipv6Addr::from(address)),
+            u16::from_be_bytes([high, low]),
+            peers,
+        );
+    }
+}
+
+/// Adds a peer unless nobody can be there or the list is full.
+pub(crate) fn add(address: IpAddr, port: u16, peers: &mut Vec<SocketAddr>) {
+    // `::ffff:1.2.3.4` is the IPv4 peer, for whom an IPv4 socket is needed.
+    let address = address.to_canonical();
+    if port != 0 && is_unicast(address) && peers.len() < MAX_PEERS {
+        peers.push(SocketAddr::new(address, port));
+    }
+}
+
+fn is_unicast(address: IpAddr) -> bool {
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(broadcast || address.is_unspecified() || address.is_multicast())
+}
+
+/// Appends one peer: 6 bytes for IPv4, 18 for IPv6.
+pub(crate) fn write(peer: SocketAddr, packed: &mut Vec<u8>) {
+    match peer.ip() {
+        IpAddr::V4(v4) => packed.extend_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => packed.extend_from_slice(&v6.octets()),
+    }
+    packed.extend_from_slice(&peer.port().to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(packed: &[u8]) -> Vec<SocketAddr> {
+        let mut peers = Vec::new();
+        read_v4(packed, &mut peers);
+        peers
+    }
+
+    #[test]
+    fn a_packed_list_round_trips() {
+        let list: [SocketAddr; 2] = [
+            "10.1.2.3:6881".parse().unwrap(),
+            "1.1.1.1:1".parse().unwrap(),
+        ];
+        let mut packed = Vec::new();
+        list.iter().for_each(|peer| write(*peer, &mut packed));
+        assert_eq!(packed.len(), 2 * COMPACT_V4_LEN);
+        assert_eq!(read(&packed), list);
+
+        let six: SocketAddr = "[2001:db8::7]:6881".parse().unwrap();
+        let (mut packed, mut peers) = (Vec::new(), Vec::new());
+        write(six, &mut packed);
+        assert_eq!(packed.len(), COMPACT_V6_LEN);
+        read_v6(&packed, &mut peers);
+        assert_eq!(peers, [six]);
+    }
+
+    #[test]
+    fn nobody_is_at_these_addresses() {
+        let unusable: [&[u8; 6]; 4] = [
+            b"\x01\x01\x01\x01\x00\x00",
+            b"\x00\x00\x00\x00\x1a\xe1",
+            b"\xff\xff\xff\xff\x1a\xe1",
+            b"\xe0\x00\x00\x01\x1a\xe1",
+        ];
+        for packed in unusable {
+            assert_eq!(read(packed), [], "{packed:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_a_cut_entry_ignored() {
+        assert_eq!(
+            read(&[1; COMPACT_V4_LEN * (MAX_PEERS + 5)]).len(),
+            MAX_PEERS
+        );
+        assert_eq!(read(&[1; COMPACT_V4_LEN + 3]).len(), 1);
+    }
+
+    #[test]
+    fn a_mapped_address_becomes_ipv4() {
+        let mut packed = Ipv4Addr::new(9, 8, 7, 6).to_ipv6_mapped().octets().to_vec();
+        packed.extend_from_slice(&80u16.to_be_bytes());
+        let mut peers = Vec::new();
+        read_v6(&packed, &mut peers);
+        assert_eq!(peers, ["9.8.7.6:80".parse().unwrap()]);
+    }
+}

@@ -1,0 +1,81 @@
+//! The knobs of the server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where a [`Server`](super::Server) listens and what it answers. [`Default`] gives the values
+/// named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Where to listen for HTTP; port 0 takes a free one. Default: nowhere.
+    pub http: Option<SocketAddr>,
+    /// Where to listen for UDP; port 0 takes a free one. Default: nowhere.
+    pub udp: Option<SocketAddr>,
+    /// When peers are to announce again. One that is silent for twice as long is forgotten.
+    /// Default: 30 min.
+    pub interval: Duration,
+    /// The least time between announces that peers are told over HTTP. Default: 60 s.
+    pub min_interval: Duration,
+    /// What the swarms may hold.
+    pub limits: SwarmLimits,
+    /// How many HTTP connections may be open at once; further ones wait to be accepted.
+    /// Default: 512.
+    pub max_connections: usize,
+    /// The longest time from an HTTP connection's start or its last answer to the next whole
+    /// request, after which it is closed. Default: 10 s.
+    pub request_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            http: None,
+            udp: None,
+            interval: Duration::from_secs(30 * 60),
+            min_interval: Duration::from_secs(60),
+            limits: SwarmLimits::default(),
+            max_connections: 512,
+            request_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Bounds of the server's memory: about 200 bytes a peer and 300 a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SwarmLimits {
+    /// How many torrents have peers at once; an announce of a further one is refused.
+    /// Default: 10 000.
+    pub max_torrents: usize,
+    /// How many peers one torrent has in each address family; a further one is answered but
+    /// not remembered. Default: 5000.
+    pub max_peers_per_torrent: usize,
+    /// How many peers there are in all; a further one is answered but not remembered.
+    /// Default: 200 000.
+    pub max_peers: usize,
+    /// The most peers in one answer, whatever the request wants. Default: 200.
+    pub max_answer: usize,
+    /// The number of peers in an answer to a request that names none. Default: 50.
+    pub default_answer: usize,
+}
+
+impl Default for SwarmLimits {
+    fn default() -> Self {
+        Self {
+            max_torrents: 10_000,
+            max_peers_per_torrent: 5000,
+            max_peers: 200_000,
+            max_answer: 200,
+            default_answer: 50,
+        }
+    }
+}
+
+impl SwarmLimits {
+    /// How many peers an answer has at most, for a request that wants so many.
+    pub(super) fn answer_len(&self, num_want: Option<u32>) -> usize {
+        let wanted = num_want.map(|wanted| usize::try_from(wanted).unwrap_or(usize::MAX));
+        wanted.unwrap_or(self.default_answer).min(self.max_answer)
+    }
+}

@@ -1,0 +1,192 @@
+//! How long each kind of frame may be.
+
+use tailwater_metainfo::{BLOCK_LEN, MAX_PIECES};
+
+use crate::hashes::{HASH_LEN_U32, HASH_REQUEST_LEN};
+use crate::message::id;
+use crate::{BlockRequest, WireError};
+
+/// Bytes of the longest block that [`Limits::with_max_block_len`] can allow: what old clients asked for, 128 KiB.
+pub const MAX_BLOCK_LEN: u32 = 128 * 1024;
+/// Bytes of a block that may come by default: what BEP 3 has everyone ask for, 16 KiB.
+pub const DEFAULT_MAX_BLOCK_LEN: u32 = BLOCK_LEN;
+/// Bytes of a bitfield while the piece count is unknown: the largest torrent we load.
+pub const DEFAULT_MAX_BITFIELD_LEN: u32 = MAX_PIECES.div_ceil(8);
+/// Bytes of an extension message's payload: a metadata block is 16 KiB and a header (BEP 9); a peer list of some
+/// thousand peers, which is the most that a first `ut_pex` holds in practice, fits as well.
+pub const DEFAULT_MAX_EXTENDED_LEN: u32 = 128 * 1024;
+/// Hashes in a `hashes` message: BEP 52 has nobody ask for more than 512, and a proof needs one for each layer.
+pub const DEFAULT_MAX_HASHES: u32 = 1024;
+/// Bytes of an unknown message's payload. They are thrown away as they come, so this bounds patience, not memory.
+pub const DEFAULT_MAX_UNKNOWN_LEN: u32 = 1024 * 1024;
+
+/// The longest payload that each kind of message may have.
+///
+/// A decoder checks a frame as soon as it knows length and id, before anything is reserved for it. What one connection
+/// can make its receive buffer hold is therefore [`Limits::max_frame_len`] and what was read beyond the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    block_len: u32,
+    bitfield_len: u32,
+    extended_len: u32,
+    hashes: u32,
+    unknown_len: u32,
+}
+
+/// A limit that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitsError {
+    /// The block limit is below what BEP 3 needs or above [`MAX_BLOCK_LEN`].
+    #[error("a block limit of {found} bytes: it must lie between {BLOCK_LEN} and {MAX_BLOCK_LEN}")]
+    Block {
+        /// The limit that was asked for.
+        found: u32,
+    },
+    /// The piece count is zero or above what metainfo loads.
+    #[error("a piece count of {found}: it must lie between 1 and {MAX_PIECES}")]
+    PieceCount {
+        /// The count that was given.
+        found: u32,
+    },
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            block_len: DEFAULT_MAX_BLOCK_LEN,
+            bitfield_len: DEFAULT_MAX_BITFIELD_LEN,
+            extended_len: DEFAULT_MAX_EXTENDED_LEN,
+            hashes: DEFAULT_MAX_HASHES,
+            unknown_len: DEFAULT_MAX_UNKNOWN_LEN,
+        }
+    }
+}
+
+/// Which lengths a message may have, counted as the length prefix counts.
+enum Shape {
+    Exact(u32),
+    Between { min: u32, max: u32 },
+}
+
+impl Limits {
+    /// Allows blocks of up to `max` bytes; only for one who asks for blocks longer than 16 KiB.
+    ///
+    /// # Errors
+    ///
+    /// When `max` is below 16 KiB or above [`MAX_BLOCK_LEN`].
+    pub const fn with_max_block_len(mut self, max: u32) -> Result<Self, LimitsError> {
+        if max < BLOCK_LEN || max > MAX_BLOCK_LEN {
+            return Err(LimitsError::Block { found: max });
+        }
+        self.block_len = max;
+        Ok(self)
+    }
+
+    /// Allows no bitfield longer than that of a torrent with `count` pieces.
+    ///
+    /// # Errors
+    ///
+    /// When `count` is zero or above `tailwater_metainfo::MAX_PIECES`.
+    pub const fn with_piece_count(mut self, count: u32) -> Result<Self, LimitsError> {
+        if count == 0 || count > MAX_PIECES {
+            return Err(LimitsError::PieceCount { found: count });
+        }
+        self.bitfield_len = count.div_ceil(8);
+        Ok(self)
+    }
+
+    /// Bytes of the longest block.
+    #[must_use]
+    pub const fn max_block_len(&self) -> u32 {
+        self.block_len
+    }
+
+    /// Bytes of the longest bitfield.
+    #[must_use]
+    pub const fn max_bitfield_len(&self) -> u32 {
+        self.bitfield_len
+    }
+
+    /// Bytes of the longest payload of an extension message, without the extension's id.
+    #[must_use]
+    pub const fn max_extended_len(&self) -> u32 {
+        self.extended_len
+    }
+
+    /// Hashes in the longest `hashes` message.
+    #[must_use]
+    pub const fn max_hashes(&self) -> u32 {
+        self.hashes
+    }
+
+    /// Bytes of the longest payload of an unknown message.
+    #[must_use]
+    pub const fn max_unknown_len(&self) -> u32 {
+        self.unknown_len
+    }
+
+    /// Bytes of the longest frame that a receive buffer must hold whole, with its length prefix.
+    #[must_use]
+    pub fn max_frame_len(&self) -> usize {
+        let payload = [
+            8 + self.block_len,
+            self.bitfield_len,
+            1 + self.extended_len,
+            HASH_REQUEST_LEN + HASH_LEN_U32 * self.hashes,
+        ];
+        payload.into_iter().fold(0, u32::max) as usize + 5
+    }
+
+    /// Checks the length of a frame; what passes decodes without further errors.
+    pub(crate) const fn check(&self, id: u8, len: u32) -> Result<(), WireError> {
+        match self.shape(id) {
+            Shape::Exact(expected) if len != expected => {
+                Err(WireError::FrameLength { id, len, expected })
+            }
+            Shape::Between { min, .. } if len < min => {
+                Err(WireError::FrameTooShort { id, len, min })
+            }
+            Shape::Between { max, .. } if len > max => {
+                Err(WireError::FrameTooLong { id, len, max })
+            }
+            _ if id == id::HASHES && !(len - 1 - HASH_REQUEST_LEN).is_multiple_of(HASH_LEN_U32) => {
+                Err(WireError::PartialHash { len })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn shape(&self, id: u8) -> Shape {
+        match id {
+            id::PIECE => Shape::Between {
+                min: 9,
+                max: 9 + self.block_len,
+            },
+            id::CHOKE | id::UNCHOKE | id::INTERESTED | id::NOT_INTERESTED => Shape::Exact(1),
+            id::HAVE_ALL | id::HAVE_NONE => Shape::Exact(1),
+            id::HAVE | id::SUGGEST_PIECE | id::ALLOWED_FAST => Shape::Exact(5),
+            id::REQUEST | id::CANCEL | id::REJECT_REQUEST => {
+                Shape::Exact(1 + BlockRequest::WIRE_LEN)
+            }
+            id::PORT => Shape::Exact(3),
+            id::BITFIELD => Shape::Between {
+                min: 1,
+                max: 1 + self.bitfield_len,
+            },
+            id::EXTENDED => Shape::Between {
+                min: 2,
+                max: 2 + self.extended_len,
+            },
+            id::HASH_REQUEST | id::HASH_REJECT => Shape::Exact(1 + HASH_REQUEST_LEN),
+            id::HASHES => Shape::Between {
+                min: 1 + HASH_REQUEST_LEN,
+                max: 1 + HASH_REQUEST_LEN + HASH_LEN_U32 * self.hashes,
+            },
+            _ => Shape::Between {
+                min: 1,
+                max: 1 + self.unknown_len,
+            },
+        }
+    }
+}
