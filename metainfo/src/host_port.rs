@@ -25,7 +25,8 @@ impl HostPort {
     ///
     /// When it is not.
     pub fn new(host: &str, port: u16) -> Result<Self, ParseHostPortError> {
-        let refused = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']' | '@');
+        let refused =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']' | '@');
         if host.is_empty() || host.len() > 255 || host.contains(refused) || port == 0 {
             return Err(ParseHostPortError);
         }
@@ -46,13 +47,20 @@ impl FromStr for HostPort {
 
     fn from_str(text: &str) -> Result<Self, ParseHostPortError> {
         let (host, port) = text.rsplit_once(':').ok_or(ParseHostPortError)?;
-        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
         let is_plain = bracketed.is_none() && !host.contains(':');
         // `parse` would take a plus sign.
-        if !port.bytes().all(|byte| byte.is_ascii_digit()) || !(is_plain || bracketed.is_some_and(|host| host.contains(':'))) {
+        if !port.bytes().all(|byte| byte.is_ascii_digit())
+            || !(is_plain || bracketed.is_some_and(|host| host.contains(':')))
+        {
             return Err(ParseHostPortError);
         }
-        Self::new(bracketed.unwrap_or(host), port.parse().map_err(|_| ParseHostPortError)?)
+        Self::new(
+            bracketed.unwrap_or(host),
+            port.parse().map_err(|_| ParseHostPortError)?,
+        )
     }
 }
 
@@ -79,7 +87,20 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "host", "host:", ":80", "host:0", "host:65536", "host:+80", "::1:80", "[host]:80", "[::1:80", "a b:1", "a/b:1"] {
+        for text in [
+            "",
+            "host",
+            "host:",
+            ":80",
+            "host:0",
+            "host:65536",
+            "host:+80",
+            "::1:80",
+            "[host]:80",
+            "[::1:80",
+            "a b:1",
+            "a/b:1",
+        ] {
             assert_eq!(text.parse::<HostPort>(), Err(ParseHostPortError), "{text}");
         }
     }

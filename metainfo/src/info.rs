@@ -2,14 +2,18 @@
 
 use crate::parse::parse_info;
 use crate::{
-    Geometry, InfoHash, InfoHashV2, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex, SafePath, Warning,
+    Geometry, InfoHash, InfoHashV2, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex,
+    SafePath, Warning,
 };
 use std::ops::Range;
 use std::sync::Arc;
 
 /// The hashes by which a torrent is known: v1, v2, or both for a hybrid (BEP 3, BEP 52).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "every place that builds one must think of a third kind of hash")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "every place that builds one must think of a third kind of hash"
+)]
 pub struct InfoHashes {
     /// The SHA-1 of the info dictionary, if the torrent has v1 pieces.
     pub v1: Option<InfoHash>,

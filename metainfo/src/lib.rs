@@ -1,11 +1,31 @@
 #![doc = include_str!("../README.md")]
 
 mod bitfield;
+mod create;
+mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod geometry;
 mod hash;
+mod host_port;
+mod info;
+mod limits;
+mod magnet;
+pub mod merkle;
+mod metainfo;
+mod parse;
+mod safe_path;
 
 pub use bitfield::{Bitfield, BitfieldError};
+pub use create::{CreateError, Created, Creator, Progress, automatic_piece_length};
+pub use error::{FieldProblem, MetainfoError, Warning};
 pub use geometry::{
     BLOCK_LEN, BlockRef, Geometry, GeometryError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };
-pub use hash::{InfoHash, InfoHashV2, ParseHexError, PeerId, PieceHash};
+pub use hash::{InfoHash, InfoHashV2, MerkleHash, ParseHexError, PeerId, PieceHash};
+pub use host_port::{HostPort, ParseHostPortError};
+pub use info::{Attributes, FileEntry, Info, InfoHashes};
+pub use limits::Limits;
+pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
+pub use metainfo::Metainfo;
+pub use safe_path::SafePath;

@@ -21,7 +21,9 @@ pub fn parent_hash(left: &MerkleHash, right: &MerkleHash) -> MerkleHash {
 /// The root of a subtree of `height` layers above leaves that are all zero: what fills a tree up.
 #[must_use]
 pub fn zero_hash(height: u32) -> MerkleHash {
-    (0..height).fold(MerkleHash::new([0; 32]), |hash, _| parent_hash(&hash, &hash))
+    (0..height).fold(MerkleHash::new([0; 32]), |hash, _| {
+        parent_hash(&hash, &hash)
+    })
 }
 
 /// How many layers above the leaves the hashes of pieces are. A piece is a power of two of at least one block.
@@ -67,7 +69,10 @@ mod tests {
     fn naive(mut layer: Vec<MerkleHash>, height: u32) -> MerkleHash {
         layer.resize(layer.len().next_power_of_two(), zero_hash(height));
         while layer.len() > 1 {
-            layer = layer.chunks(2).map(|pair| parent_hash(&pair[0], &pair[1])).collect();
+            layer = layer
+                .chunks(2)
+                .map(|pair| parent_hash(&pair[0], &pair[1]))
+                .collect();
         }
         layer[0]
     }

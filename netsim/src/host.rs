@@ -67,14 +67,9 @@ impl Host {
         self.down_free
     }
 
-    /// Whether the queue towards the host has room for `bytes` more.
-    pub(crate) fn has_room_down(&self, now: Nanos, bytes: usize) -> bool {
+    /// Whether a datagram that reaches the line towards the host now may queue up for it.
+    pub(crate) fn has_room_down(&self, now: Nanos) -> bool {
         let waiting = self.down_free.saturating_sub(now);
-        waiting
-            <= self
-                .link
-                .time_down(self.link.queue_bytes().saturating_sub(bytes))
-            && bytes <= self.link.queue_bytes()
-            || waiting == 0
+        waiting <= self.link.time_down(self.link.queue_bytes())
     }
 }

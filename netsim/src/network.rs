@@ -165,15 +165,16 @@ impl Network {
     }
 
     /// Ends a connection. What it has taken is still delivered, then the other end hears [`Event::Closed`]. This end
-    /// hears nothing more. Closing twice does no harm.
+    /// hears nothing more. Closing twice does no harm. One that does not stand yet is given up, as by
+    /// [`reset`](Self::reset).
     pub fn close(&mut self, conn: ConnId) {
         let Some(end) = self.ends.get_mut(conn) else {
             return;
         };
-        match (end.state, end.peer) {
-            (EndState::Closing, _) => {}
-            (EndState::Connecting, _) => self.reset(conn),
-            (EndState::Open, _) => {
+        match end.state {
+            EndState::Closing => {}
+            EndState::Connecting => self.reset(conn),
+            EndState::Open => {
                 end.state = EndState::Closing;
                 self.enqueue(conn);
             }
@@ -370,7 +371,7 @@ impl Network {
         let host = *self.by_addr.get(&to)?;
         let now = self.now;
         let entry = self.host_mut(host);
-        if !entry.has_room_down(now, bytes.len()) {
+        if !entry.has_room_down(now) {
             return None;
         }
         let at = entry.pass_down(now, bytes.len());
@@ -425,9 +426,8 @@ impl Network {
             return;
         };
         end.is_queued = false;
-        let len = segment.min(end.buffer.len());
-        let bytes: Vec<u8> = end.buffer.drain(..len).collect();
-        end.in_flight += len;
+        let bytes = end.take(segment);
+        let len = bytes.len();
         let is_last = end.buffer.is_empty() && end.state == EndState::Closing;
         let peer = end.peer;
         let sent = self.occupy(host, len);

@@ -44,6 +44,19 @@ impl End {
             is_queued: false,
         }
     }
+
+    /// Takes up to `most` bytes out of the buffer, to put them on the line.
+    pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
+        let len = most.min(self.buffer.len());
+        let (front, back) = self.buffer.as_slices();
+        let from_front = len.min(front.len());
+        let mut bytes = Vec::with_capacity(len);
+        bytes.extend_from_slice(&front[..from_front]);
+        bytes.extend_from_slice(&back[..len - from_front]);
+        self.buffer.drain(..len);
+        self.in_flight += len;
+        bytes
+    }
 }
 
 /// All ends, by id.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod disk;
 mod driver;
 mod error;
@@ -14,6 +15,7 @@ mod storage;
 mod testing;
 pub mod torrent;
 
+pub use check::check;
 pub use disk::{IoConfig, Operation, StorageError};
 pub use error::{AddError, StartError, TorrentError};
 pub use events::{Event, Events};

@@ -1,10 +1,10 @@
 //! A session: the torrents of one process, or of a part of it, and what they share.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tailwater_metainfo::{Geometry, InfoHash, Metainfo, PeerId, PieceHash};
+use tailwater_metainfo::{Info, Metainfo, PeerId, PieceIndex};
 use tailwater_storage_mem::MemoryStorage;
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{DiskOptions, DiskTorrent, FileSpan, IoConfig, IoPool, Layout, ResumeStore};
+use crate::disk::{Completion, DiskTorrent, IoConfig, IoPool, ResumeStore};
 use crate::driver::announce::Announcer;
 use crate::driver::lifecycle::Life;
 use crate::driver::listen;
@@ -25,7 +25,7 @@ use crate::events::{EventSender, Events};
 use crate::handle::Torrent;
 use crate::options::{AddOptions, StorageKind, priorities};
 use crate::status::Status;
-use crate::storage::{DiskStore, MemoryStore, Store};
+use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
 
 /// The memory budget unless told otherwise, in bytes.
@@ -241,58 +241,22 @@ impl Session {
             return Err(AddError::Closed);
         }
         let info = Arc::new(metainfo.info().clone());
-        let Some(info_hash) = info.info_hashes().v1 else {
-            return Err(AddError::V2Only);
-        };
-        let geometry = info.geometry();
-        let hashes: Option<Arc<[PieceHash]>> =
-            geometry.pieces().map(|piece| info.piece_hash(piece)).collect();
-        let hashes = hashes.ok_or(AddError::V2Only)?;
+        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
         let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
-        let priorities = priorities(&info, |file| match wanted[file] {
-            true => Priority::Normal,
-            false => Priority::Skip,
-        });
         let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
         if !inner.registry.insert(info_hash, incidents_in.clone()) {
             return Err(AddError::Duplicate(info_hash));
         }
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
+        let priorities = priorities(&info, |file| match wanted[file] {
+            true => Priority::Normal,
+            false => Priority::Skip,
+        });
         let opened = match &options.storage {
-            StorageKind::Memory => {
-                let needed = priorities
-                    .iter()
-                    .filter(|(_, priority)| *priority > Priority::Skip)
-                    .map(|(piece, _)| u64::from(geometry.piece_len(*piece)));
-                inner.open_memory(geometry, needed.sum(), hashes, &completions)
-            }
+            StorageKind::Memory => inner.open_memory(&info, &priorities, &completions),
             StorageKind::Disk(root) => {
-                let files = info.files().iter().map(|file| FileSpan {
-                    path: file.path().to_path_buf(),
-                    offset: file.offset(),
-                    length: file.length(),
-                    pad: file.is_pad(),
-                });
                 let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
-                let on_completion = completions.clone();
-                match Layout::new(root.clone(), files.collect(), geometry) {
-                    Ok(layout) => {
-                        let options = DiskOptions {
-                            info_hash,
-                            layout,
-                            hashes,
-                            skipped,
-                            on_completion: Arc::new(move |completion| {
-                                if on_completion.push(&mut vec![completion]).is_err() {
-                                    tracing::error!("a torrent does not take its storage's completions");
-                                }
-                            }),
-                        };
-                        let opened = DiskTorrent::open(inner.io.clone(), options).await;
-                        opened.map(|disk| Store::Disk(DiskStore::new(disk))).map_err(Into::into)
-                    }
-                    Err(error) => Err(error.into()),
-                }
+                inner.open_disk(&info, root, skipped, &completions).await
             }
         };
         let store = opened.inspect_err(|_| inner.registry.remove(info_hash))?;
@@ -307,7 +271,7 @@ impl Session {
                 seed,
                 ..Config::new(info_hash, self.peer_id())
             },
-            geometry,
+            geometry: info.geometry(),
             store,
             completions,
             incidents,
@@ -373,21 +337,41 @@ impl Session {
 impl Inner {
     fn open_memory(
         &self,
-        geometry: Geometry,
-        needed: u64,
-        hashes: Arc<[PieceHash]>,
-        completions: &Arc<Mailbox<crate::disk::Completion>>,
+        info: &Info,
+        priorities: &[(PieceIndex, Priority)],
+        completions: &Arc<Mailbox<Completion>>,
     ) -> Result<Store, AddError> {
+        let geometry = info.geometry();
         let budget = self.settings.memory_budget;
+        let wanted = priorities.iter().filter(|(_, priority)| *priority > Priority::Skip);
+        let needed = wanted.map(|(piece, _)| u64::from(geometry.piece_len(*piece))).sum();
         if needed > budget {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
-        let handle = self.memory.add_torrent(geometry, hashes)?;
+        let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
         Ok(Store::Memory(MemoryStore {
             storage: self.memory.clone(),
             handle,
             completions: Arc::clone(completions),
         }))
+    }
+
+    async fn open_disk(
+        &self,
+        info: &Info,
+        root: &Path,
+        skipped: Vec<usize>,
+        completions: &Arc<Mailbox<Completion>>,
+    ) -> Result<Store, AddError> {
+        let completions = Arc::clone(completions);
+        let tell = move |completion| {
+            if completions.push(&mut vec![completion]).is_err() {
+                tracing::error!("a torrent does not take its storage's completions");
+            }
+        };
+        let options = disk_options(info, root, skipped, Arc::new(tell))?;
+        let disk = DiskTorrent::open(self.io.clone(), options).await?;
+        Ok(Store::Disk(DiskStore::new(disk)))
     }
 }
 

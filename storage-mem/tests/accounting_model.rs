@@ -1,6 +1,7 @@
 //! Random operations on a storage and on a naive model of it, compared after each.
 
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 

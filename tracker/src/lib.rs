@@ -7,6 +7,7 @@ mod client;
 mod driver;
 mod error;
 pub mod http;
+mod origin;
 mod peers;
 mod schedule;
 mod scrape;

@@ -31,7 +31,9 @@ impl<'l> Context<'l> {
         let mut limits = tailwater_bencode::Limits::default();
         limits.tokens = self.limits.tokens;
         // A v2 file tree nests one dictionary a directory, inside three and around one.
-        limits.depth = u32::try_from(self.limits.directory_depth).unwrap_or(u32::MAX).saturating_add(8);
+        limits.depth = u32::try_from(self.limits.directory_depth)
+            .unwrap_or(u32::MAX)
+            .saturating_add(8);
         let strict = match decode_with(bytes, &Options::strict().with_limits(limits)) {
             Ok(document) => return Ok(document),
             Err(error) => error,
@@ -47,6 +49,12 @@ impl<'l> Context<'l> {
         } else {
             self.omitted += 1;
         }
+    }
+
+    /// The warnings up to now, for the info dictionary alone.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let more = (self.omitted > 0).then_some(Warning::More(self.omitted));
+        self.warnings.iter().cloned().chain(more).collect()
     }
 
     pub(super) fn into_warnings(mut self) -> Vec<Warning> {
@@ -135,7 +143,11 @@ impl<'d, 'a> Node<'d, 'a, '_> {
     }
 }
 
-pub(super) fn error_at(field: String, value: Value<'_, '_>, problem: FieldProblem) -> MetainfoError {
+pub(super) fn error_at(
+    field: String,
+    value: Value<'_, '_>,
+    problem: FieldProblem,
+) -> MetainfoError {
     MetainfoError::Field {
         field,
         offset: value.span().start,

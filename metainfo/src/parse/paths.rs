@@ -3,7 +3,7 @@
 use super::context::{Context, error_at};
 use crate::safe_path::mend;
 use crate::{Attributes, FieldProblem, MerkleHash, MetainfoError, SafePath, Warning};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tailwater_bencode::{List, Value};
 
@@ -69,7 +69,13 @@ pub(super) fn components<'d, 'a>(
     value: Value<'d, 'a>,
     field: &str,
 ) -> Result<impl Iterator<Item = &'a [u8]> + Clone + use<'d, 'a>, MetainfoError> {
-    let not_a_list = || error_at(field.to_owned(), value, FieldProblem::NotA("a list of strings"));
+    let not_a_list = || {
+        error_at(
+            field.to_owned(),
+            value,
+            FieldProblem::NotA("a list of strings"),
+        )
+    };
     let list: List<'d, 'a> = value.as_list().ok_or_else(not_a_list)?;
     for (number, component) in list.iter().enumerate() {
         if component.as_bytes().is_none() {
@@ -88,53 +94,46 @@ pub(super) fn symlink_target(
 ) -> Result<String, MetainfoError> {
     let components = components(value, field)?;
     let fail = |problem| error_at(field.to_owned(), value, problem);
-    let escapes = |name: &[u8]| name.is_empty() || name == b".." || name.iter().any(|&byte| matches!(byte, b'/' | b'\\'));
+    let escapes = |name: &[u8]| {
+        name.is_empty() || name == b".." || name.iter().any(|&byte| matches!(byte, b'/' | b'\\'))
+    };
     if components.clone().next().is_none() || components.clone().any(escapes) {
         return Err(fail(FieldProblem::EscapingSymlink(display(components))));
     }
-    MendedPath::new(components, context).map(|path| path.safe).map_err(fail)
+    MendedPath::new(components, context)
+        .map(|path| path.safe)
+        .map_err(fail)
 }
 
 /// Gives every file that is not a pad file a path that no earlier file and no directory has, whatever the case of its
-/// letters: some file systems do not tell them apart. Two paths through a renamed file do not meet either: directories
-/// keep their names, files give way.
+/// letters: some file systems do not tell them apart. Directories keep their names, files give way.
 pub(super) fn settle(
     files: &[RawFile],
     root: Option<&str>,
     context: &mut Context<'_>,
     field_of: impl Fn(usize) -> String,
 ) -> Result<Vec<SafePath>, MetainfoError> {
-    let real = || files.iter().filter(|file| !file.attributes.pad);
-    // Hashes instead of paths bound the memory by the number of components. Where two hashes are equal by chance or
-    // malice, a file is renamed without need, and nothing worse.
-    let mut taken: HashSet<u64> = real().flat_map(|file| folders(&file.path.safe)).map(folded_hash).collect();
-    let folder_hashes = taken.clone();
+    let mut taken = Taken::new(files, context.limits.duplicate_names);
     let mut settled = Vec::with_capacity(files.len());
-    let mut renamed = 0;
     for (number, file) in files.iter().enumerate() {
-        let fail = |problem| MetainfoError::Field {
-            field: field_of(number),
-            offset: file.at,
-            problem,
-        };
         let wanted = SafePath::from_mended(file.path.safe.clone());
-        let path = if file.attributes.pad || taken.insert(folded_hash(wanted.as_str())) {
+        let path = if file.attributes.pad || taken.take(&wanted) {
             wanted
         } else {
-            renamed += 1;
-            if renamed > context.limits.duplicate_names {
-                return Err(fail(FieldProblem::DuplicateNames(context.limits.duplicate_names)));
-            }
-            let free = (1..=files.len() + folder_hashes.len() + 1)
-                .map(|number| wanted.numbered(number))
-                .find(|path| taken.insert(folded_hash(path.as_str())));
-            let safe = free.ok_or_else(|| fail(FieldProblem::DuplicateNames(context.limits.duplicate_names)))?;
+            let numbered = taken.take_numbered(&wanted);
+            let path =
+                numbered.and_then(|path| context.charge_path(path.as_str().len()).map(|()| path));
+            let path = path.map_err(|problem| MetainfoError::Field {
+                field: field_of(number),
+                offset: file.at,
+                problem,
+            })?;
             context.warn(Warning::PathTaken {
                 file: number,
                 original: wanted.to_string(),
-                safe: safe.to_string(),
+                safe: path.to_string(),
             });
-            safe
+            path
         };
         if let Some(original) = &file.path.original {
             context.warn(Warning::PathChanged {
@@ -143,18 +142,26 @@ pub(super) fn settle(
                 safe: path.to_string(),
             });
         }
-        if let Some(target) = &file.symlink
-            && !taken.contains(&folded_hash(target))
-            && !files.iter().any(|other| other.path.safe == *target)
+        context
+            .charge_path(root.map_or(0, str::len))
+            .map_err(|problem| MetainfoError::Field {
+                field: field_of(number),
+                offset: file.at,
+                problem,
+            })?;
+        settled.push(rooted(root, path));
+    }
+    for (number, file) in files.iter().enumerate() {
+        if let Some(target) = file
+            .symlink
+            .as_ref()
+            .filter(|target| !taken.contains(target))
         {
             context.warn(Warning::DanglingSymlink {
                 file: number,
                 target: target.clone(),
             });
         }
-        let rooted = rooted(root, path);
-        context.charge_path(root.map_or(0, str::len)).map_err(fail)?;
-        settled.push(rooted);
     }
     Ok(settled)
 }
@@ -167,15 +174,72 @@ pub(super) fn rooted(root: Option<&str>, path: SafePath) -> SafePath {
     }
 }
 
-/// The paths of the directories above `path`.
-fn folders(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').map(|(at, _)| &path[..at])
+/// The paths that are in use, as hashes: that bounds the memory by the number of components, where the paths
+/// themselves, each with those of all directories above it, would not. Where two hashes are equal by chance or malice, a
+/// file is renamed without need, and nothing worse.
+struct Taken {
+    hashes: HashSet<u64>,
+    /// The last number given to a file on a path.
+    numbers: HashMap<u64, usize>,
+    /// How many more names may be tried.
+    tries_left: usize,
+    tries: usize,
+}
+
+impl Taken {
+    /// Takes the directories of all files.
+    fn new(files: &[RawFile], tries: usize) -> Self {
+        let mut hashes = HashSet::new();
+        for file in files.iter().filter(|file| !file.attributes.pad) {
+            let mut hasher = DefaultHasher::new();
+            for c in file.path.safe.chars() {
+                if c == '/' {
+                    hashes.insert(hasher.finish());
+                }
+                fold(c, &mut hasher);
+            }
+        }
+        Self {
+            hashes,
+            numbers: HashMap::new(),
+            tries_left: tries,
+            tries,
+        }
+    }
+
+    fn contains(&self, path: &str) -> bool {
+        self.hashes.contains(&folded_hash(path))
+    }
+
+    /// Takes a path; says whether it was free.
+    fn take(&mut self, path: &SafePath) -> bool {
+        self.hashes.insert(folded_hash(path.as_str()))
+    }
+
+    /// Takes the same path with the next number that makes it free.
+    fn take_numbered(&mut self, path: &SafePath) -> Result<SafePath, FieldProblem> {
+        let hash = folded_hash(path.as_str());
+        loop {
+            self.tries_left = self
+                .tries_left
+                .checked_sub(1)
+                .ok_or(FieldProblem::DuplicateNames(self.tries))?;
+            let number = self.numbers.entry(hash).or_default();
+            *number += 1;
+            let numbered = path.numbered(*number);
+            if self.take(&numbered) {
+                return Ok(numbered);
+            }
+        }
+    }
 }
 
 fn folded_hash(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for c in path.chars().flat_map(char::to_lowercase) {
-        c.hash(&mut hasher);
-    }
+    path.chars().for_each(|c| fold(c, &mut hasher));
     hasher.finish()
+}
+
+fn fold(c: char, hasher: &mut DefaultHasher) {
+    c.to_lowercase().for_each(|c| c.hash(hasher));
 }

@@ -75,15 +75,6 @@ impl FileCache {
         }
     }
 
-    /// How many files are open in the cache.
-    pub(crate) fn open_files(&self) -> usize {
-        let lens = self.shards.iter().map(|shard| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.entries.len()
-        });
-        lens.sum()
-    }
-
     fn with_shard<T>(&self, key: FileKey, f: impl FnOnce(&mut Shard) -> T) -> T {
         let hash = key.0.wrapping_add(u64::from(key.1)) % SHARDS as u64;
         let shard = &self.shards[usize::try_from(hash).unwrap_or(0)];
@@ -158,6 +149,17 @@ mod tests {
         }
         fn sync(&self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    impl FileCache {
+        /// How many files are open in the cache.
+        pub(in crate::disk) fn open_files(&self) -> usize {
+            let lens = self.shards.iter().map(|shard| {
+                let shard = shard.lock().unwrap();
+                shard.entries.len()
+            });
+            lens.sum()
         }
     }
 

@@ -58,6 +58,7 @@ impl Hashers {
     /// The hasher that should take the bytes at `offset` of `piece`, if they are the next ones in order.
     ///
     /// Bytes that were hashed before and come again forget the piece's hash: the disk no longer holds what was hashed.
+    /// So it is too when a write failed in the middle of a block, which then comes again.
     pub(crate) fn for_write(&mut self, piece: PieceIndex, offset: u32) -> Option<&mut PieceHasher> {
         if offset == 0 && (self.open.len() < MAX_HASHERS || self.open.contains_key(&piece)) {
             self.open.insert(piece, PieceHasher::default());
@@ -70,11 +71,6 @@ impl Hashers {
     /// Takes a piece's hasher out, or a fresh one if the piece has none.
     pub(crate) fn take(&mut self, piece: PieceIndex) -> PieceHasher {
         self.open.remove(&piece).unwrap_or_default()
-    }
-
-    /// Forgets a piece.
-    pub(crate) fn forget(&mut self, piece: PieceIndex) {
-        self.open.remove(&piece);
     }
 
     /// Forgets everything.

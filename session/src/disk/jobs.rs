@@ -31,7 +31,6 @@ impl Shared {
                     .check(epoch)
                     .and_then(|()| self.write_block(&mut cursor, &mut hashers, *block, data));
                 if result.is_err() {
-                    hashers.forget(block.piece());
                     break;
                 }
                 done += 1;

@@ -33,9 +33,8 @@ mod tests;
 mod torrent;
 
 pub use error::{Operation, StorageError};
-pub(crate) use folders::FileState;
 pub(crate) use layout::{FileSpan, Layout};
 pub use pool::IoConfig;
 pub(crate) use pool::IoPool;
 pub(crate) use resume::{ResumeData, ResumeStore};
-pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, MAX_READ, OnCompletion};
+pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, OnCompletion};

@@ -5,6 +5,8 @@
 //! whom is the [torrent's](crate::torrent) business.
 
 mod downloads;
+#[cfg(test)]
+mod tests;
 mod uploads;
 mod violation;
 
@@ -87,8 +89,10 @@ pub enum Fact {
     NotInterested,
     /// A requested block came and has been handed to the storage.
     Block(BlockRef),
-    /// A requested block will not come.
+    /// A requested block will not come: a choke or the piece's loss voided the request, or somebody else was first.
     Returned(BlockRef),
+    /// The peer refused to send a requested block (BEP 6).
+    Rejected(BlockRef),
     /// So many bytes of payload came that nobody waits for any more.
     Redundant(u64),
     /// We may request this piece even while choked (BEP 6).
@@ -376,7 +380,7 @@ impl Connection {
             Message::RejectRequest(rejected) => {
                 let block = self.block(name, rejected)?;
                 if self.downloads.handle_reject(block) {
-                    self.facts.push(Fact::Returned(block));
+                    self.facts.push(Fact::Rejected(block));
                 }
             }
             Message::AllowedFast(index) => {

@@ -2,14 +2,18 @@
 
 mod claims;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_metainfo::{BlockRef, Info, PieceHash, PieceIndex};
 use tailwater_storage_mem::{BlockDigest, MemoryStorage, TorrentHandle, Verdict, Written};
 
-use crate::disk::{Completion, DiskTorrent, StorageError};
+use crate::disk::{
+    Completion, DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError,
+};
 use crate::driver::mailbox::Mailbox;
+use crate::error::AddError;
 use crate::torrent::{Full, Space};
 
 use claims::Claims;
@@ -200,6 +204,43 @@ fn numbers(digests: &[BlockDigest]) -> Vec<u64> {
         .iter()
         .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
         .collect()
+}
+
+/// A torrent's files below `root`, for the disk storage.
+///
+/// # Errors
+///
+/// When the torrent has no v1 hashes or its files do not fit together.
+pub(crate) fn disk_options(
+    info: &Info,
+    root: &Path,
+    skipped: Vec<usize>,
+    on_completion: OnCompletion,
+) -> Result<DiskOptions, AddError> {
+    let files = info.files().iter().map(|file| FileSpan {
+        path: file.path().under(Path::new("")),
+        offset: file.offset(),
+        length: file.length(),
+        pad: file.is_pad(),
+    });
+    Ok(DiskOptions {
+        info_hash: info.info_hashes().v1.ok_or(AddError::V2Only)?,
+        layout: Layout::new(root.to_path_buf(), files.collect(), info.geometry())?,
+        hashes: piece_hashes(info)?,
+        skipped,
+        on_completion,
+    })
+}
+
+/// The hashes of all pieces.
+///
+/// # Errors
+///
+/// When the torrent is v2 only.
+pub(crate) fn piece_hashes(info: &Info) -> Result<Arc<[PieceHash]>, AddError> {
+    let pieces = info.geometry().pieces();
+    let hashes: Option<_> = pieces.map(|piece| info.piece_hash(piece)).collect();
+    hashes.ok_or(AddError::V2Only)
 }
 
 /// Space is reserved before a block is requested; a disk is taken to have room until a write fails.

@@ -13,6 +13,8 @@ mod pieces;
 mod rate;
 mod requests;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::collections::VecDeque;
@@ -20,6 +22,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
+
+use tailwater_wire::allowed_fast_set;
 
 use crate::peer::{Command, Direction, Fact};
 
@@ -41,6 +45,13 @@ use window::Window;
 
 /// How often late requests are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a peer that rejects requests without choking us is left alone.
+const REST_AFTER_REJECT: Duration = Duration::from_secs(1);
+/// How many pieces a beginner may fetch while choked (BEP 6).
+const ALLOWED_FAST: usize = 10;
+/// The most pieces that we remember of those a peer allows us; honest ones send 10.
+const MAX_ALLOWED_FAST: usize = 64;
 
 /// What a torrent's machine is made with; nothing in it changes later.
 #[derive(Clone, Copy, Debug)]
@@ -334,6 +345,7 @@ impl<S: Space> Engine<S> {
             window: Window::new(self.config.max_requests),
             current: None,
             snubbed: false,
+            rests_until: None,
             last_delivery: now,
             down: Rate::new(RATE_MEMORY),
             up: Rate::new(RATE_MEMORY),
@@ -422,11 +434,11 @@ impl<S: Space> Engine<S> {
             Fact::DontHave(piece) => self.handle_dont_have(now, key, piece),
             Fact::Choked => peer.peer_choking = true,
             Fact::Unchoked => peer.peer_choking = false,
-            Fact::Returned(block) => {
-                if let Some(pending) = peer.take_pending(block) {
-                    self.give_back(&[pending]);
-                    self.fill_all(now);
-                }
+            Fact::Returned(block) => self.handle_returned(now, key, block),
+            Fact::Rejected(block) => {
+                // A peer that rejects while it serves would reject the next request too.
+                peer.rests_until = (!peer.peer_choking).then(|| now + REST_AFTER_REJECT);
+                self.handle_returned(now, key, block);
             }
             Fact::AllowedFast(piece) => {
                 if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST {
@@ -457,6 +469,14 @@ impl<S: Space> Engine<S> {
                     self.candidates.handle_connected(addr);
                 }
             }
+        }
+    }
+
+    fn handle_returned(&mut self, now: Instant, key: PeerKey, block: BlockRef) {
+        let pending = self.peers.get_mut(key).and_then(|peer| peer.take_pending(block));
+        if let Some(pending) = pending {
+            self.give_back(&[pending]);
+            self.fill_all(now);
         }
     }
 
@@ -500,6 +520,28 @@ impl<S: Space> Engine<S> {
             .picker
             .add_peer(&peer.bits, &self.geometry, &mut self.rng);
         self.count_interesting(key);
+        self.allow_fast(key);
+    }
+
+    /// A peer with next to nothing may fetch a few pieces although it is choked, so that it has something to trade
+    /// (BEP 6).
+    fn allow_fast(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key).filter(|peer| peer.fast) else {
+            return;
+        };
+        if peer.bits.count() as usize >= ALLOWED_FAST {
+            return;
+        }
+        let ip = peer.addr.ip();
+        let count = self.geometry.piece_count();
+        for index in allowed_fast_set(ip, &self.config.info_hash, count, ALLOWED_FAST) {
+            match self.geometry.piece(index) {
+                Ok(piece) if self.pieces.have().has(piece) => {
+                    self.command(key, Command::AllowFast(piece));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn handle_have(&mut self, key: PeerKey, piece: PieceIndex) {
@@ -873,5 +915,3 @@ impl<S: Space> Engine<S> {
     }
 }
 
-/// The most pieces a peer may let us have while it chokes us (BEP 6 says 10).
-const MAX_ALLOWED_FAST: usize = 64;

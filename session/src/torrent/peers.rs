@@ -59,6 +59,8 @@ pub(crate) struct Peer {
     /// The piece it is working through; kept, so that blocks arrive in order.
     pub(crate) current: Option<PieceIndex>,
     pub(crate) snubbed: bool,
+    /// It rejected a request while it was serving us; it is asked for nothing until then.
+    pub(crate) rests_until: Option<Instant>,
     pub(crate) last_delivery: Instant,
     pub(crate) down: Rate,
     pub(crate) up: Rate,
@@ -72,7 +74,7 @@ impl Peer {
 
     pub(crate) fn has_room(&self) -> bool {
         let may_ask = !self.peer_choking || !self.allowed_fast.is_empty();
-        may_ask && self.am_interested && self.pending.len() < self.window.size()
+        may_ask && self.rests_until.is_none() && self.am_interested && self.pending.len() < self.window.size()
     }
 
     pub(crate) fn has_pending(&self, block: BlockRef) -> bool {

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_steady_stream_is_measured_and_then_forgotten() {
-        let start = Instant::now();
+        let start = crate::testing::epoch();
         let mut rate = Rate::new(Duration::from_secs(2));
         for tick in 0..400u32 {
             rate.add(start + tick * Duration::from_millis(50), 5_000);

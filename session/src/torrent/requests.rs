@@ -125,10 +125,15 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Looks for late requests; their blocks are free again, their peers snubbed.
+    /// Looks for late requests, whose blocks are free again and whose peers are snubbed, and for peers that have rested.
     pub(super) fn expire_requests(&mut self, now: Instant) {
         let mut late = Vec::new();
-        for (_, peer) in self.peers.iter_mut() {
+        let mut rested = Vec::new();
+        for (key, peer) in self.peers.iter_mut() {
+            if peer.rests_until.is_some_and(|until| until <= now) {
+                peer.rests_until = None;
+                rested.push(key);
+            }
             let first = peer.pending.iter().map(|pending| pending.asked_at).min();
             let since = first.map(|asked| asked.max(peer.last_delivery));
             if since.is_none_or(|since| now.saturating_duration_since(since) < REQUEST_TIMEOUT) {
@@ -140,6 +145,9 @@ impl<S: Space> Engine<S> {
                 late.push(*pending);
                 pending.late = true;
             }
+        }
+        for key in rested {
+            self.fill(now, key);
         }
         if !late.is_empty() {
             self.give_back(&late);

@@ -48,11 +48,6 @@ impl Window {
         self.blocks
     }
 
-    /// The shortest time seen between a request and its block.
-    pub(crate) const fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
-    }
-
     /// The peer said how many requests it queues.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit.max(1);
@@ -107,7 +102,7 @@ mod tests {
 
     /// A peer that delivers `rate` blocks a second after `delay`, kept busy by the window.
     fn run(window: &mut Window, rate: u32, delay: Duration, blocks: usize) {
-        let start = Instant::now();
+        let start = crate::testing::epoch();
         let gap = Duration::from_secs(1) / rate;
         let mut sent = std::collections::VecDeque::new();
         let mut link_free = start;

@@ -1,6 +1,7 @@
 //! A torrent of known bytes, and the shortest way to put it in a storage.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +11,7 @@ use std::thread::Thread;
 
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
-use tailwater_storage_mem::{MemoryStorage, Reservation, TorrentHandle, Verdict};
+use tailwater_storage_mem::{Evicted, MemoryStorage, TorrentHandle, Verdict};
 
 /// A block, as the sum of lengths goes.
 pub(crate) const BLOCK: u64 = BLOCK_LEN as u64;
@@ -27,7 +28,7 @@ impl Content {
     pub(crate) fn new(total: u64, piece_length: u32, salt: u8) -> Self {
         let geometry = Geometry::new(total, piece_length).unwrap();
         let bytes: Arc<[u8]> = (0..total)
-            .map(|at| (at % 251) as u8 ^ (at >> 12) as u8 ^ salt)
+            .map(|at| ((at % 251) ^ (at >> 12)).to_le_bytes()[0] ^ salt)
             .collect();
         let hashes = bytes
             .chunks(piece_length as usize)
@@ -60,7 +61,8 @@ impl Content {
     }
 
     pub(crate) fn data(&self, block: BlockRef) -> &[u8] {
-        let start = self.geometry.piece_start(block.piece()) as usize + block.offset() as usize;
+        let start = self.geometry.piece_start(block.piece()) + u64::from(block.offset());
+        let start = usize::try_from(start).unwrap();
         &self.bytes[start..start + block.len() as usize]
     }
 
@@ -73,18 +75,18 @@ impl Content {
         }
     }
 
-    /// Reserves, fills and verifies a piece.
+    /// Reserves, fills and verifies a piece, and says what had to go for it.
     pub(crate) fn put(
         &self,
         storage: &MemoryStorage,
         handle: TorrentHandle,
         piece: u32,
-    ) -> Reservation {
+    ) -> Vec<Evicted> {
         let reservation = storage.reserve(handle, self.piece(piece)).unwrap();
         self.fill(storage, handle, piece);
         let verdict = storage.verify(handle, self.piece(piece));
         assert_eq!(verdict, Ok(Verdict::Valid));
-        reservation
+        reservation.evicted
     }
 }
 

@@ -1,12 +1,13 @@
 //! Requests over UDP.
 
+#![expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 use tokio::net::UdpSocket;
 use url::Url;
 
@@ -32,7 +33,6 @@ enum Question<'a> {
 /// A socket and the connection id that a tracker gave to its address. Trackers may bind ids to
 /// ports, so they are used together or not at all.
 #[derive(Debug)]
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 struct Idle {
     socket: UdpSocket,
     connection: Connection,
@@ -183,7 +183,6 @@ fn forget_expired(idle: &mut HashMap<SocketAddr, Idle>, now: Instant) {
 }
 
 /// A connected socket: the system drops what others send, and reports an unreachable tracker.
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 async fn connect(remote: SocketAddr) -> std::io::Result<UdpSocket> {
     let local: SocketAddr = match remote {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -194,7 +193,6 @@ async fn connect(remote: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 async fn run(
     socket: &UdpSocket,
     remote: SocketAddr,

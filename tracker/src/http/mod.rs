@@ -4,6 +4,8 @@ mod answer;
 mod encode;
 mod percent;
 mod query;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use answer::{parse_announce, parse_scrape};

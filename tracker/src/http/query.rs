@@ -48,11 +48,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> 
             // BEP 7 leaves the form of the key to the client.
             "key" => rest.key = u32::from_str_radix(value, 16).ok(),
             "ip" => rest.ipv4 = value.parse().ok(),
-            "ipv6" => {
-                rest.ipv6 = str::from_utf8(&percent::decode(value))
-                    .ok()
-                    .and_then(|ip| ip.parse().ok())
-            }
+            "ipv6" => rest.ipv6 = text(value).and_then(|ip| ip.parse().ok()),
             "trackerid" => {
                 let id = percent::decode(value);
                 rest.tracker_id = (id.len() <= MAX_TRACKER_ID_LEN).then_some(id);
@@ -107,6 +103,10 @@ fn twenty_bytes(name: &str, value: &str) -> Result<[u8; 20], TrackerError> {
     bytes
         .try_into()
         .map_err(|_| TrackerError::malformed(format!("`{name}` has {len} bytes instead of 20")))
+}
+
+fn text(value: &str) -> Option<String> {
+    String::from_utf8(percent::decode(value)).ok()
 }
 
 fn parse<T: FromStr>(name: &str, value: &str) -> Result<T, TrackerError> {

@@ -53,7 +53,8 @@ impl ScheduleConfig {
             .backoff
             .saturating_mul(1 << doublings)
             .min(self.max_backoff);
-        (full / 4).saturating_mul(3) + (full / 1000).saturating_mul(rng.u32(0..=500))
+        let jitter = (full / 1000).saturating_mul(rng.u32(0..=500));
+        (full / 4).saturating_mul(3).saturating_add(jitter)
     }
 }
 
@@ -68,6 +69,7 @@ pub(crate) fn after(now: Instant, delay: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::origin;
 
     #[test]
     fn back_off_doubles_within_its_jitter_and_is_capped() {
@@ -100,7 +102,7 @@ mod tests {
             ..ScheduleConfig::default()
         };
         let mut rng = fastrand::Rng::with_seed(3);
-        let now = Instant::now();
+        let now = origin();
         assert!(after(now, config.clamp_interval(Duration::ZERO)) > now);
         assert!(after(now, config.backoff_after(7, &mut rng)) > now);
     }

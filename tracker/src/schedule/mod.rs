@@ -214,7 +214,7 @@ impl AnnounceSchedule {
             Some(Event::Stopped) => tracker.registered = false,
             None => {}
         }
-        if self.complete && tracker.registered && tracker.counts_as_leecher {
+        if self.complete && !self.stopping && tracker.registered && tracker.counts_as_leecher {
             tracker.completed_due.get_or_insert(now);
         }
 
@@ -297,6 +297,7 @@ impl AnnounceSchedule {
         self.stopping = false;
         for tracker in &mut self.trackers {
             tracker.registered = false;
+            tracker.counts_as_leecher = false;
             tracker.stopped_due = None;
             tracker.min_until = None;
             tracker.backoff_until = None;

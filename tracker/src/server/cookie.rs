@@ -57,10 +57,11 @@ impl Cookies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::origin;
 
     #[test]
     fn an_id_is_good_for_its_address_and_two_minutes() {
-        let start = Instant::now();
+        let start = origin();
         let cookies = Cookies::new(start, [7; 32]);
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         for made in [0, 60, 119, 120, 300] {

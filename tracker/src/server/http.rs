@@ -1,5 +1,7 @@
 //! The HTTP side of the server.
 
+#![expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -29,7 +30,6 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(120);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until the server closes.
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(shared.config.max_connections));
     loop {
@@ -53,7 +53,6 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 async fn connection(stream: TcpStream, from: IpAddr, shared: Arc<Shared>) {
     let service = service_fn(|request| {
         let response = answer(&shared, from, &request);

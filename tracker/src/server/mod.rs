@@ -3,6 +3,7 @@
 mod config;
 mod cookie;
 mod http;
+mod listen;
 mod service;
 mod swarm;
 mod table;
@@ -14,8 +15,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
-use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -90,15 +89,15 @@ impl Server {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let listener = match config.http {
-            Some(address) => Some(listen_http(address).await?),
+            Some(address) => Some(listen::http(address).await?),
             None => None,
         };
         let socket = match config.udp {
-            Some(address) => Some(listen_udp(address).await?),
+            Some(address) => Some(listen::udp(address).await?),
             None => None,
         };
-        let http = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let udp = socket.as_ref().map(UdpSocket::local_addr).transpose()?;
+        let http = listener.as_ref().map(|(_, address)| *address);
+        let udp = socket.as_ref().map(|(_, address)| *address);
 
         let service = Service::new(now(), &config, random_u64(), random_secret());
         let shared = Arc::new(Shared {
@@ -107,10 +106,10 @@ impl Server {
             tasks: TaskTracker::new(),
             token: CancellationToken::new(),
         });
-        if let Some(listener) = listener {
+        if let Some((listener, _)) = listener {
             shared.spawn(http::serve(listener, Arc::clone(&shared)));
         }
-        if let Some(socket) = socket {
+        if let Some((socket, _)) = socket {
             shared.spawn(udp::serve(socket, Arc::clone(&shared)));
         }
         Ok(Self { shared, http, udp })
@@ -147,27 +146,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.token.cancel();
     }
-}
-
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
-async fn listen_http(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| cannot_listen("TCP", address, &error))
-}
-
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
-async fn listen_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    UdpSocket::bind(address)
-        .await
-        .map_err(|error| cannot_listen("UDP", address, &error))
-}
-
-fn cannot_listen(transport: &str, address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("cannot listen on {transport} {address}: {error}"),
-    )
 }
 
 fn random_secret() -> [u8; 32] {

@@ -162,7 +162,7 @@ impl Swarms {
 
     /// Time passed: forgets peers that were silent for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if !self.next_sweep.is_some_and(|at| at <= now) {
+        if self.next_sweep.is_none_or(|at| at > now) {
             return;
         }
         for torrent in self.torrents.values_mut() {

@@ -111,6 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::origin::origin;
 
     fn peer(port: u16, seed: bool, expires: Instant) -> Peer {
         Peer {
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_distinct_and_spares_the_asker() {
-        let now = Instant::now();
+        let now = origin();
         let later = now + std::time::Duration::from_secs(1);
         let mut table = PeerTable::default();
         (1..=100).for_each(|port| table.insert(peer(port, false, later)));
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_small_swarm_is_answered_whole() {
-        let now = Instant::now();
+        let now = origin();
         let later = now + std::time::Duration::from_secs(1);
         let mut table = PeerTable::default();
         (1..=5).for_each(|port| table.insert(peer(port, false, later)));
@@ -170,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_map(steps in prop::collection::vec((0u8..3, 1u16..8, any::<bool>(), 0u64..4), 0..60)) {
-            let start = Instant::now();
+            let start = origin();
             let at = |seconds: u64| start + std::time::Duration::from_secs(seconds);
             let mut table = PeerTable::default();
             let mut model = BTreeMap::new();

@@ -1,9 +1,10 @@
 //! The UDP side of the server.
 
+#![expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 use tokio::net::UdpSocket;
 
 use super::Shared;
@@ -14,7 +15,6 @@ use crate::udp::MAX_PACKET_LEN;
 const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Answers datagrams until the server closes.
-#[expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 pub(super) async fn serve(socket: UdpSocket, shared: Arc<Shared>) {
     let mut packet = vec![0; MAX_PACKET_LEN];
     loop {

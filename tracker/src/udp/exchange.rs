@@ -220,7 +220,7 @@ impl Exchange {
 
     /// Time passed: repeats the packet if its answer is overdue.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if !self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
             return;
         }
         if self.retransmissions >= MAX_RETRANSMISSIONS {

@@ -4,6 +4,8 @@ mod exchange;
 mod options;
 mod packet;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use exchange::{
     CONNECTION_LIFETIME, Connection, Exchange, MAX_RETRANSMISSIONS, Reply, Transmit,

@@ -76,6 +76,26 @@ async fn what_is_queued_behind_a_failed_write_is_not_judged() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_behind_a_failed_write_even_if_it_would_fit() {
+    let (mut rig, state) = faulty(mixed()).await;
+    let blocks = rig.payload.blocks();
+    let short = *blocks.last().unwrap();
+    *state.space.lock().unwrap() = Some(30_000);
+    state.hold();
+    rig.write(blocks[..2].iter().copied()).await;
+    rig.write([short]).await;
+    state.release();
+    for expected in [blocks[1], short] {
+        let failed = rig.events.recv().await.unwrap();
+        let Completion::WriteFailed { error, lost } = failed else {
+            panic!("{failed:?}");
+        };
+        assert!(error.is_full());
+        assert_eq!(lost, [expected]);
+    }
+}
+
+#[tokio::test]
 async fn a_broken_disk_is_not_a_wrong_piece() {
     let (mut rig, state) = faulty(mixed()).await;
     let piece = rig.payload.piece(0);

@@ -1,4 +1,5 @@
-use super::super::{FileState, ResumeData, ResumeStore, StorageError};
+use super::super::folders::FileState;
+use super::super::{ResumeData, ResumeStore, StorageError};
 use super::{Rig, mixed};
 use proptest::prelude::*;
 use tailwater_metainfo::InfoHash;

@@ -98,25 +98,32 @@ async fn a_wrong_block_is_found_by_its_digest() {
 
 #[tokio::test]
 async fn a_block_written_twice_counts_as_written_last() {
-    let mut rig = Rig::new(mixed()).await;
-    let piece = rig.payload.piece(0);
-    let blocks: Vec<_> = rig.payload.geometry.blocks(piece).collect();
-    let bad = Bytes::from(vec![1; blocks[0].len() as usize]);
+    for number in [0, 1, 3] {
+        let mut rig = Rig::new(mixed()).await;
+        let piece = rig.payload.piece(0);
+        let blocks: Vec<_> = rig.payload.geometry.blocks(piece).collect();
+        let bad = vec![(blocks[number], Bytes::from(vec![1; 16_384]))];
 
-    rig.write(blocks.clone()).await;
-    rig.torrent
-        .write(vec![(blocks[0], bad.clone())])
-        .await
-        .unwrap();
-    assert!(matches!(
-        rig.verify(0).await,
-        Completion::Verified { valid: false, .. }
-    ));
+        rig.write(blocks.clone()).await;
+        rig.torrent.write(bad.clone()).await.unwrap();
+        assert!(matches!(
+            rig.verify(0).await,
+            Completion::Verified { valid: false, .. }
+        ));
 
-    rig.torrent.write(vec![(blocks[0], bad)]).await.unwrap();
-    rig.write(blocks[1..].iter().copied()).await;
-    rig.write([blocks[0]]).await;
-    assert_eq!(rig.verify(0).await, right(piece));
+        rig.torrent.write(bad).await.unwrap();
+        rig.write(blocks.clone()).await;
+        rig.write([blocks[number]]).await;
+        assert_eq!(rig.verify(0).await, right(piece));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_may_hold_pieces_of_several_threads() {
+    let files = [("a", 3_000_000, false), ("b", 7_000_000, false)];
+    let rig = download(Payload::new(&files, 1024 * 1024, 1), 1, 13).await;
+    rig.payload.assert_saved(&rig.root());
+    assert_reads_back(&rig, 1).await;
 }
 
 #[tokio::test]
@@ -193,8 +200,9 @@ async fn files_have_their_full_length_from_the_first_write() {
             .len(),
         0
     );
-    let last = *rig.payload.blocks().last().unwrap();
-    rig.write([last]).await;
+    // Somewhere in the middle of `t/d`.
+    rig.write(rig.payload.geometry.nth_block(rig.payload.piece(4), 0))
+        .await;
     rig.torrent.sync().await.unwrap();
     assert_eq!(
         std::fs::metadata(rig.root().join("t/d")).unwrap().len(),

@@ -1,0 +1,108 @@
+//! A whole .torrent file.
+
+use crate::parse::{Outer, parse_outer};
+use crate::{FileEntry, HostPort, Info, Limits, Magnet, MerkleHash, MetainfoError, Warning};
+
+/// A checked .torrent file: v1, v2 or hybrid (BEP 3, BEP 52).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metainfo {
+    outer: Outer,
+}
+
+impl Metainfo {
+    /// Reads a .torrent file, within the default [`Limits`].
+    ///
+    /// What is not canonical bencode is read leniently; odd optional fields are ignored. [`Metainfo::warnings`] tells
+    /// of both.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a torrent that can be used; says which field or byte.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MetainfoError> {
+        Self::from_bytes_with(bytes, &Limits::default())
+    }
+
+    /// Reads a .torrent file, within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metainfo::from_bytes`].
+    pub fn from_bytes_with(bytes: &[u8], limits: &Limits) -> Result<Self, MetainfoError> {
+        let outer = parse_outer(bytes, limits)?;
+        Ok(Self { outer })
+    }
+
+    /// What the peers must agree on.
+    #[must_use]
+    pub const fn info(&self) -> &Info {
+        &self.outer.info
+    }
+
+    /// The trackers' URLs by tier, none of them empty (BEP 12). Their schemes are not checked.
+    #[must_use]
+    pub fn trackers(&self) -> &[Vec<String>] {
+        &self.outer.trackers
+    }
+
+    /// The URLs of servers that hold the files as they are (BEP 19).
+    #[must_use]
+    pub fn web_seeds(&self) -> &[String] {
+        &self.outer.web_seeds
+    }
+
+    /// The URLs of servers that speak the older protocol of BEP 17.
+    #[must_use]
+    pub fn http_seeds(&self) -> &[String] {
+        &self.outer.http_seeds
+    }
+
+    /// DHT nodes that may know the torrent (BEP 5).
+    #[must_use]
+    pub fn nodes(&self) -> &[HostPort] {
+        &self.outer.nodes
+    }
+
+    /// What its maker has to say; not safe to print to a terminal as it is.
+    #[must_use]
+    pub fn comment(&self) -> Option<&str> {
+        self.outer.comment.as_deref()
+    }
+
+    /// The program that made it; not safe to print to a terminal as it is.
+    #[must_use]
+    pub fn created_by(&self) -> Option<&str> {
+        self.outer.created_by.as_deref()
+    }
+
+    /// When it was made, in seconds since 1970.
+    #[must_use]
+    pub const fn creation_date(&self) -> Option<i64> {
+        self.outer.creation_date
+    }
+
+    /// The hashes of a file's pieces, for a file of a v2 torrent that is longer than a piece; they have been checked
+    /// against [`FileEntry::pieces_root`]. A shorter file has its root as its only hash.
+    #[must_use]
+    pub fn piece_layer(&self, file: &FileEntry) -> Option<&[MerkleHash]> {
+        self.outer
+            .piece_layers
+            .get(&file.pieces_root()?)
+            .map(|layer| &**layer)
+    }
+
+    /// The magnet link: hashes, name, trackers, web seeds.
+    #[must_use]
+    pub fn magnet(&self) -> Magnet {
+        let mut magnet = Magnet::new(self.info().info_hashes());
+        magnet.name = Some(self.info().name().to_owned());
+        magnet.trackers = self.trackers().concat();
+        magnet.web_seeds = self.web_seeds().to_vec();
+        magnet
+    }
+
+    /// What is odd about it, at most [`Limits::warnings`] and one that counts the rest.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.outer.warnings
+    }
+}

@@ -1,0 +1,175 @@
+//! What stands around the info dictionary. Nothing here is covered by the info-hash, much of it is written by odd
+//! software, and none of it refuses a torrent.
+
+use super::context::{Context, Node};
+use super::{info, layers};
+use crate::{FieldProblem, HostPort, Info, Limits, MerkleHash, MetainfoError, Warning};
+use std::collections::HashMap;
+use tailwater_bencode::{List, Value};
+
+/// The checked content of a .torrent file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outer {
+    pub(crate) info: Info,
+    pub(crate) trackers: Vec<Vec<String>>,
+    pub(crate) web_seeds: Vec<String>,
+    pub(crate) http_seeds: Vec<String>,
+    pub(crate) nodes: Vec<HostPort>,
+    pub(crate) comment: Option<String>,
+    pub(crate) created_by: Option<String>,
+    pub(crate) creation_date: Option<i64>,
+    pub(crate) piece_layers: HashMap<MerkleHash, Box<[MerkleHash]>>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+pub(crate) fn parse_outer(bytes: &[u8], limits: &Limits) -> Result<Outer, MetainfoError> {
+    let mut context = Context::new(limits);
+    let document = context.decode(bytes)?;
+    let dict = document.root().as_dict().ok_or(MetainfoError::Field {
+        field: "the file".to_owned(),
+        offset: 0,
+        problem: FieldProblem::NotA("a dictionary"),
+    })?;
+    let outer = Node { dict, path: "" };
+    let info_dict = outer.required("info", "a dictionary", Value::as_dict)?;
+    let inner = info::read(info_dict, &mut context)?;
+    let info = Info::new(inner);
+    let piece_layers = layers::read(&outer, &info)?;
+    Ok(Outer {
+        trackers: trackers(&outer, &mut context),
+        web_seeds: urls(&outer, "url-list", &mut context),
+        http_seeds: urls(&outer, "httpseeds", &mut context),
+        nodes: nodes(&outer, &mut context),
+        comment: text(&outer, "comment", &mut context),
+        created_by: text(&outer, "created by", &mut context),
+        creation_date: creation_date(&outer, &mut context),
+        info,
+        piece_layers,
+        warnings: context.into_warnings(),
+    })
+}
+
+/// The tiers of `announce-list`, or else the one tracker of `announce` (BEP 12: the list rules where it is there).
+fn trackers(outer: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Vec<Vec<String>> {
+    let list = context.optional(
+        outer,
+        "announce-list",
+        "a list of lists of URLs",
+        Value::as_list,
+    );
+    let mut tiers: Vec<Vec<String>> = Vec::new();
+    for (number, tier) in list.into_iter().flatten().enumerate() {
+        let field = format!("announce-list[{number}]");
+        let urls: Vec<_> = if let Some(tier) = tier.as_list() {
+            list_of_urls(tier, &field, context)
+        } else if let Some(url) = url(tier) {
+            context.warn(odd(field, tier, "a list of URLs"));
+            vec![url]
+        } else {
+            context.ignored(field, tier, "a list of URLs");
+            continue;
+        };
+        if !urls.is_empty() {
+            tiers.push(urls);
+        }
+    }
+    if tiers.is_empty() {
+        let announce = context.optional(outer, "announce", "a URL", url);
+        tiers.extend(announce.map(|url| vec![url]));
+    }
+    tiers
+}
+
+/// A URL or a list of URLs (BEP 19, BEP 17); an empty string, which some software writes for none, is none.
+fn urls(outer: &Node<'_, '_, '_>, key: &str, context: &mut Context<'_>) -> Vec<String> {
+    let Some(value) = outer
+        .dict
+        .get(key)
+        .filter(|value| value.as_bytes() != Some(b""))
+    else {
+        return Vec::new();
+    };
+    if let Some(list) = value.as_list() {
+        return list_of_urls(list, &outer.field(key), context);
+    }
+    context
+        .optional(outer, key, "a URL or a list of URLs", url)
+        .into_iter()
+        .collect()
+}
+
+fn list_of_urls(list: List<'_, '_>, field: &str, context: &mut Context<'_>) -> Vec<String> {
+    let mut urls = Vec::new();
+    for (number, value) in list.iter().enumerate() {
+        match url(value) {
+            Some(url) => urls.push(url),
+            None => context.ignored(format!("{field}[{number}]"), value, "a URL"),
+        }
+    }
+    urls
+}
+
+/// A URL, as far as it can be said without knowing its scheme.
+fn url(value: Value<'_, '_>) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let usable =
+        text.contains(':') && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    usable.then(|| text.to_owned())
+}
+
+/// The DHT nodes of a torrent without tracker: pairs of host and port (BEP 5).
+fn nodes(outer: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Vec<HostPort> {
+    let list = context.optional(outer, "nodes", "a list of hosts and ports", Value::as_list);
+    let mut nodes = Vec::new();
+    for (number, value) in list.into_iter().flatten().enumerate() {
+        match node(value) {
+            Some(node) => nodes.push(node),
+            None => context.ignored(format!("nodes[{number}]"), value, "a host and a port"),
+        }
+    }
+    nodes
+}
+
+fn node(value: Value<'_, '_>) -> Option<HostPort> {
+    let mut pair = value.as_list()?.iter();
+    let host = pair.next()?.as_str()?;
+    let port = u16::try_from(pair.next()?.as_int()?).ok()?;
+    HostPort::new(host, port).ok()
+}
+
+/// A text for display; `<key>.utf-8` is the better one where the other is in some other encoding.
+fn text(outer: &Node<'_, '_, '_>, key: &str, context: &mut Context<'_>) -> Option<String> {
+    let better = outer
+        .dict
+        .get_str(format!("{key}.utf-8"))
+        .map(str::to_owned);
+    let lossy = |value: Value<'_, '_>| {
+        value
+            .as_bytes()
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+    };
+    better.or_else(|| context.optional(outer, key, "a string", lossy))
+}
+
+/// Seconds since 1970; some software writes them as a string.
+fn creation_date(outer: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Option<i64> {
+    let key = "creation date";
+    let seconds = |value: Value<'_, '_>| {
+        value
+            .as_int()
+            .or_else(|| value.as_str()?.trim().parse().ok())
+    };
+    let date = context.optional(outer, key, "a number", seconds)?;
+    if let Some(value) = outer.dict.get(key).filter(|value| value.as_int().is_none()) {
+        context.warn(odd(outer.field(key), value, "a number"));
+    }
+    Some(date)
+}
+
+fn odd(field: String, value: Value<'_, '_>, expected: &'static str) -> Warning {
+    Warning::Odd {
+        field,
+        offset: value.span().start,
+        expected,
+    }
+}

@@ -1,0 +1,36 @@
+//! Checking files against a torrent without a session: nothing is written and nobody is asked.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tailwater_metainfo::{Bitfield, Metainfo};
+
+use crate::disk::{DiskTorrent, IoConfig, IoPool};
+use crate::error::AddError;
+use crate::storage::disk_options;
+
+/// Hashes what lies below `root` on all cores and says which pieces are whole. `progress` gets the pieces done and in
+/// all, from the I/O threads.
+///
+/// # Errors
+///
+/// When a file exists and cannot be read, or the torrent has no v1 hashes. A missing file is no error: its pieces are
+/// missing.
+pub async fn check(
+    metainfo: &Metainfo,
+    root: &Path,
+    progress: impl Fn(u32, u32) + Send + Sync + 'static,
+) -> Result<Bitfield, AddError> {
+    let info = metainfo.info();
+    let options = disk_options(info, root, Vec::new(), Arc::new(|_| {}))?;
+    let pool = IoPool::new(IoConfig::default())?;
+    let checked = async {
+        let disk = DiskTorrent::open(pool.clone(), options).await?;
+        let have = disk.check(progress).await;
+        disk.close().await;
+        have
+    };
+    let have = checked.await;
+    pool.close().await;
+    Ok(have?)
+}

@@ -1,0 +1,314 @@
+//! What one connection does with what a peer sends.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry};
+use tailwater_wire::{BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionIds, Limits, Message};
+
+use super::*;
+use crate::testing::epoch;
+
+fn geometry() -> Geometry {
+    Geometry::new(100_000, 32_768).unwrap()
+}
+
+fn block(piece: u32, number: u32) -> BlockRef {
+    let geometry = geometry();
+    geometry.nth_block(geometry.piece(piece).unwrap(), number).unwrap()
+}
+
+/// A connection with its peer at the other end of a wire.
+struct Pair {
+    now: Instant,
+    connection: Connection,
+}
+
+impl Pair {
+    fn new(fast: bool) -> Self {
+        let now = epoch();
+        let config = Config {
+            geometry: geometry(),
+            fast,
+            extensions: false,
+            listen_port: None,
+        };
+        Self {
+            now,
+            connection: Connection::new(now, config),
+        }
+    }
+
+    fn receive(&mut self, messages: &[Message]) -> Result<(), Violation> {
+        let mut bytes = BytesMut::new();
+        for message in messages {
+            message.encode(&mut bytes);
+        }
+        self.connection.handle_bytes(self.now, &mut bytes)
+    }
+
+    fn sent(&mut self) -> Vec<Message> {
+        let mut bytes = BytesMut::from(&self.connection.take_out(self.now)[..]);
+        let mut decoder = Decoder::new(Limits::default());
+        std::iter::from_fn(|| decoder.decode(&mut bytes).unwrap()).collect()
+    }
+}
+
+fn piece_message(block: BlockRef) -> Message {
+    Message::Piece {
+        index: block.piece().get(),
+        begin: block.offset(),
+        data: Bytes::from(vec![9; block.len() as usize]),
+    }
+}
+
+#[test]
+fn a_requested_block_comes_out_once() {
+    let mut pair = Pair::new(true);
+    let wanted = block(3, 0);
+    assert_eq!(wanted.len(), 1_696);
+    pair.connection.handle_command(Command::Request(wanted));
+    assert_eq!(pair.sent(), [Message::Request(wanted.into())]);
+    pair.receive(&[piece_message(wanted)]).unwrap();
+    assert_eq!(pair.connection.take_facts(), [Fact::Block(wanted)]);
+    let blocks = pair.connection.take_blocks();
+    assert_eq!(blocks.len(), 1);
+    assert_eq!(
+        pair.receive(&[piece_message(wanted)]),
+        Err(Violation::UnrequestedBlock { piece: 3 })
+    );
+}
+
+#[test]
+fn a_block_that_was_taken_back_is_wasted_but_no_offence() {
+    let mut pair = Pair::new(false);
+    pair.connection.handle_command(Command::Request(block(0, 0)));
+    pair.connection.handle_command(Command::Cancel(block(0, 0)));
+    pair.receive(&[piece_message(block(0, 0))]).unwrap();
+    assert_eq!(pair.connection.take_facts(), [Fact::Redundant(16_384)]);
+    assert!(pair.connection.take_blocks().is_empty());
+}
+
+#[test]
+fn a_choke_returns_the_requests_only_without_the_fast_extension() {
+    for (fast, expected) in [
+        (false, vec![Fact::Choked, Fact::Returned(block(0, 0))]),
+        (true, vec![Fact::Choked]),
+    ] {
+        let mut pair = Pair::new(fast);
+        pair.connection.handle_command(Command::Request(block(0, 0)));
+        pair.receive(&[Message::Choke]).unwrap();
+        assert_eq!(pair.connection.take_facts(), expected);
+    }
+}
+
+#[test]
+fn a_reject_returns_its_request() {
+    let mut pair = Pair::new(true);
+    pair.connection.handle_command(Command::Request(block(0, 1)));
+    let reject = Message::RejectRequest(block(0, 1).into());
+    pair.receive(&[reject.clone(), reject]).unwrap();
+    assert_eq!(pair.connection.take_facts(), [Fact::Rejected(block(0, 1))]);
+}
+
+#[test]
+fn a_choked_peer_is_refused_except_for_its_allowed_fast_pieces() {
+    let mut pair = Pair::new(true);
+    let geometry = geometry();
+    pair.connection
+        .handle_command(Command::AllowFast(geometry.piece(2).unwrap()));
+    pair.sent();
+    let (refused, allowed) = (block(0, 0), block(2, 1));
+    pair.receive(&[
+        Message::Request(refused.into()),
+        Message::Request(allowed.into()),
+    ])
+    .unwrap();
+    assert_eq!(pair.sent(), [Message::RejectRequest(refused.into())]);
+    assert_eq!(pair.connection.next_upload(), Some(allowed));
+    assert_eq!(pair.connection.next_upload(), None);
+}
+
+#[test]
+fn a_choke_of_ours_rejects_what_is_queued() {
+    let mut pair = Pair::new(true);
+    pair.connection.handle_command(Command::Unchoke);
+    pair.receive(&[Message::Request(block(0, 0).into())]).unwrap();
+    pair.sent();
+    pair.connection.handle_command(Command::Choke);
+    let expected = [Message::Choke, Message::RejectRequest(block(0, 0).into())];
+    assert_eq!(pair.sent(), expected);
+    assert_eq!(pair.connection.next_upload(), None);
+}
+
+#[test]
+fn a_cancel_takes_a_request_out_of_the_queue() {
+    let mut pair = Pair::new(false);
+    pair.connection.handle_command(Command::Unchoke);
+    pair.receive(&[
+        Message::Request(block(0, 0).into()),
+        Message::Request(block(0, 1).into()),
+        Message::Cancel(block(0, 0).into()),
+    ])
+    .unwrap();
+    assert_eq!(pair.connection.next_upload(), Some(block(0, 1)));
+    assert_eq!(pair.connection.next_upload(), None);
+}
+
+#[test]
+fn a_flood_of_requests_ends_a_plain_connection_and_is_rejected_on_a_fast_one() {
+    let flood: Vec<_> = (0..=REQUEST_QUEUE)
+        .map(|_| Message::Request(block(0, 0).into()))
+        .collect();
+    let mut plain = Pair::new(false);
+    plain.connection.handle_command(Command::Unchoke);
+    let violation = plain.receive(&flood).unwrap_err();
+    assert_eq!(violation, Violation::RequestFlood(REQUEST_QUEUE));
+    assert_eq!(violation.consequence(), Consequence::Ban);
+    let mut fast = Pair::new(true);
+    fast.connection.handle_command(Command::Unchoke);
+    fast.sent();
+    fast.receive(&flood).unwrap();
+    assert_eq!(fast.sent(), [Message::RejectRequest(block(0, 0).into())]);
+}
+
+#[test]
+fn what_does_not_fit_the_torrent_ends_the_connection() {
+    let request = |index, begin, length| BlockRequest { index, begin, length };
+    let cases = [
+        ("have of no piece", Message::Have(4)),
+        ("request of no piece", Message::Request(request(4, 0, 1))),
+        ("request past the end", Message::Request(request(3, 1_600, 97))),
+        ("request of nothing", Message::Request(request(0, 0, 0))),
+        ("request that overflows", Message::Request(request(0, u32::MAX, 2))),
+        ("request of too much", Message::Request(request(0, 0, MAX_REQUEST_LEN + 1))),
+        ("unrequested block", piece_message(block(1, 0))),
+        ("empty block", Message::Piece { index: 0, begin: 0, data: Bytes::new() }),
+        ("short bitfield", Message::Bitfield(Bytes::new())),
+        ("long bitfield", Message::Bitfield(Bytes::from_static(&[0, 0]))),
+        ("spare bits", Message::Bitfield(Bytes::from_static(&[0x08]))),
+        ("have all without the fast extension", Message::HaveAll),
+        ("reject without the fast extension", Message::RejectRequest(request(0, 0, 1))),
+    ];
+    for (name, message) in cases {
+        assert!(Pair::new(false).receive(&[message]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn pieces_are_announced_once() {
+    let mut pair = Pair::new(true);
+    pair.receive(&[Message::HaveAll]).unwrap();
+    let all = Bitfield::all(&geometry());
+    assert_eq!(pair.connection.take_facts(), [Fact::Bitfield(all)]);
+    assert_eq!(pair.receive(&[Message::HaveNone]), Err(Violation::SecondBitfield));
+}
+
+#[test]
+fn the_greeting_is_the_shortest_that_the_peer_understands() {
+    let geometry = geometry();
+    let mut some = Bitfield::none(&geometry);
+    some.set(geometry.piece(1).unwrap());
+    let bitfield = Message::Bitfield(Bytes::from_static(&[0x40]));
+    let full = Message::Bitfield(Bytes::from_static(&[0xf0]));
+    let cases = [
+        (true, Bitfield::all(&geometry), vec![Message::HaveAll]),
+        (true, Bitfield::none(&geometry), vec![Message::HaveNone]),
+        (true, some.clone(), vec![bitfield.clone()]),
+        (false, Bitfield::all(&geometry), vec![full]),
+        (false, Bitfield::none(&geometry), vec![]),
+        (false, some, vec![bitfield]),
+    ];
+    for (fast, have, expected) in cases {
+        let mut pair = Pair::new(fast);
+        pair.connection.handle_command(Command::Greet(have));
+        assert_eq!(pair.sent(), expected);
+    }
+}
+
+#[test]
+fn a_piece_that_a_peer_gives_up_voids_its_requests() {
+    let mut pair = Pair::new(true);
+    pair.connection.handle_command(Command::Request(block(1, 0)));
+    pair.connection.handle_command(Command::Request(block(2, 0)));
+    pair.receive(&[Message::Extended {
+        id: ExtensionId::LtDontHave.as_u8(),
+        payload: Bytes::copy_from_slice(&DontHave { index: 1 }.encode()),
+    }])
+    .unwrap();
+    let piece = geometry().piece(1).unwrap();
+    assert_eq!(
+        pair.connection.take_facts(),
+        [Fact::Returned(block(1, 0)), Fact::DontHave(piece)]
+    );
+}
+
+#[test]
+fn an_evicted_piece_is_told_to_those_who_understand() {
+    let piece = geometry().piece(1).unwrap();
+    let mut pair = Pair::new(true);
+    pair.connection.handle_command(Command::DontHave(piece));
+    assert_eq!(pair.sent(), []);
+    let mut ids = ExtensionIds::NONE;
+    ids.set(ExtensionId::LtDontHave, 42);
+    let hello = ExtensionHandshake {
+        extensions: ids,
+        request_queue: Some(17),
+        ..ExtensionHandshake::default()
+    };
+    pair.receive(&[Message::Extended {
+        id: ExtensionHandshake::ID,
+        payload: hello.encode().into(),
+    }])
+    .unwrap();
+    pair.connection.handle_command(Command::DontHave(piece));
+    let expected = Message::Extended {
+        id: 42,
+        payload: Bytes::from_static(&[0, 0, 0, 1]),
+    };
+    assert_eq!(pair.sent(), [expected]);
+}
+
+#[test]
+fn silence_and_dawdling_end_the_connection_and_keep_alives_prevent_it() {
+    let mut pair = Pair::new(true);
+    let start = pair.now;
+    let mut kept_alive = 0;
+    let end = loop {
+        pair.now = pair.connection.poll_timeout();
+        if let Err(violation) = pair.connection.handle_timeout(pair.now) {
+            break violation;
+        }
+        kept_alive += pair.sent().len();
+    };
+    assert_eq!(end, Violation::Silent(SILENCE_LIMIT));
+    assert_eq!(pair.now - start, SILENCE_LIMIT);
+    assert_eq!(kept_alive, 1);
+
+    let mut dawdler = Pair::new(true);
+    let mut dribble = BytesMut::from(&[0, 0, 0][..]);
+    dawdler.connection.handle_bytes(dawdler.now, &mut dribble).unwrap();
+    dawdler.now += MESSAGE_LIMIT - Duration::from_secs(1);
+    dribble.extend_from_slice(&[13]);
+    dawdler.connection.handle_bytes(dawdler.now, &mut dribble).unwrap();
+    assert_eq!(dawdler.connection.handle_timeout(dawdler.now), Ok(()));
+    dawdler.now += Duration::from_secs(1);
+    assert_eq!(
+        dawdler.connection.handle_timeout(dawdler.now),
+        Err(Violation::SlowMessage(MESSAGE_LIMIT))
+    );
+}
+
+#[test]
+fn hash_requests_are_rejected_as_long_as_only_v1_is_served() {
+    let mut pair = Pair::new(true);
+    let request = tailwater_wire::HashRequest {
+        pieces_root: [1; 32],
+        base_layer: 0,
+        index: 0,
+        length: 2,
+        proof_layers: 0,
+    };
+    pair.receive(&[Message::HashRequest(Box::new(request))]).unwrap();
+    assert_eq!(pair.sent(), [Message::HashReject(Box::new(request))]);
+}

@@ -1,0 +1,11 @@
+//! A point in time from which tests and fuzzing count.
+
+use std::time::Instant;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no other way to make an instant"
+)]
+pub(crate) fn origin() -> Instant {
+    Instant::now()
+}
