@@ -141,6 +141,7 @@ pub struct Info(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) raw: Vec<u8>,
     pub(crate) name: SafePath,
+    pub(crate) original_name: Option<Box<str>>,
     pub(crate) hashes: InfoHashes,
     pub(crate) geometry: Geometry,
     pub(crate) files: Vec<FileEntry>,
@@ -180,6 +181,12 @@ impl Info {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.name.as_str()
+    }
+
+    /// The name in the torrent as text for display, where it is not the one that is used. It is not safe.
+    #[must_use]
+    pub fn original_name(&self) -> Option<&str> {
+        self.0.original_name.as_deref()
     }
 
     /// The hashes of the dictionary as it was received, never of a re-encoding.

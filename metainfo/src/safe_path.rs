@@ -1,5 +1,6 @@
 //! Names of files that cannot do harm.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -91,10 +92,26 @@ impl AsRef<str> for SafePath {
 /// Separators and characters that change the direction of writing are dropped, bytes that are not UTF-8 and control
 /// characters become `_`, as does an empty name. `.` and `..` vanish. Overlong names are cut. Windows' device names
 /// get a `_` in front on every platform, so that a torrent has the same files everywhere.
-pub(crate) fn mend(raw: &[u8]) -> Option<String> {
+pub(crate) fn mend(raw: &[u8]) -> Option<Cow<'_, str>> {
     if raw.is_empty() {
-        return Some("_".to_owned());
+        return Some(Cow::Borrowed("_"));
     }
+    match std::str::from_utf8(raw) {
+        Ok(name) if is_plain(name) => Some(Cow::Borrowed(name)),
+        _ => rebuild(raw).map(Cow::Owned),
+    }
+}
+
+/// Whether a name is safe as it is, which nearly all names are; some others are too.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| {
+        matches!(byte, b' '..=b'~') && !matches!(byte, b'/' | b'\\') && !is_refused(byte.into())
+    };
+    let is_dots = matches!(name, "." | "..") || (cfg!(windows) && name.ends_with(['.', ' ']));
+    name.len() <= CUT_AFTER && !is_dots && name.bytes().all(is_plain) && !is_windows_device(name)
+}
+
+fn rebuild(raw: &[u8]) -> Option<String> {
     let mut name = String::new();
     for chunk in raw.utf8_chunks() {
         name.extend(
@@ -126,9 +143,16 @@ fn is_dropped(c: char) -> bool {
 }
 
 fn replace(c: char) -> char {
-    // Windows refuses these, and a colon names a drive or a stream there.
-    let refused = cfg!(windows) && matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*');
-    if c.is_control() || refused { '_' } else { c }
+    if c.is_control() || is_refused(c) {
+        '_'
+    } else {
+        c
+    }
+}
+
+/// Windows refuses these, and a colon names a drive or a stream there.
+fn is_refused(c: char) -> bool {
+    cfg!(windows) && matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
 }
 
 fn cut(mut name: String) -> String {
@@ -173,18 +197,17 @@ fn split_extension(name: &str) -> (&str, &str) {
 }
 
 fn is_windows_device(name: &str) -> bool {
+    const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"];
     // Windows looks no further than the first dot, and ignores spaces before it.
     let stem = name.split('.').next().unwrap_or_default().trim_end();
-    let stem = stem.to_ascii_lowercase();
-    match &*stem {
-        "con" | "prn" | "aux" | "nul" | "clock$" | "conin$" | "conout$" => true,
-        _ => stem
-            .strip_prefix("com")
-            .or_else(|| stem.strip_prefix("lpt"))
-            .is_some_and(|port| {
-                matches!(port, "¹" | "²" | "³") || matches!(port.as_bytes(), [b'0'..=b'9'])
-            }),
-    }
+    let is_port = |(device, port): (&str, &str)| {
+        let is_digit = matches!(port, "¹" | "²" | "³") || matches!(port.as_bytes(), [b'0'..=b'9']);
+        is_digit && (device.eq_ignore_ascii_case("com") || device.eq_ignore_ascii_case("lpt"))
+    };
+    DEVICES
+        .iter()
+        .any(|device| stem.eq_ignore_ascii_case(device))
+        || stem.split_at_checked(3).is_some_and(is_port)
 }
 
 #[cfg(test)]
@@ -234,7 +257,7 @@ mod tests {
     #[test]
     fn long_names_are_cut_before_their_extension() {
         let long = |stem: usize, extension: &str| {
-            mend(format!("{}{extension}", "x".repeat(stem)).as_bytes())
+            mend(format!("{}{extension}", "x".repeat(stem)).as_bytes()).map(Cow::into_owned)
         };
         let expect =
             |stem: usize, extension: &str| Some(format!("{}{extension}", "x".repeat(stem)));
@@ -244,7 +267,10 @@ mod tests {
         assert_eq!(long(300, ".mkv"), expect(240, ".mkv"));
         assert_eq!(long(300, ".extension"), expect(240, ".extension"));
         assert_eq!(long(300, ".no-extension"), expect(240, ""));
-        assert_eq!(mend("é".repeat(150).as_bytes()), Some("é".repeat(120)));
+        assert_eq!(
+            mend("é".repeat(150).as_bytes()).as_deref(),
+            Some(&*"é".repeat(120))
+        );
     }
 
     #[test]
@@ -265,9 +291,10 @@ mod tests {
         fn a_mended_name_is_one_plain_component(raw in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Some(name) = mend(&raw) {
                 prop_assert!(name.len() <= MAX_COMPONENT);
-                let components: Vec<_> = Path::new(&name).components().collect();
-                prop_assert_eq!(components, vec![Component::Normal(name.as_ref())]);
-                prop_assert_eq!(mend(name.as_bytes()), Some(name));
+                let components: Vec<_> = Path::new(&*name).components().collect();
+                prop_assert_eq!(components, vec![Component::Normal(AsRef::<std::ffi::OsStr>::as_ref(&*name))]);
+                let again = mend(name.as_bytes());
+                prop_assert_eq!(again.as_deref(), Some(&*name));
             }
         }
 
@@ -277,7 +304,8 @@ mod tests {
                 let is_plain = !name.contains(['/', '\\', '\0', '\u{202e}']);
                 prop_assert!(is_plain);
                 prop_assert!(name != "." && name != "..");
-                prop_assert_eq!(mend(name.as_bytes()), Some(name));
+                let again = mend(name.as_bytes());
+                prop_assert_eq!(again.as_deref(), Some(&*name));
             }
         }
     }

@@ -10,7 +10,8 @@ use sha1::{Digest, Sha1};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
 
 use crate::{
-    Closed, Config, Error, Eviction, Lease, MemoryStorage, TorrentHandle, Verdict, Written,
+    Closed, Config, Error, Eviction, Lease, MemoryStorage, PieceState, TorrentHandle, Verdict,
+    Written,
 };
 
 /// Pieces of `piece_length` bytes that are all `byte`.
@@ -129,7 +130,11 @@ fn loom_read_against_eviction_by_reserve() {
         let reserved = storage.reserve(handle, torrent.piece(1));
         // Never both: the bytes are there once.
         match (thread.join().unwrap(), reserved) {
-            (Ok(lease), Err(Error::Full { .. })) => assert_eq!(&lease[..], [7]),
+            (Ok(lease), Err(Error::Full { .. })) => {
+                assert_eq!(&lease[..], [7]);
+                let state = storage.piece_state(handle, torrent.piece(0));
+                assert_eq!(state, Ok(PieceState::Verified), "evicted without a word");
+            }
             (Err(Error::NotVerified { .. }), Ok(reserved)) => assert_eq!(reserved.evicted.len(), 1),
             both => panic!("{both:?}"),
         }
@@ -347,5 +352,31 @@ fn loom_verify_against_release() {
         let verified = thread.join().unwrap() == Ok(Verdict::Valid);
         assert!(released ^ verified);
         assert_eq!(storage.stats().used, u64::from(verified));
+    });
+}
+
+#[test]
+fn loom_verify_against_release_and_reserve() {
+    loom::model(|| {
+        let torrent = Torrent::new(1, 1, 7);
+        let storage = storage(2, Eviction::Never);
+        let handle = torrent.add(&storage);
+        let _ = storage.reserve(handle, torrent.piece(0)).unwrap();
+        let block = torrent.block(0, 0);
+        torrent.write(&storage, handle, block).unwrap();
+        let other = storage.clone();
+        let thread = thread::spawn(move || other.verify(handle, torrent.piece(0)));
+        let released = storage.release(handle, torrent.piece(0)).is_ok();
+        let reserved = storage.reserve(handle, torrent.piece(0)).unwrap();
+        assert_eq!(reserved.is_new, released);
+        let verified = thread.join().unwrap();
+        // The verdict on the old reservation says nothing of the new one.
+        let expected = if released {
+            assert_ne!(verified, Ok(Verdict::Valid));
+            PieceState::Partial { missing: 1 }
+        } else {
+            PieceState::Verified
+        };
+        assert_eq!(storage.piece_state(handle, torrent.piece(0)), Ok(expected));
     });
 }

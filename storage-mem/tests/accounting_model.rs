@@ -6,6 +6,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use common::Content;
 use proptest::prelude::*;
@@ -17,6 +18,10 @@ use tailwater_storage_mem::{
 const TORRENTS: usize = 2;
 const PIECES: u32 = 4;
 const BLOCKS: u32 = 3;
+
+/// The last piece is short, the others end with a short block.
+static CONTENTS: LazyLock<[Content; TORRENTS]> =
+    LazyLock::new(|| [1, 2].map(|salt| Content::new(3 * 40_000 + 20_001, 40_000, salt)));
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -93,11 +98,9 @@ impl World {
         let config = Config::new(limit)
             .with_eviction(eviction)
             .with_free_list_bytes(free_list);
-        // The last piece is short, the others end with a short block.
-        let contents = [1, 2].map(|salt| Content::new(3 * 40_000 + 20_001, 40_000, salt));
         Self {
             storage: MemoryStorage::new(config),
-            contents,
+            contents: CONTENTS.clone(),
             handles: [None; TORRENTS],
             stale: [None; TORRENTS],
             pieces: BTreeMap::new(),
@@ -402,7 +405,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn accounting_model(

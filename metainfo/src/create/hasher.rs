@@ -40,6 +40,13 @@ pub(super) fn hash_pieces(
     threads: NonZeroUsize,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, CreateError> {
+    let nothing_done = Progress {
+        done: 0,
+        total: geometry.total(),
+    };
+    if progress(nothing_done).is_break() {
+        return Err(CreateError::Cancelled);
+    }
     let starts = files.iter().scan(0u64, |at, file| {
         let start = *at;
         *at += file.length;
@@ -76,22 +83,18 @@ fn collect(
     let mut hashes = vec![[0; 20]; geometry.piece_count() as usize];
     let total = geometry.total();
     let mut done = 0;
-    let mut left = hashes.len();
-    loop {
-        if progress(Progress { done, total }).is_break() {
-            return Err(CreateError::Cancelled);
-        }
-        if left == 0 {
-            return Ok(hashes.into_flattened());
-        }
+    while done < total {
         // Every thread sends a result or an error for each piece that it takes.
         let Ok((piece, hash)) = results.recv() else {
             return Err(CreateError::Cancelled);
         };
         hashes[piece.as_usize()] = hash?;
         done += u64::from(geometry.piece_len(piece));
-        left -= 1;
+        if progress(Progress { done, total }).is_break() {
+            return Err(CreateError::Cancelled);
+        }
     }
+    Ok(hashes.into_flattened())
 }
 
 /// The file that a thread reads at the moment.

@@ -208,8 +208,8 @@ impl Creator {
     /// torrent holds what they lead to, be it outside the folder. Anything that is neither file nor folder is an error:
     /// nothing is left out but empty folders, which [`Created::empty_folders`] lists.
     ///
-    /// `progress` is called on this thread after every piece, and first with nothing done; where it breaks, hashing
-    /// stops within a piece for each thread.
+    /// `progress` is called on this thread: once before anything is read, and after every piece. Where it breaks, no
+    /// thread reads more than 256 KiB after that.
     ///
     /// # Errors
     ///

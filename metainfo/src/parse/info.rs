@@ -1,7 +1,7 @@
 //! The info dictionary: versions, sizes, and the two file lists of a hybrid against each other.
 
 use super::context::{Context, Node};
-use super::paths::{RawFile, rooted, settle};
+use super::paths::{RawFile, excerpt, rooted, settle};
 use super::{v1, v2};
 use crate::info::Inner;
 use crate::safe_path::mend;
@@ -72,6 +72,8 @@ pub(super) fn read(dict: Dict<'_, '_>, context: &mut Context<'_>) -> Result<Inne
             v1: has_v1.then(|| InfoHash::new(Sha1::digest(raw).into())),
             v2: has_v2.then(|| InfoHashV2::new(Sha256::digest(raw).into())),
         },
+        original_name: (name.as_str().as_bytes() != raw_name)
+            .then(|| String::from_utf8_lossy(raw_name).into()),
         name,
         geometry,
         files,
@@ -117,14 +119,15 @@ fn name<'a>(
     } else {
         "name"
     };
-    let safe = mend(raw).ok_or_else(|| info.error(key, FieldProblem::NothingLeft(display())))?;
+    let safe =
+        mend(raw).ok_or_else(|| info.error(key, FieldProblem::NothingLeft(excerpt(&display()))))?;
     if safe.as_bytes() != raw {
         context.warn(Warning::NameChanged {
             original: display(),
-            safe: safe.clone(),
+            safe: safe.clone().into_owned(),
         });
     }
-    Ok((SafePath::from_mended(safe), raw))
+    Ok((SafePath::from_mended(safe.into_owned()), raw))
 }
 
 fn piece_length(info: &Node<'_, '_, '_>, has_v2: bool) -> Result<u32, MetainfoError> {
@@ -149,7 +152,7 @@ fn offsets(
 ) -> Result<Vec<u64>, MetainfoError> {
     let mut at = 0u64;
     let mut offsets = Vec::with_capacity(files.len() + 1);
-    for file in files {
+    for (number, file) in files.iter().enumerate() {
         let start = if file.length == 0 {
             Some(at)
         } else {
@@ -158,7 +161,7 @@ fn offsets(
         let end = start.and_then(|start| start.checked_add(file.length));
         let (Some(start), Some(end)) = (start, end) else {
             return Err(MetainfoError::Field {
-                field: info.field(list),
+                field: format!("{}[{number}]", info.field(list)),
                 offset: file.at,
                 problem: FieldProblem::SumOverflow,
             });
@@ -202,11 +205,12 @@ fn piece_hashes(
     Ok(end - hashes.len()..end)
 }
 
-/// Whether the torrent is private (BEP 27).
+/// Whether the torrent is private (BEP 27). In doubt it is: a torrent that is treated as public by mistake cannot be
+/// taken back.
 fn is_private(info: &Node<'_, '_, '_>, context: &mut Context<'_>) -> bool {
-    let flag = |value: Value<'_, '_>| match value.as_int() {
-        Some(0) => Some(false),
-        Some(1) => Some(true),
+    let flag = |value: Value<'_, '_>| match (value.as_int(), value.as_bytes()) {
+        (Some(number), _) => Some(number != 0),
+        (None, Some(b"1")) => Some(true),
         _ => None,
     };
     context
@@ -222,7 +226,7 @@ fn match_hybrid(
     tree: Vec<RawFile>,
     piece_length: u32,
 ) -> Result<(), MetainfoError> {
-    let fail = |text: String| info.error("file tree", FieldProblem::Hybrid(text));
+    let fail = |text: String| info.error("file tree", FieldProblem::Hybrid(excerpt(&text)));
     let offsets = offsets(info, "files", files, 1)?;
     let mut tree = tree.into_iter();
     for (file, &offset) in files

@@ -1,6 +1,7 @@
 //! The piece layers of a v2 torrent, checked against the roots of its files (BEP 52).
 
 use super::context::{Node, error_at};
+use super::paths::excerpt;
 use crate::{FieldProblem, Info, MerkleHash, MetainfoError, merkle};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};
@@ -32,7 +33,7 @@ pub(super) fn read(
         let missing = || {
             outer.error(
                 "piece layers",
-                FieldProblem::LayerMissing(file.path().to_string()),
+                FieldProblem::LayerMissing(excerpt(file.path().as_str())),
             )
         };
         let value = *found.get(&root.as_bytes()[..]).ok_or_else(missing)?;

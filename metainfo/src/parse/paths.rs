@@ -7,6 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tailwater_bencode::{List, Value};
 
+/// How much of a stranger's name a message repeats.
+const EXCERPT_CHARS: usize = 120;
+
 /// A file as the info dictionary lists it. Paths do not begin with the torrent's name yet.
 pub(super) struct RawFile {
     pub(super) path: MendedPath,
@@ -49,13 +52,23 @@ impl MendedPath {
         }
         let original = is_changed.then(|| display(components));
         if safe.is_empty() {
-            return Err(FieldProblem::NothingLeft(original.unwrap_or_default()));
+            return Err(FieldProblem::NothingLeft(excerpt(
+                &original.unwrap_or_default(),
+            )));
         }
         context.charge_path(safe.len() + original.as_ref().map_or(0, String::len))?;
         Ok(Self {
             safe,
             original: original.map(String::into_boxed_str),
         })
+    }
+}
+
+/// The beginning of a stranger's text, for messages.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -98,7 +111,9 @@ pub(super) fn symlink_target(
         name.is_empty() || name == b".." || name.iter().any(|&byte| matches!(byte, b'/' | b'\\'))
     };
     if components.clone().next().is_none() || components.clone().any(escapes) {
-        return Err(fail(FieldProblem::EscapingSymlink(display(components))));
+        return Err(fail(FieldProblem::EscapingSymlink(excerpt(&display(
+            components,
+        )))));
     }
     MendedPath::new(components, context)
         .map(|path| path.safe)
@@ -240,6 +255,12 @@ fn folded_hash(path: &str) -> u64 {
     hasher.finish()
 }
 
+/// Upper case and back: file systems take letters such as ς and σ, which share only the upper case, for the same.
 fn fold(c: char, hasher: &mut DefaultHasher) {
-    c.to_lowercase().for_each(|c| c.hash(hasher));
+    if c.is_ascii() {
+        return c.to_ascii_lowercase().hash(hasher);
+    }
+    for c in c.to_uppercase().flat_map(char::to_lowercase) {
+        c.hash(hasher);
+    }
 }

@@ -1,7 +1,7 @@
 //! The v2 file tree (BEP 52).
 
 use super::context::{Context, Node, error_at};
-use super::paths::{MendedPath, RawFile, symlink_target};
+use super::paths::{MendedPath, RawFile, excerpt, symlink_target};
 use super::v1::{attributes, length};
 use crate::{FieldProblem, MerkleHash, MetainfoError};
 use tailwater_bencode::{Dict, DictIter, Value};
@@ -131,5 +131,5 @@ fn tree_field(root: &str, names: &[&[u8]]) -> String {
         .iter()
         .map(|name| String::from_utf8_lossy(name))
         .collect();
-    format!("{root}[{:?}]", names.join("/"))
+    format!("{root}[{:?}]", excerpt(&names.join("/")))
 }

@@ -114,11 +114,16 @@ impl Opening<'_> {
             return Ok(Bitfield::none(&task.geometry));
         };
         let disk = &disk.torrent;
-        disk.prepare().await?;
+        // Looking comes first: making files would disturb what resume data says of them.
         if self.recheck || !self.adopt(disk, task).await? {
             self.check(disk).await?;
         }
-        Ok(disk.verified())
+        let have = disk.verified();
+        // Whoever only seeds needs no right to write.
+        if !have.is_all() {
+            disk.prepare().await?;
+        }
+        Ok(have)
     }
 
     /// Takes over what an earlier run left, if the files are as it left them.

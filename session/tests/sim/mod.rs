@@ -19,15 +19,15 @@ use tailwater_wire::{Handshake, Reserved, piece_header};
 const INFO_HASH: InfoHash = InfoHash::new([7; 20]);
 
 /// The torrent that a swarm exchanges.
-pub struct Payload {
-    pub geometry: Geometry,
+pub(crate) struct Payload {
+    pub(crate) geometry: Geometry,
     bytes: Vec<u8>,
     hashes: Arc<[PieceHash]>,
 }
 
 impl Payload {
     /// Random bytes.
-    pub fn new(seed: u64, total: usize, piece_length: u32) -> Self {
+    pub(crate) fn new(seed: u64, total: usize, piece_length: u32) -> Self {
         let geometry = Geometry::new(total as u64, piece_length).unwrap();
         let mut bytes = vec![0; total];
         fastrand::Rng::with_seed(seed).fill(&mut bytes);
@@ -42,7 +42,7 @@ impl Payload {
 
 /// What a node does with what it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     Honest,
     /// Every block that it sends is corrupt.
     Liar,
@@ -76,27 +76,27 @@ struct Wire {
     sending: BytesMut,
 }
 
-pub struct Node {
+pub(crate) struct Node {
     host: HostId,
     id: PeerId,
     manner: Manner,
     engine: Engine<Store>,
     store: Store,
     wires: BTreeMap<ConnId, Wire>,
-    pub notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// A swarm that shares one payload.
-pub struct Swarm {
+pub(crate) struct Swarm {
     start: Instant,
     net: Network,
     payload: Payload,
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     seed: u64,
 }
 
 impl Swarm {
-    pub fn new(seed: u64, payload: Payload) -> Self {
+    pub(crate) fn new(seed: u64, payload: Payload) -> Self {
         let start = Instant::now();
         Self {
             start,
@@ -108,13 +108,13 @@ impl Swarm {
     }
 
     /// A node that has everything.
-    pub fn seed(&mut self, link: Link, manner: Manner) -> usize {
+    pub(crate) fn seed(&mut self, link: Link, manner: Manner) -> usize {
         let have = Bitfield::all(&self.payload.geometry);
         self.add(link, manner, have, None)
     }
 
     /// A node that has nothing.
-    pub fn leech(&mut self, link: Link) -> usize {
+    pub(crate) fn leech(&mut self, link: Link) -> usize {
         let have = Bitfield::none(&self.payload.geometry);
         self.add(link, Manner::Honest, have, None)
     }
@@ -156,22 +156,22 @@ impl Swarm {
         number
     }
 
-    pub fn stats(&self, node: usize) -> Stats {
+    pub(crate) fn stats(&self, node: usize) -> Stats {
         self.nodes[node].engine.stats(self.net.now())
     }
 
-    pub fn is_complete(&self, node: usize) -> bool {
+    pub(crate) fn is_complete(&self, node: usize) -> bool {
         self.nodes[node].engine.is_complete()
     }
 
     /// The fingerprint of all that happened on the network.
-    pub fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> u64 {
         self.net.digest()
     }
 
     /// Tells every leech of all others, as a tracker would, then runs until `done` or the limit of simulated time.
     /// Returns the simulated time that passed.
-    pub fn run(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
+    pub(crate) fn run(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
         let addrs: Vec<_> = self.nodes.iter().map(|node| self.net.addr(node.host)).collect();
         for number in 0..self.nodes.len() {
             let others: Vec<_> = addrs

@@ -259,3 +259,53 @@ fn no_address() -> TrackerError {
         reason: "the host has no address".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    fn answer(seconds: u64, peer: &str) -> AnnounceResponse {
+        let mut response = AnnounceResponse::new(Duration::from_secs(seconds));
+        response.peers = vec![peer.parse().unwrap()];
+        response
+    }
+
+    fn refused(reason: &str) -> TrackerError {
+        TrackerError::Refused {
+            reason: reason.to_owned(),
+            retry_in: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_families_answer_as_one() {
+        let (v4, v6) = (answer(60, "10.0.0.1:1"), answer(90, "[2001:db8::1]:1"));
+        let joined = both(ready(Ok(v4.clone())), ready(Ok(v6.clone())))
+            .await
+            .unwrap();
+        assert_eq!(
+            (joined.interval, joined.peers.len()),
+            (Duration::from_secs(90), 2)
+        );
+
+        let no = || ready(Err(refused("no")));
+        assert_eq!(both(no(), ready(Ok(v6.clone()))).await, Ok(v6.clone()));
+        assert_eq!(both(ready(Ok(v4.clone())), no()).await, Ok(v4.clone()));
+        assert!(both(no(), no()).await.is_err());
+
+        // A family that leads nowhere costs the grace, not the deadline.
+        let before = now();
+        assert_eq!(both(pending(), ready(Ok(v6.clone()))).await, Ok(v6));
+        assert_eq!(both(ready(Ok(v4.clone())), pending()).await, Ok(v4));
+        assert_eq!(now() - before, 2 * FAMILY_GRACE);
+    }
+
+    #[test]
+    fn joined_peers_stay_within_the_limit() {
+        let mut many = answer(60, "10.0.0.1:1");
+        many.peers = vec!["10.0.0.1:1".parse().unwrap(); MAX_PEERS];
+        assert_eq!(join(many.clone(), many).peers.len(), MAX_PEERS);
+    }
+}

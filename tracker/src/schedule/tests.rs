@@ -126,9 +126,9 @@ fn who_answers_moves_to_the_front_of_its_tier() {
             .map(|_| {
                 let announce = bench.poll().unwrap();
                 if &*announce.url == "b" {
-                    bench.answer(announce.id)
+                    bench.answer(announce.id);
                 } else {
-                    bench.fail(announce.id)
+                    bench.fail(announce.id);
                 }
                 announce
             })

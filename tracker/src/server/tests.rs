@@ -31,8 +31,15 @@ fn swarms(limits: SwarmLimits) -> Swarms {
 
 /// Announces over one family and returns the peers.
 #[track_caller]
-fn announce(swarms: &mut Swarms, now: Instant, from: &str, request: &AnnounceRequest) -> Vec<SocketAddr> {
-    let answer = swarms.handle_announce(now, ip(from), request, false).unwrap();
+fn announce(
+    swarms: &mut Swarms,
+    now: Instant,
+    from: &str,
+    request: &AnnounceRequest,
+) -> Vec<SocketAddr> {
+    let answer = swarms
+        .handle_announce(now, ip(from), request, false)
+        .unwrap();
     assert_eq!(answer.peer_ids.len(), answer.response.peers.len());
     answer.response.peers
 }
@@ -76,9 +83,15 @@ fn silent_peers_expire_after_two_intervals() {
     let mut swarms = swarms(SwarmLimits::default());
     announce(&mut swarms, start, "10.0.0.1", &request(1));
     let just_before = start + 2 * INTERVAL - Duration::from_secs(1);
-    assert_eq!(announce(&mut swarms, just_before, "10.0.0.2", &request(2)).len(), 1);
+    assert_eq!(
+        announce(&mut swarms, just_before, "10.0.0.2", &request(2)).len(),
+        1
+    );
     // Not handed out any more, even before it is swept away.
-    assert_eq!(announce(&mut swarms, start + 2 * INTERVAL, "10.0.0.3", &request(3)).len(), 1);
+    assert_eq!(
+        announce(&mut swarms, start + 2 * INTERVAL, "10.0.0.3", &request(3)).len(),
+        1
+    );
     let mut now = start + 2 * INTERVAL;
     swarms.handle_timeout(now);
     assert_eq!(swarms.peer_count(), 2);
@@ -97,9 +110,17 @@ fn families_are_kept_apart_unless_both_are_wanted() {
     let mut swarms = swarms(SwarmLimits::default());
     announce(&mut swarms, now, "10.0.0.1", &request(1));
     announce(&mut swarms, now, "2001:db8::1", &request(2));
-    assert_eq!(announce(&mut swarms, now, "2001:db8::9", &request(9)), ["[2001:db8::1]:2".parse().unwrap()]);
-    assert_eq!(announce(&mut swarms, now, "::ffff:10.0.0.9", &request(9)), ["10.0.0.1:1".parse().unwrap()]);
-    let both = swarms.handle_announce(now, ip("10.0.0.1"), &request(1), true).unwrap();
+    assert_eq!(
+        announce(&mut swarms, now, "2001:db8::9", &request(9)),
+        ["[2001:db8::1]:2".parse().unwrap()]
+    );
+    assert_eq!(
+        announce(&mut swarms, now, "::ffff:10.0.0.9", &request(9)),
+        ["10.0.0.1:1".parse().unwrap()]
+    );
+    let both = swarms
+        .handle_announce(now, ip("10.0.0.1"), &request(1), true)
+        .unwrap();
     assert_eq!(both.response.peers.len(), 3);
     assert_eq!(both.response.external_ip, Some(ip("10.0.0.1")));
 }
@@ -107,13 +128,20 @@ fn families_are_kept_apart_unless_both_are_wanted() {
 #[test]
 fn memory_is_bounded() {
     let now = origin();
-    let limits = SwarmLimits { max_torrents: 2, max_peers_per_torrent: 3, max_peers: 4, ..SwarmLimits::default() };
+    let limits = SwarmLimits {
+        max_torrents: 2,
+        max_peers_per_torrent: 3,
+        max_peers: 4,
+        ..SwarmLimits::default()
+    };
     let mut swarms = swarms(limits);
     for port in 1..=9 {
         announce(&mut swarms, now, "10.0.0.1", &request(port));
     }
     assert_eq!((swarms.torrent_count(), swarms.peer_count()), (1, 3));
-    let other = |number: u8, port| AnnounceRequest::new(InfoHash::new([number; 20]), PeerId::new([0; 20]), port);
+    let other = |number: u8, port| {
+        AnnounceRequest::new(InfoHash::new([number; 20]), PeerId::new([0; 20]), port)
+    };
     announce(&mut swarms, now, "10.0.0.1", &other(1, 1));
     announce(&mut swarms, now, "10.0.0.1", &other(1, 2));
     assert_eq!((swarms.torrent_count(), swarms.peer_count()), (2, 4));
@@ -130,8 +158,16 @@ fn answers_are_bounded() {
     for port in 1..=1000 {
         announce(&mut swarms, now, "10.0.0.1", &request(port));
     }
-    for (wanted, given) in [(None, 50), (Some(0), 0), (Some(7), 7), (Some(u32::MAX), 200)] {
-        let asker = AnnounceRequest { num_want: wanted, ..request(5) };
+    for (wanted, given) in [
+        (None, 50),
+        (Some(0), 0),
+        (Some(7), 7),
+        (Some(u32::MAX), 200),
+    ] {
+        let asker = AnnounceRequest {
+            num_want: wanted,
+            ..request(5)
+        };
         assert_eq!(announce(&mut swarms, now, "10.0.0.1", &asker).len(), given);
     }
     // Who listens nowhere is not handed out.
@@ -160,22 +196,46 @@ fn http_answers_and_refuses() {
     let other = announce_url("http://t/announce", &request(2)).unwrap();
     for (form, contains) in [
         ("compact=1", &b"5:peers6:\x0a\0\0\x01\0\x01"[..]),
-        ("compact=0&no_peer_id=0", b"d2:ip8:10.0.0.17:peer id20:pppppppppppppppppppp4:porti1ee"),
+        (
+            "compact=0&no_peer_id=0",
+            b"d2:ip8:10.0.0.17:peer id20:pppppppppppppppppppp4:porti1ee",
+        ),
         ("compact=0", b"d2:ip8:10.0.0.14:porti1ee"),
     ] {
         let body = get(&mut service, &format!("{other}&{form}")).body;
-        assert!(body.windows(contains.len()).any(|part| part == contains), "{}", body.escape_ascii());
+        assert!(
+            body.windows(contains.len()).any(|part| part == contains),
+            "{}",
+            body.escape_ascii()
+        );
     }
-    let scraped = get(&mut service, &scrape_url("http://t/announce", &[HASH]).unwrap()).body;
-    let stats = ScrapeStats { seeders: 0, leechers: 2, completed: 0 };
-    assert_eq!(parse_scrape(&scraped, &[HASH]).unwrap().get(&HASH), Some(stats));
+    let scraped = get(
+        &mut service,
+        &scrape_url("http://t/announce", &[HASH]).unwrap(),
+    )
+    .body;
+    let stats = ScrapeStats {
+        seeders: 0,
+        leechers: 2,
+        completed: 0,
+    };
+    assert_eq!(
+        parse_scrape(&scraped, &[HASH]).unwrap().get(&HASH),
+        Some(stats)
+    );
 
     let refused = get(&mut service, "http://t/announce?info_hash=abc");
     assert_eq!(refused.status, 200);
-    assert!(matches!(parse_announce(&refused.body), Err(TrackerError::Refused { .. })));
+    assert!(matches!(
+        parse_announce(&refused.body),
+        Err(TrackerError::Refused { .. })
+    ));
     assert_eq!(get(&mut service, "http://t/").status, 404);
     let stats = service.stats();
-    assert_eq!((stats.announces, stats.scrapes, stats.rejected, stats.peers), (4, 1, 2, 2));
+    assert_eq!(
+        (stats.announces, stats.scrapes, stats.rejected, stats.peers),
+        (4, 1, 2, 2)
+    );
 }
 
 #[test]
@@ -190,27 +250,55 @@ fn udp_tells_nothing_to_who_has_not_proven_its_address() {
         panic!("{answer:?}")
     };
 
-    let announce = |connection_id| Request::Announce { connection_id, request: request(1), url_data: vec![] };
+    let announce = |connection_id| Request::Announce {
+        connection_id,
+        request: request(1),
+        url_data: vec![],
+    };
     let forged = announce(connection_id ^ 1).encode(4);
     let answer = service.handle_udp(now, from, &forged).unwrap();
     assert!(answer.len() <= forged.len());
-    assert!(matches!(Response::parse(&answer, Family::V4), Ok((4, Response::Error(_)))));
+    assert!(matches!(
+        Response::parse(&answer, Family::V4),
+        Ok((4, Response::Error(_)))
+    ));
     let elsewhere = "10.0.0.2:4000".parse().unwrap();
-    let answer = service.handle_udp(now, elsewhere, &announce(connection_id).encode(5)).unwrap();
-    assert!(matches!(Response::parse(&answer, Family::V4), Ok((5, Response::Error(_)))));
+    let answer = service
+        .handle_udp(now, elsewhere, &announce(connection_id).encode(5))
+        .unwrap();
+    assert!(matches!(
+        Response::parse(&answer, Family::V4),
+        Ok((5, Response::Error(_)))
+    ));
     assert_eq!(service.stats().peers, 0);
 
     // An error would be longer than these.
-    let scrape = Request::Scrape { connection_id: 1, info_hashes: vec![] }.encode(6);
+    let scrape = Request::Scrape {
+        connection_id: 1,
+        info_hashes: vec![],
+    }
+    .encode(6);
     assert_eq!(service.handle_udp(now, from, &scrape), None);
     assert_eq!(service.handle_udp(now, from, &connect[..15]), None);
 
-    let answer = service.handle_udp(now, from, &announce(connection_id).encode(7)).unwrap();
-    assert!(matches!(Response::parse(&answer, Family::V4), Ok((7, Response::Announce(_)))));
+    let answer = service
+        .handle_udp(now, from, &announce(connection_id).encode(7))
+        .unwrap();
+    assert!(matches!(
+        Response::parse(&answer, Family::V4),
+        Ok((7, Response::Announce(_)))
+    ));
     let unknown = InfoHash::new([1; 20]);
-    let scrape = Request::Scrape { connection_id, info_hashes: vec![unknown, HASH] }.encode(8);
+    let scrape = Request::Scrape {
+        connection_id,
+        info_hashes: vec![unknown, HASH],
+    }
+    .encode(8);
     let answer = service.handle_udp(now, from, &scrape).unwrap();
-    let leecher = ScrapeStats { leechers: 1, ..ScrapeStats::default() };
+    let leecher = ScrapeStats {
+        leechers: 1,
+        ..ScrapeStats::default()
+    };
     let expected = Response::Scrape(vec![ScrapeStats::default(), leecher]);
     assert_eq!(Response::parse(&answer, Family::V4), Ok((8, expected)));
 }

@@ -1,0 +1,43 @@
+//! Flags that several commands share.
+
+use std::net::SocketAddr;
+
+use clap::{ArgAction, Args};
+
+use super::addr::ListenAddr;
+use crate::size::Size;
+
+/// What every command takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Common {
+    /// Show no progress.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) no_progress: bool,
+    /// Print results and events as lines of JSON.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Say more on standard error: -v what happens, -vv details, -vvv everything.
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+}
+
+/// What every command takes that has a session.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct Network {
+    /// Where to listen for peers. Default: port 6881, or the next free one, on all interfaces.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<ListenAddr>,
+    /// Connect to this peer too; may be given again.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) peer: Vec<SocketAddr>,
+    /// Do not use the DHT (which is not built yet: accepted so that scripts need not change).
+    #[arg(long)]
+    pub(crate) no_dht: bool,
+    /// The most to receive, in bytes a second: 2MiB, 500kB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_down: Option<Size>,
+    /// The most to send, in bytes a second.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_up: Option<Size>,
+}

@@ -1,0 +1,386 @@
+//! `tailwater demo`: a whole swarm in one process.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tailwater_metainfo::{Creator, Metainfo};
+use tailwater_session::{AddOptions, Event, Session, StorageKind, Torrent};
+use tailwater_tracker::{Server, ServerConfig};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::Context;
+use super::follow::Follower;
+use crate::args::Demo;
+use crate::error::CliError;
+use crate::interrupt::CLOSE_WITHIN;
+use crate::out;
+use crate::progress::{OFTEN, Progress, count, duration};
+use crate::size::Size;
+
+/// Every part of the swarm is on this machine, and takes a free port.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const SEEDERS: usize = 2;
+/// Name and share of each file, in 64ths of the payload; the first one takes what is left over.
+const FILES: [(&str, u64); 6] = [
+    ("film.bin", 40),
+    ("extras/making-of.bin", 20),
+    ("extras/trailer.bin", 3),
+    ("cover.bin", 1),
+    ("empty.bin", 0),
+    ("readme.txt", 0),
+];
+const README: &[u8] = b"Random bytes that a tailwater demo was made of.\n";
+/// The name of the payload's folder, and so of the torrent.
+const NAME: &str = "tailwater-demo";
+/// Room beside the payload: the storage must manage with hardly more than what it has to hold.
+const SPARE_MEMORY: u64 = 1024 * 1024;
+/// The payload's size, at least and at most: all of it must fit memory.
+const SIZES: std::ops::RangeInclusive<u64> = 1024 * 1024..=16 * 1024 * 1024 * 1024;
+/// On a loopback interface, a swarm that has not got going by then never will.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long the seeders' numbers may lag behind.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
+/// How often the memory in use is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The tracker, the seeders and the downloader.
+struct Swarm {
+    tracker: Server,
+    seeders: Vec<Session>,
+    leecher: Session,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Summary {
+    bytes: u64,
+    files: usize,
+    pieces: u32,
+    seconds: f64,
+    bytes_per_second: u64,
+    bytes_from_each_seeder: Vec<u64>,
+    memory_peak: u64,
+    memory_budget: u64,
+    wasted: u64,
+    verified: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> {
+    if !SIZES.contains(&args.size.0) {
+        return Err(CliError::Usage(format!(
+            "`--size` must be from {} to {}",
+            Size(*SIZES.start()),
+            Size(*SIZES.end())
+        )));
+    }
+    let dir = tempfile::Builder::new().prefix("tailwater-demo-").tempdir();
+    let dir = dir.map_err(CliError::io("make a folder in", std::env::temp_dir()))?;
+    let swarm = Swarm::start(args.size.0).await?;
+    let outcome = context
+        .interrupt
+        .guard(swarm.play(context, &dir, args.size.0))
+        .await;
+    // The folder goes when nobody uses its files any more.
+    swarm.close().await;
+    drop(dir);
+    let summary = outcome?;
+    match context.common.json {
+        true => out::json(&summary)?,
+        false => show(&summary)?,
+    }
+    match summary.verified {
+        true => Ok(()),
+        false => Err(CliError::Demo(
+            "the data that arrived is not the data that was sent".to_owned(),
+        )),
+    }
+}
+
+impl Swarm {
+    async fn start(payload: u64) -> Result<Self, CliError> {
+        let mut config = ServerConfig::default();
+        config.http = Some(LOOPBACK);
+        let tracker = Server::bind(config).await.map_err(CliError::Tracker)?;
+        let seeder = || Session::builder().listen(LOOPBACK).start();
+        let seeders = (0..SEEDERS).map(|_| seeder()).collect::<Result<_, _>>()?;
+        let budget = payload + SPARE_MEMORY;
+        let leecher = Session::builder()
+            .listen(LOOPBACK)
+            .memory_budget(budget)
+            .start()?;
+        Ok(Self {
+            tracker,
+            seeders,
+            leecher,
+        })
+    }
+
+    async fn play(&self, context: &Context, dir: &TempDir, size: u64) -> Result<Summary, CliError> {
+        let http = self.tracker.http_addr().unwrap_or(LOOPBACK);
+        let announce = format!("http://{http}/announce");
+        let metainfo = prepare(&context.progress, dir.path().to_owned(), size, announce).await?;
+        let info = metainfo.info();
+        narrate(
+            context,
+            format_args!(
+                "payload:     {} in {}, {} pieces of {}, info-hash {}",
+                Size(info.payload_len()),
+                count(info.files().len(), "file"),
+                info.geometry().piece_count(),
+                Size(u64::from(info.geometry().piece_length())),
+                info.info_hashes()
+                    .wire()
+                    .map(|hash| hash.to_string())
+                    .unwrap_or_default()
+            ),
+        )?;
+        narrate(context, format_args!("tracker:     http://{http}/announce"))?;
+        let mut sources = Vec::new();
+        for seeder in &self.seeders {
+            let ready = timeout(READY_WITHIN, seed(seeder, &metainfo, dir.path())).await;
+            sources.push(
+                ready.map_err(|_| CliError::Demo("a seeder did not get ready".to_owned()))??,
+            );
+            let addr = seeder.listen_addr().unwrap_or(LOOPBACK);
+            narrate(
+                context,
+                format_args!("seeder:      {addr}, files in {}", dir.path().display()),
+            )?;
+        }
+        let budget = self.leecher.memory_stats().budget;
+        let addr = self.leecher.listen_addr().unwrap_or(LOOPBACK);
+        narrate(
+            context,
+            format_args!("downloader:  {addr}, into {} of memory", Size(budget)),
+        )?;
+        self.download(context, &metainfo, sources).await
+    }
+
+    async fn download(
+        &self,
+        context: &Context,
+        metainfo: &Metainfo,
+        sources: Vec<Torrent>,
+    ) -> Result<Summary, CliError> {
+        let info = metainfo.info();
+        let total = info.geometry().total();
+        let began = Instant::now();
+        let torrent = add(
+            &self.leecher,
+            metainfo,
+            AddOptions::new(StorageKind::Memory),
+        )
+        .await?;
+        let meter = context.progress.meter(info.name(), total, OFTEN);
+        let mut follower = Follower::new(torrent.clone(), meter, total, context.common.json);
+        let mut peak = 0;
+        let stats = tokio::select! {
+            complete = follower.complete() => complete?,
+            never = self.watch_memory(&mut peak) => match never {},
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        let memory = self.leecher.memory_stats();
+        let have = torrent.have().await.map_err(|error| CliError::Torrent {
+            name: NAME.to_owned(),
+            error,
+        })?;
+        Ok(Summary {
+            bytes: total,
+            files: info.files().len(),
+            pieces: info.geometry().piece_count(),
+            seconds,
+            bytes_per_second: rate(total, seconds),
+            bytes_from_each_seeder: sent(sources, total).await,
+            memory_peak: peak.max(memory.used),
+            memory_budget: memory.budget,
+            wasted: stats.wasted,
+            // Each piece was compared with the hash that was made from the payload's own bytes.
+            verified: have.is_all() && memory.verified == total,
+        })
+    }
+
+    async fn watch_memory(&self, peak: &mut u64) -> std::convert::Infallible {
+        loop {
+            *peak = self.leecher.memory_stats().used.max(*peak);
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn close(self) {
+        let all = async {
+            self.leecher.close().await;
+            for seeder in &self.seeders {
+                seeder.close().await;
+            }
+            self.tracker.close().await;
+        };
+        // What hangs is not waited for: the process ends now.
+        let _ = timeout(CLOSE_WITHIN, all).await;
+    }
+}
+
+fn narrate(context: &Context, text: impl std::fmt::Display) -> Result<(), CliError> {
+    match context.common.json {
+        true => Ok(()),
+        false => context.progress.say(text),
+    }
+}
+
+/// Makes the payload and its torrent.
+async fn prepare(
+    progress: &Progress,
+    dir: PathBuf,
+    size: u64,
+    announce: String,
+) -> Result<Metainfo, CliError> {
+    let meter = progress.meter("payload", size, OFTEN);
+    let work = tokio::task::spawn_blocking(move || {
+        let root = dir.join(NAME);
+        let lengths = FILES.map(|(_, share)| size / 64 * share);
+        let rest = size - lengths.iter().sum::<u64>();
+        for ((name, share), length) in FILES.into_iter().zip(lengths) {
+            let length = if share == FILES[0].1 {
+                length + rest
+            } else {
+                length
+            };
+            write(&root.join(name), length).map_err(CliError::io("write", root.join(name)))?;
+        }
+        let readme = root.join("readme.txt");
+        std::fs::write(&readme, README).map_err(CliError::io("write", readme))?;
+        let created = Creator::new().tier([announce]).create(&root, |step| {
+            meter.set(
+                step.done,
+                format_args!("hashing, {} of {}", Size(step.done), Size(step.total)),
+            );
+            ControlFlow::Continue(())
+        });
+        Ok(created?.metainfo)
+    });
+    // A thread that panicked has said so.
+    work.await.unwrap_or(Err(CliError::Reported))
+}
+
+fn write(path: &Path, length: u64) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let mut random = fastrand::Rng::new();
+    let mut bytes = vec![0; 64 * 1024];
+    let mut left = length;
+    while left > 0 {
+        let len = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        random.fill(&mut bytes[..len]);
+        file.write_all(&bytes[..len])?;
+        left -= u64::try_from(len).unwrap_or(left);
+    }
+    file.flush()
+}
+
+/// Adds a torrent whose data is there, and returns when its tracker knows of it.
+async fn seed(session: &Session, metainfo: &Metainfo, dir: &Path) -> Result<Torrent, CliError> {
+    let mut events = session.subscribe();
+    let torrent = add(
+        session,
+        metainfo,
+        AddOptions::new(StorageKind::Disk(dir.to_owned())).files([]),
+    )
+    .await?;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::TrackerAnswered { .. } => return Ok(torrent),
+            Event::TrackerFailed { error, .. } => {
+                return Err(CliError::Demo(format!("the tracker: {error}")));
+            }
+            Event::Failed { error, .. } => {
+                return Err(CliError::Torrent {
+                    name: NAME.to_owned(),
+                    error,
+                });
+            }
+            _ => {}
+        }
+    }
+    Err(CliError::Demo("a seeder ended".to_owned()))
+}
+
+async fn add(
+    session: &Session,
+    metainfo: &Metainfo,
+    options: AddOptions,
+) -> Result<Torrent, CliError> {
+    let refused = |error| CliError::Add {
+        name: NAME.to_owned(),
+        error,
+    };
+    session.add(metainfo, options).await.map_err(refused)
+}
+
+/// What each seeder has sent, once their numbers, which lag a little, add up to the whole.
+async fn sent(sources: Vec<Torrent>, total: u64) -> Vec<u64> {
+    let sent = |sources: &[Torrent]| {
+        sources
+            .iter()
+            .map(|source| source.stats().uploaded)
+            .collect::<Vec<_>>()
+    };
+    let settled = async {
+        while sent(&sources).iter().sum::<u64>() < total {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    // They only decorate the summary.
+    let _ = timeout(SETTLE_WITHIN, settled).await;
+    sent(&sources)
+}
+
+/// Bytes a second.
+fn rate(bytes: u64, seconds: f64) -> u64 {
+    let nanos = Duration::from_secs_f64(seconds).as_nanos().max(1);
+    u64::try_from(u128::from(bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+}
+
+fn show(summary: &Summary) -> Result<(), CliError> {
+    let seconds = Duration::from_secs_f64(summary.seconds);
+    let from: Vec<_> = summary
+        .bytes_from_each_seeder
+        .iter()
+        .map(|&bytes| Size(bytes).to_string())
+        .collect();
+    let verdict = match summary.verified {
+        true => "every piece matches its hash",
+        false => "FAILED",
+    };
+    out::line("")?;
+    out::line(format_args!(
+        "transferred  {} in {} ({}/s)",
+        Size(summary.bytes),
+        duration(seconds),
+        Size(summary.bytes_per_second)
+    ))?;
+    out::line(format_args!(
+        "from         {} seeders: {}",
+        from.len(),
+        from.join(", ")
+    ))?;
+    out::line(format_args!(
+        "memory       peak {} of a budget of {}",
+        Size(summary.memory_peak),
+        Size(summary.memory_budget)
+    ))?;
+    out::line(format_args!("wasted       {}", Size(summary.wasted)))?;
+    out::line(format_args!(
+        "verified     {verdict} ({})",
+        count(
+            usize::try_from(summary.pieces).unwrap_or(usize::MAX),
+            "piece"
+        )
+    ))
+}

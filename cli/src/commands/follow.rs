@@ -1,0 +1,108 @@
+//! Showing a torrent's progress until it is settled.
+
+use std::time::{Duration, Instant};
+
+use tailwater_session::{Phase, Stats, Status, Torrent, TorrentError};
+use tokio::time::timeout;
+
+use crate::error::CliError;
+use crate::json::Line;
+use crate::out;
+use crate::progress::{self, Meter};
+
+/// A status that does not change is shown again after this time: the ETA and the idle rate do.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Follows one torrent.
+pub(super) struct Follower {
+    torrent: Torrent,
+    meter: Meter,
+    /// Bytes of the wanted pieces.
+    wanted: u64,
+    /// Print the progress as JSON.
+    json: bool,
+    printed: Instant,
+}
+
+impl Follower {
+    pub(super) fn new(torrent: Torrent, meter: Meter, wanted: u64, json: bool) -> Self {
+        Self {
+            torrent,
+            meter,
+            wanted,
+            json,
+            printed: Instant::now(),
+        }
+    }
+
+    pub(super) const fn torrent(&self) -> &Torrent {
+        &self.torrent
+    }
+
+    /// Until the torrent knows what is there already.
+    pub(super) async fn checked(&mut self) -> Result<Stats, CliError> {
+        self.until(|status| status.stats.pieces_total > 0).await
+    }
+
+    /// Until everything wanted is held and verified.
+    pub(super) async fn complete(&mut self) -> Result<Stats, CliError> {
+        self.until(|status| status.phase == Phase::Complete && status.stats.pieces_total > 0)
+            .await
+    }
+
+    /// For ever, or until the torrent fails.
+    pub(super) async fn forever(&mut self) -> CliError {
+        match self.until(|_| false).await {
+            Err(error) => error,
+            Ok(_) => self.error(TorrentError::Closed),
+        }
+    }
+
+    async fn until(&mut self, settled: impl Fn(&Status) -> bool) -> Result<Stats, CliError> {
+        loop {
+            let status = self.torrent.status();
+            self.show(&status)?;
+            match status.phase {
+                Phase::Failed(error) => return Err(self.error(error)),
+                Phase::Closed => return Err(self.error(TorrentError::Closed)),
+                _ if settled(&status) => return Ok(status.stats),
+                _ => {}
+            }
+            if let Ok(Err(error)) = timeout(REFRESH, self.torrent.changed()).await {
+                return Err(self.error(error));
+            }
+        }
+    }
+
+    fn error(&self, error: TorrentError) -> CliError {
+        CliError::Torrent {
+            name: self.torrent.info().name().to_owned(),
+            error,
+        }
+    }
+
+    fn show(&mut self, status: &Status) -> Result<(), CliError> {
+        let stats = &status.stats;
+        let done = self.wanted.saturating_sub(stats.bytes_left);
+        match status.phase {
+            Phase::Checking { done, total } => {
+                let geometry = self.torrent.info().geometry();
+                let bytes = u64::from(done).saturating_mul(u64::from(geometry.piece_length()));
+                self.meter.set(
+                    bytes.min(geometry.total()),
+                    format_args!("checking piece {done} of {total}"),
+                );
+            }
+            _ if stats.pieces_total == 0 => self.meter.set(0, "starting"),
+            Phase::Complete => self.meter.set(self.wanted, progress::seeding(stats)),
+            _ => self
+                .meter
+                .set(done, progress::downloading(stats, self.wanted)),
+        }
+        if self.json && self.printed.elapsed() >= REFRESH {
+            self.printed = Instant::now();
+            out::json(&Line::progress(self.torrent.info_hash(), stats))?;
+        }
+        Ok(())
+    }
+}

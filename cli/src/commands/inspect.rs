@@ -1,0 +1,149 @@
+//! `tailwater inspect`
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use tailwater_metainfo::Metainfo;
+
+use super::Context;
+use crate::args::Inspect;
+use crate::error::CliError;
+use crate::out::{self, Harmless};
+use crate::size::Size;
+
+/// What a torrent says, for programs.
+#[derive(Serialize)]
+struct Said {
+    name: String,
+    info_hash_v1: Option<String>,
+    info_hash_v2: Option<String>,
+    piece_length: u32,
+    piece_count: u32,
+    total_size: u64,
+    private: bool,
+    files: Vec<SaidFile>,
+    trackers: Vec<Vec<String>>,
+    web_seeds: Vec<String>,
+    magnet: String,
+    comment: Option<String>,
+    created_by: Option<String>,
+    creation_date: Option<i64>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SaidFile {
+    path: String,
+    length: u64,
+    pad: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliError> {
+    let metainfo = args.source.load(&context.progress).await?;
+    let said = said(&metainfo);
+    match context.common.json {
+        true => out::json(&said),
+        false => out::line(Human(&said, &metainfo)),
+    }
+}
+
+fn said(metainfo: &Metainfo) -> Said {
+    let info = metainfo.info();
+    let hashes = info.info_hashes();
+    let files = info.files().iter().map(|file| SaidFile {
+        path: file.path().to_string(),
+        length: file.length(),
+        pad: file.is_pad(),
+    });
+    Said {
+        name: info.name().to_owned(),
+        info_hash_v1: hashes.v1.map(|hash| hash.to_string()),
+        info_hash_v2: hashes.v2.map(|hash| hash.to_string()),
+        piece_length: info.geometry().piece_length(),
+        piece_count: info.geometry().piece_count(),
+        total_size: info.payload_len(),
+        private: info.is_private(),
+        files: files.collect(),
+        trackers: metainfo.trackers().to_vec(),
+        web_seeds: metainfo.web_seeds().to_vec(),
+        magnet: metainfo.magnet().to_string(),
+        comment: metainfo.comment().map(str::to_owned),
+        created_by: metainfo.created_by().map(str::to_owned),
+        creation_date: metainfo.creation_date(),
+        warnings: metainfo
+            .warnings()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    }
+}
+
+/// The same for people.
+struct Human<'a>(&'a Said, &'a Metainfo);
+
+impl Display for Human<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(said, metainfo) = self;
+        writeln!(f, "name:          {}", said.name)?;
+        for (label, hash) in [("v1", &said.info_hash_v1), ("v2", &said.info_hash_v2)] {
+            if let Some(hash) = hash {
+                writeln!(f, "info-hash {label}:  {hash}")?;
+            }
+        }
+        writeln!(
+            f,
+            "size:          {} ({} bytes)",
+            Size(said.total_size),
+            said.total_size
+        )?;
+        writeln!(
+            f,
+            "pieces:        {} of {}",
+            said.piece_count,
+            Size(u64::from(said.piece_length))
+        )?;
+        if said.private {
+            writeln!(f, "private:       yes: peers come only from its trackers")?;
+        }
+        for (label, text) in [
+            ("comment:     ", &said.comment),
+            ("created by:  ", &said.created_by),
+        ] {
+            if let Some(text) = text {
+                writeln!(f, "{label}  {}", Harmless(text))?;
+            }
+        }
+        for (number, tier) in said.trackers.iter().enumerate() {
+            let label = if number == 0 { "trackers:" } else { "" };
+            writeln!(f, "{label:<13}  {}", Harmless(&tier.join(", ")))?;
+        }
+        for url in &said.web_seeds {
+            writeln!(f, "web seed:      {}", Harmless(url))?;
+        }
+        writeln!(f, "magnet:        {}", said.magnet)?;
+        writeln!(f, "files:")?;
+        let width = said.files.len().saturating_sub(1).to_string().len();
+        let files = metainfo
+            .info()
+            .files()
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| !file.is_pad());
+        for (number, file) in files {
+            write!(
+                f,
+                "  {number:>width$}  {:>10}  {}",
+                Size(file.length()).to_string(),
+                file.path()
+            )?;
+            if let Some(target) = file.symlink_target() {
+                write!(f, " -> {target}")?;
+            }
+            writeln!(f)?;
+        }
+        for warning in &said.warnings {
+            writeln!(f, "warning: {}", Harmless(warning))?;
+        }
+        Ok(())
+    }
+}

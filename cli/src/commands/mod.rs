@@ -1,0 +1,52 @@
+//! What the commands do.
+
+mod announce;
+mod completions;
+mod create;
+mod demo;
+mod download;
+mod follow;
+mod inspect;
+mod scrape;
+mod seed;
+mod tracker;
+mod trackers;
+mod verify;
+
+use crate::args::{Args, Command, Common};
+use crate::error::CliError;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+
+/// What every command needs.
+pub(crate) struct Context {
+    pub(crate) common: Common,
+    pub(crate) progress: Progress,
+    pub(crate) interrupt: Interrupt,
+}
+
+/// Does what the command line asks for.
+pub(crate) async fn run(args: Args, progress: Progress) -> Result<(), CliError> {
+    let context = Context {
+        common: args.common,
+        progress,
+        interrupt: Interrupt::install()?,
+    };
+    match args.command {
+        Command::Demo(args) => demo::run(&context, &args).await,
+        Command::Download(args) => download::run(&context, &args).await,
+        Command::Seed(args) => seed::run(&context, &args).await,
+        Command::Create(args) => create::run(&context, args).await,
+        Command::Inspect(args) => context.interrupt.guard(inspect::run(&context, &args)).await,
+        Command::Verify(args) => context.interrupt.guard(verify::run(&context, &args)).await,
+        Command::Announce(args) => {
+            context
+                .interrupt
+                .guard(announce::run(&context, &args))
+                .await
+        }
+        Command::Scrape(args) => context.interrupt.guard(scrape::run(&context, &args)).await,
+        Command::Tracker(args) => tracker::run(&context, &args).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}

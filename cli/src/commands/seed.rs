@@ -1,0 +1,162 @@
+//! `tailwater seed`
+
+use std::path::Path;
+
+use tailwater_metainfo::Metainfo;
+use tailwater_session::{AddOptions, Session, StorageKind};
+use tokio::task::JoinSet;
+
+use super::Context;
+use super::follow::Follower;
+use crate::args::Seed;
+use crate::error::CliError;
+use crate::progress::{OFTEN, count};
+use crate::report::{self, FileReport, Verdict};
+use crate::running::Running;
+use crate::size::Size;
+use crate::start;
+
+/// Files listed in a complaint; the rest is counted.
+const FILES_SHOWN: usize = 10;
+
+pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> {
+    if !args.data.is_dir() {
+        return Err(CliError::NotAFolder(args.data.clone()));
+    }
+    let torrents = context.interrupt.guard(load(context, args)).await?;
+    for metainfo in &torrents {
+        check_lengths(context, metainfo, &args.data)?;
+    }
+    let running = Running::start(
+        start::builder(&args.network),
+        &context.progress,
+        context.common.json,
+    )?;
+    let seeding = seed(context, args, &running.session, &torrents);
+    let outcome = context.interrupt.guard(seeding).await;
+    running.close().await;
+    outcome
+}
+
+async fn load(context: &Context, args: &Seed) -> Result<Vec<Metainfo>, CliError> {
+    let mut torrents = Vec::new();
+    for source in &args.sources {
+        torrents.push(source.load(&context.progress).await?);
+    }
+    Ok(torrents)
+}
+
+/// What is plainly incomplete is found out before anything is hashed or anybody told.
+fn check_lengths(context: &Context, metainfo: &Metainfo, dir: &Path) -> Result<(), CliError> {
+    let info = metainfo.info();
+    let wrong = report::lengths(info, dir);
+    let short = |file: &&FileReport| !matches!(file.verdict, Verdict::WrongLength { found } if found > file.length);
+    let missing = wrong.iter().filter(short).map(|file| match file.verdict {
+        Verdict::WrongLength { found } => file.length - found,
+        _ => file.length,
+    });
+    let missing: Vec<_> = missing.collect();
+    match missing.is_empty() {
+        // A file that is too long has all that the torrent needs.
+        true => Ok(()),
+        false => Err(refuse(context, metainfo, dir, &wrong, missing.iter().sum())),
+    }
+}
+
+/// Says which files are at fault.
+fn refuse(
+    context: &Context,
+    metainfo: &Metainfo,
+    dir: &Path,
+    wrong: &[FileReport],
+    missing: u64,
+) -> CliError {
+    for file in wrong.iter().take(FILES_SHOWN) {
+        context.progress.note(file);
+    }
+    if let Some(more) = wrong
+        .len()
+        .checked_sub(FILES_SHOWN)
+        .filter(|&more| more > 0)
+    {
+        context
+            .progress
+            .note(format_args!("… and {}", count(more, "more file")));
+    }
+    CliError::Incomplete {
+        name: metainfo.info().name().to_owned(),
+        missing: Size(missing),
+        total: Size(metainfo.info().payload_len()),
+        dir: dir.to_owned(),
+    }
+}
+
+async fn seed(
+    context: &Context,
+    args: &Seed,
+    session: &Session,
+    torrents: &[Metainfo],
+) -> Result<(), CliError> {
+    let mut seeding = JoinSet::new();
+    for metainfo in torrents {
+        let mut follower = open(context, args, session, metainfo).await?;
+        if !context.common.json {
+            let (name, size) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
+            context
+                .progress
+                .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
+        }
+        seeding.spawn(async move { follower.forever().await });
+    }
+    match seeding.join_next().await {
+        Some(Ok(error)) => Err(error),
+        // A task that panicked has said so.
+        Some(Err(_)) | None => Err(CliError::Reported),
+    }
+}
+
+/// Adds a torrent and checks all its data.
+async fn open(
+    context: &Context,
+    args: &Seed,
+    session: &Session,
+    metainfo: &Metainfo,
+) -> Result<Follower, CliError> {
+    let info = metainfo.info();
+    // No file is wanted: the session then makes and writes none, whatever the check finds.
+    let options = AddOptions::new(StorageKind::Disk(args.data.clone()))
+        .files([])
+        .peers(args.network.peer.iter().copied());
+    let refused = |error| CliError::Add {
+        name: info.name().to_owned(),
+        error,
+    };
+    let torrent = session.add(metainfo, options).await.map_err(refused)?;
+    let checking = context
+        .progress
+        .meter(info.name(), info.geometry().total(), OFTEN);
+    let mut checker = Follower::new(torrent.clone(), checking, 0, false);
+    let stats = checker.checked().await?;
+    if stats.pieces_have < stats.pieces_total {
+        let have = torrent.have().await;
+        torrent.remove().await;
+        let failed = |error| CliError::Torrent {
+            name: info.name().to_owned(),
+            error,
+        };
+        let files = report::report(info, &have.map_err(failed)?, &args.data);
+        let wrong: Vec<_> = files
+            .into_iter()
+            .filter(|file| file.verdict != Verdict::Ok)
+            .collect();
+        return Err(refuse(
+            context,
+            metainfo,
+            &args.data,
+            &wrong,
+            stats.bytes_total - stats.bytes_have,
+        ));
+    }
+    let meter = context.progress.endless(info.name());
+    Ok(Follower::new(torrent, meter, 0, context.common.json))
+}

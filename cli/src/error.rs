@@ -1,0 +1,198 @@
+//! What ends a command early: said in one line, with what was tried, on what, why it failed; and, where there is
+//! something to do about it, a second line that says so.
+
+use std::io;
+use std::path::PathBuf;
+
+use tailwater_metainfo::{CreateError, MetainfoError};
+use tailwater_session::{AddError, StartError, StorageError, TorrentError};
+
+use crate::progress::Progress;
+use crate::size::Size;
+
+/// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot {operation} {}: {}", path.display(), plain(source))]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("cannot write to standard output: {}", plain(.0))]
+    Output(io::Error),
+    #[error("cannot {operation}: {}", plain(source))]
+    System {
+        operation: &'static str,
+        source: io::Error,
+    },
+    #[error("{origin}: {error}")]
+    Malformed {
+        origin: String,
+        error: MetainfoError,
+    },
+    #[error("{origin} is longer than the {limit} bytes that a torrent file may have")]
+    TooLong { origin: String, limit: usize },
+    #[error("cannot fetch {url}: {reason}")]
+    Fetch { url: String, reason: String },
+    #[error("magnet links need the DHT, which is not built yet")]
+    Magnet,
+    #[error("{0}")]
+    Start(#[from] StartError),
+    #[error("cannot check {name}: {error}")]
+    Check { name: String, error: AddError },
+    #[error("cannot add {name}: {error}")]
+    Add { name: String, error: AddError },
+    #[error("{name}: {error}")]
+    Torrent { name: String, error: TorrentError },
+    #[error("{wanted} ({needed} bytes) {} not fit the memory budget of {} ({budget} bytes)",
+        if *.several { "together do" } else { "does" }, Size(*.budget), wanted = wanted_text(name, *needed))]
+    TooLargeForMemory {
+        name: String,
+        several: bool,
+        needed: u64,
+        budget: u64,
+    },
+    #[error("{name} has no file {chosen:?}")]
+    NoSuchFile { name: String, chosen: String },
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    #[error("cannot seed {name}: {missing} of {total} are missing or wrong in {}", dir.display())]
+    Incomplete {
+        name: String,
+        missing: Size,
+        total: Size,
+        dir: PathBuf,
+    },
+    #[error("cannot make a torrent: {0}")]
+    Create(#[from] CreateError),
+    #[error("{0} has no trackers")]
+    NoTrackers(String),
+    #[error("cannot listen: {}", plain(.0))]
+    Tracker(io::Error),
+    #[error("the demo did not work: {0}")]
+    Demo(String),
+    /// What went wrong has been printed already.
+    #[error("failed")]
+    Reported,
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The system's words without their capital letter and error number, which say nothing to a user.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_lowercase);
+    first.into_iter().flatten().chain(chars).collect()
+}
+
+fn wanted_text(name: &str, needed: u64) -> String {
+    format!("{name}, {},", Size(needed))
+}
+
+impl CliError {
+    /// For `map_err`.
+    pub(crate) fn io(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            operation,
+            path,
+            source,
+        }
+    }
+
+    /// A failure to print. Whoever reads our output may stop reading: that is no failure.
+    pub(crate) fn output(result: io::Result<()>) -> Result<(), Self> {
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Self::Output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// 1 failed, 2 wrong usage, 130 interrupted.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Interrupted => INTERRUPTED,
+            _ => 1,
+        }
+    }
+
+    /// What the user can do.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        match self {
+            Self::TooLargeForMemory { needed, .. } => Some(format!(
+                "give it enough memory with `--memory {}`, choose fewer files with `--files`, or use `--storage disk`",
+                Size(*needed).as_argument()
+            )),
+            Self::Magnet => Some("give the .torrent file or its URL instead".to_owned()),
+            Self::Start(StartError::Listen { .. }) => {
+                Some("choose another address with `--listen ADDR:PORT`; port 0 takes a free one".to_owned())
+            }
+            Self::Tracker(_) => {
+                Some("choose another address with `--http ADDR:PORT` or `--udp ADDR:PORT`; port 0 takes a free one".to_owned())
+            }
+            Self::Add { error: AddError::Storage(error), .. }
+            | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
+            Self::NoSuchFile { .. } => {
+                Some("`tailwater inspect` shows the files with their numbers".to_owned())
+            }
+            Self::NotAFolder(_) => {
+                Some("name the folder that holds the torrent's file or folder: what `--output` was".to_owned())
+            }
+            Self::Exists(_) => Some("choose another name with `--output FILE`, or use `--force`".to_owned()),
+            Self::Incomplete { .. } => Some(
+                "check that the folder is what `--output` was; `tailwater download` with it fetches what is missing"
+                    .to_owned(),
+            ),
+            Self::NoTrackers(_) => Some("name one with `--tracker URL`".to_owned()),
+            Self::Create(CreateError::PieceLength(_)) => {
+                Some("leave `--piece-length` out, or give one such as 256KiB or 1MiB".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the user, unless that has been done.
+    pub(crate) fn report(&self, progress: &Progress) {
+        if matches!(self, Self::Reported | Self::Interrupted) {
+            return;
+        }
+        progress.note(match self.remedy() {
+            Some(remedy) => format!("error: {self}\n  help: {remedy}"),
+            None => format!("error: {self}"),
+        });
+    }
+}
+
+fn storage_remedy(error: &StorageError) -> Option<String> {
+    if error.is_full() {
+        return Some(
+            "free some space and run the same command again: it goes on where it stopped"
+                .to_owned(),
+        );
+    }
+    match error {
+        StorageError::Io {
+            kind: io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem,
+            ..
+        } => Some("choose a folder that you may write to with `--output DIR`".to_owned()),
+        StorageError::Io {
+            kind: io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory,
+            ..
+        } => Some("something else is in the way there: move it, or choose another folder with `--output DIR`".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,199 @@
+//! What a check found, file by file.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+use tailwater_metainfo::{Bitfield, FileEntry, Info};
+
+use crate::progress::count;
+use crate::size::Size;
+
+/// How one file compares with its torrent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Ok,
+    Missing,
+    /// It is shorter or longer than it should be.
+    WrongLength {
+        found: u64,
+    },
+    /// Some of its pieces do not match their hashes.
+    Wrong {
+        pieces_wrong: usize,
+        pieces: usize,
+    },
+    /// What could be checked of it is right, but it shares pieces with a file that is missing or has the wrong length.
+    Unsure {
+        pieces_unsure: usize,
+        pieces: usize,
+    },
+    /// Something else is in its place, or it cannot be looked at.
+    Unreadable {
+        reason: String,
+    },
+}
+
+/// One file's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FileReport {
+    pub(crate) path: String,
+    pub(crate) length: u64,
+    #[serde(flatten)]
+    pub(crate) verdict: Verdict,
+}
+
+impl fmt::Display for FileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            length,
+            verdict,
+        } = self;
+        match verdict {
+            Verdict::Ok => write!(f, "ok       {path}  ({})", Size(*length)),
+            Verdict::Missing => write!(f, "MISSING  {path}  ({})", Size(*length)),
+            Verdict::WrongLength { found } => {
+                write!(f, "WRONG    {path}  ({found} bytes, should be {length})")
+            }
+            Verdict::Wrong {
+                pieces_wrong,
+                pieces,
+            } => {
+                write!(
+                    f,
+                    "WRONG    {path}  ({pieces_wrong} of {} wrong)",
+                    count(*pieces, "piece")
+                )
+            }
+            Verdict::Unsure {
+                pieces_unsure,
+                pieces,
+            } => {
+                let pieces = count(*pieces, "piece");
+                write!(
+                    f,
+                    "UNSURE   {path}  ({pieces_unsure} of {pieces} shared with a file that is missing or wrong)"
+                )
+            }
+            Verdict::Unreadable { reason } => write!(f, "WRONG    {path}  ({reason})"),
+        }
+    }
+}
+
+/// Compares the files in `dir`, whose verified pieces are `have`. Pad files and symlinks, which hold no data, are left
+/// out.
+pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport> {
+    let lengths: Vec<_> = info.files().iter().map(|file| look(file, dir)).collect();
+    let broken = |index: usize| lengths[index].is_some();
+    let files = info
+        .files()
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| is_checked(file));
+    files
+        .map(|(index, file)| FileReport {
+            path: file.path().to_string(),
+            length: file.length(),
+            verdict: lengths[index]
+                .clone()
+                .unwrap_or_else(|| pieces(info, have, index, broken)),
+        })
+        .collect()
+}
+
+/// What is wrong with the files in `dir` as far as their lengths tell: quick, and enough to know that data is missing.
+pub(crate) fn lengths(info: &Info, dir: &Path) -> Vec<FileReport> {
+    let files = info.files().iter().filter(|file| is_checked(file));
+    let wrong = files.filter_map(|file| {
+        let verdict = look(file, dir)?;
+        Some(FileReport {
+            path: file.path().to_string(),
+            length: file.length(),
+            verdict,
+        })
+    });
+    wrong.collect()
+}
+
+fn is_checked(file: &FileEntry) -> bool {
+    !file.is_pad() && file.symlink_target().is_none()
+}
+
+/// What its length alone says against a file.
+fn look(file: &FileEntry, dir: &Path) -> Option<Verdict> {
+    if !is_checked(file) {
+        return None;
+    }
+    match fs::metadata(file.path().under(dir)) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Some(Verdict::Missing)
+        }
+        Err(error) => Some(Verdict::Unreadable {
+            reason: error.to_string(),
+        }),
+        Ok(found) if !found.is_file() => Some(Verdict::Unreadable {
+            reason: "not a file".to_owned(),
+        }),
+        Ok(found) if found.len() != file.length() => {
+            Some(Verdict::WrongLength { found: found.len() })
+        }
+        Ok(_) => None,
+    }
+}
+
+/// What its pieces say about a file of the right length.
+fn pieces(info: &Info, have: &Bitfield, index: usize, broken: impl Fn(usize) -> bool) -> Verdict {
+    let geometry = info.geometry();
+    let range = info.files()[index].range();
+    let (mut all, mut wrong, mut unsure) = (0, 0, 0);
+    for piece in geometry.pieces_in(range.start, range.end) {
+        all += 1;
+        if have.has(piece) {
+            continue;
+        }
+        let start = geometry.piece_start(piece);
+        let end = start + u64::from(geometry.piece_len(piece));
+        match shares_with_broken(info, index, start..end, &broken) {
+            true => unsure += 1,
+            false => wrong += 1,
+        }
+    }
+    match (wrong, unsure) {
+        (0, 0) => Verdict::Ok,
+        (0, _) => Verdict::Unsure {
+            pieces_unsure: unsure,
+            pieces: all,
+        },
+        _ => Verdict::Wrong {
+            pieces_wrong: wrong + unsure,
+            pieces: all,
+        },
+    }
+}
+
+/// Files come by offset, so those that a piece holds are neighbours.
+fn shares_with_broken(
+    info: &Info,
+    index: usize,
+    piece: std::ops::Range<u64>,
+    broken: &impl Fn(usize) -> bool,
+) -> bool {
+    let files = info.files();
+    let before = (0..index)
+        .rev()
+        .take_while(|&other| files[other].range().end > piece.start || files[other].length() == 0);
+    let after =
+        (index + 1..files.len()).take_while(|&other| files[other].range().start < piece.end);
+    before
+        .chain(after)
+        .any(|other| files[other].length() > 0 && broken(other))
+}

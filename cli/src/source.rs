@@ -1,0 +1,171 @@
+//! Where a torrent comes from: a file, a URL, later a magnet link.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
+use tailwater_metainfo::{Limits, Metainfo};
+
+use crate::error::CliError;
+use crate::progress::Progress;
+
+/// The longest time to connect to a web server.
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+/// The longest silence of a web server.
+const SILENT_FOR: Duration = Duration::from_secs(20);
+/// The longest time for a whole torrent file, however slowly it comes.
+const FETCH_WITHIN: Duration = Duration::from_secs(120);
+/// A web server that takes longer is worth a word.
+const SLOW: Duration = Duration::from_secs(2);
+/// How many redirects in a row are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// A torrent as named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    File(PathBuf),
+    Url(String),
+    Magnet,
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let has_scheme = |scheme: &str| {
+            text.get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        Ok(if has_scheme("magnet:") {
+            Self::Magnet
+        } else if has_scheme("http://") || has_scheme("https://") {
+            Self::Url(text.to_owned())
+        } else {
+            Self::File(PathBuf::from(text))
+        })
+    }
+}
+
+impl Source {
+    /// Reads it and checks it.
+    pub(crate) async fn load(&self, progress: &Progress) -> Result<Metainfo, CliError> {
+        let (origin, bytes) = match self {
+            Self::File(path) => (path.display().to_string(), read(path)?),
+            Self::Url(url) => (url.clone(), fetch(url, progress).await?),
+            Self::Magnet => return Err(CliError::Magnet),
+        };
+        Metainfo::from_bytes(&bytes).map_err(|error| CliError::Malformed { origin, error })
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, CliError> {
+    let limit = Limits::default().len;
+    let file = File::open(path).map_err(CliError::io("open", path))?;
+    let mut bytes = Vec::new();
+    // One byte more than the limit shows that it is exceeded.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(CliError::io("read", path))?;
+    match bytes.len() > limit {
+        true => Err(CliError::TooLong {
+            origin: path.display().to_string(),
+            limit,
+        }),
+        false => Ok(bytes),
+    }
+}
+
+async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
+    let fetching = get(url);
+    tokio::pin!(fetching);
+    tokio::select! {
+        fetched = &mut fetching => return fetched,
+        () = tokio::time::sleep(SLOW) => progress.note(format_args!("fetching {url} …")),
+    }
+    fetching.await
+}
+
+async fn get(url: &str) -> Result<Vec<u8>, CliError> {
+    let limit = Limits::default().len;
+    let failed = |error: reqwest::Error| CliError::Fetch {
+        url: url.to_owned(),
+        reason: innermost(&error),
+    };
+    let mut response = client()
+        .map_err(failed)?
+        .get(url)
+        .send()
+        .await
+        .map_err(failed)?;
+    if !response.status().is_success() {
+        return Err(CliError::Fetch {
+            url: url.to_owned(),
+            reason: format!("the server answered {}", response.status()),
+        });
+    }
+    let mut bytes = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(failed)? {
+        if part.len() > limit - bytes.len() {
+            return Err(CliError::TooLong {
+                origin: url.to_owned(),
+                limit,
+            });
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("tailwater/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::limited(MAX_REDIRECTS))
+        .connect_timeout(CONNECT_WITHIN)
+        .read_timeout(SILENT_FOR)
+        .timeout(FETCH_WITHIN);
+    match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
+        Ok(tls) => builder
+            .tls_backend_preconfigured(tls.with_root_certificates(roots).with_no_client_auth())
+            .build(),
+        // Without the provider's protocol versions there is no TLS; plain HTTP goes on working.
+        Err(_) => builder.build(),
+    }
+}
+
+/// The cause at the bottom: what stands above it only repeats that a request failed.
+fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_told_apart() {
+        let source = |text: &str| text.parse::<Source>().unwrap();
+        assert_eq!(source("a.torrent"), Source::File("a.torrent".into()));
+        assert_eq!(
+            source("httpd.torrent"),
+            Source::File("httpd.torrent".into())
+        );
+        assert_eq!(source("HTTPS://a/b"), Source::Url("HTTPS://a/b".into()));
+        assert_eq!(source("Magnet:?xt=urn:btih:00"), Source::Magnet);
+        assert_eq!(source("é"), Source::File("é".into()));
+    }
+}

@@ -1,0 +1,248 @@
+//! Sessions that talk to each other over loopback: sockets, files, memory, trackers, shutdown.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use tailwater_metainfo::{Creator, Metainfo};
+use tailwater_session::{
+    AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError,
+};
+use tempfile::TempDir;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Nothing here takes a tenth of it; it ends a test that hangs.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// A folder with files and its torrent.
+struct Share {
+    dir: TempDir,
+    metainfo: Metainfo,
+}
+
+impl Share {
+    fn new(seed: u64, files: &[(&str, usize)], piece_length: u32) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let root = dir.path().join("share");
+        for (name, len) in files {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut bytes = vec![0; *len];
+            rng.fill(&mut bytes);
+            std::fs::write(path, bytes).unwrap();
+        }
+        let creator = Creator::new().piece_length(piece_length);
+        let created = creator.create(&root, |_| ControlFlow::Continue(())).unwrap();
+        Self {
+            metainfo: created.metainfo,
+            dir,
+        }
+    }
+
+    fn assert_same(&self, other: &Path) {
+        for file in self.metainfo.info().files() {
+            let expected = std::fs::read(file.path().under(self.dir.path())).unwrap();
+            let found = std::fs::read(file.path().under(other)).unwrap();
+            assert!(expected == found, "{} differs", file.path().as_str());
+        }
+    }
+}
+
+fn session() -> Session {
+    Session::builder().listen(LOOPBACK).start().unwrap()
+}
+
+async fn seed(session: &Session, share: &Share) -> Torrent {
+    let options = AddOptions::new(StorageKind::Disk(share.dir.path().into())).announce(false);
+    let torrent = session.add(&share.metainfo, options).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    torrent
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(WATCHDOG, work).await.expect("the watchdog bit")
+}
+
+fn mixed_files() -> Vec<(&'static str, usize)> {
+    vec![("a/one.bin", 3_000_000), ("empty", 0), ("b/c/two.bin", 70_001), ("z", 1)]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_travel_from_disk_to_disk_and_to_memory_and_on_from_there() {
+    let share = Share::new(1, &mixed_files(), 65_536);
+    let (origin, relay, end) = (session(), session(), session());
+    seed(&origin, &share).await;
+
+    let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
+    let in_memory = relay.add(&share.metainfo, options).await.unwrap();
+    within(in_memory.wait_complete()).await.unwrap();
+    assert_eq!(in_memory.stats().downloaded, share.metainfo.info().geometry().total());
+
+    // The end knows only the relay, which holds everything in memory.
+    let target = TempDir::new().unwrap();
+    let options = AddOptions::new(StorageKind::Disk(target.path().into())).peers(relay.listen_addr());
+    let on_disk = end.add(&share.metainfo, options).await.unwrap();
+    within(on_disk.wait_complete()).await.unwrap();
+    share.assert_same(target.path());
+
+    for session in [&end, &relay, &origin] {
+        within(session.close()).await;
+    }
+    assert_eq!(relay.memory_stats().used, 0, "{:?}", relay.memory_stats());
+    assert_eq!(in_memory.status().phase, Phase::Closed);
+    assert_eq!(on_disk.have().await, Err(TorrentError::Closed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_chosen_files_are_made() {
+    let share = Share::new(2, &mixed_files(), 65_536);
+    let (origin, end) = (session(), session());
+    seed(&origin, &share).await;
+    let target = TempDir::new().unwrap();
+    let files = share.metainfo.info().files();
+    let chosen = files.iter().position(|file| file.path().as_str().ends_with("two.bin")).unwrap();
+    let options = AddOptions::new(StorageKind::Disk(target.path().into()))
+        .files([chosen])
+        .peers(origin.listen_addr());
+    let torrent = end.add(&share.metainfo, options).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    within(end.close()).await;
+    within(origin.close()).await;
+    for (index, file) in files.iter().enumerate() {
+        let made = file.path().under(target.path()).exists();
+        assert_eq!(made, index == chosen, "{}", file.path().as_str());
+    }
+    assert!(torrent.stats().downloaded < 300_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_downloaded_is_not_downloaded_again() {
+    let share = Share::new(3, &mixed_files(), 65_536);
+    let origin = session();
+    seed(&origin, &share).await;
+    let (target, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let options = AddOptions::new(StorageKind::Disk(target.path().into())).peers(origin.listen_addr());
+    let start = || Session::builder().listen(LOOPBACK).state_dir(state.path()).start().unwrap();
+
+    let first = start();
+    let torrent = first.add(&share.metainfo, options.clone()).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    within(first.close()).await;
+
+    // With resume data, and then without it as after a crash: the files are believed, or checked.
+    for keep_state in [true, false] {
+        if !keep_state {
+            std::fs::remove_dir_all(state.path()).unwrap();
+        }
+        let again = start();
+        let torrent = again.add(&share.metainfo, options.clone()).await.unwrap();
+        within(torrent.wait_complete()).await.unwrap();
+        assert_eq!(torrent.stats().downloaded, 0);
+        within(again.close()).await;
+    }
+
+    // Bytes changed behind our back are found, and only their piece is fetched.
+    let file = target.path().join("share/a/one.bin");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[100_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let again = start();
+    let torrent = again.add(&share.metainfo, options).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    assert_eq!(torrent.stats().downloaded, 65_536);
+    within(again.close()).await;
+    share.assert_same(target.path());
+    within(origin.close()).await;
+}
+
+#[tokio::test]
+async fn a_torrent_that_does_not_fit_the_memory_is_refused_at_once() {
+    let share = Share::new(4, &[("big", 3_000_000)], 65_536);
+    let small = Session::builder().listen(LOOPBACK).memory_budget(1_000_000).start().unwrap();
+    let refused = small.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await;
+    let expected = AddError::TooLargeForMemory {
+        needed: 3_000_000,
+        budget: 1_000_000,
+    };
+    assert_eq!(refused.err(), Some(expected));
+    // The name is free again, and a part of it fits.
+    let options = AddOptions::new(StorageKind::Memory).files([]);
+    assert!(small.add(&share.metainfo, options).await.is_ok());
+    within(small.close()).await;
+    assert_eq!(small.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await.err(), Some(AddError::Closed));
+}
+
+#[tokio::test]
+async fn a_torrent_is_in_a_session_once_and_can_come_back_after_it_left() {
+    let share = Share::new(5, &[("file", 100_000)], 65_536);
+    let session = session();
+    let torrent = seed(&session, &share).await;
+    let twice = session.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await;
+    assert_eq!(twice.err(), Some(AddError::Duplicate(torrent.info_hash())));
+    within(torrent.remove()).await;
+    assert_eq!(torrent.peers().await, Err(TorrentError::Closed));
+    seed(&session, &share).await;
+    within(session.close()).await;
+    within(session.close()).await;
+}
+
+#[tokio::test]
+async fn a_download_folder_that_is_a_file_is_said_plainly() {
+    let share = Share::new(6, &[("file", 100_000)], 65_536);
+    let session = session();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let options = AddOptions::new(StorageKind::Disk(file.path().into()));
+    let error = session.add(&share.metainfo, options).await.err().unwrap();
+    assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
+    within(session.close()).await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_plainly() {
+    let first = session();
+    let taken = first.listen_addr().unwrap();
+    let refused = Session::builder().listen(taken).start().err().unwrap();
+    assert!(refused.to_string().contains(&taken.to_string()), "{refused}");
+    // Without a wish, the next free one is taken.
+    let any = [Session::builder().start().unwrap(), Session::builder().start().unwrap()];
+    assert_ne!(any[0].listen_addr(), any[1].listen_addr());
+    for session in any.iter().chain([&first]) {
+        within(session.close()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_hold_the_rate_down() {
+    let share = Share::new(7, &[("file", 400_000)], 65_536);
+    let origin = Session::builder().listen(LOOPBACK).max_up(1_000_000).start().unwrap();
+    seed(&origin, &share).await;
+    let end = session();
+    let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
+    let torrent = end.add(&share.metainfo, options).await.unwrap();
+    let start = std::time::Instant::now();
+    within(torrent.wait_complete()).await.unwrap();
+    // A lower bound on time cannot fail on a slow machine: 400 kB at 1 MB/s, less the burst of 100 ms.
+    assert!(start.elapsed() > Duration::from_millis(250), "{:?}", start.elapsed());
+    within(end.close()).await;
+    within(origin.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sessions_isolated() {
+    let share = Share::new(8, &mixed_files(), 65_536);
+    let (origin, one, other) = (session(), session(), session());
+    seed(&origin, &share).await;
+    let options = || AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
+    let mine = one.add(&share.metainfo, options()).await.unwrap();
+    let yours = other.add(&share.metainfo, options()).await.unwrap();
+    within(mine.wait_complete()).await.unwrap();
+    within(yours.wait_complete()).await.unwrap();
+    within(one.close()).await;
+    assert_eq!(one.memory_stats().used, 0);
+    assert!(other.memory_stats().used >= share.metainfo.info().geometry().total());
+    assert_eq!(yours.status().phase, Phase::Complete);
+    within(other.close()).await;
+    within(origin.close()).await;
+}
