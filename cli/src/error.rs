@@ -40,6 +40,8 @@ pub(crate) enum CliError {
     TooLong { origin: String, limit: usize },
     #[error("cannot fetch {url}: {reason}")]
     Fetch { url: String, reason: String },
+    #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
+    V2Only(String),
     #[error("magnet links need the DHT, which is not built yet")]
     Magnet,
     #[error("{0}")]
@@ -50,8 +52,10 @@ pub(crate) enum CliError {
     Add { name: String, error: AddError },
     #[error("{name}: {error}")]
     Torrent { name: String, error: TorrentError },
-    #[error("{wanted} ({needed} bytes) {} not fit the memory budget of {} ({budget} bytes)",
-        if *.several { "together do" } else { "does" }, Size(*.budget), wanted = wanted_text(name, *needed))]
+    #[error(
+        "{name} ({}, {needed} bytes) {} not fit the memory budget of {} ({budget} bytes)",
+        Size(*.needed), if *.several { "together do" } else { "does" }, Size(*.budget)
+    )]
     TooLargeForMemory {
         name: String,
         several: bool,
@@ -75,7 +79,7 @@ pub(crate) enum CliError {
     Create(#[from] CreateError),
     #[error("{0} has no trackers")]
     NoTrackers(String),
-    #[error("cannot listen: {}", plain(.0))]
+    #[error("{}", plain(.0))]
     Tracker(io::Error),
     #[error("the demo did not work: {0}")]
     Demo(String),
@@ -93,10 +97,6 @@ fn plain(error: &io::Error) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(char::to_lowercase);
     first.into_iter().flatten().chain(chars).collect()
-}
-
-fn wanted_text(name: &str, needed: u64) -> String {
-    format!("{name}, {},", Size(needed))
 }
 
 impl CliError {
@@ -137,6 +137,9 @@ impl CliError {
                 "give it enough memory with `--memory {}`, choose fewer files with `--files`, or use `--storage disk`",
                 Size(*needed).as_argument()
             )),
+            Self::V2Only(_) => {
+                Some("a v1 or hybrid torrent of the same files works".to_owned())
+            }
             Self::Magnet => Some("give the .torrent file or its URL instead".to_owned()),
             Self::Start(StartError::Listen { .. }) => {
                 Some("choose another address with `--listen ADDR:PORT`; port 0 takes a free one".to_owned())

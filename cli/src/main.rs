@@ -24,9 +24,6 @@ use crate::args::Args;
 use crate::error::CliError;
 use crate::progress::Progress;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = Args::parse();
     let progress = Progress::new(args.common);

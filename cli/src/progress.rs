@@ -18,6 +18,9 @@ pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 /// Time between two lines about something that goes on until it is stopped.
 pub(crate) const SELDOM: Duration = Duration::from_secs(60);
 
+/// Characters of a name before a bar.
+const PREFIX_CHARS: usize = 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Bars,
@@ -57,10 +60,8 @@ impl Progress {
         let bar = (self.mode == Mode::Bars).then(|| {
             let bar = self
                 .bars
-                .add(ProgressBar::new(total).with_prefix(name.to_owned()));
-            bar.set_style(style(
-                "{prefix:.bold:24!} [{bar:24}] {percent:>3} % {wide_msg}",
-            ));
+                .add(ProgressBar::new(total).with_prefix(shortened(name)));
+            bar.set_style(style("{prefix:.bold} [{bar:16}] {percent:>3} % {wide_msg}"));
             bar
         });
         Meter(Arc::new(Inner {
@@ -77,7 +78,7 @@ impl Progress {
     pub(crate) fn endless(&self, name: &str) -> Meter {
         let meter = self.meter(name, 0, SELDOM);
         if let Some(bar) = &meter.0.bar {
-            bar.set_style(style("{prefix:.bold:24!} {wide_msg}"));
+            bar.set_style(style("{prefix:.bold} {wide_msg}"));
         }
         meter
     }
@@ -110,6 +111,14 @@ fn style(template: &str) -> ProgressStyle {
         |_| ProgressStyle::default_bar(),
         |style| style.progress_chars("=> "),
     )
+}
+
+/// A name that leaves room for what is said about it on a terminal of 80 columns.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(PREFIX_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 /// Shows how far one thing is. It is gone when its last clone is dropped.
@@ -177,14 +186,14 @@ pub(crate) fn downloading(stats: &Stats, wanted: u64) -> String {
     let done = Size(wanted.saturating_sub(stats.bytes_left));
     let eta = match stats.bytes_left.checked_div(stats.down_rate) {
         Some(seconds) => format!("ETA {}", duration(Duration::from_secs(seconds))),
-        None => "ETA unknown".to_owned(),
+        None => "no ETA".to_owned(),
     };
     let (wanted, rate, peers) = (
         Size(wanted),
         Size(stats.down_rate),
         count(stats.peers, "peer"),
     );
-    format!("{done} of {wanted}, {rate}/s, {peers}, {eta}")
+    format!("{rate}/s, {peers}, {eta}, {done} of {wanted}")
 }
 
 /// An upload in words.
@@ -242,18 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn long_names_are_cut_at_characters() {
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"é".repeat(20)), "é".repeat(20));
+        assert_eq!(shortened(&"é".repeat(21)), format!("{}…", "é".repeat(20)));
+    }
+
+    #[test]
     fn a_stalled_download_has_no_eta() {
         let mut stats = Stats::default();
         stats.bytes_left = 1 << 20;
         stats.peers = 1;
         assert_eq!(
             downloading(&stats, 2 << 20),
-            "1.00 MiB of 2.00 MiB, 0 B/s, 1 peer, ETA unknown"
+            "0 B/s, 1 peer, no ETA, 1.00 MiB of 2.00 MiB"
         );
         stats.down_rate = 1 << 19;
         assert_eq!(
             downloading(&stats, 2 << 20),
-            "1.00 MiB of 2.00 MiB, 512 KiB/s, 1 peer, ETA 2.0 s"
+            "512 KiB/s, 1 peer, ETA 2.0 s, 1.00 MiB of 2.00 MiB"
         );
     }
 }

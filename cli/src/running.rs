@@ -13,6 +13,8 @@ use crate::json::Line;
 use crate::out::{self, Harmless};
 use crate::progress::Progress;
 
+/// A close that takes longer is explained.
+const SILENT_FOR: Duration = Duration::from_millis(300);
 /// How long the last events may take to be printed.
 const DRAIN_WITHIN: Duration = Duration::from_millis(100);
 
@@ -20,6 +22,7 @@ const DRAIN_WITHIN: Duration = Duration::from_millis(100);
 pub(crate) struct Running {
     pub(crate) session: Session,
     shown: JoinHandle<()>,
+    progress: Progress,
 }
 
 impl Running {
@@ -42,18 +45,36 @@ impl Running {
                 false => progress.say(format_args!("listening on {addr}"))?,
             }
         }
-        Ok(Self { session, shown })
+        Ok(Self {
+            session,
+            shown,
+            progress: progress.clone(),
+        })
     }
 
     /// Closes it: trackers hear that we leave, what was downloaded is kept. It takes less than two seconds, whatever
     /// hangs.
     pub(crate) async fn close(self) {
-        if timeout(CLOSE_WITHIN, self.session.close()).await.is_err() {
+        if !self.close_session().await {
             tracing::warn!("the session did not close in time");
         }
         drop(self.session);
         // What comes later is not worth waiting for.
         let _ = timeout(DRAIN_WITHIN, self.shown).await;
+    }
+
+    /// Whether it closed in time.
+    async fn close_session(&self) -> bool {
+        let closing = self.session.close();
+        tokio::pin!(closing);
+        if timeout(SILENT_FOR, &mut closing).await.is_ok() {
+            return true;
+        }
+        self.progress
+            .note("closing: telling the trackers; Ctrl-C quits at once");
+        timeout(CLOSE_WITHIN.saturating_sub(SILENT_FOR), closing)
+            .await
+            .is_ok()
     }
 }
 
@@ -68,45 +89,39 @@ async fn print(mut events: Events) {
 }
 
 async fn warn(mut events: Events, progress: Progress) {
-    // A tracker that stays silent is reported once, until it says something else.
+    // A tracker that fails again and again is reported once, until it says something else.
     let mut said: HashMap<String, String> = HashMap::new();
     while let Some(event) = events.next().await {
-        match event {
-            Event::TrackerFailed { tracker, error, .. } => {
-                if said.get(&tracker) != Some(&error) {
-                    progress.note(format_args!(
-                        "warning: tracker {}: {}",
-                        Harmless(&tracker),
-                        Harmless(&error)
-                    ));
-                    said.insert(tracker, error);
-                }
-            }
+        let (tracker, says) = match event {
+            Event::TrackerFailed { tracker, error, .. } => (tracker, error),
             Event::TrackerAnswered {
                 tracker,
                 warning: Some(warning),
                 ..
-            } => {
-                if said.get(&tracker) != Some(&warning) {
-                    progress.note(format_args!(
-                        "warning: tracker {} says: {}",
-                        Harmless(&tracker),
-                        Harmless(&warning)
-                    ));
-                    said.insert(tracker, warning);
-                }
-            }
+            } => (tracker, format!("it says: {warning}")),
             Event::TrackerAnswered {
                 tracker,
                 warning: None,
                 ..
             } => {
                 said.remove(&tracker);
+                continue;
             }
-            Event::Banned { ip, .. } => progress.note(format_args!(
-                "warning: {ip} sent corrupt data and is not used again"
-            )),
-            _ => {}
+            Event::Banned { ip, .. } => {
+                progress.note(format_args!(
+                    "warning: {ip} broke the rules or sent corrupt data, and is not used again"
+                ));
+                continue;
+            }
+            _ => continue,
+        };
+        if said.get(&tracker) != Some(&says) {
+            progress.note(format_args!(
+                "warning: tracker {}: {}",
+                Harmless(&tracker),
+                Harmless(&says)
+            ));
+            said.insert(tracker, says);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,9 +61,18 @@ impl Source {
         };
         Metainfo::from_bytes(&bytes).map_err(|error| CliError::Malformed { origin, error })
     }
+
+    /// The same for a transfer or a check, which need v1 piece hashes so far.
+    pub(crate) async fn load_v1(&self, progress: &Progress) -> Result<Metainfo, CliError> {
+        let metainfo = self.load(progress).await?;
+        match metainfo.info().info_hashes().v1 {
+            Some(_) => Ok(metainfo),
+            None => Err(CliError::V2Only(metainfo.info().name().to_owned())),
+        }
+    }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, CliError> {
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let limit = Limits::default().len;
     let file = File::open(path).map_err(CliError::io("open", path))?;
     let mut bytes = Vec::new();

@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+
+mod compact;
+#[doc(hidden)]
+pub mod fuzz;
+mod krpc;
+mod limits;
+mod node_id;
+mod secure;
+mod table;
+
+pub use compact::{CompactAddr, NodeInfo};
+pub use krpc::{
+    Body, ClientVersion, ErrorCode, ErrorReply, KrpcError, KrpcErrorKind, Message, Method,
+    MethodName, Query, Response, Token, TooLongError, TransactionId, Want,
+};
+pub use limits::{
+    MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_CLIENT_VERSION_LEN, MAX_DATAGRAM_LEN,
+    MAX_ERROR_TEXT_LEN, MAX_METHOD_NAME_LEN, MAX_NODES, MAX_SENT_DATAGRAM_LEN, MAX_TOKEN_LEN,
+    MAX_TRANSACTION_ID_LEN, MAX_VALUES,
+};
+pub use node_id::{Distance, NODE_ID_BITS, NODE_ID_LEN, NodeId};
+pub use table::{
+    BUCKET_REFRESH, BUCKET_SIZE, Entry, GOOD_FOR, MAX_BUCKETS, MAX_FAILURES, MAX_SPARES, Outcome,
+    RoutingTable, Status,
+};

@@ -133,11 +133,14 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`].
     pub async fn set_file_priorities(&self, files: &[(usize, Priority)]) -> Result<(), TorrentError> {
-        let priorities = priorities(&self.info, |file| {
+        let of_file = |file| {
             let chosen = files.iter().rev().find(|(index, _)| *index == file);
             chosen.map_or(Priority::Normal, |(_, priority)| *priority)
-        });
-        self.send(Incident::Request(Request::Priorities(priorities))).await
+        };
+        let count = self.info.files().len();
+        let wanted = (0..count).map(|file| of_file(file) > Priority::Skip).collect();
+        let request = Request::Files(wanted, priorities(&self.info, of_file));
+        self.send(Incident::Request(request)).await
     }
 
     /// Says how much some pieces are wanted.

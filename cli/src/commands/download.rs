@@ -71,7 +71,7 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
 async fn load(context: &Context, args: &Download) -> Result<Vec<Job>, CliError> {
     let mut jobs = Vec::new();
     for source in &args.sources {
-        let metainfo = source.load(&context.progress).await?;
+        let metainfo = source.load_v1(&context.progress).await?;
         let files = select(metainfo.info(), &args.files)?;
         let wanted = wanted_bytes(metainfo.info(), files.as_deref());
         jobs.push(Job {

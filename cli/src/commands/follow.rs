@@ -61,12 +61,11 @@ impl Follower {
     async fn until(&mut self, settled: impl Fn(&Status) -> bool) -> Result<Stats, CliError> {
         loop {
             let status = self.torrent.status();
-            self.show(&status)?;
-            match status.phase {
-                Phase::Failed(error) => return Err(self.error(error)),
+            match &status.phase {
+                Phase::Failed(error) => return Err(self.error(error.clone())),
                 Phase::Closed => return Err(self.error(TorrentError::Closed)),
                 _ if settled(&status) => return Ok(status.stats),
-                _ => {}
+                _ => self.show(&status)?,
             }
             if let Ok(Err(error)) = timeout(REFRESH, self.torrent.changed()).await {
                 return Err(self.error(error));

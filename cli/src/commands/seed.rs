@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
 async fn load(context: &Context, args: &Seed) -> Result<Vec<Metainfo>, CliError> {
     let mut torrents = Vec::new();
     for source in &args.sources {
-        torrents.push(source.load(&context.progress).await?);
+        torrents.push(source.load_v1(&context.progress).await?);
     }
     Ok(torrents)
 }

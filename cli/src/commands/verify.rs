@@ -14,7 +14,7 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
     if !args.data.is_dir() {
         return Err(CliError::NotAFolder(args.data.clone()));
     }
-    let metainfo = args.source.load(&context.progress).await?;
+    let metainfo = args.source.load_v1(&context.progress).await?;
     let info = metainfo.info();
     let geometry = info.geometry();
     let meter = context.progress.meter(info.name(), geometry.total(), OFTEN);
@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
         .count();
     if !context.common.json {
         let (have, all) = (have.count(), geometry.piece_count());
-        let size = Size(geometry.total());
+        let size = Size(info.payload_len());
         match bad {
             0 => out::line(format_args!(
                 "all right: {}, {size}",

@@ -1,15 +1,18 @@
 //! SHA-1 of pieces while their blocks pass by.
 
+use bytes::Bytes;
 use sha1::{Digest, Sha1};
-use std::collections::HashMap;
-use tailwater_metainfo::{PieceHash, PieceIndex};
+use std::collections::{BTreeMap, HashMap};
+use tailwater_metainfo::{BlockRef, PieceHash, PieceIndex};
 
-/// The most pieces of one torrent that one I/O thread hashes at a time; about 150 bytes each. A piece beyond that is
+/// The most pieces of one torrent that are hashed at a time; about 150 bytes each. A piece beyond that is
 /// read back when it is verified.
 const MAX_HASHERS: usize = 1024;
 
-/// Zeros to hash in place of padding.
-static ZEROS: [u8; 4096] = [0; 4096];
+/// Bytes of blocks that came ahead of their turn and are kept, for one torrent. A peer that reads from several threads
+/// sends neighbours in swapped order; without this the rest of the piece would be read back. Each may keep a receive
+/// buffer alive, which is why they are few.
+const MAX_AHEAD_BYTES: usize = 512 * 1024;
 
 /// The hash of a piece's first bytes.
 #[derive(Clone, Default)]
@@ -33,49 +36,87 @@ impl PieceHasher {
             .saturating_add(u32::try_from(data.len()).unwrap_or(u32::MAX));
     }
 
-    /// Takes `len` zeros.
-    pub(crate) fn update_zeros(&mut self, mut len: usize) {
-        while len > 0 {
-            let part = len.min(ZEROS.len());
-            self.update(&ZEROS[..part]);
-            len -= part;
-        }
-    }
-
     /// The hash of all bytes taken.
     pub(crate) fn finish(self) -> PieceHash {
         PieceHash::new(self.state.finalize().into())
     }
 }
 
-/// The pieces that one I/O thread is hashing for one torrent.
+/// The pieces of one torrent that are being hashed.
 #[derive(Default)]
 pub(crate) struct Hashers {
-    open: HashMap<PieceIndex, PieceHasher>,
+    open: HashMap<PieceIndex, Open>,
+    ahead_bytes: usize,
+}
+
+/// A piece that is being hashed.
+#[derive(Default)]
+struct Open {
+    hasher: PieceHasher,
+    /// Blocks beyond the first gap, by offset.
+    ahead: BTreeMap<u32, Bytes>,
 }
 
 impl Hashers {
-    /// The hasher that should take the bytes at `offset` of `piece`, if they are the next ones in order.
+    /// Hashes a block that has been written, now if its turn has come, or when the gap before it closes.
     ///
-    /// Bytes that were hashed before and come again forget the piece's hash: the disk no longer holds what was hashed.
-    /// So it is too when a write failed in the middle of a block, which then comes again.
-    pub(crate) fn for_write(&mut self, piece: PieceIndex, offset: u32) -> Option<&mut PieceHasher> {
-        if offset == 0 && (self.open.len() < MAX_HASHERS || self.open.contains_key(&piece)) {
-            self.open.insert(piece, PieceHasher::default());
-        } else if self.open.get(&piece).is_some_and(|it| offset < it.next) {
-            self.open.remove(&piece);
+    /// A block that was hashed before and comes again forgets the piece's hash: the disk no longer holds what was
+    /// hashed. So it is too when a write failed in the middle of a block, which then comes again.
+    pub(crate) fn hash(&mut self, block: BlockRef, data: &Bytes) {
+        let piece = block.piece();
+        if !self.open.contains_key(&piece) && self.open.len() >= MAX_HASHERS {
+            return;
         }
-        self.open.get_mut(&piece).filter(|it| it.next == offset)
+        let open = self.open.entry(piece).or_default();
+        let offset = block.offset();
+        if offset < open.hasher.next {
+            self.forget(piece);
+        } else if offset > open.hasher.next {
+            let room = self.ahead_bytes + data.len() <= MAX_AHEAD_BYTES;
+            let replaced = match room {
+                true => {
+                    self.ahead_bytes += data.len();
+                    open.ahead.insert(offset, data.clone())
+                }
+                false => open.ahead.remove(&offset),
+            };
+            self.ahead_bytes -= replaced.map_or(0, |old| old.len());
+        } else {
+            open.hasher.update(data);
+            self.ahead_bytes -= open.ahead.remove(&offset).map_or(0, |old| old.len());
+            while let Some(next) = open.ahead.remove(&open.hasher.next) {
+                self.ahead_bytes -= next.len();
+                open.hasher.update(&next);
+            }
+        }
+    }
+
+    /// A block has been written whose bytes are not to be hashed as they came.
+    pub(crate) fn skip(&mut self, block: BlockRef) {
+        let Some(open) = self.open.get_mut(&block.piece()) else {
+            return;
+        };
+        if block.offset() < open.hasher.next {
+            self.forget(block.piece());
+        } else if let Some(old) = open.ahead.remove(&block.offset()) {
+            self.ahead_bytes -= old.len();
+        }
     }
 
     /// Takes a piece's hasher out, or a fresh one if the piece has none.
     pub(crate) fn take(&mut self, piece: PieceIndex) -> PieceHasher {
-        self.open.remove(&piece).unwrap_or_default()
+        self.forget(piece).unwrap_or_default()
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.open = HashMap::new();
+        *self = Self::default();
+    }
+
+    fn forget(&mut self, piece: PieceIndex) -> Option<PieceHasher> {
+        let open = self.open.remove(&piece)?;
+        self.ahead_bytes -= open.ahead.values().map(Bytes::len).sum::<usize>();
+        Some(open.hasher)
     }
 }
 
@@ -86,4 +127,54 @@ pub(crate) fn block_digest(data: &[u8]) -> u64 {
     let mut head = [0; 8];
     head.copy_from_slice(&hash[..8]);
     u64::from_be_bytes(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tailwater_metainfo::Geometry;
+
+    proptest! {
+        /// Whatever order blocks come in, and however often, the hash taken out covers the beginning of what lies on
+        /// the disk.
+        #[test]
+        fn the_hash_is_always_of_what_was_written_last(
+            steps in proptest::collection::vec((0u32..6, any::<u8>(), any::<bool>()), 1..40),
+        ) {
+            let geometry = Geometry::new(6 * 16_384, 6 * 16_384).unwrap();
+            let piece = geometry.piece(0).unwrap();
+            let mut disk = vec![0; 6 * 16_384];
+            let mut hashers = Hashers::default();
+            for (number, byte, skip) in steps {
+                let block = geometry.nth_block(piece, number).unwrap();
+                let data = Bytes::from(vec![byte; 16_384]);
+                let at = block.offset() as usize;
+                disk[at..at + 16_384].copy_from_slice(&data);
+                if skip {
+                    hashers.skip(block);
+                } else {
+                    hashers.hash(block, &data);
+                }
+            }
+            let hasher = hashers.take(piece);
+            let hashed = hasher.hashed() as usize;
+            let mut expected = PieceHasher::default();
+            expected.update(&disk[..hashed]);
+            prop_assert_eq!(hasher.finish(), expected.finish());
+            prop_assert_eq!(hashers.ahead_bytes, 0);
+        }
+    }
+
+    #[test]
+    fn swapped_neighbours_are_hashed_without_reading_back() {
+        let geometry = Geometry::new(4 * 16_384, 4 * 16_384).unwrap();
+        let piece = geometry.piece(0).unwrap();
+        let mut hashers = Hashers::default();
+        for number in [1, 0, 3, 2] {
+            let block = geometry.nth_block(piece, number).unwrap();
+            hashers.hash(block, &Bytes::from(vec![9; 16_384]));
+        }
+        assert_eq!(hashers.take(piece).hashed(), 4 * 16_384);
+    }
 }

@@ -15,7 +15,6 @@ impl Shared {
     /// cache of the processor now.
     pub(super) fn write(
         &self,
-        lane: usize,
         epoch: u64,
         blocks: &[(BlockRef, Bytes)],
         permit: Permit,
@@ -24,7 +23,7 @@ impl Shared {
         let mut result = Ok(());
         {
             let mut cursor = self.store.cursor();
-            let mut hashers = self.hashers(lane);
+            let mut hashers = self.hashers();
             for (block, data) in blocks {
                 result = self
                     .health
@@ -54,7 +53,7 @@ impl Shared {
         cursor: &mut Cursor<'_>,
         hashers: &mut Hashers,
         block: BlockRef,
-        data: &[u8],
+        data: &Bytes,
     ) -> Result<(), StorageError> {
         let piece = block.piece();
         if self.verified.has(piece) {
@@ -62,8 +61,8 @@ impl Shared {
             return Ok(());
         }
         self.touched.set(piece);
-        let mut hasher = hashers.for_write(piece, block.offset());
-        let mut rest = data;
+        let mut rest = &data[..];
+        let mut padded = false;
         for segment in self
             .store
             .layout()
@@ -71,23 +70,21 @@ impl Shared {
         {
             let (part, after) = rest.split_at(segment.len);
             cursor.write(&segment, part)?;
-            if let Some(hasher) = &mut hasher {
-                // Padding is zeros, whatever the peer sent for it (BEP 47).
-                if segment.file.is_some() {
-                    hasher.update(part);
-                } else {
-                    hasher.update_zeros(part.len());
-                }
-            }
+            padded |= segment.file.is_none();
             rest = after;
+        }
+        // Padding is zeros, whatever the peer sent for it (BEP 47): such a block is read back as it lies.
+        match padded {
+            false => hashers.hash(block, data),
+            true => hashers.skip(block),
         }
         Ok(())
     }
 
     /// Hashes a piece, its first blocks perhaps hashed already, and tells the result.
-    pub(super) fn verify(&self, lane: usize, epoch: u64, piece: PieceIndex, scratch: &mut [u8]) {
+    pub(super) fn verify(&self, epoch: u64, piece: PieceIndex, scratch: &mut [u8]) {
         self.verifying.clear(piece);
-        let hasher = self.hashers(lane).take(piece);
+        let hasher = self.hashers().take(piece);
         let outcome = self.health.check(epoch).and_then(|()| {
             if self.verified.has(piece) {
                 return Ok((true, Vec::new()));
@@ -236,8 +233,8 @@ impl Shared {
         self.store.layout().geometry().piece_start(block.piece()) + u64::from(block.offset())
     }
 
-    fn hashers(&self, lane: usize) -> MutexGuard<'_, Hashers> {
-        self.hashers[lane]
+    fn hashers(&self) -> MutexGuard<'_, Hashers> {
+        self.hashers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@
 //!            ── read(blocks)  ──► read threads, one queue ──► Bytes
 //! ```
 //!
-//! A piece always goes to the same lane, so its writes and its verification stay in order without a lock. A block that
+//! A torrent always goes to the same lane, so its writes and verifications stay in order without a lock. A block that
 //! comes next in its piece is hashed right after it is written, while it is in the cache; what came out of order is read
 //! back when the piece is verified. Memory is bounded by [`IoConfig`]: bytes that wait to be written, bytes being read,
 //! open files.

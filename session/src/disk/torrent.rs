@@ -24,9 +24,6 @@ const READ_BATCH: usize = 1024 * 1024;
 /// What a queued block costs on top of its bytes, so that tiny blocks are bounded in number too.
 const BLOCK_COST: usize = 128;
 
-/// About how many bytes lie in the pieces that follow each other on one I/O thread.
-const LANE_RUN: u32 = 1024 * 1024;
-
 /// What an I/O thread has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Completion {
@@ -101,8 +98,8 @@ pub(super) struct Shared {
     pub(super) digesting: AtomicBitmap,
     /// Pieces that have been written to.
     pub(super) touched: AtomicBitmap,
-    /// For each I/O thread; each lock is taken by that thread only.
-    pub(super) hashers: Box<[Mutex<Hashers>]>,
+    /// Locked by the torrent's I/O thread only, until it is closed.
+    pub(super) hashers: Mutex<Hashers>,
     pub(super) health: Health,
     pub(super) buffers: Arc<Buffers>,
     pending: Pending,
@@ -146,7 +143,6 @@ impl DiskTorrent {
                 geometry.piece_count()
             )));
         }
-        let lanes = pool.lane_count();
         let buffers = Arc::clone(pool.buffers());
         let store = Store::new(pool, options.layout, options.info_hash, &options.skipped);
         let torrent = Self {
@@ -158,7 +154,7 @@ impl DiskTorrent {
                 verifying: AtomicBitmap::new(&geometry),
                 digesting: AtomicBitmap::new(&geometry),
                 touched: AtomicBitmap::new(&geometry),
-                hashers: (0..lanes).map(|_| Mutex::default()).collect(),
+                hashers: Mutex::default(),
                 health: Health::default(),
                 buffers,
                 pending: Pending::default(),
@@ -206,22 +202,14 @@ impl DiskTorrent {
             }
         }
         let epoch = self.shared.health.epoch()?;
-        let mut rest = blocks;
-        while let Some((first, _)) = rest.first() {
-            let lane = self.lane(first.piece());
-            let mut batch = rest;
-            rest = batch
-                .extract_if(.., |(block, _)| self.lane(block.piece()) != lane)
-                .collect();
-            let cost = batch.iter().map(|(_, data)| data.len() + BLOCK_COST).sum();
-            let ticket = self.enter()?;
-            let permit = self.pool().write_room(cost).await?;
-            self.pool().submit(
-                lane,
-                Box::new(move |_| ticket.shared.write(lane, epoch, &batch, permit)),
-            )?;
-        }
-        Ok(())
+        let lane = self.lane();
+        let cost = blocks.iter().map(|(_, data)| data.len() + BLOCK_COST).sum();
+        let ticket = self.enter()?;
+        let permit = self.pool().write_room(cost).await?;
+        self.pool().submit(
+            lane,
+            Box::new(move |_| ticket.shared.write(epoch, &blocks, permit)),
+        )
     }
 
     /// Asks for a piece to be hashed, after all writes to it that were handed over before. The answer is
@@ -236,10 +224,10 @@ impl DiskTorrent {
         if !self.shared.verifying.set(piece) {
             return Ok(());
         }
-        let lane = self.lane(piece);
+        let lane = self.lane();
         self.pool().submit(
             lane,
-            Box::new(move |scratch| ticket.shared.verify(lane, epoch, piece, scratch)),
+            Box::new(move |scratch| ticket.shared.verify(epoch, piece, scratch)),
         )
     }
 
@@ -255,7 +243,7 @@ impl DiskTorrent {
             return Ok(());
         }
         self.pool().submit(
-            self.lane(piece),
+            self.lane(),
             Box::new(move |scratch| ticket.shared.answer_digests(piece, scratch)),
         )
     }
@@ -354,22 +342,13 @@ impl DiskTorrent {
     /// [`StorageError::Closed`]. May be called again.
     pub(crate) async fn close(&self) {
         self.shared.pending.close().await;
-        for hashers in &self.shared.hashers {
-            hashers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clear();
-        }
+        let hashers = self.shared.hashers.lock();
+        hashers.unwrap_or_else(PoisonError::into_inner).clear();
         let shared = Arc::clone(&self.shared);
         // A pool that is closed has no threads that could use the files; closing them here blocks little.
         if self.pool().run(move || shared.store.close()).await.is_err() {
             self.shared.store.close();
         }
-    }
-
-    /// Whether a piece has been verified and can be read.
-    pub(crate) fn is_verified(&self, piece: PieceIndex) -> bool {
-        self.shared.verified.has(piece)
     }
 
     /// The pieces that have been verified.
@@ -444,12 +423,10 @@ impl DiskTorrent {
         self.pool().run(move || work(&ticket.shared)).await
     }
 
-    /// The I/O thread of a piece. Neighbours share one as long as they are small, so that a batch of blocks stays
-    /// together.
-    fn lane(&self, piece: PieceIndex) -> usize {
-        let run = (LANE_RUN / self.geometry().piece_length()).max(1);
-        let number = self.shared.store.torrent() + u64::from(piece.get() / run);
+    /// The I/O thread that writes this torrent. One thread a torrent: two that write to the same file wait for its lock
+    /// in the kernel, and one can write and hash about 1 GB/s.
+    fn lane(&self) -> usize {
         let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
-        usize::try_from(number % lanes).unwrap_or(0)
+        usize::try_from(self.shared.store.torrent() % lanes).unwrap_or(0)
     }
 }

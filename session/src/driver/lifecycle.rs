@@ -19,6 +19,9 @@ use crate::torrent::{Priority, Source, Stats};
 /// Resume data is saved this often while something is being downloaded.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
+/// A disk that needs longer to write everything down does not hold up the shutdown.
+const SYNC_LIMIT: Duration = Duration::from_secs(1);
+
 /// Everything that belongs to one torrent's life.
 pub(crate) struct Life {
     pub(crate) task: TorrentTask,
@@ -193,7 +196,11 @@ async fn save(
     info_hash: InfoHash,
     stats: Stats,
 ) -> Result<(), StorageError> {
-    disk.flush().await?;
+    // What the resume data vouches for has to survive a power failure.
+    if tokio::time::timeout(SYNC_LIMIT, disk.sync()).await.is_err() {
+        tracing::info!("the disk is busy: the files are checked at the next start");
+        return resume.remove(info_hash).await;
+    }
     let have = disk.verified();
     let data = ResumeData {
         info_hash,

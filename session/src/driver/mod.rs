@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod announce;
+pub(crate) mod buffers;
 pub(crate) mod dial;
 pub(crate) mod lifecycle;
 pub(crate) mod listen;

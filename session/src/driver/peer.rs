@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
+use super::buffers::ReceiveBuffers;
 use super::mailbox::Mailbox;
 use super::throttle::Throttle;
 use super::torrent::Incident;
@@ -56,6 +57,7 @@ pub(crate) struct PeerTask {
     pub(crate) store: Store,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
     pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) buffers: Arc<ReceiveBuffers>,
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
 }
@@ -171,7 +173,7 @@ impl PeerTask {
         if io.read_again_at.is_some_and(|at| at > now) {
             return Ok(false);
         }
-        io.make_room(self.connection.missing());
+        io.make_room(self.connection.missing(), &self.buffers);
         let portion = self.down_limit.portion();
         let outcome = match portion {
             usize::MAX => self.stream.try_read_buf(&mut io.received),
@@ -326,10 +328,15 @@ impl Io {
     }
 
     /// Makes room in the receive buffer for what is missing of a message, or for a batch.
-    fn make_room(&mut self, missing: usize) {
+    fn make_room(&mut self, missing: usize, buffers: &ReceiveBuffers) {
         let spare = self.received.capacity() - self.received.len();
-        if spare < missing.max(self.buffer_size / 2) {
-            self.received.reserve(missing.max(self.buffer_size));
+        let least = missing.max(self.buffer_size / 2);
+        if spare >= least {
+            return;
+        }
+        match self.buffer_size {
+            LARGE_BUFFER => buffers.renew(&mut self.received, least, LARGE_BUFFER),
+            size => self.received.reserve(missing.max(size)),
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::buffers::ReceiveBuffers;
 use super::dial::{self, Handshaken};
 use super::mailbox::Mailbox;
 use super::peer::{End, PeerTask};
@@ -56,6 +57,8 @@ pub(crate) enum Request {
     Have(oneshot::Sender<Bitfield>),
     Pause,
     Resume(oneshot::Sender<Result<(), TorrentError>>),
+    /// Which files are wanted at all, and what follows for the pieces.
+    Files(Vec<bool>, Vec<(PieceIndex, Priority)>),
     Priorities(Vec<(PieceIndex, Priority)>),
     Sequential(bool),
 }
@@ -97,6 +100,7 @@ pub(crate) struct Running {
     /// Links with commands to hand over.
     dirty: Vec<PeerKey>,
     tasks: TaskTracker,
+    buffers: Arc<ReceiveBuffers>,
     failure: Option<TorrentError>,
     published: Instant,
 }
@@ -116,6 +120,7 @@ impl TorrentTask {
             links: HashMap::new(),
             dirty: Vec::new(),
             tasks: TaskTracker::new(),
+            buffers: Arc::default(),
             failure: None,
             published: now,
             task: self,
@@ -154,7 +159,7 @@ impl Running {
             }
             self.engine.handle_timeout(now);
             self.carry_out(now);
-            if now >= self.published + PUBLISH_EVERY || self.phase() != self.task.status.borrow().phase {
+            if now >= self.published + PUBLISH_EVERY || self.is_news() {
                 self.publish(now);
             }
         }
@@ -196,8 +201,25 @@ impl Running {
             Request::Resume(answer) => {
                 let _ = answer.send(self.resume(now).await);
             }
+            Request::Files(wanted, priorities) => {
+                self.select_files(&wanted).await;
+                self.engine.set_priorities(now, priorities);
+            }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
+        }
+    }
+
+    /// A file that is wanted again gets back what the disk keeps of it elsewhere.
+    async fn select_files(&mut self, wanted: &[bool]) {
+        let Store::Disk(disk) = self.task.store.clone() else {
+            return;
+        };
+        for (file, &wanted) in wanted.iter().enumerate() {
+            if let Err(error) = disk.torrent.set_skipped(file, !wanted).await {
+                self.fail(error);
+                return;
+            }
         }
     }
 
@@ -306,6 +328,7 @@ impl Running {
             store: self.task.store.clone(),
             mailbox,
             incidents: self.task.incidents_in.clone(),
+            buffers: Arc::clone(&self.buffers),
             down_limit: Arc::clone(&self.task.shared.down_limit),
             up_limit: Arc::clone(&self.task.shared.up_limit),
         };
@@ -397,6 +420,13 @@ impl Running {
             _ if self.engine.is_complete() => Phase::Complete,
             _ => Phase::Downloading,
         }
+    }
+
+    /// Whether something changed that nobody should have to wait for.
+    fn is_news(&self) -> bool {
+        let status = self.task.status.borrow();
+        let lost_the_last_peer = self.links.is_empty() && status.stats.peers > 0;
+        lost_the_last_peer || self.phase() != status.phase
     }
 
     fn publish(&mut self, now: Instant) {

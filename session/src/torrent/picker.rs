@@ -65,11 +65,6 @@ impl Picker {
         self.priority(piece) > Priority::Skip
     }
 
-    /// How many connected peers have the piece.
-    pub(crate) fn availability(&self, piece: PieceIndex) -> u32 {
-        u32::from(self.availability[piece.as_usize()]) + u32::from(self.seeds)
-    }
-
     pub(crate) fn set_sequential(&mut self, sequential: bool) {
         self.sequential = sequential;
     }
@@ -350,14 +345,14 @@ mod tests {
     }
 
     #[test]
-    fn seeds_count_for_every_piece() {
+    fn a_seed_costs_no_walk_over_the_pieces() {
         let geometry = geometry();
         let mut rng = fastrand::Rng::with_seed(1);
         let mut picker = Picker::new(&geometry, false);
         let all = Bitfield::all(&geometry);
         assert!(picker.add_peer(&all, &geometry, &mut rng));
-        assert!(geometry.pieces().all(|p| picker.availability(p) == 1));
+        assert!(picker.availability.iter().all(|count| *count == 0));
         picker.remove_peer(&all, true, &geometry, &mut rng);
-        assert!(geometry.pieces().all(|p| picker.availability(p) == 0));
+        assert_eq!(picker.seeds, 0);
     }
 }

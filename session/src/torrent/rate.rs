@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Rate {
     /// How long a byte counts: after this time its weight has fallen to 1/e.
     memory: Duration,
+    began: Option<Instant>,
     updated: Option<Instant>,
     per_second: f64,
     total: u64,
@@ -16,6 +17,7 @@ impl Rate {
     pub(crate) const fn new(memory: Duration) -> Self {
         Self {
             memory,
+            began: None,
             updated: None,
             per_second: 0.0,
             total: 0,
@@ -24,13 +26,22 @@ impl Rate {
 
     pub(crate) fn add(&mut self, now: Instant, bytes: u64) {
         self.per_second = self.faded(now) + count(bytes) / self.memory.as_secs_f64();
+        self.began.get_or_insert(now);
         self.updated = Some(now);
         self.total += bytes;
     }
 
     /// Bytes a second, as seen at `now`.
+    ///
+    /// An average younger than its memory would show too little; it is scaled up by the part of its memory that it has
+    /// lived through, though not for the first tenth of a second, when a single batch would look like a flood.
     pub(crate) fn per_second(&self, now: Instant) -> f64 {
-        self.faded(now)
+        let Some(began) = self.began else {
+            return 0.0;
+        };
+        let age = now.saturating_duration_since(began).max(Duration::from_millis(100));
+        let seen = 1.0 - (-age.as_secs_f64() / self.memory.as_secs_f64()).exp();
+        self.faded(now) / seen
     }
 
     /// The same in whole bytes, for display.
@@ -40,7 +51,7 @@ impl Rate {
         reason = "a rate is finite and not negative; a float-to-int cast saturates"
     )]
     pub(crate) fn bytes_per_second(&self, now: Instant) -> u64 {
-        self.faded(now) as u64
+        self.per_second(now) as u64
     }
 
     /// All bytes ever added.
@@ -72,10 +83,17 @@ mod tests {
     #[test]
     fn a_steady_stream_is_measured_and_then_forgotten() {
         let start = crate::testing::epoch();
-        let mut rate = Rate::new(Duration::from_secs(2));
-        for tick in 0..400u32 {
-            rate.add(start + tick * Duration::from_millis(50), 5_000);
-        }
+        let rate_after = |time: Duration| {
+            let mut rate = Rate::new(Duration::from_secs(2));
+            for tick in 0..u32::try_from(time.as_millis() / 50).unwrap() {
+                rate.add(start + tick * Duration::from_millis(50), 5_000);
+            }
+            rate
+        };
+        let early = Duration::from_millis(500);
+        let measured = rate_after(early).bytes_per_second(start + early);
+        assert!((90_000..110_000).contains(&measured), "{measured}");
+        let rate = rate_after(Duration::from_secs(20));
         let end = start + Duration::from_secs(20);
         let measured = rate.bytes_per_second(end);
         assert!((95_000..105_000).contains(&measured), "{measured}");

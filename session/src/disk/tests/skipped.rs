@@ -58,7 +58,7 @@ async fn assert_complete_after_wanting_all(mut rig: Rig) {
     rig.torrent.set_skipped(D, false).await.unwrap();
     assert!(!parts(&rig).exists());
     for index in 0..3 {
-        assert!(rig.torrent.is_verified(rig.payload.piece(index)));
+        assert!(rig.torrent.verified().has(rig.payload.piece(index)));
     }
     for index in 3..rig.payload.geometry.piece_count() {
         let piece = rig.payload.piece(index);

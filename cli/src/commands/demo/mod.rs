@@ -1,43 +1,32 @@
 //! `tailwater demo`: a whole swarm in one process.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+mod payload;
+mod summary;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use tailwater_metainfo::{Creator, Metainfo};
+use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddOptions, Event, Session, StorageKind, Torrent};
 use tailwater_tracker::{Server, ServerConfig};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
+use self::payload::{NAME, prepare};
+use self::summary::{Summary, show};
 use super::Context;
 use super::follow::Follower;
 use crate::args::Demo;
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::out;
-use crate::progress::{OFTEN, Progress, count, duration};
+use crate::progress::{OFTEN, count};
 use crate::size::Size;
 
 /// Every part of the swarm is on this machine, and takes a free port.
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const SEEDERS: usize = 2;
-/// Name and share of each file, in 64ths of the payload; the first one takes what is left over.
-const FILES: [(&str, u64); 6] = [
-    ("film.bin", 40),
-    ("extras/making-of.bin", 20),
-    ("extras/trailer.bin", 3),
-    ("cover.bin", 1),
-    ("empty.bin", 0),
-    ("readme.txt", 0),
-];
-const README: &[u8] = b"Random bytes that a tailwater demo was made of.\n";
-/// The name of the payload's folder, and so of the torrent.
-const NAME: &str = "tailwater-demo";
 /// Room beside the payload: the storage must manage with hardly more than what it has to hold.
 const SPARE_MEMORY: u64 = 1024 * 1024;
 /// The payload's size, at least and at most: all of it must fit memory.
@@ -56,21 +45,6 @@ struct Swarm {
     leecher: Session,
 }
 
-/// What came of it.
-#[derive(Serialize)]
-struct Summary {
-    bytes: u64,
-    files: usize,
-    pieces: u32,
-    seconds: f64,
-    bytes_per_second: u64,
-    bytes_from_each_seeder: Vec<u64>,
-    memory_peak: u64,
-    memory_budget: u64,
-    wasted: u64,
-    verified: bool,
-}
-
 pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> {
     if !SIZES.contains(&args.size.0) {
         return Err(CliError::Usage(format!(
@@ -82,10 +56,7 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> 
     let dir = tempfile::Builder::new().prefix("tailwater-demo-").tempdir();
     let dir = dir.map_err(CliError::io("make a folder in", std::env::temp_dir()))?;
     let swarm = Swarm::start(args.size.0).await?;
-    let outcome = context
-        .interrupt
-        .guard(swarm.play(context, &dir, args.size.0))
-        .await;
+    let outcome = swarm.play(context, &dir).await;
     // The folder goes when nobody uses its files any more.
     swarm.close().await;
     drop(dir);
@@ -121,10 +92,31 @@ impl Swarm {
         })
     }
 
-    async fn play(&self, context: &Context, dir: &TempDir, size: u64) -> Result<Summary, CliError> {
-        let http = self.tracker.http_addr().unwrap_or(LOOPBACK);
-        let announce = format!("http://{http}/announce");
-        let metainfo = prepare(&context.progress, dir.path().to_owned(), size, announce).await?;
+    fn announce_url(&self) -> String {
+        format!(
+            "http://{}/announce",
+            self.tracker.http_addr().unwrap_or(LOOPBACK)
+        )
+    }
+
+    async fn play(&self, context: &Context, dir: &TempDir) -> Result<Summary, CliError> {
+        let size = self.leecher.memory_stats().budget - SPARE_MEMORY;
+        let tracker = self.announce_url();
+        narrate(context, format_args!("tracker:     {tracker}"))?;
+        // It ends by itself when we are interrupted, so that nothing is written to a folder that is being removed.
+        let metainfo = prepare(context, dir.path().to_owned(), size, tracker).await?;
+        context
+            .interrupt
+            .guard(self.transfer(context, dir, &metainfo))
+            .await
+    }
+
+    async fn transfer(
+        &self,
+        context: &Context,
+        dir: &TempDir,
+        metainfo: &Metainfo,
+    ) -> Result<Summary, CliError> {
         let info = metainfo.info();
         narrate(
             context,
@@ -140,10 +132,9 @@ impl Swarm {
                     .unwrap_or_default()
             ),
         )?;
-        narrate(context, format_args!("tracker:     http://{http}/announce"))?;
         let mut sources = Vec::new();
         for seeder in &self.seeders {
-            let ready = timeout(READY_WITHIN, seed(seeder, &metainfo, dir.path())).await;
+            let ready = timeout(READY_WITHIN, seed(seeder, metainfo, dir.path())).await;
             sources.push(
                 ready.map_err(|_| CliError::Demo("a seeder did not get ready".to_owned()))??,
             );
@@ -159,7 +150,7 @@ impl Swarm {
             context,
             format_args!("downloader:  {addr}, into {} of memory", Size(budget)),
         )?;
-        self.download(context, &metainfo, sources).await
+        self.download(context, metainfo, sources).await
     }
 
     async fn download(
@@ -232,58 +223,6 @@ fn narrate(context: &Context, text: impl std::fmt::Display) -> Result<(), CliErr
     }
 }
 
-/// Makes the payload and its torrent.
-async fn prepare(
-    progress: &Progress,
-    dir: PathBuf,
-    size: u64,
-    announce: String,
-) -> Result<Metainfo, CliError> {
-    let meter = progress.meter("payload", size, OFTEN);
-    let work = tokio::task::spawn_blocking(move || {
-        let root = dir.join(NAME);
-        let lengths = FILES.map(|(_, share)| size / 64 * share);
-        let rest = size - lengths.iter().sum::<u64>();
-        for ((name, share), length) in FILES.into_iter().zip(lengths) {
-            let length = if share == FILES[0].1 {
-                length + rest
-            } else {
-                length
-            };
-            write(&root.join(name), length).map_err(CliError::io("write", root.join(name)))?;
-        }
-        let readme = root.join("readme.txt");
-        std::fs::write(&readme, README).map_err(CliError::io("write", readme))?;
-        let created = Creator::new().tier([announce]).create(&root, |step| {
-            meter.set(
-                step.done,
-                format_args!("hashing, {} of {}", Size(step.done), Size(step.total)),
-            );
-            ControlFlow::Continue(())
-        });
-        Ok(created?.metainfo)
-    });
-    // A thread that panicked has said so.
-    work.await.unwrap_or(Err(CliError::Reported))
-}
-
-fn write(path: &Path, length: u64) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut random = fastrand::Rng::new();
-    let mut bytes = vec![0; 64 * 1024];
-    let mut left = length;
-    while left > 0 {
-        let len = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        random.fill(&mut bytes[..len]);
-        file.write_all(&bytes[..len])?;
-        left -= u64::try_from(len).unwrap_or(left);
-    }
-    file.flush()
-}
-
 /// Adds a torrent whose data is there, and returns when its tracker knows of it.
 async fn seed(session: &Session, metainfo: &Metainfo, dir: &Path) -> Result<Torrent, CliError> {
     let mut events = session.subscribe();
@@ -333,6 +272,10 @@ async fn sent(sources: Vec<Torrent>, total: u64) -> Vec<u64> {
     };
     let settled = async {
         while sent(&sources).iter().sum::<u64>() < total {
+            for source in &sources {
+                // Being asked something makes a torrent look at its numbers.
+                let _ = source.peers().await;
+            }
             sleep(LOOK_EVERY).await;
         }
     };
@@ -345,42 +288,4 @@ async fn sent(sources: Vec<Torrent>, total: u64) -> Vec<u64> {
 fn rate(bytes: u64, seconds: f64) -> u64 {
     let nanos = Duration::from_secs_f64(seconds).as_nanos().max(1);
     u64::try_from(u128::from(bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
-}
-
-fn show(summary: &Summary) -> Result<(), CliError> {
-    let seconds = Duration::from_secs_f64(summary.seconds);
-    let from: Vec<_> = summary
-        .bytes_from_each_seeder
-        .iter()
-        .map(|&bytes| Size(bytes).to_string())
-        .collect();
-    let verdict = match summary.verified {
-        true => "every piece matches its hash",
-        false => "FAILED",
-    };
-    out::line("")?;
-    out::line(format_args!(
-        "transferred  {} in {} ({}/s)",
-        Size(summary.bytes),
-        duration(seconds),
-        Size(summary.bytes_per_second)
-    ))?;
-    out::line(format_args!(
-        "from         {} seeders: {}",
-        from.len(),
-        from.join(", ")
-    ))?;
-    out::line(format_args!(
-        "memory       peak {} of a budget of {}",
-        Size(summary.memory_peak),
-        Size(summary.memory_budget)
-    ))?;
-    out::line(format_args!("wasted       {}", Size(summary.wasted)))?;
-    out::line(format_args!(
-        "verified     {verdict} ({})",
-        count(
-            usize::try_from(summary.pieces).unwrap_or(usize::MAX),
-            "piece"
-        )
-    ))
 }

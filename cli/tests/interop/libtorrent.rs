@@ -1,0 +1,67 @@
+//! libtorrent, driven through its Python binding.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{self, Process};
+
+const PEER: &str = include_str!("libtorrent_peer.py");
+const TORRENT: &str = include_str!("libtorrent_torrent.py");
+
+/// The interpreter that has libtorrent: that of `scripts/install-clients.sh`, or the one named by
+/// `TAILWATER_INTEROP_PYTHON`.
+fn python() -> Command {
+    let installed = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../interop-venv/bin/python");
+    let named = std::env::var_os("TAILWATER_INTEROP_PYTHON").map(PathBuf::from);
+    Command::new(named.unwrap_or_else(installed))
+}
+
+/// Seeds what is in `dir`; returns when it has been checked.
+pub(crate) fn seed(torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
+    let (process, addr) = start("seed", torrent, dir, peers);
+    process.line("complete");
+    (process, addr)
+}
+
+/// Downloads into `dir`.
+pub(crate) fn leech(torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
+    start("leech", torrent, dir, peers)
+}
+
+/// Waits until everything is there and on the disk.
+pub(crate) fn complete(process: &Process) {
+    process.line("complete");
+}
+
+fn start(
+    role: &str,
+    torrent: &Path,
+    dir: &Path,
+    peers: &[SocketAddr],
+) -> (Process, SocketAddr) {
+    let mut command = python();
+    command.args(["-u", "-c", PEER, role]).arg(torrent).arg(dir);
+    command.args(peers.iter().map(ToString::to_string));
+    let process = Process::start(&format!("libtorrent {role}"), &mut command);
+    let line = process.line("listening on ");
+    let addr = line.rsplit(' ').next().unwrap().parse().unwrap();
+    (process, addr)
+}
+
+/// Makes a torrent of `payload` with v1 metadata, or with both versions'.
+pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &str) {
+    let mut command = python();
+    command.args(["-c", TORRENT, "create"]).arg(payload).arg(torrent);
+    command.args([&piece_kib.to_string(), version]);
+    process::run("libtorrent create", &mut command);
+}
+
+/// What libtorrent reads in a torrent.
+pub(crate) fn inspect(torrent: &Path) -> Value {
+    let mut command = python();
+    command.args(["-c", TORRENT, "inspect"]).arg(torrent);
+    serde_json::from_str(&process::run("libtorrent inspect", &mut command)).unwrap()
+}

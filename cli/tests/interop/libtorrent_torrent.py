@@ -1,0 +1,42 @@
+"""Makes a torrent with libtorrent, or prints what libtorrent reads in one.
+
+    libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|hybrid
+    libtorrent_torrent.py inspect TORRENT
+"""
+
+import json
+import os
+import sys
+
+import libtorrent as lt
+
+
+def create(payload, torrent, piece_kib, version):
+    files = lt.list_files(payload)
+    flags = {"v1": lt.create_torrent.v1_only, "hybrid": 0}[version]
+    torrent_file = lt.create_torrent(files, int(piece_kib) * 1024, flags)
+    torrent_file.set_creator("libtorrent")
+    lt.set_piece_hashes(torrent_file, os.path.dirname(payload))
+    with open(torrent, "wb") as out:
+        out.write(lt.bencode(torrent_file.generate()))
+
+
+def inspect(torrent):
+    info = lt.torrent_info(torrent)
+    files = info.files()
+    hashes = info.info_hashes()
+    print(json.dumps({
+        "name": info.name(),
+        "info_hash_v1": str(hashes.v1) if hashes.has_v1() else None,
+        "info_hash_v2": str(hashes.v2) if hashes.has_v2() else None,
+        "piece_length": info.piece_length(),
+        "piece_count": info.num_pieces(),
+        "files": [
+            {"path": files.file_path(index), "length": files.file_size(index)}
+            for index in range(files.num_files())
+            if not files.file_flags(index) & lt.file_storage.flag_pad_file
+        ],
+    }))
+
+
+{"create": create, "inspect": inspect}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,31 @@
+//! Transfers between `tailwater` and the clients that people use, each checked by the hashes of the files that arrive,
+//! and what `tailwater` does about peers that break the rules.
+//!
+//! They run when `TAILWATER_INTEROP=1` is set and the clients are there (`scripts/install-clients.sh`); a client that is
+//! missing is then a failure. Otherwise each test says that it is skipped.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
+mod aria2;
+mod bad_leeches;
+mod bad_seeds;
+mod client;
+mod libtorrent;
+mod ours;
+mod pairs;
+mod payload;
+mod place;
+mod process;
+mod scripted;
+mod swarm;
+mod torrent_files;
+mod transmission;
+
+/// Whether the tests are to run; says so if not.
+fn enabled() -> bool {
+    let enabled = std::env::var_os("TAILWATER_INTEROP").is_some_and(|value| value == "1");
+    if !enabled {
+        eprintln!("skipped: set TAILWATER_INTEROP=1 (and run scripts/install-clients.sh first)");
+    }
+    enabled
+}

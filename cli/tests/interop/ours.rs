@@ -1,0 +1,157 @@
+//! `tailwater` itself, as a user runs it.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{self, Process};
+
+/// A `tailwater seed` or `tailwater download` that runs.
+pub(crate) struct Ours {
+    pub(crate) process: Process,
+    /// Where it listens for peers.
+    pub(crate) addr: SocketAddr,
+}
+
+/// How a session is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start<'a> {
+    /// Where its state is kept.
+    pub(crate) home: &'a Path,
+    pub(crate) torrent: &'a Path,
+    /// Whom it is told to connect to.
+    pub(crate) peers: &'a [SocketAddr],
+    /// Where it listens.
+    pub(crate) listen: &'a str,
+}
+
+impl<'a> Start<'a> {
+    pub(crate) const fn new(home: &'a Path, torrent: &'a Path, peers: &'a [SocketAddr]) -> Self {
+        Self {
+            home,
+            torrent,
+            peers,
+            listen: "127.0.0.1:0",
+        }
+    }
+
+    pub(crate) const fn listen(self, listen: &'a str) -> Self {
+        Self { listen, ..self }
+    }
+
+    /// Seeds what is in `data`; returns when it has been checked.
+    pub(crate) fn seed(self, data: &Path) -> Ours {
+        let ours = self.run("seed", &["--data".as_ref(), data.as_ref()]);
+        ours.event("started");
+        ours
+    }
+
+    /// Downloads into `out`, and ends.
+    pub(crate) fn download(self, out: &Path) -> Ours {
+        self.run("download", &["-o".as_ref(), out.as_ref()])
+    }
+
+    /// Downloads into `out`, and seeds.
+    pub(crate) fn download_and_seed(self, out: &Path) -> Ours {
+        self.run("download", &["-o".as_ref(), out.as_ref(), "--seed".as_ref()])
+    }
+
+    /// Downloads into memory, and ends.
+    pub(crate) fn download_to_memory(self) -> Ours {
+        self.run("download", &["--storage".as_ref(), "memory".as_ref()])
+    }
+
+    /// Downloads into memory, and seeds from there.
+    pub(crate) fn download_to_memory_and_seed(self) -> Ours {
+        let more = ["--storage", "memory", "--seed"];
+        self.run("download", &more.map(OsStr::new))
+    }
+
+    fn run(self, verb: &str, more: &[&OsStr]) -> Ours {
+        let mut command = tailwater(self.home);
+        command.arg(verb).arg(self.torrent).args(more);
+        command.args(["--listen", self.listen, "--no-dht", "--no-progress", "--json"]);
+        for peer in self.peers {
+            command.arg("--peer").arg(peer.to_string());
+        }
+        let process = Process::start(&format!("tailwater {verb}"), &mut command);
+        let listening = find(&process, "listening", |_| true);
+        let addr = listening["addr"].as_str().unwrap().parse().unwrap();
+        Ours { process, addr }
+    }
+}
+
+impl Ours {
+    /// Waits for the event of that name.
+    pub(crate) fn event(&self, name: &str) -> Value {
+        find(&self.process, name, |_| true)
+    }
+
+    /// Waits for an event of that name that is also `wanted`.
+    pub(crate) fn event_where(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        find(&self.process, name, wanted)
+    }
+
+    /// All events of that name so far.
+    pub(crate) fn events(&self, name: &str) -> Vec<Value> {
+        let said = self.process.said();
+        said.iter().filter_map(|line| event(line, name)).collect()
+    }
+}
+
+fn find(process: &Process, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    process.find(&format!("event {name}"), |line| event(line, name).filter(&wanted))
+}
+
+fn event(line: &str, name: &str) -> Option<Value> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    (line["event"] == name).then_some(line)
+}
+
+/// The built binary; its state goes to `home`.
+pub(crate) fn tailwater(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+    command
+        .current_dir(home)
+        .env("XDG_STATE_HOME", home.join("state"))
+        .env_remove("RUST_LOG");
+    command
+}
+
+/// Makes a torrent.
+pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, trackers: &[&str]) {
+    let mut command = tailwater(torrent.parent().unwrap());
+    command.arg("create").arg(payload).arg("-o").arg(torrent);
+    command.args(["--piece-length", &format!("{piece_kib}KiB"), "--no-progress"]);
+    for tracker in trackers {
+        command.args(["--tracker", tracker]);
+    }
+    process::run("tailwater create", &mut command);
+}
+
+/// What `tailwater inspect` says of a torrent.
+pub(crate) fn inspect(torrent: &Path) -> Value {
+    let mut command = tailwater(torrent.parent().unwrap());
+    let said = process::run("tailwater inspect", command.arg("inspect").arg(torrent).arg("--json"));
+    serde_json::from_str(&said).unwrap()
+}
+
+/// Asserts that `tailwater verify` finds the whole payload in `data`.
+pub(crate) fn verify(torrent: &Path, data: &Path) {
+    let mut command = tailwater(torrent.parent().unwrap());
+    command.arg("verify").arg(torrent).arg("--data").arg(data).arg("--no-progress");
+    process::run("tailwater verify", &mut command);
+}
+
+/// Starts a tracker; its announce URL.
+pub(crate) fn tracker(home: &Path) -> (Process, String) {
+    let mut command = tailwater(home);
+    command.args(["tracker", "--http", "127.0.0.1:0", "--no-progress"]);
+    let process = Process::start("tailwater tracker", &mut command);
+    let line = process.line("http://");
+    let url = line.split_whitespace().last().unwrap().to_owned();
+    (process, url)
+}

@@ -1,0 +1,95 @@
+//! Asking trackers, and running one.
+
+mod support;
+
+use serde_json::Value;
+use support::{Place, noise};
+
+fn torrent(place: &Place, trackers: &[&str]) {
+    place.write("one", &noise(9, 100_000));
+    let trackers: Vec<_> = trackers.iter().flat_map(|url| ["--tracker", url]).collect();
+    place.ok(&[&["create", "one"], &trackers[..]].concat());
+}
+
+#[test]
+fn trackers_are_asked_over_http_and_udp() {
+    let place = Place::new();
+    let server = place.start(&[
+        "tracker",
+        "--http",
+        "127.0.0.1:0",
+        "--udp",
+        "127.0.0.1:0",
+        "--json",
+    ]);
+    let listening: Value = serde_json::from_str(&server.line("listening")).unwrap();
+    let http = format!("http://{}/announce", listening["http"].as_str().unwrap());
+    let udp = format!("udp://{}", listening["udp"].as_str().unwrap());
+    torrent(&place, &[&http, &udp]);
+    let (_seeder, addr) = place.seed("one.torrent", ".");
+
+    for url in [&http, &udp] {
+        // The seeder asks the second tracker only if the first one fails; on this server they are the same.
+        let said: Value = serde_json::from_str(&place.ok(&[
+            "announce",
+            "one.torrent",
+            "--tracker",
+            url,
+            "--json",
+        ]))
+        .unwrap();
+        assert_eq!(said["error"], Value::Null);
+        assert_eq!(said["peers"], serde_json::json!([addr]), "{url}");
+        let said: Value =
+            serde_json::from_str(&place.ok(&["scrape", "one.torrent", "--tracker", url, "--json"]))
+                .unwrap();
+        assert_eq!(
+            (&said["seeders"], &said["leechers"]),
+            (&1.into(), &0.into()),
+            "{url}: it heard us leave"
+        );
+    }
+    let human = place.ok(&["announce", "one.torrent"]);
+    for shown in [&http, &udp, &addr] {
+        assert!(human.contains(shown.as_str()), "{shown} is not in {human}");
+    }
+    assert!(
+        place
+            .ok(&["scrape", "one.torrent"])
+            .contains("1 seeders, 0 leechers")
+    );
+}
+
+#[test]
+fn one_answer_is_enough_and_none_is_a_failure() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    torrent(&place, &["http://127.0.0.1:1/announce", &url]);
+    for command in ["announce", "scrape"] {
+        let out = place.ok(&[command, "one.torrent"]);
+        assert!(
+            out.contains("http://127.0.0.1:1/announce\n  failed: "),
+            "{out}"
+        );
+        let finished = place.run(&[
+            command,
+            "one.torrent",
+            "--tracker",
+            "http://127.0.0.1:1/announce",
+        ]);
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_torrent_without_trackers_cannot_be_asked_about() {
+    let place = Place::new();
+    torrent(&place, &[]);
+    let finished = place.run(&["announce", "one.torrent"]);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished.err.contains("one has no trackers") && finished.err.contains("--tracker URL"),
+        "{}",
+        finished.err
+    );
+}

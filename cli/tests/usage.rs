@@ -1,0 +1,82 @@
+//! The command line itself: exit codes, help, completions.
+
+mod support;
+
+use support::Place;
+
+const COMMANDS: [&str; 10] = [
+    "demo",
+    "download",
+    "seed",
+    "create",
+    "inspect",
+    "verify",
+    "announce",
+    "scrape",
+    "tracker",
+    "completions",
+];
+
+#[test]
+fn every_command_explains_itself() {
+    let place = Place::new();
+    let overview = place.ok(&["--help"]);
+    for command in COMMANDS {
+        assert!(
+            overview.contains(&format!("  {command} ")),
+            "{command} is not in the overview"
+        );
+        let help = place.ok(&[command, "--help"]);
+        assert!(help.contains("Examples:"), "{command}");
+        assert!(
+            help.contains(&format!("Usage: tailwater {command}")),
+            "{command}"
+        );
+        let widest = help.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{command}: a line of {widest:?}");
+    }
+    assert!(place.ok(&["--version"]).starts_with("tailwater "));
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 14] = [
+        (&[], "Usage:"),
+        (&["frobnicate"], "frobnicate"),
+        (&["download"], "SOURCE"),
+        (&["seed", "x.torrent"], "--data"),
+        (&["download", "x", "--memory", "1 potato"], "potato"),
+        (&["download", "x", "--memory", "1GB"], "--storage memory"),
+        (
+            &["download", "x", "--storage", "memory", "-o", "y"],
+            "--output",
+        ),
+        (&["download", "x", "y", "--files", "0"], "--files"),
+        (&["download", "x", "--listen", "nowhere"], "not an address"),
+        (&["download", "x", "--peer", "localhost"], "--peer"),
+        (&["create", "x", "--tracker", "ftp://a/b"], "udp"),
+        (
+            &["create", "x", "--piece-length", "99999999999999999999"],
+            "2^64",
+        ),
+        (&["completions", "tcl"], "tcl"),
+        (&["demo", "--size", "1"], "--size"),
+    ];
+    for (args, told) in cases {
+        let finished = place.run(args);
+        assert_eq!(finished.code, Some(2), "{args:?}: {finished:?}");
+        assert!(finished.err.contains(told), "{args:?}: {}", finished.err);
+        assert_eq!(finished.out, "", "{args:?}");
+    }
+    assert!(place.everything().is_empty());
+}
+
+#[test]
+fn shells_get_their_completions() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.ok(&["completions", shell]);
+        assert!(script.contains("sequential"), "{shell}");
+    }
+}

@@ -1,0 +1,202 @@
+//! From bytes to messages.
+
+use tailwater_bencode::{Dict, Limits, Options, Value, decode_with};
+use tailwater_metainfo::InfoHash;
+
+use super::{
+    Body, ClientVersion, ErrorCode, ErrorReply, KrpcError, KrpcErrorKind, Message, Method,
+    MethodName, Query, Response, Token, TooLongError, Want,
+};
+use crate::compact::addr_from_compact;
+use crate::limits::{
+    MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES,
+    MAX_VALUES,
+};
+use crate::{NODE_ID_LEN, NodeId, NodeInfo};
+
+use KrpcErrorKind::{Invalid, Missing};
+
+impl Message {
+    /// Reads a datagram.
+    ///
+    /// Keys may come in any order, as some software writes them; unknown ones are ignored, and so are optional fields
+    /// that make no sense. Addresses are not judged: they may be private, have port 0, or be the reader's own.
+    ///
+    /// # Errors
+    ///
+    /// When it is too long, not bencode, or lacks what its type needs.
+    pub fn decode(datagram: &[u8]) -> Result<Self, KrpcError> {
+        let len = datagram.len();
+        if len > MAX_DATAGRAM_LEN {
+            return Err(KrpcErrorKind::DatagramTooLong { len }.into());
+        }
+        let document = decode_with(datagram, &options()).map_err(KrpcErrorKind::from)?;
+        let root = document.root().as_dict();
+        let root = root.ok_or(KrpcErrorKind::NotADictionary)?;
+        let transaction_id = short(root, "t", "t")?;
+        let body = match bytes(root, "y", "y")? {
+            b"q" => query(root).map(Body::Query).map_err(|kind| KrpcError {
+                query: Some(transaction_id),
+                kind,
+            })?,
+            b"r" => Body::Response(response(root)?),
+            b"e" => Body::Error(error(root)?),
+            _ => return Err(Invalid("y").into()),
+        };
+        let version = root.get_bytes("v");
+        Ok(Self {
+            transaction_id,
+            version: version.and_then(|version| ClientVersion::new(version).ok()),
+            external_addr: root.get_bytes("ip").and_then(addr_from_compact),
+            body,
+        })
+    }
+}
+
+fn options() -> Options {
+    let mut limits = Limits::default();
+    limits.depth = MAX_BENCODE_DEPTH;
+    limits.tokens = MAX_BENCODE_TOKENS;
+    let mut options = Options::strict().with_limits(limits);
+    options.unsorted_keys = true;
+    options
+}
+
+fn query(root: Dict<'_, '_>) -> Result<Query, KrpcErrorKind> {
+    let method = bytes(root, "q", "q")?;
+    let arguments = dict(root, "a")?;
+    let method = match method {
+        b"ping" => Method::Ping,
+        b"find_node" => Method::FindNode {
+            target: NodeId::new(array(arguments, "target", "a.target")?),
+            want: want(arguments),
+        },
+        b"get_peers" => Method::GetPeers {
+            info_hash: info_hash(arguments)?,
+            want: want(arguments),
+        },
+        b"announce_peer" => announce_peer(arguments)?,
+        other => Method::Unknown(MethodName::new(other).map_err(|_| Invalid("q"))?),
+    };
+    Ok(Query {
+        id: NodeId::new(array(arguments, "id", "a.id")?),
+        read_only: flag(root, "ro"),
+        method,
+    })
+}
+
+fn announce_peer(arguments: Dict<'_, '_>) -> Result<Method, KrpcErrorKind> {
+    let implied_port = flag(arguments, "implied_port");
+    let port = match (arguments.get("port"), implied_port) {
+        (None, false) => return Err(Missing("a.port")),
+        (port, _) => port
+            .and_then(Value::as_int)
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or(0),
+    };
+    if port == 0 && !implied_port {
+        return Err(Invalid("a.port"));
+    }
+    Ok(Method::AnnouncePeer {
+        info_hash: info_hash(arguments)?,
+        port,
+        implied_port,
+        token: short(arguments, "token", "a.token")?,
+    })
+}
+
+fn response(root: Dict<'_, '_>) -> Result<Response, KrpcErrorKind> {
+    let results = dict(root, "r")?;
+    let values = results.get_list("values").into_iter().flatten();
+    let token = results.get_bytes("token");
+    Ok(Response {
+        id: NodeId::new(array(results, "id", "r.id")?),
+        nodes: results
+            .get_bytes("nodes")
+            .map(|nodes| NodeInfo::list_from_compact(nodes, MAX_NODES)),
+        nodes6: results
+            .get_bytes("nodes6")
+            .map(|nodes| NodeInfo::list_from_compact(nodes, MAX_NODES)),
+        values: values
+            .filter_map(|value| addr_from_compact(value.as_bytes()?))
+            .take(MAX_VALUES)
+            .collect(),
+        token: token.and_then(|token| Token::new(token).ok()),
+    })
+}
+
+fn error(root: Dict<'_, '_>) -> Result<ErrorReply, KrpcErrorKind> {
+    let list = root.get("e").ok_or(Missing("e"))?;
+    let mut list = list.as_list().ok_or(Invalid("e"))?.iter();
+    let code = list.next().and_then(Value::as_int).ok_or(Invalid("e"))?;
+    let text = list.next().and_then(Value::as_bytes).unwrap_or_default();
+    Ok(ErrorReply {
+        code: ErrorCode(code),
+        text: printable(text),
+    })
+}
+
+/// A stranger's text, cut to [`MAX_ERROR_TEXT_LEN`] and safe to show on a terminal.
+fn printable(text: &[u8]) -> String {
+    let mut printable = String::new();
+    let text = String::from_utf8_lossy(text);
+    for char in text.chars().filter(|char| !char.is_control()) {
+        if printable.len() + char.len_utf8() > MAX_ERROR_TEXT_LEN {
+            break;
+        }
+        printable.push(char);
+    }
+    printable
+}
+
+/// Names other than the two are for the future (BEP 32).
+fn want(arguments: Dict<'_, '_>) -> Want {
+    let mut want = Want::default();
+    for family in arguments.get_list("want").into_iter().flatten() {
+        match family.as_bytes() {
+            Some(b"n4") => want.v4 = true,
+            Some(b"n6") => want.v6 = true,
+            _ => {}
+        }
+    }
+    want
+}
+
+fn info_hash(arguments: Dict<'_, '_>) -> Result<InfoHash, KrpcErrorKind> {
+    array(arguments, "info_hash", "a.info_hash").map(InfoHash::new)
+}
+
+fn flag(dict: Dict<'_, '_>, key: &str) -> bool {
+    dict.get_int(key).is_some_and(|value| value != 0)
+}
+
+fn dict<'doc, 'a>(
+    parent: Dict<'doc, 'a>,
+    key: &'static str,
+) -> Result<Dict<'doc, 'a>, KrpcErrorKind> {
+    let value = parent.get(key).ok_or(Missing(key))?;
+    value.as_dict().ok_or(Invalid(key))
+}
+
+fn bytes<'a>(dict: Dict<'_, 'a>, key: &str, path: &'static str) -> Result<&'a [u8], KrpcErrorKind> {
+    let value = dict.get(key).ok_or(Missing(path))?;
+    value.as_bytes().ok_or(Invalid(path))
+}
+
+fn array(
+    dict: Dict<'_, '_>,
+    key: &str,
+    path: &'static str,
+) -> Result<[u8; NODE_ID_LEN], KrpcErrorKind> {
+    bytes(dict, key, path)?
+        .try_into()
+        .map_err(|_| Invalid(path))
+}
+
+fn short<'a, T: TryFrom<&'a [u8], Error = TooLongError>>(
+    dict: Dict<'_, 'a>,
+    key: &str,
+    path: &'static str,
+) -> Result<T, KrpcErrorKind> {
+    T::try_from(bytes(dict, key, path)?).map_err(|_| Invalid(path))
+}

@@ -1,0 +1,182 @@
+//! One range of ids.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Status};
+use crate::{NodeId, NodeInfo};
+
+/// Nodes in a bucket: Kademlia's *k* (BEP 5).
+pub const BUCKET_SIZE: usize = 8;
+/// Nodes that wait for a place in a bucket.
+pub const MAX_SPARES: usize = 8;
+/// How long a bucket may stay unchanged before an id in its range is looked up (BEP 5).
+pub const BUCKET_REFRESH: Duration = Duration::from_secs(15 * 60);
+
+/// What became of a node that has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It is in the table already, and good again.
+    Updated,
+    /// It is new in the table.
+    Added,
+    /// It has taken the place of this bad node.
+    Replaced(NodeInfo),
+    /// Its bucket has no room: it waits until a node in it turns bad.
+    Spared,
+    /// It has the table's own id, or that of a node that has another address and is not bad.
+    Refused,
+}
+
+/// What a bucket did with a node, if it could.
+pub(super) enum Placed {
+    Done(Outcome),
+    NeedsSplit,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    /// At most [`BUCKET_SIZE`].
+    nodes: Vec<Entry>,
+    /// At most [`MAX_SPARES`], by their last answer, the most recent at the end. Empty unless the bucket is full of nodes
+    /// that are not bad.
+    spares: Vec<Entry>,
+    /// When a node in it last answered, came or went, or a refresh began.
+    changed: Instant,
+}
+
+impl Bucket {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            nodes: Vec::new(),
+            spares: Vec::new(),
+            changed: now,
+        }
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.nodes.iter()
+    }
+
+    pub(super) fn spares(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.spares.iter()
+    }
+
+    pub(super) fn place(&mut self, now: Instant, node: NodeInfo, may_split: bool) -> Placed {
+        let outcome = if let Some(known) = self.nodes.iter_mut().find(|e| e.id() == node.id) {
+            if known.node() == node {
+                known.on_response(now);
+                Outcome::Updated
+            } else if known.is_bad() {
+                Outcome::Replaced(mem::replace(known, Entry::new(now, node)).node())
+            } else {
+                return Placed::Done(Outcome::Refused);
+            }
+        } else if self.nodes.len() < BUCKET_SIZE {
+            self.nodes.push(Entry::new(now, node));
+            Outcome::Added
+        } else if let Some(bad) = self.nodes.iter_mut().find(|entry| entry.is_bad()) {
+            Outcome::Replaced(mem::replace(bad, Entry::new(now, node)).node())
+        } else if may_split {
+            return Placed::NeedsSplit;
+        } else {
+            self.spare(now, node);
+            return Placed::Done(Outcome::Spared);
+        };
+        self.touch(now);
+        Placed::Done(outcome)
+    }
+
+    pub(super) fn on_query(&mut self, now: Instant, node: &NodeInfo) -> bool {
+        let known = self.nodes.iter_mut().chain(&mut self.spares);
+        let known = known.into_iter().find(|entry| entry.node() == *node);
+        known.map(|entry| entry.on_query(now)).is_some()
+    }
+
+    pub(super) fn on_timeout(&mut self, now: Instant, node: &NodeInfo) {
+        // A spare has no second chance: another takes its place sooner than it would get a turn.
+        self.spares.retain(|spare| spare.node() != *node);
+        let Some(entry) = self.nodes.iter_mut().find(|entry| entry.node() == *node) else {
+            return;
+        };
+        entry.on_timeout();
+        if entry.is_bad()
+            && let Some(spare) = self.spares.pop()
+        {
+            *entry = spare;
+            self.touch(now);
+        }
+    }
+
+    pub(super) fn poll_ping(&mut self, now: Instant) -> Option<NodeInfo> {
+        if !self.may_ping() {
+            return None;
+        }
+        let questionable = |entry: &&mut Entry| entry.status(now) == Status::Questionable;
+        let nodes = self.nodes.iter_mut().filter(questionable);
+        let oldest = nodes.min_by_key(|entry| entry.last_seen())?;
+        oldest.on_ping();
+        Some(oldest.node())
+    }
+
+    pub(super) fn poll_refresh(&mut self, now: Instant) -> bool {
+        let stale = self.refresh_at().is_some_and(|deadline| deadline <= now);
+        if stale {
+            self.touch(now);
+        }
+        stale
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let nodes = self.nodes.iter().filter(|_| self.may_ping());
+        let ping_at = nodes.filter_map(Entry::good_until).min();
+        ping_at.into_iter().chain(self.refresh_at()).min()
+    }
+
+    /// Takes out the nodes that belong to the new, nearer bucket. A bucket that may be split has no spares.
+    pub(super) fn split_off(&mut self, is_near: impl Fn(&NodeId) -> bool) -> Self {
+        let nodes = mem::take(&mut self.nodes);
+        let (near, far) = nodes.into_iter().partition(|entry| is_near(&entry.id()));
+        self.nodes = far;
+        Self {
+            nodes: near,
+            spares: Vec::new(),
+            changed: self.changed,
+        }
+    }
+
+    pub(super) fn check_invariants(&self) {
+        assert!(self.nodes.len() <= BUCKET_SIZE, "too many nodes");
+        assert!(self.spares.len() <= MAX_SPARES, "too many spares");
+        let is_full = self.nodes.len() == BUCKET_SIZE && !self.nodes.iter().any(Entry::is_bad);
+        assert!(
+            is_full || self.spares.is_empty(),
+            "a spare beside a free place"
+        );
+        let pinged = self.nodes.iter().filter(|entry| entry.is_pinged());
+        assert!(pinged.count() <= 1, "two pings at once");
+        let idle = |spare: &Entry| !spare.is_bad() && !spare.is_pinged();
+        assert!(self.spares.iter().all(idle), "a spare that was pinged");
+    }
+
+    fn spare(&mut self, now: Instant, node: NodeInfo) {
+        self.spares.retain(|spare| spare.id() != node.id);
+        if self.spares.len() == MAX_SPARES {
+            self.spares.remove(0);
+        }
+        self.spares.push(Entry::new(now, node));
+    }
+
+    /// Whether a place is wanted and no outcome is awaited.
+    fn may_ping(&self) -> bool {
+        !self.spares.is_empty() && !self.nodes.iter().any(Entry::is_pinged)
+    }
+
+    fn refresh_at(&self) -> Option<Instant> {
+        self.changed.checked_add(BUCKET_REFRESH)
+    }
+
+    fn touch(&mut self, now: Instant) {
+        self.changed = self.changed.max(now);
+    }
+}

@@ -1,0 +1,227 @@
+//! The routing table (BEP 5).
+
+mod bucket;
+mod entry;
+
+use std::iter;
+use std::time::Instant;
+
+pub use bucket::{BUCKET_REFRESH, BUCKET_SIZE, MAX_SPARES, Outcome};
+use bucket::{Bucket, Placed};
+pub use entry::{Entry, GOOD_FOR, MAX_FAILURES, Status};
+
+use crate::{NODE_ID_BITS, NODE_ID_LEN, NodeId, NodeInfo};
+
+/// The most buckets: one for each bit in which an id can first differ from the table's own.
+pub const MAX_BUCKETS: usize = NODE_ID_BITS;
+
+/// The nodes that a node knows, many near its own id and few far away (BEP 5).
+///
+/// Bucket *i* holds up to [`BUCKET_SIZE`] nodes whose ids share exactly *i* leading bits with the table's own id; the last
+/// one, in whose range that id lies, holds those that share more too, and is split when it is full. Nodes for which there
+/// is no room wait as spares, up to [`MAX_SPARES`] a bucket, until one in the bucket has turned bad.
+///
+/// Only nodes that have answered get in, and what the owner tells the table decides what they are: [`Status`] has the
+/// rules. The table asks back: [`poll_ping`](Self::poll_ping) names nodes to ping, [`poll_refresh`](Self::poll_refresh)
+/// ids to look up, [`poll_timeout`](Self::poll_timeout) when to poll again. One table is for one address family (BEP 32).
+///
+/// Any order of calls is safe. A `now` earlier than one before counts as that one or as later; nothing panics.
+#[derive(Clone, Debug)]
+pub struct RoutingTable {
+    own_id: NodeId,
+    /// Between 1 and [`MAX_BUCKETS`].
+    buckets: Vec<Bucket>,
+}
+
+impl RoutingTable {
+    /// An empty table around `own_id`.
+    #[must_use]
+    pub fn new(own_id: NodeId, now: Instant) -> Self {
+        Self {
+            own_id,
+            buckets: vec![Bucket::new(now)],
+        }
+    }
+
+    /// The id around which it is arranged.
+    #[must_use]
+    pub const fn own_id(&self) -> &NodeId {
+        &self.own_id
+    }
+
+    /// `node` has answered a query.
+    ///
+    /// An id keeps its address for as long as it is not bad: who comes with the same id from elsewhere is refused.
+    pub fn on_response(&mut self, now: Instant, node: NodeInfo) -> Outcome {
+        if node.id == self.own_id {
+            return Outcome::Refused;
+        }
+        loop {
+            let index = self.index(&node.id);
+            let is_last = index + 1 == self.buckets.len();
+            match self.buckets[index].place(now, node, is_last) {
+                Placed::Done(outcome) => return outcome,
+                // Ends: an id other than our own is in the last of `MAX_BUCKETS` alone, so that one is never full.
+                Placed::NeedsSplit => self.split(index),
+            }
+        }
+    }
+
+    /// `node` has sent a query (one without `ro`: see BEP 43). Returns whether the table knows it; if not, it may be worth
+    /// a ping.
+    pub fn on_query(&mut self, now: Instant, node: &NodeInfo) -> bool {
+        self.bucket_mut(&node.id).on_query(now, node)
+    }
+
+    /// `node` has not answered a query in time.
+    pub fn on_timeout(&mut self, now: Instant, node: &NodeInfo) {
+        self.bucket_mut(&node.id).on_timeout(now, node);
+    }
+
+    /// The `n` nearest nodes that are not bad, nearest first: where to ask.
+    #[must_use]
+    pub fn closest(&self, target: &NodeId, n: usize) -> Vec<NodeInfo> {
+        self.closest_of(target, n, |entry| !entry.is_bad())
+    }
+
+    /// The `n` nearest nodes that are good at `now`, nearest first: what to tell others (BEP 5).
+    #[must_use]
+    pub fn closest_good(&self, now: Instant, target: &NodeId, n: usize) -> Vec<NodeInfo> {
+        self.closest_of(target, n, |entry| entry.status(now) == Status::Good)
+    }
+
+    /// A questionable node that stands in the way of a spare, the least recently seen first. Ping it, then tell the table
+    /// with [`on_response`](Self::on_response) or [`on_timeout`](Self::on_timeout); until then its bucket names no other
+    /// (BEP 5).
+    #[must_use]
+    pub fn poll_ping(&mut self, now: Instant) -> Option<NodeInfo> {
+        self.buckets
+            .iter_mut()
+            .find_map(|bucket| bucket.poll_ping(now))
+    }
+
+    /// An id to look up, in the range of a bucket in which nothing has changed for [`BUCKET_REFRESH`] (BEP 5). `random`
+    /// should differ from call to call; the bucket is not named again for as long.
+    #[must_use]
+    pub fn poll_refresh(&mut self, now: Instant, random: [u8; NODE_ID_LEN]) -> Option<NodeId> {
+        let last = self.buckets.len() - 1;
+        let mut buckets = self.buckets.iter_mut();
+        let index = buckets.position(|bucket| bucket.poll_refresh(now))?;
+        let random = NodeId::new(random);
+        Some(if index == last {
+            random.with_prefix(&self.own_id, index)
+        } else {
+            let sibling = self.own_id.with_flipped_bit(index);
+            random.with_prefix(&sibling, index + 1)
+        })
+    }
+
+    /// When [`poll_ping`](Self::poll_ping) or [`poll_refresh`](Self::poll_refresh) will have something next, if nothing
+    /// happens before. It may be in the past.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.buckets.iter().filter_map(Bucket::poll_timeout).min()
+    }
+
+    /// The nodes in the buckets, without the spares, from far to near.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.buckets.iter().flat_map(Bucket::nodes)
+    }
+
+    /// The nodes that wait for a place.
+    pub fn spares(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.buckets.iter().flat_map(Bucket::spares)
+    }
+
+    /// How many nodes there are in the buckets, bad ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is no node.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// How many buckets there are: 1 in an empty table.
+    #[must_use]
+    pub fn bucket_count(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// What must hold after every step; tests and simulations call it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not hold, which is a bug in this crate.
+    pub fn check_invariants(&self) {
+        assert!((1..=MAX_BUCKETS).contains(&self.buckets.len()), "buckets");
+        let last = self.buckets.len() - 1;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            bucket.check_invariants();
+            let mut ids: Vec<_> = bucket
+                .nodes()
+                .chain(bucket.spares())
+                .map(Entry::id)
+                .collect();
+            for id in &ids {
+                assert_ne!(*id, self.own_id, "the own id");
+                assert_eq!(self.index(id), index, "{id} is in the wrong bucket");
+            }
+            let count = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), count, "an id is in bucket {index} twice");
+            if index == last {
+                assert_eq!(bucket.spares().count(), 0, "spares in the last bucket");
+            }
+        }
+    }
+
+    fn index(&self, id: &NodeId) -> usize {
+        self.own_id
+            .common_prefix_len(id)
+            .min(self.buckets.len() - 1)
+    }
+
+    fn bucket_mut(&mut self, id: &NodeId) -> &mut Bucket {
+        let index = self.index(id);
+        &mut self.buckets[index]
+    }
+
+    fn split(&mut self, last: usize) {
+        let own_id = self.own_id;
+        let near = self.buckets[last].split_off(|id| own_id.common_prefix_len(id) > last);
+        self.buckets.push(near);
+    }
+
+    /// Goes outward in tiers, each wholly farther from the target than the one before: the bucket that holds the target's
+    /// range; all nearer to our own id, whose ids part from the target's at one and the same bit; the rest one by one.
+    fn closest_of(
+        &self,
+        target: &NodeId,
+        n: usize,
+        keep: impl Fn(&Entry) -> bool,
+    ) -> Vec<NodeInfo> {
+        let home = self.index(target);
+        let deeper = home + 1..self.buckets.len();
+        let outward = (0..home).rev().map(|index| index..index + 1);
+        let tiers = iter::once(home..home + 1)
+            .chain(iter::once(deeper))
+            .chain(outward);
+        let mut closest: Vec<NodeInfo> = Vec::new();
+        for tier in tiers {
+            if closest.len() >= n {
+                break;
+            }
+            let start = closest.len();
+            let entries = self.buckets[tier].iter().flat_map(Bucket::nodes);
+            closest.extend(entries.filter(|entry| keep(entry)).map(Entry::node));
+            closest[start..].sort_unstable_by_key(|node| node.id.distance(target));
+        }
+        closest.truncate(n);
+        closest
+    }
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs the BitTorrent clients that the interop tests talk to: Debian's transmission-cli and aria2, and libtorrent
+# from PyPI in a virtual environment below the target folder. For Debian and its kin; quick when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv="${CARGO_TARGET_DIR:-target}/interop-venv"
+
+packages=()
+need() { # COMMAND PACKAGE
+    command -v "$1" >/dev/null || packages+=("$2")
+}
+need aria2c aria2
+need transmission-cli transmission-cli
+need transmission-create transmission-cli
+need ip iproute2
+need python3 python3
+# Debian splits off the module that puts pip into a new environment.
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+
+if ((${#packages[@]} > 0)); then
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+    echo "installing ${packages[*]}"
+    if [[ $EUID -ne 0 ]]; then
+        echo "error: this needs root: sudo apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null >/dev/null
+fi
+
+if ! "$venv/bin/python" -c 'import libtorrent' 2>/dev/null; then
+    echo "installing libtorrent into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9'
+fi
+
+aria2c --version | head -n 1
+transmission-cli --version 2>&1 | head -n 1
+echo "libtorrent $("$venv/bin/python" -c 'import libtorrent; print(libtorrent.__version__)')"
