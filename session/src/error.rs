@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_metainfo::{Bitfield, InfoHash};
 
 use crate::disk::StorageError;
 
@@ -68,6 +68,12 @@ pub enum TorrentError {
     /// The disk failed; nothing that was verified is lost.
     #[error("{0}")]
     Storage(#[from] StorageError),
+    /// It was to be seeded only, and some of its data is missing or wrong.
+    #[error("{} of {} pieces are missing or wrong", have.piece_count() - have.count(), have.piece_count())]
+    Incomplete {
+        /// The pieces that are there.
+        have: Bitfield,
+    },
     /// It has been removed, or its session closed.
     #[error("the torrent is closed")]
     Closed,

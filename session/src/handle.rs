@@ -56,7 +56,10 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`] when it will not change any more.
     pub async fn changed(&mut self) -> Result<Status, TorrentError> {
-        self.status.changed().await.map_err(|_| TorrentError::Closed)?;
+        self.status
+            .changed()
+            .await
+            .map_err(|_| TorrentError::Closed)?;
         Ok(self.status.borrow_and_update().clone())
     }
 
@@ -72,9 +75,15 @@ impl Torrent {
     pub async fn wait_complete(&self) -> Result<(), TorrentError> {
         let mut status = self.status.clone();
         let settled = |status: &Status| {
-            matches!(status.phase, Phase::Complete | Phase::Failed(_) | Phase::Closed)
+            matches!(
+                status.phase,
+                Phase::Complete | Phase::Failed(_) | Phase::Closed
+            )
         };
-        let settled = status.wait_for(settled).await.map_err(|_| TorrentError::Closed)?;
+        let settled = status
+            .wait_for(settled)
+            .await
+            .map_err(|_| TorrentError::Closed)?;
         match &settled.phase {
             Phase::Failed(error) => Err(error.clone()),
             Phase::Closed => Err(TorrentError::Closed),
@@ -132,13 +141,18 @@ impl Torrent {
     /// # Errors
     ///
     /// [`TorrentError::Closed`].
-    pub async fn set_file_priorities(&self, files: &[(usize, Priority)]) -> Result<(), TorrentError> {
+    pub async fn set_file_priorities(
+        &self,
+        files: &[(usize, Priority)],
+    ) -> Result<(), TorrentError> {
         let of_file = |file| {
             let chosen = files.iter().rev().find(|(index, _)| *index == file);
             chosen.map_or(Priority::Normal, |(_, priority)| *priority)
         };
         let count = self.info.files().len();
-        let wanted = (0..count).map(|file| of_file(file) > Priority::Skip).collect();
+        let wanted = (0..count)
+            .map(|file| of_file(file) > Priority::Skip)
+            .collect();
         let request = Request::Files(wanted, priorities(&self.info, of_file));
         self.send(Incident::Request(request)).await
     }
@@ -152,7 +166,8 @@ impl Torrent {
         &self,
         pieces: Vec<(PieceIndex, Priority)>,
     ) -> Result<(), TorrentError> {
-        self.send(Incident::Request(Request::Priorities(pieces))).await
+        self.send(Incident::Request(Request::Priorities(pieces)))
+            .await
     }
 
     /// Fetches pieces in order, or rarest first.
@@ -161,7 +176,8 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`].
     pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
-        self.send(Incident::Request(Request::Sequential(sequential))).await
+        self.send(Incident::Request(Request::Sequential(sequential)))
+            .await
     }
 
     /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. Returns when all
@@ -170,10 +186,15 @@ impl Torrent {
         self.closing.cancel();
         let mut status = self.status.clone();
         // An error means that its task has ended already.
-        let _ = status.wait_for(|status| status.phase == Phase::Closed).await;
+        let _ = status
+            .wait_for(|status| status.phase == Phase::Closed)
+            .await;
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, TorrentError> {
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, TorrentError> {
         let (answer, answered) = oneshot::channel();
         self.send(Incident::Request(request(answer))).await?;
         answered.await.map_err(|_| TorrentError::Closed)

@@ -31,6 +31,7 @@ pub struct AddOptions {
     pub(crate) files: Option<Vec<usize>>,
     pub(crate) sequential: bool,
     pub(crate) recheck: bool,
+    pub(crate) seed_only: bool,
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) announce: bool,
 }
@@ -44,6 +45,7 @@ impl AddOptions {
             files: None,
             sequential: false,
             recheck: false,
+            seed_only: false,
             peers: Vec::new(),
             announce: true,
         }
@@ -70,6 +72,14 @@ impl AddOptions {
         self
     }
 
+    /// Only seeds: nothing is ever written, and a torrent that turns out incomplete fails with
+    /// [`TorrentError::Incomplete`](crate::TorrentError::Incomplete) before anybody hears of it.
+    #[must_use]
+    pub const fn seed_only(mut self, seed_only: bool) -> Self {
+        self.seed_only = seed_only;
+        self
+    }
+
     /// Connects to these addresses too.
     #[must_use]
     pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
@@ -86,10 +96,18 @@ impl AddOptions {
 }
 
 /// What the priorities of files mean for pieces: a piece is wanted as much as the file in it that is wanted most.
-pub(crate) fn priorities(info: &Info, of_file: impl Fn(usize) -> Priority) -> Vec<(PieceIndex, Priority)> {
+pub(crate) fn priorities(
+    info: &Info,
+    of_file: impl Fn(usize) -> Priority,
+) -> Vec<(PieceIndex, Priority)> {
     let geometry = info.geometry();
     let mut priorities = vec![Priority::Skip; geometry.piece_count() as usize];
-    for (index, file) in info.files().iter().enumerate().filter(|(_, file)| !file.is_pad()) {
+    for (index, file) in info
+        .files()
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| !file.is_pad())
+    {
         for piece in geometry.pieces_in(file.offset(), file.offset() + file.length()) {
             let priority = &mut priorities[piece.as_usize()];
             *priority = of_file(index).max(*priority);

@@ -131,13 +131,23 @@ impl Builder {
         let tasks = TaskTracker::new();
         let mut listen_addr = None;
         if self.incoming {
-            let refused = |source| StartError::Listen { addr: self.listen, source };
+            let refused = |source| StartError::Listen {
+                addr: self.listen,
+                source,
+            };
             let listener = listen::bind(self.listen).map_err(refused)?;
             listen_addr = Some(listener.local_addr().map_err(refused)?);
-            tasks.spawn(listen::listen(listener, Arc::clone(&registry), closing.clone()));
+            tasks.spawn(listen::listen(
+                listener,
+                Arc::clone(&registry),
+                closing.clone(),
+            ));
         }
         let io = IoPool::new(self.io)?;
-        let resume = self.state_dir.clone().map(|dir| ResumeStore::new(io.clone(), dir));
+        let resume = self
+            .state_dir
+            .clone()
+            .map(|dir| ResumeStore::new(io.clone(), dir));
         let shared = Shared {
             listen_port: listen_addr.map(|addr| addr.port()),
             down_limit: Arc::new(Throttle::new(self.max_down)),
@@ -156,7 +166,9 @@ impl Builder {
             resume,
             shared,
         };
-        Ok(Session { inner: Arc::new(inner) })
+        Ok(Session {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -301,6 +313,7 @@ impl Session {
             priorities,
             resume: inner.resume.clone(),
             recheck: options.recheck,
+            seed_only: options.seed_only,
             peers: options.peers,
             registry: Arc::clone(&inner.registry),
         };
@@ -343,8 +356,12 @@ impl Inner {
     ) -> Result<Store, AddError> {
         let geometry = info.geometry();
         let budget = self.settings.memory_budget;
-        let wanted = priorities.iter().filter(|(_, priority)| *priority > Priority::Skip);
-        let needed = wanted.map(|(piece, _)| u64::from(geometry.piece_len(*piece))).sum();
+        let wanted = priorities
+            .iter()
+            .filter(|(_, priority)| *priority > Priority::Skip);
+        let needed = wanted
+            .map(|(piece, _)| u64::from(geometry.piece_len(*piece)))
+            .sum();
         if needed > budget {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
@@ -382,7 +399,9 @@ fn wanted_files(count: usize, chosen: Option<&[usize]>) -> Result<Vec<bool>, Add
     };
     let mut wanted = vec![false; count];
     for &index in chosen {
-        *wanted.get_mut(index).ok_or(AddError::NoSuchFile { index, count })? = true;
+        *wanted
+            .get_mut(index)
+            .ok_or(AddError::NoSuchFile { index, count })? = true;
     }
     Ok(wanted)
 }

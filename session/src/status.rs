@@ -7,6 +7,9 @@ use crate::torrent::Stats;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
+    /// It has just been added; nothing is known yet.
+    #[default]
+    Starting,
     /// It is looking at what is there already.
     Checking {
         /// Pieces looked at.
@@ -15,7 +18,6 @@ pub enum Phase {
         total: u32,
     },
     /// It lacks something that is wanted.
-    #[default]
     Downloading,
     /// Everything wanted is held; what is held is uploaded.
     Complete,

@@ -81,7 +81,10 @@ fn a_liar_is_banned_and_the_download_completes() {
             })
             .collect();
         let honest: IpAddr = [10, 0, 0, 1].into();
-        assert!(!banned.contains(&honest), "seed {seed}: an honest peer was banned");
+        assert!(
+            !banned.contains(&honest),
+            "seed {seed}: an honest peer was banned"
+        );
     }
 }
 

@@ -6,9 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tailwater_metainfo::{Creator, Metainfo};
-use tailwater_session::{
-    AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError,
-};
+use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
 use tempfile::TempDir;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -34,7 +32,9 @@ impl Share {
             std::fs::write(path, bytes).unwrap();
         }
         let creator = Creator::new().piece_length(piece_length);
-        let created = creator.create(&root, |_| ControlFlow::Continue(())).unwrap();
+        let created = creator
+            .create(&root, |_| ControlFlow::Continue(()))
+            .unwrap();
         Self {
             metainfo: created.metainfo,
             dir,
@@ -62,11 +62,18 @@ async fn seed(session: &Session, share: &Share) -> Torrent {
 }
 
 async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(WATCHDOG, work).await.expect("the watchdog bit")
+    tokio::time::timeout(WATCHDOG, work)
+        .await
+        .expect("the watchdog bit")
 }
 
 fn mixed_files() -> Vec<(&'static str, usize)> {
-    vec![("a/one.bin", 3_000_000), ("empty", 0), ("b/c/two.bin", 70_001), ("z", 1)]
+    vec![
+        ("a/one.bin", 3_000_000),
+        ("empty", 0),
+        ("b/c/two.bin", 70_001),
+        ("z", 1),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,11 +85,15 @@ async fn files_travel_from_disk_to_disk_and_to_memory_and_on_from_there() {
     let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
     let in_memory = relay.add(&share.metainfo, options).await.unwrap();
     within(in_memory.wait_complete()).await.unwrap();
-    assert_eq!(in_memory.stats().downloaded, share.metainfo.info().geometry().total());
+    assert_eq!(
+        in_memory.stats().downloaded,
+        share.metainfo.info().geometry().total()
+    );
 
     // The end knows only the relay, which holds everything in memory.
     let target = TempDir::new().unwrap();
-    let options = AddOptions::new(StorageKind::Disk(target.path().into())).peers(relay.listen_addr());
+    let options =
+        AddOptions::new(StorageKind::Disk(target.path().into())).peers(relay.listen_addr());
     let on_disk = end.add(&share.metainfo, options).await.unwrap();
     within(on_disk.wait_complete()).await.unwrap();
     share.assert_same(target.path());
@@ -102,7 +113,10 @@ async fn only_the_chosen_files_are_made() {
     seed(&origin, &share).await;
     let target = TempDir::new().unwrap();
     let files = share.metainfo.info().files();
-    let chosen = files.iter().position(|file| file.path().as_str().ends_with("two.bin")).unwrap();
+    let chosen = files
+        .iter()
+        .position(|file| file.path().as_str().ends_with("two.bin"))
+        .unwrap();
     let options = AddOptions::new(StorageKind::Disk(target.path().into()))
         .files([chosen])
         .peers(origin.listen_addr());
@@ -123,8 +137,15 @@ async fn what_was_downloaded_is_not_downloaded_again() {
     let origin = session();
     seed(&origin, &share).await;
     let (target, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let options = AddOptions::new(StorageKind::Disk(target.path().into())).peers(origin.listen_addr());
-    let start = || Session::builder().listen(LOOPBACK).state_dir(state.path()).start().unwrap();
+    let options =
+        AddOptions::new(StorageKind::Disk(target.path().into())).peers(origin.listen_addr());
+    let start = || {
+        Session::builder()
+            .listen(LOOPBACK)
+            .state_dir(state.path())
+            .start()
+            .unwrap()
+    };
 
     let first = start();
     let torrent = first.add(&share.metainfo, options.clone()).await.unwrap();
@@ -160,8 +181,14 @@ async fn what_was_downloaded_is_not_downloaded_again() {
 #[tokio::test]
 async fn a_torrent_that_does_not_fit_the_memory_is_refused_at_once() {
     let share = Share::new(4, &[("big", 3_000_000)], 65_536);
-    let small = Session::builder().listen(LOOPBACK).memory_budget(1_000_000).start().unwrap();
-    let refused = small.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await;
+    let small = Session::builder()
+        .listen(LOOPBACK)
+        .memory_budget(1_000_000)
+        .start()
+        .unwrap();
+    let refused = small
+        .add(&share.metainfo, AddOptions::new(StorageKind::Memory))
+        .await;
     let expected = AddError::TooLargeForMemory {
         needed: 3_000_000,
         budget: 1_000_000,
@@ -171,7 +198,13 @@ async fn a_torrent_that_does_not_fit_the_memory_is_refused_at_once() {
     let options = AddOptions::new(StorageKind::Memory).files([]);
     assert!(small.add(&share.metainfo, options).await.is_ok());
     within(small.close()).await;
-    assert_eq!(small.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await.err(), Some(AddError::Closed));
+    assert_eq!(
+        small
+            .add(&share.metainfo, AddOptions::new(StorageKind::Memory))
+            .await
+            .err(),
+        Some(AddError::Closed)
+    );
 }
 
 #[tokio::test]
@@ -179,7 +212,9 @@ async fn a_torrent_is_in_a_session_once_and_can_come_back_after_it_left() {
     let share = Share::new(5, &[("file", 100_000)], 65_536);
     let session = session();
     let torrent = seed(&session, &share).await;
-    let twice = session.add(&share.metainfo, AddOptions::new(StorageKind::Memory)).await;
+    let twice = session
+        .add(&share.metainfo, AddOptions::new(StorageKind::Memory))
+        .await;
     assert_eq!(twice.err(), Some(AddError::Duplicate(torrent.info_hash())));
     within(torrent.remove()).await;
     assert_eq!(torrent.peers().await, Err(TorrentError::Closed));
@@ -195,7 +230,10 @@ async fn a_download_folder_that_is_a_file_is_said_plainly() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let options = AddOptions::new(StorageKind::Disk(file.path().into()));
     let error = session.add(&share.metainfo, options).await.err().unwrap();
-    assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
+    assert!(
+        error.to_string().contains(&*file.path().to_string_lossy()),
+        "{error}"
+    );
     within(session.close()).await;
 }
 
@@ -204,9 +242,15 @@ async fn a_taken_port_is_said_plainly() {
     let first = session();
     let taken = first.listen_addr().unwrap();
     let refused = Session::builder().listen(taken).start().err().unwrap();
-    assert!(refused.to_string().contains(&taken.to_string()), "{refused}");
+    assert!(
+        refused.to_string().contains(&taken.to_string()),
+        "{refused}"
+    );
     // Without a wish, the next free one is taken.
-    let any = [Session::builder().start().unwrap(), Session::builder().start().unwrap()];
+    let any = [
+        Session::builder().start().unwrap(),
+        Session::builder().start().unwrap(),
+    ];
     assert_ne!(any[0].listen_addr(), any[1].listen_addr());
     for session in any.iter().chain([&first]) {
         within(session.close()).await;
@@ -216,7 +260,11 @@ async fn a_taken_port_is_said_plainly() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_hold_the_rate_down() {
     let share = Share::new(7, &[("file", 400_000)], 65_536);
-    let origin = Session::builder().listen(LOOPBACK).max_up(1_000_000).start().unwrap();
+    let origin = Session::builder()
+        .listen(LOOPBACK)
+        .max_up(1_000_000)
+        .start()
+        .unwrap();
     seed(&origin, &share).await;
     let end = session();
     let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
@@ -224,7 +272,11 @@ async fn limits_hold_the_rate_down() {
     let start = std::time::Instant::now();
     within(torrent.wait_complete()).await.unwrap();
     // A lower bound on time cannot fail on a slow machine: 400 kB at 1 MB/s, less the burst of 100 ms.
-    assert!(start.elapsed() > Duration::from_millis(250), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() > Duration::from_millis(250),
+        "{:?}",
+        start.elapsed()
+    );
     within(end.close()).await;
     within(origin.close()).await;
 }
@@ -245,4 +297,24 @@ async fn two_sessions_isolated() {
     assert_eq!(yours.status().phase, Phase::Complete);
     within(other.close()).await;
     within(origin.close()).await;
+}
+
+#[tokio::test]
+async fn who_only_seeds_writes_nothing_and_says_what_is_missing() {
+    let share = Share::new(9, &mixed_files(), 65_536);
+    let file = share.dir.path().join("share/a/one.bin");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[70_000] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let session = session();
+    let options = AddOptions::new(StorageKind::Disk(share.dir.path().into())).seed_only(true);
+    let torrent = session.add(&share.metainfo, options).await.unwrap();
+    let error = within(torrent.wait_complete()).await.unwrap_err();
+    let TorrentError::Incomplete { have } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(have.piece_count() - have.count(), 1);
+    assert_eq!(within(torrent.peers()).await, Err(TorrentError::Closed));
+    within(session.close()).await;
+    assert!(std::fs::read(&file).unwrap() == bytes);
 }

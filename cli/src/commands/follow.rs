@@ -41,13 +41,14 @@ impl Follower {
 
     /// Until the torrent knows what is there already.
     pub(super) async fn checked(&mut self) -> Result<Stats, CliError> {
-        self.until(|status| status.stats.pieces_total > 0).await
+        let checked =
+            |status: &Status| !matches!(status.phase, Phase::Starting | Phase::Checking { .. });
+        self.until(checked).await
     }
 
     /// Until everything wanted is held and verified.
     pub(super) async fn complete(&mut self) -> Result<Stats, CliError> {
-        self.until(|status| status.phase == Phase::Complete && status.stats.pieces_total > 0)
-            .await
+        self.until(|status| status.phase == Phase::Complete).await
     }
 
     /// For ever, or until the torrent fails.
@@ -92,7 +93,7 @@ impl Follower {
                     format_args!("checking piece {done} of {total}"),
                 );
             }
-            _ if stats.pieces_total == 0 => self.meter.set(0, "starting"),
+            Phase::Starting => self.meter.set(0, "starting"),
             Phase::Complete => self.meter.set(self.wanted, progress::seeding(stats)),
             _ => self
                 .meter

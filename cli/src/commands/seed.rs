@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tailwater_metainfo::Metainfo;
-use tailwater_session::{AddOptions, Session, StorageKind};
+use tailwater_session::{AddOptions, Session, StorageKind, TorrentError};
 use tokio::task::JoinSet;
 
 use super::Context;
@@ -123,9 +123,8 @@ async fn open(
     metainfo: &Metainfo,
 ) -> Result<Follower, CliError> {
     let info = metainfo.info();
-    // No file is wanted: the session then makes and writes none, whatever the check finds.
     let options = AddOptions::new(StorageKind::Disk(args.data.clone()))
-        .files([])
+        .seed_only(true)
         .peers(args.network.peer.iter().copied());
     let refused = |error| CliError::Add {
         name: info.name().to_owned(),
@@ -136,27 +135,29 @@ async fn open(
         .progress
         .meter(info.name(), info.geometry().total(), OFTEN);
     let mut checker = Follower::new(torrent.clone(), checking, 0, false);
-    let stats = checker.checked().await?;
-    if stats.pieces_have < stats.pieces_total {
-        let have = torrent.have().await;
-        torrent.remove().await;
-        let failed = |error| CliError::Torrent {
-            name: info.name().to_owned(),
-            error,
-        };
-        let files = report::report(info, &have.map_err(failed)?, &args.data);
-        let wrong: Vec<_> = files
-            .into_iter()
-            .filter(|file| file.verdict != Verdict::Ok)
-            .collect();
-        return Err(refuse(
-            context,
-            metainfo,
-            &args.data,
-            &wrong,
-            stats.bytes_total - stats.bytes_have,
-        ));
+    if let Err(error) = checker.checked().await {
+        return Err(explain(context, metainfo, &args.data, error));
     }
     let meter = context.progress.endless(info.name());
     Ok(Follower::new(torrent, meter, 0, context.common.json))
+}
+
+/// Names the files at fault where data is missing or wrong.
+fn explain(context: &Context, metainfo: &Metainfo, dir: &Path, error: CliError) -> CliError {
+    let CliError::Torrent {
+        error: TorrentError::Incomplete { have },
+        ..
+    } = error
+    else {
+        return error;
+    };
+    let info = metainfo.info();
+    let geometry = info.geometry();
+    let mut files = report::report(info, &have, dir);
+    files.retain(|file| file.verdict != Verdict::Ok);
+    let missing = geometry.pieces().filter(|&piece| !have.has(piece));
+    let missing = missing
+        .map(|piece| u64::from(geometry.piece_len(piece)))
+        .sum();
+    refuse(context, metainfo, dir, &files, missing)
 }

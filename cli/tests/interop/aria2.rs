@@ -48,5 +48,8 @@ fn start(torrent: &Path, dir: &Path, more: &[&str]) -> (Process, SocketAddr) {
 /// What `aria2c --show-files` says of a torrent.
 pub(crate) fn inspect(torrent: &Path) -> String {
     let mut command = Command::new("aria2c");
-    process::run("aria2c", command.args(["--no-conf", "--show-files"]).arg(torrent))
+    process::run(
+        "aria2c",
+        command.args(["--no-conf", "--show-files"]).arg(torrent),
+    )
 }

@@ -33,7 +33,11 @@ impl Client {
             Self::Aria2 => aria2::seed(torrent, &place.data()),
         };
         let client = self;
-        Peer { process, addr, client }
+        Peer {
+            process,
+            addr,
+            client,
+        }
     }
 
     /// Downloads into `out` from those that the tracker names or that connect.
@@ -44,7 +48,11 @@ impl Client {
             Self::Aria2 => aria2::leech(torrent, out),
         };
         let client = self;
-        Peer { process, addr, client }
+        Peer {
+            process,
+            addr,
+            client,
+        }
     }
 
     /// Downloads into `out` from the session that `start` starts, by the way that this client can be led to it. `start`
@@ -61,7 +69,12 @@ impl Client {
                 let ours = start(&torrent, &[]);
                 let (process, addr) = libtorrent::leech(&torrent, out, &[ours.addr]);
                 let client = self;
-                Peer { process, addr, client }.complete(place, out);
+                Peer {
+                    process,
+                    addr,
+                    client,
+                }
+                .complete(place, out);
             }
             // It takes no address of a peer; a tracker names us.
             Self::Aria2 => {

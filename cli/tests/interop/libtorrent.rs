@@ -14,7 +14,8 @@ const TORRENT: &str = include_str!("libtorrent_torrent.py");
 /// The interpreter that has libtorrent: that of `scripts/install-clients.sh`, or the one named by
 /// `TAILWATER_INTEROP_PYTHON`.
 fn python() -> Command {
-    let installed = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../interop-venv/bin/python");
+    let installed =
+        || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../interop-venv/bin/python");
     let named = std::env::var_os("TAILWATER_INTEROP_PYTHON").map(PathBuf::from);
     Command::new(named.unwrap_or_else(installed))
 }
@@ -36,12 +37,7 @@ pub(crate) fn complete(process: &Process) {
     process.line("complete");
 }
 
-fn start(
-    role: &str,
-    torrent: &Path,
-    dir: &Path,
-    peers: &[SocketAddr],
-) -> (Process, SocketAddr) {
+fn start(role: &str, torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
     let mut command = python();
     command.args(["-u", "-c", PEER, role]).arg(torrent).arg(dir);
     command.args(peers.iter().map(ToString::to_string));
@@ -54,7 +50,10 @@ fn start(
 /// Makes a torrent of `payload` with v1 metadata, or with both versions'.
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &str) {
     let mut command = python();
-    command.args(["-c", TORRENT, "create"]).arg(payload).arg(torrent);
+    command
+        .args(["-c", TORRENT, "create"])
+        .arg(payload)
+        .arg(torrent);
     command.args([&piece_kib.to_string(), version]);
     process::run("libtorrent create", &mut command);
 }

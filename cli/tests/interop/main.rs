@@ -4,7 +4,10 @@
 //! They run when `TAILWATER_INTEROP=1` is set and the clients are there (`scripts/install-clients.sh`); a client that is
 //! missing is then a failure. Otherwise each test says that it is skipped.
 
-#![allow(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a step that fails is the test's failure"
+)]
 
 mod aria2;
 mod bad_leeches;

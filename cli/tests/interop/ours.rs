@@ -56,7 +56,10 @@ impl<'a> Start<'a> {
 
     /// Downloads into `out`, and seeds.
     pub(crate) fn download_and_seed(self, out: &Path) -> Ours {
-        self.run("download", &["-o".as_ref(), out.as_ref(), "--seed".as_ref()])
+        self.run(
+            "download",
+            &["-o".as_ref(), out.as_ref(), "--seed".as_ref()],
+        )
     }
 
     /// Downloads into memory, and ends.
@@ -73,7 +76,13 @@ impl<'a> Start<'a> {
     fn run(self, verb: &str, more: &[&OsStr]) -> Ours {
         let mut command = tailwater(self.home);
         command.arg(verb).arg(self.torrent).args(more);
-        command.args(["--listen", self.listen, "--no-dht", "--no-progress", "--json"]);
+        command.args([
+            "--listen",
+            self.listen,
+            "--no-dht",
+            "--no-progress",
+            "--json",
+        ]);
         for peer in self.peers {
             command.arg("--peer").arg(peer.to_string());
         }
@@ -103,7 +112,9 @@ impl Ours {
 }
 
 fn find(process: &Process, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    process.find(&format!("event {name}"), |line| event(line, name).filter(&wanted))
+    process.find(&format!("event {name}"), |line| {
+        event(line, name).filter(&wanted)
+    })
 }
 
 fn event(line: &str, name: &str) -> Option<Value> {
@@ -125,7 +136,11 @@ pub(crate) fn tailwater(home: &Path) -> Command {
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, trackers: &[&str]) {
     let mut command = tailwater(torrent.parent().unwrap());
     command.arg("create").arg(payload).arg("-o").arg(torrent);
-    command.args(["--piece-length", &format!("{piece_kib}KiB"), "--no-progress"]);
+    command.args([
+        "--piece-length",
+        &format!("{piece_kib}KiB"),
+        "--no-progress",
+    ]);
     for tracker in trackers {
         command.args(["--tracker", tracker]);
     }
@@ -135,14 +150,22 @@ pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, trackers: &
 /// What `tailwater inspect` says of a torrent.
 pub(crate) fn inspect(torrent: &Path) -> Value {
     let mut command = tailwater(torrent.parent().unwrap());
-    let said = process::run("tailwater inspect", command.arg("inspect").arg(torrent).arg("--json"));
+    let said = process::run(
+        "tailwater inspect",
+        command.arg("inspect").arg(torrent).arg("--json"),
+    );
     serde_json::from_str(&said).unwrap()
 }
 
 /// Asserts that `tailwater verify` finds the whole payload in `data`.
 pub(crate) fn verify(torrent: &Path, data: &Path) {
     let mut command = tailwater(torrent.parent().unwrap());
-    command.arg("verify").arg(torrent).arg("--data").arg(data).arg("--no-progress");
+    command
+        .arg("verify")
+        .arg(torrent)
+        .arg("--data")
+        .arg(data)
+        .arg("--no-progress");
     process::run("tailwater verify", &mut command);
 }
 

@@ -68,7 +68,11 @@ impl Shape {
                     };
                     let folder = path.join(format!("part {}", index / 50));
                     fs::create_dir_all(&folder).unwrap();
-                    write(&folder.join(format!("file-{index:03}-é.bin")), length, index + 2);
+                    write(
+                        &folder.join(format!("file-{index:03}-é.bin")),
+                        length,
+                        index + 2,
+                    );
                 }
             }
         }

@@ -89,7 +89,10 @@ impl Place {
             .filter(|(name, hash)| arrived.get(*name) != Some(hash));
         let missing: Vec<_> = differing.map(|(name, _)| name).take(10).collect();
         assert!(missing.is_empty(), "missing or different: {missing:?}");
-        let more: Vec<_> = arrived.keys().filter(|name| !sent.contains_key(*name)).collect();
+        let more: Vec<_> = arrived
+            .keys()
+            .filter(|name| !sent.contains_key(*name))
+            .collect();
         assert!(more.is_empty(), "these were not sent: {more:?}");
     }
 }

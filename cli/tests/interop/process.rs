@@ -126,7 +126,11 @@ pub(crate) fn run(name: &str, command: &mut Command) -> String {
 }
 
 /// Sends the lines of a stream, which end with a line feed or, as those of a progress display, a carriage return.
-fn follow(stream: impl Read + Send + 'static, lines: &Sender<String>, log: &Arc<Mutex<Vec<String>>>) {
+fn follow(
+    stream: impl Read + Send + 'static,
+    lines: &Sender<String>,
+    log: &Arc<Mutex<Vec<String>>>,
+) {
     let (lines, log) = (lines.clone(), Arc::clone(log));
     thread::spawn(move || {
         let mut line = Vec::new();

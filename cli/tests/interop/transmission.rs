@@ -48,7 +48,9 @@ fn start(place: &Place, torrent: &Path, dir: &Path, more: &[&str]) -> (Process, 
     fs::write(config.join("settings.json"), settings.to_string()).unwrap();
     let mut command = Command::new("transmission-cli");
     command.arg("--config-dir").arg(&config);
-    command.args(["--no-portmap", "--port", &port.to_string()]).args(more);
+    command
+        .args(["--no-portmap", "--port", &port.to_string()])
+        .args(more);
     command.arg("--download-dir").arg(dir).arg(torrent);
     let process = Process::start("transmission-cli", &mut command);
     (process, loopback(port))
@@ -58,11 +60,16 @@ fn start(place: &Place, torrent: &Path, dir: &Path, more: &[&str]) -> (Process, 
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64) {
     let mut command = Command::new("transmission-create");
     command.arg("--outfile").arg(torrent);
-    command.args(["--piecesize", &piece_kib.to_string()]).arg(payload);
+    command
+        .args(["--piecesize", &piece_kib.to_string()])
+        .arg(payload);
     process::run("transmission-create", &mut command);
 }
 
 /// What `transmission-show` says of a torrent.
 pub(crate) fn inspect(torrent: &Path) -> String {
-    process::run("transmission-show", Command::new("transmission-show").arg(torrent))
+    process::run(
+        "transmission-show",
+        Command::new("transmission-show").arg(torrent),
+    )
 }

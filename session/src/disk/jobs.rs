@@ -13,12 +13,7 @@ use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
 impl Shared {
     /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
     /// cache of the processor now.
-    pub(super) fn write(
-        &self,
-        epoch: u64,
-        blocks: &[(BlockRef, Bytes)],
-        permit: Permit,
-    ) {
+    pub(super) fn write(&self, epoch: u64, blocks: &[(BlockRef, Bytes)], permit: Permit) {
         let mut done = 0;
         let mut result = Ok(());
         {
@@ -234,9 +229,7 @@ impl Shared {
     }
 
     fn hashers(&self) -> MutexGuard<'_, Hashers> {
-        self.hashers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.hashers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

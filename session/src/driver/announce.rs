@@ -90,7 +90,9 @@ impl Announcer {
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
         request.left = stats.bytes_left;
-        request.key = Some(u32::from_be_bytes(self.seed.to_be_bytes()[..4].try_into().unwrap_or_default()));
+        request.key = Some(u32::from_be_bytes(
+            self.seed.to_be_bytes()[..4].try_into().unwrap_or_default(),
+        ));
         announce.apply_to(&mut request);
         request
     }
@@ -136,7 +138,9 @@ impl Announcer {
             };
             let now = Instant::now();
             match outcome {
-                Ok((announce, Ok(response))) => schedule.handle_response(now, announce.id, &response),
+                Ok((announce, Ok(response))) => {
+                    schedule.handle_response(now, announce.id, &response)
+                }
                 Ok((announce, Err(error))) => schedule.handle_failure(now, announce.id, &error),
                 Err(_) => {}
             }

@@ -22,7 +22,9 @@ impl ReceiveBuffers {
         }
         let size = size.max(current.len() + len);
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        let back = retired.iter_mut().position(|buffer| buffer.try_reclaim(size));
+        let back = retired
+            .iter_mut()
+            .position(|buffer| buffer.try_reclaim(size));
         let mut next = match back {
             Some(position) => retired.swap_remove(position),
             None => BytesMut::with_capacity(size),

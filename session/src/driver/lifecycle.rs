@@ -30,6 +30,8 @@ pub(crate) struct Life {
     pub(crate) resume: Option<ResumeStore>,
     /// Look at every byte, whatever the resume data says.
     pub(crate) recheck: bool,
+    /// Write nothing; fail if anything is missing.
+    pub(crate) seed_only: bool,
     pub(crate) peers: Vec<std::net::SocketAddr>,
     pub(crate) registry: Arc<Registry>,
 }
@@ -43,6 +45,7 @@ impl Life {
             priorities,
             resume,
             recheck,
+            seed_only,
             peers,
             registry,
         } = self;
@@ -53,6 +56,7 @@ impl Life {
             store: &store,
             resume: resume.as_ref(),
             recheck,
+            seed_only,
             status: &status,
         };
         let opened = tokio::select! {
@@ -62,10 +66,12 @@ impl Life {
         match opened {
             None => {}
             Some(Err(error)) => {
-                let error = TorrentError::Storage(error);
-                events.send(Event::Failed { info_hash, error: error.clone() });
+                events.send(Event::Failed {
+                    info_hash,
+                    error: error.clone(),
+                });
                 status.send_modify(|status| status.phase = Phase::Failed(error));
-                closing.cancelled().await;
+                task.refuse_everything().await;
             }
             Some(Ok(have)) => {
                 events.send(Event::Started {
@@ -108,11 +114,12 @@ struct Opening<'a> {
     store: &'a Store,
     resume: Option<&'a ResumeStore>,
     recheck: bool,
+    seed_only: bool,
     status: &'a watch::Sender<Status>,
 }
 
 impl Opening<'_> {
-    async fn open(&self, task: &TorrentTask) -> Result<Bitfield, StorageError> {
+    async fn open(&self, task: &TorrentTask) -> Result<Bitfield, TorrentError> {
         let Store::Disk(disk) = self.store else {
             return Ok(Bitfield::none(&task.geometry));
         };
@@ -122,9 +129,11 @@ impl Opening<'_> {
             self.check(disk).await?;
         }
         let have = disk.verified();
-        // Whoever only seeds needs no right to write.
-        if !have.is_all() {
-            disk.prepare().await?;
+        match (have.is_all(), self.seed_only) {
+            (true, _) => {}
+            (false, true) => return Err(TorrentError::Incomplete { have }),
+            // Whoever only seeds needs no right to write.
+            (false, false) => disk.prepare().await?,
         }
         Ok(have)
     }

@@ -109,7 +109,11 @@ async fn accept(
         .await
         .map_err(io::Error::other)?;
     let (stream, addr) = listener.accept().await?;
-    Ok((stream, SocketAddr::new(addr.ip().to_canonical(), addr.port()), permit))
+    Ok((
+        stream,
+        SocketAddr::new(addr.ip().to_canonical(), addr.port()),
+        permit,
+    ))
 }
 
 /// Shakes hands and passes the peer on to its torrent.

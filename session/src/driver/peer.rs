@@ -208,10 +208,7 @@ impl PeerTask {
             return Ok(());
         }
         let incident = Incident::Facts(self.key, facts);
-        self.incidents
-            .send(incident)
-            .await
-            .map_err(|_| End::LetGo)
+        self.incidents.send(incident).await.map_err(|_| End::LetGo)
     }
 
     /// Fetches the next blocks that the peer is owed, unless enough wait for the socket.

@@ -22,7 +22,9 @@ use crate::events::{Event, EventSender};
 use crate::peer::{self, Command, Connection, Consequence, Fact};
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PeerStats, Priority, Source, Verdict};
+use crate::torrent::{
+    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PeerStats, Priority, Source, Verdict,
+};
 
 /// Batches of facts that wait for the torrent; connections that have more wait themselves.
 pub(crate) const INCIDENT_QUEUE: usize = 256;
@@ -108,6 +110,16 @@ pub(crate) struct Running {
 impl TorrentTask {
     fn info_hash(&self) -> InfoHash {
         self.config.info_hash
+    }
+
+    /// Waits for the end of a torrent that could not start; whoever asks for something hears that it is closed.
+    pub(crate) async fn refuse_everything(mut self) {
+        let closing = self.closing.clone();
+        let refuse = async { while self.incidents.recv().await.is_some() {} };
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = refuse => {}
+        }
     }
 
     /// Begins with the pieces that are there already.
@@ -241,7 +253,11 @@ impl Running {
 
     fn handle_completion(&mut self, now: Instant, completion: Completion) {
         match completion {
-            Completion::Verified { piece, valid, digests } => {
+            Completion::Verified {
+                piece,
+                valid,
+                digests,
+            } => {
                 self.task.store.settle(piece);
                 let verdict = match valid {
                     true => Verdict::Valid,
@@ -249,11 +265,16 @@ impl Running {
                 };
                 self.engine.handle_verdict(now, piece, &verdict);
             }
-            Completion::Digests { piece, digests: Ok(digests) } => {
+            Completion::Digests {
+                piece,
+                digests: Ok(digests),
+            } => {
                 self.engine.handle_digests(now, piece, &digests);
             }
             // Without digests nobody can be convicted; the piece itself is fine.
-            Completion::Digests { digests: Err(_), .. } => {}
+            Completion::Digests {
+                digests: Err(_), ..
+            } => {}
             Completion::VerifyFailed { error, .. } => self.fail(error),
             Completion::WriteFailed { error, lost } => {
                 self.task.store.disclaim(&lost);
@@ -404,8 +425,14 @@ impl Running {
     fn tell(&self, note: &Note) {
         let info_hash = self.task.info_hash();
         let event = match *note {
-            Note::PieceVerified(piece) => Event::PieceVerified { info_hash, piece: piece.get() },
-            Note::PieceFailed(piece) => Event::PieceFailed { info_hash, piece: piece.get() },
+            Note::PieceVerified(piece) => Event::PieceVerified {
+                info_hash,
+                piece: piece.get(),
+            },
+            Note::PieceFailed(piece) => Event::PieceFailed {
+                info_hash,
+                piece: piece.get(),
+            },
             Note::Banned(ip) => Event::Banned { info_hash, ip },
             Note::Completed => Event::Completed { info_hash },
             Note::PieceEvicted(_) => return,
@@ -425,8 +452,10 @@ impl Running {
     /// Whether something changed that nobody should have to wait for.
     fn is_news(&self) -> bool {
         let status = self.task.status.borrow();
-        let lost_the_last_peer = self.links.is_empty() && status.stats.peers > 0;
-        lost_the_last_peer || self.phase() != status.phase
+        let published = (status.stats.downloaded, status.stats.uploaded);
+        // Without peers there is no regular publishing, so the last one has to be right.
+        let left_alone = self.links.is_empty() && self.engine.transferred() != published;
+        left_alone || self.phase() != status.phase
     }
 
     fn publish(&mut self, now: Instant) {

@@ -92,5 +92,7 @@ impl Downloads {
 
 fn take(queue: &mut VecDeque<BlockRef>, block: BlockRef) -> bool {
     let position = queue.iter().position(|queued| *queued == block);
-    position.and_then(|position| queue.remove(position)).is_some()
+    position
+        .and_then(|position| queue.remove(position))
+        .is_some()
 }

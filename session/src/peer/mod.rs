@@ -254,7 +254,10 @@ impl Connection {
         if self.last_received + SILENCE_LIMIT <= now {
             return Err(Violation::Silent(SILENCE_LIMIT));
         }
-        if self.message_began.is_some_and(|began| began + MESSAGE_LIMIT <= now) {
+        if self
+            .message_began
+            .is_some_and(|began| began + MESSAGE_LIMIT <= now)
+        {
             return Err(Violation::SlowMessage(MESSAGE_LIMIT));
         }
         if self.last_sent + KEEP_ALIVE_AFTER <= now {
@@ -400,7 +403,10 @@ impl Connection {
             .config
             .geometry
             .block(index, begin, len)
-            .map_err(|error| Violation::OutOfRange { message: "piece", error })?;
+            .map_err(|error| Violation::OutOfRange {
+                message: "piece",
+                error,
+            })?;
         match self.downloads.handle_block(block) {
             Answer::Expected => {
                 self.facts.push(Fact::Block(block));
@@ -452,7 +458,9 @@ impl Connection {
         self.their_ids.update(&hello.extensions);
         self.facts.push(Fact::Hello(Hello {
             listen_port: hello.listen_port,
-            request_queue: hello.request_queue.and_then(|reqq| usize::try_from(reqq).ok()),
+            request_queue: hello
+                .request_queue
+                .and_then(|reqq| usize::try_from(reqq).ok()),
             upload_only: hello.upload_only.unwrap_or(false),
             client: hello.client,
         }));

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry};
-use tailwater_wire::{BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionIds, Limits, Message};
+use tailwater_wire::{
+    BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionIds, Limits, Message,
+};
 
 use super::*;
 use crate::testing::epoch;
@@ -15,7 +17,9 @@ fn geometry() -> Geometry {
 
 fn block(piece: u32, number: u32) -> BlockRef {
     let geometry = geometry();
-    geometry.nth_block(geometry.piece(piece).unwrap(), number).unwrap()
+    geometry
+        .nth_block(geometry.piece(piece).unwrap(), number)
+        .unwrap()
 }
 
 /// A connection with its peer at the other end of a wire.
@@ -82,7 +86,8 @@ fn a_requested_block_comes_out_once() {
 #[test]
 fn a_block_that_was_taken_back_is_wasted_but_no_offence() {
     let mut pair = Pair::new(false);
-    pair.connection.handle_command(Command::Request(block(0, 0)));
+    pair.connection
+        .handle_command(Command::Request(block(0, 0)));
     pair.connection.handle_command(Command::Cancel(block(0, 0)));
     pair.receive(&[piece_message(block(0, 0))]).unwrap();
     assert_eq!(pair.connection.take_facts(), [Fact::Redundant(16_384)]);
@@ -96,7 +101,8 @@ fn a_choke_returns_the_requests_only_without_the_fast_extension() {
         (true, vec![Fact::Choked]),
     ] {
         let mut pair = Pair::new(fast);
-        pair.connection.handle_command(Command::Request(block(0, 0)));
+        pair.connection
+            .handle_command(Command::Request(block(0, 0)));
         pair.receive(&[Message::Choke]).unwrap();
         assert_eq!(pair.connection.take_facts(), expected);
     }
@@ -105,7 +111,8 @@ fn a_choke_returns_the_requests_only_without_the_fast_extension() {
 #[test]
 fn a_reject_returns_its_request() {
     let mut pair = Pair::new(true);
-    pair.connection.handle_command(Command::Request(block(0, 1)));
+    pair.connection
+        .handle_command(Command::Request(block(0, 1)));
     let reject = Message::RejectRequest(block(0, 1).into());
     pair.receive(&[reject.clone(), reject]).unwrap();
     assert_eq!(pair.connection.take_facts(), [Fact::Rejected(block(0, 1))]);
@@ -133,7 +140,8 @@ fn a_choked_peer_is_refused_except_for_its_allowed_fast_pieces() {
 fn a_choke_of_ours_rejects_what_is_queued() {
     let mut pair = Pair::new(true);
     pair.connection.handle_command(Command::Unchoke);
-    pair.receive(&[Message::Request(block(0, 0).into())]).unwrap();
+    pair.receive(&[Message::Request(block(0, 0).into())])
+        .unwrap();
     pair.sent();
     pair.connection.handle_command(Command::Choke);
     let expected = [Message::Choke, Message::RejectRequest(block(0, 0).into())];
@@ -174,21 +182,47 @@ fn a_flood_of_requests_ends_a_plain_connection_and_is_rejected_on_a_fast_one() {
 
 #[test]
 fn what_does_not_fit_the_torrent_ends_the_connection() {
-    let request = |index, begin, length| BlockRequest { index, begin, length };
+    let request = |index, begin, length| BlockRequest {
+        index,
+        begin,
+        length,
+    };
     let cases = [
         ("have of no piece", Message::Have(4)),
         ("request of no piece", Message::Request(request(4, 0, 1))),
-        ("request past the end", Message::Request(request(3, 1_600, 97))),
+        (
+            "request past the end",
+            Message::Request(request(3, 1_600, 97)),
+        ),
         ("request of nothing", Message::Request(request(0, 0, 0))),
-        ("request that overflows", Message::Request(request(0, u32::MAX, 2))),
-        ("request of too much", Message::Request(request(0, 0, MAX_REQUEST_LEN + 1))),
+        (
+            "request that overflows",
+            Message::Request(request(0, u32::MAX, 2)),
+        ),
+        (
+            "request of too much",
+            Message::Request(request(0, 0, MAX_REQUEST_LEN + 1)),
+        ),
         ("unrequested block", piece_message(block(1, 0))),
-        ("empty block", Message::Piece { index: 0, begin: 0, data: Bytes::new() }),
+        (
+            "empty block",
+            Message::Piece {
+                index: 0,
+                begin: 0,
+                data: Bytes::new(),
+            },
+        ),
         ("short bitfield", Message::Bitfield(Bytes::new())),
-        ("long bitfield", Message::Bitfield(Bytes::from_static(&[0, 0]))),
+        (
+            "long bitfield",
+            Message::Bitfield(Bytes::from_static(&[0, 0])),
+        ),
         ("spare bits", Message::Bitfield(Bytes::from_static(&[0x08]))),
         ("have all without the fast extension", Message::HaveAll),
-        ("reject without the fast extension", Message::RejectRequest(request(0, 0, 1))),
+        (
+            "reject without the fast extension",
+            Message::RejectRequest(request(0, 0, 1)),
+        ),
     ];
     for (name, message) in cases {
         assert!(Pair::new(false).receive(&[message]).is_err(), "{name}");
@@ -201,7 +235,10 @@ fn pieces_are_announced_once() {
     pair.receive(&[Message::HaveAll]).unwrap();
     let all = Bitfield::all(&geometry());
     assert_eq!(pair.connection.take_facts(), [Fact::Bitfield(all)]);
-    assert_eq!(pair.receive(&[Message::HaveNone]), Err(Violation::SecondBitfield));
+    assert_eq!(
+        pair.receive(&[Message::HaveNone]),
+        Err(Violation::SecondBitfield)
+    );
 }
 
 #[test]
@@ -229,8 +266,10 @@ fn the_greeting_is_the_shortest_that_the_peer_understands() {
 #[test]
 fn a_piece_that_a_peer_gives_up_voids_its_requests() {
     let mut pair = Pair::new(true);
-    pair.connection.handle_command(Command::Request(block(1, 0)));
-    pair.connection.handle_command(Command::Request(block(2, 0)));
+    pair.connection
+        .handle_command(Command::Request(block(1, 0)));
+    pair.connection
+        .handle_command(Command::Request(block(2, 0)));
     pair.receive(&[Message::Extended {
         id: ExtensionId::LtDontHave.as_u8(),
         payload: Bytes::copy_from_slice(&DontHave { index: 1 }.encode()),
@@ -287,10 +326,16 @@ fn silence_and_dawdling_end_the_connection_and_keep_alives_prevent_it() {
 
     let mut dawdler = Pair::new(true);
     let mut dribble = BytesMut::from(&[0, 0, 0][..]);
-    dawdler.connection.handle_bytes(dawdler.now, &mut dribble).unwrap();
+    dawdler
+        .connection
+        .handle_bytes(dawdler.now, &mut dribble)
+        .unwrap();
     dawdler.now += MESSAGE_LIMIT - Duration::from_secs(1);
     dribble.extend_from_slice(&[13]);
-    dawdler.connection.handle_bytes(dawdler.now, &mut dribble).unwrap();
+    dawdler
+        .connection
+        .handle_bytes(dawdler.now, &mut dribble)
+        .unwrap();
     assert_eq!(dawdler.connection.handle_timeout(dawdler.now), Ok(()));
     dawdler.now += Duration::from_secs(1);
     assert_eq!(
@@ -309,6 +354,7 @@ fn hash_requests_are_rejected_as_long_as_only_v1_is_served() {
         length: 2,
         proof_layers: 0,
     };
-    pair.receive(&[Message::HashRequest(Box::new(request))]).unwrap();
+    pair.receive(&[Message::HashRequest(Box::new(request))])
+        .unwrap();
     assert_eq!(pair.sent(), [Message::HashReject(Box::new(request))]);
 }

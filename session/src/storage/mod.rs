@@ -252,7 +252,8 @@ impl Space for Store {
                     .storage
                     .reserve(memory.handle, piece)
                     .map_err(|_| Full)?;
-                let ours = |evicted: &&tailwater_storage_mem::Evicted| evicted.handle == memory.handle;
+                let ours =
+                    |evicted: &&tailwater_storage_mem::Evicted| evicted.handle == memory.handle;
                 let evicted = reservation.evicted.iter().filter(ours);
                 Ok(evicted.map(|evicted| evicted.piece).collect())
             }

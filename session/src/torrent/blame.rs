@@ -36,10 +36,11 @@ impl Blame {
             self.suspects.pop_first();
         }
         let blocks = sources.iter().copied().zip(digests.iter().copied());
-        self.suspects
-            .entry(piece)
-            .or_default()
-            .extend(blocks.enumerate().map(|(number, (ip, digest))| (number, ip, digest)));
+        self.suspects.entry(piece).or_default().extend(
+            blocks
+                .enumerate()
+                .map(|(number, (ip, digest))| (number, ip, digest)),
+        );
         None
     }
 
@@ -51,7 +52,11 @@ impl Blame {
     }
 
     /// The true digests of a piece that failed before. Returns the guilty.
-    pub(crate) fn handle_digests(&mut self, piece: PieceIndex, digests: &[BlockDigest]) -> BTreeSet<IpAddr> {
+    pub(crate) fn handle_digests(
+        &mut self,
+        piece: PieceIndex,
+        digests: &[BlockDigest],
+    ) -> BTreeSet<IpAddr> {
         let sent = self.suspects.remove(&piece).unwrap_or_default();
         sent.into_iter()
             .filter(|(number, _, digest)| digests.get(*number).is_some_and(|good| good != digest))
@@ -76,14 +81,20 @@ mod tests {
     #[test]
     fn a_single_contributor_is_guilty_at_once() {
         let mut blame = Blame::default();
-        assert_eq!(blame.handle_failed(piece(0), &[BOB, BOB], &[1, 2]), Some(BOB));
+        assert_eq!(
+            blame.handle_failed(piece(0), &[BOB, BOB], &[1, 2]),
+            Some(BOB)
+        );
         assert!(!blame.is_suspect(piece(0)));
     }
 
     #[test]
     fn of_several_only_the_liar_is_guilty() {
         let mut blame = Blame::default();
-        assert_eq!(blame.handle_failed(piece(0), &[ALICE, BOB, ALICE], &[1, 66, 3]), None);
+        assert_eq!(
+            blame.handle_failed(piece(0), &[ALICE, BOB, ALICE], &[1, 66, 3]),
+            None
+        );
         assert!(blame.is_suspect(piece(0)));
         assert_eq!(
             blame.handle_digests(piece(0), &[1, 2, 3]),

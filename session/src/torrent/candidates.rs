@@ -94,9 +94,7 @@ impl Candidates {
     /// The address whose turn it is; it counts as connecting from now on.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         let banned = &self.banned;
-        let due = |(_, candidate): &(&SocketAddr, &mut Candidate)| {
-            matches!(candidate.state, State::Idle { next_attempt } if next_attempt <= now)
-        };
+        let due = |(_, candidate): &(&SocketAddr, &mut Candidate)| matches!(candidate.state, State::Idle { next_attempt } if next_attempt <= now);
         let (addr, candidate) = self
             .by_addr
             .iter_mut()

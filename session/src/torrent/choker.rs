@@ -83,13 +83,16 @@ impl Choker {
             .take(self.slots.saturating_sub(1))
             .map(|peer| peer.key)
             .collect();
-        let still_there = |key: &PeerKey| {
-            contenders.iter().any(|peer| peer.key == *key) && !chosen.contains(key)
-        };
+        let still_there =
+            |key: &PeerKey| contenders.iter().any(|peer| peer.key == *key) && !chosen.contains(key);
         self.optimistic = self.optimistic.filter(still_there).or_else(|| {
             let rest = contenders.iter().filter(|peer| !chosen.contains(&peer.key));
             let (unchoked, waiting) = rest.partition::<Vec<_>, _>(|peer| peer.unchoked);
-            let lucky = if waiting.is_empty() { unchoked } else { waiting };
+            let lucky = if waiting.is_empty() {
+                unchoked
+            } else {
+                waiting
+            };
             rng.choice(lucky).map(|peer: &Contender| peer.key)
         });
         chosen.extend(self.optimistic);
@@ -133,7 +136,10 @@ mod tests {
             }
             lucky.extend(chosen);
         }
-        assert!(lucky.len() > 7, "the optimistic slot never moved: {lucky:?}");
+        assert!(
+            lucky.len() > 7,
+            "the optimistic slot never moved: {lucky:?}"
+        );
     }
 
     #[test]

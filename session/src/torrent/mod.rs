@@ -388,8 +388,12 @@ impl<S: Space> Engine<S> {
         let pending: Vec<_> = peer.pending.iter().copied().collect();
         self.give_back(&pending);
         self.pieces.unreserve(key);
-        self.picker
-            .remove_peer(&peer.bits, peer.counted_as_seed, &self.geometry, &mut self.rng);
+        self.picker.remove_peer(
+            &peer.bits,
+            peer.counted_as_seed,
+            &self.geometry,
+            &mut self.rng,
+        );
         if let Some(addr) = peer.dial_addr {
             let useful = peer.down.total() + peer.up.total() > 0;
             self.candidates.handle_closed(now, addr, useful);
@@ -410,7 +414,12 @@ impl<S: Space> Engine<S> {
     }
 
     /// What a peer's connection has seen since the last time, in order.
-    pub fn handle_facts(&mut self, now: Instant, key: PeerKey, facts: impl IntoIterator<Item = Fact>) {
+    pub fn handle_facts(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        facts: impl IntoIterator<Item = Fact>,
+    ) {
         for fact in facts {
             self.handle_fact(now, key, fact);
         }
@@ -441,7 +450,8 @@ impl<S: Space> Engine<S> {
                 self.handle_returned(now, key, block);
             }
             Fact::AllowedFast(piece) => {
-                if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST {
+                if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST
+                {
                     peer.allowed_fast.push(piece);
                 }
             }
@@ -473,7 +483,10 @@ impl<S: Space> Engine<S> {
     }
 
     fn handle_returned(&mut self, now: Instant, key: PeerKey, block: BlockRef) {
-        let pending = self.peers.get_mut(key).and_then(|peer| peer.take_pending(block));
+        let pending = self
+            .peers
+            .get_mut(key)
+            .and_then(|peer| peer.take_pending(block));
         if let Some(pending) = pending {
             self.give_back(&[pending]);
             self.fill_all(now);
@@ -513,7 +526,10 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let (old, seed) = (std::mem::replace(&mut peer.bits, bits), peer.counted_as_seed);
+        let (old, seed) = (
+            std::mem::replace(&mut peer.bits, bits),
+            peer.counted_as_seed,
+        );
         self.picker
             .remove_peer(&old, seed, &self.geometry, &mut self.rng);
         peer.counted_as_seed = self
@@ -566,7 +582,8 @@ impl<S: Space> Engine<S> {
         }
         if std::mem::take(&mut peer.counted_as_seed) {
             let all = Bitfield::all(&self.geometry);
-            self.picker.remove_peer(&all, true, &self.geometry, &mut self.rng);
+            self.picker
+                .remove_peer(&all, true, &self.geometry, &mut self.rng);
             for other in self.geometry.pieces() {
                 self.picker.gained(other, &mut self.rng);
             }
@@ -575,7 +592,8 @@ impl<S: Space> Engine<S> {
         peer.interesting -= u32::from(lacking);
         self.picker.lost(piece, &mut self.rng);
         let gone: Vec<_> = peer.pending_of(piece).collect();
-        peer.pending.retain(|pending| pending.block.piece() != piece);
+        peer.pending
+            .retain(|pending| pending.block.piece() != piece);
         self.give_back(&gone);
         for pending in gone {
             self.command(key, Command::Cancel(pending.block));
@@ -607,7 +625,8 @@ impl<S: Space> Engine<S> {
                 self.wasted += u64::from(self.geometry.piece_len(piece));
                 self.space.release(piece);
                 self.picker.insert(piece, &mut self.rng);
-                self.outputs.push_back(Output::Note(Note::PieceFailed(piece)));
+                self.outputs
+                    .push_back(Output::Note(Note::PieceFailed(piece)));
                 if let Some(guilty) = self.blame.handle_failed(piece, &sources, digests) {
                     self.ban(now, guilty);
                 }
@@ -690,7 +709,11 @@ impl<S: Space> Engine<S> {
     }
 
     /// How much some pieces are wanted.
-    pub fn set_priorities(&mut self, now: Instant, priorities: impl IntoIterator<Item = (PieceIndex, Priority)>) {
+    pub fn set_priorities(
+        &mut self,
+        now: Instant,
+        priorities: impl IntoIterator<Item = (PieceIndex, Priority)>,
+    ) {
         for (piece, priority) in priorities {
             self.picker.set_priority(piece, priority, &mut self.rng);
             match self.pieces.state(piece) {
@@ -702,7 +725,8 @@ impl<S: Space> Engine<S> {
             }
         }
         let lacking = |piece: &PieceIndex| self.is_lacking(*piece);
-        self.wanted = u32::try_from(self.geometry.pieces().filter(lacking).count()).unwrap_or(u32::MAX);
+        self.wanted =
+            u32::try_from(self.geometry.pieces().filter(lacking).count()).unwrap_or(u32::MAX);
         for key in self.peers.keys() {
             self.count_interesting(key);
             self.update_interest(now, key);
@@ -872,7 +896,11 @@ impl<S: Space> Engine<S> {
 
     /// A free slot is given away at once rather than in the next round.
     fn unchoke_waiting(&mut self) {
-        let used = self.peers.iter().filter(|(_, peer)| !peer.am_choking).count();
+        let used = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !peer.am_choking)
+            .count();
         let waiting: Vec<_> = self
             .peers
             .iter()
@@ -903,7 +931,10 @@ impl<S: Space> Engine<S> {
     pub fn check_invariants(&self) {
         self.pieces.check_invariants();
         self.picker.check_invariants();
-        let lacking = self.geometry.pieces().filter(|&piece| self.is_lacking(piece));
+        let lacking = self
+            .geometry
+            .pieces()
+            .filter(|&piece| self.is_lacking(piece));
         assert_eq!(self.wanted as usize, lacking.count(), "wanted pieces");
         for (_, peer) in self.peers.iter() {
             let interesting = self
@@ -914,4 +945,3 @@ impl<S: Space> Engine<S> {
         }
     }
 }
-

@@ -74,7 +74,10 @@ impl Peer {
 
     pub(crate) fn has_room(&self) -> bool {
         let may_ask = !self.peer_choking || !self.allowed_fast.is_empty();
-        may_ask && self.rests_until.is_none() && self.am_interested && self.pending.len() < self.window.size()
+        may_ask
+            && self.rests_until.is_none()
+            && self.am_interested
+            && self.pending.len() < self.window.size()
     }
 
     pub(crate) fn has_pending(&self, block: BlockRef) -> bool {
@@ -89,7 +92,10 @@ impl Peer {
 
     /// Removes a request; peers answer in order, so it is nearly always the first.
     pub(crate) fn take_pending(&mut self, block: BlockRef) -> Option<Pending> {
-        let position = self.pending.iter().position(|pending| pending.block == block)?;
+        let position = self
+            .pending
+            .iter()
+            .position(|pending| pending.block == block)?;
         self.pending.remove(position)
     }
 }

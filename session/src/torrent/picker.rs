@@ -69,7 +69,12 @@ impl Picker {
         self.sequential = sequential;
     }
 
-    pub(crate) fn set_priority(&mut self, piece: PieceIndex, priority: Priority, rng: &mut fastrand::Rng) {
+    pub(crate) fn set_priority(
+        &mut self,
+        piece: PieceIndex,
+        priority: Priority,
+        rng: &mut fastrand::Rng,
+    ) {
         let listed = self.remove(piece);
         self.priorities[piece.as_usize()] = priority;
         if listed {
@@ -97,7 +102,12 @@ impl Picker {
     }
 
     /// A peer came that has these pieces. Says whether it counts as a seed; [`Self::remove_peer`] must be told.
-    pub(crate) fn add_peer(&mut self, bits: &Bitfield, geometry: &Geometry, rng: &mut fastrand::Rng) -> bool {
+    pub(crate) fn add_peer(
+        &mut self,
+        bits: &Bitfield,
+        geometry: &Geometry,
+        rng: &mut fastrand::Rng,
+    ) -> bool {
         if bits.is_all() {
             self.seeds += 1;
             return true;
@@ -108,7 +118,13 @@ impl Picker {
         false
     }
 
-    pub(crate) fn remove_peer(&mut self, bits: &Bitfield, seed: bool, geometry: &Geometry, rng: &mut fastrand::Rng) {
+    pub(crate) fn remove_peer(
+        &mut self,
+        bits: &Bitfield,
+        seed: bool,
+        geometry: &Geometry,
+        rng: &mut fastrand::Rng,
+    ) {
         if seed {
             self.seeds -= 1;
             return;

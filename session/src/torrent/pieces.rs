@@ -188,7 +188,9 @@ impl Pieces {
             .filter(move |(_, partial)| partial.reserved_for.is_none_or(|owner| owner == peer))
             .flat_map(move |(&piece, partial)| {
                 let requested = move |(number, block): (u32, &Block)| match *block {
-                    Block::Requested(count) => Some((self.geometry.nth_block(piece, number)?, count)),
+                    Block::Requested(count) => {
+                        Some((self.geometry.nth_block(piece, number)?, count))
+                    }
                     Block::Free | Block::Stored(_) => None,
                 };
                 (0..).zip(partial.blocks.iter()).filter_map(requested)
@@ -310,7 +312,9 @@ impl Pieces {
             return Vec::new();
         };
         let source = |block: &Block| match *block {
-            Block::Stored(contributor) => partial.contributors.get(usize::from(contributor)).copied(),
+            Block::Stored(contributor) => {
+                partial.contributors.get(usize::from(contributor)).copied()
+            }
             Block::Free | Block::Requested(_) => None,
         };
         partial.blocks.iter().filter_map(source).collect()
@@ -382,12 +386,18 @@ mod tests {
         pieces.check_invariants();
         assert_eq!(
             pieces.store(second, BOB),
-            Arrival::Stored { others: 1, complete: false }
+            Arrival::Stored {
+                others: 1,
+                complete: false
+            }
         );
         assert_eq!(pieces.store(second, ALICE), Arrival::Redundant);
         assert_eq!(
             pieces.store(first, ALICE),
-            Arrival::Stored { others: 0, complete: true }
+            Arrival::Stored {
+                others: 0,
+                complete: true
+            }
         );
         assert_eq!(pieces.state(piece), PieceState::Verifying);
         pieces.verified(piece);

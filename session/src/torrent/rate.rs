@@ -39,7 +39,9 @@ impl Rate {
         let Some(began) = self.began else {
             return 0.0;
         };
-        let age = now.saturating_duration_since(began).max(Duration::from_millis(100));
+        let age = now
+            .saturating_duration_since(began)
+            .max(Duration::from_millis(100));
         let seen = 1.0 - (-age.as_secs_f64() / self.memory.as_secs_f64()).exp();
         self.faded(now) / seen
     }

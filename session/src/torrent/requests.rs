@@ -19,7 +19,11 @@ impl<S: Space> Engine<S> {
         if self.halted.is_some() {
             return;
         }
-        while self.peers.get(key).is_some_and(super::peers::Peer::has_room) {
+        while self
+            .peers
+            .get(key)
+            .is_some_and(super::peers::Peer::has_room)
+        {
             let Some(block) = self.next_block(key) else {
                 break;
             };
@@ -182,7 +186,8 @@ impl<S: Space> Engine<S> {
                 continue;
             };
             let gone: Vec<_> = peer.pending_of(piece).collect();
-            peer.pending.retain(|pending| pending.block.piece() != piece);
+            peer.pending
+                .retain(|pending| pending.block.piece() != piece);
             self.give_back(&gone);
             for pending in gone {
                 self.command(key, Command::Cancel(pending.block));

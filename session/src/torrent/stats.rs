@@ -71,7 +71,10 @@ impl<S: Space> Engine<S> {
     /// The torrent as it is now.
     #[must_use]
     pub fn stats(&self, now: Instant) -> Stats {
-        let lacking = self.geometry.pieces().filter(|&piece| self.is_lacking(piece));
+        let lacking = self
+            .geometry
+            .pieces()
+            .filter(|&piece| self.is_lacking(piece));
         Stats {
             pieces_have: self.pieces.have().count(),
             pieces_total: self.geometry.piece_count(),
@@ -79,17 +82,29 @@ impl<S: Space> Engine<S> {
             pieces_partial: self.pieces.partial_count(),
             bytes_have: self.pieces.verified_bytes(),
             bytes_total: self.geometry.total(),
-            bytes_left: lacking.map(|piece| u64::from(self.geometry.piece_len(piece))).sum(),
+            bytes_left: lacking
+                .map(|piece| u64::from(self.geometry.piece_len(piece)))
+                .sum(),
             downloaded: self.down.total(),
             uploaded: self.up.total(),
             wasted: self.wasted,
             down_rate: self.down.bytes_per_second(now),
             up_rate: self.up.bytes_per_second(now),
             peers: self.peers.len(),
-            seeds: self.peers.iter().filter(|(_, peer)| peer.bits.is_all()).count(),
+            seeds: self
+                .peers
+                .iter()
+                .filter(|(_, peer)| peer.bits.is_all())
+                .count(),
             connecting: self.candidates.connecting(),
             known_addrs: self.candidates.known(),
         }
+    }
+
+    /// Payload bytes received and sent.
+    #[must_use]
+    pub const fn transferred(&self) -> (u64, u64) {
+        (self.down.total(), self.up.total())
     }
 
     /// The connected peers as they are now.

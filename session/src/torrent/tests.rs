@@ -136,7 +136,9 @@ impl Bench {
     }
 
     fn has_sent(&self, key: PeerKey, command: &Command) -> bool {
-        self.commands.iter().any(|(peer, sent)| *peer == key && sent == command)
+        self.commands
+            .iter()
+            .any(|(peer, sent)| *peer == key && sent == command)
     }
 }
 
@@ -159,7 +161,9 @@ fn a_download_from_one_seed_asks_for_each_block_once_and_completes() {
         bench.now += Duration::from_millis(10);
         bench.deliver(seed, &requests);
         for piece in std::mem::take(&mut bench.verify) {
-            bench.engine.handle_verdict(bench.now, piece, &Verdict::Valid);
+            bench
+                .engine
+                .handle_verdict(bench.now, piece, &Verdict::Valid);
         }
         bench.drain();
     }
@@ -190,7 +194,9 @@ fn an_evicted_piece_is_announced_and_fetched_again_only_if_wanted() {
     let leech = bench.connect(1, Direction::Incoming).unwrap();
     let piece = bench.geometry.piece(3).unwrap();
     let skipped = bench.geometry.piece(4).unwrap();
-    bench.engine.set_priorities(bench.now, [(skipped, Priority::Skip)]);
+    bench
+        .engine
+        .set_priorities(bench.now, [(skipped, Priority::Skip)]);
     bench.engine.handle_evicted(piece);
     bench.engine.handle_evicted(skipped);
     bench.drain();
@@ -213,7 +219,11 @@ fn what_a_lost_peer_was_asked_for_is_asked_of_another() {
     bench.requests(second);
     bench.engine.handle_closed(bench.now, first);
     bench.drain();
-    assert_eq!(bench.requests(second).len(), 15, "one was asked for in the end-game");
+    assert_eq!(
+        bench.requests(second).len(),
+        15,
+        "one was asked for in the end-game"
+    );
 }
 
 #[test]
@@ -267,15 +277,24 @@ fn of_two_connections_to_one_peer_both_sides_keep_the_same() {
     assert_eq!(bench.dismissed, [(ours, Refusal::Duplicate)]);
     // Peer 40 has a smaller one: ours counts.
     bench.connect(40, Direction::Outgoing).unwrap();
-    assert_eq!(bench.connect(40, Direction::Incoming), Err(Refusal::Duplicate));
+    assert_eq!(
+        bench.connect(40, Direction::Incoming),
+        Err(Refusal::Duplicate)
+    );
     // The same way twice: the first counts.
-    assert_eq!(bench.connect(40, Direction::Outgoing), Err(Refusal::Duplicate));
+    assert_eq!(
+        bench.connect(40, Direction::Outgoing),
+        Err(Refusal::Duplicate)
+    );
 }
 
 #[test]
 fn we_do_not_talk_to_ourselves_nor_to_the_banned() {
     let mut bench = Bench::new(Bitfield::none);
-    assert_eq!(bench.connect(50, Direction::Outgoing), Err(Refusal::Ourselves));
+    assert_eq!(
+        bench.connect(50, Direction::Outgoing),
+        Err(Refusal::Ourselves)
+    );
     let peer = bench.connect(3, Direction::Incoming).unwrap();
     bench.engine.handle_misbehaviour(bench.now, peer);
     bench.drain();
@@ -292,13 +311,18 @@ fn connections_are_bounded() {
     };
     let mut bench = Bench::with(config, 100, Bitfield::none);
     let addrs: Vec<_> = (1..=20).map(addr).collect();
-    bench.engine.handle_candidates(bench.now, Source::Tracker, &addrs);
+    bench
+        .engine
+        .handle_candidates(bench.now, Source::Tracker, &addrs);
     bench.drain();
     assert_eq!(bench.dialled.len(), 3);
     for number in 1..=5 {
         bench.connect(number, Direction::Incoming).unwrap();
     }
-    assert_eq!(bench.connect(6, Direction::Incoming), Err(Refusal::TooManyPeers));
+    assert_eq!(
+        bench.connect(6, Direction::Incoming),
+        Err(Refusal::TooManyPeers)
+    );
     let dialled = bench.dialled[0];
     bench.engine.handle_connect_failed(bench.now, dialled);
     bench.drain();
@@ -376,7 +400,9 @@ fn skipped_pieces_are_not_fetched_and_not_missed() {
     let wanted = bench.geometry.piece(2).unwrap();
     assert_eq!(asked, bench.geometry.blocks(wanted).collect::<Vec<_>>());
     bench.deliver(seed, &asked);
-    bench.engine.handle_verdict(bench.now, wanted, &Verdict::Valid);
+    bench
+        .engine
+        .handle_verdict(bench.now, wanted, &Verdict::Valid);
     bench.drain();
     assert!(bench.engine.is_complete());
 }

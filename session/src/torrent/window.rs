@@ -62,7 +62,10 @@ impl Window {
             self.blocks = (self.blocks + 1).min(self.limit);
         }
         let looked_at = *self.looked_at.get_or_insert(now);
-        let interval = self.round_trip.unwrap_or_default().max(Duration::from_millis(200));
+        let interval = self
+            .round_trip
+            .unwrap_or_default()
+            .max(Duration::from_millis(200));
         if now.saturating_duration_since(looked_at) >= interval {
             self.looked_at = Some(now);
             self.adapt(now);

@@ -59,7 +59,11 @@ struct Store {
 impl Space for Store {
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
-        Ok(reservation.evicted.into_iter().map(|evicted| evicted.piece).collect())
+        Ok(reservation
+            .evicted
+            .into_iter()
+            .map(|evicted| evicted.piece)
+            .collect())
     }
 
     fn release(&mut self, piece: PieceIndex) {
@@ -172,7 +176,11 @@ impl Swarm {
     /// Tells every leech of all others, as a tracker would, then runs until `done` or the limit of simulated time.
     /// Returns the simulated time that passed.
     pub(crate) fn run(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
-        let addrs: Vec<_> = self.nodes.iter().map(|node| self.net.addr(node.host)).collect();
+        let addrs: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| self.net.addr(node.host))
+            .collect();
         for number in 0..self.nodes.len() {
             let others: Vec<_> = addrs
                 .iter()
@@ -181,7 +189,9 @@ impl Swarm {
                 .map(|(_, addr)| *addr)
                 .collect();
             let now = self.net.now();
-            self.nodes[number].engine.handle_candidates(now, Source::Tracker, &others);
+            self.nodes[number]
+                .engine
+                .handle_candidates(now, Source::Tracker, &others);
             self.pump(number);
         }
         let end = self.start + limit;
@@ -190,7 +200,9 @@ impl Swarm {
                 panic!(
                     "seed {}: not done after {limit:?}: {:?}",
                     self.seed,
-                    (0..self.nodes.len()).map(|node| self.stats(node)).collect::<Vec<_>>()
+                    (0..self.nodes.len())
+                        .map(|node| self.stats(node))
+                        .collect::<Vec<_>>()
                 );
             };
             let number = event.host().as_usize();
@@ -212,7 +224,8 @@ impl Swarm {
                 }
             }
             Event::Accepted { conn, from, .. } => {
-                node.wires.insert(conn, Wire::new(Direction::Incoming, from));
+                node.wires
+                    .insert(conn, Wire::new(Direction::Incoming, from));
                 node.shake_hands(conn);
             }
             Event::Data { conn, bytes, .. } => {
@@ -227,7 +240,8 @@ impl Swarm {
                 node.engine.handle_timeout(now);
                 let due: Vec<_> = node.wires.keys().copied().collect();
                 for conn in due {
-                    let Some((_, connection)) = node.wires.get_mut(&conn).and_then(|w| w.peer.as_mut())
+                    let Some((_, connection)) =
+                        node.wires.get_mut(&conn).and_then(|w| w.peer.as_mut())
                     else {
                         continue;
                     };
@@ -253,7 +267,8 @@ impl Swarm {
                 match output {
                     Output::Connect(addr) => {
                         let conn = self.net.connect(node.host, addr);
-                        node.wires.insert(conn, Wire::new(Direction::Outgoing, addr));
+                        node.wires
+                            .insert(conn, Wire::new(Direction::Outgoing, addr));
                     }
                     Output::Disconnect { peer, .. } => {
                         if let Some(conn) = node.conn_of(peer) {
@@ -377,12 +392,18 @@ impl Node {
             Output::Verify(piece) => {
                 let verdict = match self.store.storage.verify(self.store.handle, piece).unwrap() {
                     mem::Verdict::Valid => Verdict::Valid,
-                    mem::Verdict::Invalid { block_digests } => Verdict::Invalid(numbers(&block_digests)),
+                    mem::Verdict::Invalid { block_digests } => {
+                        Verdict::Invalid(numbers(&block_digests))
+                    }
                 };
                 self.engine.handle_verdict(now, piece, &verdict);
             }
             Output::Digest(piece) => {
-                let digests = self.store.storage.block_digests(self.store.handle, piece).unwrap();
+                let digests = self
+                    .store
+                    .storage
+                    .block_digests(self.store.handle, piece)
+                    .unwrap();
                 self.engine.handle_digests(now, piece, &numbers(&digests));
             }
             Output::Note(note) => self.notes.push(note),
@@ -399,7 +420,10 @@ impl Node {
                 continue;
             };
             for (block, data) in connection.take_blocks() {
-                let written = self.store.storage.write_block(self.store.handle, block, &data);
+                let written = self
+                    .store
+                    .storage
+                    .write_block(self.store.handle, block, &data);
                 if !matches!(written, Ok(Written::Stored { .. })) {
                     connection.handle_duplicate(block);
                 }
