@@ -4,7 +4,7 @@ use tailwater_bencode::decode;
 
 use crate::{Body, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES, MAX_VALUES, Message, Method};
 
-/// A datagram: what can be read can be written, in canonical bencode that is no longer, and then says the same.
+/// A datagram: what can be read can be written, in canonical bencode, and then says the same.
 ///
 /// # Panics
 ///

@@ -3,10 +3,12 @@
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use proptest::prelude::*;
+use tailwater_bencode::DecodeErrorKind;
 use tailwater_dht::{
-    Body, ClientVersion, ErrorCode, ErrorReply, KrpcErrorKind, MAX_DATAGRAM_LEN,
-    MAX_ERROR_TEXT_LEN, MAX_NODES, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN, MAX_VALUES, Message,
-    Method, MethodName, NodeId, NodeInfo, Query, Response, Token, TransactionId, Want,
+    Body, ClientVersion, ErrorCode, ErrorReply, KrpcErrorKind, MAX_BENCODE_DEPTH,
+    MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES, MAX_TOKEN_LEN,
+    MAX_TRANSACTION_ID_LEN, MAX_VALUES, Message, Method, MethodName, NodeId, NodeInfo, Query,
+    Response, Token, TransactionId, Want,
 };
 use tailwater_metainfo::InfoHash;
 
@@ -14,7 +16,7 @@ const ASKING: NodeId = NodeId::new(*b"abcdefghij0123456789");
 const OTHER: [u8; 20] = *b"mnopqrstuvwxyz123456";
 
 fn transaction() -> TransactionId {
-    TransactionId::new(b"aa").unwrap()
+    TransactionId::new(b"aa").expect("short enough")
 }
 
 fn query(method: Method) -> Message {
@@ -26,7 +28,7 @@ fn response(response: Response) -> Message {
 }
 
 fn token() -> Token {
-    Token::new(b"aoeusnth").unwrap()
+    Token::new(b"aoeusnth").expect("short enough")
 }
 
 fn decode(datagram: &str) -> Result<Message, KrpcErrorKind> {
@@ -253,14 +255,27 @@ fn the_limits_hold() {
     let len = MAX_DATAGRAM_LEN + 1;
     let refused = Message::decode(&vec![b'l'; len]).map_err(|error| error.kind);
     assert_eq!(refused, Err(KrpcErrorKind::DatagramTooLong { len }));
-    // As deep and as many as fit into a datagram.
-    for byte in ["l", "0:"] {
-        let filler = byte.repeat(1400 / byte.len());
-        assert!(matches!(
-            decode(&format!("l{filler}")),
-            Err(KrpcErrorKind::Bencode(_))
+    let ping = |extra: &str| {
+        let refused = decode(&format!(
+            "d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:q1:z{extra}e"
         ));
-    }
+        refused.map_err(|error| match error {
+            KrpcErrorKind::Bencode(error) => error.kind,
+            other => panic!("{other}"),
+        })
+    };
+    // The outermost dictionary counts.
+    let deep = |depth: usize| "l".repeat(depth - 1) + &"e".repeat(depth - 1);
+    let depth = usize::try_from(MAX_BENCODE_DEPTH).unwrap();
+    assert!(ping(&deep(depth)).is_ok());
+    let too_deep = DecodeErrorKind::TooDeep(MAX_BENCODE_DEPTH);
+    assert_eq!(ping(&deep(depth + 1)), Err(too_deep));
+    // The rest of this ping is 13 values.
+    let many = |tokens: usize| format!("l{}e", "0:".repeat(tokens - 13));
+    let tokens = usize::try_from(MAX_BENCODE_TOKENS).unwrap();
+    assert!(ping(&many(tokens)).is_ok());
+    let too_many = DecodeErrorKind::TooManyTokens(MAX_BENCODE_TOKENS);
+    assert_eq!(ping(&many(tokens + 1)), Err(too_many));
 
     let head = "d1:rd2:id20:abcdefghij0123456789";
     let nodes = "x".repeat(26 * (MAX_NODES + 1));
@@ -306,7 +321,7 @@ fn short_bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn tokens() -> impl Strategy<Value = Token> {
-    short_bytes(MAX_TOKEN_LEN).prop_map(|bytes| Token::new(&bytes).unwrap())
+    short_bytes(MAX_TOKEN_LEN).prop_map(|bytes| Token::new(&bytes).expect("short enough"))
 }
 
 fn wants() -> impl Strategy<Value = Want> {
@@ -352,7 +367,9 @@ fn methods() -> impl Strategy<Value = Method> {
                 token,
             }
         }),
-        "[a-z]{1,3}".prop_map(|name| Method::Unknown(MethodName::new(name.as_bytes()).unwrap())),
+        "[a-z]{1,3}".prop_map(|name| Method::Unknown(
+            MethodName::new(name.as_bytes()).expect("short enough")
+        )),
     ]
 }
 
@@ -390,8 +407,12 @@ fn messages() -> impl Strategy<Value = Message> {
     let version = prop::option::of(any::<[u8; 4]>());
     (transaction, version, prop::option::of(addrs()), bodies()).prop_map(
         |(transaction, version, external_addr, body)| {
-            let mut message = Message::new(TransactionId::new(&transaction).unwrap(), body);
-            message.version = version.map(|bytes| ClientVersion::new(&bytes).unwrap());
+            let mut message = Message::new(
+                TransactionId::new(&transaction).expect("short enough"),
+                body,
+            );
+            message.version =
+                version.map(|bytes| ClientVersion::new(&bytes).expect("short enough"));
             message.external_addr = external_addr;
             message
         },

@@ -15,6 +15,7 @@ pub const BUCKET_REFRESH: Duration = Duration::from_secs(15 * 60);
 
 /// What became of a node that has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It is in the table already, and good again.
     Updated,
