@@ -221,6 +221,9 @@ fn sorted(
 }
 
 proptest! {
+    // The sequences are long: as many cases as by default would take longer than all other tests together.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_sequence_of_calls_does_as_the_model(steps in prop::collection::vec(steps(), 0..400)) {
         let mut now = start();

@@ -1,5 +1,12 @@
 //! Swarms on a simulated network: what the torrent's and the connection's machines do together.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "what cannot go wrong in a test ends it; its beginning of time has to come from somewhere"
+)]
+
 mod sim;
 
 use std::net::IpAddr;

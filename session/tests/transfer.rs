@@ -1,5 +1,11 @@
 //! Sessions that talk to each other over loopback: sockets, files, memory, trackers, shutdown.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "what cannot go wrong in a test ends it; one test measures how long a limit holds a transfer up"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::path::Path;

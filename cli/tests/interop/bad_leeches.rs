@@ -129,13 +129,22 @@ fn strangers_at_the_door() {
         let openings: [(&str, Vec<u8>); 4] = [
             ("another torrent", scripted::handshake(&[0xee; 20]).to_vec()),
             ("garbage", scripted::garbage()),
-            ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
-            ("half a handshake, slowly", scripted::handshake(&[0; 20])[..30].to_vec()),
+            (
+                "HTTP",
+                b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            ),
+            (
+                "half a handshake, slowly",
+                scripted::handshake(&[0; 20])[..30].to_vec(),
+            ),
         ];
         for (what, bytes) in openings {
             let mut wire = Wire::connect(ours.addr);
             let ended = wire.send_raw(&bytes).and_then(|()| wire.until_dropped());
-            assert!(ended.is_err_and(|error| is_end(&error)), "{what}: not dropped");
+            assert!(
+                ended.is_err_and(|error| is_end(&error)),
+                "{what}: not dropped"
+            );
         }
         ours
     });

@@ -28,7 +28,13 @@ impl Trial {
         let facts = Facts::of(&torrent);
         let bad = Scripted::listen(move |wire| script(wire, &facts));
         let ours = Start::new(&place.path(""), &torrent, &[bad.addr]).download(&out);
-        Self { place, torrent, out, bad, ours }
+        Self {
+            place,
+            torrent,
+            out,
+            bad,
+            ours,
+        }
     }
 
     /// A good seed connects, and the download must complete.
@@ -132,7 +138,10 @@ fn lie(wire: &mut Wire, facts: &Facts) -> io::Result<()> {
     wire.pose_as_seed(facts)?;
     loop {
         let [piece, begin, length] = wire.request()?;
-        wire.send(PIECE, &scripted::block(piece, begin, &vec![0xbd; length as usize]))?;
+        wire.send(
+            PIECE,
+            &scripted::block(piece, begin, &vec![0xbd; length as usize]),
+        )?;
     }
 }
 
@@ -146,7 +155,9 @@ fn corrupt_blocks() {
     trial.ours.event_where("banned", |event| event["ip"] == *ip);
     assert!(!trial.ours.events("piece_failed").is_empty());
     trial.bad.says("dropped");
-    trial.ours.event_where("progress", |event| event["wasted"].as_u64() > Some(0));
+    trial
+        .ours
+        .event_where("progress", |event| event["wasted"].as_u64() > Some(0));
     trial.completes_from_a_good_seed();
 }
 
@@ -165,13 +176,18 @@ fn corrupt_blocks_beside_good_ones() {
         loop {
             // One wrong byte in each block: the others are not to blame for the pieces that fail.
             let [piece, begin, length] = asked;
-            wire.send(PIECE, &scripted::block(piece, begin, &vec![0xbd; length as usize]))?;
+            wire.send(
+                PIECE,
+                &scripted::block(piece, begin, &vec![0xbd; length as usize]),
+            )?;
             asked = wire.request()?;
         }
     });
     // The good seed is there first, and slow enough to leave the bad one something to do.
     let (home, peers) = (place.folder("seeder"), []);
-    let good = Start::new(&home, &torrent, &peers).max_up("1MiB").seed(&place.data());
+    let good = Start::new(&home, &torrent, &peers)
+        .max_up("1MiB")
+        .seed(&place.data());
     let out = place.folder("out");
     let peers = [good.addr, bad.addr];
     let mut ours = Start::new(&place.path(""), &torrent, &peers).download(&out);

@@ -24,8 +24,8 @@ pub(crate) struct Start<'a> {
     pub(crate) torrent: &'a Path,
     /// Whom it is told to connect to.
     pub(crate) peers: &'a [SocketAddr],
-    /// Where it listens.
-    pub(crate) listen: &'a str,
+    /// Bytes a second that it may send.
+    pub(crate) max_up: Option<&'a str>,
 }
 
 impl<'a> Start<'a> {
@@ -34,12 +34,15 @@ impl<'a> Start<'a> {
             home,
             torrent,
             peers,
-            listen: "127.0.0.1:0",
+            max_up: None,
         }
     }
 
-    pub(crate) const fn listen(self, listen: &'a str) -> Self {
-        Self { listen, ..self }
+    pub(crate) const fn max_up(self, rate: &'a str) -> Self {
+        Self {
+            max_up: Some(rate),
+            ..self
+        }
     }
 
     /// Seeds what is in `data`; returns when it has been checked.
@@ -78,11 +81,14 @@ impl<'a> Start<'a> {
         command.arg(verb).arg(self.torrent).args(more);
         command.args([
             "--listen",
-            self.listen,
+            "127.0.0.1:0",
             "--no-dht",
             "--no-progress",
             "--json",
         ]);
+        if let Some(rate) = self.max_up {
+            command.args(["--max-up", rate]);
+        }
         for peer in self.peers {
             command.arg("--peer").arg(peer.to_string());
         }

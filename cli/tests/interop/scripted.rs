@@ -34,7 +34,8 @@ impl Facts {
         let said = ours::inspect(torrent);
         let hex = said["info_hash_v1"].as_str().unwrap();
         let bytes = hex.as_bytes().chunks(2);
-        let bytes = bytes.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
+        let bytes =
+            bytes.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
         let number = |key: &str| u32::try_from(said[key].as_u64().unwrap()).unwrap();
         Self {
             info_hash: bytes.collect::<Vec<_>>().try_into().unwrap(),
@@ -152,7 +153,10 @@ impl Wire {
 
     /// The same with 32-bit numbers.
     pub(crate) fn send_numbers(&mut self, id: u8, numbers: &[u32]) -> io::Result<()> {
-        let payload: Vec<_> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+        let payload: Vec<_> = numbers
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect();
         self.send(id, &payload)
     }
 
@@ -228,5 +232,7 @@ pub(crate) fn block(piece: u32, begin: u32, data: &[u8]) -> Vec<u8> {
 
 /// Bytes that are no message.
 pub(crate) fn garbage() -> Vec<u8> {
-    (0..65_536_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80).collect()
+    (0..65_536_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80)
+        .collect()
 }

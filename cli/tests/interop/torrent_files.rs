@@ -39,15 +39,25 @@ fn all_agree(create: impl Fn(&Path, &Path, u64)) {
 }
 
 fn assert_same_as_libtorrent(ours: &Value, theirs: &Value) {
-    for key in ["name", "info_hash_v1", "info_hash_v2", "piece_length", "piece_count"] {
+    for key in [
+        "name",
+        "info_hash_v1",
+        "info_hash_v2",
+        "piece_length",
+        "piece_count",
+    ] {
         assert_eq!(ours[key], theirs[key], "{key}");
     }
     let files = ours["files"].as_array().unwrap().iter();
     let files = files.filter(|file| file["pad"] == false);
     let lines = |path: &Value, length: &Value| format!("{path} {length}");
-    let ours: Vec<_> = files.map(|file| lines(&file["path"], &file["length"])).collect();
+    let ours: Vec<_> = files
+        .map(|file| lines(&file["path"], &file["length"]))
+        .collect();
     let theirs = theirs["files"].as_array().unwrap().iter();
-    let theirs: Vec<_> = theirs.map(|file| lines(&file["path"], &file["length"])).collect();
+    let theirs: Vec<_> = theirs
+        .map(|file| lines(&file["path"], &file["length"]))
+        .collect();
     assert_eq!(ours, theirs);
 }
 
@@ -56,29 +66,47 @@ fn assert_shown_by_transmission(ours: &Value, shown: &str) {
     assert_line(shown, "Piece Count: ", &ours["piece_count"].to_string());
     for file in ours["files"].as_array().unwrap() {
         let path = file["path"].as_str().unwrap();
-        assert!(shown.contains(&format!("{path} (")), "{path} is not in\n{shown}");
+        assert!(
+            shown.contains(&format!("{path} (")),
+            "{path} is not in\n{shown}"
+        );
     }
 }
 
 fn assert_shown_by_aria2(ours: &Value, shown: &str) {
     assert_line(shown, "Info Hash: ", ours["info_hash_v1"].as_str().unwrap());
-    assert_line(shown, "The Number of Pieces: ", &ours["piece_count"].to_string());
+    assert_line(
+        shown,
+        "The Number of Pieces: ",
+        &ours["piece_count"].to_string(),
+    );
     for file in ours["files"].as_array().unwrap() {
         let path = file["path"].as_str().unwrap();
-        assert!(shown.contains(&format!("|./{path}")), "{path} is not in\n{shown}");
+        assert!(
+            shown.contains(&format!("|./{path}")),
+            "{path} is not in\n{shown}"
+        );
     }
 }
 
 #[track_caller]
 fn assert_line(shown: &str, label: &str, value: &str) {
     let line = format!("{label}{value}");
-    assert!(shown.lines().any(|shown| shown == line), "`{line}` is not in\n{shown}");
+    assert!(
+        shown.lines().any(|shown| shown == line),
+        "`{line}` is not in\n{shown}"
+    );
 }
 
 #[test]
 fn made_by_us() {
     all_agree(|payload, torrent, piece_kib| {
-        ours::create(payload, torrent, piece_kib, &["http://tracker.example/announce"]);
+        ours::create(
+            payload,
+            torrent,
+            piece_kib,
+            &["http://tracker.example/announce"],
+        );
     });
 }
 
@@ -107,7 +135,12 @@ fn a_torrent_for_both_versions_is_downloaded() {
     }
     let place = Place::new(payload::MANY_FILES);
     let torrent = place.path("hybrid.torrent");
-    libtorrent::create(&place.payload(), &torrent, place.shape().piece_kib, "hybrid");
+    libtorrent::create(
+        &place.payload(),
+        &torrent,
+        place.shape().piece_kib,
+        "hybrid",
+    );
     let seeder = Client::Libtorrent.seed(&place, &torrent);
     let out = place.folder("out");
     let peers = [seeder.addr];

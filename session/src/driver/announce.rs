@@ -139,7 +139,7 @@ impl Announcer {
             let now = Instant::now();
             match outcome {
                 Ok((announce, Ok(response))) => {
-                    schedule.handle_response(now, announce.id, &response)
+                    schedule.handle_response(now, announce.id, &response);
                 }
                 Ok((announce, Err(error))) => schedule.handle_failure(now, announce.id, &error),
                 Err(_) => {}

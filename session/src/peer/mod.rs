@@ -203,7 +203,7 @@ impl Connection {
     /// Carries out a command of the torrent.
     pub fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Greet(have) => self.greet(have),
+            Command::Greet(have) => self.greet(&have),
             Command::Request(block) => {
                 self.downloads.request(block);
                 self.send(&Message::Request(block.into()));
@@ -474,7 +474,7 @@ impl Connection {
         Ok(())
     }
 
-    fn greet(&mut self, have: Bitfield) {
+    fn greet(&mut self, have: &Bitfield) {
         if self.config.fast && have.is_all() {
             self.send(&Message::HaveAll);
         } else if self.config.fast && have.is_none() {

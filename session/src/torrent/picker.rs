@@ -152,10 +152,10 @@ impl Picker {
     ) -> Option<PieceIndex> {
         let fits = |piece: &PieceIndex| bits.has(*piece) && allowed(*piece);
         for buckets in self.buckets.iter().rev() {
-            let pieces = buckets.iter().flatten().copied();
+            let mut pieces = buckets.iter().flatten().copied().filter(fits);
             let best = match self.sequential {
-                true => pieces.filter(fits).min(),
-                false => pieces.filter(fits).next(),
+                true => pieces.min(),
+                false => pieces.next(),
             };
             if best.is_some() {
                 return best;

@@ -1,0 +1,177 @@
+//! Who is connected to: candidates, newcomers, those who leave and those who are thrown out.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use tailwater_metainfo::Bitfield;
+
+use super::peers::{Peer, RATE_MEMORY};
+use super::rate::Rate;
+use super::window::Window;
+use super::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
+use crate::peer::{Command, Direction};
+
+impl<S: Space> Engine<S> {
+    /// Addresses that may be peers.
+    pub fn handle_candidates(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
+        for &addr in addrs {
+            self.candidates.add(now, addr, source);
+        }
+        self.connect_more(now);
+    }
+
+    /// A connection that [`Output::Connect`] asked for could not be made.
+    pub fn handle_connect_failed(&mut self, now: Instant, addr: SocketAddr) {
+        self.candidates.handle_closed(now, addr, false);
+        self.connect_more(now);
+    }
+
+    /// A peer's handshake is done, whoever connected.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] says that the connection is to be closed; the machine has forgotten it.
+    pub fn handle_connected(&mut self, now: Instant, new: NewPeer) -> Result<PeerKey, Refusal> {
+        let outgoing = new.direction == Direction::Outgoing;
+        if let Err(refusal) = self.admit(now, &new) {
+            if outgoing {
+                match refusal {
+                    Refusal::Ourselves | Refusal::Duplicate => self.candidates.forget(new.addr),
+                    _ => self.candidates.handle_closed(now, new.addr, true),
+                }
+            }
+            self.connect_more(now);
+            return Err(refusal);
+        }
+        if outgoing {
+            self.candidates.handle_connected(new.addr);
+        }
+        let key = self.peers.insert(Peer {
+            addr: new.addr,
+            dial_addr: outgoing.then_some(new.addr),
+            id: new.id,
+            direction: new.direction,
+            fast: new.fast,
+            upload_only: false,
+            client: None,
+            bits: Bitfield::none(&self.geometry),
+            counted_as_seed: false,
+            am_choking: true,
+            am_interested: false,
+            peer_choking: true,
+            peer_interested: false,
+            allowed_fast: Vec::new(),
+            interesting: 0,
+            pending: VecDeque::new(),
+            window: Window::new(self.config.max_requests),
+            current: None,
+            snubbed: false,
+            rests_until: None,
+            last_delivery: now,
+            down: Rate::new(RATE_MEMORY),
+            up: Rate::new(RATE_MEMORY),
+        });
+        self.command(key, Command::Greet(self.pieces.have().clone()));
+        Ok(key)
+    }
+
+    /// Decides about a newcomer. Of two connections to one peer, both sides keep the same one: that which the larger
+    /// peer id opened.
+    pub(super) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+        if new.id == self.config.peer_id {
+            return Err(Refusal::Ourselves);
+        }
+        if self.candidates.is_banned(new.addr.ip()) {
+            return Err(Refusal::Banned);
+        }
+        let known = self.peers.iter().find(|(_, peer)| peer.id == new.id);
+        if let Some((old, peer)) = known {
+            let opened_by_larger = |direction| match direction {
+                Direction::Outgoing => self.config.peer_id > new.id,
+                Direction::Incoming => self.config.peer_id < new.id,
+            };
+            let same_way = peer.direction == new.direction;
+            if same_way || !opened_by_larger(new.direction) {
+                return Err(Refusal::Duplicate);
+            }
+            self.disconnect(now, old, Refusal::Duplicate);
+        } else if self.peers.len() >= self.config.max_peers {
+            return Err(Refusal::TooManyPeers);
+        }
+        Ok(())
+    }
+
+    /// A connection ended, for whatever reason.
+    pub fn handle_closed(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.remove(key) else {
+            return;
+        };
+        let pending: Vec<_> = peer.pending.iter().copied().collect();
+        self.give_back(&pending);
+        self.pieces.unreserve(key);
+        self.picker.remove_peer(
+            &peer.bits,
+            peer.counted_as_seed,
+            &self.geometry,
+            &mut self.rng,
+        );
+        if let Some(addr) = peer.dial_addr {
+            let useful = peer.down.total() + peer.up.total() > 0;
+            self.candidates.handle_closed(now, addr, useful);
+        }
+        if !peer.am_choking {
+            self.unchoke_waiting();
+        }
+        self.fill_all(now);
+        self.connect_more(now);
+    }
+
+    /// A peer broke the rules in a way that means bad will.
+    pub fn handle_misbehaviour(&mut self, now: Instant, key: PeerKey) {
+        if let Some(peer) = self.peers.get(key) {
+            let ip = peer.addr.ip();
+            self.ban(now, ip);
+        }
+    }
+
+    pub(super) fn ban(&mut self, now: Instant, ip: IpAddr) {
+        if !self.candidates.ban(ip) {
+            return;
+        }
+        self.outputs.push_back(Output::Note(Note::Banned(ip)));
+        let theirs: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.addr.ip() == ip)
+            .map(|(key, _)| key)
+            .collect();
+        for key in theirs {
+            self.disconnect(now, key, Refusal::Banned);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, now: Instant, key: PeerKey, reason: Refusal) {
+        self.outputs
+            .push_back(Output::Disconnect { peer: key, reason });
+        self.handle_closed(now, key);
+    }
+
+    pub(super) fn may_connect(&self) -> bool {
+        let underway = self.peers.len() + self.candidates.connecting();
+        self.halted != Some(Halt::Paused)
+            && underway < self.config.max_peers
+            && self.candidates.connecting() < self.config.max_connecting
+            // A seed waits to be called; whoever wants data calls.
+            && (self.wanted > 0 || self.peers.len() == 0)
+    }
+
+    pub(super) fn connect_more(&mut self, now: Instant) {
+        while self.may_connect() {
+            let Some(addr) = self.candidates.next(now) else {
+                break;
+            };
+            self.outputs.push_back(Output::Connect(addr));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Who has what, and what of it interests whom.
+
+use std::time::Instant;
+
+use tailwater_metainfo::{Bitfield, PieceIndex};
+use tailwater_wire::allowed_fast_set;
+
+use super::{Engine, PeerKey, Refusal, Space};
+use crate::peer::Command;
+
+/// How many pieces a beginner may fetch while choked (BEP 6).
+const ALLOWED_FAST: usize = 10;
+
+impl<S: Space> Engine<S> {
+    pub(super) fn handle_bitfield(&mut self, key: PeerKey, bits: Bitfield) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let (old, seed) = (
+            std::mem::replace(&mut peer.bits, bits),
+            peer.counted_as_seed,
+        );
+        self.picker
+            .remove_peer(&old, seed, &self.geometry, &mut self.rng);
+        peer.counted_as_seed = self
+            .picker
+            .add_peer(&peer.bits, &self.geometry, &mut self.rng);
+        self.count_interesting(key);
+        self.allow_fast(key);
+    }
+
+    /// A peer with next to nothing may fetch a few pieces although it is choked, so that it has something to trade
+    /// (BEP 6).
+    pub(super) fn allow_fast(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key).filter(|peer| peer.fast) else {
+            return;
+        };
+        if peer.bits.count() as usize >= ALLOWED_FAST {
+            return;
+        }
+        let ip = peer.addr.ip();
+        let count = self.geometry.piece_count();
+        for index in allowed_fast_set(ip, &self.config.info_hash, count, ALLOWED_FAST) {
+            match self.geometry.piece(index) {
+                Ok(piece) if self.pieces.have().has(piece) => {
+                    self.command(key, Command::AllowFast(piece));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn handle_have(&mut self, key: PeerKey, piece: PieceIndex) {
+        let lacking = self.is_lacking(piece);
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if peer.bits.set(piece) {
+            peer.interesting += u32::from(lacking);
+            self.picker.gained(piece, &mut self.rng);
+        }
+    }
+
+    /// The peer gave up a piece (BEP 54); what was asked of it will not come.
+    pub(super) fn handle_dont_have(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) {
+        let lacking = self.is_lacking(piece);
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if !peer.bits.has(piece) {
+            return;
+        }
+        if std::mem::take(&mut peer.counted_as_seed) {
+            let all = Bitfield::all(&self.geometry);
+            self.picker
+                .remove_peer(&all, true, &self.geometry, &mut self.rng);
+            for other in self.geometry.pieces() {
+                self.picker.gained(other, &mut self.rng);
+            }
+        }
+        peer.bits.clear(piece);
+        peer.interesting -= u32::from(lacking);
+        self.picker.lost(piece, &mut self.rng);
+        let gone: Vec<_> = peer.pending_of(piece).collect();
+        peer.pending
+            .retain(|pending| pending.block.piece() != piece);
+        self.give_back(&gone);
+        for pending in gone {
+            self.command(key, Command::Cancel(pending.block));
+        }
+        self.fill_all(now);
+    }
+
+    /// Whether a piece is wanted and not held.
+    pub(super) fn is_lacking(&self, piece: PieceIndex) -> bool {
+        self.picker.is_wanted(piece) && !self.pieces.have().has(piece)
+    }
+
+    /// Everybody learns that we have a piece; nobody's data of it interests us any more.
+    pub(super) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
+        let wanted = self.picker.is_wanted(piece);
+        for key in self.peers.keys() {
+            let Some(peer) = self.peers.get_mut(key) else {
+                continue;
+            };
+            let has = peer.bits.has(piece);
+            if has && wanted {
+                peer.interesting = peer.interesting.saturating_sub(1);
+            }
+            self.command(key, Command::Have(piece));
+            if has {
+                self.update_interest(now, key);
+            }
+        }
+    }
+
+    pub(super) fn count_interesting(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key) else {
+            return;
+        };
+        let lacking = |piece: &PieceIndex| peer.bits.has(*piece) && self.is_lacking(*piece);
+        let count = self.geometry.pieces().filter(lacking).count();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.interesting = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Tells a peer whether we want anything of it, and lets it go when neither side ever will.
+    pub(super) fn update_interest(&mut self, now: Instant, key: PeerKey) {
+        let seeding = self.wanted == 0;
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let interested = peer.interesting > 0;
+        if interested != peer.am_interested {
+            peer.am_interested = interested;
+            let command = match interested {
+                true => Command::Interested,
+                false => Command::NotInterested,
+            };
+            self.command(key, command);
+            return;
+        }
+        let useless_to_us = seeding && self.completed;
+        let useless_to_it = peer.bits.is_all() || (peer.upload_only && !peer.peer_interested);
+        if useless_to_us && useless_to_it {
+            self.disconnect(now, key, Refusal::NothingToShare);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What became of pieces: verified, failed, lost, evicted; and of the torrent: complete.
+
+use std::time::Instant;
+
+use tailwater_metainfo::{BlockRef, PieceIndex};
+
+use super::{BlockDigest, Engine, Note, Output, PieceState, Space, Verdict};
+use crate::peer::Command;
+
+impl<S: Space> Engine<S> {
+    /// A piece's hash has been checked.
+    pub fn handle_verdict(&mut self, now: Instant, piece: PieceIndex, verdict: &Verdict) {
+        if self.pieces.state(piece) != PieceState::Verifying {
+            return;
+        }
+        match verdict {
+            Verdict::Valid => {
+                self.pieces.verified(piece);
+                if self.picker.is_wanted(piece) {
+                    self.wanted -= 1;
+                }
+                self.outputs
+                    .push_back(Output::Note(Note::PieceVerified(piece)));
+                if self.blame.is_suspect(piece) {
+                    self.outputs.push_back(Output::Digest(piece));
+                }
+                self.announce_have(now, piece);
+                self.check_complete(now);
+            }
+            Verdict::Invalid(digests) => {
+                let sources = self.pieces.failed(piece);
+                self.wasted += u64::from(self.geometry.piece_len(piece));
+                self.space.release(piece);
+                self.picker.insert(piece, &mut self.rng);
+                self.outputs
+                    .push_back(Output::Note(Note::PieceFailed(piece)));
+                if let Some(guilty) = self.blame.handle_failed(piece, &sources, digests) {
+                    self.ban(now, guilty);
+                }
+                self.fill_all(now);
+            }
+        }
+    }
+
+    /// The block digests of a valid piece, which [`Output::Digest`] asked for.
+    pub fn handle_digests(&mut self, now: Instant, piece: PieceIndex, digests: &[BlockDigest]) {
+        for guilty in self.blame.handle_digests(piece, digests) {
+            self.ban(now, guilty);
+        }
+    }
+
+    /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
+    pub fn handle_evicted(&mut self, piece: PieceIndex) {
+        if !self.pieces.evicted(piece) {
+            return;
+        }
+        if self.picker.is_wanted(piece) {
+            self.wanted += 1;
+            self.completed = false;
+        }
+        self.picker.insert(piece, &mut self.rng);
+        for (_, peer) in self.peers.iter_mut() {
+            peer.interesting += u32::from(peer.bits.has(piece));
+        }
+        for key in self.peers.keys() {
+            self.command(key, Command::DontHave(piece));
+        }
+        self.outputs
+            .push_back(Output::Note(Note::PieceEvicted(piece)));
+    }
+
+    /// Blocks that were told of as stored are lost; they are fetched again.
+    pub fn handle_lost(&mut self, blocks: &[BlockRef]) {
+        for &block in blocks {
+            self.pieces.lose(block);
+        }
+    }
+
+    pub(super) fn check_complete(&mut self, now: Instant) {
+        if self.wanted > 0 || self.completed {
+            return;
+        }
+        self.completed = true;
+        self.outputs.push_back(Output::Note(Note::Completed));
+        for key in self.peers.keys() {
+            self.update_interest(now, key);
+        }
+    }
+}

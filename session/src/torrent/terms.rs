@@ -1,0 +1,158 @@
+//! What a torrent's machine is made with, told, and asks for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
+
+use super::{BlockDigest, PeerKey};
+use crate::peer::{Command, Direction};
+
+/// What a torrent's machine is made with; nothing in it changes later.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The torrent's name on the wire.
+    pub info_hash: InfoHash,
+    /// Our own name, to recognise ourselves and to settle who keeps which of two connections.
+    pub peer_id: PeerId,
+    /// The most connected peers. Default 200.
+    pub max_peers: usize,
+    /// The most connections under way at once. Default 32.
+    pub max_connecting: usize,
+    /// The most addresses remembered. Default 3000.
+    pub max_candidates: usize,
+    /// The most requests outstanding at one peer, of 16 KiB each. Default 2000.
+    pub max_requests: usize,
+    /// Peers that are uploaded to at once. Default 8.
+    pub upload_slots: usize,
+    /// Pieces in order rather than rarest first.
+    pub sequential: bool,
+    /// Seeds every random choice.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The defaults, for a torrent and a name.
+    #[must_use]
+    pub const fn new(info_hash: InfoHash, peer_id: PeerId) -> Self {
+        Self {
+            info_hash,
+            peer_id,
+            max_peers: 200,
+            max_connecting: 32,
+            max_candidates: 3_000,
+            max_requests: 2_000,
+            upload_slots: 8,
+            sequential: false,
+            seed: 0,
+        }
+    }
+}
+
+/// Room for pieces; asked before the first block of a piece is requested.
+pub trait Space {
+    /// Makes room for a whole piece and names the pieces of this torrent that had to go for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when nothing may go; then nothing of the piece is requested.
+    fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full>;
+
+    /// Gives back the room of a piece that is not going to be completed.
+    fn release(&mut self, piece: PieceIndex);
+}
+
+/// There is no room for another piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A peer whose handshake is done.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPeer {
+    /// The other end of the connection.
+    pub addr: SocketAddr,
+    /// What it calls itself.
+    pub id: PeerId,
+    /// Who opened the connection.
+    pub direction: Direction,
+    /// Both sides speak the fast extension (BEP 6).
+    pub fast: bool,
+}
+
+/// Why a peer is not taken in, or is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is ourselves.
+    Ourselves,
+    /// We are connected to it already.
+    Duplicate,
+    /// Its address is banned.
+    Banned,
+    /// The torrent has its share of peers.
+    TooManyPeers,
+    /// Neither side has anything that the other lacks.
+    NothingToShare,
+}
+
+/// The outcome of a piece's hash check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The piece is what the metainfo promises.
+    Valid,
+    /// It is not; one digest for each of its blocks.
+    Invalid(Vec<BlockDigest>),
+}
+
+/// What the driver is to do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Hand a command to a peer's connection.
+    Command {
+        /// Whose.
+        peer: PeerKey,
+        /// What.
+        command: Command,
+    },
+    /// Open a connection; answer with [`Engine::handle_connected`] or [`Engine::handle_connect_failed`].
+    Connect(SocketAddr),
+    /// Close a connection; it is gone from the machine already.
+    Disconnect {
+        /// Whose.
+        peer: PeerKey,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Check a piece's hash; answer with [`Engine::handle_verdict`].
+    Verify(PieceIndex),
+    /// Take digests of a valid piece's blocks; answer with [`Engine::handle_digests`].
+    Digest(PieceIndex),
+    /// Something that users may want to know.
+    Note(Note),
+}
+
+/// What happened, for users and logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A piece is held and verified.
+    PieceVerified(PieceIndex),
+    /// A piece did not match its hash and is fetched again.
+    PieceFailed(PieceIndex),
+    /// Room was needed and a piece was given up.
+    PieceEvicted(PieceIndex),
+    /// An address sent corrupt data and is banned.
+    Banned(IpAddr),
+    /// Every wanted piece is held.
+    Completed,
+}
+
+/// Why nothing is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Halt {
+    /// The user said so: nothing is requested and nobody is connected to.
+    Paused,
+    /// The storage failed: nothing is requested until it works again.
+    Storage,
+}
