@@ -1,5 +1,6 @@
 //! Where a test works: a folder with a payload, its torrents, and room for what is downloaded.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::net::TcpListener;
@@ -69,7 +70,7 @@ impl Place {
     /// Asserts that `dir` holds the payload and nothing else.
     #[track_caller]
     pub(crate) fn assert_arrived(&self, dir: &Path) {
-        self.assert_same(payload::hashes(&self.data()), dir);
+        self.assert_same(&payload::hashes(&self.data()), dir);
     }
 
     /// The same, for a client that makes no empty files.
@@ -77,11 +78,11 @@ impl Place {
     pub(crate) fn assert_arrived_but_for_empty_files(&self, dir: &Path) {
         let mut sent = payload::hashes(&self.data());
         sent.retain(|name, _| fs::metadata(self.data().join(name)).unwrap().len() > 0);
-        self.assert_same(sent, dir);
+        self.assert_same(&sent, dir);
     }
 
     #[track_caller]
-    fn assert_same(&self, sent: std::collections::BTreeMap<String, String>, dir: &Path) {
+    fn assert_same(&self, sent: &BTreeMap<String, String>, dir: &Path) {
         let arrived = payload::hashes(dir);
         assert!(!sent.is_empty());
         let differing = sent

@@ -18,8 +18,12 @@ pub(crate) struct Process {
     name: String,
     child: Child,
     lines: Receiver<String>,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Log,
+    /// The part of the log that was on standard output.
+    out: Log,
 }
+
+type Log = Arc<Mutex<Vec<String>>>;
 
 impl Process {
     /// Starts `command`. Its standard input stays open and empty for as long as the test runs.
@@ -33,14 +37,16 @@ impl Process {
                 panic!("{name}: cannot start {:?}: {error}", command.get_program())
             });
         let (sender, lines) = channel();
-        let log = Arc::default();
-        follow(child.stdout.take().unwrap(), &sender, &log);
-        follow(child.stderr.take().unwrap(), &sender, &log);
+        let (log, out) = (Log::default(), Log::default());
+        let logs = vec![Arc::clone(&log), Arc::clone(&out)];
+        follow(child.stdout.take().unwrap(), sender.clone(), logs);
+        follow(child.stderr.take().unwrap(), sender, vec![Arc::clone(&log)]);
         Self {
             name: name.to_owned(),
             child,
             lines,
             log,
+            out,
         }
     }
 
@@ -118,20 +124,15 @@ impl Drop for Process {
     }
 }
 
-/// Runs a command that must succeed; its standard output and error.
+/// Runs a command that must succeed; its standard output.
 pub(crate) fn run(name: &str, command: &mut Command) -> String {
     let mut process = Process::start(name, command);
     process.succeed();
-    process.said().join("\n")
+    process.out.lock().unwrap().join("\n")
 }
 
 /// Sends the lines of a stream, which end with a line feed or, as those of a progress display, a carriage return.
-fn follow(
-    stream: impl Read + Send + 'static,
-    lines: &Sender<String>,
-    log: &Arc<Mutex<Vec<String>>>,
-) {
-    let (lines, log) = (lines.clone(), Arc::clone(log));
+fn follow(stream: impl Read + Send + 'static, lines: Sender<String>, logs: Vec<Log>) {
     thread::spawn(move || {
         let mut line = Vec::new();
         for byte in BufReader::new(stream).bytes().map_while(Result::ok) {
@@ -144,7 +145,9 @@ fn follow(
             if text.is_empty() {
                 continue;
             }
-            log.lock().unwrap().push(text.clone());
+            for log in &logs {
+                log.lock().unwrap().push(text.clone());
+            }
             if lines.send(text).is_err() {
                 return;
             }

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Fails on any arrow between our crates that ARCHITECTURE.md does not draw, and on tokio below the drivers."""
+
+import json
+import subprocess
+import sys
+
+# What each crate may use, of ours. Tests of `session` may simulate.
+MAY_USE = {
+    "tailwater-bencode": set(),
+    "tailwater-metainfo": {"tailwater-bencode"},
+    "tailwater-wire": {"tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-tracker": {"tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-dht": {"tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-storage-mem": {"tailwater-metainfo"},
+    "tailwater-netsim": set(),
+    "tailwater-session": {
+        "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker", "tailwater-dht",
+        "tailwater-storage-mem",
+    },
+    # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
+    "tailwater": {
+        "tailwater-bencode", "tailwater-metainfo", "tailwater-tracker", "tailwater-session",
+    },
+}
+MAY_USE_IN_TESTS = {
+    "tailwater-session": {"tailwater-netsim"},
+    # Its own features, for its tests of client and server together.
+    "tailwater-tracker": {"tailwater-tracker"},
+}
+# Machines without I/O: not even an optional dependency on a runtime.
+WITHOUT_TOKIO = {
+    "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage-mem", "tailwater-netsim",
+}
+
+
+def main() -> int:
+    output = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--no-deps"], check=True, capture_output=True, text=True
+    ).stdout
+    packages = {package["name"]: package for package in json.loads(output)["packages"]}
+    wrong = [f"{name} is not in the table of this script" for name in sorted(packages.keys() - MAY_USE.keys())]
+    wrong += [f"{name} is not in the workspace" for name in sorted(MAY_USE.keys() - packages.keys())]
+    for name, package in sorted(packages.items()):
+        for dependency in package["dependencies"]:
+            used, kind = dependency["name"], dependency["kind"] or "normal"
+            allowed = MAY_USE.get(name, set()) | (MAY_USE_IN_TESTS.get(name, set()) if kind == "dev" else set())
+            if used in packages and used not in allowed:
+                wrong.append(f"{name} may not use {used} ({kind})")
+            if used.startswith("tokio") and name in WITHOUT_TOKIO and kind == "normal":
+                wrong.append(f"{name} has no I/O and may not use {used}")
+        for field in ("description", "license", "keywords", "categories", "rust_version", "readme"):
+            if not package.get(field):
+                wrong.append(f"{name} has no {field} for crates.io")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    arrows = sum(d["name"] in packages for p in packages.values() for d in p["dependencies"])
+    print(f"{len(packages)} crates, {arrows} arrows, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
