@@ -5,6 +5,8 @@ mod disk;
 mod driver;
 mod error;
 mod events;
+#[doc(hidden)]
+pub mod fuzz;
 mod handle;
 mod options;
 pub mod peer;
