@@ -156,7 +156,7 @@ pub fn torrent(data: &[u8]) {
             }
             (2, _) => engine.handle_verdict(now, piece, &Verdict::Valid),
             (3, _) => engine.handle_verdict(now, piece, &Verdict::Invalid(vec![0, 1])),
-            (4, _) => engine.handle_evicted(piece),
+            (4, _) => engine.handle_evicted(now, piece),
             (5, _) => engine.halt(if byte & 1 == 0 {
                 Halt::Paused
             } else {

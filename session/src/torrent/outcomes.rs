@@ -50,20 +50,22 @@ impl<S: Space> Engine<S> {
     }
 
     /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
-    pub fn handle_evicted(&mut self, piece: PieceIndex) {
+    pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
         if !self.pieces.evicted(piece) {
             return;
         }
-        if self.picker.is_wanted(piece) {
+        let wanted = self.picker.is_wanted(piece);
+        if wanted {
             self.wanted += 1;
             self.completed = false;
         }
         self.picker.insert(piece, &mut self.rng);
         for (_, peer) in self.peers.iter_mut() {
-            peer.interesting += u32::from(peer.bits.has(piece));
+            peer.interesting += u32::from(wanted && peer.bits.has(piece));
         }
         for key in self.peers.keys() {
             self.command(key, Command::DontHave(piece));
+            self.update_interest(now, key);
         }
         self.outputs
             .push_back(Output::Note(Note::PieceEvicted(piece)));

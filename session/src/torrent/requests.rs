@@ -24,7 +24,7 @@ impl<S: Space> Engine<S> {
             .get(key)
             .is_some_and(super::peers::Peer::has_room)
         {
-            let Some(block) = self.next_block(key) else {
+            let Some(block) = self.next_block(now, key) else {
                 break;
             };
             if let Some(peer) = self.peers.get_mut(key) {
@@ -46,10 +46,10 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    fn next_block(&mut self, key: PeerKey) -> Option<BlockRef> {
+    fn next_block(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         self.next_of_current(key)
             .or_else(|| self.next_of_open(key))
-            .or_else(|| self.next_of_new(key))
+            .or_else(|| self.next_of_new(now, key))
             .or_else(|| self.next_of_end_game(key))
     }
 
@@ -79,7 +79,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A piece that nobody has begun. Its space is reserved before its first block is asked for.
-    fn next_of_new(&mut self, key: PeerKey) -> Option<BlockRef> {
+    fn next_of_new(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
         let piece = self
             .picker
@@ -87,7 +87,7 @@ impl<S: Space> Engine<S> {
         match self.space.reserve(piece) {
             Ok(evicted) => {
                 for piece in evicted {
-                    self.handle_evicted(piece);
+                    self.handle_evicted(now, piece);
                 }
             }
             Err(_) => return None,

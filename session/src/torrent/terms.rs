@@ -114,7 +114,8 @@ pub enum Output {
         /// What.
         command: Command,
     },
-    /// Open a connection; answer with [`Engine::handle_connected`] or [`Engine::handle_connect_failed`].
+    /// Open a connection; answer with [`handle_connected`](super::Engine::handle_connected) or
+    /// [`handle_connect_failed`](super::Engine::handle_connect_failed).
     Connect(SocketAddr),
     /// Close a connection; it is gone from the machine already.
     Disconnect {
@@ -123,9 +124,9 @@ pub enum Output {
         /// Why.
         reason: Refusal,
     },
-    /// Check a piece's hash; answer with [`Engine::handle_verdict`].
+    /// Check a piece's hash; answer with [`handle_verdict`](super::Engine::handle_verdict).
     Verify(PieceIndex),
-    /// Take digests of a valid piece's blocks; answer with [`Engine::handle_digests`].
+    /// Take digests of a valid piece's blocks; answer with [`handle_digests`](super::Engine::handle_digests).
     Digest(PieceIndex),
     /// Something that users may want to know.
     Note(Note),

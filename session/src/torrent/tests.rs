@@ -197,8 +197,8 @@ fn an_evicted_piece_is_announced_and_fetched_again_only_if_wanted() {
     bench
         .engine
         .set_priorities(bench.now, [(skipped, Priority::Skip)]);
-    bench.engine.handle_evicted(piece);
-    bench.engine.handle_evicted(skipped);
+    bench.engine.handle_evicted(bench.now, piece);
+    bench.engine.handle_evicted(bench.now, skipped);
     bench.drain();
     assert!(bench.has_sent(leech, &Command::DontHave(piece)));
     assert!(bench.has_sent(leech, &Command::DontHave(skipped)));
