@@ -73,7 +73,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
-    /// The peer has these pieces.
+    /// The peer has these pieces and no others. BEP 3 has it come first and once; aria2 sends it again later.
     Bitfield(Bitfield),
     /// The peer has one piece more.
     Have(PieceIndex),
@@ -140,8 +140,6 @@ pub struct Connection {
     out: BytesMut,
     facts: Vec<Fact>,
     blocks: Vec<(BlockRef, Bytes)>,
-    /// The peer has said which pieces it has.
-    introduced: bool,
     /// The numbers under which the peer takes extension messages (BEP 10).
     their_ids: ExtensionIds,
     last_received: Instant,
@@ -161,7 +159,6 @@ impl Connection {
             out: BytesMut::new(),
             facts: Vec::new(),
             blocks: Vec::new(),
-            introduced: false,
             their_ids: ExtensionIds::NONE,
             last_received: now,
             last_sent: now,
@@ -228,8 +225,7 @@ impl Connection {
             Command::Have(piece) => self.send(&Message::Have(piece.get())),
             Command::DontHave(piece) => self.send_dont_have(piece),
             Command::AllowFast(piece) => {
-                if self.config.fast {
-                    self.uploads.allow_fast(piece);
+                if self.config.fast && self.uploads.allow_fast(piece) {
                     self.send(&Message::AllowedFast(piece.get()));
                 }
             }
@@ -348,7 +344,7 @@ impl Connection {
             Message::NotInterested => self.facts.push(Fact::NotInterested),
             Message::Bitfield(bytes) => {
                 let bits = Bitfield::from_bytes(&self.config.geometry, &bytes)?;
-                self.introduce(bits)?;
+                self.facts.push(Fact::Bitfield(bits));
             }
             Message::Cancel(taken_back) => {
                 let block = self.block("cancel", taken_back)?;
@@ -378,8 +374,14 @@ impl Connection {
             return Err(Violation::FastNotAgreed(name));
         }
         match *message {
-            Message::HaveAll => self.introduce(Bitfield::all(&self.config.geometry))?,
-            Message::HaveNone => self.introduce(Bitfield::none(&self.config.geometry))?,
+            Message::HaveAll => {
+                let all = Bitfield::all(&self.config.geometry);
+                self.facts.push(Fact::Bitfield(all));
+            }
+            Message::HaveNone => {
+                let none = Bitfield::none(&self.config.geometry);
+                self.facts.push(Fact::Bitfield(none));
+            }
             Message::RejectRequest(rejected) => {
                 let block = self.block(name, rejected)?;
                 if self.downloads.handle_reject(block) {
@@ -464,14 +466,6 @@ impl Connection {
             upload_only: hello.upload_only.unwrap_or(false),
             client: hello.client,
         }));
-    }
-
-    fn introduce(&mut self, bits: Bitfield) -> Result<(), Violation> {
-        if std::mem::replace(&mut self.introduced, true) {
-            return Err(Violation::SecondBitfield);
-        }
-        self.facts.push(Fact::Bitfield(bits));
-        Ok(())
     }
 
     fn greet(&mut self, have: &Bitfield) {

@@ -230,15 +230,16 @@ fn what_does_not_fit_the_torrent_ends_the_connection() {
 }
 
 #[test]
-fn pieces_are_announced_once() {
+fn a_later_bitfield_replaces_the_first() {
+    // aria2 begins with `have none` and sends a bitfield when it has something.
     let mut pair = Pair::new(true);
-    pair.receive(&[Message::HaveAll]).unwrap();
-    let all = Bitfield::all(&geometry());
-    assert_eq!(pair.connection.take_facts(), [Fact::Bitfield(all)]);
-    assert_eq!(
-        pair.receive(&[Message::HaveNone]),
-        Err(Violation::SecondBitfield)
-    );
+    let bitfield = Message::Bitfield(Bytes::from_static(&[0x40]));
+    pair.receive(&[Message::HaveNone, bitfield]).unwrap();
+    let none = Bitfield::none(&geometry());
+    let mut some = none.clone();
+    some.set(geometry().piece(1).unwrap());
+    let expected = [Fact::Bitfield(none), Fact::Bitfield(some)];
+    assert_eq!(pair.connection.take_facts(), expected);
 }
 
 #[test]

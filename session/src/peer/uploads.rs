@@ -54,8 +54,13 @@ impl Uploads {
             .is_some()
     }
 
-    pub(super) fn allow_fast(&mut self, piece: PieceIndex) {
-        self.allowed_fast.push(piece);
+    /// Says whether that is news.
+    pub(super) fn allow_fast(&mut self, piece: PieceIndex) -> bool {
+        let fresh = !self.allowed_fast.contains(&piece);
+        if fresh {
+            self.allowed_fast.push(piece);
+        }
+        fresh
     }
 
     pub(super) fn unchoke(&mut self) {

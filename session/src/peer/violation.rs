@@ -23,9 +23,6 @@ pub enum Violation {
     /// A bitfield of the wrong size, or with spare bits set.
     #[error("{0}")]
     Bitfield(#[from] BitfieldError),
-    /// A second `bitfield`, `have all` or `have none`.
-    #[error("its pieces were announced twice")]
-    SecondBitfield,
     /// A message of the fast extension, which was not agreed on (BEP 6).
     #[error("{0} without the fast extension")]
     FastNotAgreed(&'static str),
@@ -68,7 +65,6 @@ impl Violation {
             Self::Wire(_)
             | Self::OutOfRange { .. }
             | Self::Bitfield(_)
-            | Self::SecondBitfield
             | Self::FastNotAgreed(_)
             | Self::UnrequestedBlock { .. }
             | Self::Silent(_)
