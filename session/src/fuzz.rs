@@ -185,7 +185,12 @@ pub fn torrent(data: &[u8]) {
                 {
                     asked.remove(&(key, block));
                 }
-                engine.handle_facts(now, key, [fact(step, block, &geometry)]);
+                engine.handle_facts(
+                    now,
+                    key,
+                    [10, 0, 0, byte].into(),
+                    [fact(step, block, &geometry)],
+                );
             }
             _ => {}
         }

@@ -20,6 +20,14 @@ const SHAPES: [Shape; 5] = [
 
 /// Asserts that all read the same in a torrent that `create` makes, and that it is the payload.
 fn all_agree(create: impl Fn(&Path, &Path, u64)) {
+    agree(create, |torrent, ours| {
+        assert_shown_by_transmission(ours, &transmission::inspect(torrent));
+        assert_shown_by_aria2(ours, &aria2::inspect(torrent));
+    });
+}
+
+/// The same for libtorrent, and whoever is asked in `others`.
+fn agree(create: impl Fn(&Path, &Path, u64), others: impl Fn(&Path, &Value)) {
     if !enabled() {
         return;
     }
@@ -32,8 +40,7 @@ fn all_agree(create: impl Fn(&Path, &Path, u64)) {
         assert_eq!(ours["piece_length"], shape.piece_kib * 1024);
         assert_eq!(ours["warnings"], Value::Array(Vec::new()), "{}", shape.name);
         assert_same_as_libtorrent(&ours, &libtorrent::inspect(&torrent));
-        assert_shown_by_transmission(&ours, &transmission::inspect(&torrent));
-        assert_shown_by_aria2(&ours, &aria2::inspect(&torrent));
+        others(&torrent, &ours);
         ours::verify(&torrent, &place.data());
     }
 }
@@ -117,9 +124,11 @@ fn made_by_libtorrent() {
 
 #[test]
 fn made_by_libtorrent_for_both_versions() {
-    all_agree(|payload, torrent, piece_kib| {
+    // Debian's Transmission 3.00 refuses v2 metadata, and aria2 1.36 finds another info-hash in it.
+    let create = |payload: &Path, torrent: &Path, piece_kib| {
         libtorrent::create(payload, torrent, piece_kib, "hybrid");
-    });
+    };
+    agree(create, |_, _| {});
 }
 
 #[test]

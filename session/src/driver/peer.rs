@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ pub(crate) enum End {
 /// What a connection's task is made of.
 pub(crate) struct PeerTask {
     pub(crate) key: PeerKey,
+    pub(crate) ip: IpAddr,
     pub(crate) stream: TcpStream,
     pub(crate) connection: Connection,
     pub(crate) store: Store,
@@ -207,7 +209,7 @@ impl PeerTask {
         if facts.is_empty() {
             return Ok(());
         }
-        let incident = Incident::Facts(self.key, facts);
+        let incident = Incident::Facts(self.key, self.ip, facts);
         self.incidents.send(incident).await.map_err(|_| End::LetGo)
     }
 

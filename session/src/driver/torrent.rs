@@ -1,7 +1,7 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ const COMMAND_LIMIT: usize = 1 << 17;
 /// What reaches a torrent.
 pub(crate) enum Incident {
     /// A connection has seen something.
-    Facts(PeerKey, Vec<Fact>),
+    Facts(PeerKey, IpAddr, Vec<Fact>),
     /// A connection ended.
     Ended(PeerKey, End),
     /// A peer has said who it is.
@@ -189,7 +189,7 @@ impl Running {
 
     async fn handle(&mut self, now: Instant, incident: Incident) {
         match incident {
-            Incident::Facts(key, facts) => self.engine.handle_facts(now, key, facts),
+            Incident::Facts(key, from, facts) => self.engine.handle_facts(now, key, from, facts),
             Incident::Ended(key, end) => self.handle_ended(now, key, &end),
             Incident::Handshaken(peer) => self.take_in(now, peer),
             Incident::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
@@ -344,6 +344,7 @@ impl Running {
         );
         let task = PeerTask {
             key,
+            ip: peer.addr.ip(),
             stream: peer.stream,
             connection,
             store: self.task.store.clone(),

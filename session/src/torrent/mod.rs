@@ -23,7 +23,7 @@ mod tests;
 mod window;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
@@ -142,15 +142,20 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// What a peer's connection has seen since the last time, in order.
+    /// What a peer's connection has seen since the last time, in order. `from` is its address: blocks count as stored
+    /// by it even if the peer has been let go meanwhile, because the storage holds them already.
     pub fn handle_facts(
         &mut self,
         now: Instant,
         key: PeerKey,
+        from: IpAddr,
         facts: impl IntoIterator<Item = Fact>,
     ) {
         for fact in facts {
-            self.handle_fact(now, key, fact);
+            match fact {
+                Fact::Block(block) => self.handle_block(now, key, from, block),
+                fact => self.handle_fact(now, key, fact),
+            }
         }
         self.update_interest(now, key);
         self.fill(now, key);
@@ -161,7 +166,8 @@ impl<S: Space> Engine<S> {
             return;
         };
         match fact {
-            Fact::Block(block) => self.handle_block(now, key, block),
+            // Taken by `handle_facts`, with or without a peer.
+            Fact::Block(_) => {}
             Fact::Uploaded(bytes) => {
                 peer.up.add(now, bytes);
                 self.up.add(now, bytes);
@@ -222,25 +228,23 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    fn handle_block(&mut self, now: Instant, key: PeerKey, block: BlockRef) {
-        let Some(peer) = self.peers.get_mut(key) else {
-            return;
-        };
-        let ip = peer.addr.ip();
+    fn handle_block(&mut self, now: Instant, key: PeerKey, from: IpAddr, block: BlockRef) {
         let len = u64::from(block.len());
-        peer.last_delivery = now;
-        peer.snubbed = false;
-        peer.down.add(now, len);
         self.down.add(now, len);
-        let pending = peer.take_pending(block);
-        if let Some(pending) = pending {
-            let waited = now.saturating_duration_since(pending.asked_at);
-            peer.window.handle_block(now, block.len(), waited);
+        let mut was_late = true;
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.last_delivery = now;
+            peer.snubbed = false;
+            peer.down.add(now, len);
+            if let Some(pending) = peer.take_pending(block) {
+                was_late = pending.late;
+                let waited = now.saturating_duration_since(pending.asked_at);
+                peer.window.handle_block(now, block.len(), waited);
+            }
         }
-        match self.pieces.store(block, ip) {
+        match self.pieces.store(block, from) {
             Arrival::Redundant => self.wasted += len,
             Arrival::Stored { others, complete } => {
-                let was_late = pending.is_none_or(|pending| pending.late);
                 if others > 0 || was_late || self.peers.iter().any(|(_, peer)| peer.snubbed) {
                     self.cancel_elsewhere(now, block, key);
                 }

@@ -103,7 +103,12 @@ impl Bench {
     }
 
     fn tell(&mut self, key: PeerKey, facts: impl IntoIterator<Item = Fact>) {
-        self.engine.handle_facts(self.now, key, facts);
+        let from = self
+            .engine
+            .peers
+            .get(key)
+            .map_or(addr(99), |peer| peer.addr);
+        self.engine.handle_facts(self.now, key, from.ip(), facts);
         self.drain();
     }
 
@@ -415,4 +420,18 @@ fn a_choked_beginner_is_allowed_a_few_pieces() {
     bench.tell(peer, [Fact::Bitfield(none)]);
     let allowed = |(_, command): &&(PeerKey, Command)| matches!(command, Command::AllowFast(_));
     assert_eq!(bench.commands.iter().filter(allowed).count(), 8);
+}
+
+#[test]
+fn a_block_of_a_peer_that_was_let_go_meanwhile_counts_as_stored() {
+    let mut bench = Bench::new(Bitfield::none);
+    let gone = bench.seed(1);
+    let asked = bench.requests(gone);
+    bench.engine.handle_closed(bench.now, gone);
+    // It is in the storage, which would turn a second copy away.
+    bench.tell(gone, [Fact::Block(asked[0])]);
+    let other = bench.seed(2);
+    let rest = bench.requests(other);
+    assert_eq!(rest.len(), 15);
+    assert!(!rest.contains(&asked[0]));
 }

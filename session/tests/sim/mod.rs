@@ -452,11 +452,11 @@ impl Node {
             let facts = connection.take_facts();
             if !facts.is_empty() {
                 busy = true;
-                told.push((*key, facts));
+                told.push((*key, wire.addr.ip(), facts));
             }
         }
-        for (key, facts) in told {
-            self.engine.handle_facts(now, key, facts);
+        for (key, from, facts) in told {
+            self.engine.handle_facts(now, key, from, facts);
         }
         busy
     }
