@@ -119,59 +119,71 @@ impl Space for Shelf {
 /// asked twice for a block that is on its way from it.
 pub fn torrent(data: &[u8]) {
     let geometry = geometry();
-    let mut now = epoch();
     let config = Config {
         max_peers: 5,
         upload_slots: 2,
         ..Config::new(InfoHash::new([1; 20]), PeerId::new([9; 20]))
     };
     let have = Bitfield::none(&geometry);
-    let mut engine = Engine::new(config, geometry, have, Shelf::default());
-    let mut keys: Vec<PeerKey> = Vec::new();
-    let mut asked: BTreeSet<(PeerKey, BlockRef)> = BTreeSet::new();
+    let mut trial = Trial {
+        now: epoch(),
+        geometry,
+        engine: Engine::new(config, geometry, have, Shelf::default()),
+        keys: Vec::new(),
+        asked: BTreeSet::new(),
+    };
     for pair in data.chunks_exact(2) {
-        let (step, byte) = (pair[0], pair[1]);
-        let block = block(&geometry, byte);
+        trial.step(pair[0], pair[1]);
+        trial.drain();
+        trial.engine.check_invariants();
+    }
+}
+
+struct Trial {
+    now: Instant,
+    geometry: Geometry,
+    engine: Engine<Shelf>,
+    keys: Vec<PeerKey>,
+    asked: BTreeSet<(PeerKey, BlockRef)>,
+}
+
+impl Trial {
+    /// Five bits of `step` choose the call, three the peer; `byte` is its argument.
+    fn step(&mut self, step: u8, byte: u8) {
+        let (now, engine) = (self.now, &mut self.engine);
+        let block = block(&self.geometry, byte);
         let piece = block.piece();
-        let key = keys
-            .get(usize::from(step >> 5) % keys.len().max(1))
+        let key = self
+            .keys
+            .get(usize::from(step >> 5) % self.keys.len().max(1))
             .copied();
         match (step & 31, key) {
             (0, _) => {
+                let direction = match step & 32 {
+                    0 => Direction::Incoming,
+                    _ => Direction::Outgoing,
+                };
                 let new = NewPeer {
                     addr: SocketAddr::from(([10, 0, 0, byte], 6881)),
                     id: PeerId::new([byte; 20]),
-                    direction: if step & 32 == 0 {
-                        Direction::Incoming
-                    } else {
-                        Direction::Outgoing
-                    },
+                    direction,
                     fast: step & 64 == 0,
                 };
-                keys.extend(engine.handle_connected(now, new));
+                self.keys.extend(engine.handle_connected(now, new));
             }
             (1, _) => {
-                now += Duration::from_millis(u64::from(byte) * 100);
-                engine.handle_timeout(now);
+                self.now += Duration::from_millis(u64::from(byte) * 100);
+                engine.handle_timeout(self.now);
             }
             (2, _) => engine.handle_verdict(now, piece, &Verdict::Valid),
             (3, _) => engine.handle_verdict(now, piece, &Verdict::Invalid(vec![0, 1])),
             (4, _) => engine.handle_evicted(now, piece),
-            (5, _) => engine.halt(if byte & 1 == 0 {
-                Halt::Paused
-            } else {
-                Halt::Storage
-            }),
+            (5, _) if byte & 1 == 0 => engine.halt(Halt::Paused),
+            (5, _) => engine.halt(Halt::Storage),
             (6, _) => engine.resume(now),
             (7, _) => engine.handle_lost(&[block]),
-            (8, _) => {
-                let priority = if byte & 64 == 0 {
-                    Priority::Skip
-                } else {
-                    Priority::High
-                };
-                engine.set_priorities(now, [(piece, priority)]);
-            }
+            (8, _) if byte & 64 == 0 => engine.set_priorities(now, [(piece, Priority::Skip)]),
+            (8, _) => engine.set_priorities(now, [(piece, Priority::High)]),
             (9, _) => {
                 let addr = SocketAddr::from(([10, 0, 1, byte], 6881));
                 engine.handle_candidates(now, Source::Tracker, &[addr]);
@@ -180,39 +192,36 @@ pub fn torrent(data: &[u8]) {
             (11, Some(key)) => engine.handle_misbehaviour(now, key),
             (12, _) => engine.handle_digests(now, piece, &[0, u64::from(byte)]),
             (step, Some(key)) => {
-                if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) =
-                    fact(step, block, &geometry)
-                {
-                    asked.remove(&(key, block));
+                let fact = fact(step, block, &self.geometry);
+                if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
+                    self.asked.remove(&(key, block));
                 }
-                engine.handle_facts(
-                    now,
-                    key,
-                    [10, 0, 0, byte].into(),
-                    [fact(step, block, &geometry)],
-                );
+                engine.handle_facts(now, key, [10, 0, 0, byte].into(), [fact]);
             }
-            _ => {}
+            (_, None) => {}
         }
-        while let Some(output) = engine.poll_output() {
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Command {
                     peer,
                     command: Command::Request(block),
                 } => {
-                    assert!(asked.insert((peer, block)), "{block:?} is asked for twice");
+                    let first = self.asked.insert((peer, block));
+                    assert!(first, "{block:?} is asked for twice");
                 }
                 Output::Command {
                     peer,
                     command: Command::Cancel(block),
                 } => {
-                    asked.remove(&(peer, block));
+                    self.asked.remove(&(peer, block));
                 }
-                Output::Disconnect { peer, .. } => asked.retain(|(key, _)| *key != peer),
+                Output::Disconnect { peer, .. } => self.asked.retain(|(key, _)| *key != peer),
                 _ => {}
             }
         }
-        engine.check_invariants();
     }
 }
 

@@ -65,11 +65,6 @@ impl<'a> Start<'a> {
         )
     }
 
-    /// Downloads into memory, and ends.
-    pub(crate) fn download_to_memory(self) -> Ours {
-        self.run("download", &["--storage".as_ref(), "memory".as_ref()])
-    }
-
     /// Downloads into memory, and seeds from there.
     pub(crate) fn download_to_memory_and_seed(self) -> Ours {
         let more = ["--storage", "memory", "--seed"];
