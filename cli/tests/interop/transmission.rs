@@ -46,7 +46,9 @@ fn start(place: &Place, torrent: &Path, dir: &Path, more: &[&str]) -> (Process, 
         "utp-enabled": false,
     });
     fs::write(config.join("settings.json"), settings.to_string()).unwrap();
-    let mut command = Command::new("transmission-cli");
+    // It says what it does in a buffer's worth at a time, some seconds late, unless it is told to have no buffer.
+    let mut command = Command::new("stdbuf");
+    command.args(["--output=0", "transmission-cli"]);
     command.arg("--config-dir").arg(&config);
     command
         .args(["--no-portmap", "--port", &port.to_string()])

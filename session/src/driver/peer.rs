@@ -188,8 +188,8 @@ impl PeerTask {
             Ok(0) => Err(End::HungUp),
             Ok(count) => {
                 io.read_again_at = self.down_limit.spend(now, count);
-                io.adapt_buffer(count);
                 self.connection.handle_bytes(now, &mut io.received)?;
+                io.adapt_buffer(count);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
@@ -345,6 +345,11 @@ impl Io {
             self.buffer_size = (self.buffer_size * 2).min(LARGE_BUFFER);
         } else if count < self.buffer_size / 16 {
             self.buffer_size = (self.buffer_size / 2).max(SMALL_BUFFER);
+            // An idle peer keeps no large buffer.
+            let oversized = self.received.capacity() > 2 * SMALL_BUFFER;
+            if self.buffer_size == SMALL_BUFFER && oversized && self.received.is_empty() {
+                self.received = BytesMut::new();
+            }
         }
     }
 }

@@ -12,6 +12,10 @@ use super::window::Window;
 use super::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Direction};
 
+/// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
+/// is beyond their queue without a word.
+const UNTOLD_QUEUE: usize = 250;
+
 impl<S: Space> Engine<S> {
     /// Addresses that may be peers.
     pub fn handle_candidates(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
@@ -64,7 +68,7 @@ impl<S: Space> Engine<S> {
             allowed_fast: Vec::new(),
             interesting: 0,
             pending: VecDeque::new(),
-            window: Window::new(self.config.max_requests),
+            window: Window::new(self.config.max_requests.min(UNTOLD_QUEUE)),
             current: None,
             snubbed: false,
             rests_until: None,

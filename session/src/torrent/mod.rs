@@ -22,7 +22,7 @@ mod terms;
 mod tests;
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,8 @@ pub struct Engine<S> {
     candidates: Candidates,
     choker: Choker,
     blame: Blame,
+    /// Blocks that some peer was late with: when they come, others may have been asked for them.
+    late: BTreeSet<BlockRef>,
     rng: fastrand::Rng,
     outputs: VecDeque<Output>,
     /// Requests stop while this stands; see [`Engine::halt`].
@@ -97,6 +99,7 @@ impl<S: Space> Engine<S> {
             candidates: Candidates::new(config.max_candidates),
             choker: Choker::new(config.upload_slots),
             blame: Blame::default(),
+            late: BTreeSet::new(),
             rng,
             outputs: VecDeque::new(),
             halted: None,
@@ -245,7 +248,7 @@ impl<S: Space> Engine<S> {
         match self.pieces.store(block, from) {
             Arrival::Redundant => self.wasted += len,
             Arrival::Stored { others, complete } => {
-                if others > 0 || was_late || self.peers.iter().any(|(_, peer)| peer.snubbed) {
+                if self.late.remove(&block) || others > 0 || was_late {
                     self.cancel_elsewhere(now, block, key);
                 }
                 if complete {

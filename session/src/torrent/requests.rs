@@ -154,6 +154,7 @@ impl<S: Space> Engine<S> {
             self.fill(now, key);
         }
         if !late.is_empty() {
+            self.late.extend(late.iter().map(|pending| pending.block));
             self.give_back(&late);
             self.fill_all(now);
         }
