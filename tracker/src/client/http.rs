@@ -218,7 +218,8 @@ pub(super) fn http_error(operation: &'static str, error: &(dyn Error + 'static))
         if let Some(error) = error.downcast_ref::<io::Error>() {
             kind = error.kind();
         }
-        message = format!("{message}: {error}");
+        // What stands above it only repeats that a request failed.
+        message = error.to_string();
         cause = error.source();
     }
     TrackerError::Io {
