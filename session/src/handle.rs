@@ -7,7 +7,7 @@ use tailwater_metainfo::{Bitfield, Info, InfoHash, PieceIndex};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::torrent::{Incident, Request};
+use crate::driver::incident::{Incident, Request};
 use crate::error::TorrentError;
 use crate::options::priorities;
 use crate::status::{Phase, Status};

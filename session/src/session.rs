@@ -14,12 +14,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::disk::{Completion, DiskTorrent, IoConfig, IoPool, ResumeStore};
 use crate::driver::announce::Announcer;
+use crate::driver::incident::INCIDENT_QUEUE;
 use crate::driver::lifecycle::Life;
 use crate::driver::listen;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::registry::Registry;
 use crate::driver::throttle::Throttle;
-use crate::driver::torrent::{INCIDENT_QUEUE, Shared, TorrentTask};
+use crate::driver::torrent::{Shared, TorrentTask};
 use crate::error::{AddError, StartError};
 use crate::events::{EventSender, Events};
 use crate::handle::Torrent;

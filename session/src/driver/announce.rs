@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::torrent::Incident;
+use super::incident::Incident;
 use crate::events::{Event, EventSender};
 use crate::status::Status;
 use crate::torrent::Source;

@@ -7,8 +7,9 @@ use tailwater_metainfo::{Bitfield, InfoHash};
 use tokio::sync::watch;
 
 use super::announce::Announcer;
+use super::incident::Incident;
 use super::registry::Registry;
-use super::torrent::{Incident, TorrentTask};
+use super::torrent::TorrentTask;
 use crate::disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
 use crate::error::TorrentError;
 use crate::events::Event;

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::dial;
+use super::incident::Incident;
 use super::registry::Registry;
-use super::torrent::Incident;
 
 /// Handshakes of callers that are under way at once; further callers wait in the kernel.
 const MAX_HANDSHAKES: usize = 64;

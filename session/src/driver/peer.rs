@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::buffers::ReceiveBuffers;
+use super::incident::{End, Incident};
 use super::mailbox::Mailbox;
 use super::throttle::Throttle;
-use super::torrent::Incident;
+
 use crate::peer::{Command, Connection, Violation};
 use crate::storage::Store;
 use crate::torrent::PeerKey;
@@ -36,19 +37,6 @@ const READ_BATCH: usize = 32;
 const MAX_SLICES: usize = 64;
 /// Timers are looked at this often at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum End {
-    #[error("the peer broke a rule: {0}")]
-    Violation(#[from] Violation),
-    #[error("the peer hung up")]
-    HungUp,
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("we let it go")]
-    LetGo,
-}
 
 /// What a connection's task is made of.
 pub(crate) struct PeerTask {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tailwater_metainfo::{InfoHash, PeerId};
 use tokio::sync::mpsc;
 
-use super::torrent::Incident;
+use super::incident::Incident;
 
 /// Looked at once for each incoming connection, never on the way of a block.
 #[derive(Debug)]

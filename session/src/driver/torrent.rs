@@ -1,33 +1,30 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::buffers::ReceiveBuffers;
 use super::dial::{self, Handshaken};
+use super::incident::{End, Incident, Request};
 use super::mailbox::Mailbox;
-use super::peer::{End, PeerTask};
+use super::peer::PeerTask;
 use super::throttle::Throttle;
 use crate::disk::{Completion, StorageError};
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
-use crate::peer::{self, Command, Connection, Consequence, Fact};
+use crate::peer::{self, Command, Connection, Consequence};
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{
-    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PeerStats, Priority, Source, Verdict,
-};
+use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Verdict};
 
-/// Batches of facts that wait for the torrent; connections that have more wait themselves.
-pub(crate) const INCIDENT_QUEUE: usize = 256;
 /// Incidents handled before their outputs go out.
 const BATCH: usize = 64;
 /// How often the status is published while something goes on.
@@ -36,34 +33,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(600);
 /// Commands that may wait for one connection before it counts as stuck.
 const COMMAND_LIMIT: usize = 1 << 17;
-
-/// What reaches a torrent.
-pub(crate) enum Incident {
-    /// A connection has seen something.
-    Facts(PeerKey, IpAddr, Vec<Fact>),
-    /// A connection ended.
-    Ended(PeerKey, End),
-    /// A peer has said who it is.
-    Handshaken(Handshaken),
-    /// An address could not be reached.
-    DialFailed(SocketAddr),
-    /// Addresses that may be peers.
-    Candidates(Source, Vec<SocketAddr>),
-    /// A handle asks for something.
-    Request(Request),
-}
-
-/// What a handle can ask for.
-pub(crate) enum Request {
-    Peers(oneshot::Sender<Vec<PeerStats>>),
-    Have(oneshot::Sender<Bitfield>),
-    Pause,
-    Resume(oneshot::Sender<Result<(), TorrentError>>),
-    /// Which files are wanted at all, and what follows for the pieces.
-    Files(Vec<bool>, Vec<(PieceIndex, Priority)>),
-    Priorities(Vec<(PieceIndex, Priority)>),
-    Sequential(bool),
-}
 
 /// What all connections of a session share.
 #[derive(Clone)]

@@ -1,0 +1,55 @@
+//! What reaches a torrent's task, from its connections, its handles and the world.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tailwater_metainfo::{Bitfield, PieceIndex};
+use tokio::sync::oneshot;
+
+use super::dial::Handshaken;
+use crate::error::TorrentError;
+use crate::peer::{Fact, Violation};
+use crate::torrent::{PeerKey, PeerStats, Priority, Source};
+
+/// Batches of facts that wait for the torrent; connections that have more wait themselves.
+pub(crate) const INCIDENT_QUEUE: usize = 256;
+/// What reaches a torrent.
+pub(crate) enum Incident {
+    /// A connection has seen something.
+    Facts(PeerKey, IpAddr, Vec<Fact>),
+    /// A connection ended.
+    Ended(PeerKey, End),
+    /// A peer has said who it is.
+    Handshaken(Handshaken),
+    /// An address could not be reached.
+    DialFailed(SocketAddr),
+    /// Addresses that may be peers.
+    Candidates(Source, Vec<SocketAddr>),
+    /// A handle asks for something.
+    Request(Request),
+}
+
+/// What a handle can ask for.
+pub(crate) enum Request {
+    Peers(oneshot::Sender<Vec<PeerStats>>),
+    Have(oneshot::Sender<Bitfield>),
+    Pause,
+    Resume(oneshot::Sender<Result<(), TorrentError>>),
+    /// Which files are wanted at all, and what follows for the pieces.
+    Files(Vec<bool>, Vec<(PieceIndex, Priority)>),
+    Priorities(Vec<(PieceIndex, Priority)>),
+    Sequential(bool),
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    #[error("the peer broke a rule: {0}")]
+    Violation(#[from] Violation),
+    #[error("the peer hung up")]
+    HungUp,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("we let it go")]
+    LetGo,
+}
