@@ -324,3 +324,44 @@ async fn who_only_seeds_writes_nothing_and_says_what_is_missing() {
     within(session.close()).await;
     assert!(std::fs::read(&file).unwrap() == bytes);
 }
+
+/// Waits until no task is alive; a task that has ended may still be on its way out of the runtime's list.
+async fn all_tasks_ended() {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    while metrics.num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_after_close() {
+    let share = Share::new(10, &mixed_files(), 65_536);
+    let origin = session();
+    seed(&origin, &share).await;
+    // A peer that accepts and never says a word, and one that is not there.
+    let mute = tokio::net::TcpListener::bind(LOOPBACK).await.unwrap();
+    let absent = {
+        let gone = tokio::net::TcpListener::bind(LOOPBACK).await.unwrap();
+        gone.local_addr().unwrap()
+    };
+    let end = session();
+    let peers = [mute.local_addr().unwrap(), absent];
+    let options = AddOptions::new(StorageKind::Memory)
+        .peers(peers)
+        .peers(origin.listen_addr());
+    let torrent = end.add(&share.metainfo, options).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    // One that has only just begun when it ends.
+    let unfinished = session();
+    let options = AddOptions::new(StorageKind::Memory).peers(peers);
+    let hopeless = unfinished.add(&share.metainfo, options).await.unwrap();
+    let waiting = tokio::spawn(async move { hopeless.wait_complete().await });
+    for session in [&end, &unfinished, &origin] {
+        within(session.close()).await;
+    }
+    assert_eq!(within(waiting).await.unwrap(), Err(TorrentError::Closed));
+    within(all_tasks_ended()).await;
+    for session in [&end, &unfinished] {
+        assert_eq!(session.memory_stats().used, 0);
+    }
+}
