@@ -65,6 +65,11 @@ impl<'a> Start<'a> {
         )
     }
 
+    /// Downloads into memory, and ends.
+    pub(crate) fn download_to_memory(self) -> Ours {
+        self.run("download", &["--storage", "memory"].map(OsStr::new))
+    }
+
     /// Downloads into memory, and seeds from there.
     pub(crate) fn download_to_memory_and_seed(self) -> Ours {
         let more = ["--storage", "memory", "--seed"];

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::enabled;
 use crate::ours::Start;
-use crate::payload::Shape;
+use crate::payload::{self, Shape};
 use crate::place::Place;
 
 /// They seed, we download to the disk.
@@ -50,6 +50,27 @@ fn through_our_memory(client: Client, shape: Shape) {
         drop(seeder);
         ours
     });
+}
+
+/// They seed, we download to memory and end; nothing is written.
+fn leaves_the_disk_alone(client: Client) {
+    if !enabled() {
+        return;
+    }
+    let place = Place::new(payload::ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let seeder = client.seed(&place, &torrent);
+    let (home, peers) = (place.folder("home"), [seeder.addr]);
+    let mut ours = Start::new(&home, &torrent, &peers).download_to_memory();
+    ours.process.succeed();
+    assert!(payload::hashes(&home).is_empty());
+}
+
+#[test]
+fn a_download_to_memory_writes_nothing() {
+    for client in [Client::Libtorrent, Client::Transmission, Client::Aria2] {
+        leaves_the_disk_alone(client);
+    }
 }
 
 /// A test for each shape.

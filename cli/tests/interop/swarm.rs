@@ -14,19 +14,19 @@ fn everybody(seeder: Client, shape: Shape) {
     let place = Place::new(shape);
     let (_tracker, url) = place.tracker();
     let torrent = place.torrent(&[&url]);
-    let _seeder = seeder.seed(&place, &torrent);
+    let seeder = seeder.seed(&place, &torrent);
     let start = |home: &str| (place.folder(home), place.folder(&format!("{home}/out")));
     let others = [Client::Libtorrent, Client::Transmission, Client::Aria2].map(|client| {
         let out = place.folder(&format!("{client:?}"));
         (client.leech(&place, &torrent, &out), out)
     });
-    // On loopback Transmission waits to be found, and it is not, by those that asked before it.
-    let transmission = [others[1].0.addr];
+    // On loopback Transmission waits to be found, and those that asked the tracker before it do not.
+    let known = [seeder.addr, others[1].0.addr];
     let (home_1, out_1) = start("ours-1");
     let (home_2, out_2) = start("ours-2");
     let home_3 = place.folder("ours-3");
     let ours = [
-        Start::new(&home_1, &torrent, &transmission).download_and_seed(&out_1),
+        Start::new(&home_1, &torrent, &known).download_and_seed(&out_1),
         Start::new(&home_2, &torrent, &[]).download_and_seed(&out_2),
         Start::new(&home_3, &torrent, &[]).download_to_memory_and_seed(),
     ];
