@@ -95,6 +95,8 @@ impl Decoder {
             self.missing = 0;
             return Ok(Some(Message::KeepAlive));
         }
+        // Whoever claims 4 GiB and sends no more is found out at once.
+        self.limits.check_prefix(len)?;
         let Some(&id) = buf.get(PREFIX_LEN) else {
             return Ok(self.wait_for(1));
         };

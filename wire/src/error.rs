@@ -4,7 +4,7 @@ use crate::message::frame_name;
 
 /// A frame that no conforming peer sends. The stream has no way to go on: drop the connection.
 ///
-/// All of these are the peer's fault, and all are found from a frame's first five bytes, before memory is taken for it.
+/// All of these are the peer's fault, and all are found from a frame's first five bytes or fewer, before memory is taken for it.
 /// Lengths count what the length prefix counts: the id and the payload, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +37,14 @@ pub enum WireError {
         /// Length that the frame claims.
         len: u32,
         /// The limit, see [`Limits`](crate::Limits).
+        max: u32,
+    },
+    /// A length prefix beyond every limit; the id need not have come.
+    #[error("a frame of {len} bytes where no message may have more than {max}")]
+    PrefixTooLong {
+        /// Length that the frame claims.
+        len: u32,
+        /// The longest of all limits.
         max: u32,
     },
     /// The list of a `hashes` message is not made of whole hashes (BEP 52).

@@ -138,6 +138,16 @@ impl Limits {
         payload.into_iter().fold(0, u32::max) as usize + 5
     }
 
+    /// Checks a length before the id has come.
+    pub(crate) fn check_prefix(&self, len: u32) -> Result<(), WireError> {
+        let known = u32::try_from(self.max_frame_len()).unwrap_or(u32::MAX);
+        let max = known.max(1 + self.unknown_len);
+        match len > max {
+            true => Err(WireError::PrefixTooLong { len, max }),
+            false => Ok(()),
+        }
+    }
+
     /// Checks the length of a frame; what passes decodes without further errors.
     pub(crate) const fn check(&self, id: u8, len: u32) -> Result<(), WireError> {
         match self.shape(id) {
