@@ -191,7 +191,7 @@ fn errors_name_the_message() {
             1_000_000,
             "piece frame of 1000000 bytes where at most 16393 are allowed",
         ),
-        (99, u32::MAX, "unknown frame"),
+        (99, u32::MAX, "a frame of 4294967295 bytes"),
     ] {
         let error = begin(Limits::default(), id, len).unwrap_err();
         assert!(error.to_string().starts_with(text), "{error}");
