@@ -218,9 +218,9 @@ Exit codes: 0 if one of them answered, else 1.")]
 pub(crate) struct Announce {
     #[command(flatten)]
     pub(crate) asked: Asked,
-    /// The port to announce.
-    #[arg(long, default_value_t = 6881)]
-    pub(crate) port: u16,
+    /// The port to announce. Default: one that is free, so that no seeder of this machine is mistaken for us
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
 }
 
 /// Ask a torrent's trackers how many seeders and leechers there are.

@@ -1,5 +1,6 @@
 //! `tailwater announce`
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +15,8 @@ use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::count;
 
+/// The port of nobody's peer (discard, RFC 863), where no free one can be had.
+const DISCARD: u16 = 9;
 /// How long a tracker may take to hear that we are gone again.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -31,7 +34,12 @@ struct Said<'a> {
 
 pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliError> {
     let question = Question::new(&args.asked, &context.progress).await?;
-    let mut request = AnnounceRequest::new(question.info_hash, peer_id(), args.port);
+    // Trackers know a peer by address and port: announcing a seeder's port and leaving again would take it off the list.
+    let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .and_then(|socket| Ok((socket.local_addr()?.port(), socket)));
+    let free = held.as_ref().map_or(DISCARD, |(port, _)| *port);
+    let port = args.port.unwrap_or(free);
+    let mut request = AnnounceRequest::new(question.info_hash, peer_id(), port);
     request.left = question.metainfo.info().geometry().total();
     request.key = Some(fastrand::u32(..));
     let answers = question.ask(|client, url| ask(client, url, request.clone()));
