@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::incident::{Incident, Request};
 use crate::error::TorrentError;
 use crate::options::priorities;
+use crate::reader::options::{ReadError, ReaderOptions};
+use crate::reader::{self, Reader};
 use crate::status::{Phase, Status};
-use crate::torrent::{PeerStats, Priority, Source, Stats};
+use crate::torrent::{BufferMap, PeerStats, Priority, Source, Stats};
 
 /// A torrent in a session; clones name the same one.
 ///
@@ -23,6 +25,7 @@ pub struct Torrent {
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) incidents: mpsc::Sender<Incident>,
     pub(crate) closing: CancellationToken,
+    pub(crate) reading: Arc<reader::Shared>,
 }
 
 impl Torrent {
@@ -107,6 +110,34 @@ impl Torrent {
     /// [`TorrentError::Closed`].
     pub async fn have(&self) -> Result<Bitfield, TorrentError> {
         self.ask(Request::Have).await
+    }
+
+    /// Reads a file, by its index in [`Info::files`], while it downloads. There may be several readers, of one file or
+    /// of more; each has its share of the memory budget.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::NoSuchFile`], [`ReadError::PadFile`]; [`ReadError::Torrent`] when it failed or is closed.
+    pub fn reader(&self, file: usize, options: ReaderOptions) -> Result<Reader, ReadError> {
+        let files = self.info.files();
+        let entry = files.get(file).ok_or(ReadError::NoSuchFile {
+            index: file,
+            count: files.len(),
+        })?;
+        if entry.is_pad() {
+            return Err(ReadError::PadFile { index: file });
+        }
+        let bounds = entry.offset()..entry.offset() + entry.length();
+        Reader::new(Arc::clone(&self.reading), file, bounds, options)
+    }
+
+    /// The live picture of its buffer: pieces, readers, budget. It names every piece: for a display.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`].
+    pub async fn buffer(&self) -> Result<BufferMap, TorrentError> {
+        self.ask(Request::Buffer).await
     }
 
     /// Tries to connect to these addresses, for as long as the torrent runs.

@@ -30,6 +30,7 @@ pub struct AddOptions {
     pub(crate) storage: StorageKind,
     pub(crate) files: Option<Vec<usize>>,
     pub(crate) sequential: bool,
+    pub(crate) on_demand: bool,
     pub(crate) recheck: bool,
     pub(crate) seed_only: bool,
     pub(crate) peers: Vec<SocketAddr>,
@@ -44,6 +45,7 @@ impl AddOptions {
             storage,
             files: None,
             sequential: false,
+            on_demand: false,
             recheck: false,
             seed_only: false,
             peers: Vec::new(),
@@ -62,6 +64,14 @@ impl AddOptions {
     #[must_use]
     pub const fn sequential(mut self, sequential: bool) -> Self {
         self.sequential = sequential;
+        self
+    }
+
+    /// Fetches nothing but what some [reader](crate::Torrent::reader)'s window covers. In memory, what no window covers
+    /// makes room for what one does, so that a torrent of any size can be read from a small budget.
+    #[must_use]
+    pub const fn on_demand(mut self, on_demand: bool) -> Self {
+        self.on_demand = on_demand;
         self
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tailwater_metainfo::{Info, Metainfo, PeerId, PieceIndex};
-use tailwater_storage_mem::MemoryStorage;
+use tailwater_storage_mem::{Eviction, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,9 @@ use crate::events::{EventSender, Events};
 use crate::handle::Torrent;
 use crate::options::{AddOptions, StorageKind, priorities};
 use crate::status::Status;
-use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
+use crate::reader;
+use crate::reader::board::Board;
+use crate::storage::{DiskStore, Evictions, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
 
 /// The memory budget unless told otherwise, in bytes.
@@ -155,8 +157,11 @@ impl Builder {
             up_limit: Arc::new(Throttle::new(self.max_up)),
             events: EventSender::new(),
         };
+        let memory = tailwater_storage_mem::Config::new(self.memory_budget)
+            .with_eviction(Eviction::LeastRecentlyRequested);
         let inner = Inner {
-            memory: MemoryStorage::new(tailwater_storage_mem::Config::new(self.memory_budget)),
+            memory: MemoryStorage::new(memory),
+            evictions: Arc::default(),
             client: Client::new(self.tracker.clone()),
             settings: self,
             listen_addr,
@@ -190,6 +195,7 @@ struct Inner {
     tasks: TaskTracker,
     io: IoPool,
     memory: MemoryStorage,
+    evictions: Arc<Evictions>,
     resume: Option<ResumeStore>,
     client: Client,
     shared: Shared,
@@ -266,13 +272,19 @@ impl Session {
             false => Priority::Skip,
         });
         let opened = match &options.storage {
-            StorageKind::Memory => inner.open_memory(&info, &priorities, &completions),
+            StorageKind::Memory => inner.open_memory(&info, &priorities, &options, &completions),
             StorageKind::Disk(root) => {
                 let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
                 inner.open_disk(&info, root, skipped, &completions).await
             }
         };
         let store = opened.inspect_err(|_| inner.registry.remove(info_hash))?;
+        let board = Arc::new(Board::default());
+        let reading = Arc::new(reader::Shared {
+            geometry: info.geometry(),
+            store: store.clone(),
+            board: Arc::clone(&board),
+        });
         let (status_in, status) = watch::channel(Status::default());
         let closing = inner.closing.child_token();
         let seed = u64::from_be_bytes(random());
@@ -281,12 +293,14 @@ impl Session {
                 max_peers: inner.settings.max_peers,
                 upload_slots: inner.settings.upload_slots,
                 sequential: options.sequential,
+                on_demand: options.on_demand,
                 seed,
                 ..Config::new(info_hash, self.peer_id())
             },
             geometry: info.geometry(),
             store,
             completions,
+            board,
             incidents,
             incidents_in: incidents_in.clone(),
             status: status_in,
@@ -325,6 +339,7 @@ impl Session {
             status,
             incidents: incidents_in,
             closing,
+            reading,
         })
     }
 
@@ -353,6 +368,7 @@ impl Inner {
         &self,
         info: &Info,
         priorities: &[(PieceIndex, Priority)],
+        options: &AddOptions,
         completions: &Arc<Mailbox<Completion>>,
     ) -> Result<Store, AddError> {
         let geometry = info.geometry();
@@ -363,15 +379,17 @@ impl Inner {
         let needed = wanted
             .map(|(piece, _)| u64::from(geometry.piece_len(*piece)))
             .sum();
-        if needed > budget {
+        if needed > budget && !options.on_demand {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
         let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
-        Ok(Store::Memory(MemoryStore {
-            storage: self.memory.clone(),
-            handle,
-            completions: Arc::clone(completions),
-        }))
+        if !options.on_demand {
+            // What is downloaded is to stay, whoever reads something else.
+            let all = 0..geometry.total();
+            self.memory.set_pins(handle, std::slice::from_ref(&all))?;
+        }
+        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.evictions);
+        Ok(Store::Memory(store))
     }
 
     async fn open_disk(

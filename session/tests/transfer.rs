@@ -6,72 +6,13 @@
     reason = "what cannot go wrong in a test ends it; one test measures how long a limit holds a transfer up"
 )]
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::ControlFlow;
-use std::path::Path;
+mod support;
+
 use std::time::Duration;
 
-use tailwater_metainfo::{Creator, Metainfo};
 use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
+use support::{LOOPBACK, Share, seed, session, within};
 use tempfile::TempDir;
-
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// Nothing here takes a tenth of it; it ends a test that hangs.
-const WATCHDOG: Duration = Duration::from_secs(60);
-
-/// A folder with files and its torrent.
-struct Share {
-    dir: TempDir,
-    metainfo: Metainfo,
-}
-
-impl Share {
-    fn new(seed: u64, files: &[(&str, usize)], piece_length: u32) -> Self {
-        let dir = TempDir::new().unwrap();
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let root = dir.path().join("share");
-        for (name, len) in files {
-            let path = root.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let mut bytes = vec![0; *len];
-            rng.fill(&mut bytes);
-            std::fs::write(path, bytes).unwrap();
-        }
-        let creator = Creator::new().piece_length(piece_length);
-        let created = creator
-            .create(&root, |_| ControlFlow::Continue(()))
-            .unwrap();
-        Self {
-            metainfo: created.metainfo,
-            dir,
-        }
-    }
-
-    fn assert_same(&self, other: &Path) {
-        for file in self.metainfo.info().files() {
-            let expected = std::fs::read(file.path().under(self.dir.path())).unwrap();
-            let found = std::fs::read(file.path().under(other)).unwrap();
-            assert!(expected == found, "{} differs", file.path().as_str());
-        }
-    }
-}
-
-fn session() -> Session {
-    Session::builder().listen(LOOPBACK).start().unwrap()
-}
-
-async fn seed(session: &Session, share: &Share) -> Torrent {
-    let options = AddOptions::new(StorageKind::Disk(share.dir.path().into())).announce(false);
-    let torrent = session.add(&share.metainfo, options).await.unwrap();
-    within(torrent.wait_complete()).await.unwrap();
-    torrent
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(WATCHDOG, work)
-        .await
-        .expect("the watchdog bit")
-}
 
 fn mixed_files() -> Vec<(&'static str, usize)> {
     vec![

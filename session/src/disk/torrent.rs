@@ -58,6 +58,12 @@ pub(crate) enum Completion {
         /// The blocks that are not on the disk and have to be downloaded again.
         lost: Vec<BlockRef>,
     },
+    /// Another torrent needed the room of a verified piece. Never from a disk: it comes the way of the others, so that
+    /// a torrent hears of its storage in one order.
+    Evicted {
+        /// The piece.
+        piece: PieceIndex,
+    },
 }
 
 /// Takes completions, on the I/O threads: it must not block.
@@ -349,6 +355,11 @@ impl DiskTorrent {
         if self.pool().run(move || shared.store.close()).await.is_err() {
             self.shared.store.close();
         }
+    }
+
+    /// Whether a piece is there and verified.
+    pub(crate) fn has(&self, piece: PieceIndex) -> bool {
+        self.shared.verified.has(piece)
     }
 
     /// The pieces that have been verified.

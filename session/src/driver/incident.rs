@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::dial::Handshaken;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
-use crate::torrent::{PeerKey, PeerStats, Priority, Source};
+use crate::torrent::{BufferMap, PeerKey, PeerStats, Priority, Source};
 
 /// Batches of facts that wait for the torrent; connections that have more wait themselves.
 pub(crate) const INCIDENT_QUEUE: usize = 256;
@@ -33,6 +33,7 @@ pub(crate) enum Incident {
 pub(crate) enum Request {
     Peers(oneshot::Sender<Vec<PeerStats>>),
     Have(oneshot::Sender<Bitfield>),
+    Buffer(oneshot::Sender<BufferMap>),
     Pause,
     Resume(oneshot::Sender<Result<(), TorrentError>>),
     /// Which files are wanted at all, and what follows for the pieces.

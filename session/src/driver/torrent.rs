@@ -21,6 +21,7 @@ use crate::disk::{Completion, StorageError};
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::peer::{self, Command, Connection, Consequence};
+use crate::reader::board::Board;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Verdict};
@@ -49,6 +50,7 @@ pub(crate) struct TorrentTask {
     pub(crate) geometry: Geometry,
     pub(crate) store: Store,
     pub(crate) completions: Arc<Mailbox<Completion>>,
+    pub(crate) board: Arc<Board>,
     pub(crate) incidents: mpsc::Receiver<Incident>,
     pub(crate) incidents_in: mpsc::Sender<Incident>,
     pub(crate) status: watch::Sender<Status>,
@@ -84,6 +86,11 @@ impl TorrentTask {
     /// Waits for the end of a torrent that could not start; whoever asks for something hears that it is closed.
     pub(crate) async fn refuse_everything(mut self) {
         let closing = self.closing.clone();
+        let failure = match &self.status.borrow().phase {
+            Phase::Failed(error) => error.clone(),
+            _ => TorrentError::Closed,
+        };
+        self.board.end(failure);
         let refuse = async { while self.incidents.recv().await.is_some() {} };
         tokio::select! {
             () = closing.cancelled() => {}
@@ -128,6 +135,10 @@ impl Running {
                     debug_assert!(count > 0);
                 }
                 () = self.task.completions.ready() => {}
+                () = self.task.board.ready() => {}
+                () = space_free(&self.task.store, self.engine.wanted_space()) => {
+                    self.engine.handle_space(Instant::now());
+                }
                 () = sleep_until(wake.into()) => {}
             }
             let now = Instant::now();
@@ -138,6 +149,7 @@ impl Running {
             for completion in completions.drain(..) {
                 self.handle_completion(now, completion);
             }
+            self.listen_to_readers(now);
             self.engine.handle_timeout(now);
             self.carry_out(now);
             if now >= self.published + PUBLISH_EVERY || self.is_news() {
@@ -178,6 +190,9 @@ impl Running {
             Request::Have(answer) => {
                 let _ = answer.send(self.engine.have().clone());
             }
+            Request::Buffer(answer) => {
+                let _ = answer.send(self.task.store.with_figures(self.engine.buffer_map(now)));
+            }
             Request::Pause => self.engine.halt(Halt::Paused),
             Request::Resume(answer) => {
                 let _ = answer.send(self.resume(now).await);
@@ -188,6 +203,20 @@ impl Running {
             }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
+        }
+    }
+
+    fn listen_to_readers(&mut self, now: Instant) {
+        for (key, news) in self.task.board.take() {
+            if let Some(config) = news.opened {
+                self.engine.handle_reader_opened(now, key, config);
+            }
+            if let Some(update) = news.update {
+                self.engine.handle_reader(now, key, update);
+            }
+            if news.closed {
+                self.engine.handle_reader_closed(now, key);
+            }
         }
     }
 
@@ -216,6 +245,7 @@ impl Running {
             }
         }
         self.failure = None;
+        self.task.board.resume();
         self.engine.resume(now);
         Ok(())
     }
@@ -244,6 +274,7 @@ impl Running {
             Completion::Digests {
                 digests: Err(_), ..
             } => {}
+            Completion::Evicted { piece } => self.engine.handle_evicted(now, piece),
             Completion::VerifyFailed { error, .. } => self.fail(error),
             Completion::WriteFailed { error, lost } => {
                 self.task.store.disclaim(&lost);
@@ -261,6 +292,7 @@ impl Running {
         self.engine.halt(Halt::Storage);
         let error = TorrentError::Storage(error);
         self.failure = Some(error.clone());
+        self.task.board.end(error.clone());
         self.task.shared.events.send(Event::Failed {
             info_hash: self.task.info_hash(),
             error,
@@ -354,6 +386,7 @@ impl Running {
                     // Without digests nobody can be convicted; the piece itself is fine.
                     let _ = self.task.store.digest(piece);
                 }
+                Output::Starved(reader) => self.task.board.starve(reader),
                 Output::Note(note) => self.tell(&note),
             }
         }
@@ -395,10 +428,13 @@ impl Running {
     fn tell(&self, note: &Note) {
         let info_hash = self.task.info_hash();
         let event = match *note {
-            Note::PieceVerified(piece) => Event::PieceVerified {
-                info_hash,
-                piece: piece.get(),
-            },
+            Note::PieceVerified(piece) => {
+                self.task.board.wake(piece);
+                Event::PieceVerified {
+                    info_hash,
+                    piece: piece.get(),
+                }
+            }
             Note::PieceFailed(piece) => Event::PieceFailed {
                 info_hash,
                 piece: piece.get(),
@@ -439,6 +475,7 @@ impl Running {
     /// Ends every connection and waits for it.
     async fn shut_down(mut self) -> TorrentTask {
         self.publish(Instant::now());
+        self.task.board.end(TorrentError::Closed);
         for (_, link) in self.links.drain() {
             link.mailbox.close();
         }
@@ -448,5 +485,13 @@ impl Running {
         self.tasks.close();
         self.tasks.wait().await;
         self.task
+    }
+}
+
+/// Waits until the storage has so much room, if somebody needs it.
+async fn space_free(store: &Store, wanted: Option<u64>) {
+    match wanted {
+        Some(bytes) => store.wait_for_space(bytes).await,
+        None => std::future::pending().await,
     }
 }

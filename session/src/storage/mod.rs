@@ -1,36 +1,33 @@
 //! Where a torrent's pieces are kept: in memory or on the disk, behind one face.
 
 mod claims;
+mod memory;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{BlockRef, Info, PieceHash, PieceIndex};
-use tailwater_storage_mem::{BlockDigest, MemoryStorage, TorrentHandle, Verdict, Written};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex};
+use tailwater_storage_mem::Written;
 
 use crate::disk::{
-    Completion, DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError,
+    DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError,
 };
-use crate::driver::mailbox::Mailbox;
 use crate::error::AddError;
-use crate::torrent::{Full, Space};
+use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space};
 
 use claims::Claims;
+pub(crate) use memory::{Evictions, MemoryStore};
+
+/// How many bytes of a file on the disk a reader is handed at a time.
+const DISK_GRAIN: u32 = 8 * BLOCK_LEN;
 
 /// A torrent's storage; clones are handles to the same one.
 #[derive(Clone)]
 pub(crate) enum Store {
     Memory(MemoryStore),
     Disk(DiskStore),
-}
-
-/// A torrent in the session's memory storage.
-#[derive(Clone)]
-pub(crate) struct MemoryStore {
-    pub(crate) storage: MemoryStorage,
-    pub(crate) handle: TorrentHandle,
-    pub(crate) completions: Arc<Mailbox<Completion>>,
 }
 
 /// A torrent on the disk.
@@ -136,74 +133,48 @@ impl Store {
         }
     }
 
+    /// How many bytes a reader is handed at a time: reads never cross a multiple of it.
+    pub(crate) const fn read_grain(&self) -> u32 {
+        match self {
+            // A lease lies in one block.
+            Self::Memory(_) => BLOCK_LEN,
+            Self::Disk(_) => DISK_GRAIN,
+        }
+    }
+
+    /// Waits until a reservation of so many bytes would find room.
+    pub(crate) async fn wait_for_space(&self, bytes: u64) {
+        match self {
+            Self::Memory(memory) => {
+                if memory.storage.wait_for_space(bytes).await.is_err() {
+                    // Closed, or more than the whole budget: it will never come.
+                    std::future::pending::<()>().await;
+                }
+            }
+            Self::Disk(_) => std::future::pending().await,
+        }
+    }
+
+    /// Adds the storage's own figures to the picture.
+    pub(crate) fn with_figures(&self, mut map: BufferMap) -> BufferMap {
+        if let Self::Memory(memory) = self {
+            let stats = memory.storage.stats();
+            map.budget = Some(stats.budget);
+            map.used = stats.used;
+            map.evictions = stats.evictions;
+        }
+        map
+    }
+
     /// Waits for what is under way, then gives everything back.
     pub(crate) async fn close(&self) {
         match self {
             Self::Memory(memory) => {
-                // A session that is closing may have closed the storage before.
-                let _ = memory.storage.remove_torrent(memory.handle);
+                memory.remove();
             }
             Self::Disk(disk) => disk.torrent.close().await,
         }
     }
-}
-
-impl MemoryStore {
-    /// A lease where the range lies in one block; else a copy, for the few peers that ask for odd ranges.
-    fn read(&self, block: BlockRef) -> Option<Bytes> {
-        match self.storage.read(self.handle, block) {
-            Ok(lease) => Some(lease.into_bytes()),
-            Err(tailwater_storage_mem::Error::SpansBlocks { .. }) => {
-                let leases = self.storage.read_vectored(self.handle, block).ok()?;
-                let mut bytes = Vec::with_capacity(block.len() as usize);
-                for lease in leases {
-                    bytes.extend_from_slice(&lease);
-                }
-                Some(bytes.into())
-            }
-            Err(_) => None,
-        }
-    }
-
-    fn verify(&self, piece: PieceIndex) {
-        let completion = match self.storage.verify(self.handle, piece) {
-            Ok(Verdict::Valid) => Completion::Verified {
-                piece,
-                valid: true,
-                digests: Vec::new(),
-            },
-            Ok(Verdict::Invalid { block_digests }) => Completion::Verified {
-                piece,
-                valid: false,
-                digests: numbers(&block_digests),
-            },
-            // The torrent has been removed: nobody waits for the answer.
-            Err(_) => return,
-        };
-        self.complete(completion);
-    }
-
-    fn digest(&self, piece: PieceIndex) {
-        if let Ok(digests) = self.storage.block_digests(self.handle, piece) {
-            self.complete(Completion::Digests {
-                piece,
-                digests: Ok(numbers(&digests)),
-            });
-        }
-    }
-
-    fn complete(&self, completion: Completion) {
-        if self.completions.push(&mut vec![completion]).is_err() {
-            tracing::error!("a torrent does not take its storage's completions");
-        }
-    }
-}
-
-fn numbers(digests: &[BlockDigest]) -> Vec<u64> {
-    digests
-        .iter()
-        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
-        .collect()
 }
 
 /// A torrent's files below `root`, for the disk storage.
@@ -247,16 +218,7 @@ pub(crate) fn piece_hashes(info: &Info) -> Result<Arc<[PieceHash]>, AddError> {
 impl Space for Store {
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         match self {
-            Self::Memory(memory) => {
-                let reservation = memory
-                    .storage
-                    .reserve(memory.handle, piece)
-                    .map_err(|_| Full)?;
-                let ours =
-                    |evicted: &&tailwater_storage_mem::Evicted| evicted.handle == memory.handle;
-                let evicted = reservation.evicted.iter().filter(ours);
-                Ok(evicted.map(|evicted| evicted.piece).collect())
-            }
+            Self::Memory(memory) => memory.reserve(piece),
             Self::Disk(disk) => {
                 disk.claims.open(piece);
                 Ok(Vec::new())
@@ -266,11 +228,33 @@ impl Space for Store {
 
     fn release(&mut self, piece: PieceIndex) {
         match self {
-            Self::Memory(memory) => {
-                // Nothing to give back when the storage is closed already.
-                let _ = memory.storage.release(memory.handle, piece);
-            }
+            Self::Memory(memory) => memory.release(piece),
             Self::Disk(disk) => disk.claims.close(piece),
+        }
+    }
+
+    fn share(&self) -> Option<u64> {
+        match self {
+            Self::Memory(memory) => Some(memory.share()),
+            Self::Disk(_) => None,
+        }
+    }
+
+    fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
+        if let Self::Memory(memory) = self {
+            memory.set_window(reader, window);
+        }
+    }
+
+    fn set_pins(&mut self, pins: &[Range<u64>]) {
+        if let Self::Memory(memory) = self {
+            memory.set_pins(pins);
+        }
+    }
+
+    fn set_availability(&mut self, piece: PieceIndex, peers: u32) {
+        if let Self::Memory(memory) = self {
+            memory.set_availability(piece, peers);
         }
     }
 }

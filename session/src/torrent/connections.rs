@@ -51,6 +51,8 @@ impl<S: Space> Engine<S> {
         if outgoing {
             self.candidates.handle_connected(new.addr);
         }
+        let mut window = Window::new(self.config.max_requests.min(UNTOLD_QUEUE));
+        window.set_streaming(!self.readers.is_empty());
         let key = self.peers.insert(Peer {
             addr: new.addr,
             dial_addr: outgoing.then_some(new.addr),
@@ -68,7 +70,7 @@ impl<S: Space> Engine<S> {
             allowed_fast: Vec::new(),
             interesting: 0,
             pending: VecDeque::new(),
-            window: Window::new(self.config.max_requests.min(UNTOLD_QUEUE)),
+            window,
             current: None,
             snubbed: false,
             rests_until: None,

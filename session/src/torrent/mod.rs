@@ -14,6 +14,8 @@ mod peers;
 mod picker;
 mod pieces;
 mod rate;
+mod readers;
+mod reading;
 mod requests;
 mod slots;
 mod stats;
@@ -35,6 +37,8 @@ pub use candidates::Source;
 pub use peers::PeerKey;
 pub use picker::Priority;
 pub use pieces::PieceState;
+pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
+pub use reading::{BufferMap, PieceView, ReaderView};
 pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
 
@@ -45,6 +49,7 @@ use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
 use pieces::{Arrival, Pieces};
 use rate::Rate;
+use readers::{Readers, Refetches};
 
 /// How often late requests are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
@@ -65,6 +70,12 @@ pub struct Engine<S> {
     peers: Peers,
     candidates: Candidates,
     choker: Choker,
+    readers: Readers,
+    refetches: Refetches,
+    /// The bytes that a piece could not be started for; see [`Self::wanted_space`].
+    wanted_space: Option<u64>,
+    /// When to look again for peers that could rescue what a reader waits for.
+    rescue_at: Option<Instant>,
     blame: Blame,
     /// Blocks that some peer was late with: when they come, others may have been asked for them.
     late: BTreeSet<BlockRef>,
@@ -98,6 +109,10 @@ impl<S: Space> Engine<S> {
             peers: Peers::default(),
             candidates: Candidates::new(config.max_candidates),
             choker: Choker::new(config.upload_slots),
+            readers: Readers::new(geometry),
+            refetches: Refetches::default(),
+            wanted_space: None,
+            rescue_at: None,
             blame: Blame::default(),
             late: BTreeSet::new(),
             rng,
@@ -130,7 +145,7 @@ impl<S: Space> Engine<S> {
             let housekeeping = *self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
             housekeeping.min(self.choker.poll_timeout(now))
         });
-        [connect, peers].into_iter().flatten().min()
+        [connect, peers, self.rescue_at].into_iter().flatten().min()
     }
 
     /// Time has passed.
@@ -138,6 +153,10 @@ impl<S: Space> Engine<S> {
         if self.housekeeping.is_some_and(|at| at <= now) {
             self.housekeeping = Some(now + HOUSEKEEPING_EVERY);
             self.expire_requests(now);
+            self.tend_readers(now);
+        }
+        if self.rescue_at.is_some_and(|at| at <= now) {
+            self.rescue(now);
         }
         if self.choker.is_due(now) {
             self.rechoke(now);
@@ -260,6 +279,7 @@ impl<S: Space> Engine<S> {
 
     /// Room came free: pieces that could not be started may be now.
     pub fn handle_space(&mut self, now: Instant) {
+        self.wanted_space = None;
         self.fill_all(now);
     }
 
@@ -351,6 +371,7 @@ impl<S: Space> Engine<S> {
     pub fn check_invariants(&self) {
         self.pieces.check_invariants();
         self.picker.check_invariants();
+        self.readers.check_invariants();
         let lacking = self
             .geometry
             .pieces()

@@ -3,6 +3,8 @@
 //! Pieces that may be started stand in buckets, one for each (priority, availability). A change of availability
 //! moves a piece between neighbouring buckets in constant time; nothing is ever sorted.
 
+use std::collections::BTreeSet;
+
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
 /// How much a file or piece is wanted.
@@ -35,7 +37,8 @@ pub(crate) struct Picker {
     buckets: [Vec<Vec<PieceIndex>>; 3],
     /// Each piece's position in its bucket, or [`NOWHERE`].
     positions: Vec<u32>,
-    candidates: usize,
+    /// The same pieces in order: for readers' windows and for fetching in order.
+    listed: BTreeSet<PieceIndex>,
 }
 
 impl Picker {
@@ -48,13 +51,13 @@ impl Picker {
             priorities: vec![Priority::Normal; count],
             buckets: Default::default(),
             positions: vec![NOWHERE; count],
-            candidates: 0,
+            listed: BTreeSet::new(),
         }
     }
 
     /// How many pieces could be started, whoever has them.
-    pub(crate) const fn candidates(&self) -> usize {
-        self.candidates
+    pub(crate) fn candidates(&self) -> usize {
+        self.listed.len()
     }
 
     pub(crate) fn priority(&self, piece: PieceIndex) -> Priority {
@@ -87,7 +90,7 @@ impl Picker {
         if self.is_listed(piece) || !self.is_wanted(piece) {
             return;
         }
-        self.candidates += 1;
+        self.listed.insert(piece);
         self.place(piece, rng);
     }
 
@@ -95,7 +98,7 @@ impl Picker {
     pub(crate) fn remove(&mut self, piece: PieceIndex) -> bool {
         let listed = self.is_listed(piece);
         if listed {
-            self.candidates -= 1;
+            self.listed.remove(&piece);
             self.unplace(piece);
         }
         listed
@@ -162,6 +165,16 @@ impl Picker {
             }
         }
         None
+    }
+
+    /// The pieces that may be started, in order, from `first` on.
+    pub(crate) fn listed_from(&self, first: PieceIndex) -> impl Iterator<Item = PieceIndex> + '_ {
+        self.listed.range(first..).copied()
+    }
+
+    /// How many connected peers have the piece.
+    pub(crate) fn availability(&self, piece: PieceIndex) -> u32 {
+        u32::from(self.availability[piece.as_usize()]) + u32::from(self.seeds)
     }
 
     fn is_listed(&self, piece: PieceIndex) -> bool {
@@ -233,9 +246,10 @@ impl Picker {
                 }
             }
         }
-        assert_eq!(listed, self.candidates);
+        assert_eq!(listed, self.listed.len());
         let placed = self.positions.iter().filter(|p| **p != NOWHERE).count();
-        assert_eq!(placed, self.candidates);
+        assert_eq!(placed, self.listed.len());
+        assert!(self.listed.iter().all(|piece| self.is_listed(*piece)));
     }
 }
 

@@ -147,6 +147,43 @@ impl Pieces {
         })
     }
 
+    /// Like [`Self::open_for`], from `first` on.
+    pub(crate) fn open_from(
+        &self,
+        first: PieceIndex,
+        peer: PeerKey,
+    ) -> impl Iterator<Item = PieceIndex> + '_ {
+        let is_free = move |piece: &PieceIndex| {
+            self.partials
+                .get(piece)
+                .is_some_and(|partial| partial.reserved_for.is_none_or(|owner| owner == peer))
+        };
+        self.open.range(first..).copied().filter(is_free)
+    }
+
+    /// The pieces that lack blocks, in order.
+    pub(crate) fn partial(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        let filling = |(_, partial): &(&PieceIndex, &Partial)| partial.missing > 0;
+        self.partials.iter().filter(filling).map(|(piece, _)| *piece)
+    }
+
+    /// How many peers have been asked for a block that has not come.
+    pub(crate) fn copies(&self, block: BlockRef) -> u8 {
+        let partial = self.partials.get(&block.piece());
+        match partial.and_then(|partial| partial.blocks.get(block.number() as usize)) {
+            Some(Block::Requested(count)) => *count,
+            _ => 0,
+        }
+    }
+
+    /// Whether some peer has been asked for a block of it that has not come.
+    pub(crate) fn is_in_flight(&self, piece: PieceIndex) -> bool {
+        let requested = |block: &Block| matches!(block, Block::Requested(_));
+        self.partials
+            .get(&piece)
+            .is_some_and(|partial| partial.blocks.iter().any(requested))
+    }
+
     pub(crate) fn is_open(&self, piece: PieceIndex) -> bool {
         self.open.contains(&piece)
     }

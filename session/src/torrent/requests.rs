@@ -24,17 +24,20 @@ impl<S: Space> Engine<S> {
             .get(key)
             .is_some_and(super::peers::Peer::has_room)
         {
-            let Some(block) = self.next_block(now, key) else {
+            let block = self.next_block(now, key);
+            let Some(peer) = self.peers.get_mut(key) else {
                 break;
             };
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.pending.push_back(Pending {
-                    block,
-                    asked_at: now,
-                    late: false,
-                });
-                peer.current = Some(block.piece());
-            }
+            let Some(block) = block else {
+                peer.window.handle_idle();
+                break;
+            };
+            peer.pending.push_back(Pending {
+                block,
+                asked_at: now,
+                late: false,
+            });
+            peer.current = Some(block.piece());
             self.command(key, Command::Request(block));
         }
     }
@@ -47,6 +50,12 @@ impl<S: Space> Engine<S> {
     }
 
     fn next_block(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
+        let for_readers = self
+            .next_of_rescue(now, key)
+            .or_else(|| self.next_of_readers(now, key));
+        if for_readers.is_some() || self.config.on_demand {
+            return for_readers;
+        }
         self.next_of_current(key)
             .or_else(|| self.next_of_open(key))
             .or_else(|| self.next_of_new(now, key))
@@ -84,18 +93,18 @@ impl<S: Space> Engine<S> {
         let piece = self
             .picker
             .pick(&peer.bits, |piece| peer.lets_us_request(piece))?;
-        match self.space.reserve(piece) {
-            Ok(evicted) => {
-                for piece in evicted {
-                    self.handle_evicted(now, piece);
-                }
-            }
-            Err(_) => return None,
+        if !self.reserve(now, piece) {
+            return None;
         }
+        self.begin(piece, key);
+        self.pieces.request_next(piece)
+    }
+
+    /// Starts a piece whose room is reserved; a suspect one is for this peer alone.
+    pub(super) fn begin(&mut self, piece: PieceIndex, key: PeerKey) {
         self.picker.remove(piece);
         let alone = self.blame.is_suspect(piece).then_some(key);
         self.pieces.start(piece, alone);
-        self.pieces.request_next(piece)
     }
 
     /// Everything has been asked for: ask a second peer for what the first may be slow with.
@@ -201,6 +210,7 @@ impl<S: Space> Engine<S> {
         self.withdraw_piece(piece);
         self.pieces.abandon(piece);
         self.space.release(piece);
+        self.wanted_space = None;
         self.picker.insert(piece, &mut self.rng);
     }
 }

@@ -1,10 +1,11 @@
 //! What a torrent's machine is made with, told, and asks for.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
 
-use super::{BlockDigest, PeerKey};
+use super::{BlockDigest, ByteWindow, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
 /// What a torrent's machine is made with; nothing in it changes later.
@@ -26,6 +27,8 @@ pub struct Config {
     pub upload_slots: usize,
     /// Pieces in order rather than rarest first.
     pub sequential: bool,
+    /// Nothing is fetched but what some reader's window covers, and what was held may be evicted.
+    pub on_demand: bool,
     /// Seeds every random choice.
     pub seed: u64,
 }
@@ -43,6 +46,7 @@ impl Config {
             max_requests: 2_000,
             upload_slots: 8,
             sequential: false,
+            on_demand: false,
             seed: 0,
         }
     }
@@ -59,6 +63,26 @@ pub trait Space {
 
     /// Gives back the room of a piece that is not going to be completed.
     fn release(&mut self, piece: PieceIndex);
+
+    /// How many bytes one reader's window may take; `None` where nothing is ever evicted.
+    fn share(&self) -> Option<u64> {
+        None
+    }
+
+    /// A reader's window has moved; `None` when it is gone. What it covers is not to be evicted.
+    fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
+        let _ = (reader, window);
+    }
+
+    /// These bytes are not to be evicted, beside the windows; they replace those named before.
+    fn set_pins(&mut self, pins: &[Range<u64>]) {
+        let _ = pins;
+    }
+
+    /// So many connected peers have a piece that is held: rare ones are evicted last.
+    fn set_availability(&mut self, piece: PieceIndex, peers: u32) {
+        let _ = (piece, peers);
+    }
 }
 
 /// There is no room for another piece.
@@ -128,6 +152,8 @@ pub enum Output {
     Verify(PieceIndex),
     /// Take digests of a valid piece's blocks; answer with [`handle_digests`](super::Engine::handle_digests).
     Digest(PieceIndex),
+    /// A reader waits for a piece that there is no room for; see [`Engine::wanted_space`](super::Engine::wanted_space).
+    Starved(ReaderKey),
     /// Something that users may want to know.
     Note(Note),
 }

@@ -16,6 +16,16 @@ const INITIAL: usize = 16;
 const SMALLEST: usize = 4;
 /// How much of a peer's rate is asked for ahead, beyond the round trip.
 const HORIZON: Duration = Duration::from_secs(1);
+/// The same while somebody reads: what a jump suddenly needs has to wait behind it.
+const STREAMING_HORIZON: Duration = Duration::from_millis(25);
+/// How long the rate is watched before the window is fitted to it, unless the round trip is longer.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The same while somebody reads.
+const STREAMING_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What a peer that has sent nothing yet is taken to send, in bytes a second.
+const UNKNOWN_RATE: f64 = 256.0 * 1024.0;
+/// What a peer that has answered nothing yet is taken to need for a round trip.
+const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// The rate must have grown by this factor between two looks, or slow start ends.
 const STILL_GROWING: f64 = 1.1;
 
@@ -29,6 +39,11 @@ pub(crate) struct Window {
     round_trip: Option<Duration>,
     looked_at: Option<Instant>,
     last_rate: f64,
+    /// What the peer sends when it is kept busy, in bytes a second; 0 until known.
+    capacity: f64,
+    /// There was a moment without anything to ask it for, so its rate says little since the last look.
+    was_idle: bool,
+    streaming: bool,
 }
 
 impl Window {
@@ -41,7 +56,30 @@ impl Window {
             round_trip: None,
             looked_at: None,
             last_rate: 0.0,
+            capacity: 0.0,
+            was_idle: false,
+            streaming: false,
         }
+    }
+
+    /// Somebody reads, or nobody does any more: queues are kept short, or long.
+    pub(crate) fn set_streaming(&mut self, streaming: bool) {
+        if self.streaming != streaming {
+            self.streaming = streaming;
+            self.fit();
+        }
+    }
+
+    /// There is nothing to ask the peer for although it has room.
+    pub(crate) const fn handle_idle(&mut self) {
+        self.was_idle = true;
+    }
+
+    /// How long the peer needs to send so many bytes that are asked for now.
+    pub(crate) fn time_for(&self, bytes: u32) -> Duration {
+        let rate = if self.capacity > 0.0 { self.capacity } else { UNKNOWN_RATE };
+        let sending = f64::from(bytes) / rate.max(1.0);
+        self.round_trip.unwrap_or(UNKNOWN_ROUND_TRIP) + Duration::from_secs_f64(sending)
     }
 
     pub(crate) const fn size(&self) -> usize {
@@ -62,10 +100,11 @@ impl Window {
             self.blocks = (self.blocks + 1).min(self.limit);
         }
         let looked_at = *self.looked_at.get_or_insert(now);
-        let interval = self
-            .round_trip
-            .unwrap_or_default()
-            .max(Duration::from_millis(200));
+        let shortest = match self.streaming {
+            true => STREAMING_LOOK_EVERY,
+            false => LOOK_EVERY,
+        };
+        let interval = self.round_trip.unwrap_or_default().max(shortest);
         if now.saturating_duration_since(looked_at) >= interval {
             self.looked_at = Some(now);
             self.adapt(now);
@@ -79,23 +118,37 @@ impl Window {
         self.last_rate = 0.0;
     }
 
+    fn adapt(&mut self, now: Instant) {
+        let rate = self.rate.per_second(now);
+        if std::mem::take(&mut self.was_idle) {
+            self.capacity = self.capacity.max(rate);
+        } else {
+            self.capacity = rate;
+            if self.slow_start {
+                self.slow_start = rate > self.last_rate * STILL_GROWING;
+                self.last_rate = rate;
+            }
+        }
+        self.fit();
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "finite and not negative; the cast saturates and the limit clamps"
     )]
-    fn adapt(&mut self, now: Instant) {
-        let rate = self.rate.per_second(now);
+    fn fit(&mut self) {
         if self.slow_start {
-            self.slow_start = rate > self.last_rate * STILL_GROWING;
-            self.last_rate = rate;
+            return;
         }
-        if !self.slow_start {
-            let ahead = HORIZON + self.round_trip.unwrap_or_default();
-            let blocks = rate * ahead.as_secs_f64() / f64::from(BLOCK_LEN);
-            let floor = SMALLEST.min(self.limit);
-            self.blocks = (blocks.ceil() as usize).clamp(floor, self.limit);
-        }
+        let horizon = match self.streaming {
+            true => STREAMING_HORIZON,
+            false => HORIZON,
+        };
+        let ahead = horizon + self.round_trip.unwrap_or_default();
+        let blocks = self.capacity * ahead.as_secs_f64() / f64::from(BLOCK_LEN);
+        let floor = SMALLEST.min(self.limit);
+        self.blocks = (blocks.ceil() as usize).clamp(floor, self.limit);
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a torrent's machine decides, seen through its outputs.
 
-use std::collections::BTreeSet;
+mod readers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,24 +15,64 @@ use crate::testing::epoch;
 
 const OUR_ID: PeerId = PeerId::new([50; 20]);
 
-/// Space for a number of pieces.
+/// Space for a number of pieces. What no window covers makes room, the lowest index first.
 #[derive(Debug)]
 struct Shelf {
     room: usize,
+    evicts: bool,
     held: BTreeSet<PieceIndex>,
+    /// Verified, so that they may be evicted.
+    settled: BTreeSet<PieceIndex>,
+    /// Leased, so that they may not.
+    leased: BTreeSet<PieceIndex>,
+    windows: BTreeMap<ReaderKey, Range<u64>>,
+    pins: Vec<Range<u64>>,
+}
+
+impl Shelf {
+    fn victim(&self) -> Option<PieceIndex> {
+        let covers = |range: &Range<u64>, piece: PieceIndex| {
+            range.contains(&(u64::from(piece.get()) * 32_768))
+        };
+        let is_free = |piece: &&PieceIndex| {
+            let mut protected = self.windows.values().chain(&self.pins);
+            !self.leased.contains(piece) && !protected.any(|range| covers(range, **piece))
+        };
+        self.settled.iter().find(is_free).copied()
+    }
 }
 
 impl Space for Shelf {
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
-        if self.held.len() == self.room {
-            return Err(Full);
+        let mut evicted = Vec::new();
+        if self.held.len() >= self.room {
+            let victim = self.victim().filter(|_| self.evicts).ok_or(Full)?;
+            self.held.remove(&victim);
+            self.settled.remove(&victim);
+            evicted.push(victim);
         }
         self.held.insert(piece);
-        Ok(Vec::new())
+        Ok(evicted)
     }
 
     fn release(&mut self, piece: PieceIndex) {
         self.held.remove(&piece);
+    }
+
+    fn share(&self) -> Option<u64> {
+        let readers = self.windows.len().max(1) as u64;
+        self.evicts.then_some(self.room as u64 * 32_768 / readers)
+    }
+
+    fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
+        match window {
+            Some(window) => self.windows.insert(reader, window.span.clone()),
+            None => self.windows.remove(&reader),
+        };
+    }
+
+    fn set_pins(&mut self, pins: &[Range<u64>]) {
+        self.pins = pins.to_vec();
     }
 }
 
@@ -43,6 +86,7 @@ struct Bench {
     dismissed: Vec<(PeerKey, Refusal)>,
     verify: Vec<PieceIndex>,
     notes: Vec<Note>,
+    starved: Vec<ReaderKey>,
 }
 
 impl Bench {
@@ -51,10 +95,24 @@ impl Bench {
     }
 
     fn with(config: Config, room: usize, have: impl FnOnce(&Geometry) -> Bitfield) -> Self {
-        let geometry = Geometry::new(8 * 32_768, 32_768).unwrap();
+        Self::sized(config, 8, room, have)
+    }
+
+    fn sized(
+        config: Config,
+        pieces: u64,
+        room: usize,
+        have: impl FnOnce(&Geometry) -> Bitfield,
+    ) -> Self {
+        let geometry = Geometry::new(pieces * 32_768, 32_768).unwrap();
         let shelf = Shelf {
             room,
+            evicts: config.on_demand,
             held: BTreeSet::new(),
+            settled: BTreeSet::new(),
+            leased: BTreeSet::new(),
+            windows: BTreeMap::new(),
+            pins: Vec::new(),
         };
         Self {
             now: epoch(),
@@ -65,6 +123,7 @@ impl Bench {
             dismissed: Vec::new(),
             verify: Vec::new(),
             notes: Vec::new(),
+            starved: Vec::new(),
         }
     }
 
@@ -77,6 +136,7 @@ impl Bench {
                 Output::Disconnect { peer, reason } => self.dismissed.push((peer, reason)),
                 Output::Verify(piece) => self.verify.push(piece),
                 Output::Digest(_) => {}
+                Output::Starved(reader) => self.starved.push(reader),
                 Output::Note(note) => self.notes.push(note),
             }
         }

@@ -1,0 +1,186 @@
+//! Where readers and their torrent's task meet.
+//!
+//! A reader leaves word of where it is; the torrent takes it when it comes round. The torrent says when a piece is
+//! there; whoever waits for it is woken. What waits here is bounded by the readers: each has one entry, and later word
+//! replaces earlier word.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tailwater_metainfo::PieceIndex;
+use tokio::sync::Notify;
+
+use super::options::ReadError;
+use crate::error::TorrentError;
+use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
+
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Why nothing is read any more.
+    ended: Option<TorrentError>,
+    keys: u64,
+    news: BTreeMap<ReaderKey, News>,
+    waits: BTreeMap<ReaderKey, Wait>,
+}
+
+/// What a reader did since the torrent last looked, in this order.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) opened: Option<ReaderConfig>,
+    pub(crate) update: Option<ReaderUpdate>,
+    pub(crate) closed: bool,
+}
+
+#[derive(Debug)]
+struct Wait {
+    piece: PieceIndex,
+    waker: Waker,
+    /// It wants to hear of it when there is no room.
+    fails_when_full: bool,
+    full: bool,
+}
+
+impl Board {
+    /// A key for a new reader.
+    pub(crate) fn next_key(&self) -> ReaderKey {
+        let mut state = self.lock();
+        state.keys += 1;
+        ReaderKey::new(state.keys)
+    }
+
+    /// Why nothing can be read, if so.
+    pub(crate) fn check(&self) -> Result<(), ReadError> {
+        match &self.lock().ended {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A reader begins to read; its torrent hears of it.
+    pub(crate) fn open(&self, key: ReaderKey, config: ReaderConfig) -> Result<(), ReadError> {
+        let mut state = self.lock();
+        if let Some(error) = &state.ended {
+            return Err(error.clone().into());
+        }
+        state.news.entry(key).or_default().opened = Some(config);
+        drop(state);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn close(&self, key: ReaderKey) {
+        let mut state = self.lock();
+        let wait = state.waits.remove(&key);
+        if state.ended.is_none() {
+            let news = state.news.entry(key).or_default();
+            if news.opened.is_some() {
+                // The torrent never needs to know.
+                state.news.remove(&key);
+            } else {
+                news.closed = true;
+            }
+        }
+        drop(state);
+        // A waker's drop is foreign code: not under the lock.
+        drop(wait);
+        self.news.notify_one();
+    }
+
+    /// A reader went on. The torrent looks at once if it matters now, else when it comes round.
+    pub(crate) fn update(&self, key: ReaderKey, update: ReaderUpdate, is_urgent: bool) {
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            return;
+        }
+        let told = state.news.entry(key).or_default().update.get_or_insert_default();
+        *told = ReaderUpdate {
+            consumed: told.consumed + update.consumed,
+            seeked: told.seeked || update.seeked,
+            ..update
+        };
+        drop(state);
+        if is_urgent {
+            self.news.notify_one();
+        }
+    }
+
+    /// Asks to be woken when a piece is there, or never will be. The caller looks for the piece once more afterwards.
+    pub(crate) fn wait(&self, key: ReaderKey, piece: PieceIndex, waker: &Waker, fails_when_full: bool) -> Result<(), ReadError> {
+        let mut state = self.lock();
+        if let Some(error) = &state.ended {
+            return Err(error.clone().into());
+        }
+        let wait = Wait { piece, waker: waker.clone(), fails_when_full, full: false };
+        let old = state.waits.insert(key, wait);
+        drop(state);
+        match old {
+            Some(old) if old.full && old.piece == piece => {
+                self.stop_waiting(key);
+                Err(ReadError::Full)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn stop_waiting(&self, key: ReaderKey) {
+        let wait = self.lock().waits.remove(&key);
+        drop(wait);
+    }
+
+    /// A piece is there.
+    pub(crate) fn wake(&self, piece: PieceIndex) {
+        self.wake_those(|_, wait| wait.piece == piece);
+    }
+
+    /// There is no room for what a reader waits for.
+    pub(crate) fn starve(&self, reader: ReaderKey) {
+        self.wake_those(|key, wait| {
+            let hears = key == reader && wait.fails_when_full;
+            wait.full |= hears;
+            hears
+        });
+    }
+
+    /// Nothing is read any more until [`Self::resume`].
+    pub(crate) fn end(&self, error: TorrentError) {
+        self.lock().ended = Some(error);
+        self.wake_those(|_, _| true);
+    }
+
+    /// Reading goes on after a failure.
+    pub(crate) fn resume(&self) {
+        self.lock().ended = None;
+    }
+
+    /// Waits for news.
+    pub(crate) async fn ready(&self) {
+        self.news.notified().await;
+    }
+
+    /// What readers did since the last time.
+    pub(crate) fn take(&self) -> BTreeMap<ReaderKey, News> {
+        std::mem::take(&mut self.lock().news)
+    }
+
+    fn wake_those(&self, mut is_meant: impl FnMut(ReaderKey, &mut Wait) -> bool) {
+        let mut woken = Vec::new();
+        for (key, wait) in &mut self.lock().waits {
+            if is_meant(*key, wait) {
+                woken.push(wait.waker.clone());
+            }
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock can panic halfway through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

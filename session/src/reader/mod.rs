@@ -1,0 +1,336 @@
+//! Reading a file of a torrent while it downloads.
+
+pub(crate) mod board;
+pub(crate) mod options;
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, SeekFrom};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+
+use crate::disk::StorageError;
+use crate::error::TorrentError;
+use crate::storage::Store;
+use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
+
+use board::Board;
+use options::{ReadError, ReaderOptions, WhenFull};
+
+/// A read that the disk is busy with.
+type DiskRead = Pin<Box<dyn Future<Output = Result<Bytes, StorageError>> + Send>>;
+
+/// Reads one file of a torrent, while it downloads.
+///
+/// It implements [`AsyncRead`] and [`AsyncSeek`]; [`Reader::next_bytes`] hands out the same bytes without a copy. A
+/// reader has a window around its position: what it covers is fetched, most urgent first, and kept. A clone has a
+/// position and a window of its own. When a reader is dropped, what only it wanted is not fetched any more; what is held
+/// stays until room is needed.
+pub struct Reader {
+    shared: Arc<Shared>,
+    key: ReaderKey,
+    file: usize,
+    bounds: Range<u64>,
+    options: ReaderOptions,
+    position: u64,
+    /// The torrent knows of it: not before it reads, so that whoever opens and jumps fetches nothing in vain.
+    is_open: bool,
+    /// It waits for the piece at its position, and the torrent knows.
+    waiting: bool,
+    seeked: bool,
+    /// The rest of a lease of which [`AsyncRead`] took a part.
+    rest: Bytes,
+    disk_read: Option<DiskRead>,
+}
+
+/// What all readers of a torrent share.
+pub(crate) struct Shared {
+    pub(crate) geometry: Geometry,
+    pub(crate) store: Store,
+    pub(crate) board: Arc<Board>,
+}
+
+impl Reader {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        file: usize,
+        bounds: Range<u64>,
+        options: ReaderOptions,
+    ) -> Result<Self, ReadError> {
+        shared.board.check()?;
+        let key = shared.board.next_key();
+        Ok(Self {
+            shared,
+            key,
+            file,
+            bounds,
+            options,
+            position: 0,
+            is_open: false,
+            waiting: false,
+            seeked: false,
+            rest: Bytes::new(),
+            disk_read: None,
+        })
+    }
+
+    /// The file's length in bytes.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.bounds.end - self.bounds.start
+    }
+
+    /// Whether the file has no bytes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the next byte comes from, in bytes of the file.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The file's index in the torrent.
+    #[must_use]
+    pub const fn file(&self) -> usize {
+        self.file
+    }
+
+    /// Goes on at another place, at once; past the end there is nothing to read. What only the old place wanted is not
+    /// fetched any more.
+    pub fn seek_to(&mut self, position: u64) {
+        self.rest = Bytes::new();
+        self.disk_read = None;
+        if position == self.position {
+            return;
+        }
+        self.position = position;
+        self.waiting = false;
+        if self.is_open {
+            self.seeked = true;
+            self.tell(0, true);
+        }
+    }
+
+    /// The next bytes of the file, at most `max` and, in memory, at most a block; none at the end. Waits until they are
+    /// there and verified. Nothing is copied: they are a lease, and count against the memory budget until they are
+    /// dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Full`] if the options say so, [`ReadError::Torrent`]. Reading again tries again.
+    pub async fn next_bytes(&mut self, max: usize) -> Result<Bytes, ReadError> {
+        std::future::poll_fn(|context| self.poll_bytes(context, max)).await
+    }
+
+    /// Like [`Self::next_bytes`], for those who poll.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::next_bytes`].
+    pub fn poll_bytes(
+        &mut self,
+        context: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Bytes, ReadError>> {
+        if !self.rest.is_empty() {
+            let bytes = self.rest.split_to(max.min(self.rest.len()));
+            self.advance(&bytes);
+            return Poll::Ready(Ok(bytes));
+        }
+        if max == 0 || self.position >= self.len() {
+            return Poll::Ready(Ok(Bytes::new()));
+        }
+        self.open()?;
+        if let Some(bytes) = ready!(self.poll_fetch(context))? {
+            return Poll::Ready(Ok(self.take(bytes, max)));
+        }
+        let Some((piece, _)) = self.block() else {
+            return Poll::Ready(Ok(Bytes::new()));
+        };
+        let fails_when_full = self.options.when_full == WhenFull::Fail;
+        let board = &self.shared.board;
+        if let Err(error) = board.wait(self.key, piece, context.waker(), fails_when_full) {
+            self.waiting = false;
+            self.tell(0, false);
+            return Poll::Ready(Err(error));
+        }
+        // It may have come before we were listed as waiting for it.
+        if let Some(bytes) = ready!(self.poll_fetch(context))? {
+            self.shared.board.stop_waiting(self.key);
+            return Poll::Ready(Ok(self.take(bytes, max)));
+        }
+        if !self.waiting {
+            self.waiting = true;
+            self.tell(0, true);
+        }
+        Poll::Pending
+    }
+
+    /// Tells the torrent that there is a reader, the first time.
+    fn open(&mut self) -> Result<(), ReadError> {
+        if !self.is_open {
+            let config = ReaderConfig {
+                file: self.file,
+                bounds: self.bounds.clone(),
+                cursor: self.bounds.start + self.position,
+                lookbehind: self.options.lookbehind,
+                duration: self.options.duration,
+            };
+            self.shared.board.open(self.key, config)?;
+            self.is_open = true;
+        }
+        Ok(())
+    }
+
+    /// The piece and the range of the read that would come next, inside one block of the grid in memory.
+    fn block(&self) -> Option<(PieceIndex, BlockRef)> {
+        let geometry = &self.shared.geometry;
+        let at = self.bounds.start + self.position;
+        let piece = geometry.piece_at(at)?;
+        let begin = u32::try_from(at - geometry.piece_start(piece)).ok()?;
+        let grain = self.shared.store.read_grain();
+        let to_grain_end = grain - begin % grain;
+        let to_piece_end = geometry.piece_len(piece) - begin;
+        let to_file_end = u32::try_from(self.bounds.end - at).unwrap_or(u32::MAX);
+        let len = to_grain_end.min(to_piece_end).min(to_file_end);
+        Some((piece, geometry.block(piece.get(), begin, len).ok()?))
+    }
+
+    /// The bytes at the position, if they are held.
+    fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ReadError>> {
+        if self.disk_read.is_none() {
+            let Some((piece, block)) = self.block() else {
+                return Poll::Ready(Ok(None));
+            };
+            match &self.shared.store {
+                Store::Memory(memory) => return Poll::Ready(Ok(memory.read(block))),
+                Store::Disk(disk) if disk.torrent.has(piece) => {
+                    let torrent = disk.torrent.clone();
+                    self.disk_read = Some(Box::pin(async move {
+                        let read = torrent.read(vec![block]).await.pop();
+                        read.unwrap_or(Err(StorageError::Closed))
+                    }));
+                }
+                Store::Disk(_) => return Poll::Ready(Ok(None)),
+            }
+        }
+        let Some(read) = &mut self.disk_read else {
+            return Poll::Ready(Ok(None));
+        };
+        let bytes = ready!(read.as_mut().poll(context));
+        self.disk_read = None;
+        Poll::Ready(bytes.map(Some).map_err(|error| TorrentError::from(error).into()))
+    }
+
+    fn take(&mut self, mut bytes: Bytes, max: usize) -> Bytes {
+        let taken = bytes.split_to(max.min(bytes.len()));
+        self.rest = bytes;
+        self.advance(&taken);
+        taken
+    }
+
+    fn advance(&mut self, bytes: &Bytes) {
+        let before = self.block().map(|(piece, _)| piece);
+        self.position += bytes.len() as u64;
+        let crossed = before != self.block().map(|(piece, _)| piece);
+        let is_urgent = crossed || self.waiting;
+        self.waiting = false;
+        self.tell(bytes.len() as u64, is_urgent);
+    }
+
+    fn tell(&mut self, consumed: u64, is_urgent: bool) {
+        let update = ReaderUpdate {
+            cursor: self.bounds.start + self.position.min(self.len()),
+            consumed,
+            seeked: std::mem::take(&mut self.seeked),
+            waiting: self.waiting,
+        };
+        self.shared.board.update(self.key, update, is_urgent);
+    }
+}
+
+impl Clone for Reader {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self {
+            key: shared.board.next_key(),
+            shared,
+            file: self.file,
+            bounds: self.bounds.clone(),
+            options: self.options.clone(),
+            position: self.position,
+            is_open: false,
+            waiting: false,
+            seeked: false,
+            rest: Bytes::new(),
+            disk_read: None,
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.shared.board.close(self.key);
+        }
+    }
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let bytes = ready!(self.get_mut().poll_bytes(context, buffer.remaining()))?;
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncSeek for Reader {
+    fn start_seek(self: Pin<&mut Self>, to: SeekFrom) -> io::Result<()> {
+        let this = self.get_mut();
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(by) => this.len().checked_add_signed(by),
+            SeekFrom::Current(by) => this.position.checked_add_signed(by),
+        };
+        let outside = || io::Error::new(io::ErrorKind::InvalidInput, "a seek before the start of the file");
+        this.seek_to(position.ok_or_else(outside)?);
+        Ok(())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Poll::Ready(Ok(self.position))
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("file", &self.file)
+            .field("position", &self.position)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

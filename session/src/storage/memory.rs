@@ -1,0 +1,176 @@
+//! A torrent in the session's memory storage.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_storage_mem::{
+    BlockDigest, Error, MemoryStorage, ReaderId, TorrentHandle, Verdict, Window,
+};
+
+use crate::disk::Completion;
+use crate::driver::mailbox::Mailbox;
+use crate::torrent::{ByteWindow, Full, ReaderKey};
+
+/// A torrent in the session's memory storage; clones are handles to the same one.
+#[derive(Clone)]
+pub(crate) struct MemoryStore {
+    pub(crate) storage: MemoryStorage,
+    pub(crate) handle: TorrentHandle,
+    completions: Arc<Mailbox<Completion>>,
+    evictions: Arc<Evictions>,
+}
+
+/// Who hears of a torrent's evicted pieces when another torrent needed their room.
+#[derive(Debug, Default)]
+pub(crate) struct Evictions(Mutex<HashMap<TorrentHandle, Weak<Mailbox<Completion>>>>);
+
+impl Evictions {
+    fn tell(&self, handle: TorrentHandle, piece: PieceIndex) {
+        let listener = self.lock().get(&handle).and_then(Weak::upgrade);
+        if let Some(listener) = listener {
+            complete(&listener, Completion::Evicted { piece });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TorrentHandle, Weak<Mailbox<Completion>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryStore {
+    pub(crate) fn new(
+        storage: MemoryStorage,
+        handle: TorrentHandle,
+        completions: &Arc<Mailbox<Completion>>,
+        evictions: &Arc<Evictions>,
+    ) -> Self {
+        evictions.lock().insert(handle, Arc::downgrade(completions));
+        Self {
+            storage,
+            handle,
+            completions: Arc::clone(completions),
+            evictions: Arc::clone(evictions),
+        }
+    }
+
+    /// Gives everything back.
+    pub(crate) fn remove(&self) {
+        self.evictions.lock().remove(&self.handle);
+        // A session that is closing may have closed the storage before.
+        let _ = self.storage.remove_torrent(self.handle);
+    }
+
+    /// A lease where the range lies in one block; else a copy, for the few peers that ask for odd ranges.
+    pub(crate) fn read(&self, block: BlockRef) -> Option<Bytes> {
+        match self.storage.read(self.handle, block) {
+            Ok(lease) => Some(lease.into_bytes()),
+            Err(Error::SpansBlocks { .. }) => {
+                let leases = self.storage.read_vectored(self.handle, block).ok()?;
+                let mut bytes = Vec::with_capacity(block.len() as usize);
+                for lease in leases {
+                    bytes.extend_from_slice(&lease);
+                }
+                Some(bytes.into())
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Makes room for a piece; names the pieces of this torrent that went, and tells the others of theirs.
+    pub(crate) fn reserve(&self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
+        let reservation = self
+            .storage
+            .reserve(self.handle, piece)
+            .map_err(|_| Full)?;
+        let mut ours = Vec::new();
+        for evicted in reservation.evicted {
+            if evicted.handle == self.handle {
+                ours.push(evicted.piece);
+            } else {
+                self.evictions.tell(evicted.handle, evicted.piece);
+            }
+        }
+        Ok(ours)
+    }
+
+    pub(crate) fn release(&self, piece: PieceIndex) {
+        // Nothing to give back when the storage is closed already.
+        let _ = self.storage.release(self.handle, piece);
+    }
+
+    /// What one of all the readers of the session may fill, in bytes.
+    pub(crate) fn share(&self) -> u64 {
+        let readers = u64::try_from(self.storage.readers()).unwrap_or(u64::MAX);
+        self.storage.config().budget_bytes() / readers.max(1)
+    }
+
+    pub(crate) fn set_window(&self, reader: ReaderKey, window: Option<&ByteWindow>) {
+        let reader = ReaderId::new(reader.get());
+        // A storage that is closed protects nothing and evicts nothing.
+        let _ = match window {
+            Some(window) => self.storage.set_window(
+                self.handle,
+                reader,
+                &Window {
+                    cursor: window.cursor,
+                    ahead: window.span.end.saturating_sub(window.cursor),
+                    behind: window.cursor.saturating_sub(window.span.start),
+                    bounds: window.bounds.clone(),
+                },
+            ),
+            None => self.storage.remove_window(self.handle, reader),
+        };
+    }
+
+    pub(crate) fn set_pins(&self, pins: &[Range<u64>]) {
+        let _ = self.storage.set_pins(self.handle, pins);
+    }
+
+    pub(crate) fn set_availability(&self, piece: PieceIndex, peers: u32) {
+        let _ = self.storage.set_availability(self.handle, piece, peers);
+    }
+
+    pub(super) fn verify(&self, piece: PieceIndex) {
+        let completion = match self.storage.verify(self.handle, piece) {
+            Ok(Verdict::Valid) => Completion::Verified {
+                piece,
+                valid: true,
+                digests: Vec::new(),
+            },
+            Ok(Verdict::Invalid { block_digests }) => Completion::Verified {
+                piece,
+                valid: false,
+                digests: numbers(&block_digests),
+            },
+            // The torrent has been removed: nobody waits for the answer.
+            Err(_) => return,
+        };
+        complete(&self.completions, completion);
+    }
+
+    pub(super) fn digest(&self, piece: PieceIndex) {
+        if let Ok(digests) = self.storage.block_digests(self.handle, piece) {
+            let completion = Completion::Digests {
+                piece,
+                digests: Ok(numbers(&digests)),
+            };
+            complete(&self.completions, completion);
+        }
+    }
+}
+
+fn complete(completions: &Mailbox<Completion>, completion: Completion) {
+    if completions.push(&mut vec![completion]).is_err() {
+        tracing::error!("a torrent does not take its storage's completions");
+    }
+}
+
+fn numbers(digests: &[BlockDigest]) -> Vec<u64> {
+    digests
+        .iter()
+        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
+        .collect()
+}

@@ -1,0 +1,349 @@
+//! Who reads what: each reader's place, pace and window over the pieces.
+
+mod refetch;
+mod sizing;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{Geometry, PieceIndex};
+
+use super::rate::Rate;
+
+pub(crate) use refetch::Refetches;
+pub use sizing::Lookbehind;
+use sizing::Sizing;
+
+/// How long a byte counts in a reader's pace: longer than players' bursts, shorter than a film's scenes.
+const PACE_MEMORY: Duration = Duration::from_secs(10);
+/// The pace that is assumed of a reader that has not shown one, in bytes a second, to tell deadlines apart.
+const ASSUMED_PACE: u64 = 1024 * 1024;
+/// A reader that pauses is taken to go on at least at this pace, in bytes a second.
+const SLOWEST_PACE: u64 = 64 * 1024;
+/// A reader may pin at most this part of its share at each end of its file.
+const PIN_SHARE: u64 = 16;
+/// The most bytes pinned at each end of a file, where players look for indexes.
+const MAX_PIN: u64 = 8 * 1024 * 1024;
+
+/// A reader of a torrent; chosen by whoever opens it, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReaderKey(u64);
+
+impl ReaderKey {
+    /// A key from a number that no other reader of the torrent has had.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number it was made from.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a reader reads, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderConfig {
+    /// The file's index in the torrent.
+    pub file: usize,
+    /// The file's bytes in the torrent; not empty.
+    pub bounds: Range<u64>,
+    /// Where it begins, in bytes of the torrent.
+    pub cursor: u64,
+    /// What stays behind the cursor.
+    pub lookbehind: Lookbehind,
+    /// How long the file plays, where that is known.
+    pub duration: Option<Duration>,
+}
+
+/// What a reader did since it was last heard of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderUpdate {
+    /// Where it is, in bytes of the torrent.
+    pub cursor: u64,
+    /// Bytes it has taken.
+    pub consumed: u64,
+    /// It jumped.
+    pub seeked: bool,
+    /// It waits for the piece of its cursor.
+    pub waiting: bool,
+}
+
+/// A window as the storage hears of it, in bytes of the torrent. It begins and ends with a piece or the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByteWindow {
+    /// Where the reader is.
+    pub cursor: u64,
+    /// What it covers.
+    pub span: Range<u64>,
+    /// The file's bytes in the torrent.
+    pub bounds: Range<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) config: ReaderConfig,
+    pub(crate) cursor: u64,
+    pace: Rate,
+    /// Since when it waits for the piece of its cursor.
+    pub(crate) waiting: Option<Instant>,
+    /// Nothing was delivered since it was opened or jumped: waiting is no stall then.
+    fresh: bool,
+    pub(crate) stalls: u64,
+    /// Pieces, as numbers: what its window protects.
+    pub(crate) window: Range<u32>,
+    /// The first piece of the window that is not behind the cursor.
+    pub(crate) current: u32,
+    /// The most pieces ahead that its pace has ever asked for: a pause must not shrink the window.
+    ahead: u64,
+}
+
+impl Reader {
+    fn handle_update(&mut self, now: Instant, update: ReaderUpdate) {
+        self.cursor = update.cursor;
+        if update.consumed > 0 {
+            self.pace.add(now, update.consumed);
+            self.fresh = false;
+        }
+        if update.seeked {
+            self.fresh = true;
+        }
+        let was_waiting = self.waiting.is_some();
+        self.waiting = match update.waiting {
+            true => Some(self.waiting.filter(|_| !update.seeked).unwrap_or(now)),
+            false => None,
+        };
+        if update.waiting && !was_waiting && !self.fresh {
+            self.stalls += 1;
+        }
+    }
+
+    /// Bytes a second that it takes.
+    pub(crate) fn pace(&self, now: Instant) -> u64 {
+        self.pace.bytes_per_second(now)
+    }
+
+    fn play_rate(&self) -> Option<u64> {
+        let seconds = self.config.duration?.as_secs().max(1);
+        Some((self.config.bounds.end - self.config.bounds.start) / seconds)
+    }
+
+    /// When it will need a piece at or after its cursor, from now.
+    pub(crate) fn deadline(&self, now: Instant, geometry: &Geometry, piece: PieceIndex) -> Duration {
+        let start = u64::from(piece.get()) * u64::from(geometry.piece_length());
+        let distance = start.saturating_sub(self.cursor);
+        let measured = match self.pace.total() {
+            0 => ASSUMED_PACE,
+            _ => self.pace(now).max(SLOWEST_PACE),
+        };
+        let pace = self.play_rate().unwrap_or(0).max(measured);
+        Duration::from_millis(distance.saturating_mul(1_000) / pace)
+    }
+}
+
+/// A window that has changed.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    pub(crate) window: ByteWindow,
+    /// Pieces that it no longer covers.
+    pub(crate) left: Vec<u32>,
+    pub(crate) has_grown: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Readers {
+    geometry: Geometry,
+    readers: BTreeMap<ReaderKey, Reader>,
+    /// Pinned pieces: head and tail of the files that are read, and of the one read last.
+    pins: Vec<Range<u32>>,
+}
+
+impl Readers {
+    pub(crate) const fn new(geometry: Geometry) -> Self {
+        Self {
+            geometry,
+            readers: BTreeMap::new(),
+            pins: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.readers.is_empty()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<ReaderKey> {
+        self.readers.keys().copied().collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ReaderKey, &Reader)> {
+        self.readers.iter().map(|(key, reader)| (*key, reader))
+    }
+
+    pub(crate) fn is_anyone_waiting(&self) -> bool {
+        self.readers.values().any(|reader| reader.waiting.is_some())
+    }
+
+    /// Who waits for this piece.
+    pub(crate) fn waiting_for(&self, piece: PieceIndex) -> impl Iterator<Item = ReaderKey> + '_ {
+        let waits = move |(_, reader): &(&ReaderKey, &Reader)| {
+            reader.waiting.is_some() && reader.current == piece.get()
+        };
+        self.readers.iter().filter(waits).map(|(key, _)| *key)
+    }
+
+    pub(crate) fn open(&mut self, key: ReaderKey, config: ReaderConfig) {
+        let cursor = config.cursor;
+        let current = self.piece_at(cursor);
+        let reader = Reader {
+            config,
+            cursor,
+            pace: Rate::new(PACE_MEMORY),
+            waiting: None,
+            fresh: true,
+            stalls: 0,
+            window: current..current,
+            current,
+            ahead: 0,
+        };
+        self.readers.insert(key, reader);
+    }
+
+    /// Returns the pieces that its window covered.
+    pub(crate) fn close(&mut self, key: ReaderKey) -> Option<Range<u32>> {
+        self.readers.remove(&key).map(|reader| reader.window)
+    }
+
+    /// Says whether there is such a reader, and whether its piece changed or its wait began or ended.
+    pub(crate) fn handle_update(&mut self, now: Instant, key: ReaderKey, update: ReaderUpdate) -> bool {
+        let current = self.piece_at(update.cursor);
+        let Some(reader) = self.readers.get_mut(&key) else {
+            return false;
+        };
+        let before = (reader.current, reader.waiting.is_some());
+        reader.handle_update(now, update);
+        before != (current, reader.waiting.is_some()) || update.seeked
+    }
+
+    /// Fits a reader's window to its place, its pace and its share of the budget, in bytes.
+    pub(crate) fn resize(&mut self, now: Instant, key: ReaderKey, share: Option<u64>) -> Option<Moved> {
+        let pinned: u64 = self.pins.iter().map(|pin| u64::from(pin.end - pin.start)).sum();
+        let pinned = pinned * u64::from(self.geometry.piece_length());
+        let geometry = self.geometry;
+        let piece_length = u64::from(geometry.piece_length());
+        let reader = self.readers.get_mut(&key)?;
+        let sizing = Sizing {
+            piece_length,
+            share: share.map(|share| share.saturating_sub(pinned)),
+            lookbehind: reader.config.lookbehind,
+            pace: reader.pace(now),
+            play_rate: reader.play_rate(),
+        };
+        let size = sizing.size();
+        reader.ahead = reader.ahead.max(size.ahead);
+        let bounds = piece_range(&geometry, &reader.config.bounds);
+        let current = piece_of(&geometry, reader.cursor).clamp(bounds.start, bounds.end.saturating_sub(1));
+        let start = current.saturating_sub(number(size.behind)).max(bounds.start);
+        let ahead = reader.ahead.min(size.total.saturating_sub(u64::from(current - start))).max(1);
+        let end = current.saturating_add(number(ahead)).min(bounds.end);
+        reader.current = current;
+        let old = std::mem::replace(&mut reader.window, start..end);
+        let cursor = reader.cursor;
+        let file = reader.config.bounds.clone();
+        if old == (start..end) {
+            return None;
+        }
+        let window = ByteWindow {
+            cursor,
+            span: (u64::from(start) * piece_length).max(file.start)
+                ..(u64::from(end) * piece_length).min(file.end),
+            bounds: file,
+        };
+        let left = old.clone().filter(|piece| !self.covers_number(*piece)).collect();
+        let has_grown = (start..end).any(|piece| !old.contains(&piece));
+        Some(Moved { window, left, has_grown })
+    }
+
+    /// Chooses the pinned pieces anew; their bytes, if they changed.
+    pub(crate) fn repin(&mut self, share: Option<u64>) -> Option<Vec<Range<u64>>> {
+        // A storage that evicts nothing needs no pins, and whoever has stopped reading may come back.
+        let share = share?;
+        if self.readers.is_empty() {
+            return None;
+        }
+        let piece_length = u64::from(self.geometry.piece_length());
+        let size = (share / PIN_SHARE).min(MAX_PIN) / piece_length;
+        let mut pins = Vec::new();
+        for reader in self.readers.values().filter(|_| size > 0) {
+            let file = piece_range(&self.geometry, &reader.config.bounds);
+            let head = file.start..file.start.saturating_add(number(size)).min(file.end);
+            let tail = file.end.saturating_sub(number(size)).max(head.end)..file.end;
+            for pin in [head, tail] {
+                if !pin.is_empty() && !pins.contains(&pin) {
+                    pins.push(pin);
+                }
+            }
+        }
+        // Readers of many files must not pin away what their windows need.
+        let pieces: u64 = pins.iter().map(|pin: &Range<u32>| u64::from(pin.end - pin.start)).sum();
+        if pieces * piece_length > share / 4 {
+            pins.clear();
+        }
+        if pins == self.pins {
+            return None;
+        }
+        let bytes = |pin: &Range<u32>| u64::from(pin.start) * piece_length..u64::from(pin.end) * piece_length;
+        let ranges = pins.iter().map(bytes).collect();
+        self.pins = pins;
+        Some(ranges)
+    }
+
+    /// Whether some reader's window covers the piece.
+    pub(crate) fn covers(&self, piece: PieceIndex) -> bool {
+        self.covers_number(piece.get())
+    }
+
+    pub(crate) fn is_protected(&self, piece: PieceIndex) -> bool {
+        self.covers(piece) || self.pins.iter().any(|pin| pin.contains(&piece.get()))
+    }
+
+    fn covers_number(&self, piece: u32) -> bool {
+        self.readers.values().any(|reader| reader.window.contains(&piece))
+    }
+
+    fn piece_at(&self, offset: u64) -> u32 {
+        piece_of(&self.geometry, offset)
+    }
+
+    /// What must hold after every step; tests and simulations call it.
+    pub(crate) fn check_invariants(&self) {
+        for reader in self.readers.values() {
+            let bounds = piece_range(&self.geometry, &reader.config.bounds);
+            assert!(reader.window.start >= bounds.start && reader.window.end <= bounds.end);
+            assert!(reader.window.is_empty() || reader.window.contains(&reader.current));
+        }
+    }
+}
+
+/// The piece of a byte; the last one for what is past the end.
+fn piece_of(geometry: &Geometry, offset: u64) -> u32 {
+    let piece = offset / u64::from(geometry.piece_length());
+    let last = geometry.piece_count().saturating_sub(1);
+    u32::try_from(piece).unwrap_or(last).min(last)
+}
+
+/// The pieces that a range of bytes touches.
+fn piece_range(geometry: &Geometry, bytes: &Range<u64>) -> Range<u32> {
+    let start = piece_of(geometry, bytes.start);
+    match bytes.is_empty() {
+        true => start..start,
+        false => start..piece_of(geometry, bytes.end - 1) + 1,
+    }
+}
+
+/// A count of pieces; there are never more than a `u32` holds.
+fn number(pieces: u64) -> u32 {
+    u32::try_from(pieces).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,314 @@
+//! Readers over real connections: out of a small budget, from the disk, together, and at the end.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what cannot go wrong in a test ends it"
+)]
+
+mod support;
+
+use std::io::SeekFrom;
+use std::time::Duration;
+
+use bytes::Bytes;
+use support::{LOOPBACK, Share, seed, session, within};
+use tailwater_session::{
+    AddOptions, Lookbehind, PieceState, ReadError, Reader, ReaderOptions, Session, StorageKind,
+    Torrent, TorrentError, WhenFull,
+};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+const MIB: u64 = 1 << 20;
+const PIECE: u32 = 65_536;
+
+/// A seeder, and a session that reads the torrent on demand from so much memory.
+struct Theatre {
+    share: Share,
+    origin: Session,
+    house: Session,
+    torrent: Torrent,
+}
+
+impl Theatre {
+    async fn new(files: &[(&str, usize)], budget: u64) -> Self {
+        let share = Share::new(1, files, PIECE);
+        let origin = session();
+        seed(&origin, &share).await;
+        let house = Session::builder()
+            .listen(LOOPBACK)
+            .memory_budget(budget)
+            .start()
+            .unwrap();
+        let options = AddOptions::new(StorageKind::Memory)
+            .on_demand(true)
+            .announce(false)
+            .peers(origin.listen_addr());
+        let torrent = house.add(&share.metainfo, options).await.unwrap();
+        Self { share, origin, house, torrent }
+    }
+
+    fn bytes(&self, file: usize) -> Vec<u8> {
+        let entry = &self.share.metainfo.info().files()[file];
+        std::fs::read(entry.path().under(self.share.dir.path())).unwrap()
+    }
+
+    fn reader(&self, file: usize) -> Reader {
+        self.torrent.reader(file, ReaderOptions::default()).unwrap()
+    }
+
+    /// What has come from the seeder, once nothing is on its way any more.
+    async fn downloaded(&self) -> u64 {
+        loop {
+            let map = self.torrent.buffer().await.unwrap();
+            if !map.pieces.iter().any(|piece| piece.in_flight) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let peers = self.torrent.peers().await.unwrap();
+        peers.iter().map(|peer| peer.downloaded).sum()
+    }
+
+    async fn close(self) {
+        within(self.house.close()).await;
+        within(self.origin.close()).await;
+        assert_eq!(self.house.memory_stats().used, 0);
+    }
+}
+
+async fn read_to_end(reader: &mut Reader) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let bytes = within(reader.next_bytes(usize::MAX)).await.unwrap();
+        if bytes.is_empty() {
+            return all;
+        }
+        all.extend_from_slice(&bytes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_film_plays_out_of_a_tenth_of_its_size() {
+    let theatre = Theatre::new(&[("film", 20 << 20)], 2 * MIB).await;
+    let expected = theatre.bytes(0);
+    let mut reader = theatre.reader(0);
+    let mut position = 0;
+    while position < expected.len() {
+        let bytes = within(reader.next_bytes(usize::MAX)).await.unwrap();
+        assert!(expected[position..].starts_with(&bytes), "at {position}");
+        position += bytes.len();
+        let used = theatre.house.memory_stats().used;
+        assert!(used <= 2 * MIB, "{used} bytes");
+    }
+    assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
+    assert_eq!(theatre.downloaded().await, 20 * MIB, "nothing came twice");
+    let map = theatre.torrent.buffer().await.unwrap();
+    assert!(map.evictions > 200, "{}", map.evictions);
+    assert_eq!(map.readers[0].cursor, 20 * MIB);
+    drop(reader);
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewind_inside_the_lookbehind_and_a_reopened_reader_download_nothing() {
+    let theatre = Theatre::new(&[("film", 20 << 20)], 8 * MIB).await;
+    let expected = theatre.bytes(0);
+    let mut reader = theatre.reader(0);
+    let mut start = vec![0; 6 << 20];
+    within(reader.read_exact(&mut start)).await.unwrap();
+    assert!(expected.starts_with(&start));
+    let before = theatre.downloaded().await;
+
+    within(reader.seek(SeekFrom::Current(-(2 << 20)))).await.unwrap();
+    let mut again = vec![0; 1 << 20];
+    within(reader.read_exact(&mut again)).await.unwrap();
+    assert!(again == expected[4 << 20..5 << 20]);
+    drop(reader);
+
+    let mut second = theatre.reader(0);
+    second.seek_to(4 * MIB);
+    within(second.read_exact(&mut again)).await.unwrap();
+    assert!(again == expected[4 << 20..5 << 20]);
+    assert_eq!(theatre.downloaded().await, before);
+    drop(second);
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jumps_forward_and_back_read_the_right_bytes() {
+    let theatre = Theatre::new(&[("extras", 100_001), ("film", 20 << 20)], 2 * MIB).await;
+    let expected = theatre.bytes(1);
+    let mut reader = theatre.reader(1);
+    let mut rng = fastrand::Rng::with_seed(5);
+    for _ in 0..60 {
+        let at = rng.usize(..expected.len());
+        let len = rng.usize(1..200_000).min(expected.len() - at);
+        within(reader.seek(SeekFrom::Start(at as u64))).await.unwrap();
+        let mut bytes = vec![0; len];
+        within(reader.read_exact(&mut bytes)).await.unwrap();
+        assert!(bytes == expected[at..at + len], "{len} bytes at {at}");
+    }
+    assert!(theatre.house.memory_stats().used <= 2 * MIB);
+    drop(reader);
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_readers_of_several_files_at_once() {
+    let theatre = Theatre::new(&[("a", 5 << 20), ("b", 5 << 20)], 3 * MIB).await;
+    let first = theatre.reader(0);
+    let mut clone = first.clone();
+    clone.seek_to(3 * MIB);
+    let (mut first, mut other) = (first, theatre.reader(1));
+    let (a, tail, b) = tokio::join!(
+        read_to_end(&mut first),
+        read_to_end(&mut clone),
+        read_to_end(&mut other)
+    );
+    assert!(a == theatre.bytes(0));
+    assert!(tail == theatre.bytes(0)[3 << 20..]);
+    assert!(b == theatre.bytes(1));
+    drop((first, clone, other));
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_a_download_to_the_disk_does_not_wait_for_the_rest() {
+    let share = Share::new(2, &[("film", 8 << 20)], PIECE);
+    let (origin, house) = (session(), session());
+    seed(&origin, &share).await;
+    let target = TempDir::new().unwrap();
+    let options = AddOptions::new(StorageKind::Disk(target.path().into()))
+        .announce(false)
+        .peers(origin.listen_addr());
+    let torrent = house.add(&share.metainfo, options).await.unwrap();
+    let mut reader = torrent.reader(0, ReaderOptions::default()).unwrap();
+    reader.seek_to(5 * MIB);
+    let entry = &share.metainfo.info().files()[0];
+    let expected = std::fs::read(entry.path().under(share.dir.path())).unwrap();
+    assert!(read_to_end(&mut reader).await == expected[5 << 20..]);
+    within(torrent.wait_complete()).await.unwrap();
+    reader.seek_to(0);
+    assert!(read_to_end(&mut reader).await == expected);
+    within(house.close()).await;
+    within(origin.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_a_reader_fails_or_waits_as_its_options_say() {
+    let theatre = Theatre::new(&[("film", 4 << 20)], 4 * u64::from(PIECE)).await;
+    let mut holder = theatre.reader(0);
+    let mut leases: Vec<Bytes> = Vec::new();
+    let impatient = ReaderOptions::default().with_when_full(WhenFull::Fail);
+    let mut reader = theatre.torrent.reader(0, impatient).unwrap();
+    reader.seek_to(3 * MIB);
+    let refused = loop {
+        // Whoever holds leases of the whole budget leaves no room for anybody.
+        leases.push(within(holder.next_bytes(usize::MAX)).await.unwrap());
+        if leases.len() == 16 {
+            break within(reader.next_bytes(1)).await;
+        }
+    };
+    assert_eq!(refused, Err(ReadError::Full));
+    let patient = ReaderOptions::default().with_when_full(WhenFull::Wait);
+    let mut patient = theatre.torrent.reader(0, patient).unwrap();
+    patient.seek_to(3 * MIB);
+    let waiting = tokio::spawn(async move { patient.next_bytes(16).await });
+    assert_eq!(within(reader.next_bytes(1)).await, Err(ReadError::Full));
+    drop(leases);
+    drop(holder);
+    let bytes = within(waiting).await.unwrap().unwrap();
+    assert!(theatre.bytes(0)[3 << 20..].starts_with(&bytes));
+    drop(reader);
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_streams_serves_what_it_holds_and_says_what_it_gave_up() {
+    let theatre = Theatre::new(&[("film", 8 << 20)], 2 * MIB).await;
+    let mut reader = theatre.reader(0);
+    assert!(read_to_end(&mut reader).await == theatre.bytes(0));
+    let map = theatre.torrent.buffer().await.unwrap();
+    let held = |state| map.pieces.iter().filter(|piece| piece.state == state).count();
+    assert!(held(PieceState::Have) > 16 && held(PieceState::Evicted) > 64);
+
+    let end = session();
+    let options = AddOptions::new(StorageKind::Memory)
+        .announce(false)
+        .peers(theatre.house.listen_addr());
+    let mut leech = end.add(&theatre.share.metainfo, options).await.unwrap();
+    let count = u32::try_from(held(PieceState::Have)).unwrap();
+    within(async {
+        while leech.changed().await.unwrap().stats.pieces_have < count {}
+    })
+    .await;
+    let theirs = leech.have().await.unwrap();
+    let geometry = theatre.share.metainfo.info().geometry();
+    for (piece, view) in geometry.pieces().zip(&map.pieces) {
+        assert_eq!(theirs.has(piece), view.state == PieceState::Have, "piece {piece}");
+    }
+    within(end.close()).await;
+    drop(reader);
+    theatre.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_downloaded_stays_whatever_else_is_read() {
+    let theatre = Theatre::new(&[("film", 8 << 20)], 3 * MIB).await;
+    let keep = Share::new(9, &[("small", 1 << 20)], PIECE);
+    let origin = session();
+    seed(&origin, &keep).await;
+    let options = AddOptions::new(StorageKind::Memory)
+        .announce(false)
+        .peers(origin.listen_addr());
+    let kept = theatre.house.add(&keep.metainfo, options).await.unwrap();
+    within(kept.wait_complete()).await.unwrap();
+    let mut reader = theatre.reader(0);
+    assert!(read_to_end(&mut reader).await == theatre.bytes(0));
+    assert!(kept.have().await.unwrap().is_all());
+    drop(reader);
+    theatre.close().await;
+    within(origin.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_outlives_its_torrent_hears_of_it() {
+    let theatre = Theatre::new(&[("film", 4 << 20)], 2 * MIB).await;
+    let closed = Err(ReadError::Torrent(TorrentError::Closed));
+    let mut reader = theatre.reader(0);
+    // Nobody has the last byte's piece any more, and so it waits until the end.
+    within(theatre.origin.close()).await;
+    reader.seek_to(4 * MIB - 1);
+    let house = theatre.house.clone();
+    let (read, ()) = tokio::join!(within(reader.next_bytes(1)), within(house.close()));
+    assert_eq!(read, closed);
+    assert_eq!(within(reader.clone().next_bytes(1)).await, closed);
+    let refused = theatre.torrent.reader(0, ReaderOptions::default());
+    assert_eq!(refused.map(drop), closed.map(drop));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_places_and_files() {
+    let theatre = Theatre::new(&[("a", 200_000), ("empty", 0)], 2 * MIB).await;
+    let names: Vec<_> = theatre.share.metainfo.info().files().iter().map(|f| f.length()).collect();
+    let empty = names.iter().position(|len| *len == 0).unwrap();
+    let mut reader = theatre.reader(empty);
+    assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
+    assert_eq!(
+        theatre.torrent.reader(2, ReaderOptions::default()).map(drop),
+        Err(ReadError::NoSuchFile { index: 2, count: 2 })
+    );
+    let options = ReaderOptions::default()
+        .with_lookbehind(Lookbehind::Seconds(Duration::from_secs(10)))
+        .with_duration(Duration::from_secs(60));
+    let mut reader = theatre.torrent.reader(1 - empty, options).unwrap();
+    assert_eq!(within(reader.seek(SeekFrom::End(-1))).await.unwrap(), 199_999);
+    let mut last = Vec::new();
+    within(reader.read_to_end(&mut last)).await.unwrap();
+    assert_eq!(last, theatre.bytes(1 - empty)[199_999..]);
+    assert_eq!(within(reader.seek(SeekFrom::Start(1 << 40))).await.unwrap(), 1 << 40);
+    assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
+    assert!(within(reader.seek(SeekFrom::End(-200_001))).await.is_err());
+    theatre.close().await;
+}
