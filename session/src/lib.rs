@@ -28,4 +28,6 @@ pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{Builder, DEFAULT_MEMORY_BUDGET, Session};
 pub use status::{Phase, Status};
-pub use torrent::{BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderView, Stats};
+pub use torrent::{
+    BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderView, Stats,
+};

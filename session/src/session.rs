@@ -25,9 +25,9 @@ use crate::error::{AddError, StartError};
 use crate::events::{EventSender, Events};
 use crate::handle::Torrent;
 use crate::options::{AddOptions, StorageKind, priorities};
-use crate::status::Status;
 use crate::reader;
 use crate::reader::board::Board;
+use crate::status::Status;
 use crate::storage::{DiskStore, Evictions, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
 

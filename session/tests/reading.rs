@@ -1,9 +1,6 @@
 //! Readers over real connections: out of a small budget, from the disk, together, and at the end.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what cannot go wrong in a test ends it"
-)]
+#![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
 mod support;
 
@@ -45,7 +42,12 @@ impl Theatre {
             .announce(false)
             .peers(origin.listen_addr());
         let torrent = house.add(&share.metainfo, options).await.unwrap();
-        Self { share, origin, house, torrent }
+        Self {
+            share,
+            origin,
+            house,
+            torrent,
+        }
     }
 
     fn bytes(&self, file: usize) -> Vec<u8> {
@@ -120,7 +122,9 @@ async fn a_rewind_inside_the_lookbehind_and_a_reopened_reader_download_nothing()
     assert!(expected.starts_with(&start));
     let before = theatre.downloaded().await;
 
-    within(reader.seek(SeekFrom::Current(-(2 << 20)))).await.unwrap();
+    within(reader.seek(SeekFrom::Current(-(2 << 20))))
+        .await
+        .unwrap();
     let mut again = vec![0; 1 << 20];
     within(reader.read_exact(&mut again)).await.unwrap();
     assert!(again == expected[4 << 20..5 << 20]);
@@ -144,7 +148,9 @@ async fn jumps_forward_and_back_read_the_right_bytes() {
     for _ in 0..60 {
         let at = rng.usize(..expected.len());
         let len = rng.usize(1..200_000).min(expected.len() - at);
-        within(reader.seek(SeekFrom::Start(at as u64))).await.unwrap();
+        within(reader.seek(SeekFrom::Start(at as u64)))
+            .await
+            .unwrap();
         let mut bytes = vec![0; len];
         within(reader.read_exact(&mut bytes)).await.unwrap();
         assert!(bytes == expected[at..at + len], "{len} bytes at {at}");
@@ -220,7 +226,7 @@ async fn without_room_a_reader_fails_or_waits_as_its_options_say() {
     drop(holder);
     let bytes = within(waiting).await.unwrap().unwrap();
     assert!(theatre.bytes(0)[3 << 20..].starts_with(&bytes));
-    drop(reader);
+    drop((bytes, reader));
     theatre.close().await;
 }
 
@@ -230,7 +236,12 @@ async fn a_node_that_streams_serves_what_it_holds_and_says_what_it_gave_up() {
     let mut reader = theatre.reader(0);
     assert!(read_to_end(&mut reader).await == theatre.bytes(0));
     let map = theatre.torrent.buffer().await.unwrap();
-    let held = |state| map.pieces.iter().filter(|piece| piece.state == state).count();
+    let held = |state| {
+        map.pieces
+            .iter()
+            .filter(|piece| piece.state == state)
+            .count()
+    };
     assert!(held(PieceState::Have) > 16 && held(PieceState::Evicted) > 64);
 
     let end = session();
@@ -239,14 +250,15 @@ async fn a_node_that_streams_serves_what_it_holds_and_says_what_it_gave_up() {
         .peers(theatre.house.listen_addr());
     let mut leech = end.add(&theatre.share.metainfo, options).await.unwrap();
     let count = u32::try_from(held(PieceState::Have)).unwrap();
-    within(async {
-        while leech.changed().await.unwrap().stats.pieces_have < count {}
-    })
-    .await;
+    within(async { while leech.changed().await.unwrap().stats.pieces_have < count {} }).await;
     let theirs = leech.have().await.unwrap();
     let geometry = theatre.share.metainfo.info().geometry();
     for (piece, view) in geometry.pieces().zip(&map.pieces) {
-        assert_eq!(theirs.has(piece), view.state == PieceState::Have, "piece {piece}");
+        assert_eq!(
+            theirs.has(piece),
+            view.state == PieceState::Have,
+            "piece {piece}"
+        );
     }
     within(end.close()).await;
     drop(reader);
@@ -291,23 +303,39 @@ async fn a_reader_that_outlives_its_torrent_hears_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_places_and_files() {
     let theatre = Theatre::new(&[("a", 200_000), ("empty", 0)], 2 * MIB).await;
-    let names: Vec<_> = theatre.share.metainfo.info().files().iter().map(|f| f.length()).collect();
+    let names: Vec<_> = theatre
+        .share
+        .metainfo
+        .info()
+        .files()
+        .iter()
+        .map(|f| f.length())
+        .collect();
     let empty = names.iter().position(|len| *len == 0).unwrap();
     let mut reader = theatre.reader(empty);
     assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
     assert_eq!(
-        theatre.torrent.reader(2, ReaderOptions::default()).map(drop),
+        theatre
+            .torrent
+            .reader(2, ReaderOptions::default())
+            .map(drop),
         Err(ReadError::NoSuchFile { index: 2, count: 2 })
     );
     let options = ReaderOptions::default()
         .with_lookbehind(Lookbehind::Seconds(Duration::from_secs(10)))
         .with_duration(Duration::from_secs(60));
     let mut reader = theatre.torrent.reader(1 - empty, options).unwrap();
-    assert_eq!(within(reader.seek(SeekFrom::End(-1))).await.unwrap(), 199_999);
+    assert_eq!(
+        within(reader.seek(SeekFrom::End(-1))).await.unwrap(),
+        199_999
+    );
     let mut last = Vec::new();
     within(reader.read_to_end(&mut last)).await.unwrap();
     assert_eq!(last, theatre.bytes(1 - empty)[199_999..]);
-    assert_eq!(within(reader.seek(SeekFrom::Start(1 << 40))).await.unwrap(), 1 << 40);
+    assert_eq!(
+        within(reader.seek(SeekFrom::Start(1 << 40))).await.unwrap(),
+        1 << 40
+    );
     assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
     assert!(within(reader.seek(SeekFrom::End(-200_001))).await.is_err());
     theatre.close().await;

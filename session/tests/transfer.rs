@@ -10,8 +10,8 @@ mod support;
 
 use std::time::Duration;
 
-use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
 use support::{LOOPBACK, Share, seed, session, within};
+use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
 use tempfile::TempDir;
 
 fn mixed_files() -> Vec<(&'static str, usize)> {

@@ -99,7 +99,12 @@ impl Board {
         if state.ended.is_some() {
             return;
         }
-        let told = state.news.entry(key).or_default().update.get_or_insert_default();
+        let told = state
+            .news
+            .entry(key)
+            .or_default()
+            .update
+            .get_or_insert_default();
         *told = ReaderUpdate {
             consumed: told.consumed + update.consumed,
             seeked: told.seeked || update.seeked,
@@ -112,12 +117,23 @@ impl Board {
     }
 
     /// Asks to be woken when a piece is there, or never will be. The caller looks for the piece once more afterwards.
-    pub(crate) fn wait(&self, key: ReaderKey, piece: PieceIndex, waker: &Waker, fails_when_full: bool) -> Result<(), ReadError> {
+    pub(crate) fn wait(
+        &self,
+        key: ReaderKey,
+        piece: PieceIndex,
+        waker: &Waker,
+        fails_when_full: bool,
+    ) -> Result<(), ReadError> {
         let mut state = self.lock();
         if let Some(error) = &state.ended {
             return Err(error.clone().into());
         }
-        let wait = Wait { piece, waker: waker.clone(), fails_when_full, full: false };
+        let wait = Wait {
+            piece,
+            waker: waker.clone(),
+            fails_when_full,
+            full: false,
+        };
         let old = state.waits.insert(key, wait);
         drop(state);
         match old {

@@ -232,7 +232,11 @@ impl Reader {
         };
         let bytes = ready!(read.as_mut().poll(context));
         self.disk_read = None;
-        Poll::Ready(bytes.map(Some).map_err(|error| TorrentError::from(error).into()))
+        Poll::Ready(
+            bytes
+                .map(Some)
+                .map_err(|error| TorrentError::from(error).into()),
+        )
     }
 
     fn take(&mut self, mut bytes: Bytes, max: usize) -> Bytes {
@@ -309,7 +313,12 @@ impl AsyncSeek for Reader {
             SeekFrom::End(by) => this.len().checked_add_signed(by),
             SeekFrom::Current(by) => this.position.checked_add_signed(by),
         };
-        let outside = || io::Error::new(io::ErrorKind::InvalidInput, "a seek before the start of the file");
+        let outside = || {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a seek before the start of the file",
+            )
+        };
         this.seek_to(position.ok_or_else(outside)?);
         Ok(())
     }

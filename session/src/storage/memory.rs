@@ -81,10 +81,7 @@ impl MemoryStore {
 
     /// Makes room for a piece; names the pieces of this torrent that went, and tells the others of theirs.
     pub(crate) fn reserve(&self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
-        let reservation = self
-            .storage
-            .reserve(self.handle, piece)
-            .map_err(|_| Full)?;
+        let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
         let mut ours = Vec::new();
         for evicted in reservation.evicted {
             if evicted.handle == self.handle {

@@ -11,9 +11,7 @@ use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex};
 use tailwater_storage_mem::Written;
 
-use crate::disk::{
-    DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError,
-};
+use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError};
 use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space};
 

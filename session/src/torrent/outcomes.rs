@@ -51,6 +51,12 @@ impl<S: Space> Engine<S> {
 
     /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
     pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
+        if self.pieces.state(piece) == PieceState::Verifying {
+            // It was verified and evicted before we heard of the former. Nobody has been told of it.
+            self.pieces.abandon(piece);
+            self.picker.insert(piece, &mut self.rng);
+            return;
+        }
         if !self.pieces.evicted(piece) {
             return;
         }

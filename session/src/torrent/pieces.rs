@@ -164,7 +164,10 @@ impl Pieces {
     /// The pieces that lack blocks, in order.
     pub(crate) fn partial(&self) -> impl Iterator<Item = PieceIndex> + '_ {
         let filling = |(_, partial): &(&PieceIndex, &Partial)| partial.missing > 0;
-        self.partials.iter().filter(filling).map(|(piece, _)| *piece)
+        self.partials
+            .iter()
+            .filter(filling)
+            .map(|(piece, _)| *piece)
     }
 
     /// How many peers have been asked for a block that has not come.

@@ -96,6 +96,7 @@ impl<S: Space> Engine<S> {
         }
         if changed || update.waiting {
             self.fill_all(now);
+            self.tell_starved();
         }
         self.rescue_at = self.readers.is_anyone_waiting().then(|| now + RESCUE_EVERY);
     }
@@ -160,8 +161,17 @@ impl<S: Space> Engine<S> {
     fn held_around(&self, cursor: u64, bounds: &Range<u64>) -> Range<u64> {
         let cursor = cursor.clamp(bounds.start, bounds.end);
         let held = |piece: &PieceIndex| self.pieces.have().has(*piece);
-        let ahead = self.geometry.pieces_in(cursor, bounds.end).take_while(held).last();
-        let behind = self.geometry.pieces_in(bounds.start, cursor).rev().take_while(held).last();
+        let ahead = self
+            .geometry
+            .pieces_in(cursor, bounds.end)
+            .take_while(held)
+            .last();
+        let behind = self
+            .geometry
+            .pieces_in(bounds.start, cursor)
+            .rev()
+            .take_while(held)
+            .last();
         let end = ahead.map_or(cursor, |piece| {
             let end = self.geometry.piece_start(piece) + u64::from(self.geometry.piece_len(piece));
             end.min(bounds.end)
@@ -179,7 +189,11 @@ impl<S: Space> Engine<S> {
             return;
         }
         if self.config.on_demand {
-            for piece in self.geometry.pieces().filter(|piece| self.pieces.have().has(*piece)) {
+            for piece in self
+                .geometry
+                .pieces()
+                .filter(|piece| self.pieces.have().has(*piece))
+            {
                 let peers = self.picker.availability(piece);
                 self.space.set_availability(piece, peers);
             }
@@ -236,8 +250,13 @@ impl<S: Space> Engine<S> {
     /// What nobody reads must not stand in the way of a reader that has just come to a new place. It is asked for again
     /// later.
     fn withdraw_unread(&mut self) {
-        let in_flight = self.pieces.partial().filter(|piece| self.pieces.is_in_flight(*piece));
-        let unread: Vec<_> = in_flight.filter(|piece| !self.readers.covers(*piece)).collect();
+        let in_flight = self
+            .pieces
+            .partial()
+            .filter(|piece| self.pieces.is_in_flight(*piece));
+        let unread: Vec<_> = in_flight
+            .filter(|piece| !self.readers.covers(*piece))
+            .collect();
         for piece in unread {
             self.withdraw_piece(piece);
         }
@@ -294,12 +313,19 @@ impl<S: Space> Engine<S> {
                     && after.is_none_or(|after| (deadline, *piece) > after)
             };
             let inside = |piece: &PieceIndex| piece.get() < reader.window.end;
-            let open = self.pieces.open_from(first, key).take_while(inside).find(fits);
+            let open = self
+                .pieces
+                .open_from(first, key)
+                .take_while(inside)
+                .find(fits);
             let new = self.picker.listed_from(first).take_while(inside).find(fits);
             let piece = [open, new].into_iter().flatten().min()?;
             Some((reader.deadline(now, &self.geometry, piece), piece))
         };
-        self.readers.iter().filter_map(|(_, reader)| of_reader(reader)).min()
+        self.readers
+            .iter()
+            .filter_map(|(_, reader)| of_reader(reader))
+            .min()
     }
 
     /// Reserves a piece's room and begins it.
@@ -311,8 +337,7 @@ impl<S: Space> Engine<S> {
         // As long as no room has come free, asking again would only search in vain.
         if self.wanted_space.is_some() || !self.reserve(now, piece) {
             self.wanted_space = Some(u64::from(self.geometry.piece_len(piece)));
-            let starved = self.readers.waiting_for(piece).map(Output::Starved);
-            self.outputs.extend(starved);
+            self.tell_starved();
             return false;
         }
         if again {
@@ -320,6 +345,24 @@ impl<S: Space> Engine<S> {
         }
         self.begin(piece, key);
         true
+    }
+
+    /// While there is no room, whoever waits for a piece that has not been begun is told.
+    fn tell_starved(&mut self) {
+        if self.wanted_space.is_none() {
+            return;
+        }
+        let waiting = self
+            .readers
+            .iter()
+            .filter(|(_, reader)| reader.waiting.is_some());
+        let starved = waiting.filter(|(_, reader)| {
+            let piece = self.geometry.piece(reader.current);
+            let state = piece.map(|piece| self.pieces.state(piece));
+            matches!(state, Ok(PieceState::Missing | PieceState::Evicted))
+        });
+        self.outputs
+            .extend(starved.map(|(key, _)| Output::Starved(key)));
     }
 
     /// Room for a piece, if need be that of a piece which was begun and which no window covers any more.
@@ -333,7 +376,10 @@ impl<S: Space> Engine<S> {
                     return true;
                 }
                 Err(_) => {
-                    let parked = self.pieces.partial().find(|piece| !self.readers.covers(*piece));
+                    let parked = self
+                        .pieces
+                        .partial()
+                        .find(|piece| !self.readers.covers(*piece));
                     let Some(parked) = parked.filter(|_| self.config.on_demand) else {
                         return false;
                     };
@@ -352,7 +398,9 @@ impl<S: Space> Engine<S> {
         let asker = self.peers.get(key)?;
         let is_waited_for = |block: BlockRef| {
             let piece = block.piece();
-            asker.bits.has(piece) && asker.lets_us_request(piece) && self.readers.waiting_for(piece).next().is_some()
+            asker.bits.has(piece)
+                && asker.lets_us_request(piece)
+                && self.readers.waiting_for(piece).next().is_some()
         };
         let others = self.peers.iter().filter(|(other, _)| *other != key);
         let late = others.flat_map(|(_, peer)| {
@@ -373,12 +421,17 @@ impl<S: Space> Engine<S> {
 
     /// How long a block would take from a peer that is asked now.
     fn estimate(&self, key: PeerKey, now: Instant) -> Option<Duration> {
-        self.peers.get(key).map(|peer| peer.estimate(peer.pending.len() + 1, now))
+        self.peers
+            .get(key)
+            .map(|peer| peer.estimate(peer.pending.len() + 1, now))
     }
 
     /// The same from the peer that would be quickest.
     fn best_estimate(&self, now: Instant) -> Duration {
-        let usable = self.peers.iter().filter(|(_, peer)| !peer.peer_choking && !peer.snubbed);
+        let usable = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !peer.peer_choking && !peer.snubbed);
         usable
             .map(|(_, peer)| peer.estimate(peer.pending.len() + 1, now))
             .min()
@@ -389,9 +442,14 @@ impl<S: Space> Engine<S> {
 impl super::peers::Peer {
     /// How long the last of `blocks` queued blocks takes to come, at the peer's pace.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {
-        let first = self.pending.front().map(|first| first.asked_at.max(self.last_delivery));
+        let first = self
+            .pending
+            .front()
+            .map(|first| first.asked_at.max(self.last_delivery));
         let silent = first.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let bytes = u32::try_from(blocks).unwrap_or(u32::MAX).saturating_mul(BLOCK_LEN);
+        let bytes = u32::try_from(blocks)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(BLOCK_LEN);
         self.window.time_for(bytes).max(silent)
     }
 }

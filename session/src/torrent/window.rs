@@ -77,7 +77,11 @@ impl Window {
 
     /// How long the peer needs to send so many bytes that are asked for now.
     pub(crate) fn time_for(&self, bytes: u32) -> Duration {
-        let rate = if self.capacity > 0.0 { self.capacity } else { UNKNOWN_RATE };
+        let rate = if self.capacity > 0.0 {
+            self.capacity
+        } else {
+            UNKNOWN_RATE
+        };
         let sending = f64::from(bytes) / rate.max(1.0);
         self.round_trip.unwrap_or(UNKNOWN_ROUND_TRIP) + Duration::from_secs_f64(sending)
     }

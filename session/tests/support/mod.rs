@@ -11,7 +11,8 @@ use tailwater_metainfo::{Creator, Metainfo};
 use tailwater_session::{AddOptions, Session, StorageKind, Torrent};
 use tempfile::TempDir;
 
-pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Nothing here takes a tenth of it; it ends a test that hangs.
 const WATCHDOG: Duration = Duration::from_secs(60);
 

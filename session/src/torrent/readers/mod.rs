@@ -132,7 +132,15 @@ impl Reader {
     }
 
     /// When it will need a piece at or after its cursor, from now.
-    pub(crate) fn deadline(&self, now: Instant, geometry: &Geometry, piece: PieceIndex) -> Duration {
+    pub(crate) fn deadline(
+        &self,
+        now: Instant,
+        geometry: &Geometry,
+        piece: PieceIndex,
+    ) -> Duration {
+        if self.waiting.is_some() && piece.get() == self.current {
+            return Duration::ZERO;
+        }
         let start = u64::from(piece.get()) * u64::from(geometry.piece_length());
         let distance = start.saturating_sub(self.cursor);
         let measured = match self.pace.total() {
@@ -140,7 +148,8 @@ impl Reader {
             _ => self.pace(now).max(SLOWEST_PACE),
         };
         let pace = self.play_rate().unwrap_or(0).max(measured);
-        Duration::from_millis(distance.saturating_mul(1_000) / pace)
+        // Whoever waits comes before whoever will.
+        Duration::from_millis(1 + distance.saturating_mul(1_000) / pace)
     }
 }
 
@@ -217,7 +226,12 @@ impl Readers {
     }
 
     /// Says whether there is such a reader, and whether its piece changed or its wait began or ended.
-    pub(crate) fn handle_update(&mut self, now: Instant, key: ReaderKey, update: ReaderUpdate) -> bool {
+    pub(crate) fn handle_update(
+        &mut self,
+        now: Instant,
+        key: ReaderKey,
+        update: ReaderUpdate,
+    ) -> bool {
         let current = self.piece_at(update.cursor);
         let Some(reader) = self.readers.get_mut(&key) else {
             return false;
@@ -228,8 +242,17 @@ impl Readers {
     }
 
     /// Fits a reader's window to its place, its pace and its share of the budget, in bytes.
-    pub(crate) fn resize(&mut self, now: Instant, key: ReaderKey, share: Option<u64>) -> Option<Moved> {
-        let pinned: u64 = self.pins.iter().map(|pin| u64::from(pin.end - pin.start)).sum();
+    pub(crate) fn resize(
+        &mut self,
+        now: Instant,
+        key: ReaderKey,
+        share: Option<u64>,
+    ) -> Option<Moved> {
+        let pinned: u64 = self
+            .pins
+            .iter()
+            .map(|pin| u64::from(pin.end - pin.start))
+            .sum();
         let pinned = pinned * u64::from(self.geometry.piece_length());
         let geometry = self.geometry;
         let piece_length = u64::from(geometry.piece_length());
@@ -244,9 +267,15 @@ impl Readers {
         let size = sizing.size();
         reader.ahead = reader.ahead.max(size.ahead);
         let bounds = piece_range(&geometry, &reader.config.bounds);
-        let current = piece_of(&geometry, reader.cursor).clamp(bounds.start, bounds.end.saturating_sub(1));
-        let start = current.saturating_sub(number(size.behind)).max(bounds.start);
-        let ahead = reader.ahead.min(size.total.saturating_sub(u64::from(current - start))).max(1);
+        let current =
+            piece_of(&geometry, reader.cursor).clamp(bounds.start, bounds.end.saturating_sub(1));
+        let start = current
+            .saturating_sub(number(size.behind))
+            .max(bounds.start);
+        let ahead = reader
+            .ahead
+            .min(size.total.saturating_sub(u64::from(current - start)))
+            .max(1);
         let end = current.saturating_add(number(ahead)).min(bounds.end);
         reader.current = current;
         let old = std::mem::replace(&mut reader.window, start..end);
@@ -261,9 +290,16 @@ impl Readers {
                 ..(u64::from(end) * piece_length).min(file.end),
             bounds: file,
         };
-        let left = old.clone().filter(|piece| !self.covers_number(*piece)).collect();
+        let left = old
+            .clone()
+            .filter(|piece| !self.covers_number(*piece))
+            .collect();
         let has_grown = (start..end).any(|piece| !old.contains(&piece));
-        Some(Moved { window, left, has_grown })
+        Some(Moved {
+            window,
+            left,
+            has_grown,
+        })
     }
 
     /// Chooses the pinned pieces anew; their bytes, if they changed.
@@ -287,14 +323,19 @@ impl Readers {
             }
         }
         // Readers of many files must not pin away what their windows need.
-        let pieces: u64 = pins.iter().map(|pin: &Range<u32>| u64::from(pin.end - pin.start)).sum();
+        let pieces: u64 = pins
+            .iter()
+            .map(|pin: &Range<u32>| u64::from(pin.end - pin.start))
+            .sum();
         if pieces * piece_length > share / 4 {
             pins.clear();
         }
         if pins == self.pins {
             return None;
         }
-        let bytes = |pin: &Range<u32>| u64::from(pin.start) * piece_length..u64::from(pin.end) * piece_length;
+        let bytes = |pin: &Range<u32>| {
+            u64::from(pin.start) * piece_length..u64::from(pin.end) * piece_length
+        };
         let ranges = pins.iter().map(bytes).collect();
         self.pins = pins;
         Some(ranges)
@@ -310,7 +351,9 @@ impl Readers {
     }
 
     fn covers_number(&self, piece: u32) -> bool {
-        self.readers.values().any(|reader| reader.window.contains(&piece))
+        self.readers
+            .values()
+            .any(|reader| reader.window.contains(&piece))
     }
 
     fn piece_at(&self, offset: u64) -> u32 {

@@ -119,16 +119,26 @@ mod tests {
 
     #[test]
     fn a_fast_reader_gets_half_a_minute_ahead_as_far_as_its_share_goes() {
-        let slow = Sizing { pace: MIB / 2, ..sizing(64 * MIB, MIB) };
+        let slow = Sizing {
+            pace: MIB / 2,
+            ..sizing(64 * MIB, MIB)
+        };
         assert_eq!(slow.size().ahead, 16);
-        let fast = Sizing { pace: 100 * MIB, ..sizing(64 * MIB, MIB) };
+        let fast = Sizing {
+            pace: 100 * MIB,
+            ..sizing(64 * MIB, MIB)
+        };
         assert_eq!(fast.size().ahead, 63);
     }
 
     #[test]
     fn a_lookbehind_is_in_bytes_or_seconds_and_leaves_room_ahead() {
         let with = |lookbehind, play_rate| {
-            let sizing = Sizing { lookbehind, play_rate, ..sizing(64 * MIB, MIB) };
+            let sizing = Sizing {
+                lookbehind,
+                play_rate,
+                ..sizing(64 * MIB, MIB)
+            };
             sizing.size().behind
         };
         assert_eq!(with(Lookbehind::Bytes(10 * MIB), None), 10);
@@ -152,7 +162,11 @@ mod tests {
 
     #[test]
     fn a_disk_keeps_everything_and_needs_no_lookbehind() {
-        let disk = Sizing { share: None, pace: 1_000 * MIB, ..sizing(0, MIB) };
+        let disk = Sizing {
+            share: None,
+            pace: 1_000 * MIB,
+            ..sizing(0, MIB)
+        };
         let size = disk.size();
         assert_eq!((size.behind, size.ahead), (0, 64));
     }

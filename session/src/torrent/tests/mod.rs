@@ -3,8 +3,8 @@
 mod readers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};

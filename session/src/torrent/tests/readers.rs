@@ -88,7 +88,10 @@ impl Bench {
 fn nothing_is_fetched_until_somebody_reads_and_then_the_window_in_order() {
     let mut bench = on_demand(1_000, 100);
     let seed = bench.seed(1);
-    assert!(bench.has_sent(seed, &Command::Interested), "a reader may come at any time");
+    assert!(
+        bench.has_sent(seed, &Command::Interested),
+        "a reader may come at any time"
+    );
     assert_eq!(bench.requests(seed), []);
     bench.open(FILM);
     let came = bench.serve(seed);
@@ -107,7 +110,9 @@ fn a_jump_takes_back_what_was_asked_for_and_asks_for_the_new_place_first() {
     for block in &asked {
         assert!(bench.has_sent(seed, &Command::Cancel(*block)));
     }
-    bench.commands.retain(|(_, command)| !matches!(command, Command::Cancel(_)));
+    bench
+        .commands
+        .retain(|(_, command)| !matches!(command, Command::Cancel(_)));
     assert_eq!(bench.numbers(seed)[..3], [500, 501, 502]);
 }
 
@@ -130,7 +135,10 @@ fn the_budget_is_never_passed_and_what_lies_behind_stays_within_the_lookbehind()
     bench.open(FILM);
     let mut fetched = bench.serve(seed);
     for piece in 0..300 {
-        assert!(bench.held().contains(&u32::try_from(piece).unwrap()), "piece {piece}");
+        assert!(
+            bench.held().contains(&u32::try_from(piece).unwrap()),
+            "piece {piece}"
+        );
         bench.consume(FILM, piece);
         fetched.extend(bench.serve(seed));
         assert!(bench.engine.space.held.len() <= 64);
@@ -139,7 +147,12 @@ fn the_budget_is_never_passed_and_what_lies_behind_stays_within_the_lookbehind()
     assert_eq!(distinct.len(), fetched.len(), "no piece twice");
     let held = bench.held();
     assert!((280..=300).all(|piece| held.contains(&piece)), "{held:?}");
-    assert!(bench.notes.iter().any(|note| matches!(note, Note::PieceEvicted(_))));
+    assert!(
+        bench
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::PieceEvicted(_)))
+    );
     // A rewind inside the lookbehind costs nothing.
     bench.seek(FILM, 285);
     let back = bench.serve(seed);
@@ -164,6 +177,24 @@ fn an_evicted_piece_is_told_to_peers_and_fetched_again_on_a_jump_back() {
 }
 
 #[test]
+fn a_piece_that_is_evicted_before_its_verdict_is_heard_is_not_held() {
+    let mut bench = on_demand(1_000, 64);
+    let seed = bench.seed(1);
+    bench.open(FILM);
+    let asked = bench.requests(seed);
+    bench.deliver(seed, &asked[..2]);
+    let piece = bench.geometry.piece(0).unwrap();
+    assert_eq!(bench.verify, [piece]);
+    bench.engine.handle_evicted(bench.now, piece);
+    bench
+        .engine
+        .handle_verdict(bench.now, piece, &Verdict::Valid);
+    bench.drain();
+    assert_eq!(bench.engine.piece_state(piece), PieceState::Missing);
+    assert!(!bench.has_sent(seed, &Command::Have(piece)));
+}
+
+#[test]
 fn blocks_of_a_piece_that_was_left_half_way_are_kept_while_there_is_room() {
     let mut bench = on_demand(1_000, 64);
     let seed = bench.seed(1);
@@ -173,7 +204,11 @@ fn blocks_of_a_piece_that_was_left_half_way_are_kept_while_there_is_room() {
     bench.seek(FILM, 500);
     bench.commands.clear();
     bench.seek(FILM, 0);
-    let again: Vec<_> = bench.requests(seed).into_iter().filter(|b| b.piece().get() == 0).collect();
+    let again: Vec<_> = bench
+        .requests(seed)
+        .into_iter()
+        .filter(|b| b.piece().get() == 0)
+        .collect();
     assert_eq!(again, asked[1..2], "only the block that is missing");
 }
 
@@ -224,7 +259,10 @@ fn several_readers_share_the_budget_and_none_starves() {
     for step in 0..60 {
         for (key, place) in keys.into_iter().zip([0, 300, 600]) {
             let piece = place + step;
-            assert!(bench.held().contains(&u32::try_from(piece).unwrap()), "{key:?} at {piece}");
+            assert!(
+                bench.held().contains(&u32::try_from(piece).unwrap()),
+                "{key:?} at {piece}"
+            );
             bench.consume(key, piece);
             bench.serve(seed);
         }
@@ -287,7 +325,11 @@ fn thrashing_is_bounded() {
     for _ in 0..200 {
         for place in [10, 500] {
             bench.seek(FILM, place);
-            fetched += bench.serve(seed).iter().filter(|piece| **piece == 10).count();
+            fetched += bench
+                .serve(seed)
+                .iter()
+                .filter(|piece| **piece == 10)
+                .count();
         }
     }
     assert!(fetched <= 13, "one piece was fetched {fetched} times");
@@ -318,7 +360,14 @@ fn waiting_after_a_jump_is_no_stall_and_waiting_in_the_middle_is() {
     bench.serve(seed);
     bench.consume(FILM, 10);
     assert_eq!(bench.engine.buffer_map(bench.now).readers[0].stalls, 0);
-    bench.read(FILM, ReaderUpdate { cursor: 11 * PIECE, waiting: true, ..ReaderUpdate::default() });
+    bench.read(
+        FILM,
+        ReaderUpdate {
+            cursor: 11 * PIECE,
+            waiting: true,
+            ..ReaderUpdate::default()
+        },
+    );
     let view = bench.engine.buffer_map(bench.now).readers[0];
     assert_eq!((view.stalls, view.is_waiting), (1, true));
 }
