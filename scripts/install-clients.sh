@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the BitTorrent clients that the interop tests talk to: Debian's transmission-cli and aria2, and libtorrent
-# from PyPI in a virtual environment below the target folder. For Debian and its kin; quick when all is there.
+# Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
+# and aria2, libtorrent from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, Chromium with its
+# driver, nginx and curl. For Debian and its kin; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,13 @@ need aria2c aria2
 need transmission-cli transmission-cli
 need transmission-create transmission-cli
 need ip iproute2
+need tc iproute2
+need ffmpeg ffmpeg
+need ffprobe ffmpeg
+need chromium chromium
+need chromedriver chromium-driver
+need nginx nginx-light
+need curl curl
 need python3 python3
 # Debian splits off the module that puts pip into a new environment.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
@@ -39,4 +47,8 @@ fi
 
 aria2c --version | head -n 1
 transmission-cli --version 2>&1 | head -n 1
+ffmpeg -version | head -n 1
+chromium --version 2>/dev/null
+nginx -v 2>&1
+curl --version | head -n 1
 echo "libtorrent $("$venv/bin/python" -c 'import libtorrent; print(libtorrent.__version__)')"

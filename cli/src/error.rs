@@ -81,6 +81,15 @@ pub(crate) enum CliError {
     NoTrackers(String),
     #[error("{}", plain(.0))]
     Tracker(io::Error),
+    #[error("cannot serve HTTP at {addr}: {}", plain(source))]
+    Http {
+        addr: std::net::SocketAddr,
+        source: io::Error,
+    },
+    #[error("cannot start {}: {}", program.display(), plain(source))]
+    Player { program: PathBuf, source: io::Error },
+    #[error("{0} has no files")]
+    NoFiles(String),
     #[error("the demo did not work: {0}")]
     Demo(String),
     /// What went wrong has been printed already.
@@ -147,6 +156,13 @@ impl CliError {
             Self::Tracker(_) => {
                 Some("choose another address with `--http ADDR:PORT` or `--udp ADDR:PORT`; port 0 takes a free one".to_owned())
             }
+            Self::Http { .. } => {
+                Some("choose another address with `--http ADDR:PORT`; port 0 takes a free one".to_owned())
+            }
+            Self::Player { .. } => Some(
+                "name a program that plays URLs, such as mpv or vlc, by its name or path; flags need a script of their own"
+                    .to_owned(),
+            ),
             Self::Add { error: AddError::Storage(error), .. }
             | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
             Self::NoSuchFile { .. } => {

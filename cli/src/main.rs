@@ -14,6 +14,7 @@ mod selection;
 mod size;
 mod source;
 mod start;
+mod stream;
 
 use std::process::ExitCode;
 

@@ -1,47 +1,47 @@
-//! The bytes of a session, and the buffers that they are spent on.
+//! The memory of a session, counted in blocks.
 //!
-//! A [`Charge`] is a number of bytes that somebody has taken. It moves from a reservation into the buffer of each block
-//! that is written, and ends exactly once, when its owner is dropped: nothing else ever lowers the count.
+//! A piece takes room for all its blocks at once, in a [`Space`]. Each of those moves into the [`Buffer`] of a block that
+//! is written, and comes back exactly once, when its owner is dropped: nothing else ever lowers the count. A block takes
+//! 16 KiB whatever its length.
+//!
+//! Two counts, and the larger of them is what is used: blocks that have been *taken* (promised ones, for which there may
+//! be no memory yet, too), and blocks that are *mapped* (free ones too). Neither passes the limit.
 
 use tailwater_metainfo::BLOCK_LEN;
 
-use crate::loom::{Arc, AtomicU64, Mutex, Ordering, lock};
+use crate::loom::{Arc, AtomicU32, AtomicU64, Ordering};
+use crate::pool::Pool;
+use crate::slab::Block;
+use crate::space::Waiters;
 
-const BLOCK: u64 = BLOCK_LEN as u64;
+/// A block's bytes, as sums go.
+pub(crate) const BLOCK: u64 = BLOCK_LEN as u64;
 
-/// How many bytes may be taken, and how many are.
+/// How much of the budget a piece of `len` bytes takes: its blocks' memory, also of the last, which may be shorter.
+#[must_use]
+pub const fn piece_memory(len: u32) -> u64 {
+    len.div_ceil(BLOCK_LEN) as u64 * BLOCK
+}
+
+/// How many blocks may be taken, and how many are.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
-    /// Never over `limit`. Every buffer that exists is counted, the free ones too.
-    used: AtomicU64,
-    free: Mutex<FreeList>,
-}
-
-/// Buffers of one block each that are kept for reuse. Each is charged one block.
-#[derive(Debug)]
-struct FreeList {
-    buffers: Vec<Vec<u8>>,
-    max: usize,
-}
-
-/// There is not enough left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shortage {
-    /// What could have been taken, in bytes.
-    pub(crate) free: u64,
+    taken: AtomicU64,
+    pool: Pool,
+    /// Whoever waits for room.
+    pub(crate) waiters: Waiters,
 }
 
 impl Budget {
-    pub(crate) fn new(limit: u64, free_list_bytes: u64) -> Self {
-        let max = usize::try_from(free_list_bytes / BLOCK).unwrap_or(usize::MAX);
+    /// As many whole blocks as `bytes` has.
+    pub(crate) fn new(bytes: u64, keep_bytes: u64) -> Self {
+        let limit = bytes / BLOCK;
         Self {
             limit,
-            used: AtomicU64::new(0),
-            free: Mutex::new(FreeList {
-                buffers: Vec::new(),
-                max,
-            }),
+            taken: AtomicU64::new(0),
+            pool: Pool::new(limit, keep_bytes / BLOCK),
+            waiters: Waiters::new(),
         }
     }
 
@@ -49,199 +49,211 @@ impl Budget {
         self.limit
     }
 
-    pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Acquire)
+    /// How many blocks have been taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
     }
 
-    pub(crate) fn free_list_bytes(&self) -> u64 {
-        lock(&self.free).buffers.len() as u64 * BLOCK
+    /// How many blocks are mapped.
+    pub(crate) fn mapped(&self) -> u64 {
+        self.pool.mapped()
     }
 
-    /// What could be taken now. Bytes given back meanwhile make it more, never less.
+    /// How many could be taken now. What is given back meanwhile makes it more, never less.
     pub(crate) fn available(&self) -> u64 {
-        // In this order: a buffer that comes free in between is counted twice as used, not twice as free.
-        let used = self.used();
-        self.limit - used.min(self.limit) + self.free_list_bytes()
+        self.limit.saturating_sub(self.taken())
     }
 
-    /// Takes room for `whole` full blocks and one of `tail` bytes, with free buffers for as many as there are.
-    pub(crate) fn take(this: &Arc<Self>, whole: u32, tail: u32) -> Result<Space, Shortage> {
-        let bytes = u64::from(whole) * BLOCK + u64::from(tail);
-        let mut free = lock(&this.free);
-        let reused = free.buffers.len().min(whole as usize);
-        let fresh = bytes - reused as u64 * BLOCK;
-        while !this.try_charge(fresh) {
-            if free.buffers.len() <= reused {
-                return Err(Shortage {
-                    free: this.limit - this.used().min(this.limit) + reused as u64 * BLOCK,
-                });
-            }
-            // One that this reservation has no use for makes room for what it needs.
-            free.buffers.pop();
-            this.release(BLOCK);
+    /// Takes room for `count` blocks, of which `owned`, not more, have been taken already.
+    pub(crate) fn take(this: &Arc<Self>, count: u32, mut owned: Vec<Block>) -> Option<Space> {
+        let lacking = (count as usize).saturating_sub(owned.len());
+        if !this.charge(lacking as u64) {
+            return None;
         }
-        let rest = free.buffers.len() - reused;
-        let spare = free.buffers.split_off(rest);
-        drop(free);
-        let budget = Arc::clone(this);
-        Ok(Space {
-            charge: Charge { budget, bytes },
-            spare,
+        this.pool.take(lacking, &mut owned);
+        Some(Space {
+            tally: Arc::new(Tally {
+                leases: AtomicU32::new(0),
+                budget: Arc::clone(this),
+            }),
+            promised: count,
+            spare: owned,
         })
     }
 
-    /// Frees what is kept, and keeps nothing from now on.
-    pub(crate) fn close(&self) {
-        let mut free = lock(&self.free);
-        free.max = 0;
-        let buffers = std::mem::take(&mut free.buffers);
-        drop(free);
-        let bytes = buffers.len() as u64 * BLOCK;
-        drop(buffers);
-        self.release(bytes);
-    }
-
-    fn try_charge(&self, bytes: u64) -> bool {
-        self.used
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                used.checked_add(bytes).filter(|&sum| sum <= self.limit)
+    fn charge(&self, blocks: u64) -> bool {
+        self.taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+                taken
+                    .checked_add(blocks)
+                    .filter(|&taken| taken <= self.limit)
             })
             .is_ok()
     }
 
-    fn release(&self, bytes: u64) {
-        if bytes > 0 {
-            let before = self.used.fetch_sub(bytes, Ordering::AcqRel);
-            debug_assert!(before >= bytes, "more bytes came back than were taken");
+    /// Takes blocks back.
+    pub(crate) fn give_back<B>(&self, blocks: B)
+    where
+        B: IntoIterator<Item = Block, IntoIter: ExactSizeIterator>,
+    {
+        let blocks = blocks.into_iter();
+        let count = blocks.len() as u64;
+        if count > 0 {
+            // In this order: there are never fewer taken than are out of the pool.
+            self.pool.give_back(blocks);
+            self.release(count);
         }
     }
 
-    /// Takes a buffer back, to keep or to free.
-    fn recycle(&self, bytes: Vec<u8>, mut charge: Charge) {
-        if charge.bytes == BLOCK && bytes.capacity() >= BLOCK_LEN as usize {
-            let mut free = lock(&self.free);
-            if free.buffers.len() < free.max {
-                free.buffers.push(bytes);
-                // The list is charged for it now.
-                charge.bytes = 0;
-                return;
-            }
+    fn release(&self, blocks: u64) {
+        if blocks > 0 {
+            let before = self.taken.fetch_sub(blocks, Ordering::AcqRel);
+            debug_assert!(before >= blocks, "more came back than was taken");
+            self.waiters.wake();
         }
-        // The memory goes first, so that the count never says less than there is.
-        drop(bytes);
-        drop(charge);
+    }
+
+    /// Keeps no memory that is not used, from now on.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+        self.waiters.wake();
     }
 }
 
-/// Bytes taken from the budget, given back on drop.
+/// What the blocks of one filling of a piece have in common: whom they belong to, and how many leases there are.
+///
+/// It is the piece's own, so that reads of different pieces count in different places.
 #[derive(Debug)]
-struct Charge {
+pub(crate) struct Tally {
+    leases: AtomicU32,
     budget: Arc<Budget>,
-    bytes: u64,
 }
 
-impl Charge {
-    /// Parts with `bytes` of it, which it must have.
-    fn split(&mut self, bytes: u64) -> Self {
-        debug_assert!(bytes <= self.bytes, "a reservation covers all its blocks");
-        let bytes = bytes.min(self.bytes);
-        self.bytes -= bytes;
-        Self {
-            budget: Arc::clone(&self.budget),
-            bytes,
+impl Tally {
+    /// Whether any lease lives. When none does, every lease has let go of its buffer.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.leases.load(Ordering::Acquire) > 0
+    }
+
+    /// Memory for a block, and for up to `more` others. There must be room taken for all of them.
+    pub(crate) fn memory(&self, more: usize) -> (Block, Vec<Block>) {
+        self.budget.pool.obtain(more)
+    }
+}
+
+/// One lease of a piece. To be dropped after the buffer that it is for.
+#[derive(Debug)]
+pub(crate) struct Token(Arc<Tally>);
+
+impl Token {
+    pub(crate) fn new(tally: &Arc<Tally>) -> Self {
+        tally.leases.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(tally))
+    }
+}
+
+impl Clone for Token {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        // Release: whoever sees none may take the buffers, so ours must have been let go of before.
+        if self.0.leases.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.budget.waiters.wake();
         }
     }
-
-    fn merge(&mut self, mut other: Self) {
-        self.bytes += std::mem::take(&mut other.bytes);
-    }
 }
 
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.budget.release(self.bytes);
-    }
-}
-
-/// What a piece has been promised and not yet used: bytes, and buffers for some of them.
+/// What a piece has been promised and not yet used.
 #[derive(Debug)]
 pub(crate) struct Space {
-    charge: Charge,
-    spare: Vec<Vec<u8>>,
+    tally: Arc<Tally>,
+    /// For how many blocks there is room.
+    promised: u32,
+    /// The memory for some of them; the others' has still to be fetched.
+    spare: Vec<Block>,
 }
 
 impl Space {
-    /// Room for one block of `len` bytes.
-    pub(crate) fn block(&mut self, len: u32) -> Room {
-        let spare = (len == BLOCK_LEN).then(|| self.spare.pop()).flatten();
-        Room {
-            bytes: spare.unwrap_or_default(),
-            charge: self.charge.split(u64::from(len)),
-        }
+    pub(crate) const fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Uses room for one block, whose memory may have to be fetched.
+    pub(crate) fn block(&mut self) -> Option<Block> {
+        debug_assert!(self.promised > 0, "there is room for every block");
+        self.promised = self.promised.saturating_sub(1);
+        self.spare.pop()
+    }
+
+    /// Memory for a block for which there is room used already.
+    pub(crate) fn pop(&mut self) -> Option<Block> {
+        self.spare.pop()
+    }
+
+    /// How many blocks of memory are still to be fetched.
+    pub(crate) fn lacking(&self) -> usize {
+        (self.promised as usize).saturating_sub(self.spare.len())
+    }
+
+    pub(crate) fn stock(&mut self, blocks: Vec<Block>) {
+        self.spare.extend(blocks);
     }
 
     /// Takes back what a block was made of.
-    pub(crate) fn put_back(&mut self, mut buffer: Buffer) {
-        let Some(charge) = buffer.charge.take() else {
-            return;
-        };
-        let bytes = std::mem::take(&mut buffer.bytes);
-        if charge.bytes == BLOCK && bytes.capacity() >= BLOCK_LEN as usize {
-            self.spare.push(bytes);
-        }
-        self.charge.merge(charge);
+    pub(crate) fn put_back(&mut self, buffer: Buffer) {
+        self.promised += 1;
+        self.spare.extend(buffer.into_block());
     }
 }
 
 impl Drop for Space {
     fn drop(&mut self) {
-        for bytes in std::mem::take(&mut self.spare) {
-            let charge = self.charge.split(BLOCK);
-            self.charge.budget.recycle(bytes, charge);
-        }
+        let budget = &self.tally.budget;
+        let spare = std::mem::take(&mut self.spare);
+        let bare = u64::from(self.promised).saturating_sub(spare.len() as u64);
+        budget.give_back(spare);
+        budget.release(bare);
     }
 }
 
-/// Room for one block, before its bytes are there.
-#[derive(Debug)]
-pub(crate) struct Room {
-    bytes: Vec<u8>,
-    charge: Charge,
-}
-
-impl Room {
-    /// Copies `data` in: the one copy on a block's way down.
-    pub(crate) fn fill(self, data: &[u8]) -> Buffer {
-        let Self { mut bytes, charge } = self;
-        bytes.clear();
-        bytes.reserve_exact(data.len());
-        bytes.extend_from_slice(data);
-        Buffer {
-            bytes,
-            charge: Some(charge),
-        }
-    }
-}
-
-/// The bytes of one block, which never change. Its part of the budget comes back when it is dropped.
+/// The bytes of one block, which never change. Its room comes back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    bytes: Vec<u8>,
-    /// `None` only once the parts have been taken away.
-    charge: Option<Charge>,
+    /// `None` only once it has been taken away.
+    block: Option<Block>,
+    len: usize,
+    tally: Arc<Tally>,
 }
 
 impl Buffer {
+    /// Copies `data`, of at most a block, in: the one copy on a block's way down.
+    pub(crate) fn fill(mut block: Block, data: &[u8], tally: Arc<Tally>) -> Self {
+        let len = data.len().min(BLOCK_LEN as usize);
+        block.bytes_mut()[..len].copy_from_slice(&data[..len]);
+        Self {
+            block: Some(block),
+            len,
+            tally,
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        let bytes = self.block.as_ref().map(Block::bytes);
+        bytes.and_then(|bytes| bytes.get(..self.len)).unwrap_or(&[])
+    }
+
+    /// The memory, with the room in the budget that was taken for it.
+    pub(crate) fn into_block(mut self) -> Option<Block> {
+        self.block.take()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(charge) = self.charge.take() {
-            let budget = Arc::clone(&charge.budget);
-            budget.recycle(std::mem::take(&mut self.bytes), charge);
-        }
+        self.tally.budget.give_back(self.block.take());
     }
 }

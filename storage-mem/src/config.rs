@@ -1,5 +1,7 @@
 //! What a storage is made with.
 
+use std::time::Duration;
+
 /// How many torrents a storage holds at once unless told otherwise. Each costs 4 bytes from the beginning.
 pub const DEFAULT_MAX_TORRENTS: u32 = 4_096;
 
@@ -7,6 +9,9 @@ pub const DEFAULT_MAX_TORRENTS: u32 = 4_096;
 ///
 /// As much as one long piece, so that a download in its stride allocates nothing.
 pub const DEFAULT_FREE_LIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long a piece is not requested until it is idle, unless told otherwise.
+pub const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What a reservation may do when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -27,6 +32,7 @@ pub struct Config {
     eviction: Eviction,
     free_list_bytes: u64,
     max_torrents: u32,
+    idle_after: Duration,
 }
 
 impl Config {
@@ -42,6 +48,7 @@ impl Config {
             eviction: Eviction::Never,
             free_list_bytes: DEFAULT_FREE_LIST_BYTES,
             max_torrents: DEFAULT_MAX_TORRENTS,
+            idle_after: DEFAULT_IDLE_AFTER,
         }
     }
 
@@ -67,6 +74,15 @@ impl Config {
         self
     }
 
+    /// How long a piece is not requested until it is idle: idle pieces give way before all others, those first that
+    /// most peers have. [`DEFAULT_IDLE_AFTER`] unless told otherwise. It needs
+    /// [`set_time`](crate::MemoryStorage::set_time).
+    #[must_use]
+    pub const fn with_idle_after(mut self, idle_after: Duration) -> Self {
+        self.idle_after = idle_after;
+        self
+    }
+
     /// The budget in bytes.
     #[must_use]
     pub const fn budget_bytes(&self) -> u64 {
@@ -89,5 +105,11 @@ impl Config {
     #[must_use]
     pub const fn max_torrents(&self) -> u32 {
         self.max_torrents
+    }
+
+    /// How long a piece is not requested until it is idle.
+    #[must_use]
+    pub const fn idle_after(&self) -> Duration {
+        self.idle_after
     }
 }

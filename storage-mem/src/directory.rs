@@ -1,41 +1,107 @@
-//! Which torrents there are, which pieces they hold, and in which order pieces were requested.
+//! Which torrents there are, which pieces they hold, and which of those are protected.
 //!
-//! One lock for the storage, taken by everything that adds or removes a piece or a torrent, and by no read or write.
-//! It is taken before a shard's, never after.
+//! One lock for the storage, taken by everything that adds or removes a piece or a torrent or moves a window, and by no
+//! read or write. It is taken before a shard's, never after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tailwater_metainfo::{Geometry, PieceHash, PieceIndex};
 
 use crate::error::Error;
 use crate::handle::TorrentHandle;
 use crate::loom::{AtomicU32, Ordering};
+use crate::order::{Order, Rank};
+use crate::shard::Key;
+use crate::window::{Changed, Protection};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Directory {
     pub(crate) is_closed: bool,
     slots: Vec<Option<Torrent>>,
     free: Vec<u32>,
-    /// Verified pieces by when they were listed. A read does not move its piece here: whoever looks for a victim does.
-    pub(crate) recency: BTreeMap<u64, (TorrentHandle, PieceIndex)>,
+    /// The verified pieces that are not protected.
+    pub(crate) order: Order,
     pub(crate) evictions: u64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Torrent {
+    pub(crate) handle: TorrentHandle,
     pub(crate) geometry: Geometry,
     pub(crate) hashes: std::sync::Arc<[PieceHash]>,
-    pub(crate) held: BTreeSet<PieceIndex>,
-    pub(crate) protected: BTreeSet<PieceIndex>,
+    pub(crate) held: BTreeMap<u32, Entry>,
+    pub(crate) protection: Protection,
+}
+
+impl Torrent {
+    /// How many bytes at the end of `bytes` are verified without a gap: up to where it is certain, when that are
+    /// `enough`.
+    pub(crate) fn verified_before(&self, bytes: &Range<u64>, enough: u64) -> u64 {
+        let mut from = bytes.end;
+        let pieces = self.geometry.pieces_in(bytes.start, bytes.end);
+        for piece in pieces.rev() {
+            let entry = self.held.get(&piece.get());
+            if bytes.end - from >= enough || !entry.is_some_and(|entry| entry.is_verified) {
+                break;
+            }
+            from = self.geometry.piece_start(piece).max(bytes.start);
+        }
+        bytes.end - from
+    }
+
+    pub(crate) const fn no_such_piece(&self, piece: PieceIndex) -> Error {
+        Error::NoSuchPiece {
+            piece: piece.get(),
+            count: self.geometry.piece_count(),
+        }
+    }
+}
+
+/// A piece that is held.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) piece: PieceIndex,
+    pub(crate) is_verified: bool,
+    /// The latest request that is known here. A read does not come by; whoever looks for a victim does.
+    pub(crate) stamp: u64,
+    /// How many peers are said to have the piece.
+    pub(crate) availability: u32,
+    /// Its place among the possible victims: of each verified piece that is not protected.
+    pub(crate) rank: Option<Rank>,
+}
+
+impl Entry {
+    pub(crate) const fn reserved(piece: PieceIndex) -> Self {
+        Self {
+            piece,
+            is_verified: false,
+            stamp: 0,
+            availability: 0,
+            rank: None,
+        }
+    }
 }
 
 impl Directory {
+    pub(crate) fn new(order: Order) -> Self {
+        Self {
+            is_closed: false,
+            slots: Vec::new(),
+            free: Vec::new(),
+            order,
+            evictions: 0,
+        }
+    }
+
     /// Puts a torrent in a free slot.
     pub(crate) fn insert(
         &mut self,
-        torrent: Torrent,
+        storage: u64,
+        geometry: Geometry,
+        hashes: std::sync::Arc<[PieceHash]>,
         generations: &Generations,
-    ) -> Result<(u32, u32), Error> {
+    ) -> Result<TorrentHandle, Error> {
         let max = generations.slots();
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -44,37 +110,113 @@ impl Directory {
                 .filter(|&slot| slot < max)
                 .ok_or(Error::TooManyTorrents { max })?,
         };
+        let handle = TorrentHandle {
+            storage,
+            slot,
+            generation: generations.get(slot),
+        };
+        let torrent = Torrent {
+            handle,
+            geometry,
+            hashes,
+            held: BTreeMap::new(),
+            protection: Protection::new(geometry),
+        };
         match self.slots.get_mut(slot as usize) {
             Some(entry) => *entry = Some(torrent),
             None => self.slots.push(Some(torrent)),
         }
-        Ok((slot, generations.get(slot)))
+        Ok(handle)
     }
 
     /// The torrent of a handle that `generations` has found current.
     pub(crate) fn torrent(&mut self, handle: TorrentHandle) -> Result<&mut Torrent, Error> {
-        self.slots
-            .get_mut(handle.slot as usize)
-            .and_then(Option::as_mut)
-            .ok_or(Error::StaleHandle)
+        self.in_slot(handle.slot).ok_or(Error::StaleHandle)
+    }
+
+    fn in_slot(&mut self, slot: u32) -> Option<&mut Torrent> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// A piece that is held, of a torrent that is here.
+    pub(crate) fn entry(&mut self, key: Key) -> Option<(TorrentHandle, &mut Entry)> {
+        let torrent = self.in_slot(key.slot())?;
+        let entry = torrent.held.get_mut(&key.piece())?;
+        Some((torrent.handle, entry))
     }
 
     /// Takes a torrent out. Its slot must be freed once its pieces are gone.
     pub(crate) fn remove(&mut self, handle: TorrentHandle) -> Result<Torrent, Error> {
-        self.slots
-            .get_mut(handle.slot as usize)
-            .and_then(Option::take)
-            .ok_or(Error::StaleHandle)
+        let slot = self.slots.get_mut(handle.slot as usize);
+        let torrent = slot.and_then(Option::take).ok_or(Error::StaleHandle)?;
+        for entry in torrent.held.values() {
+            self.order.remove(entry.rank);
+        }
+        Ok(torrent)
     }
 
     pub(crate) fn free_slot(&mut self, slot: u32) {
         self.free.push(slot);
     }
 
+    /// A reserved piece can be read from now on, and may be a victim.
+    pub(crate) fn set_verified(&mut self, key: Key, stamp: u64) {
+        let Some(Some(torrent)) = self.slots.get_mut(key.slot() as usize) else {
+            return;
+        };
+        if let Some(entry) = torrent.held.get_mut(&key.piece()) {
+            entry.is_verified = true;
+            entry.stamp = stamp;
+            if !torrent.protection.covers(key.piece()) {
+                entry.rank = Some(self.order.insert(key, stamp));
+            }
+        }
+    }
+
+    /// A piece is held no longer.
+    pub(crate) fn forget(&mut self, key: Key) {
+        if let Some(torrent) = self.in_slot(key.slot())
+            && let Some(entry) = torrent.held.remove(&key.piece())
+        {
+            self.order.remove(entry.rank);
+        }
+    }
+
+    /// Changes what is protected in a torrent, and moves the pieces for which that makes a difference in or out of the
+    /// order of victims. True when any has come into it.
+    pub(crate) fn protect(
+        &mut self,
+        handle: TorrentHandle,
+        change: impl FnOnce(&mut Protection) -> Result<Changed, Error>,
+    ) -> Result<bool, Error> {
+        let slot = self.slots.get_mut(handle.slot as usize);
+        let torrent = slot.and_then(Option::as_mut).ok_or(Error::StaleHandle)?;
+        let mut is_any_free = false;
+        for pieces in change(&mut torrent.protection)? {
+            for (&piece, entry) in torrent.held.range_mut(pieces) {
+                let is_listed = entry.is_verified && !torrent.protection.covers(piece);
+                if is_listed && entry.rank.is_none() {
+                    let key = Key::new(handle, entry.piece);
+                    entry.rank = Some(self.order.insert(key, entry.stamp));
+                    is_any_free = true;
+                } else if !is_listed {
+                    self.order.remove(entry.rank.take());
+                }
+            }
+        }
+        Ok(is_any_free)
+    }
+
+    /// How many readers have windows, in all torrents.
+    pub(crate) fn readers(&self) -> usize {
+        let torrents = self.slots.iter().flatten();
+        torrents.map(|torrent| torrent.protection.readers()).sum()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.free.clear();
-        self.recency.clear();
+        self.order.clear();
     }
 }
 

@@ -96,6 +96,28 @@ pub enum Error {
         /// The piece.
         piece: u32,
     },
+    /// A window's or a pin's range of bytes is not one of the torrent.
+    #[error("the torrent has no bytes {start}..{end}: it has {total}")]
+    NoSuchRange {
+        /// The first byte asked for.
+        start: u64,
+        /// The byte after the last.
+        end: u64,
+        /// How many bytes the torrent has.
+        total: u64,
+    },
+    /// The reader has no window.
+    #[error("reader {reader} has no window")]
+    NoSuchReader {
+        /// The number of the reader.
+        reader: u64,
+    },
+    /// There are as many readers of the torrent as there may be.
+    #[error("there are {max} readers already")]
+    TooManyReaders {
+        /// The most at once, [`MAX_READERS`](crate::MAX_READERS).
+        max: usize,
+    },
     /// There is no room, and nothing that may be evicted would make enough.
     #[error("no room for {needed} bytes: {free} are free")]
     Full {

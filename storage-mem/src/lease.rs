@@ -5,23 +5,30 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
-use crate::budget::Buffer;
+use crate::budget::{Buffer, Token};
 use crate::loom::Arc;
 
 /// Bytes of a verified piece, inside one block. They stay the same and stay there until the last lease of the block is
 /// dropped, whatever becomes of the piece, the torrent and the storage; until then they count against the budget.
 #[derive(Clone)]
 pub struct Lease {
+    // Fields are dropped in this order: whoever finds the piece without leases finds the buffer let go of.
     buffer: Arc<Buffer>,
+    _token: Token,
     start: u32,
     end: u32,
 }
 
 impl Lease {
     /// `start..end` must lie inside the buffer.
-    pub(crate) fn new(buffer: Arc<Buffer>, start: u32, end: u32) -> Self {
+    pub(crate) fn new(buffer: Arc<Buffer>, token: Token, start: u32, end: u32) -> Self {
         debug_assert!(start <= end && end as usize <= buffer.bytes().len());
-        Self { buffer, start, end }
+        Self {
+            buffer,
+            _token: token,
+            start,
+            end,
+        }
     }
 
     /// The same bytes as a [`Bytes`], without copying them. Its last clone or slice ends the lease.

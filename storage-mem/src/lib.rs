@@ -11,19 +11,30 @@ mod lease;
 mod loom;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod order;
 mod partial;
+mod pool;
+mod protecting;
 mod room;
 mod shard;
+mod slab;
+mod space;
 mod stats;
 mod storage;
+mod window;
 
+pub use budget::piece_memory;
 pub use closing::Closed;
-pub use config::{Config, DEFAULT_FREE_LIST_BYTES, DEFAULT_MAX_TORRENTS, Eviction};
+pub use config::{
+    Config, DEFAULT_FREE_LIST_BYTES, DEFAULT_IDLE_AFTER, DEFAULT_MAX_TORRENTS, Eviction,
+};
 pub use error::Error;
 pub use handle::TorrentHandle;
 pub use hash::{BlockDigest, Verdict};
 pub use lease::Lease;
 pub use partial::Written;
 pub use room::{Evicted, Reservation};
+pub use space::SpaceAvailable;
 pub use stats::{PieceState, Stats};
 pub use storage::MemoryStorage;
+pub use window::{LookbehindStats, MAX_READERS, ReaderId, Window};

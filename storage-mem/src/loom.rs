@@ -3,13 +3,13 @@
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
 pub(crate) use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
 /// Locks, also after a panic elsewhere: no critical section of this crate can panic with its invariants broken.

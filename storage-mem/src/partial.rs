@@ -3,11 +3,12 @@
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex};
 
-use crate::budget::{Buffer, Room, Space};
+use crate::budget::{Buffer, Space, Tally};
 use crate::error::Error;
 use crate::hash::BlockDigest;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::shard::Blocks;
+use crate::slab::Block;
 
 /// How many blocks one write hashes at most. Its own, while it is in cache; after a gap was filled, some of those that
 /// came before, so that the rest does not fall on one write all at once.
@@ -26,7 +27,8 @@ pub enum Written {
     Duplicate,
 }
 
-/// A reserved piece. Its lock is held for bookkeeping only, never while bytes are copied or hashed.
+/// A reserved piece. The lock of its state is held for bookkeeping only, never while bytes are copied or hashed, or
+/// memory is fetched.
 ///
 /// ```text
 /// reserve ──► Filling ──(all blocks there)──► Verifying ──► verified, and no longer here
@@ -38,7 +40,10 @@ pub(crate) struct Partial {
     piece: PieceIndex,
     len: u32,
     hash: PieceHash,
+    tally: Arc<Tally>,
     state: Mutex<State>,
+    /// Held by the write that fetches memory for the piece; the others need it too. Taken before `state`.
+    fetching: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -80,6 +85,8 @@ impl Partial {
             piece,
             len,
             hash,
+            tally: Arc::clone(space.tally()),
+            fetching: Mutex::new(()),
             state: Mutex::new(State {
                 slots: (0..blocks).map(|_| Slot::Missing).collect(),
                 space,
@@ -90,6 +97,16 @@ impl Partial {
                 is_verifying: false,
             }),
         }
+    }
+
+    /// How many blocks the piece has.
+    pub(crate) const fn blocks(&self) -> u32 {
+        self.len.div_ceil(BLOCK_LEN)
+    }
+
+    /// Who the blocks belong to.
+    pub(crate) const fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     pub(crate) const fn len(&self) -> u32 {
@@ -109,10 +126,11 @@ impl Partial {
 
     pub(crate) fn write(&self, block: BlockRef, data: &[u8]) -> Result<Written, Error> {
         self.check(block, data)?;
-        let Some(room) = self.begin_write(block) else {
+        let Some(memory) = self.begin_write(block) else {
             return Ok(Written::Duplicate);
         };
-        let buffer = Arc::new(room.fill(data));
+        let memory = memory.unwrap_or_else(|| self.fetch());
+        let buffer = Arc::new(Buffer::fill(memory, data, Arc::clone(&self.tally)));
 
         let number = block.number();
         let mut state = lock(&self.state);
@@ -148,7 +166,8 @@ impl Partial {
         Ok(())
     }
 
-    fn begin_write(&self, block: BlockRef) -> Option<Room> {
+    /// Claims a block, with room for it and maybe the memory. `None` when it is there already.
+    fn begin_write(&self, block: BlockRef) -> Option<Option<Block>> {
         let mut state = lock(&self.state);
         // After the verdict the blocks have moved on, and there is none here.
         let slot = state.slots.get_mut(block.number() as usize)?;
@@ -157,7 +176,22 @@ impl Partial {
         }
         *slot = Slot::Arriving;
         state.writes += 1;
-        Some(state.space.block(block.len()))
+        Some(state.space.block())
+    }
+
+    /// Memory for a claimed block, and some for the next.
+    fn fetch(&self) -> Block {
+        let _fetching = lock(&self.fetching);
+        let lacking = {
+            let mut state = lock(&self.state);
+            if let Some(memory) = state.space.pop() {
+                return memory;
+            }
+            state.space.lacking()
+        };
+        let (memory, rest) = self.tally.memory(lacking);
+        lock(&self.state).space.stock(rest);
+        memory
     }
 
     /// Hashes blocks that follow those already hashed, if nobody else is at it, with the lock open.

@@ -2,9 +2,13 @@
 
 use tailwater_metainfo::PieceIndex;
 
+use crate::budget::Buffer;
 use crate::directory::Directory;
 use crate::handle::TorrentHandle;
-use crate::shard::{Held, Key, Shards};
+use crate::loom::Arc;
+use crate::order::Rank;
+use crate::shard::{Blocks, Held, Key, Piece, Shards};
+use crate::slab::Block;
 
 /// How often a search begins anew because a chosen piece was leased in between. Giving up is only a `Full`.
 const MAX_SEARCHES: usize = 4;
@@ -45,90 +49,168 @@ pub struct Evicted {
     pub piece: PieceIndex,
 }
 
-/// A candidate, by the time under which it is listed.
-type Candidate = (u64, TorrentHandle, PieceIndex);
+/// A piece that has been taken out, with its blocks.
+#[derive(Debug)]
+pub(crate) struct Victim {
+    pub(crate) evicted: Evicted,
+    pub(crate) held: Held,
+}
+
+impl Victim {
+    /// The memory of its blocks, with the room in the budget that was taken for them.
+    pub(crate) fn into_blocks(self) -> impl Iterator<Item = Block> {
+        let blocks = match self.held.piece {
+            Piece::Verified(verified) => verified.blocks,
+            Piece::Partial(_) => Blocks::default(),
+        };
+        // It was not leased, so nobody else has the buffers.
+        let buffers = blocks
+            .into_iter()
+            .filter_map(|buffer| Arc::try_unwrap(buffer).ok());
+        buffers.filter_map(Buffer::into_block)
+    }
+}
 
 impl Directory {
-    /// Evicts pieces of at least `bytes` bytes together, or none at all and returns `None`.
-    pub(crate) fn make_room(&mut self, shards: &Shards, bytes: u64) -> Option<Vec<Evicted>> {
+    /// Takes out pieces of at least `blocks` blocks together, or none at all and returns `None`.
+    pub(crate) fn make_room(&mut self, shards: &Shards, blocks: u64) -> Option<Vec<Victim>> {
         for _ in 0..MAX_SEARCHES {
-            let chosen = self.choose(shards, bytes)?;
-            if let Some(evicted) = self.take_out(shards, &chosen) {
-                return Some(evicted);
+            let chosen = self.choose(shards, blocks)?;
+            if let Some(victims) = self.take_out(shards, chosen) {
+                return Some(victims);
             }
         }
         None
     }
 
-    /// The least recently requested pieces that nobody needs and that have `bytes` bytes together.
-    fn choose(&mut self, shards: &Shards, bytes: u64) -> Option<Vec<Candidate>> {
+    /// Whether [`make_room`](Self::make_room) would find enough.
+    pub(crate) fn could_make_room(&mut self, shards: &Shards, blocks: u64) -> bool {
+        self.choose(shards, blocks).is_some()
+    }
+
+    /// The first pieces in the order of victims that nobody leases and that have `blocks` blocks together.
+    fn choose(&mut self, shards: &Shards, blocks: u64) -> Option<Vec<Rank>> {
+        self.rank_idle(shards);
         let mut chosen = Vec::new();
         let mut sum = 0;
-        let mut after = 0;
-        while sum < bytes {
-            let (&listed, &(handle, piece)) = self.recency.range(after..).next()?;
-            after = listed + 1;
-            let mut shard = shards.lock(Key::new(handle, piece));
-            let Some(verified) = shard.verified(handle, piece) else {
+        let mut after = None;
+        while sum < blocks {
+            let rank = self.order.next(after)?;
+            after = Some(rank);
+            let Some((requested, len, is_leased)) = self.look(shards, rank.key()) else {
                 continue;
             };
-            if verified.requested != listed {
-                // It was read since: it goes where it belongs now, and the search will come by there.
-                verified.listed = verified.requested;
-                self.recency.remove(&listed);
-                self.recency.insert(verified.listed, (handle, piece));
+            if self.relist(rank.key(), requested) {
+                // It was read since: it has gone where it belongs now, and the search will come by there.
                 continue;
             }
-            let (len, is_leased) = (verified.len, verified.is_leased());
-            drop(shard);
-            if !is_leased && !self.is_protected(handle, piece) {
-                sum += u64::from(len);
-                chosen.push((listed, handle, piece));
+            if !is_leased {
+                sum += len;
+                chosen.push(rank);
             }
         }
         Some(chosen)
     }
 
+    /// Ranks those as idle that have become so since the last search: each once, until it is requested again.
+    fn rank_idle(&mut self, shards: &Shards) {
+        while let Some(rank) = self.order.newly_idle() {
+            let key = rank.key();
+            let requested = self
+                .look(shards, key)
+                .map_or(0, |(requested, ..)| requested);
+            let Some((_, entry)) = self.entry(key) else {
+                self.order.remove(Some(rank));
+                continue;
+            };
+            entry.stamp = entry.stamp.max(requested);
+            let (stamp, availability) = (entry.stamp, entry.availability);
+            self.rank(key, stamp, availability);
+        }
+    }
+
+    /// When a verified piece was last requested, how many blocks it has, and whether any is leased.
+    fn look(&mut self, shards: &Shards, key: Key) -> Option<(u64, u64, bool)> {
+        let (handle, entry) = self.entry(key)?;
+        let piece = entry.piece;
+        let mut shard = shards.lock(key);
+        let verified = shard.verified(handle, piece)?;
+        let blocks = verified.blocks.len() as u64;
+        Some((verified.requested, blocks, verified.is_leased()))
+    }
+
+    /// Ranks a piece anew that was requested after it was ranked. False when it was not.
+    fn relist(&mut self, key: Key, requested: u64) -> bool {
+        match self.entry(key) {
+            Some((_, entry)) if requested > entry.stamp => {
+                entry.stamp = requested;
+                let availability = entry.availability;
+                self.rank(key, requested, availability);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn rank(&mut self, key: Key, stamp: u64, availability: u32) {
+        let old = self.entry(key).and_then(|(_, entry)| entry.rank);
+        self.order.remove(old);
+        let rank = self.order.insert_aged(key, stamp, availability);
+        if let Some((_, entry)) = self.entry(key) {
+            entry.rank = Some(rank);
+        }
+    }
+
+    /// Notes how many peers have a piece that is held.
+    pub(crate) fn set_availability(&mut self, key: Key, peers: u32) {
+        let Some((_, entry)) = self.entry(key) else {
+            return;
+        };
+        entry.availability = peers;
+        if entry.rank.is_some_and(Rank::is_idle) {
+            let stamp = entry.stamp;
+            self.rank(key, stamp, peers);
+        }
+    }
+
     /// Removes all the chosen, or none when one has been leased since.
-    fn take_out(&mut self, shards: &Shards, chosen: &[Candidate]) -> Option<Vec<Evicted>> {
-        let mut out: Vec<Held> = Vec::with_capacity(chosen.len());
-        for &(_, handle, piece) in chosen {
-            let key = Key::new(handle, piece);
-            let mut shard = shards.lock(key);
-            let is_free = shard
-                .verified(handle, piece)
-                .is_some_and(|verified| !verified.is_leased());
-            if !is_free {
-                drop(shard);
-                self.put_back(shards, chosen, out);
-                return None;
+    fn take_out(&mut self, shards: &Shards, chosen: Vec<Rank>) -> Option<Vec<Victim>> {
+        let mut victims: Vec<Victim> = Vec::with_capacity(chosen.len());
+        for rank in chosen {
+            match self.take(shards, rank.key()) {
+                Some(victim) => victims.push(victim),
+                None => {
+                    put_back(shards, victims);
+                    return None;
+                }
             }
-            out.extend(shard.remove(key));
         }
-        for &(listed, handle, piece) in chosen {
-            self.recency.remove(&listed);
+        for victim in &victims {
             self.evictions += 1;
-            if let Ok(torrent) = self.torrent(handle) {
-                torrent.held.remove(&piece);
-            }
+            self.forget(Key::new(victim.evicted.handle, victim.evicted.piece));
         }
-        let evicted = chosen
-            .iter()
-            .map(|&(_, handle, piece)| Evicted { handle, piece })
-            .collect();
-        Some(evicted)
+        Some(victims)
     }
 
-    /// Undoes a removal. Nobody else can have put the pieces there: that takes the directory, which we have.
-    fn put_back(&self, shards: &Shards, chosen: &[Candidate], out: Vec<Held>) {
-        for (&(_, handle, piece), held) in chosen.iter().zip(out) {
-            let key = Key::new(handle, piece);
-            shards.lock(key).insert(key, held);
+    fn take(&mut self, shards: &Shards, key: Key) -> Option<Victim> {
+        let (handle, entry) = self.entry(key)?;
+        let piece = entry.piece;
+        let mut shard = shards.lock(key);
+        if shard.verified(handle, piece)?.is_leased() {
+            return None;
         }
+        let held = shard.remove(key)?;
+        Some(Victim {
+            evicted: Evicted { handle, piece },
+            held,
+        })
     }
+}
 
-    fn is_protected(&mut self, handle: TorrentHandle, piece: PieceIndex) -> bool {
-        self.torrent(handle)
-            .is_ok_and(|torrent| torrent.protected.contains(&piece))
+/// Undoes a removal. Nobody else can have put the pieces there: that takes the directory, which we have.
+fn put_back(shards: &Shards, victims: Vec<Victim>) {
+    for Victim { evicted, held } in victims {
+        let key = Key::new(evicted.handle, evicted.piece);
+        shards.lock(key).insert(key, held);
     }
 }

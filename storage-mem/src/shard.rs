@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
 
-use crate::budget::Buffer;
+use crate::budget::{BLOCK, Buffer, Tally, Token};
 use crate::closing::Countdown;
 use crate::error::Error;
 use crate::handle::TorrentHandle;
@@ -20,12 +20,23 @@ use crate::partial::Partial;
 const SHARDS: u64 = if cfg!(all(test, loom)) { 1 } else { 64 };
 
 /// A piece of a torrent: the torrent's slot above, the piece's index below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key(u64);
 
 impl Key {
+    /// The one before all others.
+    pub(crate) const FIRST: Self = Self(0);
+
     pub(crate) fn new(handle: TorrentHandle, piece: PieceIndex) -> Self {
         Self(u64::from(handle.slot) << 32 | u64::from(piece.get()))
+    }
+
+    pub(crate) fn slot(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn piece(self) -> u32 {
+        u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX)
     }
 
     /// Spreads dense indexes over all bits. Peers choose neither slots nor which pieces exist, so nothing stronger is
@@ -83,39 +94,43 @@ pub(crate) type Blocks = Box<[Arc<Buffer>]>;
 pub(crate) struct Verified {
     pub(crate) len: u32,
     pub(crate) blocks: Blocks,
-    /// When it was last read, on the storage's count of reads.
+    pub(crate) tally: Arc<Tally>,
+    /// When it was last requested, by the storage's clock.
     pub(crate) requested: u64,
-    /// Under which time the directory lists it; at most `requested`.
-    pub(crate) listed: u64,
 }
 
 impl Verified {
     /// Whether any lease of it lives. Under the shard's lock a no stays a no: only leases beget leases elsewhere.
     pub(crate) fn is_leased(&self) -> bool {
-        self.blocks.iter().any(|block| Arc::strong_count(block) > 1)
+        self.tally.is_leased()
     }
 
     pub(crate) fn leased_bytes(&self) -> u64 {
+        if !self.is_leased() {
+            return 0;
+        }
         let leased = self
             .blocks
             .iter()
             .filter(|block| Arc::strong_count(block) > 1);
-        leased.map(|block| block.bytes().len() as u64).sum()
+        leased.count() as u64 * BLOCK
     }
 }
 
-/// Orders requests. A padded line of its own: every thread that reads counts here.
+/// Orders requests, coarsely: it steps when a piece is reserved or verified, or a window or the time is set, and all
+/// requests between two steps count as one moment. So reads only look at it, and do not take its line of memory from
+/// each other. That line has no other tenant.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Clock(AtomicU64);
 
 impl Clock {
-    pub(crate) fn next(&self) -> u64 {
+    pub(crate) fn step(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn is_latest(&self, time: u64) -> bool {
-        self.0.load(Ordering::Relaxed) == time
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -231,14 +246,14 @@ impl Shards {
         &self,
         handle: TorrentHandle,
         piece: PieceIndex,
-    ) -> Result<Option<Running<'_, Blocks>>, Error> {
+    ) -> Result<Option<Running<'_, (Blocks, Token)>>, Error> {
         let key = Key::new(handle, piece);
         let mut state = self.lock(key);
         let Some(Piece::Verified(verified)) = Self::find(&mut state, handle, key)? else {
             return Ok(None);
         };
-        let blocks = verified.blocks.clone();
-        Ok(Some(self.begin(&mut state, key, blocks)))
+        let subject = (verified.blocks.clone(), Token::new(&verified.tally));
+        Ok(Some(self.begin(&mut state, key, subject)))
     }
 
     fn begin<T>(&self, state: &mut ShardState, key: Key, subject: T) -> Running<'_, T> {
@@ -246,7 +261,7 @@ impl Shards {
         let shards = self;
         Running {
             subject,
-            _token: Token { key, shards },
+            _begun: Begun { key, shards },
         }
     }
 
@@ -279,11 +294,10 @@ impl Shards {
             let begin = number * BLOCK_LEN;
             let from = block.offset().saturating_sub(begin);
             let to = (last - begin).min(BLOCK_LEN - 1) + 1;
-            take(Lease::new(Arc::clone(buffer), from, to));
+            let token = Token::new(&piece.tally);
+            take(Lease::new(Arc::clone(buffer), token, from, to));
         }
-        if !self.clock.is_latest(piece.requested) {
-            piece.requested = self.clock.next();
-        }
+        piece.requested = self.clock.now();
         Ok(true)
     }
 
@@ -307,17 +321,17 @@ impl Shards {
 pub(crate) struct Running<'a, T> {
     // Fields are dropped in this order: whoever waited for the close finds the memory given back.
     pub(crate) subject: T,
-    _token: Token<'a>,
+    _begun: Begun<'a>,
 }
 
 /// Counts an operation as running in a shard.
 #[derive(Debug)]
-struct Token<'a> {
+struct Begun<'a> {
     key: Key,
     shards: &'a Shards,
 }
 
-impl Drop for Token<'_> {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
         let mut state = self.shards.lock(self.key);
         state.running -= 1;

@@ -5,17 +5,18 @@ use std::hash::{BuildHasher, RandomState};
 
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
 
-use crate::budget::{Budget, Buffer};
+use crate::budget::{BLOCK, Budget};
 use crate::closing::{Closed, Countdown};
-use crate::config::{Config, Eviction};
-use crate::directory::{Directory, Generations, Torrent};
+use crate::config::Config;
+use crate::directory::{Directory, Entry, Generations};
 use crate::error::Error;
 use crate::handle::TorrentHandle;
 use crate::hash::{BlockDigest, Verdict};
 use crate::lease::Lease;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
+use crate::order::Order;
 use crate::partial::{Partial, Written};
-use crate::room::Reservation;
+use crate::room::{Reservation, Victim};
 use crate::shard::{Held, Key, Piece, Shards, Verified};
 use crate::stats::{PieceState, Stats};
 
@@ -28,30 +29,42 @@ use crate::stats::{PieceState, Stats};
 /// When the last clone is dropped without [`close`](Self::close), all memory is given back except what leases keep.
 #[derive(Clone)]
 pub struct MemoryStorage {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     /// Random, so that another storage's handles are told apart without anything that the two would share.
     id: u64,
     config: Config,
-    budget: Arc<Budget>,
-    directory: Mutex<Directory>,
+    pub(crate) budget: Arc<Budget>,
+    directory: Aside<Mutex<Directory>>,
     generations: Generations,
-    shards: Shards,
+    pub(crate) shards: Shards,
     countdown: Arc<Countdown>,
 }
+
+impl Drop for Inner {
+    /// Nobody is left who could close it: what its pieces, which go after this, give back is not kept for the next.
+    fn drop(&mut self) {
+        self.budget.close();
+    }
+}
+
+/// Something that changes, on lines of memory of its own: what lies beside it is read by everybody.
+#[repr(align(128))]
+struct Aside<T>(T);
 
 impl MemoryStorage {
     /// An empty storage.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let countdown = Arc::new(Countdown::new());
+        let order = Order::new(config.idle_after());
         Self {
             inner: Arc::new(Inner {
                 id: RandomState::new().hash_one(0),
                 budget: Arc::new(Budget::new(config.budget_bytes(), config.free_list_bytes())),
-                directory: Mutex::new(Directory::default()),
+                directory: Aside(Mutex::new(Directory::new(order))),
                 generations: Generations::new(config.max_torrents()),
                 shards: Shards::new(Arc::clone(&countdown)),
                 countdown,
@@ -83,19 +96,13 @@ impl MemoryStorage {
                 pieces,
             });
         }
-        let torrent = Torrent {
-            geometry,
-            hashes: piece_hashes,
-            held: std::collections::BTreeSet::new(),
-            protected: std::collections::BTreeSet::new(),
-        };
         let mut directory = self.directory()?;
-        let (slot, generation) = directory.insert(torrent, &self.inner.generations)?;
-        Ok(TorrentHandle {
-            storage: self.inner.id,
-            slot,
-            generation,
-        })
+        directory.insert(
+            self.inner.id,
+            geometry,
+            piece_hashes,
+            &self.inner.generations,
+        )
     }
 
     /// Forgets a torrent and gives its pieces up. Its handle is stale from now on; writes that are under way end
@@ -110,17 +117,9 @@ impl MemoryStorage {
         let torrent = directory.remove(handle)?;
         let is_reusable = self.inner.generations.advance(handle.slot);
         let mut gone = Vec::with_capacity(torrent.held.len());
-        for piece in torrent.held {
-            let key = Key::new(handle, piece);
-            let held = self.inner.shards.lock(key).remove(key);
-            if let Some(Held {
-                piece: Piece::Verified(verified),
-                ..
-            }) = &held
-            {
-                directory.recency.remove(&verified.listed);
-            }
-            gone.push(held);
+        for entry in torrent.held.values() {
+            let key = Key::new(handle, entry.piece);
+            gone.push(self.inner.shards.lock(key).remove(key));
         }
         // Only now is no piece left under the slot's keys.
         if is_reusable {
@@ -143,43 +142,45 @@ impl MemoryStorage {
         let mut directory = self.directory()?;
         self.check(handle)?;
         let torrent = directory.torrent(handle)?;
-        let hash = torrent.hashes.get(piece.as_usize());
-        let Some(&hash) = hash else {
-            return Err(Error::NoSuchPiece {
-                piece: piece.get(),
-                count: torrent.geometry.piece_count(),
-            });
+        let Some(&hash) = torrent.hashes.get(piece.as_usize()) else {
+            return Err(torrent.no_such_piece(piece));
         };
-        if torrent.held.contains(&piece) {
+        if torrent.held.contains_key(&piece.get()) {
             return Ok(Reservation::existing());
         }
         let len = torrent.geometry.piece_len(piece);
-        let needed = u64::from(len);
-        let free = self.inner.budget.available();
-        let full = |free| Error::Full { needed, free };
+        let needed = len.div_ceil(BLOCK_LEN);
+        let full = |free| Error::Full {
+            needed: u64::from(needed) * BLOCK,
+            free: free * BLOCK,
+        };
 
-        let mut evicted = Vec::new();
-        if free < needed {
-            // What can never fit costs nobody their pieces.
-            let is_allowed = self.inner.config.eviction() == Eviction::LeastRecentlyRequested;
-            if !is_allowed || needed > self.inner.budget.limit() {
-                return Err(full(free));
-            }
-            evicted = directory
-                .make_room(&self.inner.shards, needed - free)
-                .ok_or(full(free))?;
-        }
+        let free = self.inner.budget.available();
+        let lacking = u64::from(needed).saturating_sub(free);
+        let victims = match lacking {
+            0 => Vec::new(),
+            _ if !self.may_evict_for(needed.into()) => return Err(full(free)),
+            _ => directory
+                .make_room(&self.inner.shards, lacking)
+                .ok_or(full(free))?,
+        };
+        let evicted = victims.iter().map(|victim| victim.evicted).collect();
+        let mut owned: Vec<_> = victims.into_iter().flat_map(Victim::into_blocks).collect();
+        let excess = owned.split_off(owned.len().min(needed as usize));
         // Only reservations take from the budget, and this one has the directory.
-        let space = Budget::take(&self.inner.budget, len / BLOCK_LEN, len % BLOCK_LEN)
-            .map_err(|shortage| full(shortage.free))?;
+        let space = Budget::take(&self.inner.budget, needed, owned).ok_or(full(free))?;
         let partial = Arc::new(Partial::new(piece, len, hash, space));
         let held = Held {
             generation: handle.generation,
             piece: Piece::Partial(partial),
         };
-        directory.torrent(handle)?.held.insert(piece);
+        let torrent = directory.torrent(handle)?;
+        torrent.held.insert(piece.get(), Entry::reserved(piece));
         let key = Key::new(handle, piece);
         self.inner.shards.lock(key).insert(key, held);
+        self.inner.shards.clock.step();
+        drop(directory);
+        self.inner.budget.give_back(excess);
         Ok(Reservation::new(evicted))
     }
 
@@ -241,14 +242,18 @@ impl MemoryStorage {
             // Given up while we hashed, and maybe reserved again since.
             return Err(Error::NotReserved { piece: piece.get() });
         };
-        let now = self.inner.shards.clock.next();
+        let now = self.inner.shards.clock.step();
         *held = Piece::Verified(Verified {
-            len: partial.len(),
             blocks: partial.take_blocks(),
+            len: partial.len(),
+            tally: Arc::clone(partial.tally()),
             requested: now,
-            listed: now,
         });
-        directory.recency.insert(now, (handle, piece));
+        drop(shard);
+        directory.set_verified(key, now);
+        drop(directory);
+        // It may be a victim now.
+        self.inner.budget.waiters.wake();
         Ok(Verdict::Valid)
     }
 
@@ -267,7 +272,7 @@ impl MemoryStorage {
         let Some(running) = self.inner.shards.begin_verified(handle, piece)? else {
             return Err(self.absent(handle, Error::NotVerified { piece: piece.get() }));
         };
-        let blocks: &[Arc<Buffer>] = &running.subject;
+        let (blocks, _token) = &running.subject;
         let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
         Ok(digests.collect())
     }
@@ -330,33 +335,6 @@ impl MemoryStorage {
         })
     }
 
-    /// Keeps reservations from evicting a piece, from now on and also when it is fetched again later; or lets them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchPiece`], [`Error::StaleHandle`], [`Error::Closed`].
-    pub fn set_protected(
-        &self,
-        handle: TorrentHandle,
-        piece: PieceIndex,
-        is_protected: bool,
-    ) -> Result<(), Error> {
-        let mut directory = self.directory()?;
-        self.check(handle)?;
-        let torrent = directory.torrent(handle)?;
-        let count = torrent.geometry.piece_count();
-        if piece.get() >= count {
-            let piece = piece.get();
-            return Err(Error::NoSuchPiece { piece, count });
-        }
-        if is_protected {
-            torrent.protected.insert(piece);
-        } else {
-            torrent.protected.remove(&piece);
-        }
-        Ok(())
-    }
-
     /// How a piece stands.
     ///
     /// # Errors
@@ -393,29 +371,31 @@ impl MemoryStorage {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = Stats {
-            budget: self.inner.budget.limit(),
-            evictions: lock(&self.inner.directory).evictions,
+            budget: self.inner.config.budget_bytes(),
+            evictions: lock(&self.inner.directory.0).evictions,
             ..Stats::default()
         };
         self.inner.shards.for_each(|shard| {
             for piece in shard.pieces() {
                 match piece {
                     Piece::Partial(partial) => {
-                        stats.partial += u64::from(partial.len());
+                        stats.partial += u64::from(partial.blocks()) * BLOCK;
                         stats.partial_pieces += 1;
                     }
                     Piece::Verified(verified) => {
-                        stats.verified += u64::from(verified.len);
+                        stats.verified += verified.blocks.len() as u64 * BLOCK;
                         stats.verified_pieces += 1;
                         stats.leased += verified.leased_bytes();
                     }
                 }
             }
         });
-        stats.free_list = self.inner.budget.free_list_bytes();
-        stats.used = self.inner.budget.used();
-        let accounted = stats.verified + stats.partial + stats.free_list;
-        stats.detached = stats.used.saturating_sub(accounted);
+        let taken = self.inner.budget.taken();
+        let mapped = self.inner.budget.mapped();
+        stats.used = taken.max(mapped) * BLOCK;
+        stats.free_list = mapped.saturating_sub(taken) * BLOCK;
+        let accounted = stats.verified + stats.partial;
+        stats.detached = (taken * BLOCK).saturating_sub(accounted);
         stats.leased += stats.detached;
         stats
     }
@@ -423,7 +403,7 @@ impl MemoryStorage {
     /// Closes the storage, at once: every operation that begins later gets [`Error::Closed`], all pieces are given up.
     /// Await the result to know that those under way have ended. Leases stay good. Closing twice does no harm.
     pub fn close(&self) -> Closed {
-        let mut directory = lock(&self.inner.directory);
+        let mut directory = lock(&self.inner.directory.0);
         if !directory.is_closed {
             directory.is_closed = true;
             directory.clear();
@@ -440,8 +420,8 @@ impl MemoryStorage {
         Closed::new(Arc::clone(&self.inner.countdown))
     }
 
-    fn directory(&self) -> Result<MutexGuard<'_, Directory>, Error> {
-        let directory = lock(&self.inner.directory);
+    pub(crate) fn directory(&self) -> Result<MutexGuard<'_, Directory>, Error> {
+        let directory = lock(&self.inner.directory.0);
         if directory.is_closed {
             return Err(Error::Closed);
         }
@@ -449,7 +429,7 @@ impl MemoryStorage {
     }
 
     /// Whether the handle is of a torrent that was here a moment ago. Under the directory's lock, of one that is here.
-    fn check(&self, handle: TorrentHandle) -> Result<(), Error> {
+    pub(crate) fn check(&self, handle: TorrentHandle) -> Result<(), Error> {
         let is_current = handle.storage == self.inner.id
             && handle.generation == self.inner.generations.get(handle.slot);
         is_current.then_some(()).ok_or(Error::StaleHandle)
@@ -503,14 +483,7 @@ impl MemoryStorage {
         }
         let held = shard.remove(key);
         drop(shard);
-        if let Some(Held {
-            piece: Piece::Verified(verified),
-            ..
-        }) = &held
-        {
-            directory.recency.remove(&verified.listed);
-        }
-        directory.torrent(handle)?.held.remove(&piece);
+        directory.forget(key);
         drop(directory);
         // The buffers go back to the budget without anybody waiting for it.
         drop(held);
@@ -522,7 +495,7 @@ impl fmt::Debug for MemoryStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStorage")
             .field("config", &self.inner.config)
-            .field("used", &self.inner.budget.used())
+            .field("taken", &self.inner.budget.taken())
             .finish_non_exhaustive()
     }
 }

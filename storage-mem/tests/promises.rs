@@ -5,9 +5,9 @@
 
 mod common;
 
-use common::{BLOCK, Content, block_on};
+use common::{BLOCK, Content, block_on, window};
 use tailwater_storage_mem::{
-    Config, Error, Evicted, Eviction, MemoryStorage, PieceState, Verdict, Written,
+    Config, Error, Evicted, Eviction, MemoryStorage, PieceState, ReaderId, Stats, Verdict, Written,
 };
 
 fn streaming(pieces_of_two_blocks: u64) -> MemoryStorage {
@@ -76,12 +76,16 @@ fn lease_accounting() {
         assert_eq!(storage.stats().detached, 0);
 
         end(&storage, handle, &content);
-        assert_eq!(storage.stats().used, BLOCK, "only the leased block is left");
-        assert_eq!(storage.stats().detached, BLOCK);
+        let only_the_leased_block = |stats: Stats| {
+            assert_eq!(stats.detached, BLOCK);
+            assert_eq!((stats.verified, stats.partial), (0, 0));
+        };
+        only_the_leased_block(storage.stats());
 
         drop(lease);
         drop(bytes);
-        assert_eq!(storage.stats().used, BLOCK, "a slice is a lease too");
+        // A slice is a lease too.
+        only_the_leased_block(storage.stats());
         drop(slice);
         assert_eq!(storage.stats().used, 0);
     }
@@ -162,7 +166,20 @@ fn handle_after_close() {
     assert_eq!(storage.block_digests(handle, piece), Err(closed));
     assert_eq!(storage.release(handle, piece), Err(closed));
     assert_eq!(storage.evict(handle, piece), Err(closed));
-    assert_eq!(storage.set_protected(handle, piece, true), Err(closed));
+    let reader = ReaderId::new(1);
+    let window = window(&content, 0, 1, 0);
+    assert_eq!(storage.set_window(handle, reader, &window), Err(closed));
+    assert_eq!(storage.remove_window(handle, reader), Err(closed));
+    assert_eq!(storage.set_pins(handle, &[]), Err(closed));
+    assert_eq!(storage.set_lookbehind_pieces(handle, 1), Err(closed));
+    let available = storage.is_lookbehind_available(handle, reader, 1);
+    assert_eq!(available, Err(closed));
+    assert_eq!(storage.lookbehind_stats(handle, reader), Err(closed));
+    assert_eq!(storage.clear_lookbehind(handle, reader), Err(closed));
+    assert_eq!(storage.set_availability(handle, piece, 1), Err(closed));
+    assert_eq!(storage.is_protected(handle, piece), Err(closed));
+    assert_eq!(block_on(storage.wait_for_space(1)), Err(closed));
+    assert_eq!(storage.readers(), 0);
     assert_eq!(storage.piece_state(handle, piece), Err(closed));
     assert_eq!(storage.remove_torrent(handle), Err(closed));
     let again = storage.add_torrent(content.geometry, content.hashes.clone());
@@ -270,8 +287,9 @@ fn bound_holds_when_all_protected() {
     let storage = streaming(4);
     let handle = content.add_to(&storage);
     content.put(&storage, handle, 0);
+    let window = window(&content, 0, 1, 0);
     storage
-        .set_protected(handle, content.piece(0), true)
+        .set_window(handle, ReaderId::new(1), &window)
         .unwrap();
     let _ = storage.reserve(handle, content.piece(1)).unwrap();
     content.put(&storage, handle, 2);
@@ -418,10 +436,7 @@ fn blocks_and_pieces_of_another_torrent_are_refused() {
     ));
     let no_piece = Error::NoSuchPiece { piece: 3, count: 2 };
     assert_eq!(storage.reserve(handle, larger.piece(3)), Err(no_piece));
-    assert_eq!(
-        storage.set_protected(handle, larger.piece(3), true),
-        Err(no_piece)
-    );
+    assert_eq!(storage.is_protected(handle, larger.piece(3)), Err(no_piece));
     assert_eq!(
         storage.add_torrent(content.geometry, larger.hashes.clone()),
         Err(Error::HashCount {
@@ -434,7 +449,7 @@ fn blocks_and_pieces_of_another_torrent_are_refused() {
 #[test]
 fn writes_off_the_grid_are_refused() {
     let content = Content::new(40_000, 40_000, 1);
-    let storage = MemoryStorage::new(Config::new(40_000));
+    let storage = MemoryStorage::new(Config::new(3 * BLOCK));
     let handle = content.add_to(&storage);
     let _ = storage.reserve(handle, content.piece(0)).unwrap();
     for (offset, len) in [(1, 16_384), (0, 16_383), (32_768, 100), (0, 32_768)] {
@@ -490,6 +505,8 @@ fn kept_buffers_make_room_for_what_they_do_not_fit() {
 
     let handle = short.add_to(&storage);
     short.put(&storage, handle, 0);
+    // 10 000 bytes take a block of memory, too.
+    assert_eq!(storage.stats().verified, BLOCK);
     assert_eq!(storage.stats().free_list, BLOCK);
-    assert_eq!(storage.stats().used, BLOCK + 10_000);
+    assert_eq!(storage.stats().used, 2 * BLOCK);
 }

@@ -32,6 +32,37 @@ impl fmt::Display for ListenAddr {
     }
 }
 
+/// Where to serve this machine, or others if told so: `ADDR:PORT`, or a port alone for the loopback interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServeAddr(pub(crate) SocketAddr);
+
+/// A text that is not an address to serve at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an address and port; write 127.0.0.1:8000, 0.0.0.0:8000 for other machines too, or a port alone"
+)]
+pub(crate) struct ParseServeAddrError;
+
+impl FromStr for ServeAddr {
+    type Err = ParseServeAddrError;
+
+    fn from_str(text: &str) -> Result<Self, ParseServeAddrError> {
+        let parsed: Result<ListenAddr, _> = text.parse();
+        let ListenAddr(mut addr) = parsed.map_err(|_| ParseServeAddrError)?;
+        if text.parse::<SocketAddr>().is_err() {
+            addr.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(Self(addr))
+    }
+}
+
+impl Default for ServeAddr {
+    /// A free port of the loopback interface.
+    fn default() -> Self {
+        Self(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +86,22 @@ mod tests {
         for text in ["", ":", "127.0.0.1", "host:80", "65536", "::1", "1.2.3.4:"] {
             assert_eq!(text.parse::<ListenAddr>(), Err(ParseAddrError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_port_alone_serves_this_machine_only() {
+        let cases = [
+            ("8000", "127.0.0.1:8000"),
+            (":0", "127.0.0.1:0"),
+            ("0.0.0.0:8000", "0.0.0.0:8000"),
+            ("[::]:80", "[::]:80"),
+        ];
+        for (text, addr) in cases {
+            assert_eq!(text.parse(), Ok(ServeAddr(addr.parse().unwrap())), "{text}");
+        }
+        assert_eq!(
+            "localhost:80".parse::<ServeAddr>(),
+            Err(ParseServeAddrError)
+        );
     }
 }

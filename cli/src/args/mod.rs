@@ -2,14 +2,16 @@
 
 mod addr;
 mod common;
+mod stream;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use url::Url;
 
-pub(crate) use addr::ListenAddr;
+pub(crate) use addr::{ListenAddr, ServeAddr};
 pub(crate) use common::{Common, Network};
+pub(crate) use stream::{Behind, Stream};
 
 use crate::size::Size;
 use crate::source::Source;
@@ -26,6 +28,7 @@ use crate::source::Source;
 Examples:
   tailwater demo                                  see a transfer work; needs nothing
   tailwater download debian.torrent -o ~/iso      fetch a torrent's files
+  tailwater stream film.torrent --open mpv        watch one while it downloads, from bounded memory
   tailwater seed debian.torrent --data ~/iso      share them
   tailwater create album/ --tracker http://10.0.0.1:6969/announce
   tailwater tracker                               run a tracker for a swarm of your own
@@ -45,6 +48,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Demo(Demo),
     Download(Download),
+    Stream(Stream),
     Seed(Seed),
     Create(Create),
     Inspect(Inspect),

@@ -9,6 +9,7 @@ mod follow;
 mod inspect;
 mod scrape;
 mod seed;
+mod stream;
 mod tracker;
 mod trackers;
 mod verify;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args, progress: Progress) -> Result<(), CliError> 
     match args.command {
         Command::Demo(args) => demo::run(&context, &args).await,
         Command::Download(args) => download::run(&context, &args).await,
+        Command::Stream(args) => stream::run(&context, &args).await,
         Command::Seed(args) => seed::run(&context, &args).await,
         Command::Create(args) => create::run(&context, args).await,
         Command::Inspect(args) => context.interrupt.guard(inspect::run(&context, &args)).await,

@@ -11,7 +11,7 @@ use std::thread::Thread;
 
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
-use tailwater_storage_mem::{Evicted, MemoryStorage, TorrentHandle, Verdict};
+use tailwater_storage_mem::{Evicted, MemoryStorage, TorrentHandle, Verdict, Window};
 
 /// A block, as the sum of lengths goes.
 pub(crate) const BLOCK: u64 = BLOCK_LEN as u64;
@@ -87,6 +87,16 @@ impl Content {
         let verdict = storage.verify(handle, self.piece(piece));
         assert_eq!(verdict, Ok(Verdict::Valid));
         reservation.evicted
+    }
+}
+
+/// A window in bytes of the whole torrent.
+pub(crate) fn window(content: &Content, cursor: u64, ahead: u64, behind: u64) -> Window {
+    Window {
+        cursor,
+        ahead,
+        behind,
+        bounds: 0..content.geometry.total(),
     }
 }
 

@@ -1,0 +1,145 @@
+//! `tailwater stream`, as typed.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueHint};
+
+use super::{Network, ServeAddr, StorageChoice};
+use crate::size::{ParseSizeError, Size};
+use crate::source::Source;
+
+/// Watch a torrent while it downloads, from bounded memory.
+///
+/// Serves the files over HTTP to players and browsers of this machine, until Ctrl-C. Only what is watched is fetched, and
+/// never more is kept than `--memory` says: a film of any size plays from it, and a rewind within the lookbehind costs
+/// nothing. The page at the printed address lists the files, plays what browsers play, and shows the buffer at work.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater stream film.torrent                   prints the addresses; open the page in a browser
+  tailwater stream film.torrent --open mpv        starts mpv
+  tailwater stream film.torrent --open vlc --memory 128MiB
+  tailwater stream series.torrent --file 3        a file, by its number in `inspect`
+  tailwater stream series.torrent --file e03.mkv  or by its name
+  tailwater stream film.torrent --lookbehind 60s --duration 5400
+  tailwater stream film.torrent --http 8000       then: mpv http://127.0.0.1:8000/playlist.m3u
+  tailwater stream film.torrent --storage disk -o ~/films
+
+Exit codes: 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
+pub(crate) struct Stream {
+    /// The torrent: a .torrent file, or the http(s) URL of one.
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::FilePath)]
+    pub(crate) source: Source,
+    /// The file to play first, by its number in `inspect` or its name. Default: the largest that plays.
+    #[arg(long, value_name = "INDEX|NAME")]
+    pub(crate) file: Option<String>,
+    /// Start this program with the file's address: mpv, vlc, firefox.
+    #[arg(long, value_name = "PLAYER", value_hint = ValueHint::CommandName)]
+    pub(crate) open: Option<PathBuf>,
+    /// How long the file plays, in seconds: turns seconds of lookbehind into bytes. Default: by how fast it is read.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Where to serve HTTP; a port alone serves this machine only. Default: 127.0.0.1 and a free port.
+    #[arg(long, value_name = "ADDR:PORT", help_heading = "Network")]
+    pub(crate) http: Option<ServeAddr>,
+    /// Where the pieces are kept: in memory, or in files of which only what is watched is fetched.
+    #[arg(long, value_enum, default_value_t = StorageChoice::Memory, help_heading = "Buffer")]
+    pub(crate) storage: StorageChoice,
+    /// The most memory for pieces. Default: 256MiB.
+    #[arg(long, value_name = "SIZE", help_heading = "Buffer")]
+    pub(crate) memory: Option<Size>,
+    /// What to keep behind the reader: 60s, or 64MiB. Default: half of what is not needed ahead.
+    #[arg(long, value_name = "SIZE|SECONDS", help_heading = "Buffer")]
+    pub(crate) lookbehind: Option<Behind>,
+    /// The folder for the files, with `--storage disk`. Default: the current one.
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Buffer")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// How much stays behind a reader: `60`, `60s`, or a size with its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    Bytes(Size),
+    Seconds(Duration),
+}
+
+/// A text that is not a lookbehind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseBehindError {
+    #[error("neither a time nor a size; write 60s, or 64MiB")]
+    Neither,
+    #[error("{0}")]
+    Size(ParseSizeError),
+}
+
+impl FromStr for Behind {
+    type Err = ParseBehindError;
+
+    fn from_str(text: &str) -> Result<Self, ParseBehindError> {
+        let text = text.trim();
+        let number = text.strip_suffix(['s', 'S']).unwrap_or(text).trim_end();
+        if number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        {
+            let time = seconds(number).map_err(|_| ParseBehindError::Neither)?;
+            return Ok(Self::Seconds(time));
+        }
+        text.parse().map(Self::Bytes).map_err(|error| match error {
+            ParseSizeError::NotASize => ParseBehindError::Neither,
+            error => ParseBehindError::Size(error),
+        })
+    }
+}
+
+/// A number of seconds, perhaps with a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.trim().parse().ok();
+    let time = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.filter(|time| !time.is_zero())
+        .ok_or_else(|| "not a number of seconds; write 5400, or 5400.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookbehind_is_a_time_or_a_size() {
+        let time = |seconds| Ok(Behind::Seconds(Duration::from_millis(seconds)));
+        let size = |bytes| Ok(Behind::Bytes(Size(bytes)));
+        let cases = [
+            ("60", time(60_000)),
+            ("60s", time(60_000)),
+            ("1.5 s", time(1_500)),
+            ("64MiB", size(64 << 20)),
+            ("1M", size(1 << 20)),
+            ("0B", size(0)),
+            ("", Err(ParseBehindError::Neither)),
+            ("s", Err(ParseBehindError::Neither)),
+            ("0", Err(ParseBehindError::Neither)),
+            ("1.2.3", Err(ParseBehindError::Neither)),
+            (
+                "-5",
+                Err(ParseBehindError::Size(ParseSizeError::Unit(
+                    "-5".to_owned(),
+                ))),
+            ),
+        ];
+        for (text, behind) in cases {
+            assert_eq!(text.parse::<Behind>(), behind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_some_time() {
+        assert_eq!(seconds("5400.5"), Ok(Duration::from_millis(5_400_500)));
+        for text in ["", "0", "-1", "inf", "NaN", "1e300", "1:30"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

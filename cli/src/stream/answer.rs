@@ -1,0 +1,88 @@
+//! Responses: what all have in common, and the small ones.
+
+use bytes::Bytes;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Response, StatusCode};
+
+use super::body::Body;
+use super::page::POLICY;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// For people, and for whatever else has no type of its own.
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// An answer without content, as safe as all are: it is what its type says, it is no part of another site's page, and
+/// where its links lead nobody hears of it.
+pub(crate) fn empty<R>(status: StatusCode) -> Response<Body<R>> {
+    let mut response = Response::new(Body::Text(Bytes::new()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let fixed = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+        (CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Sets a header whose value was made here.
+pub(crate) fn set<R>(
+    response: &mut Response<Body<R>>,
+    name: HeaderName,
+    value: impl TryInto<HeaderValue>,
+) {
+    // All values are printable ASCII: whatever comes from a torrent has been escaped.
+    if let Ok(value) = value.try_into() {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Some text; for `HEAD` only its headers.
+pub(crate) fn text<R>(
+    method: &Method,
+    status: StatusCode,
+    content_type: &'static str,
+    text: impl Into<Bytes>,
+) -> Response<Body<R>> {
+    let text = text.into();
+    let mut response = empty(status);
+    set(&mut response, CONTENT_TYPE, content_type);
+    set(&mut response, CONTENT_LENGTH, text.len().to_string());
+    if method != Method::HEAD {
+        *response.body_mut() = Body::Text(text);
+    }
+    response
+}
+
+/// The page.
+pub(crate) fn page<R>(method: &Method, html: Bytes) -> Response<Body<R>> {
+    let mut response = text(method, StatusCode::OK, "text/html; charset=utf-8", html);
+    set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
+
+/// An error, for people.
+pub(crate) fn error<R>(method: &Method, status: StatusCode, reason: &str) -> Response<Body<R>> {
+    text(method, status, PLAIN, format!("{status}: {reason}\n"))
+}
+
+/// Only reading is possible.
+pub(crate) fn wrong_method<R>(method: &Method) -> Response<Body<R>> {
+    let mut response = error(
+        method,
+        StatusCode::METHOD_NOT_ALLOWED,
+        "there is nothing to change here",
+    );
+    set(&mut response, ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}

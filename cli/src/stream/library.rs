@@ -1,0 +1,211 @@
+//! What is served: a torrent's files, by their index.
+
+use std::net::SocketAddr;
+
+use super::condition::Validators;
+use super::escape::segment;
+use super::media::{self, Media};
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Among all files of the torrent.
+    pub(crate) index: usize,
+    /// With its folders.
+    pub(crate) path: String,
+    pub(crate) length: u64,
+    /// Where it begins in the torrent, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) media: Media,
+    pub(crate) validators: Validators,
+}
+
+/// All files that can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Library {
+    pub(crate) title: String,
+    /// Of the torrent, in hexadecimal digits.
+    pub(crate) info_hash: String,
+    /// Bytes.
+    pub(crate) piece_length: u32,
+    pub(crate) piece_count: u32,
+    /// By index.
+    items: Vec<Item>,
+    /// Where in `items` the file is that is played first.
+    chosen: usize,
+}
+
+/// What is to know of a file besides its torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileFacts {
+    pub(crate) index: usize,
+    pub(crate) path: String,
+    pub(crate) length: u64,
+    pub(crate) offset: u64,
+}
+
+/// What is to know of a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TorrentFacts {
+    pub(crate) title: String,
+    pub(crate) info_hash: String,
+    pub(crate) piece_length: u32,
+    pub(crate) piece_count: u32,
+    /// Unix time.
+    pub(crate) created: Option<i64>,
+}
+
+impl Library {
+    /// `files` come by index. The one that is played first is `chosen` if it is there, or else the largest that some
+    /// player plays, or else the largest. `None` if there are no files.
+    pub(crate) fn new(
+        torrent: TorrentFacts,
+        files: impl IntoIterator<Item = FileFacts>,
+        chosen: Option<usize>,
+    ) -> Option<Self> {
+        let items: Vec<_> = files
+            .into_iter()
+            .map(|file| Item {
+                media: media::of(base_name(&file.path)),
+                validators: Validators::new(
+                    &format!("{}-{}", torrent.info_hash, file.index),
+                    torrent.created,
+                ),
+                index: file.index,
+                path: file.path,
+                length: file.length,
+                offset: file.offset,
+            })
+            .collect();
+        let named = chosen.and_then(|chosen| items.iter().position(|item| item.index == chosen));
+        let largest = || {
+            let mut best = (0..items.len()).collect::<Vec<_>>();
+            // Of equals the first.
+            best.sort_by_key(|&at| std::cmp::Reverse((items[at].is_playable(), items[at].length)));
+            best.first().copied()
+        };
+        let chosen = named.or_else(largest)?;
+        Some(Self {
+            title: torrent.title,
+            info_hash: torrent.info_hash,
+            piece_length: torrent.piece_length,
+            piece_count: torrent.piece_count,
+            items,
+            chosen,
+        })
+    }
+
+    pub(crate) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The file that is played first.
+    pub(crate) fn chosen(&self) -> &Item {
+        &self.items[self.chosen]
+    }
+
+    /// The file with this index in the torrent.
+    pub(crate) fn get(&self, index: usize) -> Option<&Item> {
+        let at = self.items.binary_search_by_key(&index, |item| item.index);
+        self.items.get(at.ok()?)
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.items.iter().map(|item| item.length).sum()
+    }
+}
+
+impl Item {
+    /// Without its folders.
+    pub(crate) fn name(&self) -> &str {
+        base_name(&self.path)
+    }
+
+    /// The path of its URL.
+    pub(crate) fn url_path(&self) -> String {
+        format!("/{}/{}", self.index, segment(self.name()))
+    }
+
+    /// Its URL at a server.
+    pub(crate) fn url(&self, addr: SocketAddr) -> String {
+        format!("http://{addr}{}", self.url_path())
+    }
+
+    pub(crate) const fn is_playable(&self) -> bool {
+        self.length > 0 && self.media.kind.is_playable()
+    }
+
+    pub(crate) const fn is_for_browsers(&self) -> bool {
+        self.length > 0 && self.media.kind.is_for_browsers()
+    }
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A library of files with these paths and lengths, every third index left out.
+    pub(in crate::stream) fn library(files: &[(&str, u64)], chosen: Option<usize>) -> Library {
+        let mut offset = 0;
+        let facts = files.iter().enumerate().map(|(at, &(path, length))| {
+            let file = FileFacts {
+                index: at + at / 2,
+                path: path.to_owned(),
+                length,
+                offset,
+            };
+            offset += length;
+            file
+        });
+        let facts: Vec<_> = facts.collect();
+        let torrent = TorrentFacts {
+            title: "A <torrent>".to_owned(),
+            info_hash: "ab".repeat(20),
+            piece_length: 1 << 14,
+            piece_count: u32::try_from(offset.div_ceil(1 << 14)).unwrap(),
+            created: Some(784_111_777),
+        };
+        Library::new(torrent, facts, chosen).unwrap()
+    }
+
+    #[test]
+    fn the_largest_file_that_plays_is_chosen() {
+        let files = [
+            ("t/a.mkv", 10),
+            ("t/b.iso", 900),
+            ("t/c.mp4", 20),
+            ("t/d.mp3", 20),
+        ];
+        assert_eq!(library(&files, None).chosen().path, "t/c.mp4");
+        assert_eq!(library(&files, Some(1)).chosen().path, "t/b.iso");
+        assert_eq!(library(&files, Some(2)).chosen().path, "t/c.mp4", "no such");
+        let silent = [("t/a", 1), ("t/b", 3), ("t/c.mp4", 0)];
+        assert_eq!(library(&silent, None).chosen().path, "t/b");
+    }
+
+    #[test]
+    fn files_are_found_by_their_index_in_the_torrent() {
+        let library = library(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)], None);
+        let paths: Vec<_> = (0..6)
+            .map(|index| library.get(index).map(|item| item.path.as_str()))
+            .collect();
+        assert_eq!(
+            paths,
+            [Some("a"), Some("b"), None, Some("c"), Some("d"), None]
+        );
+    }
+
+    #[test]
+    fn a_url_holds_the_index_and_the_name() {
+        let library = library(&[("t/x/a b?.mp4", 1)], None);
+        let addr = "[::1]:8000".parse().unwrap();
+        assert_eq!(
+            library.chosen().url(addr),
+            "http://[::1]:8000/0/a%20b%3F.mp4"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Files over HTTP while they download.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `range`, `condition`, `host`, `guard`, `escape`, `media` | what requests mean, and how names are written: pure |
+//! | `library`, `page`, `playlist`, `stats` | what there is to see |
+//! | `source` | what the bytes have to offer; `torrent` is the one that has them |
+//! | `file`, `answer`, `body`, `site` | requests and their responses |
+//! | `server`, `patience` | connections and their limits |
+
+mod answer;
+mod body;
+mod condition;
+mod escape;
+mod file;
+mod guard;
+mod host;
+mod library;
+mod media;
+mod page;
+mod patience;
+mod playlist;
+mod range;
+mod server;
+mod site;
+mod source;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod torrent;
+
+pub(crate) use host::Hosts;
+pub(crate) use library::Library;
+pub(crate) use server::{Limits, Server};
+pub(crate) use site::Site;
+pub(crate) use stats::{ReaderState, Snapshot};
+pub(crate) use torrent::{TorrentSource, library};

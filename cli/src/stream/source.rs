@@ -1,0 +1,29 @@
+//! What the server needs of whatever holds the bytes.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::stats::Snapshot;
+
+/// Files whose bytes can be read while they arrive.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// Reads one file.
+    type Reader: Read;
+
+    /// A reader at the start of a file, by its index.
+    fn open(&self, file: usize) -> io::Result<Self::Reader>;
+
+    /// What is there now, and who reads.
+    fn snapshot(&self) -> impl Future<Output = io::Result<Snapshot>> + Send;
+}
+
+/// A place in a file. Dropping it ends whatever is done for it.
+pub(crate) trait Read: Send + Unpin + 'static {
+    /// Goes to another place.
+    fn seek_to(&mut self, position: u64);
+
+    /// The next bytes, at most `max` of them, as soon as there are any; empty at the end of the file.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>>;
+}

@@ -1,0 +1,175 @@
+//! Slow clients, many clients, clients that go.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Served;
+use super::client::raw;
+use super::memory::{LEASE, Memory, content};
+use crate::stream::server::Limits;
+
+/// More than all buffers of the system hold.
+const LARGE: u64 = 1 << 30;
+/// What waits in a connection is four leases, and the one that went over.
+const FEW: usize = 5;
+/// So short that a test can wait for it.
+const SOON: Duration = Duration::from_millis(50);
+
+const FILM: &[(&str, u64)] = &[("t/film.mp4", LARGE)];
+
+#[tokio::test]
+async fn an_unread_body_holds_few_leases() {
+    let served = Served::files(FILM, Limits::default()).await;
+    let mut client = served.client().await;
+    let response = client.begin(Method::GET, "/0", &[]).await.unwrap();
+    let mut body = response.into_body();
+    let mut read = 0_u64;
+    while read < 16 << 20 {
+        let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        let start = read;
+        read += u64::try_from(frame.len()).unwrap();
+        assert_eq!(frame, content(0, start..read));
+        assert!(
+            served.memory.most_leases_held() <= FEW,
+            "{}",
+            served.memory.most_leases_held()
+        );
+    }
+    // What was taken from the source is what was read, and what the system's buffers hold.
+    let given = u64::try_from(served.memory.leases_given()).unwrap() * LEASE;
+    assert!(given < LARGE / 4, "{given}");
+    drop(body);
+    served.memory.readers(0).await;
+    assert_eq!(served.memory.leases_held(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_takes_its_reader_along() {
+    let memory = Memory::dry(&[LARGE]);
+    let served = Served::start(FILM, memory.clone(), Limits::default()).await;
+    let mut client = served.client().await;
+    // The headers come before there is any byte.
+    let response = client.begin(Method::GET, "/0", &[]).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    memory.readers(1).await;
+    drop((client, response));
+    memory.readers(0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_dropped() {
+    let limits = Limits {
+        stuck_for: SOON,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let mut stream = TcpStream::connect(served.addr).await.unwrap();
+    let request = format!("GET /0 HTTP/1.1\r\nHost: {}\r\n\r\n", served.addr);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    served.memory.readers(1).await;
+    served.memory.readers(0).await;
+    let mut rest = Vec::new();
+    // It ends, well or not, and not with the whole file.
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(u64::try_from(rest.len()).unwrap() < LARGE);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_say_what_it_wants_is_dropped() {
+    let limits = Limits {
+        head_within: SOON,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    for beginning in ["", "GET /", "GET / HTTP/1.1\r\nHost: "] {
+        let answer = raw(served.addr, beginning).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_bounded() {
+    let served = Served::film().await;
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(1 << 20));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(1_000));
+    for request in [long, many] {
+        let answer = raw(served.addr, &request).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn streams_are_bounded_and_come_back() {
+    let limits = Limits {
+        streams: 2,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut client = served.client().await;
+        let response = client.begin(Method::GET, "/0", &[]).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        open.push((client, response));
+    }
+    let mut client = served.client().await;
+    let busy = client.get("/0", &[("range", "bytes=0-1")]).await;
+    assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(busy.header("retry-after").parse::<u32>().is_ok());
+    // What needs no reader goes on.
+    assert_eq!(client.get("/stats", &[]).await.status, StatusCode::OK);
+    open.pop();
+    served.memory.readers(1).await;
+    let again = client.get("/0", &[("range", "bytes=0-1")]).await;
+    assert_eq!(again.status, StatusCode::PARTIAL_CONTENT);
+}
+
+#[tokio::test]
+async fn connections_are_bounded_and_come_back() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let mut first = served.client().await;
+    assert_eq!(first.get("/stats", &[]).await.status, StatusCode::OK);
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        served.addr
+    );
+    assert_eq!(raw(served.addr, &request).await, "", "one too many");
+    drop(first);
+    // The server notices in its own time.
+    while raw(served.addr, &request).await.is_empty() {}
+}
+
+#[tokio::test]
+async fn the_end_is_the_end_of_everything() {
+    let served = Served::files(FILM, Limits::default()).await;
+    let mut reading = served.client().await;
+    let response = reading.begin(Method::GET, "/0", &[]).await.unwrap();
+    let mut idle = served.client().await;
+    idle.get("/stats", &[]).await;
+    let silent = TcpStream::connect(served.addr).await.unwrap();
+    served.server.close().await;
+    served.memory.readers(0).await;
+    assert_eq!(served.memory.leases_held(), 0);
+    assert!(
+        response.into_body().collect().await.is_err(),
+        "not a whole file"
+    );
+    assert!(idle.begin(Method::GET, "/stats", &[]).await.is_err());
+    assert!(TcpStream::connect(served.addr).await.is_err());
+    drop(silent);
+    served.server.close().await;
+}

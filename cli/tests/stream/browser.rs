@@ -1,0 +1,147 @@
+//! Chromium plays the films from the index page.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+
+use crate::enabled;
+use crate::film::{Film, SECONDS};
+use crate::place::{FILM, Place};
+use crate::process::{DEADLINE, Process};
+
+/// Called with a time to seek to, or null, and for how long to play from there. Answers when it has played, when the film
+/// has ended, or when something failed.
+const PLAY: &str = include_str!("play.js");
+
+/// What the page's player says.
+#[derive(Debug, Deserialize)]
+struct Played {
+    /// What is wrong.
+    error: Option<String>,
+    at: f64,
+    duration: f64,
+    ready_state: u8,
+    /// Pictures shown since the last seek.
+    pictures: u64,
+    paused: bool,
+    ended: bool,
+}
+
+/// A Chromium with a page open.
+struct Browser {
+    driver: WebDriver,
+    /// Ends it, and Chromium, when dropped.
+    _process: Process,
+}
+
+impl Browser {
+    async fn open(page: &str) -> Self {
+        let process = Process::start(
+            "chromedriver",
+            Command::new("chromedriver").args(["--port=0"]),
+        );
+        let line = process.line("started successfully on port ");
+        let port = line.rsplit(' ').next().unwrap().trim_end_matches('.');
+        let mut wanted = DesiredCapabilities::chrome();
+        let args = [
+            "--headless=new",
+            // It refuses to run as root otherwise.
+            "--no-sandbox",
+            "--mute-audio",
+            "--autoplay-policy=no-user-gesture-required",
+            "--window-size=1280,1000",
+        ];
+        for arg in args {
+            wanted.add_arg(arg).unwrap();
+        }
+        // The client that drives it wants a provider of TLS, though it uses none. Another test may have set it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await;
+        let driver = driver.unwrap();
+        driver.set_script_timeout(DEADLINE).await.unwrap();
+        driver.goto(page).await.unwrap();
+        let _process = process;
+        Self { driver, _process }
+    }
+
+    /// Seeks, if told where to, and plays for so many seconds or to the end.
+    async fn play(&self, from: Option<f64>, seconds: f64) -> Played {
+        let args = vec![from.into(), seconds.into()];
+        let played = self.driver.execute_async(PLAY, args).await.unwrap();
+        let played: Played = played.convert().unwrap();
+        assert_eq!(played.error, None, "from {from:?}: {played:?}");
+        played
+    }
+
+    /// The same; it must have kept playing.
+    async fn plays(&self, from: Option<f64>, seconds: f64) -> Played {
+        let played = self.play(from, seconds).await;
+        // There is more than the picture that is shown.
+        assert!(played.ready_state >= 3, "from {from:?}: {played:?}");
+        assert!(!played.paused && !played.ended, "from {from:?}: {played:?}");
+        assert!(played.pictures > 5, "from {from:?}: {played:?}");
+        played
+    }
+
+    async fn screenshot(&self, name: &str) {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        fs::create_dir_all(&dir).unwrap();
+        let path: PathBuf = dir.join(name);
+        self.driver.screenshot(&path).await.unwrap();
+        eprintln!("screenshot: {}", path.display());
+    }
+}
+
+/// A person who looks into the film here and there.
+async fn watch(place: &Place, name: &str) {
+    let browser = Browser::open(&place.ours.page).await;
+    let played = browser.plays(None, 3.0).await;
+    assert!(
+        (played.duration - f64::from(SECONDS)).abs() < 1.0,
+        "{played:?}"
+    );
+    let sent = place.seeder.counts().sent;
+    assert!(sent < place.payload_len(), "nothing is left to arrive");
+    for from in [90.0, 92.0, 150.0, 85.0, 20.0] {
+        let played = browser.plays(Some(from), 2.0).await;
+        assert!(played.at >= from + 2.0, "{played:?}");
+    }
+    browser.screenshot(&format!("{name}.png")).await;
+    let end = browser.play(Some(f64::from(SECONDS) - 3.0), 10.0).await;
+    assert!(end.ended, "{end:?}");
+    let start = browser.plays(Some(0.0), 2.0).await;
+    assert!(start.at < 10.0, "{start:?}");
+    browser.driver.quit().await.unwrap();
+}
+
+fn is_watched(film: Film, name: &str) {
+    if !enabled() {
+        return;
+    }
+    let place = Place::new(&film.path(), FILM);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let watched = async { tokio::time::timeout(WATCHING, watch(&place, name)).await };
+    runtime.block_on(watched).expect("Chromium hangs");
+}
+
+/// Watching takes about 20 seconds.
+const WATCHING: Duration = Duration::from_secs(300);
+
+#[test]
+fn chromium_plays_a_film_whose_index_is_first() {
+    is_watched(Film::IndexFirst, "index-first");
+}
+
+#[test]
+fn chromium_plays_a_film_whose_index_is_last() {
+    is_watched(Film::IndexLast, "index-last");
+}
+
+#[test]
+fn chromium_plays_a_webm_film() {
+    is_watched(Film::Webm, "webm");
+}

@@ -1,0 +1,102 @@
+//! ffprobe and ffmpeg read a film over HTTP while it arrives.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use crate::enabled;
+use crate::film::{Film, SECONDS, ffmpeg};
+use crate::place::{FILM, Place};
+use crate::process;
+
+/// What ffprobe says of a film.
+fn probe(input: &OsStr) -> String {
+    let mut command = Command::new("ffprobe");
+    command.args([
+        "-v",
+        "error",
+        "-of",
+        "json",
+        "-show_streams",
+        "-show_entries",
+    ]);
+    command
+        .arg("format=format_name,duration,size,bit_rate")
+        .arg(input);
+    process::run("ffprobe", &mut command)
+}
+
+/// The hash of every picture and of every piece of sound in the two seconds after `second`.
+fn frames(input: &OsStr, second: u32) -> String {
+    let mut command = ffmpeg();
+    command
+        .args(["-ss", &second.to_string(), "-t", "2", "-i"])
+        .arg(input);
+    command.args(["-map", "0", "-f", "framemd5", "-"]);
+    process::run("ffmpeg", &mut command)
+}
+
+/// A player that looks at what the film is and then at places in it, forward and back.
+fn reads_the_film(film: Film) {
+    if !enabled() {
+        return;
+    }
+    let place = Place::new(&film.path(), FILM);
+    let (url, file) = (OsStr::new(&place.ours.file), place.payload.as_os_str());
+    assert_eq!(probe(url), probe(file));
+    let sent = place.seeder.counts().sent;
+    assert!(sent < place.payload_len(), "nothing is left to arrive");
+    for second in [0, 60, 61, 120, SECONDS - 2, 30, 90, 0] {
+        let expected = frames(file, second);
+        let pictures = expected.lines().filter(|line| line.starts_with("0,"));
+        assert!(pictures.count() >= 45, "{second} s: {expected}");
+        assert_eq!(frames(url, second), expected, "{second} s");
+    }
+}
+
+#[test]
+fn ffmpeg_reads_a_film_whose_index_is_first() {
+    reads_the_film(Film::IndexFirst);
+}
+
+#[test]
+fn ffmpeg_reads_a_film_whose_index_is_last() {
+    reads_the_film(Film::IndexLast);
+}
+
+#[test]
+fn ffmpeg_reads_a_webm_film() {
+    reads_the_film(Film::Webm);
+}
+
+/// They all do that: when paused for long, when the sound's track is read apart, when something looks at the tags.
+#[test]
+fn a_player_that_reopens_its_connection_downloads_nothing_twice() {
+    if !enabled() {
+        return;
+    }
+    let place = Place::new(&Film::IndexFirst.path(), FILM);
+    let len = place.payload_len();
+    let script = "curl -sS --range \"$1-\" \"$2\" 2>/dev/null | head -c \"$3\" \
+         | cmp - <(tail -c \"+$(($1 + 1))\" \"$4\" | head -c \"$3\")";
+    let step = 5_000_000;
+    let mut position = 0;
+    while position < len {
+        let mut command = Command::new("bash");
+        command.args([
+            "-c",
+            script,
+            "bash",
+            &position.to_string(),
+            &place.ours.file,
+        ]);
+        command.arg(step.to_string()).arg(&place.payload);
+        process::run("curl", &mut command);
+        position += step;
+    }
+    let counts = place.seeder.counts();
+    assert!(counts.sent >= len, "{counts:?}");
+    // What was on its way when a connection ended may come again.
+    let slack = len / 100;
+    assert!(counts.again <= slack, "{counts:?}");
+    assert!(counts.sent <= len + slack, "{counts:?}");
+}

@@ -1,0 +1,236 @@
+//! Ranges: what `tailwater stream` answers is what nginx answers for the same file, but for a list of differences.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::answers::{Answer, Server};
+use crate::enabled;
+use crate::nginx::Nginx;
+use crate::place::{Place, Setup};
+
+const FILE_LEN: usize = 300_007;
+
+/// Which version of the file the range is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IfRange {
+    Always,
+    /// The server's own entity tag.
+    SameTag,
+    /// The same tag as a weak one, which must not be used for ranges.
+    WeakTag,
+    OtherTag,
+    /// The server's own `Last-Modified`.
+    SameDate,
+    EarlierDate,
+    Nonsense,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    name: &'static str,
+    /// The `Range` header; none if empty.
+    range: &'static str,
+    if_range: IfRange,
+}
+
+const fn range(name: &'static str, range: &'static str) -> Case {
+    let if_range = IfRange::Always;
+    Case {
+        name,
+        range,
+        if_range,
+    }
+}
+
+const fn if_range(name: &'static str, if_range: IfRange) -> Case {
+    let range = "bytes=100-199";
+    Case {
+        name,
+        range,
+        if_range,
+    }
+}
+
+const CASES: &[Case] = &[
+    range("no range", ""),
+    range("the first byte", "bytes=0-0"),
+    range("all, open end", "bytes=0-"),
+    range("all, both ends", "bytes=0-300006"),
+    range("a hundred bytes", "bytes=100-199"),
+    range("the last byte", "bytes=-1"),
+    range("the last byte by its number", "bytes=300006-"),
+    range("the last 500 bytes", "bytes=-500"),
+    range("more last bytes than there are", "bytes=-300008"),
+    range("an end beyond the file", "bytes=300000-400000"),
+    range(
+        "an end beyond 64 bits",
+        "bytes=300000-99999999999999999999999",
+    ),
+    range("a start right behind the file", "bytes=300007-"),
+    range("a start beyond the file", "bytes=400000-500000"),
+    range("a start beyond 64 bits", "bytes=99999999999999999999999-"),
+    range("the last 0 bytes", "bytes=-0"),
+    range("the end before the start", "bytes=5-2"),
+    range("no numbers", "bytes=-"),
+    range("nothing", "bytes="),
+    range("no equals sign", "bytes 0-5"),
+    range("letters", "bytes=a-b"),
+    range("a sign", "bytes=+1-5"),
+    range("a number without a dash", "bytes=5"),
+    range("more behind the range", "bytes=0-5x"),
+    range("another unit", "seconds=0-5"),
+    range("a unit in capitals", "BYTES=0-5"),
+    range("spaces around the numbers", "bytes= 0 - 5 "),
+    range("a space before the equals sign", "bytes =0-5"),
+    range("two ranges", "bytes=0-9,20-29"),
+    range("two ranges, the later one first", "bytes=20-29,0-9"),
+    range("two ranges with spaces", "bytes=0-9 , 20-29"),
+    range("two ranges that touch", "bytes=0-9,10-19"),
+    range("two ranges that overlap", "bytes=0-19,10-29"),
+    range("the same range twice", "bytes=0-9,0-9"),
+    range(
+        "one range that can be met and one that cannot",
+        "bytes=0-9,400000-",
+    ),
+    range(
+        "one range that cannot be met and one that can",
+        "bytes=400000-,0-9",
+    ),
+    range("two ranges that cannot be met", "bytes=400000-,500000-"),
+    range("one good range and one bad", "bytes=0-9,5-2"),
+    range("one good range and nonsense", "bytes=0-9,x"),
+    range("an empty element before", "bytes=,0-9"),
+    range("an empty element after", "bytes=0-9,"),
+    range("an empty element between", "bytes=0-9,,20-29"),
+    range("ranges of more bytes than the file", "bytes=0-,0-,0-"),
+    range("a start and an end", "bytes=0-99,-100"),
+    range(
+        "sixteen ranges",
+        "bytes=0-0,10-10,20-20,30-30,40-40,50-50,60-60,70-70,80-80,90-90,100-100,110-110,120-120,130-130,140-140,150-150",
+    ),
+    if_range("if the tag is the same", IfRange::SameTag),
+    if_range("if the tag is the same, weakly", IfRange::WeakTag),
+    if_range("if the tag is another", IfRange::OtherTag),
+    if_range("if the date is the same", IfRange::SameDate),
+    if_range("if the date is an earlier one", IfRange::EarlierDate),
+    if_range("if something is that is no condition", IfRange::Nonsense),
+];
+
+/// Where we mean to differ: the case, what differs, what ours is, and why.
+const DIFFERENCES: &[(&str, &str, &str, &str)] = &[];
+
+/// What is compared, by name. An answer to `HEAD` is compared with that to `GET`.
+type Picture = BTreeMap<&'static str, String>;
+
+fn picture(server: &Server, scratch: &Path, case: &Case) -> Picture {
+    let headers = headers(server, scratch, case);
+    let (get, head) = (
+        server.ask(scratch, false, &headers),
+        server.ask(scratch, true, &headers),
+    );
+    let length = get.header("content-length");
+    assert_eq!(length, get.body.len().to_string(), "{case:?} at {server:?}");
+    let mut picture = facts(&get);
+    // The boundary's length is each server's own choice.
+    if !picture["type"].starts_with("multipart") {
+        picture.insert("length", length.to_owned());
+    }
+    picture.insert("body", get.body());
+    let same = facts(&head) == facts(&get) && head.header("content-length") == length;
+    let differs = || format!("{:?} {}", facts(&head), head.header("content-length"));
+    let head = if same { "as GET".to_owned() } else { differs() };
+    picture.insert("head", head);
+    picture
+}
+
+fn facts(answer: &Answer) -> Picture {
+    BTreeMap::from([
+        ("status", answer.status.clone()),
+        ("range", answer.header("content-range").to_owned()),
+        ("accept", answer.header("accept-ranges").to_owned()),
+        ("type", answer.content_type()),
+    ])
+}
+
+fn headers(server: &Server, scratch: &Path, case: &Case) -> Vec<String> {
+    let own = |name: &str| {
+        let answer = server.ask(scratch, true, &[]);
+        let value = answer.header(name);
+        // A date that is right or wrong for nobody, where a server gives none.
+        match value {
+            "" => "Sat, 21 Nov 2026 10:00:00 GMT".to_owned(),
+            value => value.to_owned(),
+        }
+    };
+    let condition = match case.if_range {
+        IfRange::Always => None,
+        IfRange::SameTag => Some(own("etag")),
+        IfRange::WeakTag => Some(format!("W/{}", own("etag"))),
+        IfRange::OtherTag => Some("\"another\"".to_owned()),
+        IfRange::SameDate => Some(own("last-modified")),
+        IfRange::EarlierDate => Some("Sat, 01 Jan 2000 00:00:00 GMT".to_owned()),
+        IfRange::Nonsense => Some("nonsense".to_owned()),
+    };
+    let condition = condition.map(|value| format!("If-Range: {value}"));
+    let range = (!case.range.is_empty()).then(|| format!("Range: {}", case.range));
+    range.into_iter().chain(condition).collect()
+}
+
+#[test]
+fn ranges_are_answered_as_nginx_answers_them() {
+    if !enabled() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let (data, home, scratch) = (folder("data"), folder("nginx"), folder("scratch"));
+    let file = data.join("film.mp4");
+    let mut bytes = vec![0; FILE_LEN];
+    fastrand::Rng::with_seed(1).fill(&mut bytes);
+    fs::write(&file, &bytes).unwrap();
+    let nginx = Nginx::start(&home, &file);
+    let setup = Setup {
+        memory: "32MiB",
+        max_up: 0,
+    };
+    let place = Place::new(&file, setup);
+    let ours = Server {
+        socket: None,
+        url: place.ours.file.clone(),
+    };
+
+    let whole = nginx.server.ask(&scratch, false, &[]);
+    assert!(whole.body == bytes, "nginx serves another file");
+    let mut expected: Vec<_> = DIFFERENCES.to_vec();
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let theirs = picture(&nginx.server, &scratch, case);
+        let ours = picture(&ours, &scratch, case);
+        let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
+        for name in names {
+            let (theirs, ours) = (theirs.get(name), ours.get(name));
+            let ours = ours.map_or("", String::as_str);
+            let theirs = theirs.map_or("", String::as_str);
+            let meant = expected.len();
+            if ours != theirs {
+                expected.retain(|known| (known.0, known.1, known.2) != (case.name, name, ours));
+            }
+            if ours != theirs && expected.len() == meant {
+                wrong.push(format!(
+                    "{}: {name}: ours {ours}, nginx {theirs}",
+                    case.name
+                ));
+            }
+        }
+    }
+    let agreed = expected
+        .iter()
+        .map(|known| format!("no such difference: {known:?}"));
+    wrong.extend(agreed);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
