@@ -26,7 +26,6 @@ use crate::events::{EventSender, Events};
 use crate::handle::Torrent;
 use crate::options::{AddOptions, StorageKind, priorities};
 use crate::reader;
-use crate::reader::board::Board;
 use crate::status::Status;
 use crate::storage::{DiskStore, Evictions, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
@@ -271,20 +270,11 @@ impl Session {
             true => Priority::Normal,
             false => Priority::Skip,
         });
-        let opened = match &options.storage {
-            StorageKind::Memory => inner.open_memory(&info, &priorities, &options, &completions),
-            StorageKind::Disk(root) => {
-                let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
-                inner.open_disk(&info, root, skipped, &completions).await
-            }
-        };
-        let store = opened.inspect_err(|_| inner.registry.remove(info_hash))?;
-        let board = Arc::new(Board::default());
-        let reading = Arc::new(reader::Shared {
-            geometry: info.geometry(),
-            store: store.clone(),
-            board: Arc::clone(&board),
-        });
+        let opened = inner.open(&info, &wanted, &priorities, &options, &completions);
+        let store = opened
+            .await
+            .inspect_err(|_| inner.registry.remove(info_hash))?;
+        let reading = Arc::new(reader::Shared::new(info.geometry(), store.clone()));
         let (status_in, status) = watch::channel(Status::default());
         let closing = inner.closing.child_token();
         let seed = u64::from_be_bytes(random());
@@ -300,7 +290,7 @@ impl Session {
             geometry: info.geometry(),
             store,
             completions,
-            board,
+            board: Arc::clone(&reading.board),
             incidents,
             incidents_in: incidents_in.clone(),
             status: status_in,
@@ -364,6 +354,23 @@ impl Session {
 }
 
 impl Inner {
+    async fn open(
+        &self,
+        info: &Info,
+        wanted: &[bool],
+        priorities: &[(PieceIndex, Priority)],
+        options: &AddOptions,
+        completions: &Arc<Mailbox<Completion>>,
+    ) -> Result<Store, AddError> {
+        match &options.storage {
+            StorageKind::Memory => self.open_memory(info, priorities, options, completions),
+            StorageKind::Disk(root) => {
+                let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
+                self.open_disk(info, root, skipped, completions).await
+            }
+        }
+    }
+
     fn open_memory(
         &self,
         info: &Info,

@@ -309,7 +309,7 @@ async fn odd_places_and_files() {
         .info()
         .files()
         .iter()
-        .map(|f| f.length())
+        .map(tailwater_metainfo::FileEntry::length)
         .collect();
     let empty = names.iter().position(|len| *len == 0).unwrap();
     let mut reader = theatre.reader(empty);

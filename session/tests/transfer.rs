@@ -11,7 +11,7 @@ mod support;
 use std::time::Duration;
 
 use support::{LOOPBACK, Share, seed, session, within};
-use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
+use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, TorrentError};
 use tempfile::TempDir;
 
 fn mixed_files() -> Vec<(&'static str, usize)> {

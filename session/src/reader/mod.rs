@@ -51,9 +51,19 @@ pub struct Reader {
 
 /// What all readers of a torrent share.
 pub(crate) struct Shared {
-    pub(crate) geometry: Geometry,
-    pub(crate) store: Store,
+    geometry: Geometry,
+    store: Store,
     pub(crate) board: Arc<Board>,
+}
+
+impl Shared {
+    pub(crate) fn new(geometry: Geometry, store: Store) -> Self {
+        Self {
+            geometry,
+            store,
+            board: Arc::default(),
+        }
+    }
 }
 
 impl Reader {

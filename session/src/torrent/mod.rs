@@ -5,6 +5,7 @@
 //! hands in facts with the time and carries out what [`Engine::poll_output`] says.
 
 mod blame;
+mod buffer_map;
 mod candidates;
 mod choker;
 mod connections;
@@ -22,6 +23,7 @@ mod stats;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod urgency;
 mod window;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -33,12 +35,12 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 use crate::peer::{Command, Fact};
 
 pub use blame::BlockDigest;
+pub use buffer_map::{BufferMap, PieceView, ReaderView};
 pub use candidates::Source;
 pub use peers::PeerKey;
 pub use picker::Priority;
 pub use pieces::PieceState;
 pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
-pub use reading::{BufferMap, PieceView, ReaderView};
 pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
 

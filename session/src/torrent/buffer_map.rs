@@ -1,0 +1,121 @@
+//! The live picture of a torrent's buffer.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use tailwater_metainfo::PieceIndex;
+
+use super::{Engine, PieceState, Space};
+
+/// A torrent's buffer at one moment, for a picture of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BufferMap {
+    /// The most bytes that the pieces of all torrents of the session may take; `None` on a disk.
+    pub budget: Option<u64>,
+    /// The bytes of the budget that are taken.
+    pub used: u64,
+    /// Every piece, in order.
+    pub pieces: Vec<PieceView>,
+    /// Every reader.
+    pub readers: Vec<ReaderView>,
+    /// Pieces given up to make room, since the session began.
+    pub evictions: u64,
+}
+
+/// A piece in a [`BufferMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PieceView {
+    /// How far it has come.
+    pub state: PieceState,
+    /// A window or a pin keeps it from being evicted.
+    pub is_protected: bool,
+    /// Some window covers it and it is not held.
+    pub is_wanted: bool,
+    /// A peer has been asked for a block of it.
+    pub in_flight: bool,
+}
+
+/// A reader in a [`BufferMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReaderView {
+    /// The file's index in the torrent.
+    pub file: usize,
+    /// Where it is, in bytes of the file.
+    pub cursor: u64,
+    /// Bytes held after the cursor without a gap.
+    pub ahead: u64,
+    /// Bytes held before the cursor without a gap.
+    pub behind: u64,
+    /// Bytes a second that it takes.
+    pub rate: u64,
+    /// How often it had to wait, other than after it was opened or jumped.
+    pub stalls: u64,
+    /// Whether it waits now.
+    pub is_waiting: bool,
+}
+
+impl<S: Space> Engine<S> {
+    /// The live picture. The storage's own figures are the caller's to fill in.
+    #[must_use]
+    pub fn buffer_map(&self, now: Instant) -> BufferMap {
+        let view = |piece: PieceIndex| {
+            let held = self.pieces.have().has(piece);
+            PieceView {
+                state: self.pieces.state(piece),
+                is_protected: self.readers.is_protected(piece),
+                is_wanted: !held && self.readers.covers(piece),
+                in_flight: self.pieces.is_in_flight(piece),
+            }
+        };
+        BufferMap {
+            pieces: self.geometry.pieces().map(view).collect(),
+            readers: self.reader_views(now),
+            ..BufferMap::default()
+        }
+    }
+
+    fn reader_views(&self, now: Instant) -> Vec<ReaderView> {
+        let views = self.readers.iter().map(|(_, reader)| {
+            let bounds = &reader.config.bounds;
+            let (cursor, held) = (reader.cursor, self.held_around(reader.cursor, bounds));
+            ReaderView {
+                file: reader.config.file,
+                cursor: cursor - bounds.start,
+                ahead: held.end - cursor,
+                behind: cursor - held.start,
+                rate: reader.pace(now),
+                stalls: reader.stalls,
+                is_waiting: reader.waiting.is_some(),
+            }
+        });
+        views.collect()
+    }
+
+    /// The held bytes on both sides of a cursor.
+    fn held_around(&self, cursor: u64, bounds: &Range<u64>) -> Range<u64> {
+        let cursor = cursor.clamp(bounds.start, bounds.end);
+        let held = |piece: &PieceIndex| self.pieces.have().has(*piece);
+        let ahead = self
+            .geometry
+            .pieces_in(cursor, bounds.end)
+            .take_while(held)
+            .last();
+        let behind = self
+            .geometry
+            .pieces_in(bounds.start, cursor)
+            .rev()
+            .take_while(held)
+            .last();
+        let end = ahead.map_or(cursor, |piece| {
+            let end = self.geometry.piece_start(piece) + u64::from(self.geometry.piece_len(piece));
+            end.min(bounds.end)
+        });
+        let start = behind.map_or(cursor, |piece| {
+            self.geometry.piece_start(piece).max(bounds.start)
+        });
+        start..end
+    }
+}
