@@ -3,7 +3,7 @@
 use super::error::{Operation, StorageError};
 use std::fs::{self, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What the system says about a file, by which a change behind our back is noticed.
@@ -48,6 +48,32 @@ pub(super) fn make_folders(root: &Path, path: &Path) -> Result<(), StorageError>
         }
     }
     refuse_link(path).map(|_| ())
+}
+
+/// Makes a symbolic link (BEP 47) to a target below `root`, by a relative path, so that the folder can be moved. What is
+/// there already stays. Where the system has no such links, nothing is made.
+pub(super) fn make_link(root: &Path, path: &Path, target: &Path) -> Result<(), StorageError> {
+    let error = |error| StorageError::io(Operation::Create, path, &error);
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Ok(()),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        Err(other) => return Err(error(other)),
+    }
+    make_folders(root, path)?;
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let up = below.components().skip(1).map(|_| "..");
+    let relative: PathBuf = up.map(Path::new).chain([target]).collect();
+    link(&relative, path).map_err(error)
+}
+
+#[cfg(unix)]
+fn link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// What the system knows of a file, `None` when there is none.

@@ -15,6 +15,8 @@ pub(crate) struct FileSpan {
     pub(crate) length: u64,
     /// Whether it is padding (BEP 47): zeros that are hashed but never written.
     pub(crate) pad: bool,
+    /// What it points to, below the download folder, if it is a symbolic link (BEP 47); it has no bytes then.
+    pub(crate) link: Option<PathBuf>,
 }
 
 /// A part of a range that lies in one file.

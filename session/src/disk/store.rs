@@ -7,7 +7,7 @@
 use super::backend::{Access, DiskFile};
 use super::cursor::{Cursor, HeldLengths};
 use super::error::{Operation, StorageError};
-use super::folders::{FileState, file_state, inspect, make_folders};
+use super::folders::{FileState, file_state, inspect, make_folders, make_link};
 use super::layout::Layout;
 use super::pool::{IoPool, SCRATCH_LEN};
 use std::fs;
@@ -85,7 +85,7 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the folder and the wanted files that are empty, and opens the first of the others, so that a folder that
+    /// Makes the folder, the links, and the wanted files that are empty, and opens the first of the others, so that a folder that
     /// cannot be written to is found out now. What the parts file holds of files that were skipped in an earlier run
     /// moves to where it belongs, as far as it is in a piece to `keep`.
     pub(crate) fn prepare(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
@@ -96,6 +96,10 @@ impl Store {
         let mut tried = false;
         for (index, file) in self.layout.files().iter().enumerate() {
             if file.pad || homes.skipped[index] || (tried && file.length > 0) {
+                continue;
+            }
+            if let Some(target) = &file.link {
+                make_link(root, &self.path(index), target)?;
                 continue;
             }
             tried |= file.length > 0;

@@ -191,6 +191,9 @@ pub(crate) fn disk_options(
         offset: file.offset(),
         length: file.length(),
         pad: file.is_pad(),
+        link: file
+            .symlink_target()
+            .map(|target| target.under(Path::new(""))),
     });
     Ok(DiskOptions {
         info_hash: info.info_hashes().v1.ok_or(AddError::V2Only)?,

@@ -11,6 +11,7 @@ fn spans(lengths: &[(u64, bool)]) -> (Vec<FileSpan>, u64) {
             offset,
             length,
             pad,
+            link: None,
         };
         offset += length;
         span
@@ -61,6 +62,7 @@ fn file_lists_that_do_not_fit_are_refused() {
         offset,
         length,
         pad,
+        link: None,
     };
     let cases = [
         vec![],

@@ -1,5 +1,5 @@
 use super::super::{IoConfig, IoPool, StorageError};
-use super::{Faulty, Rig, mixed};
+use super::{Faulty, FileSpan, Payload, Rig, mixed};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -140,4 +140,30 @@ fn a_pool_is_dropped_without_a_runtime() {
         ..IoConfig::default()
     };
     drop(IoPool::new(config).unwrap());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_is_made_by_a_path_that_can_be_moved_and_what_is_there_stays() {
+    let mut payload = Payload::new(&[("t/real/data", 40_000, false)], 16_384, 1);
+    for (path, target) in [("t/a/b/near", "t/real/data"), ("t/folder", "t/real")] {
+        payload.spans.push(FileSpan {
+            path: path.into(),
+            offset: 40_000,
+            length: 0,
+            pad: false,
+            link: Some(target.into()),
+        });
+    }
+    let rig = Rig::new(payload).await;
+    rig.torrent.prepare().await.unwrap();
+    rig.torrent.prepare().await.unwrap();
+    rig.write(rig.payload.blocks()).await;
+    rig.torrent.flush().await.unwrap();
+    let near = rig.root().join("t/a/b/near");
+    assert!(near.symlink_metadata().unwrap().is_symlink());
+    for path in ["t/a/b/near", "t/folder/data"] {
+        let found = std::fs::read(rig.root().join(path)).unwrap();
+        assert_eq!(found, rig.payload.content(&rig.payload.spans[0]), "{path}");
+    }
 }

@@ -43,6 +43,7 @@ impl Payload {
                 offset: data.len() as u64,
                 length,
                 pad,
+                link: None,
             });
             data.extend((0..length).map(|_| if pad { 0 } else { random.u8(..) }));
         }
