@@ -141,11 +141,9 @@ pub(crate) fn addr_from_compact(bytes: &[u8]) -> Option<SocketAddr> {
     v4.or_else(|| SocketAddrV6::from_compact(bytes).map(SocketAddr::from))
 }
 
-pub(crate) fn addr_to_compact(addr: SocketAddr) -> Vec<u8> {
-    let mut out = Vec::with_capacity(SocketAddrV6::LEN);
+pub(crate) fn append_addr(addr: SocketAddr, out: &mut Vec<u8>) {
     match addr {
-        SocketAddr::V4(addr) => addr.append_compact(&mut out),
-        SocketAddr::V6(addr) => addr.append_compact(&mut out),
+        SocketAddr::V4(addr) => addr.append_compact(out),
+        SocketAddr::V6(addr) => addr.append_compact(out),
     }
-    out
 }

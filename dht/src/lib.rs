@@ -1,23 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
+mod bloom;
 mod compact;
 #[doc(hidden)]
 pub mod fuzz;
+mod item;
 mod krpc;
 mod limits;
 mod node_id;
 mod secure;
 mod table;
 
+pub use bloom::{BLOOM_FILTER_LEN, BloomFilter};
 pub use compact::{CompactAddr, NodeInfo};
+pub use item::{
+    InvalidSignatureError, Item, ItemKey, ItemValue, ItemValueError, MutableItem, MutableTorrent,
+    MutableTorrentError, PublicKey, SecretKey, Signature,
+};
 pub use krpc::{
-    Body, ClientVersion, ErrorCode, ErrorReply, KrpcError, KrpcErrorKind, Message, Method,
-    MethodName, Query, Response, Token, TooLongError, TransactionId, Want,
+    Body, ClientVersion, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message,
+    Method, MethodName, Put, Query, Response, Salt, Samples, ScrapeFilters, Token, TooLongError,
+    TransactionId, Want,
 };
 pub use limits::{
     MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_CLIENT_VERSION_LEN, MAX_DATAGRAM_LEN,
-    MAX_ERROR_TEXT_LEN, MAX_METHOD_NAME_LEN, MAX_NODES, MAX_SENT_DATAGRAM_LEN, MAX_TOKEN_LEN,
-    MAX_TRANSACTION_ID_LEN, MAX_VALUES,
+    MAX_ERROR_TEXT_LEN, MAX_ITEM_VALUE_LEN, MAX_METHOD_NAME_LEN, MAX_NODES, MAX_SALT_LEN,
+    MAX_SAMPLES, MAX_SENT_DATAGRAM_LEN, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN, MAX_VALUES,
 };
 pub use node_id::{Distance, NODE_ID_BITS, NODE_ID_LEN, NodeId};
 pub use table::{

@@ -9,6 +9,12 @@ pub const MAX_SENT_DATAGRAM_LEN: usize = 1024;
 pub const MAX_TRANSACTION_ID_LEN: usize = 20;
 /// The longest write token, in bytes. BEP 5 says "short"; a SHA-1 is the longest in common use.
 pub const MAX_TOKEN_LEN: usize = 64;
+/// The longest salt of a mutable item, in bytes (BEP 44).
+pub const MAX_SALT_LEN: usize = 64;
+/// The longest value of an item, in bytes of bencode (BEP 44).
+pub const MAX_ITEM_VALUE_LEN: usize = 1000;
+/// The most info-hashes that are read from `samples`. The rest is ignored.
+pub const MAX_SAMPLES: usize = 64;
 /// The longest name of a query, in bytes.
 pub const MAX_METHOD_NAME_LEN: usize = 32;
 /// The longest `v`, in bytes. BEP 5 has four; a longer one is ignored.
@@ -21,5 +27,6 @@ pub const MAX_NODES: usize = 32;
 pub const MAX_VALUES: usize = 128;
 /// How many lists and dictionaries may be open at once in a datagram. BEP 5 and 32 need three.
 pub const MAX_BENCODE_DEPTH: u32 = 16;
-/// The most bencoded values in a datagram, keys included: above what [`MAX_VALUES`] and all known keys need.
-pub const MAX_BENCODE_TOKENS: u32 = 512;
+/// The most bencoded values in a datagram, keys included: above what [`MAX_VALUES`] or an item of
+/// [`MAX_ITEM_VALUE_LEN`], and all known keys, need.
+pub const MAX_BENCODE_TOKENS: u32 = 600;

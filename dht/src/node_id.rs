@@ -45,6 +45,13 @@ impl NodeId {
         self.distance(other).leading_zeros()
     }
 
+    /// One bit, counted from the most significant. From 160 on they are all unset.
+    #[must_use]
+    pub fn bit(&self, bit: usize) -> bool {
+        let byte = self.0.get(bit / 8);
+        byte.is_some_and(|byte| byte & 0x80 >> (bit % 8) != 0)
+    }
+
     /// The first `bits` bits of `prefix`, then those of this id. Counts from 160 on give `prefix`.
     #[must_use]
     pub fn with_prefix(&self, prefix: &Self, bits: usize) -> Self {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::address::is_local;
 use crate::{NODE_ID_LEN, NodeId};
 
 /// The address bits that count. Of each octet the more significant, the fewer: who owns a block of addresses does not
@@ -28,7 +29,7 @@ impl NodeId {
     /// Whether a node at `ip` may have this id. Addresses of local networks may have any (BEP 42).
     #[must_use]
     pub fn is_valid_for(&self, ip: IpAddr) -> bool {
-        is_exempt(ip) || leading_u32(self.as_bytes()) & PREFIX_MASK == prefix(ip, self.seed())
+        is_local(ip) || leading_u32(self.as_bytes()) & PREFIX_MASK == prefix(ip, self.seed())
     }
 
     const fn seed(&self) -> u8 {
@@ -55,12 +56,4 @@ fn prefix(ip: IpAddr, seed: u8) -> u32 {
         }
     };
     hash & PREFIX_MASK
-}
-
-/// BEP 42 lists IPv4 blocks; the IPv6 ones are their counterparts.
-fn is_exempt(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
-    }
 }

@@ -41,6 +41,9 @@ pub fn connection(data: &[u8]) {
         fast: head & 1 == 1,
         extensions: head & 2 == 2,
         listen_port: Some(6881),
+        addr: None,
+        metadata: bytes::Bytes::new(),
+        private: false,
     };
     let mut connection = Connection::new(now, config);
     let mut asked = BTreeSet::new();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tailwater_metainfo::{Info, Metainfo, PeerId, PieceIndex};
 use tailwater_storage_mem::{Eviction, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
@@ -279,15 +280,14 @@ impl Session {
         let closing = inner.closing.child_token();
         let seed = u64::from_be_bytes(random());
         let task = TorrentTask {
-            config: Config {
-                max_peers: inner.settings.max_peers,
-                upload_slots: inner.settings.upload_slots,
-                sequential: options.sequential,
-                on_demand: options.on_demand,
+            config: inner.config(
+                &info,
+                &options,
+                Config::new(info_hash, self.peer_id()),
                 seed,
-                ..Config::new(info_hash, self.peer_id())
-            },
+            ),
             geometry: info.geometry(),
+            metadata: Bytes::copy_from_slice(info.raw()),
             store,
             completions,
             board: Arc::clone(&reading.board),
@@ -354,6 +354,18 @@ impl Session {
 }
 
 impl Inner {
+    fn config(&self, info: &Info, options: &AddOptions, defaults: Config, seed: u64) -> Config {
+        Config {
+            max_peers: self.settings.max_peers,
+            upload_slots: self.settings.upload_slots,
+            sequential: options.sequential,
+            on_demand: options.on_demand,
+            private: info.is_private(),
+            seed,
+            ..defaults
+        }
+    }
+
     async fn open(
         &self,
         info: &Info,

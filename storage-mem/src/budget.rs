@@ -68,6 +68,7 @@ impl Budget {
     pub(crate) fn take(this: &Arc<Self>, count: u32, mut owned: Vec<Block>) -> Option<Space> {
         let lacking = (count as usize).saturating_sub(owned.len());
         if !this.charge(lacking as u64) {
+            this.give_back(owned);
             return None;
         }
         this.pool.take(lacking, &mut owned);

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// How many torrents a storage holds at once unless told otherwise. Each costs 4 bytes from the beginning.
 pub const DEFAULT_MAX_TORRENTS: u32 = 4_096;
 
-/// How many bytes of unused block buffers are kept for the next piece unless told otherwise.
+/// How many bytes of unused memory are kept for the next piece unless told otherwise.
 ///
-/// As much as one long piece, so that a download in its stride allocates nothing.
+/// As much as one long piece, so that a download in its stride maps nothing.
 pub const DEFAULT_FREE_LIST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long a piece is not requested until it is idle, unless told otherwise.
@@ -20,8 +20,9 @@ pub enum Eviction {
     /// Nothing: it fails. For downloads, whose pieces must all stay.
     #[default]
     Never,
-    /// It gives up the verified pieces that were requested least recently, of whichever torrent, except those that are
-    /// leased or protected. For streaming.
+    /// It gives up verified pieces of whichever torrent, but none that is leased, in a reader's window or pinned. Idle ones
+    /// first, those first that most peers have; then the others, those first that were requested least recently. For
+    /// streaming.
     LeastRecentlyRequested,
 }
 
@@ -36,11 +37,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A storage whose block buffers never take more than `budget_bytes` together.
+    /// A storage whose blocks never take more than `budget_bytes` of memory together: as many whole blocks as that has.
     ///
-    /// The budget counts reserved pieces from the moment of their reservation, verified pieces, bytes that only a
-    /// lease keeps alive, and unused buffers that are kept. It does not count the tables: about 300 bytes for a piece
-    /// and 60 for a block, so for pieces of whole blocks less than half a percent.
+    /// The budget counts reserved pieces from the moment of their reservation, verified pieces, what only a lease keeps
+    /// alive, and unused memory that is kept; each block as 16 KiB whatever its length, see
+    /// [`piece_memory`](crate::piece_memory). It does not count the tables: about 500 bytes for a piece and 100 for a
+    /// block, less than one percent for pieces of many blocks.
     #[must_use]
     pub const fn new(budget_bytes: u64) -> Self {
         Self {
@@ -59,8 +61,9 @@ impl Config {
         self
     }
 
-    /// How many bytes of unused buffers are kept, inside the budget; a reservation that needs their room gets it.
-    /// [`DEFAULT_FREE_LIST_BYTES`] unless told otherwise. With 0, every block is allocated and freed.
+    /// How many bytes of unused memory are kept, inside the budget; a reservation gets it before any other.
+    /// [`DEFAULT_FREE_LIST_BYTES`] unless told otherwise. With 0, a slab is given back as soon as none of its blocks is in
+    /// use.
     #[must_use]
     pub const fn with_free_list_bytes(mut self, bytes: u64) -> Self {
         self.free_list_bytes = bytes;
@@ -95,7 +98,7 @@ impl Config {
         self.eviction
     }
 
-    /// The most unused buffers that are kept, in bytes.
+    /// The most unused memory that is kept, in bytes, but for what slabs that are partly used have free.
     #[must_use]
     pub const fn free_list_bytes(&self) -> u64 {
         self.free_list_bytes

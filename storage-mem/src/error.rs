@@ -121,7 +121,7 @@ pub enum Error {
     /// There is no room, and nothing that may be evicted would make enough.
     #[error("no room for {needed} bytes: {free} are free")]
     Full {
-        /// What the reservation needs, in bytes.
+        /// What the reservation needs, in bytes of whole blocks.
         needed: u64,
         /// What the budget has left, in bytes.
         free: u64,

@@ -15,6 +15,7 @@ mod order;
 mod partial;
 mod pool;
 mod protecting;
+mod reading;
 mod room;
 mod shard;
 mod slab;

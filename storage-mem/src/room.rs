@@ -20,7 +20,8 @@ const MAX_SEARCHES: usize = 4;
 pub struct Reservation {
     /// Whether the piece was not held before. If it was, nothing has changed.
     pub is_new: bool,
-    /// What had to go, least recently requested first. It cannot be read any more.
+    /// What had to go, of this torrent and of others, in the order of [`Eviction`](crate::Eviction). It cannot be read
+    /// any more.
     pub evicted: Vec<Evicted>,
 }
 

@@ -15,25 +15,26 @@ pub enum PieceState {
     Verified,
 }
 
-/// The bytes of a storage, at one moment if nothing is going on, else approximately.
+/// The memory of a storage, at one moment if nothing is going on, else approximately. Everything in bytes of whole blocks
+/// of 16 KiB.
 ///
 /// At rest, `used = verified + partial + detached + free_list`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The most that `used` can be, in bytes.
+    /// The most that `used` can be.
     pub budget: u64,
-    /// The bytes taken from the budget.
+    /// What is taken from the budget: memory that there is, and memory that reservations have been promised.
     pub used: u64,
-    /// The bytes of verified pieces.
+    /// What verified pieces take.
     pub verified: u64,
-    /// The bytes of reserved pieces, whole lengths.
+    /// What reserved pieces take, or will.
     pub partial: u64,
-    /// The bytes of blocks that are leased, those of `detached` included.
+    /// What leased blocks take, those of `detached` included.
     pub leased: u64,
-    /// The bytes that only leases (and operations under way) keep, because their pieces are gone.
+    /// What only leases (and operations under way) keep, because their pieces are gone.
     pub detached: u64,
-    /// The bytes of unused buffers that are kept.
+    /// Memory that nobody uses: kept for the next piece, or in a slab of which other blocks are in use.
     pub free_list: u64,
     /// How many pieces are verified.
     pub verified_pieces: usize,

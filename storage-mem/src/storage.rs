@@ -11,14 +11,13 @@ use crate::config::Config;
 use crate::directory::{Directory, Entry, Generations};
 use crate::error::Error;
 use crate::handle::TorrentHandle;
-use crate::hash::{BlockDigest, Verdict};
-use crate::lease::Lease;
+use crate::hash::Verdict;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::order::Order;
 use crate::partial::{Partial, Written};
 use crate::room::{Reservation, Victim};
 use crate::shard::{Held, Key, Piece, Shards, Verified};
-use crate::stats::{PieceState, Stats};
+use crate::stats::PieceState;
 
 /// Pieces of any number of torrents, in a fixed budget of memory. A clone is another handle to the same storage.
 ///
@@ -37,7 +36,7 @@ pub(crate) struct Inner {
     id: u64,
     config: Config,
     pub(crate) budget: Arc<Budget>,
-    directory: Aside<Mutex<Directory>>,
+    pub(crate) directory: Aside<Mutex<Directory>>,
     generations: Generations,
     pub(crate) shards: Shards,
     countdown: Arc<Countdown>,
@@ -52,7 +51,7 @@ impl Drop for Inner {
 
 /// Something that changes, on lines of memory of its own: what lies beside it is read by everybody.
 #[repr(align(128))]
-struct Aside<T>(T);
+pub(crate) struct Aside<T>(pub(crate) T);
 
 impl MemoryStorage {
     /// An empty storage.
@@ -132,8 +131,8 @@ impl MemoryStorage {
 
     /// Takes room for a whole piece, before any of its blocks is requested from a peer.
     ///
-    /// With [`Eviction::LeastRecentlyRequested`] it may give up other pieces for it and names them. It evicts nothing
-    /// unless that makes enough room. A piece that is held already, reserved or verified, is left as it is.
+    /// With [`Eviction::LeastRecentlyRequested`](crate::Eviction) it may give up other pieces for it and names them. It
+    /// evicts nothing unless that makes enough room. A piece that is held already, reserved or verified, is left as it is.
     ///
     /// # Errors
     ///
@@ -167,8 +166,11 @@ impl MemoryStorage {
         let evicted = victims.iter().map(|victim| victim.evicted).collect();
         let mut owned: Vec<_> = victims.into_iter().flat_map(Victim::into_blocks).collect();
         let excess = owned.split_off(owned.len().min(needed as usize));
-        // Only reservations take from the budget, and this one has the directory.
-        let space = Budget::take(&self.inner.budget, needed, owned).ok_or(full(free))?;
+        let Some(space) = Budget::take(&self.inner.budget, needed, owned) else {
+            // Never: only reservations take from the budget, and this one has the directory.
+            self.inner.budget.give_back(excess);
+            return Err(full(free));
+        };
         let partial = Arc::new(Partial::new(piece, len, hash, space));
         let held = Held {
             generation: handle.generation,
@@ -257,60 +259,6 @@ impl MemoryStorage {
         Ok(Verdict::Valid)
     }
 
-    /// The digest of each block of a verified piece, to find out which blocks of an earlier
-    /// [`Verdict::Invalid`] were wrong. Hashes the piece.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotVerified`], [`Error::StaleHandle`], [`Error::Closed`].
-    pub fn block_digests(
-        &self,
-        handle: TorrentHandle,
-        piece: PieceIndex,
-    ) -> Result<Vec<BlockDigest>, Error> {
-        self.check(handle)?;
-        let Some(running) = self.inner.shards.begin_verified(handle, piece)? else {
-            return Err(self.absent(handle, Error::NotVerified { piece: piece.get() }));
-        };
-        let (blocks, _token) = &running.subject;
-        let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
-        Ok(digests.collect())
-    }
-
-    /// Leases bytes of a verified piece that lie inside one block of the grid. Copies nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotVerified`], [`Error::SpansBlocks`], [`Error::NoSuchBlock`], [`Error::StaleHandle`],
-    /// [`Error::Closed`].
-    pub fn read(&self, handle: TorrentHandle, block: BlockRef) -> Result<Lease, Error> {
-        let (offset, len) = (block.offset(), block.len());
-        let piece = block.piece().get();
-        if u64::from(offset % BLOCK_LEN) + u64::from(len) > u64::from(BLOCK_LEN) {
-            return Err(Error::SpansBlocks { piece, offset, len });
-        }
-        let mut lease = None;
-        self.lease(handle, block, |part| lease = Some(part))?;
-        lease.ok_or(Error::NotVerified { piece })
-    }
-
-    /// Leases any range of a verified piece: one lease for each block of the grid that it touches, in order. Copies
-    /// nothing. The leases are of one moment: either all of the range is there or none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotVerified`], [`Error::NoSuchBlock`], [`Error::StaleHandle`], [`Error::Closed`].
-    pub fn read_vectored(
-        &self,
-        handle: TorrentHandle,
-        range: BlockRef,
-    ) -> Result<Vec<Lease>, Error> {
-        let most = range.len().div_ceil(BLOCK_LEN) + 1;
-        let mut leases = Vec::with_capacity(most as usize);
-        self.lease(handle, range, |part| leases.push(part))?;
-        Ok(leases)
-    }
-
     /// Gives a reservation up, with what was written.
     ///
     /// # Errors
@@ -333,71 +281,6 @@ impl MemoryStorage {
         self.give_up(handle, piece, error, |piece| {
             matches!(piece, Piece::Verified(_))
         })
-    }
-
-    /// How a piece stands.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StaleHandle`], [`Error::Closed`].
-    pub fn piece_state(
-        &self,
-        handle: TorrentHandle,
-        piece: PieceIndex,
-    ) -> Result<PieceState, Error> {
-        self.check(handle)?;
-        if let Some(running) = self.inner.shards.begin_partial(handle, piece)? {
-            return Ok(PieceState::Partial {
-                missing: running.subject.missing(),
-            });
-        }
-        let key = Key::new(handle, piece);
-        if self
-            .inner
-            .shards
-            .lock(key)
-            .verified(handle, piece)
-            .is_some()
-        {
-            return Ok(PieceState::Verified);
-        }
-        match self.absent(handle, Error::NotReserved { piece: piece.get() }) {
-            Error::NotReserved { .. } => Ok(PieceState::Absent),
-            error => Err(error),
-        }
-    }
-
-    /// Counts the storage's bytes. Visits every block: for a display, not for every packet.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let mut stats = Stats {
-            budget: self.inner.config.budget_bytes(),
-            evictions: lock(&self.inner.directory.0).evictions,
-            ..Stats::default()
-        };
-        self.inner.shards.for_each(|shard| {
-            for piece in shard.pieces() {
-                match piece {
-                    Piece::Partial(partial) => {
-                        stats.partial += u64::from(partial.blocks()) * BLOCK;
-                        stats.partial_pieces += 1;
-                    }
-                    Piece::Verified(verified) => {
-                        stats.verified += verified.blocks.len() as u64 * BLOCK;
-                        stats.verified_pieces += 1;
-                        stats.leased += verified.leased_bytes();
-                    }
-                }
-            }
-        });
-        let taken = self.inner.budget.taken();
-        let mapped = self.inner.budget.mapped();
-        stats.used = taken.max(mapped) * BLOCK;
-        stats.free_list = mapped.saturating_sub(taken) * BLOCK;
-        let accounted = stats.verified + stats.partial;
-        stats.detached = (taken * BLOCK).saturating_sub(accounted);
-        stats.leased += stats.detached;
-        stats
     }
 
     /// Closes the storage, at once: every operation that begins later gets [`Error::Closed`], all pieces are given up.
@@ -436,7 +319,7 @@ impl MemoryStorage {
     }
 
     /// What to say of a piece that was not found: `error`, unless the torrent is gone.
-    fn absent(&self, handle: TorrentHandle, error: Error) -> Error {
+    pub(crate) fn absent(&self, handle: TorrentHandle, error: Error) -> Error {
         self.check(handle).err().unwrap_or(error)
     }
 
@@ -451,20 +334,6 @@ impl MemoryStorage {
             .shards
             .begin_partial(handle, piece)?
             .ok_or_else(|| self.absent(handle, error))
-    }
-
-    fn lease(
-        &self,
-        handle: TorrentHandle,
-        range: BlockRef,
-        take: impl FnMut(Lease),
-    ) -> Result<(), Error> {
-        self.check(handle)?;
-        if self.inner.shards.read(handle, range, take)? {
-            return Ok(());
-        }
-        let piece = range.piece().get();
-        Err(self.absent(handle, Error::NotVerified { piece }))
     }
 
     fn give_up(

@@ -19,6 +19,9 @@ pub(crate) struct Figures {
     pub(crate) stalls_ms: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mbit_per_second: Option<f64>,
+    /// What the players read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) read_bytes: Option<u64>,
     /// What the seeder sent while the case was measured.
     pub(crate) downloaded_bytes: u64,
     /// The part of it that it had sent before.

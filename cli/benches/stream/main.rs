@@ -97,6 +97,9 @@ fn show(figures: &Figures) {
         println!("  rate: {rate:.1} Mbit/s");
     }
     let mib = |bytes: u64| bytes as f64 / bed::MIB as f64;
+    if let Some(read) = figures.read_bytes {
+        println!("  players read {:.1} MiB", mib(read));
+    }
     let (sent, again) = (
         mib(figures.downloaded_bytes),
         mib(figures.downloaded_again_bytes),

@@ -82,26 +82,27 @@ pub(crate) fn three_readers(bed: &Bed, _setup: Setup, figures: &mut Figures) {
     let film = &bed.film;
     let seek_about = |seed: u64| {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut waits = Vec::new();
+        let (mut waits, mut read) = (Vec::new(), 0);
         while Instant::now() < until {
             let start = random.u64(..LEN - 8 * MIB);
             let mut player = film.play_from(start);
             waits.push(player.body.first_byte);
             player.play_to(start + random.u64(MIB / 4..8 * MIB));
+            read += player.position - start;
         }
-        waits
+        (waits, read)
     };
-    let waits = thread::scope(|scope| {
+    let (waits, read) = thread::scope(|scope| {
         // A thread begins in the namespace of the one that starts it.
         let readers: Vec<_> = (0..READERS)
             .map(|reader| scope.spawn(move || seek_about(10 + reader)))
             .collect();
-        let waits = readers
-            .into_iter()
-            .flat_map(|reader| reader.join().unwrap());
-        waits.collect()
+        let done = readers.into_iter().map(|reader| reader.join().unwrap());
+        let (waits, read): (Vec<_>, Vec<u64>) = done.unzip();
+        (waits.concat(), read.iter().sum())
     });
     bed.finish(before, figures);
     figures.first_byte_ms = Some(Percentiles::of(waits));
+    figures.read_bytes = Some(read);
     figures.targets = vec![peak(figures)];
 }

@@ -89,10 +89,12 @@ impl FromStr for Behind {
             let time = seconds(number).map_err(|_| ParseBehindError::Neither)?;
             return Ok(Self::Seconds(time));
         }
-        text.parse().map(Self::Bytes).map_err(|error| match error {
-            ParseSizeError::NotASize => ParseBehindError::Neither,
-            error => ParseBehindError::Size(error),
-        })
+        if !text.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(ParseBehindError::Neither);
+        }
+        text.parse()
+            .map(Self::Bytes)
+            .map_err(ParseBehindError::Size)
     }
 }
 
@@ -123,10 +125,12 @@ mod tests {
             ("s", Err(ParseBehindError::Neither)),
             ("0", Err(ParseBehindError::Neither)),
             ("1.2.3", Err(ParseBehindError::Neither)),
+            ("-5", Err(ParseBehindError::Neither)),
+            ("soon", Err(ParseBehindError::Neither)),
             (
-                "-5",
+                "5 cats",
                 Err(ParseBehindError::Size(ParseSizeError::Unit(
-                    "-5".to_owned(),
+                    "cats".to_owned(),
                 ))),
             ),
         ];

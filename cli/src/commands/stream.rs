@@ -2,19 +2,17 @@
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tailwater_metainfo::{Info, Metainfo};
+use tailwater_metainfo::Metainfo;
 use tailwater_session::{
     AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Phase, Session, StorageKind, Torrent,
     TorrentError,
 };
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
@@ -23,11 +21,11 @@ use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::{Meter, count, percent};
 use crate::running::Running;
-use crate::selection::select;
 use crate::size::Size;
 use crate::start;
 use crate::stream::{
-    Hosts, Library, Limits, ReaderState, Server, Site, Snapshot, TorrentSource, library,
+    Hosts, Library, Limits, Player, ReaderState, Server, Site, Snapshot, TorrentSource, choose,
+    library,
 };
 
 /// How often the numbers are looked at.
@@ -89,29 +87,6 @@ fn check_flags(args: &Stream) -> Result<(), CliError> {
             "`--lookbehind` has no meaning with `--storage disk`: everything is kept in files",
         ),
         _ => Ok(()),
-    }
-}
-
-/// The file that a number, a path or a name means.
-fn choose(info: &Info, chosen: &str) -> Result<usize, CliError> {
-    let none = || CliError::NoSuchFile {
-        name: info.name().to_owned(),
-        chosen: chosen.to_owned(),
-    };
-    let found = select(info, &[chosen.to_owned()]).ok().flatten();
-    if let Some([file]) = found.as_deref() {
-        let is_file = |file: &usize| !info.files()[*file].is_pad();
-        return Some(*file).filter(is_file).ok_or_else(none);
-    }
-    // A name without its folders will do if only one file has it.
-    let files = info.files().iter().enumerate();
-    let mut named = files.filter(|(_, file)| {
-        let path = file.path().as_str();
-        !file.is_pad() && path.rsplit('/').next() == Some(chosen)
-    });
-    match (named.next(), named.next()) {
-        (Some((file, _)), None) => Ok(file),
-        _ => Err(none()),
     }
 }
 
@@ -201,7 +176,7 @@ impl Shown<'_> {
         self.announce(server.addr(), &urls)?;
         // Dropped at the end: it goes on without us.
         let mut player = match &args.open {
-            Some(program) => Some(open(program, &urls.file)?),
+            Some(program) => Some(Player::open(program, &urls.file)?),
             None => None,
         };
         let mut ticks = interval(LOOK_EVERY);
@@ -299,19 +274,14 @@ impl Shown<'_> {
 
     /// Says when the player has ended, once.
     fn watch(&self, player: &mut Option<Player>, urls: &Urls) {
-        let Some(Player { program, child }) = player else {
-            return;
-        };
-        if let Ok(None) = child.try_wait() {
-            return;
+        if let Some(ended) = player.take_if(Player::has_ended) {
+            let program = ended.program().display().to_string();
+            self.context.progress.note(format_args!(
+                "{} has ended; still streaming at {}, Ctrl-C ends it",
+                Harmless(&program),
+                urls.page
+            ));
         }
-        let program = program.display().to_string();
-        self.context.progress.note(format_args!(
-            "{} has ended; still streaming at {}, Ctrl-C ends it",
-            Harmless(&program),
-            urls.page
-        ));
-        *player = None;
     }
 }
 
@@ -327,30 +297,4 @@ impl Display for Held<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// A program that plays.
-struct Player {
-    program: PathBuf,
-    child: Child,
-}
-
-/// Starts a program with an address, which holds nothing that a program could take for a flag.
-fn open(program: &Path, url: &str) -> Result<Player, CliError> {
-    let refused = |source| CliError::Player {
-        program: program.to_owned(),
-        source,
-    };
-    // What players print would run into the progress.
-    let child = Command::new(program)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(refused)?;
-    Ok(Player {
-        program: program.to_owned(),
-        child,
-    })
 }

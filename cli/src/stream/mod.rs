@@ -7,9 +7,11 @@
 //! | `source` | what the bytes have to offer; `torrent` is the one that has them |
 //! | `file`, `answer`, `body`, `site` | requests and their responses |
 //! | `server`, `patience` | connections and their limits |
+//! | `choice`, `player` | what the command line asks for: which file, which program |
 
 mod answer;
 mod body;
+mod choice;
 mod condition;
 mod escape;
 mod file;
@@ -19,6 +21,7 @@ mod library;
 mod media;
 mod page;
 mod patience;
+mod player;
 mod playlist;
 mod range;
 mod server;
@@ -29,8 +32,10 @@ mod stats;
 mod tests;
 mod torrent;
 
+pub(crate) use choice::choose;
 pub(crate) use host::Hosts;
 pub(crate) use library::Library;
+pub(crate) use player::Player;
 pub(crate) use server::{Limits, Server};
 pub(crate) use site::Site;
 pub(crate) use stats::{ReaderState, Snapshot};

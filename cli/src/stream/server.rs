@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::RANGE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -150,7 +151,10 @@ async fn serve<S: Source>(
         async move {
             // No request here has a body; what comes anyway is not read, and ends the connection.
             let (parts, _) = request.into_parts();
-            Ok::<_, Infallible>(site.answer(&parts).await)
+            let response = site.answer(&parts).await;
+            let (path, range) = (parts.uri.path(), parts.headers.get(RANGE));
+            tracing::debug!(method = %parts.method, path, ?range, status = %response.status(), "asked");
+            Ok::<_, Infallible>(response)
         }
     };
     let connection = http1::Builder::new()

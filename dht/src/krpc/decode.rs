@@ -4,15 +4,18 @@ use tailwater_bencode::{Dict, Limits, Options, Value, decode_with};
 use tailwater_metainfo::InfoHash;
 
 use super::{
-    Body, ClientVersion, ErrorCode, ErrorReply, KrpcError, KrpcErrorKind, Message, Method,
-    MethodName, Query, Response, Token, TooLongError, Want,
+    Body, ClientVersion, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message,
+    Method, MethodName, Put, Query, Response, Salt, Samples, ScrapeFilters, Token, TooLongError,
+    Want,
 };
 use crate::compact::addr_from_compact;
 use crate::limits::{
     MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES,
-    MAX_VALUES,
+    MAX_SAMPLES, MAX_VALUES,
 };
-use crate::{NODE_ID_LEN, NodeId, NodeInfo};
+use crate::{
+    BloomFilter, Item, ItemValue, MutableItem, NODE_ID_LEN, NodeId, NodeInfo, PublicKey, Signature,
+};
 
 use KrpcErrorKind::{Invalid, Missing};
 
@@ -68,14 +71,26 @@ fn query(root: Dict<'_, '_>) -> Result<Query, KrpcErrorKind> {
     let method = match method {
         b"ping" => Method::Ping,
         b"find_node" => Method::FindNode {
-            target: NodeId::new(array(arguments, "target", "a.target")?),
+            target: target(arguments)?,
             want: want(arguments),
         },
         b"get_peers" => Method::GetPeers {
             info_hash: info_hash(arguments)?,
             want: want(arguments),
+            no_seed: flag(arguments, "noseed"),
+            scrape: flag(arguments, "scrape"),
         },
         b"announce_peer" => announce_peer(arguments)?,
+        b"get" => Method::Get {
+            target: target(arguments)?,
+            seq: arguments.get_int("seq"),
+            want: want(arguments),
+        },
+        b"put" => Method::Put(Box::new(put(arguments)?)),
+        b"sample_infohashes" => Method::SampleInfohashes {
+            target: target(arguments)?,
+            want: want(arguments),
+        },
         other => Method::Unknown(MethodName::new(other).map_err(|_| Invalid("q"))?),
     };
     Ok(Query {
@@ -101,8 +116,40 @@ fn announce_peer(arguments: Dict<'_, '_>) -> Result<Method, KrpcErrorKind> {
         info_hash: info_hash(arguments)?,
         port,
         implied_port,
+        seed: arguments.get_int("seed") == Some(1),
         token: short(arguments, "token", "a.token")?,
     })
+}
+
+fn put(arguments: Dict<'_, '_>) -> Result<Put, KrpcErrorKind> {
+    let value = arguments.get("v").ok_or(Missing("a.v"))?;
+    let value = ItemValue::new(value.raw()).map_err(|error| match error {
+        crate::ItemValueError::TooLong { .. } => KrpcErrorKind::ValueTooLong,
+        _ => Invalid("a.v"),
+    })?;
+    let item = match arguments.get("k") {
+        None => Item::Immutable(value),
+        Some(_) => Item::Mutable(MutableItem::unverified(
+            PublicKey::new(array(arguments, "k", "a.k")?),
+            salt(arguments)?,
+            arguments.get_int("seq").ok_or(Missing("a.seq"))?,
+            value,
+            Signature::new(array(arguments, "sig", "a.sig")?),
+        )),
+    };
+    Ok(Put {
+        token: short(arguments, "token", "a.token")?,
+        item,
+        cas: arguments.get_int("cas"),
+    })
+}
+
+fn salt(arguments: Dict<'_, '_>) -> Result<Salt, KrpcErrorKind> {
+    let Some(salt) = arguments.get("salt") else {
+        return Ok(Salt::default());
+    };
+    let salt = salt.as_bytes().ok_or(Invalid("a.salt"))?;
+    Salt::new(salt).map_err(|_| KrpcErrorKind::SaltTooLong)
 }
 
 fn response(root: Dict<'_, '_>) -> Result<Response, KrpcErrorKind> {
@@ -122,7 +169,46 @@ fn response(root: Dict<'_, '_>) -> Result<Response, KrpcErrorKind> {
             .take(MAX_VALUES)
             .collect(),
         token: token.and_then(|token| Token::new(token).ok()),
+        scrape: scrape_filters(results),
+        item: item_fields(results),
+        samples: samples(results),
     })
+}
+
+fn scrape_filters(results: Dict<'_, '_>) -> Option<Box<ScrapeFilters>> {
+    let filter = |key| BloomFilter::from_bytes(results.get_bytes(key)?);
+    let (seeds, peers) = (filter("BFsd"), filter("BFpe"));
+    (seeds.is_some() || peers.is_some()).then(|| {
+        Box::new(ScrapeFilters {
+            seeds: seeds.unwrap_or_default(),
+            peers: peers.unwrap_or_default(),
+        })
+    })
+}
+
+fn item_fields(results: Dict<'_, '_>) -> Option<Box<ItemFields>> {
+    let value = results.get("v");
+    let fields = ItemFields {
+        value: value.and_then(|value| ItemValue::new(value.raw()).ok()),
+        key: array(results, "k", "r.k").ok().map(PublicKey::new),
+        seq: results.get_int("seq"),
+        signature: array(results, "sig", "r.sig").ok().map(Signature::new),
+    };
+    (fields != ItemFields::default()).then(|| Box::new(fields))
+}
+
+fn samples(results: Dict<'_, '_>) -> Option<Box<Samples>> {
+    let hashes = results.get_bytes("samples")?.chunks_exact(NODE_ID_LEN);
+    let interval = results.get_int("interval").unwrap_or_default();
+    Some(Box::new(Samples {
+        // The longest that BEP 51 permits is 6 hours.
+        interval_secs: u16::try_from(interval.clamp(0, 21_600)).unwrap_or_default(),
+        stored: results.get_int("num").unwrap_or_default().max(0),
+        info_hashes: hashes
+            .take(MAX_SAMPLES)
+            .filter_map(|hash| hash.try_into().ok().map(InfoHash::new))
+            .collect(),
+    }))
 }
 
 fn error(root: Dict<'_, '_>) -> Result<ErrorReply, KrpcErrorKind> {
@@ -162,6 +248,10 @@ fn want(arguments: Dict<'_, '_>) -> Want {
     want
 }
 
+fn target(arguments: Dict<'_, '_>) -> Result<NodeId, KrpcErrorKind> {
+    array(arguments, "target", "a.target").map(NodeId::new)
+}
+
 fn info_hash(arguments: Dict<'_, '_>) -> Result<InfoHash, KrpcErrorKind> {
     array(arguments, "info_hash", "a.info_hash").map(InfoHash::new)
 }
@@ -183,11 +273,11 @@ fn bytes<'a>(dict: Dict<'_, 'a>, key: &str, path: &'static str) -> Result<&'a [u
     value.as_bytes().ok_or(Invalid(path))
 }
 
-fn array(
+fn array<const LEN: usize>(
     dict: Dict<'_, '_>,
     key: &str,
     path: &'static str,
-) -> Result<[u8; NODE_ID_LEN], KrpcErrorKind> {
+) -> Result<[u8; LEN], KrpcErrorKind> {
     bytes(dict, key, path)?
         .try_into()
         .map_err(|_| Invalid(path))

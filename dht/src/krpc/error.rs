@@ -2,7 +2,7 @@
 
 use tailwater_bencode::DecodeError;
 
-use super::TransactionId;
+use super::{ErrorCode, TransactionId};
 
 /// A datagram that is not a KRPC message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,24 @@ pub enum KrpcErrorKind {
     /// A required field has the wrong type, length or range.
     #[error("`{0}` is invalid")]
     Invalid(&'static str),
+    /// An item of more than [`MAX_ITEM_VALUE_LEN`](crate::MAX_ITEM_VALUE_LEN).
+    #[error("`a.v` is too long")]
+    ValueTooLong,
+    /// A salt of more than [`MAX_SALT_LEN`](crate::MAX_SALT_LEN).
+    #[error("`a.salt` is too long")]
+    SaltTooLong,
+}
+
+impl KrpcErrorKind {
+    /// What a query of this kind is answered with.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::ValueTooLong => ErrorCode::VALUE_TOO_LONG,
+            Self::SaltTooLong => ErrorCode::SALT_TOO_LONG,
+            _ => ErrorCode::PROTOCOL,
+        }
+    }
 }
 
 impl From<KrpcErrorKind> for KrpcError {

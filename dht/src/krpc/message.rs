@@ -5,7 +5,7 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use tailwater_metainfo::InfoHash;
 
 use super::{ClientVersion, MethodName, Token, TransactionId};
-use crate::{NodeId, NodeInfo};
+use crate::{BloomFilter, Item, ItemValue, NodeId, NodeInfo, PublicKey, Signature};
 
 /// One datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,10 @@ pub enum Method {
         info_hash: InfoHash,
         /// Of which families the nodes should be, where there are any.
         want: Want,
+        /// `noseed`: peers that are not seeds are preferred (BEP 33).
+        no_seed: bool,
+        /// The answer should have [`ScrapeFilters`] (BEP 33).
+        scrape: bool,
     },
     /// `announce_peer`
     AnnouncePeer {
@@ -74,11 +78,43 @@ pub enum Method {
         port: u16,
         /// The peer listens on the port that this datagram comes from; `port` is for nodes that do not know this flag.
         implied_port: bool,
+        /// The peer has the whole torrent (BEP 33).
+        seed: bool,
         /// From the asked node's answer to `get_peers`.
         token: Token,
     },
+    /// `get` (BEP 44)
+    Get {
+        /// The place of the item.
+        target: NodeId,
+        /// Only a mutable item with a higher sequence number is wanted.
+        seq: Option<i64>,
+        /// Of which families the nodes should be.
+        want: Want,
+    },
+    /// `put` (BEP 44)
+    Put(Box<Put>),
+    /// `sample_infohashes` (BEP 51)
+    SampleInfohashes {
+        /// The place whose nearest nodes are wanted too.
+        target: NodeId,
+        /// Of which families those should be.
+        want: Want,
+    },
     /// Another query, to be answered with [`ErrorCode::METHOD_UNKNOWN`]. Its arguments are not kept.
     Unknown(MethodName),
+}
+
+/// The arguments of `put` (BEP 44).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Put {
+    /// From the asked node's answer to `get`.
+    pub token: Token,
+    /// What to store.
+    pub item: Item,
+    /// Store it only in place of the item with this sequence number. For mutable items.
+    pub cas: Option<i64>,
 }
 
 /// `want`: the families of the nodes in the answer (BEP 32). None set leaves it to the network the query came over.
@@ -103,8 +139,50 @@ pub struct Response {
     pub nodes6: Option<Vec<NodeInfo<SocketAddrV6>>>,
     /// Peers of the torrent. Both families may come mixed, but only one should be sent (BEP 32).
     pub values: Vec<SocketAddr>,
-    /// For a later `announce_peer`.
+    /// For a later `announce_peer` or `put`.
     pub token: Option<Token>,
+    /// Who has announced the torrent (BEP 33). In a box, as few answers have it.
+    pub scrape: Option<Box<ScrapeFilters>>,
+    /// The item that was asked for (BEP 44).
+    pub item: Option<Box<ItemFields>>,
+    /// Torrents that the node has peers of (BEP 51).
+    pub samples: Option<Box<Samples>>,
+}
+
+/// The addresses that have announced a torrent, as sets that can be united (BEP 33).
+// Not `#[non_exhaustive]`: BEP 33 has these two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScrapeFilters {
+    /// `BFsd`: those that have all of it.
+    pub seeds: BloomFilter,
+    /// `BFpe`: the others.
+    pub peers: BloomFilter,
+}
+
+/// What an answer to `get` says of the item, not yet checked against the question (BEP 44).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemFields {
+    /// `v`
+    pub value: Option<ItemValue>,
+    /// `k`, of a mutable item.
+    pub key: Option<PublicKey>,
+    /// `seq`, of a mutable item. Alone, if the asking node has said that it has this one.
+    pub seq: Option<i64>,
+    /// `sig`, of a mutable item.
+    pub signature: Option<Signature>,
+}
+
+/// Torrents that a node has peers of (BEP 51).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Samples {
+    /// `interval`: for how many seconds the node would give the same answer, at most 21 600.
+    pub interval_secs: u16,
+    /// `num`: of how many torrents it has peers.
+    pub stored: i64,
+    /// Some of them.
+    pub info_hashes: Vec<InfoHash>,
 }
 
 /// A refusal.
@@ -131,6 +209,16 @@ impl ErrorCode {
     pub const PROTOCOL: Self = Self(203);
     /// A query of an unknown name.
     pub const METHOD_UNKNOWN: Self = Self(204);
+    /// A value of more than [`MAX_ITEM_VALUE_LEN`](crate::MAX_ITEM_VALUE_LEN) (BEP 44).
+    pub const VALUE_TOO_LONG: Self = Self(205);
+    /// A signature that does not belong to the item (BEP 44).
+    pub const INVALID_SIGNATURE: Self = Self(206);
+    /// A salt of more than [`MAX_SALT_LEN`](crate::MAX_SALT_LEN) (BEP 44).
+    pub const SALT_TOO_LONG: Self = Self(207);
+    /// The stored item is not the one that was to be replaced (BEP 44).
+    pub const CAS_MISMATCH: Self = Self(301);
+    /// The stored item is newer (BEP 44).
+    pub const SEQ_TOO_LOW: Self = Self(302);
 }
 
 impl Message {
@@ -158,6 +246,18 @@ impl Query {
     }
 }
 
+impl Put {
+    /// Stores `item` whatever is there.
+    #[must_use]
+    pub const fn new(token: Token, item: Item) -> Self {
+        Self {
+            token,
+            item,
+            cas: None,
+        }
+    }
+}
+
 impl Method {
     /// Its name on the wire.
     #[must_use]
@@ -167,6 +267,9 @@ impl Method {
             Self::FindNode { .. } => b"find_node",
             Self::GetPeers { .. } => b"get_peers",
             Self::AnnouncePeer { .. } => b"announce_peer",
+            Self::Get { .. } => b"get",
+            Self::Put(_) => b"put",
+            Self::SampleInfohashes { .. } => b"sample_infohashes",
             Self::Unknown(name) => name.as_bytes(),
         }
     }
@@ -182,6 +285,9 @@ impl Response {
             nodes6: None,
             values: Vec::new(),
             token: None,
+            scrape: None,
+            item: None,
+            samples: None,
         }
     }
 

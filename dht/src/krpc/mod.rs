@@ -5,7 +5,11 @@ mod encode;
 mod error;
 mod message;
 mod short;
+mod write;
 
 pub use error::{KrpcError, KrpcErrorKind};
-pub use message::{Body, ErrorCode, ErrorReply, Message, Method, Query, Response, Want};
-pub use short::{ClientVersion, MethodName, Token, TooLongError, TransactionId};
+pub use message::{
+    Body, ErrorCode, ErrorReply, ItemFields, Message, Method, Put, Query, Response, Samples,
+    ScrapeFilters, Want,
+};
+pub use short::{ClientVersion, MethodName, Salt, Token, TooLongError, TransactionId};

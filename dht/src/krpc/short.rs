@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{MAX_CLIENT_VERSION_LEN, MAX_METHOD_NAME_LEN, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN};
+use crate::{
+    MAX_CLIENT_VERSION_LEN, MAX_METHOD_NAME_LEN, MAX_SALT_LEN, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN,
+};
 
 /// More bytes than the type takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,8 +94,21 @@ short! {
     ClientVersion, MAX_CLIENT_VERSION_LEN
 }
 short! {
+    /// What sets several items of one key apart; empty is as good as none (BEP 44).
+    Salt, MAX_SALT_LEN
+}
+short! {
     /// The name of a query that this crate does not know.
     MethodName, MAX_METHOD_NAME_LEN
+}
+
+impl Default for Salt {
+    fn default() -> Self {
+        Self(Short {
+            bytes: [0; MAX_SALT_LEN],
+            len: 0,
+        })
+    }
 }
 
 impl From<u16> for TransactionId {

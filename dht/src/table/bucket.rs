@@ -21,11 +21,12 @@ pub enum Outcome {
     Updated,
     /// It is new in the table.
     Added,
-    /// It has taken the place of this bad node.
+    /// It has taken the place of this node, which was bad, or whose id BEP 42 does not let it have.
     Replaced(NodeInfo),
     /// Its bucket has no room: it waits until a node in it turns bad.
     Spared,
-    /// It has the table's own id, or that of a node that has another address and is not bad.
+    /// It has the table's own id, or that of a node that has another address and is not bad; or there is a node of its
+    /// address in the table, or of its network in the bucket.
     Refused,
 }
 
@@ -63,6 +64,37 @@ impl Bucket {
         self.spares.iter()
     }
 
+    /// Whether a node that is not in it, and that nothing speaks against, would get more than the place of a spare.
+    pub(super) fn has_room(&self, is_secure: bool) -> bool {
+        self.nodes.len() < BUCKET_SIZE
+            || self.spares.len() < MAX_SPARES
+            || self.nodes.iter().any(Entry::is_bad)
+            || is_secure && self.nodes.iter().any(|entry| !entry.is_secure())
+    }
+
+    pub(super) fn find_mut(&mut self, node: &NodeInfo) -> Option<&mut Entry> {
+        let mut known = self.nodes.iter_mut().chain(&mut self.spares);
+        known.find(|entry| entry.node() == *node)
+    }
+
+    /// Takes out what `is_unwanted`; spares fill the places.
+    pub(super) fn remove(&mut self, is_unwanted: impl Fn(&Entry) -> bool) {
+        self.nodes.retain(|entry| !is_unwanted(entry));
+        self.spares.retain(|entry| !is_unwanted(entry));
+        while self.nodes.len() < BUCKET_SIZE
+            && let Some(spare) = self.pop_spare()
+        {
+            self.nodes.push(spare);
+        }
+    }
+
+    /// The most recent of those with a valid id, else of all.
+    fn pop_spare(&mut self) -> Option<Entry> {
+        let secure = self.spares.iter().rposition(Entry::is_secure);
+        let index = secure.or_else(|| self.spares.len().checked_sub(1))?;
+        Some(self.spares.remove(index))
+    }
+
     pub(super) fn place(&mut self, now: Instant, node: NodeInfo, may_split: bool) -> Placed {
         let outcome = if let Some(known) = self.nodes.iter_mut().find(|e| e.id() == node.id) {
             if known.node() == node {
@@ -80,6 +112,11 @@ impl Bucket {
             Outcome::Replaced(mem::replace(bad, Entry::new(now, node)).node())
         } else if may_split {
             return Placed::NeedsSplit;
+        } else if node.id.is_valid_for(node.addr.ip())
+            && let Some(insecure) = self.nodes.iter_mut().find(|entry| !entry.is_secure())
+        {
+            let old = mem::replace(insecure, Entry::new(now, node)).node();
+            Outcome::Replaced(old)
         } else {
             self.spare(now, node);
             return Placed::Done(Outcome::Spared);
@@ -89,9 +126,9 @@ impl Bucket {
     }
 
     pub(super) fn on_query(&mut self, now: Instant, node: &NodeInfo) -> bool {
-        let known = self.nodes.iter_mut().chain(&mut self.spares);
-        let known = known.into_iter().find(|entry| entry.node() == *node);
-        known.map(|entry| entry.on_query(now)).is_some()
+        self.find_mut(node)
+            .map(|entry| entry.on_query(now))
+            .is_some()
     }
 
     pub(super) fn on_timeout(&mut self, now: Instant, node: &NodeInfo) {
@@ -101,10 +138,14 @@ impl Bucket {
             return;
         };
         entry.on_timeout();
-        if entry.is_bad()
-            && let Some(spare) = self.spares.pop()
+        if !entry.is_bad() {
+            return;
+        }
+        let bad = entry.id();
+        if let Some(spare) = self.pop_spare()
+            && let Some(place) = self.nodes.iter_mut().find(|entry| entry.id() == bad)
         {
-            *entry = spare;
+            *place = spare;
             self.touch(now);
         }
     }

@@ -39,15 +39,21 @@ pub struct Entry {
     failures: u8,
     /// The table has asked for a ping and has not heard the outcome.
     pinged: bool,
+    /// Whether BEP 42 lets a node at its address have its id.
+    is_secure: bool,
+    /// How long its last measured answer took.
+    rtt: Option<Duration>,
 }
 
 impl Entry {
-    pub(super) const fn new(now: Instant, node: NodeInfo) -> Self {
+    pub(super) fn new(now: Instant, node: NodeInfo) -> Self {
         Self {
             node,
             last_seen: now,
             failures: 0,
             pinged: false,
+            is_secure: node.id.is_valid_for(node.addr.ip()),
+            rtt: None,
         }
     }
 
@@ -85,6 +91,22 @@ impl Entry {
     #[must_use]
     pub const fn is_bad(&self) -> bool {
         self.failures >= MAX_FAILURES
+    }
+
+    /// Whether its id is one that a node at its address may have (BEP 42).
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// How long its last measured answer took.
+    #[must_use]
+    pub const fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(super) const fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
     }
 
     pub(super) const fn is_pinged(&self) -> bool {

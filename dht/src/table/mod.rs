@@ -3,13 +3,15 @@
 mod bucket;
 mod entry;
 
+use std::collections::HashMap;
 use std::iter;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use bucket::{BUCKET_REFRESH, BUCKET_SIZE, MAX_SPARES, Outcome};
 use bucket::{Bucket, Placed};
 pub use entry::{Entry, GOOD_FOR, MAX_FAILURES, Status};
 
+use crate::address::{is_local, same_network};
 use crate::{NODE_ID_BITS, NODE_ID_LEN, NodeId, NodeInfo};
 
 /// The most buckets: one for each bit in which an id can first differ from the table's own.
@@ -20,6 +22,10 @@ pub const MAX_BUCKETS: usize = NODE_ID_BITS;
 /// Bucket *i* holds up to [`BUCKET_SIZE`] nodes whose ids share exactly *i* leading bits with the table's own id; the last
 /// one, in whose range that id lies, holds those that share more too, and is split when it is full. Nodes for which there
 /// is no room wait as spares, up to [`MAX_SPARES`] a bucket, until one in the bucket has turned bad.
+///
+/// One who owns many addresses must not own the table: there is one node of an IP address in it, and one of a network (/24,
+/// /64) in a bucket, spares included. Addresses of local networks may come as often as they like. A node whose id is not
+/// valid for its address (BEP 42) gives way to one whose id is.
 ///
 /// Only nodes that have answered get in, and what the owner tells the table decides what they are: [`Status`] has the
 /// rules. The table asks back: [`poll_ping`](Self::poll_ping) names nodes to ping, [`poll_refresh`](Self::poll_refresh)
@@ -53,7 +59,7 @@ impl RoutingTable {
     ///
     /// An id keeps its address for as long as it is not bad: who comes with the same id from elsewhere is refused.
     pub fn on_response(&mut self, now: Instant, node: NodeInfo) -> Outcome {
-        if node.id == self.own_id {
+        if node.id == self.own_id || !self.make_way(&node) {
             return Outcome::Refused;
         }
         loop {
@@ -65,6 +71,73 @@ impl RoutingTable {
                 Placed::NeedsSplit => self.split(index),
             }
         }
+    }
+
+    /// Takes bad nodes out that have `node`'s address, or its network in its bucket. Returns whether there are no others.
+    fn make_way(&mut self, node: &NodeInfo) -> bool {
+        if is_local(node.addr.ip()) || self.get(node).is_some() {
+            return true;
+        }
+        if self.is_crowded(node, |entry| !entry.is_bad()) {
+            return false;
+        }
+        if self.is_crowded(node, |_| true) {
+            let home = self.index(&node.id);
+            for (index, bucket) in self.buckets.iter_mut().enumerate() {
+                bucket.remove(|entry| is_rival(entry, node, index == home));
+            }
+        }
+        true
+    }
+
+    fn is_crowded(&self, node: &NodeInfo, counts: impl Fn(&Entry) -> bool) -> bool {
+        let home = self.index(&node.id);
+        self.buckets.iter().enumerate().any(|(index, bucket)| {
+            let mut entries = bucket.nodes().chain(bucket.spares());
+            entries.any(|entry| counts(entry) && is_rival(entry, node, index == home))
+        })
+    }
+
+    /// Whether `node`, which is not in the table, would get in if it answered, or become one of few spares.
+    #[must_use]
+    pub fn has_room(&self, node: &NodeInfo) -> bool {
+        let index = self.index(&node.id);
+        let bucket = &self.buckets[index];
+        let is_secure = node.id.is_valid_for(node.addr.ip());
+        node.id != self.own_id
+            && (index + 1 == self.buckets.len() || bucket.has_room(is_secure))
+            && (is_local(node.addr.ip()) || !self.is_crowded(node, |entry| !entry.is_bad()))
+    }
+
+    /// What the table knows of a node, in a bucket or as a spare.
+    #[must_use]
+    pub fn get(&self, node: &NodeInfo) -> Option<&Entry> {
+        let bucket = &self.buckets[self.index(&node.id)];
+        let mut entries = bucket.nodes().chain(bucket.spares());
+        entries.find(|entry| entry.node() == *node)
+    }
+
+    /// `node` has answered after this long.
+    pub fn on_rtt(&mut self, node: &NodeInfo, rtt: Duration) {
+        if let Some(entry) = self.bucket_mut(&node.id).find_mut(node) {
+            entry.set_rtt(rtt);
+        }
+    }
+
+    /// The same nodes, as far as they find room, arranged around another id.
+    #[must_use]
+    pub fn rearranged(&self, own_id: NodeId, now: Instant) -> Self {
+        let mut table = Self::new(own_id, now);
+        let mut entries: Vec<_> = self.iter().chain(self.spares()).collect();
+        entries.retain(|entry| !entry.is_bad());
+        entries.sort_by_key(|entry| entry.last_seen());
+        for entry in entries {
+            table.on_response(entry.last_seen(), entry.node());
+            if let Some(rtt) = entry.rtt() {
+                table.on_rtt(&entry.node(), rtt);
+            }
+        }
+        table
     }
 
     /// `node` has sent a query (one without `ro`: see BEP 43). Returns whether the table knows it; if not, it may be worth
@@ -178,6 +251,22 @@ impl RoutingTable {
                 assert_eq!(bucket.spares().count(), 0, "spares in the last bucket");
             }
         }
+        self.check_spread();
+    }
+
+    fn check_spread(&self) {
+        let mut seen = HashMap::new();
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            let public = |entry: &&Entry| !is_local(entry.node().addr.ip());
+            let entries: Vec<_> = bucket.nodes().chain(bucket.spares()).filter(public).collect();
+            for (at, entry) in entries.iter().enumerate() {
+                let ip = entry.node().addr.ip();
+                let elsewhere = seen.insert(ip, index);
+                assert_eq!(elsewhere, None, "{ip} is in the table twice");
+                let mut others = entries[at + 1..].iter().map(|other| other.node().addr.ip());
+                assert!(!others.any(|other| same_network(ip, other)), "two of one network");
+            }
+        }
     }
 
     fn index(&self, id: &NodeId) -> usize {
@@ -197,8 +286,9 @@ impl RoutingTable {
         self.buckets.push(near);
     }
 
-    /// Goes outward in tiers, each wholly farther from the target than the one before: the bucket that holds the target's
-    /// range; all nearer to our own id, whose ids part from the target's at one and the same bit; the rest one by one.
+    /// Goes outward in tiers, one bucket each, every one wholly farther from the target than those before: the bucket that
+    /// holds the target's range; of the deeper ones first, from shallow to deep, those whose bit the target shares, then the
+    /// last, then the others from deep to shallow; at last those above, from deep to shallow.
     fn closest_of(
         &self,
         target: &NodeId,
@@ -206,22 +296,36 @@ impl RoutingTable {
         keep: impl Fn(&Entry) -> bool,
     ) -> Vec<NodeInfo> {
         let home = self.index(target);
-        let deeper = home + 1..self.buckets.len();
-        let outward = (0..home).rev().map(|index| index..index + 1);
-        let tiers = iter::once(home..home + 1)
-            .chain(iter::once(deeper))
-            .chain(outward);
-        let mut closest: Vec<NodeInfo> = Vec::new();
+        let last = self.buckets.len() - 1;
+        // Nodes of bucket i differ from our own id in bit i: so does the target, or it does not.
+        let parts = |index: &usize| self.own_id.bit(*index) != target.bit(*index);
+        let near = (home + 1..last).filter(parts);
+        let innermost = (home < last).then_some(last);
+        let far = (home + 1..last).rev().filter(|index| !parts(index));
+        let tiers = iter::once(home)
+            .chain(near)
+            .chain(innermost)
+            .chain(far)
+            .chain((0..home).rev());
+        let mut closest: Vec<NodeInfo> = Vec::with_capacity(n.min(2 * BUCKET_SIZE) + BUCKET_SIZE);
         for tier in tiers {
             if closest.len() >= n {
                 break;
             }
             let start = closest.len();
-            let entries = self.buckets[tier].iter().flat_map(Bucket::nodes);
+            let entries = self.buckets[tier].nodes();
             closest.extend(entries.filter(|entry| keep(entry)).map(Entry::node));
             closest[start..].sort_unstable_by_key(|node| node.id.distance(target));
         }
         closest.truncate(n);
         closest
     }
+}
+
+/// Whether an entry and a node cannot both be in the table.
+fn is_rival(entry: &Entry, node: &NodeInfo, same_bucket: bool) -> bool {
+    let (theirs, ip) = (entry.node().addr.ip(), node.addr.ip());
+    entry.node() != *node
+        && entry.id() != node.id
+        && (theirs == ip || same_bucket && same_network(theirs, ip))
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
 pub(crate) struct TorrentTask {
     pub(crate) config: Config,
     pub(crate) geometry: Geometry,
+    /// The info dictionary, for peers that have only a magnet link.
+    pub(crate) metadata: Bytes,
     pub(crate) store: Store,
     pub(crate) completions: Arc<Mailbox<Completion>>,
     pub(crate) board: Arc<Board>,
@@ -332,6 +335,9 @@ impl Running {
                 fast: peer.agreed.fast(),
                 extensions: peer.agreed.extension_protocol(),
                 listen_port: self.task.shared.listen_port,
+                addr: Some(peer.addr.ip()),
+                metadata: self.task.metadata.clone(),
+                private: self.task.config.private,
             },
         );
         let early = connection.handle_bytes(now, &mut peer.received);

@@ -5,22 +5,23 @@
 //! whom is the [torrent's](crate::torrent) business.
 
 mod downloads;
+mod extensions;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod violation;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
-use tailwater_wire::{
-    BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Limits, Message,
-};
+use tailwater_wire::{BlockRequest, Decoder, ExtensionIds, Limits, Message, PexMessage};
 
 pub use violation::{Consequence, Violation};
 
 use downloads::{Answer, Downloads};
+use extensions::{MetadataServer, PexLimiter};
 use uploads::{Ruling, Uploads};
 
 /// The longest block that a request may ask for, in bytes. Everybody asks for 16 KiB; older clients for 32 KiB.
@@ -67,6 +68,8 @@ pub enum Command {
     DontHave(PieceIndex),
     /// The peer may request this piece even while choked (BEP 6).
     AllowFast(PieceIndex),
+    /// Say which peers we have met and lost since the last time (BEP 11).
+    Pex(PexMessage),
 }
 
 /// What a connection tells the torrent.
@@ -101,6 +104,8 @@ pub enum Fact {
     Uploaded(u64),
     /// The peer's extension handshake (BEP 10).
     Hello(Hello),
+    /// Peers that the peer knows (BEP 11). Hearsay.
+    Pex(PexMessage),
 }
 
 /// What a peer says of itself in its extension handshake (BEP 10).
@@ -115,10 +120,12 @@ pub struct Hello {
     pub request_queue: Option<usize>,
     /// It downloads nothing (BEP 21).
     pub upload_only: bool,
+    /// It takes part in peer exchange (BEP 11).
+    pub pex: bool,
 }
 
 /// What both sides agreed on in the handshake, and what we say of ourselves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The torrent's pieces.
     pub geometry: Geometry,
@@ -128,6 +135,12 @@ pub struct Config {
     pub extensions: bool,
     /// Where we listen, if we do.
     pub listen_port: Option<u16>,
+    /// The peer's address, which it is told as we see it (`yourip`, BEP 10).
+    pub addr: Option<IpAddr>,
+    /// The info dictionary, which peers may ask for (BEP 9); empty when it is not served.
+    pub metadata: Bytes,
+    /// Only the torrent's trackers may name peers (BEP 27): no peer exchange.
+    pub private: bool,
 }
 
 /// One peer's connection. See the [module](self).
@@ -142,6 +155,8 @@ pub struct Connection {
     blocks: Vec<(BlockRef, Bytes)>,
     /// The numbers under which the peer takes extension messages (BEP 10).
     their_ids: ExtensionIds,
+    metadata: MetadataServer,
+    pex: PexLimiter,
     last_received: Instant,
     last_sent: Instant,
     /// Since when the message that is being received has been incomplete.
@@ -160,12 +175,14 @@ impl Connection {
             facts: Vec::new(),
             blocks: Vec::new(),
             their_ids: ExtensionIds::NONE,
+            metadata: MetadataServer::new(config.metadata.clone()),
+            pex: PexLimiter::default(),
             last_received: now,
             last_sent: now,
             message_began: None,
             config,
         };
-        if config.extensions {
+        if connection.config.extensions {
             connection.send_hello();
         }
         connection
@@ -181,7 +198,7 @@ impl Connection {
         let mut progressed = false;
         while let Some(message) = self.decoder.decode(buffer)? {
             progressed = true;
-            self.handle_message(message)?;
+            self.handle_message(now, message)?;
         }
         self.message_began = match (buffer.is_empty(), progressed) {
             (true, _) => None,
@@ -229,6 +246,7 @@ impl Connection {
                     self.send(&Message::AllowedFast(piece.get()));
                 }
             }
+            Command::Pex(message) => self.send_pex(&message),
         }
     }
 
@@ -324,7 +342,7 @@ impl Connection {
         !self.downloads.is_idle()
     }
 
-    fn handle_message(&mut self, message: Message) -> Result<(), Violation> {
+    fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), Violation> {
         match message {
             Message::Piece { index, begin, data } => self.handle_piece(index, begin, data)?,
             Message::Request(wanted) => self.handle_request(wanted)?,
@@ -353,7 +371,7 @@ impl Connection {
                     self.reject(block);
                 }
             }
-            Message::Extended { id, payload } => self.handle_extended(id, &payload)?,
+            Message::Extended { id, payload } => self.handle_extended(now, id, &payload)?,
             Message::HashRequest(wanted) => self.send(&Message::HashReject(wanted)),
             message => self.handle_fast(&message)?,
         }
@@ -439,35 +457,6 @@ impl Connection {
         }
     }
 
-    fn handle_extended(&mut self, id: u8, payload: &[u8]) -> Result<(), Violation> {
-        if id == ExtensionHandshake::ID {
-            // A hello that we cannot read tells us nothing; the connection is as good as without it.
-            if let Ok(hello) = ExtensionHandshake::decode(payload) {
-                self.handle_hello(hello);
-            }
-        } else if id == ExtensionId::LtDontHave.as_u8()
-            && let Ok(DontHave { index }) = DontHave::decode(payload)
-        {
-            let piece = self.piece("lt_donthave", index)?;
-            let gone = self.downloads.forget_piece(piece);
-            self.facts.extend(gone.into_iter().map(Fact::Returned));
-            self.facts.push(Fact::DontHave(piece));
-        }
-        Ok(())
-    }
-
-    fn handle_hello(&mut self, hello: ExtensionHandshake) {
-        self.their_ids.update(&hello.extensions);
-        self.facts.push(Fact::Hello(Hello {
-            listen_port: hello.listen_port,
-            request_queue: hello
-                .request_queue
-                .and_then(|reqq| usize::try_from(reqq).ok()),
-            upload_only: hello.upload_only.unwrap_or(false),
-            client: hello.client,
-        }));
-    }
-
     fn greet(&mut self, have: &Bitfield) {
         if self.config.fast && have.is_all() {
             self.send(&Message::HaveAll);
@@ -475,31 +464,6 @@ impl Connection {
             self.send(&Message::HaveNone);
         } else if !have.is_none() {
             self.send(&Message::Bitfield(Bytes::copy_from_slice(have.as_bytes())));
-        }
-    }
-
-    fn send_hello(&mut self) {
-        let hello = ExtensionHandshake {
-            client: Some(concat!("tailwater ", env!("CARGO_PKG_VERSION")).to_owned()),
-            listen_port: self.config.listen_port,
-            request_queue: u32::try_from(REQUEST_QUEUE).ok(),
-            extensions: ExtensionIds::ours([ExtensionId::LtDontHave]),
-            ..ExtensionHandshake::default()
-        };
-        self.send(&Message::Extended {
-            id: ExtensionHandshake::ID,
-            payload: hello.encode().into(),
-        });
-    }
-
-    /// A peer that knows no BEP 54 is not told; its requests for the piece are rejected.
-    fn send_dont_have(&mut self, piece: PieceIndex) {
-        if let Some(id) = self.their_ids.get(ExtensionId::LtDontHave) {
-            let payload = DontHave { index: piece.get() }.encode();
-            self.send(&Message::Extended {
-                id,
-                payload: Bytes::copy_from_slice(&payload),
-            });
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry};
 use tailwater_wire::{
-    BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionIds, Limits, Message,
+    BlockRequest, Decoder, DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Limits,
+    Message, MetadataMessage,
 };
 
 use super::*;
@@ -36,6 +37,9 @@ impl Pair {
             fast,
             extensions: false,
             listen_port: None,
+            addr: None,
+            metadata: bytes::Bytes::new(),
+            private: false,
         };
         Self {
             now,
@@ -358,4 +362,100 @@ fn hash_requests_are_rejected_as_long_as_only_v1_is_served() {
     pair.receive(&[Message::HashRequest(Box::new(request))])
         .unwrap();
     assert_eq!(pair.sent(), [Message::HashReject(Box::new(request))]);
+}
+
+impl Pair {
+    /// A connection that speaks the extension protocol with a peer that knows everything.
+    fn extended(metadata: &'static [u8], private: bool) -> (Self, ExtensionHandshake) {
+        let mut pair = Self::new(true);
+        let config = Config {
+            extensions: true,
+            metadata: Bytes::from_static(metadata),
+            private,
+            ..pair.connection.config.clone()
+        };
+        pair.connection = Connection::new(pair.now, config);
+        let theirs = ExtensionHandshake {
+            extensions: ExtensionIds::ours(ExtensionId::ALL),
+            ..ExtensionHandshake::default()
+        };
+        let payload = theirs.encode().into();
+        pair.receive(&[Message::Extended { id: 0, payload }])
+            .unwrap();
+        let Some(Message::Extended { id: 0, payload }) = pair.sent().pop() else {
+            panic!("no hello");
+        };
+        (pair, ExtensionHandshake::decode(&payload).unwrap())
+    }
+
+    fn ask_metadata(&mut self, piece: u32) -> MetadataMessage {
+        let request = MetadataMessage::Request { piece };
+        self.tell(ExtensionId::UtMetadata, request.encode());
+        match &self.sent()[..] {
+            [Message::Extended { id, payload }] if *id == ExtensionId::UtMetadata.as_u8() => {
+                MetadataMessage::decode(payload).unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn tell(&mut self, extension: ExtensionId, payload: Vec<u8>) {
+        let message = Message::Extended {
+            id: extension.as_u8(),
+            payload: payload.into(),
+        };
+        self.receive(&[message]).unwrap();
+    }
+}
+
+#[test]
+fn the_info_dictionary_is_served_in_blocks_and_not_for_ever() {
+    let metadata: &[u8] = vec![7; 20_000].leak();
+    let (mut pair, hello) = Pair::extended(metadata, false);
+    assert_eq!(hello.metadata_size, Some(20_000));
+    for (piece, len) in [(0, 16_384), (1, 3_616)] {
+        let answer = pair.ask_metadata(piece);
+        let MetadataMessage::Data {
+            total_size, data, ..
+        } = answer
+        else {
+            panic!("{answer:?}");
+        };
+        assert_eq!((total_size, data.len()), (Some(20_000), len));
+    }
+    for piece in [2, u32::MAX] {
+        assert_eq!(pair.ask_metadata(piece), MetadataMessage::Reject { piece });
+    }
+    for _ in 0..4 {
+        assert!(matches!(pair.ask_metadata(1), MetadataMessage::Data { .. }));
+    }
+    assert_eq!(pair.ask_metadata(1), MetadataMessage::Reject { piece: 1 });
+}
+
+#[test]
+fn peers_of_peers_are_taken_once_a_minute_and_never_for_a_private_torrent() {
+    let named = PexMessage {
+        added: vec![tailwater_wire::PexPeer {
+            addr: "192.0.2.1:6881".parse().unwrap(),
+            flags: tailwater_wire::PexFlags::NONE,
+        }],
+        dropped: Vec::new(),
+    };
+    let (mut pair, hello) = Pair::extended(b"", false);
+    assert!(hello.extensions.get(ExtensionId::UtPex).is_some());
+    pair.connection.take_facts();
+    let pex = [Fact::Pex(named.clone())];
+    pair.tell(ExtensionId::UtPex, named.encode());
+    assert_eq!(pair.connection.take_facts(), pex);
+    pair.tell(ExtensionId::UtPex, named.encode());
+    assert_eq!(pair.connection.take_facts(), []);
+    pair.now += Duration::from_secs(60);
+    pair.tell(ExtensionId::UtPex, named.encode());
+    assert_eq!(pair.connection.take_facts(), pex);
+
+    let (mut private, hello) = Pair::extended(b"", true);
+    assert_eq!(hello.extensions.get(ExtensionId::UtPex), None);
+    private.connection.take_facts();
+    private.tell(ExtensionId::UtPex, named.encode());
+    assert_eq!(private.connection.take_facts(), []);
 }

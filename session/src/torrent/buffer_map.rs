@@ -31,7 +31,7 @@ pub struct PieceView {
     pub state: PieceState,
     /// A window or a pin keeps it from being evicted.
     pub is_protected: bool,
-    /// Some window covers it and it is not held.
+    /// Some reader will come to it within its window, and it is not held.
     pub is_wanted: bool,
     /// A peer has been asked for a block of it.
     pub in_flight: bool,
@@ -66,7 +66,7 @@ impl<S: Space> Engine<S> {
             PieceView {
                 state: self.pieces.state(piece),
                 is_protected: self.readers.is_protected(piece),
-                is_wanted: !held && self.readers.covers(piece),
+                is_wanted: !held && self.readers.wants(piece),
                 in_flight: self.pieces.is_in_flight(piece),
             }
         };

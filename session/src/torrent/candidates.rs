@@ -20,6 +20,8 @@ pub enum Source {
     Tracker,
     /// It connected to us and said on which port it listens.
     Incoming,
+    /// A peer named it (BEP 11).
+    Exchange,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tailwater_metainfo::Bitfield;
 
+use super::exchange::Exchange;
 use super::peers::{Peer, RATE_MEMORY};
 use super::rate::Rate;
 use super::window::Window;
@@ -77,6 +78,7 @@ impl<S: Space> Engine<S> {
             last_delivery: now,
             down: Rate::new(RATE_MEMORY),
             up: Rate::new(RATE_MEMORY),
+            exchange: Exchange::default(),
         });
         self.command(key, Command::Greet(self.pieces.have().clone()));
         Ok(key)

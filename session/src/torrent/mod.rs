@@ -9,6 +9,7 @@ mod buffer_map;
 mod candidates;
 mod choker;
 mod connections;
+mod exchange;
 mod interest;
 mod outcomes;
 mod peers;
@@ -156,6 +157,7 @@ impl<S: Space> Engine<S> {
             self.housekeeping = Some(now + HOUSEKEEPING_EVERY);
             self.expire_requests(now);
             self.tend_readers(now);
+            self.exchange_peers(now);
         }
         if self.rescue_at.is_some_and(|at| at <= now) {
             self.rescue(now);
@@ -190,6 +192,7 @@ impl<S: Space> Engine<S> {
             return;
         };
         match fact {
+            Fact::Pex(message) => self.handle_exchange(now, key, &message),
             // Taken by `handle_facts`, with or without a peer.
             Fact::Block(_) => {}
             Fact::Uploaded(bytes) => {
@@ -230,6 +233,7 @@ impl<S: Space> Engine<S> {
                     peer.window.set_limit(limit.min(self.config.max_requests));
                 }
                 peer.upload_only = hello.upload_only;
+                peer.exchange.set_speaks(hello.pex);
                 peer.client = hello.client;
                 if let (None, Some(port)) = (peer.dial_addr, hello.listen_port) {
                     let addr = SocketAddr::new(peer.addr.ip(), port);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 
+use super::exchange::Exchange;
 use super::rate::Rate;
 use super::window::Window;
 use crate::peer::Direction;
@@ -64,6 +65,7 @@ pub(crate) struct Peer {
     pub(crate) last_delivery: Instant,
     pub(crate) down: Rate,
     pub(crate) up: Rate,
+    pub(crate) exchange: Exchange,
 }
 
 impl Peer {

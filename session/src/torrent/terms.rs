@@ -29,6 +29,8 @@ pub struct Config {
     pub sequential: bool,
     /// Nothing is fetched but what some reader's window covers, and what was held may be evicted.
     pub on_demand: bool,
+    /// Only the torrent's trackers may name peers (BEP 27).
+    pub private: bool,
     /// Seeds every random choice.
     pub seed: u64,
 }
@@ -47,6 +49,7 @@ impl Config {
             upload_slots: 8,
             sequential: false,
             on_demand: false,
+            private: false,
             seed: 0,
         }
     }

@@ -1,111 +1,69 @@
 //! Whole swarms of the session's own state machines on a simulated network: no runtime, no socket, no sleep.
 
-use std::collections::BTreeMap;
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+mod node;
+mod payload;
+mod player;
+mod store;
+
+use std::cell::Ref;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use sha1::{Digest, Sha1};
-use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PeerId, PieceHash, PieceIndex};
-use tailwater_netsim::{ConnId, Event, HostId, Link, Network};
-use tailwater_session::peer::{self, Connection, Direction};
-use tailwater_session::torrent::{
-    Config, Engine, Full, NewPeer, Note, Output, PeerKey, Source, Space, Stats, Verdict,
-};
-use tailwater_storage_mem::{self as mem, MemoryStorage, TorrentHandle, Written};
-use tailwater_wire::{Handshake, Reserved, piece_header};
+use tailwater_metainfo::{Bitfield, PeerId, PieceIndex};
+use tailwater_netsim::{Event, Link, Network};
+use tailwater_session::peer::Direction;
+use tailwater_session::torrent::{Config, Engine, Output, PeerStats, Source, Stats};
+use tailwater_storage_mem as mem;
 
-const INFO_HASH: InfoHash = InfoHash::new([7; 20]);
+pub(crate) use node::{Manner, Node};
+pub(crate) use payload::Payload;
+pub(crate) use player::{Diary, Play, Player};
+pub(crate) use store::{Faults, Ledger};
 
-/// The torrent that a swarm exchanges.
-pub(crate) struct Payload {
-    pub(crate) geometry: Geometry,
-    bytes: Vec<u8>,
-    hashes: Arc<[PieceHash]>,
+use node::Wire;
+use store::{House, SpaceWait, Store};
+
+/// The timer of a node's machines; players' follow.
+const MACHINES: u64 = 0;
+/// Room that is promised so often at one moment, and is not there, is a loop.
+const MAX_PROMISES: u32 = 1_000;
+
+/// A node that fetches what its players read, out of a storage that evicts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Viewer {
+    /// In bytes.
+    pub(crate) budget: u64,
+    /// How long a verdict takes to reach the torrent, after the piece can be read.
+    pub(crate) verdict_delay: Duration,
 }
 
-impl Payload {
-    /// Random bytes.
-    pub(crate) fn new(seed: u64, total: usize, piece_length: u32) -> Self {
-        let geometry = Geometry::new(total as u64, piece_length).unwrap();
-        let mut bytes = vec![0; total];
-        fastrand::Rng::with_seed(seed).fill(&mut bytes);
-        let hash = |piece: &[u8]| PieceHash::new(Sha1::digest(piece).into());
-        Self {
-            geometry,
-            hashes: bytes.chunks(piece_length as usize).map(hash).collect(),
-            bytes,
-        }
-    }
-}
-
-/// What a node does with what it is asked for.
+/// A player of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    Honest,
-    /// Every block that it sends is corrupt.
-    Liar,
-    /// It takes requests and never answers.
-    Silent,
+pub(crate) struct PlayerId {
+    node: usize,
+    number: usize,
 }
 
-#[derive(Clone)]
-struct Store {
-    storage: MemoryStorage,
-    handle: TorrentHandle,
-}
-
-impl Space for Store {
-    fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
-        let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
-        Ok(reservation
-            .evicted
-            .into_iter()
-            .map(|evicted| evicted.piece)
-            .collect())
-    }
-
-    fn release(&mut self, piece: PieceIndex) {
-        let _ = self.storage.release(self.handle, piece);
-    }
-}
-
-struct Wire {
-    /// `None` until the handshake is done.
-    peer: Option<(PeerKey, Connection)>,
-    direction: Direction,
-    addr: SocketAddr,
-    received: BytesMut,
-    sending: BytesMut,
-}
-
-pub(crate) struct Node {
-    host: HostId,
-    id: PeerId,
-    manner: Manner,
-    engine: Engine<Store>,
-    store: Store,
-    wires: BTreeMap<ConnId, Wire>,
-    pub(crate) notes: Vec<Note>,
-}
-
-/// A swarm that shares one payload.
+/// Hosts, each with a torrent, that know of each other what they are told.
 pub(crate) struct Swarm {
     start: Instant,
     net: Network,
-    payload: Payload,
+    payload: Rc<Payload>,
     pub(crate) nodes: Vec<Node>,
     seed: u64,
 }
 
 impl Swarm {
+    /// A swarm whose nodes share one payload, unless they are told otherwise.
     pub(crate) fn new(seed: u64, payload: Payload) -> Self {
         let start = Instant::now();
         Self {
             start,
             net: Network::new(seed, start),
-            payload,
+            payload: Rc::new(payload),
             nodes: Vec::new(),
             seed,
         }
@@ -113,55 +71,144 @@ impl Swarm {
 
     /// A node that has everything.
     pub(crate) fn seed(&mut self, link: Link, manner: Manner) -> usize {
-        let have = Bitfield::all(&self.payload.geometry);
-        self.add(link, manner, have, None)
+        let payload = Rc::clone(&self.payload);
+        self.seed_of(&payload, link, manner)
+    }
+
+    /// A node that has everything of another payload.
+    pub(crate) fn seed_of(&mut self, payload: &Rc<Payload>, link: Link, manner: Manner) -> usize {
+        let have = Bitfield::all(&payload.geometry);
+        let house = House::new(mem::Config::new(ample(payload)));
+        let node = self.add(payload, link, &house, have, false);
+        self.nodes[node].manner = manner;
+        node
     }
 
     /// A node that has nothing.
     pub(crate) fn leech(&mut self, link: Link) -> usize {
-        let have = Bitfield::none(&self.payload.geometry);
-        self.add(link, Manner::Honest, have, None)
+        let payload = Rc::clone(&self.payload);
+        let have = Bitfield::none(&payload.geometry);
+        let house = House::new(mem::Config::new(ample(&payload)));
+        self.add(&payload, link, &house, have, false)
     }
 
-    fn add(&mut self, link: Link, manner: Manner, have: Bitfield, budget: Option<u64>) -> usize {
+    /// A node that fetches only what its players read.
+    pub(crate) fn viewer(&mut self, link: Link, viewer: Viewer) -> usize {
+        let payload = Rc::clone(&self.payload);
+        let have = Bitfield::none(&payload.geometry);
+        let config =
+            mem::Config::new(viewer.budget).with_eviction(mem::Eviction::LeastRecentlyRequested);
+        let node = self.add(&payload, link, &House::new(config), have, true);
+        self.nodes[node].verdict_delay = viewer.verdict_delay;
+        node
+    }
+
+    /// The same of another payload, out of the same memory as `neighbour`.
+    pub(crate) fn viewer_beside(
+        &mut self,
+        neighbour: usize,
+        payload: &Rc<Payload>,
+        link: Link,
+    ) -> usize {
+        let have = Bitfield::none(&payload.geometry);
+        let house = self.nodes[neighbour].store.house.clone();
+        self.add(payload, link, &house, have, true)
+    }
+
+    fn add(
+        &mut self,
+        payload: &Rc<Payload>,
+        link: Link,
+        house: &House,
+        have: Bitfield,
+        on_demand: bool,
+    ) -> usize {
         let number = self.nodes.len();
         let octet = u8::try_from(number + 1).unwrap();
         let addr = SocketAddr::from(([10, 0, 0, octet], 6881));
-        let geometry = self.payload.geometry;
-        let budget = budget.unwrap_or(2 * geometry.total() + (1 << 20));
-        let storage = MemoryStorage::new(mem::Config::new(budget));
-        let handle = storage
-            .add_torrent(geometry, Arc::clone(&self.payload.hashes))
-            .unwrap();
-        for piece in geometry.pieces().filter(|&piece| have.has(piece)) {
-            assert!(storage.reserve(handle, piece).unwrap().evicted.is_empty());
-            for block in geometry.blocks(piece) {
-                let start = geometry.piece_start(piece) as usize + block.offset() as usize;
-                let data = &self.payload.bytes[start..start + block.len() as usize];
-                storage.write_block(handle, block, data).unwrap();
-            }
-            assert_eq!(storage.verify(handle, piece), Ok(mem::Verdict::Valid));
-        }
         let id = PeerId::new([octet; 20]);
-        let store = Store { storage, handle };
         let config = Config {
             seed: self.seed.wrapping_mul(1_000).wrapping_add(u64::from(octet)),
-            ..Config::new(INFO_HASH, id)
+            on_demand,
+            ..Config::new(payload.info_hash, id)
         };
+        let store = Store::new(house.clone(), payload, &have);
         self.nodes.push(Node {
             host: self.net.add_host(addr, link),
             id,
-            manner,
-            engine: Engine::new(config, geometry, have, store.clone()),
+            manner: Manner::Honest,
+            verdict_delay: Duration::ZERO,
+            payload: Rc::clone(payload),
+            engine: Engine::new(config, payload.geometry, have, store.clone()),
             store,
-            wires: BTreeMap::new(),
+            space_wait: SpaceWait::default(),
+            wires: std::collections::BTreeMap::new(),
+            players: Vec::new(),
+            board: player::Board::default(),
+            verdicts: std::collections::VecDeque::new(),
             notes: Vec::new(),
+            heard: 0,
+            starved: 0,
+            commands: Vec::new(),
+            keeps_commands: on_demand,
+            refused: 0,
         });
         number
     }
 
+    pub(crate) fn set_manner(&mut self, node: usize, manner: Manner) {
+        self.nodes[node].manner = manner;
+    }
+
+    /// A node gives up a piece that it holds.
+    pub(crate) fn give_up(&mut self, node: usize, piece: PieceIndex) {
+        let now = self.net.now();
+        self.nodes[node].give_up(now, piece);
+        self.settle(node);
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.net.now()
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.net.elapsed()
+    }
+
     pub(crate) fn stats(&self, node: usize) -> Stats {
         self.nodes[node].engine.stats(self.net.now())
+    }
+
+    pub(crate) fn memory(&self, node: usize) -> mem::Stats {
+        self.nodes[node].store.storage().stats()
+    }
+
+    pub(crate) fn ledger(&self, node: usize) -> Ref<'_, Ledger> {
+        self.nodes[node].store.ledger.borrow()
+    }
+
+    pub(crate) fn engine(&self, node: usize) -> &Engine<impl tailwater_session::torrent::Space> {
+        &self.nodes[node].engine
+    }
+
+    pub(crate) fn payload(&self, node: usize) -> &Payload {
+        &self.nodes[node].payload
+    }
+
+    /// Whether a node's storage holds a verified piece.
+    pub(crate) fn holds(&self, node: usize, piece: PieceIndex) -> bool {
+        let store = &self.nodes[node].store;
+        store.storage().piece_state(store.handle, piece) == Ok(mem::PieceState::Verified)
+    }
+
+    /// The connected peers as a node's torrent sees them.
+    pub(crate) fn peers(&self, node: usize) -> Vec<PeerStats> {
+        self.nodes[node].engine.peer_stats(self.net.now())
+    }
+
+    /// Remembers what a node's torrent tells its connections.
+    pub(crate) fn keep_commands(&mut self, node: usize) {
+        self.nodes[node].keeps_commands = true;
     }
 
     pub(crate) fn is_complete(&self, node: usize) -> bool {
@@ -173,44 +220,130 @@ impl Swarm {
         self.net.digest()
     }
 
-    /// Tells every leech of all others, as a tracker would, then runs until `done` or the limit of simulated time.
+    pub(crate) fn open(&mut self, node: usize, play: Play) -> PlayerId {
+        let now = self.net.now();
+        let number = self.nodes[node].players.len();
+        let total = self.nodes[node].payload.geometry.total();
+        let player = Player::new(now, number, self.seed, total, play);
+        self.nodes[node].players.push(player);
+        self.nodes[node].poll_player(now, number);
+        self.settle(node);
+        PlayerId { node, number }
+    }
+
+    pub(crate) fn player(&self, player: PlayerId) -> &Player {
+        &self.nodes[player.node].players[player.number]
+    }
+
+    /// A player jumps, and reads on at once.
+    pub(crate) fn jump(&mut self, player: PlayerId, position: u64) {
+        self.change(player, |player, now, board| {
+            player.jump(now, position, board)
+        });
+    }
+
+    pub(crate) fn pause(&mut self, player: PlayerId) {
+        self.change(player, |player, _, _| player.pause());
+    }
+
+    pub(crate) fn resume(&mut self, player: PlayerId) {
+        self.change(player, |player, now, _| player.resume(now));
+    }
+
+    pub(crate) fn close(&mut self, player: PlayerId) {
+        self.change(player, |player, _, board| player.close(board));
+    }
+
+    fn change(
+        &mut self,
+        player: PlayerId,
+        change: impl FnOnce(&mut Player, Instant, &mut player::Board),
+    ) {
+        let now = self.net.now();
+        let node = &mut self.nodes[player.node];
+        change(&mut node.players[player.number], now, &mut node.board);
+        node.poll_player(now, player.number);
+        self.settle(player.node);
+    }
+
+    /// Removes a node's torrent and ends its connections.
+    pub(crate) fn remove_torrent(&mut self, node: usize) {
+        let store = self.nodes[node].store.clone();
+        store.storage().remove_torrent(store.handle).unwrap();
+        for conn in std::mem::take(&mut self.nodes[node].wires).into_keys() {
+            self.net.close(conn);
+        }
+    }
+
+    /// Closes the storage of a node.
+    pub(crate) fn close_storage(&mut self, node: usize) {
+        drop(self.nodes[node].store.storage().close());
+    }
+
+    /// Tells a node of others, as a tracker would.
+    pub(crate) fn introduce(&mut self, node: usize, others: &[usize]) {
+        let addrs: Vec<_> = others
+            .iter()
+            .map(|&other| self.net.addr(self.nodes[other].host))
+            .collect();
+        let now = self.net.now();
+        let engine = &mut self.nodes[node].engine;
+        engine.handle_candidates(now, Source::Tracker, &addrs);
+        self.settle(node);
+    }
+
+    /// Tells every node of all others.
+    pub(crate) fn introduce_all(&mut self) {
+        for number in 0..self.nodes.len() {
+            let others: Vec<_> = (0..self.nodes.len()).filter(|o| *o != number).collect();
+            self.introduce(number, &others);
+        }
+    }
+
+    /// Tells every node of all others, then runs until `done` or the limit of simulated time.
     /// Returns the simulated time that passed.
     pub(crate) fn run(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
-        let addrs: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| self.net.addr(node.host))
-            .collect();
-        for number in 0..self.nodes.len() {
-            let others: Vec<_> = addrs
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != number)
-                .map(|(_, addr)| *addr)
-                .collect();
-            let now = self.net.now();
-            self.nodes[number]
-                .engine
-                .handle_candidates(now, Source::Tracker, &others);
-            self.pump(number);
-        }
-        let end = self.start + limit;
-        while !done(self) {
-            let Some((_, event)) = self.net.next_event_until(end) else {
-                panic!(
-                    "seed {}: not done after {limit:?}: {:?}",
-                    self.seed,
-                    (0..self.nodes.len())
-                        .map(|node| self.stats(node))
-                        .collect::<Vec<_>>()
-                );
-            };
-            let number = event.host().as_usize();
-            self.handle(number, event);
-            self.pump(number);
-            self.nodes[number].engine.check_invariants();
-        }
+        self.introduce_all();
+        self.run_until(limit, done);
         self.net.elapsed()
+    }
+
+    /// Runs until `done` or, which is a failure, the limit of simulated time. Returns the simulated time that passed.
+    pub(crate) fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
+        let began = self.net.now();
+        while !done(self) {
+            if !self.step(began + limit) {
+                let stats = (0..self.nodes.len()).map(|node| self.stats(node));
+                let stats: Vec<_> = stats.collect();
+                panic!("seed {}: not done after {limit:?}: {stats:#?}", self.seed);
+            }
+        }
+        self.net.now() - began
+    }
+
+    /// Runs for so much simulated time.
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.net.now() + time;
+        while self.step(end) {}
+    }
+
+    fn step(&mut self, limit: Instant) -> bool {
+        let Some((now, event)) = self.net.next_event_until(limit) else {
+            return false;
+        };
+        let number = event.host().as_usize();
+        match event {
+            Event::Timer { token, .. } if token != MACHINES => {
+                self.nodes[number].poll_player(now, token as usize - 1);
+            }
+            event => {
+                self.handle(number, event);
+                // The torrent's task is awake: it looks at what its readers did, urgent or not.
+                self.nodes[number].hear_readers(now);
+            }
+        }
+        self.settle(number);
+        true
     }
 
     fn handle(&mut self, number: usize, event: Event) {
@@ -229,36 +362,87 @@ impl Swarm {
                 node.shake_hands(conn);
             }
             Event::Data { conn, bytes, .. } => {
-                let broken = node.receive(now, conn, &bytes, self.payload.geometry);
-                if broken {
+                if node.receive(now, conn, &bytes) {
                     node.drop_wire(now, conn);
                     self.net.close(conn);
                 }
             }
             Event::Closed { conn, .. } => node.drop_wire(now, conn),
-            Event::Timer { .. } => {
-                node.engine.handle_timeout(now);
-                let due: Vec<_> = node.wires.keys().copied().collect();
-                for conn in due {
-                    let Some((_, connection)) =
-                        node.wires.get_mut(&conn).and_then(|w| w.peer.as_mut())
-                    else {
-                        continue;
-                    };
-                    if connection.poll_timeout() <= now && connection.handle_timeout(now).is_err() {
-                        node.drop_wire(now, conn);
-                        self.net.close(conn);
-                    }
-                }
-            }
+            Event::Timer { .. } => self.handle_timer(number),
             _ => {}
         }
+    }
+
+    fn handle_timer(&mut self, number: usize) {
+        let now = self.net.now();
+        let node = &mut self.nodes[number];
+        node.hear_verdicts(now);
+        node.engine.handle_timeout(now);
+        let due: Vec<_> = node.wires.keys().copied().collect();
+        for conn in due {
+            let Some((_, connection)) = node.wires.get_mut(&conn).and_then(|w| w.peer.as_mut())
+            else {
+                continue;
+            };
+            if connection.poll_timeout() <= now && connection.handle_timeout(now).is_err() {
+                node.drop_wire(now, conn);
+                self.net.close(conn);
+            }
+        }
+    }
+
+    /// Carries out all that follows from what has just happened to a node, then looks whether all is well.
+    fn settle(&mut self, number: usize) {
+        let now = self.net.now();
+        let mut promises = 0;
+        let mut busy = vec![number];
+        while let Some(number) = busy.pop() {
+            self.pump(number);
+            let node = &mut self.nodes[number];
+            node.wake_players(now);
+            if node.board.is_urgent {
+                node.hear_readers(now);
+                busy.push(number);
+                continue;
+            }
+            busy.extend(self.tell_evicted(now));
+            for (other, node) in self.nodes.iter_mut().enumerate() {
+                let wanted = node.engine.wanted_space();
+                let storage = node.store.house.storage.clone();
+                if node.space_wait.is_over(&storage, wanted) {
+                    promises += 1;
+                    assert!(promises < MAX_PROMISES, "node {other}: room without end");
+                    node.engine.handle_space(now);
+                    busy.push(other);
+                }
+            }
+        }
+        self.set_timers(number);
+        let node = &self.nodes[number];
+        node.engine.check_invariants();
+        let memory = node.store.storage().stats();
+        assert!(memory.used <= memory.budget, "{memory:?}");
+    }
+
+    /// Tells torrents of their pieces that went for others; returns their nodes.
+    fn tell_evicted(&mut self, now: Instant) -> Vec<usize> {
+        let mut told = Vec::new();
+        for number in 0..self.nodes.len() {
+            let foreign = self.nodes[number].store.house.foreign.take();
+            for (handle, piece) in foreign {
+                let owner = self.nodes.iter().position(|n| n.store.handle == handle);
+                let owner = owner.expect("the torrent has not been removed");
+                self.nodes[owner].store.handle_evicted(piece);
+                self.nodes[owner].engine.handle_evicted(now, piece);
+                told.push(owner);
+            }
+        }
+        told
     }
 
     /// Carries out everything that a node's machines want.
     fn pump(&mut self, number: usize) {
         let now = self.net.now();
-        let geometry = self.payload.geometry;
         loop {
             let node = &mut self.nodes[number];
             let mut busy = node.exchange(now);
@@ -271,12 +455,13 @@ impl Swarm {
                             .insert(conn, Wire::new(Direction::Outgoing, addr));
                     }
                     Output::Disconnect { peer, .. } => {
+                        node.store.ledger.borrow_mut().handle_closed(peer);
                         if let Some(conn) = node.conn_of(peer) {
                             node.wires.remove(&conn);
                             self.net.close(conn);
                         }
                     }
-                    output => node.obey(now, output, geometry),
+                    output => node.obey(now, output),
                 }
             }
             for (conn, wire) in &mut node.wires {
@@ -289,182 +474,24 @@ impl Swarm {
                 break;
             }
         }
+    }
+
+    fn set_timers(&mut self, number: usize) {
+        let now = self.net.now();
         let node = &mut self.nodes[number];
-        let wires = node.wires.values();
-        let connections = wires.filter_map(|wire| wire.peer.as_ref());
-        let timers = connections.map(|(_, connection)| connection.poll_timeout());
-        let first = timers.chain(node.engine.poll_timeout(now)).min();
-        if let Some(at) = first {
-            self.net.set_timer(node.host, at.max(now), 0);
+        if let Some(at) = node.poll_timeout(now) {
+            self.net.set_timer(node.host, at.max(now), MACHINES);
+        }
+        for (player, token) in node.players.iter().zip(1..) {
+            match player.poll_timeout() {
+                Some(at) => self.net.set_timer(node.host, at.max(now), token),
+                None => self.net.cancel_timer(node.host, token),
+            }
         }
     }
 }
 
-impl Wire {
-    fn new(direction: Direction, addr: SocketAddr) -> Self {
-        Self {
-            peer: None,
-            direction,
-            addr,
-            received: BytesMut::new(),
-            sending: BytesMut::new(),
-        }
-    }
-}
-
-impl Node {
-    fn shake_hands(&mut self, conn: ConnId) {
-        let handshake = Handshake {
-            reserved: Reserved::FAST | Reserved::EXTENSION_PROTOCOL,
-            info_hash: INFO_HASH,
-            peer_id: self.id,
-        };
-        if let Some(wire) = self.wires.get_mut(&conn) {
-            handshake.encode(&mut wire.sending);
-        }
-    }
-
-    /// Says whether the connection is to end.
-    fn receive(&mut self, now: Instant, conn: ConnId, bytes: &[u8], geometry: Geometry) -> bool {
-        let Some(wire) = self.wires.get_mut(&conn) else {
-            return true;
-        };
-        wire.received.extend_from_slice(bytes);
-        if wire.peer.is_none() {
-            let Some(theirs) = Handshake::decode(&mut wire.received).unwrap() else {
-                return false;
-            };
-            let new = NewPeer {
-                addr: wire.addr,
-                id: theirs.peer_id,
-                direction: wire.direction,
-                fast: true,
-            };
-            let config = peer::Config {
-                geometry,
-                fast: true,
-                extensions: true,
-                listen_port: Some(6881),
-            };
-            match self.engine.handle_connected(now, new) {
-                Ok(key) => wire.peer = Some((key, Connection::new(now, config))),
-                Err(_) => {
-                    self.wires.remove(&conn);
-                    return true;
-                }
-            }
-        }
-        match &mut wire.peer {
-            Some((_, connection)) => connection.handle_bytes(now, &mut wire.received).is_err(),
-            None => false,
-        }
-    }
-
-    fn drop_wire(&mut self, now: Instant, conn: ConnId) {
-        if let Some(wire) = self.wires.remove(&conn) {
-            match wire.peer {
-                Some((key, _)) => self.engine.handle_closed(now, key),
-                None if wire.direction == Direction::Outgoing => {
-                    self.engine.handle_connect_failed(now, wire.addr);
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn conn_of(&self, key: PeerKey) -> Option<ConnId> {
-        let of_key = |wire: &Wire| wire.peer.as_ref().is_some_and(|(other, _)| *other == key);
-        self.wires
-            .iter()
-            .find(|(_, wire)| of_key(wire))
-            .map(|(conn, _)| *conn)
-    }
-
-    fn obey(&mut self, now: Instant, output: Output, geometry: Geometry) {
-        match output {
-            Output::Command { peer, command } => {
-                let conn = self.conn_of(peer);
-                let wire = conn.and_then(|conn| self.wires.get_mut(&conn));
-                if let Some((_, connection)) = wire.and_then(|wire| wire.peer.as_mut()) {
-                    connection.handle_command(command);
-                }
-            }
-            Output::Verify(piece) => {
-                let verdict = match self.store.storage.verify(self.store.handle, piece).unwrap() {
-                    mem::Verdict::Valid => Verdict::Valid,
-                    mem::Verdict::Invalid { block_digests } => {
-                        Verdict::Invalid(numbers(&block_digests))
-                    }
-                };
-                self.engine.handle_verdict(now, piece, &verdict);
-            }
-            Output::Digest(piece) => {
-                let digests = self
-                    .store
-                    .storage
-                    .block_digests(self.store.handle, piece)
-                    .unwrap();
-                self.engine.handle_digests(now, piece, &numbers(&digests));
-            }
-            Output::Note(note) => self.notes.push(note),
-            other => panic!("{other:?} in {geometry:?} is not for here"),
-        }
-    }
-
-    /// Moves blocks, facts and messages between the connections, the storage and the torrent.
-    fn exchange(&mut self, now: Instant) -> bool {
-        let mut busy = false;
-        let mut told = Vec::new();
-        for wire in self.wires.values_mut() {
-            let Some((key, connection)) = &mut wire.peer else {
-                continue;
-            };
-            for (block, data) in connection.take_blocks() {
-                let written = self
-                    .store
-                    .storage
-                    .write_block(self.store.handle, block, &data);
-                if !matches!(written, Ok(Written::Stored { .. })) {
-                    connection.handle_duplicate(block);
-                }
-            }
-            while self.manner != Manner::Silent
-                && wire.sending.len() < 64 * 1024
-                && let Some(block) = connection.next_upload()
-            {
-                match self.store.storage.read(self.store.handle, block) {
-                    Ok(lease) => {
-                        let out = connection.take_out(now);
-                        wire.sending.extend_from_slice(&out);
-                        let header = piece_header(block.piece().get(), block.offset(), block.len());
-                        wire.sending.extend_from_slice(&header);
-                        let first = wire.sending.len();
-                        wire.sending.extend_from_slice(&lease);
-                        if self.manner == Manner::Liar {
-                            wire.sending[first] ^= 0xff;
-                        }
-                        connection.handle_sent(now, block);
-                    }
-                    Err(_) => connection.handle_unavailable(block),
-                }
-            }
-            wire.sending.extend_from_slice(&connection.take_out(now));
-            let facts = connection.take_facts();
-            if !facts.is_empty() {
-                busy = true;
-                told.push((*key, wire.addr.ip(), facts));
-            }
-        }
-        for (key, from, facts) in told {
-            self.engine.handle_facts(now, key, from, facts);
-        }
-        busy
-    }
-}
-
-fn numbers(digests: &[mem::BlockDigest]) -> Vec<u64> {
-    digests
-        .iter()
-        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
-        .collect()
+/// A budget that holds everything.
+fn ample(payload: &Payload) -> u64 {
+    2 * payload.geometry.total() + (1 << 20)
 }

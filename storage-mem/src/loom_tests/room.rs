@@ -194,3 +194,21 @@ fn loom_window_move_against_verify() {
         assert!(matches!(reserved, Err(Error::Full { .. })), "{reserved:?}");
     });
 }
+
+#[test]
+fn loom_two_leases_of_a_piece() {
+    loom::model(|| {
+        let torrent = Torrent::new(2, 1, 7);
+        let storage = storage(1, Eviction::LeastRecentlyRequested);
+        let handle = torrent.add(&storage);
+        torrent.put(&storage, handle, 0);
+        let lease = storage.read(handle, torrent.block(0, 0)).unwrap();
+        let clone = lease.clone();
+        let thread = thread::spawn(move || drop(clone));
+        let reserved = storage.reserve(handle, torrent.piece(1));
+        assert!(matches!(reserved, Err(Error::Full { .. })), "{reserved:?}");
+        thread.join().unwrap();
+        drop(lease);
+        assert!(storage.reserve(handle, torrent.piece(1)).is_ok());
+    });
+}

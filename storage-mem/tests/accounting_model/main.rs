@@ -5,8 +5,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod model;
 mod ops;
+mod protecting;
 mod world;
 
 use proptest::prelude::*;

@@ -60,6 +60,15 @@ pub(crate) struct Model {
     times: Vec<(u64, u64)>,
 }
 
+impl Torrent {
+    pub(crate) fn new(slot: usize) -> Self {
+        Self {
+            slot,
+            ..Self::default()
+        }
+    }
+}
+
 impl Model {
     pub(crate) fn new(limit: u64, evicts: bool, geometries: [Geometry; TORRENTS]) -> Self {
         Self {

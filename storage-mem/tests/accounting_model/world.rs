@@ -10,16 +10,16 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tailwater_storage_mem::{
-    Config, Error, Evicted, Eviction, Lease, MemoryStorage, PieceState, ReaderId, SpaceAvailable,
-    TorrentHandle, Verdict, Window, Written,
+    Config, Error, Evicted, Eviction, Lease, MemoryStorage, SpaceAvailable, TorrentHandle, Verdict,
+    Written,
 };
 
-use crate::common::{BLOCK, Content, block_on};
-use crate::model::{self, IDLE_AFTER, Model, Piece, State, Torrent};
+use crate::common::{BLOCK, Content};
+use crate::model::{IDLE_AFTER, Model, Piece, State, Torrent};
 use crate::ops::{Op, TORRENTS};
 
 /// The last piece is short, the others end with a short block; one torrent has pieces of one block.
-static CONTENTS: LazyLock<[Content; TORRENTS]> = LazyLock::new(|| {
+pub(crate) static CONTENTS: LazyLock<[Content; TORRENTS]> = LazyLock::new(|| {
     [
         Content::new(3 * 40_000 + 20_001, 40_000, 1),
         Content::new(3 * 40_000 + 20_001, 40_000, 2),
@@ -28,20 +28,20 @@ static CONTENTS: LazyLock<[Content; TORRENTS]> = LazyLock::new(|| {
 });
 
 /// A lease, and the bytes that it had in the beginning.
-struct Held {
-    lease: Lease,
-    bytes: Vec<u8>,
+pub(crate) struct Held {
+    pub(crate) lease: Lease,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Somebody who found no room and has not been served yet.
-struct Waiter {
+pub(crate) struct Waiter {
     future: SpaceAvailable,
-    blocks: u64,
-    woken: Arc<Flag>,
+    pub(crate) blocks: u64,
+    pub(crate) woken: Arc<Flag>,
 }
 
 #[derive(Default)]
-struct Flag(AtomicBool);
+pub(crate) struct Flag(pub(crate) AtomicBool);
 
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
@@ -50,21 +50,21 @@ impl Wake for Flag {
 }
 
 impl Waiter {
-    fn poll(&mut self) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll(&mut self) -> Poll<Result<(), Error>> {
         let waker = Waker::from(Arc::clone(&self.woken));
         Pin::new(&mut self.future).poll(&mut Context::from_waker(&waker))
     }
 }
 
 pub(crate) struct World {
-    storage: MemoryStorage,
-    model: Model,
-    handles: [Option<TorrentHandle>; TORRENTS],
+    pub(crate) storage: MemoryStorage,
+    pub(crate) model: Model,
+    pub(crate) handles: [Option<TorrentHandle>; TORRENTS],
     /// The last handle of each torrent that was removed.
-    stale: [Option<TorrentHandle>; TORRENTS],
+    pub(crate) stale: [Option<TorrentHandle>; TORRENTS],
     /// As many as the model has, in its order.
-    leases: Vec<Held>,
-    waiters: Vec<Waiter>,
+    pub(crate) leases: Vec<Held>,
+    pub(crate) waiters: Vec<Waiter>,
 }
 
 impl World {
@@ -179,58 +179,11 @@ impl World {
         }
     }
 
-    fn protect(&mut self, torrent: usize, handle: TorrentHandle, op: &Op) {
-        let (storage, model, is_good) = (&self.storage, &mut self.model, self.handles[torrent]);
-        let (result, expected) = match *op {
-            Op::SetWindow(_, reader, [cursor, ahead, behind, start, end]) => {
-                let window = Window {
-                    cursor,
-                    ahead,
-                    behind,
-                    bounds: start..end,
-                };
-                let result = storage.set_window(handle, ReaderId::new(reader), &window);
-                let expected = is_good.map(|_| model.set_window(torrent, reader, &window));
-                (result, expected)
-            }
-            Op::RemoveWindow(_, reader) => {
-                let result = storage.remove_window(handle, ReaderId::new(reader));
-                let expected = is_good.map(|_| model.remove_window(torrent, reader));
-                (result, expected)
-            }
-            Op::SetPins(_, ref pins) => {
-                let pins: Vec<_> = pins.iter().map(|&(start, end)| start..end).collect();
-                let result = storage.set_pins(handle, &pins);
-                let expected = is_good.map(|_| model.set_pins(torrent, &pins));
-                (result, expected)
-            }
-            Op::SetLookbehindPieces(_, pieces) => {
-                let result = storage.set_lookbehind_pieces(handle, pieces);
-                let expected = is_good.map(|_| {
-                    model.set_lookbehind_pieces(torrent, pieces);
-                    Ok(())
-                });
-                (result, expected)
-            }
-            Op::ClearLookbehind(_, reader) => {
-                let result = storage.clear_lookbehind(handle, ReaderId::new(reader));
-                let expected = is_good.map(|_| model.clear_lookbehind(torrent, reader));
-                (result, expected)
-            }
-            // A piece that the torrent does not have.
-            _ => return,
-        };
-        assert_eq!(result, expected.unwrap_or(Err(Error::StaleHandle)));
-    }
-
     fn add(&mut self, torrent: usize) {
         if self.handles[torrent].is_none() {
             self.handles[torrent] = Some(CONTENTS[torrent].add_to(&self.storage));
             let slot = self.model.free_slots.pop().unwrap();
-            self.model.torrents[torrent] = Some(Torrent {
-                slot,
-                ..Torrent::default()
-            });
+            self.model.torrents[torrent] = Some(Torrent::new(slot));
         }
     }
 
@@ -410,93 +363,5 @@ impl World {
         if expected.is_pending() {
             self.waiters.push(waiter);
         }
-    }
-
-    pub(crate) fn compare(&mut self) {
-        self.compare_stats();
-        for Held { lease, bytes } in &self.leases {
-            assert_eq!(lease[..], bytes[..]);
-        }
-        for torrent in 0..TORRENTS {
-            if let Some(handle) = self.handles[torrent] {
-                self.compare_pieces(torrent, handle);
-                self.compare_readers(torrent, handle);
-            }
-        }
-        let model = &self.model;
-        self.waiters.retain_mut(|waiter| {
-            let is_served = model.victims(waiter.blocks).is_some();
-            let is_woken = waiter.woken.0.swap(false, Ordering::Relaxed);
-            assert!(is_woken || !is_served, "there is room, and nobody said so");
-            if is_woken {
-                let expected = is_served.then_some(Ok(()));
-                assert_eq!(waiter.poll(), expected.map_or(Poll::Pending, Poll::Ready));
-            }
-            !is_served
-        });
-    }
-
-    fn compare_stats(&self) {
-        let (stats, model) = (self.storage.stats(), &self.model);
-        let sum = |is_verified| {
-            let of_kind = model
-                .pieces
-                .iter()
-                .filter(move |(_, piece)| matches!(piece.state, State::Verified(_)) == is_verified);
-            of_kind.map(|(&place, _)| model.blocks(place)).sum::<u64>()
-        };
-        assert!(stats.used <= stats.budget);
-        assert_eq!(stats.used - stats.free_list, model.used() * BLOCK);
-        assert_eq!(stats.verified, sum(true) * BLOCK);
-        assert_eq!(stats.partial, sum(false) * BLOCK);
-        let (leased, detached) = model.leased();
-        assert_eq!(
-            (stats.leased, stats.detached),
-            (leased * BLOCK, detached * BLOCK)
-        );
-        assert_eq!(stats.evictions, model.evictions);
-        assert_eq!(self.storage.readers(), model.readers());
-    }
-
-    fn compare_pieces(&self, torrent: usize, handle: TorrentHandle) {
-        for index in CONTENTS[torrent].geometry.pieces() {
-            let state = self.storage.piece_state(handle, index);
-            let piece = self.model.pieces.get(&(torrent, index.get()));
-            let expected = match piece.map(|piece| &piece.state) {
-                None => PieceState::Absent,
-                Some(State::Verified(_)) => PieceState::Verified,
-                Some(State::Partial(there)) => PieceState::Partial {
-                    missing: CONTENTS[torrent].geometry.block_count(index)
-                        - u32::try_from(there.len()).unwrap(),
-                },
-            };
-            assert_eq!(state, Ok(expected));
-            let is_protected = self.model.is_protected(torrent, index.get());
-            assert_eq!(self.storage.is_protected(handle, index), Ok(is_protected));
-        }
-    }
-
-    fn compare_readers(&self, torrent: usize, handle: TorrentHandle) {
-        for number in 0..3 {
-            let reader = ReaderId::new(number);
-            let stats = self.storage.lookbehind_stats(handle, reader);
-            let expected = self.model.lookbehind(torrent, number);
-            assert_eq!(stats.map(model::lookbehind), expected);
-            for bytes in [0, 1, 10_000, 30_000, 1_000_000] {
-                let available = self.storage.is_lookbehind_available(handle, reader, bytes);
-                let expected = self.model.is_lookbehind_available(torrent, number, bytes);
-                assert_eq!(available, expected, "{bytes} bytes");
-            }
-        }
-    }
-
-    /// Closes the storage, and looks whether all its memory comes back.
-    pub(crate) fn end(mut self) {
-        block_on(self.storage.close());
-        for waiter in &mut self.waiters {
-            assert_eq!(waiter.poll(), Poll::Ready(Err(Error::Closed)));
-        }
-        drop(self.leases);
-        assert_eq!(self.storage.stats().used, 0);
     }
 }

@@ -247,7 +247,7 @@ function numbers(stats) {
   amount("ahead", reader, reader ? reader.ahead : 0);
   amount("behind", reader, reader ? reader.behind : 0);
   put("rate", `${size(transfer.down_rate)}/s`, transfer.up_rate ? `↑ ${size(transfer.up_rate)}/s` : "");
-  put("peers", `${transfer.peers}`, transfer.seeds ? `${transfer.seeds} complete` : "");
+  put("peers", `${transfer.peers}`, transfer.seeds ? (transfer.seeds === 1 ? "1 seed" : `${transfer.seeds} seeds`) : "");
   put("stalls", `${readers.reduce((sum, each) => sum + each.stalls, 0)}`);
   put("evicted", `${memory.evictions}`, memory.evictions === 1 ? "piece" : "pieces");
   byId("used").max = memory.budget || 1;

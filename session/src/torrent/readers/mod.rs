@@ -346,6 +346,12 @@ impl Readers {
         self.covers_number(piece.get())
     }
 
+    /// Whether some reader will come to the piece within its window.
+    pub(crate) fn wants(&self, piece: PieceIndex) -> bool {
+        let wants = |reader: &Reader| (reader.current..reader.window.end).contains(&piece.get());
+        self.readers.values().any(wants)
+    }
+
     pub(crate) fn is_protected(&self, piece: PieceIndex) -> bool {
         self.covers(piece) || self.pins.iter().any(|pin| pin.contains(&piece.get()))
     }

@@ -1,0 +1,255 @@
+//! `tailwater stream`, as a player sees it.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+use support::{Place, Running, noise};
+
+/// A stream that runs, and where.
+struct Streaming {
+    process: Running,
+    urls: Value,
+}
+
+impl Streaming {
+    fn start(place: &Place, torrent: &str, peer: &str, more: &[&str]) -> Self {
+        let fixed = [
+            "stream",
+            torrent,
+            "--peer",
+            peer,
+            "--listen",
+            "127.0.0.1:0",
+            "--json",
+        ];
+        let process = place.start(&[&fixed, more].concat());
+        let urls = serde_json::from_str(&process.line("\"page\"")).unwrap();
+        Self { process, urls }
+    }
+
+    fn url(&self, name: &str) -> &str {
+        self.urls[name].as_str().unwrap()
+    }
+
+    fn get(&self, name: &str, headers: &str) -> (String, Vec<u8>) {
+        get(self.url(name), headers)
+    }
+
+    fn stats(&self) -> Value {
+        serde_json::from_slice(&self.get("stats", "").1).unwrap()
+    }
+}
+
+/// A head, and a body.
+fn get(url: &str, headers: &str) -> (String, Vec<u8>) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request =
+        format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    let body = answer.split_off(end);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+/// An album with a film in it, and its seeder.
+fn album(place: &Place) -> (Vec<u8>, Running, String) {
+    let film = noise(3, 3_000_001);
+    place.write("here/album/about.txt", b"about");
+    place.write("here/album/disc/film.mp4", &film);
+    place.write("here/album/song.mp3", &noise(4, 100_000));
+    place.ok(&[
+        "create",
+        "here/album",
+        "-o",
+        "album.torrent",
+        "--piece-length",
+        "32KiB",
+    ]);
+    let (seeder, addr) = place.seed("album.torrent", "here");
+    (film, seeder, addr)
+}
+
+#[test]
+fn a_film_larger_than_the_memory_comes_whole_and_in_parts() {
+    let place = Place::new();
+    let (film, _seeder, addr) = album(&place);
+    let before = place.everything();
+    let streaming = Streaming::start(&place, "album.torrent", &addr, &["--memory", "1MiB"]);
+    assert!(
+        streaming.url("file").ends_with("/1/film.mp4"),
+        "{}",
+        streaming.urls
+    );
+    let (head, body) = streaming.get("file", "");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(body == film, "{} bytes", body.len());
+    for (range, part) in [
+        ("0-99", &film[..100]),
+        ("2999999-", &film[2_999_999..]),
+        ("1000000-1100000", &film[1_000_000..1_100_001]),
+    ] {
+        let (head, body) = streaming.get("file", &format!("Range: bytes={range}\r\n"));
+        assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+        assert!(body == part, "{range}: {} bytes", body.len());
+    }
+    let stats = streaming.stats();
+    let memory = &stats["memory"];
+    assert_eq!(memory["budget"], 1 << 20);
+    assert!(memory["used"].as_u64().unwrap() <= 1 << 20, "{memory}");
+    assert!(memory["evictions"].as_u64().unwrap() > 0, "{memory}");
+    assert_eq!(place.everything(), before, "nothing touches the disk");
+}
+
+#[test]
+fn the_page_and_the_playlist_name_every_file() {
+    let place = Place::new();
+    let (_, _seeder, addr) = album(&place);
+    let streaming = Streaming::start(&place, "album.torrent", &addr, &["--file", "song.mp3"]);
+    let file = streaming.url("file").to_owned();
+    assert!(file.ends_with("/2/song.mp3"), "{file}");
+    let (_, page) = streaming.get("page", "");
+    let page = String::from_utf8(page).unwrap();
+    for link in ["/0/about.txt", "/1/film.mp4", "/2/song.mp3"] {
+        assert!(page.contains(&format!("href=\"{link}\"")), "{link}");
+    }
+    assert!(
+        page.contains("data-file=\"2\" src=\"/2/song.mp3\""),
+        "{page}"
+    );
+    let (_, playlist) = streaming.get("playlist", "");
+    let playlist = String::from_utf8(playlist).unwrap();
+    assert_eq!(playlist.matches("http://").count(), 2, "{playlist}");
+    assert!(playlist.contains(&file), "{playlist}");
+    let (_, text) = get(&file.replace("/2/song.mp3", "/0/about.txt"), "");
+    assert_eq!(text, b"about");
+}
+
+#[test]
+fn with_the_disk_what_was_watched_is_kept() {
+    let place = Place::new();
+    let (film, _seeder, addr) = album(&place);
+    let more = ["--storage", "disk", "-o", "there"];
+    let streaming = Streaming::start(&place, "album.torrent", &addr, &more);
+    let (_, body) = streaming.get("file", "");
+    assert!(body == film, "{} bytes", body.len());
+    assert!(streaming.stats()["memory"]["budget"].is_null());
+    drop(streaming);
+    assert!(std::fs::read(place.path("there/album/disc/film.mp4")).unwrap() == film);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_though_a_client_waits() {
+    let place = Place::new();
+    place.write("here/film.mp4", &noise(5, 100_000));
+    place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
+    // Nobody has the film: the client waits for its first byte.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = silent.local_addr().unwrap().to_string();
+    let streaming = Streaming::start(&place, "film.torrent", &addr, &[]);
+    let http = streaming.url("http").to_owned();
+    let mut waiting = TcpStream::connect(&http).unwrap();
+    write!(waiting, "GET /0 HTTP/1.1\r\nHost: {http}\r\n\r\n").unwrap();
+    let mut status = [0; 12];
+    waiting.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    streaming.process.signal("INT");
+    let finished = streaming.process.finish();
+    assert_eq!(finished.code, Some(130), "{finished:?}");
+    assert!(!finished.err.contains("error"), "{}", finished.err);
+    // Reset, or at its end: it is over, and no byte of the film came.
+    let mut rest = Vec::new();
+    let _ = waiting.read_to_end(&mut rest);
+    assert!(rest.ends_with(b"\r\n\r\n"), "{} bytes", rest.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_player_is_started_with_the_address() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (_, _seeder, addr) = album(&place);
+    let player = place.write("player", b"#!/bin/sh\necho \"$# $1\" > called\n");
+    std::fs::set_permissions(&player, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let streaming = Streaming::start(&place, "album.torrent", &addr, &["--open", "./player"]);
+    streaming
+        .process
+        .error_line("./player has ended; still streaming at http://127.0.0.1:");
+    let called = std::fs::read_to_string(place.path("called")).unwrap();
+    assert_eq!(called, format!("1 {}\n", streaming.url("file")));
+}
+
+#[test]
+fn what_cannot_work_is_said_at_once() {
+    let place = Place::new();
+    place.write("here/film.mp4", &noise(5, 100_000));
+    place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--file", "other.mp4"], 1, "has no file \"other.mp4\""),
+        (&["--file", "1"], 1, "has no file \"1\""),
+        (
+            &["--http", &taken],
+            1,
+            "choose another address with `--http ADDR:PORT`",
+        ),
+        (
+            &["--open", "./no-such-player"],
+            1,
+            "cannot start ./no-such-player",
+        ),
+        (&["-o", "there"], 2, "`--output` needs `--storage disk`"),
+        (
+            &["--storage", "disk", "--memory", "1MiB"],
+            2,
+            "`--memory` has no meaning",
+        ),
+        (&["--lookbehind", "soon"], 2, "write 60s, or 64MiB"),
+        (&["--duration", "0"], 2, "not a number of seconds"),
+    ];
+    for (flags, code, says) in cases {
+        let fixed = ["stream", "film.torrent", "--listen", "127.0.0.1:0"];
+        let finished = place.run(&[&fixed, flags].concat());
+        assert_eq!(finished.code, Some(code), "{flags:?}: {finished:?}");
+        assert!(finished.err.contains(says), "{flags:?}: {}", finished.err);
+    }
+}
+
+#[test]
+fn people_get_one_line_with_the_addresses() {
+    let place = Place::new();
+    let (_, _seeder, addr) = album(&place);
+    let streaming = place.start(&[
+        "stream",
+        "album.torrent",
+        "--peer",
+        &addr,
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let line = streaming.line("streaming ");
+    let words: Vec<_> = line.split_whitespace().collect();
+    let ["streaming", file, "(page:", page] = words[..] else {
+        panic!("{line}");
+    };
+    let (head, _) = get(file, "Range: bytes=0-0\r\n");
+    assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+    assert!(
+        get(page.trim_end_matches(')'), "")
+            .0
+            .starts_with("HTTP/1.1 200 ")
+    );
+}

@@ -1,0 +1,116 @@
+//! Torrents that their publisher replaces (BEP 46).
+
+use std::fmt;
+use std::str::FromStr;
+
+use tailwater_bencode::{Item as Bencode, encode};
+use tailwater_metainfo::InfoHash;
+
+use super::{ItemKey, ItemValue, PublicKey};
+use crate::{MAX_SALT_LEN, NodeId, Salt};
+
+/// What a link of [BEP 46](https://www.bittorrent.org/beps/bep_0046.html) names: the mutable item that says which torrent
+/// is the current one. `magnet:?xs=urn:btpk:KEY&s=SALT`, both in hexadecimal, the salt optional.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MutableTorrent {
+    /// The publisher.
+    pub key: PublicKey,
+    /// Which of its torrents.
+    pub salt: Salt,
+}
+
+/// Why a link does not name a mutable torrent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MutableTorrentError {
+    /// Not a magnet link, or one without `xs=urn:btpk:`.
+    #[error("no `xs=urn:btpk:` in a magnet link")]
+    NoKey,
+    /// The key is not 64 hexadecimal digits.
+    #[error("`xs` is not a public key of 64 hexadecimal digits")]
+    InvalidKey,
+    /// The salt is not hexadecimal, or too long.
+    #[error("`s` is not a salt of at most {MAX_SALT_LEN} bytes in hexadecimal")]
+    InvalidSalt,
+}
+
+impl MutableTorrent {
+    /// What to ask the network for.
+    #[must_use]
+    pub const fn item_key(&self) -> ItemKey {
+        ItemKey::Mutable {
+            key: self.key,
+            salt: self.salt,
+        }
+    }
+
+    /// Where the item is stored.
+    #[must_use]
+    pub fn target(&self) -> NodeId {
+        self.item_key().target()
+    }
+
+    /// The torrent that an item's value names, if it names one.
+    #[must_use]
+    pub fn info_hash(value: &ItemValue) -> Option<InfoHash> {
+        let document = value.decode().ok()?;
+        let hash = document.root().as_dict()?.get_bytes("ih")?;
+        hash.try_into().ok().map(InfoHash::new)
+    }
+
+    /// The value that names a torrent, to be signed and put.
+    #[must_use]
+    pub fn value(info_hash: &InfoHash) -> ItemValue {
+        let entry = ("ih".as_bytes(), Bencode::bytes(info_hash.as_bytes()));
+        let dict = Bencode::Dict([(entry.0.into(), entry.1)].into());
+        // Thirty bytes of canonical bencode are a value.
+        ItemValue::new(&encode(&dict)).unwrap_or_else(|_| unreachable!("a short canonical value"))
+    }
+}
+
+impl FromStr for MutableTorrent {
+    type Err = MutableTorrentError;
+
+    fn from_str(link: &str) -> Result<Self, MutableTorrentError> {
+        let (scheme, parameters) = link.split_once(":?").ok_or(MutableTorrentError::NoKey)?;
+        if !scheme.eq_ignore_ascii_case("magnet") {
+            return Err(MutableTorrentError::NoKey);
+        }
+        let find = |name: &str| {
+            let mut pairs = parameters.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let key = find("xs").and_then(|source| source.strip_prefix("urn:btpk:"));
+        let key = key.ok_or(MutableTorrentError::NoKey)?;
+        let key = key.parse().map_err(|_| MutableTorrentError::InvalidKey)?;
+        let salt = match find("s") {
+            None => Salt::default(),
+            Some(salt) => from_hex(salt).ok_or(MutableTorrentError::InvalidSalt)?,
+        };
+        Ok(Self { key, salt })
+    }
+}
+
+fn from_hex(text: &str) -> Option<Salt> {
+    if text.len() % 2 != 0 || text.len() / 2 > MAX_SALT_LEN {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let pairs = text.as_bytes().chunks_exact(2);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect();
+    Salt::new(&bytes?).ok()
+}
+
+impl fmt::Display for MutableTorrent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "magnet:?xs=urn:btpk:{}", self.key)?;
+        let salt = self.salt.as_bytes();
+        if !salt.is_empty() {
+            f.write_str("&s=")?;
+            salt.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Peers from peers, and for them (BEP 11).
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tailwater_wire::{MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
+
+use super::peers::Peer;
+use super::{Engine, PeerKey, Source, Space};
+use crate::peer::{Command, Direction};
+
+/// A peer hears of the others this often (BEP 11: at most once a minute).
+const EVERY: Duration = Duration::from_secs(60);
+/// How many addresses one peer may add to the list while it is connected, so that it cannot fill it.
+const QUOTA: usize = 200;
+
+/// What one peer has told and been told.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    speaks: bool,
+    told: BTreeSet<SocketAddr>,
+    last: Option<Instant>,
+    /// Addresses taken from it.
+    taken: usize,
+}
+
+impl Exchange {
+    pub(super) const fn set_speaks(&mut self, speaks: bool) {
+        self.speaks = speaks;
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let rested = |last| now.saturating_duration_since(last) >= EVERY;
+        self.speaks && self.last.is_none_or(rested)
+    }
+
+    /// What has changed since the last time; remembers that it was told.
+    fn next_message(
+        &mut self,
+        now: Instant,
+        connected: &[PexPeer],
+        own: SocketAddr,
+    ) -> Option<PexMessage> {
+        let others = connected.iter().filter(|peer| peer.addr != own);
+        let fresh = others.filter(|peer| !self.told.contains(&peer.addr));
+        let added: Vec<_> = fresh.take(MAX_SENT_PEX_PEERS).copied().collect();
+        let is_gone = |addr: &&SocketAddr| !connected.iter().any(|peer| peer.addr == **addr);
+        let gone = self.told.iter().filter(is_gone);
+        let dropped: Vec<_> = gone.take(MAX_SENT_PEX_PEERS).copied().collect();
+        if added.is_empty() && dropped.is_empty() {
+            return None;
+        }
+        self.last = Some(now);
+        self.told.retain(|addr| !dropped.contains(addr));
+        self.told.extend(added.iter().map(|peer| peer.addr));
+        Some(PexMessage { added, dropped })
+    }
+}
+
+impl<S: Space> Engine<S> {
+    /// A peer named others. They are tried like any address, within a quota.
+    pub(super) fn handle_exchange(&mut self, now: Instant, key: PeerKey, message: &PexMessage) {
+        if self.config.private {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let left = QUOTA.saturating_sub(peer.exchange.taken);
+        let added: Vec<_> = message
+            .added
+            .iter()
+            .map(|peer| peer.addr)
+            .take(left)
+            .collect();
+        peer.exchange.taken += added.len();
+        self.handle_candidates(now, Source::Exchange, &added);
+    }
+
+    /// Tells peers of each other.
+    pub(super) fn exchange_peers(&mut self, now: Instant) {
+        if self.config.private || !self.peers.iter().any(|(_, peer)| peer.exchange.is_due(now)) {
+            return;
+        }
+        let connected: Vec<_> = self
+            .peers
+            .iter()
+            .filter_map(|(_, peer)| introduce(peer))
+            .collect();
+        let mut messages = Vec::new();
+        for (key, peer) in self.peers.iter_mut() {
+            if peer.exchange.is_due(now) {
+                let own = peer.dial_addr.unwrap_or(peer.addr);
+                let message = peer.exchange.next_message(now, &connected, own);
+                messages.extend(message.map(|message| (key, message)));
+            }
+        }
+        for (key, message) in messages {
+            self.command(key, Command::Pex(message));
+        }
+    }
+}
+
+/// A peer as others hear of it, if they could reach it.
+fn introduce(peer: &Peer) -> Option<PexPeer> {
+    let mut flags = PexFlags::NONE;
+    if peer.bits.is_all() || peer.upload_only {
+        flags = flags | PexFlags::UPLOAD_ONLY;
+    }
+    if peer.direction == Direction::Outgoing {
+        flags = flags | PexFlags::REACHABLE;
+    }
+    let addr = peer.dial_addr?;
+    Some(PexPeer { addr, flags })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peers(numbers: std::ops::Range<u16>) -> Vec<PexPeer> {
+        numbers
+            .map(|number| PexPeer {
+                addr: SocketAddr::from(([10, 0, 0, 1], 1_000 + number)),
+                flags: PexFlags::NONE,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_peer_hears_of_each_other_once_and_of_those_who_left() {
+        let now = crate::testing::epoch();
+        let mut exchange = Exchange::default();
+        assert!(!exchange.is_due(now), "it does not speak it");
+        exchange.set_speaks(true);
+        assert!(exchange.is_due(now));
+        let all = peers(0..60);
+        let own = all[0].addr;
+        let first = exchange.next_message(now, &all, own).unwrap();
+        assert_eq!(first.added, all[1..51]);
+        assert!(!exchange.is_due(now + Duration::from_secs(59)));
+        assert!(exchange.is_due(now + EVERY));
+        let second = exchange.next_message(now + EVERY, &all, own).unwrap();
+        assert_eq!(second.added, all[51..]);
+        assert_eq!(exchange.next_message(now + EVERY, &all, own), None);
+        let third = exchange.next_message(now + EVERY, &all[..30], own).unwrap();
+        assert_eq!((third.added.len(), third.dropped.len()), (0, 30));
+    }
+}

@@ -1,0 +1,337 @@
+//! One host of a swarm: a torrent's machine, its connections' machines and its storage.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
+use tailwater_netsim::{ConnId, HostId};
+use tailwater_session::peer::{self, Command, Connection, Direction, Fact};
+use tailwater_session::torrent::{Engine, NewPeer, Note, Output, PeerKey, Verdict};
+use tailwater_storage_mem as mem;
+use tailwater_wire::{Handshake, Reserved, piece_header};
+
+use super::payload::Payload;
+use super::player::{Board, Player};
+use super::store::{SpaceWait, Store};
+
+/// What a node does with what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Honest,
+    /// Every block that it sends is corrupt.
+    Liar,
+    /// It takes requests and never answers.
+    Silent,
+    /// It refuses every request.
+    Refuser,
+}
+
+pub(super) struct Wire {
+    /// `None` until the handshake is done.
+    pub(super) peer: Option<(PeerKey, Connection)>,
+    pub(super) direction: Direction,
+    pub(super) addr: SocketAddr,
+    pub(super) received: BytesMut,
+    pub(super) sending: BytesMut,
+}
+
+impl Wire {
+    pub(super) fn new(direction: Direction, addr: SocketAddr) -> Self {
+        Self {
+            peer: None,
+            direction,
+            addr,
+            received: BytesMut::new(),
+            sending: BytesMut::new(),
+        }
+    }
+}
+
+pub(crate) struct Node {
+    pub(super) host: HostId,
+    pub(super) id: PeerId,
+    pub(super) manner: Manner,
+    /// How long a verdict takes to reach the torrent, after the piece can be read.
+    pub(super) verdict_delay: Duration,
+    pub(super) payload: Rc<Payload>,
+    pub(super) engine: Engine<Store>,
+    pub(super) store: Store,
+    pub(super) space_wait: SpaceWait,
+    pub(super) wires: BTreeMap<ConnId, Wire>,
+    pub(super) players: Vec<Player>,
+    pub(super) board: Board,
+    pub(super) verdicts: VecDeque<(Instant, PieceIndex, Verdict)>,
+    pub(crate) notes: Vec<Note>,
+    /// How many of the notes the players have heard.
+    pub(super) heard: usize,
+    /// How often some reader was told that there is no room.
+    pub(crate) starved: u64,
+    /// What the torrent told its connections about blocks and pieces.
+    pub(crate) commands: Vec<(Instant, Command)>,
+    pub(super) keeps_commands: bool,
+    /// Requests of peers for what is not held.
+    pub(crate) refused: u64,
+}
+
+impl Node {
+    pub(super) fn shake_hands(&mut self, conn: ConnId) {
+        let handshake = Handshake {
+            reserved: Reserved::FAST | Reserved::EXTENSION_PROTOCOL,
+            info_hash: self.payload.info_hash,
+            peer_id: self.id,
+        };
+        if let Some(wire) = self.wires.get_mut(&conn) {
+            handshake.encode(&mut wire.sending);
+        }
+    }
+
+    /// Says whether the connection is to end.
+    pub(super) fn receive(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) -> bool {
+        let Some(wire) = self.wires.get_mut(&conn) else {
+            return true;
+        };
+        wire.received.extend_from_slice(bytes);
+        if wire.peer.is_none() {
+            let Some(theirs) = Handshake::decode(&mut wire.received).unwrap() else {
+                return false;
+            };
+            let new = NewPeer {
+                addr: wire.addr,
+                id: theirs.peer_id,
+                direction: wire.direction,
+                fast: true,
+            };
+            let config = peer::Config {
+                geometry: self.payload.geometry,
+                fast: true,
+                extensions: true,
+                listen_port: Some(6881),
+                addr: None,
+                metadata: bytes::Bytes::new(),
+                private: false,
+            };
+            match self.engine.handle_connected(now, new) {
+                Ok(key) => wire.peer = Some((key, Connection::new(now, config))),
+                Err(_) => {
+                    self.wires.remove(&conn);
+                    return true;
+                }
+            }
+        }
+        match &mut wire.peer {
+            Some((_, connection)) => connection.handle_bytes(now, &mut wire.received).is_err(),
+            None => false,
+        }
+    }
+
+    pub(super) fn drop_wire(&mut self, now: Instant, conn: ConnId) {
+        if let Some(wire) = self.wires.remove(&conn) {
+            match wire.peer {
+                Some((key, _)) => {
+                    self.store.ledger.borrow_mut().handle_closed(key);
+                    self.engine.handle_closed(now, key);
+                }
+                None if wire.direction == Direction::Outgoing => {
+                    self.engine.handle_connect_failed(now, wire.addr);
+                }
+                None => {}
+            }
+        }
+    }
+
+    pub(super) fn conn_of(&self, key: PeerKey) -> Option<ConnId> {
+        let of_key = |wire: &Wire| wire.peer.as_ref().is_some_and(|(other, _)| *other == key);
+        self.wires
+            .iter()
+            .find(|(_, wire)| of_key(wire))
+            .map(|(conn, _)| *conn)
+    }
+
+    pub(super) fn obey(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Command { peer, command } => self.pass_on(now, peer, command),
+            Output::Verify(piece) => {
+                let verdict = match self.store.verify(piece) {
+                    mem::Verdict::Valid => Verdict::Valid,
+                    mem::Verdict::Invalid { block_digests } => {
+                        Verdict::Invalid(numbers(&block_digests))
+                    }
+                };
+                self.verdicts
+                    .push_back((now + self.verdict_delay, piece, verdict));
+                self.hear_verdicts(now);
+            }
+            Output::Digest(piece) => {
+                let digests = self.store.storage().block_digests(self.store.handle, piece);
+                // A piece that is evicted already convicts nobody.
+                if let Ok(digests) = digests {
+                    self.engine.handle_digests(now, piece, &numbers(&digests));
+                }
+            }
+            Output::Starved(_) => self.starved += 1,
+            Output::Note(note) => self.notes.push(note),
+            other => panic!("{other:?} is not for here"),
+        }
+    }
+
+    fn pass_on(&mut self, now: Instant, peer: PeerKey, command: Command) {
+        let conn = self.conn_of(peer);
+        let wire = conn.and_then(|conn| self.wires.get_mut(&conn));
+        let Some((_, connection)) = wire.and_then(|wire| wire.peer.as_mut()) else {
+            return;
+        };
+        match command {
+            Command::Request(block) => {
+                self.store.check_request(block);
+                self.store.ledger.borrow_mut().handle_request(peer, block);
+            }
+            Command::Cancel(block) => {
+                self.store.ledger.borrow_mut().handle_answer(peer, block);
+            }
+            _ => {}
+        }
+        if self.keeps_commands {
+            self.commands.push((now, command.clone()));
+        }
+        connection.handle_command(command);
+    }
+
+    /// Tells the torrent what the storage has found out about pieces.
+    pub(super) fn hear_verdicts(&mut self, now: Instant) {
+        while let Some((_, piece, verdict)) = self.verdicts.pop_front_if(|(at, ..)| *at <= now) {
+            self.engine.handle_verdict(now, piece, &verdict);
+        }
+    }
+
+    /// Tells the torrent what its readers did.
+    pub(super) fn hear_readers(&mut self, now: Instant) {
+        self.board.is_urgent = false;
+        for (key, news) in std::mem::take(&mut self.board.news) {
+            if let Some(config) = news.opened {
+                self.engine.handle_reader_opened(now, key, config);
+            }
+            if let Some(update) = news.update {
+                self.engine.handle_reader(now, key, update);
+            }
+            if news.closed {
+                self.engine.handle_reader_closed(now, key);
+            }
+        }
+    }
+
+    /// Wakes the players that wait for a piece which has come.
+    pub(super) fn wake_players(&mut self, now: Instant) {
+        let heard = std::mem::replace(&mut self.heard, self.notes.len());
+        for note in &self.notes[heard..] {
+            let Note::PieceVerified(piece) = note else {
+                continue;
+            };
+            for player in &mut self.players {
+                if player.awaited(&self.payload.geometry) == Some(*piece) {
+                    player.poll(now, &self.store, &self.payload, &mut self.board);
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_player(&mut self, now: Instant, number: usize) {
+        if let Some(player) = self.players.get_mut(number) {
+            player.poll(now, &self.store, &self.payload, &mut self.board);
+        }
+    }
+
+    /// Moves blocks, facts and messages between the connections, the storage and the torrent.
+    pub(super) fn exchange(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        let mut told = Vec::new();
+        for wire in self.wires.values_mut() {
+            let Some((key, connection)) = &mut wire.peer else {
+                continue;
+            };
+            for (block, data) in connection.take_blocks() {
+                if !self.store.write(block, &data) {
+                    connection.handle_duplicate(block);
+                }
+            }
+            while self.manner != Manner::Silent
+                && wire.sending.len() < 64 * 1024
+                && let Some(block) = connection.next_upload()
+            {
+                match self.store.storage().read(self.store.handle, block) {
+                    Ok(lease) if self.manner != Manner::Refuser => {
+                        let out = connection.take_out(now);
+                        wire.sending.extend_from_slice(&out);
+                        let header = piece_header(block.piece().get(), block.offset(), block.len());
+                        wire.sending.extend_from_slice(&header);
+                        let first = wire.sending.len();
+                        wire.sending.extend_from_slice(&lease);
+                        if self.manner == Manner::Liar {
+                            wire.sending[first] ^= 0xff;
+                        }
+                        connection.handle_sent(now, block);
+                    }
+                    _ => {
+                        self.refused += 1;
+                        connection.handle_unavailable(block);
+                    }
+                }
+            }
+            wire.sending.extend_from_slice(&connection.take_out(now));
+            let facts = connection.take_facts();
+            if !facts.is_empty() {
+                busy = true;
+                told.push((*key, wire.addr.ip(), facts));
+            }
+        }
+        for (key, from, facts) in told {
+            for fact in &facts {
+                if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
+                    self.store.ledger.borrow_mut().handle_answer(key, *block);
+                }
+            }
+            self.engine.handle_facts(now, key, from, facts);
+        }
+        busy
+    }
+
+    /// Gives up a piece that it holds, as a node that streams itself does.
+    pub(super) fn give_up(&mut self, now: Instant, piece: PieceIndex) {
+        self.store
+            .storage()
+            .evict(self.store.handle, piece)
+            .unwrap();
+        self.store.handle_evicted(piece);
+        self.engine.handle_evicted(now, piece);
+    }
+
+    /// When something is to happen here, players apart.
+    pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let wires = self.wires.values();
+        let connections = wires.filter_map(|wire| wire.peer.as_ref());
+        let timers = connections.map(|(_, connection)| connection.poll_timeout());
+        let verdict = self.verdicts.front().map(|(at, ..)| *at);
+        timers
+            .chain(self.engine.poll_timeout(now))
+            .chain(verdict)
+            .min()
+    }
+
+    /// Requests for blocks of these pieces since a time.
+    pub(crate) fn requested_since(&self, since: Instant) -> impl Iterator<Item = BlockRef> {
+        let commands = self.commands.iter().filter(move |(at, _)| *at >= since);
+        commands.filter_map(|(_, command)| match command {
+            Command::Request(block) => Some(*block),
+            _ => None,
+        })
+    }
+}
+
+fn numbers(digests: &[mem::BlockDigest]) -> Vec<u64> {
+    digests
+        .iter()
+        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
+        .collect()
+}
