@@ -8,6 +8,7 @@ pub mod fuzz;
 mod item;
 mod krpc;
 mod limits;
+mod node;
 mod node_id;
 mod secure;
 mod table;
@@ -27,6 +28,13 @@ pub use limits::{
     MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_CLIENT_VERSION_LEN, MAX_DATAGRAM_LEN,
     MAX_ERROR_TEXT_LEN, MAX_ITEM_VALUE_LEN, MAX_METHOD_NAME_LEN, MAX_NODES, MAX_SALT_LEN,
     MAX_SAMPLES, MAX_SENT_DATAGRAM_LEN, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN, MAX_VALUES,
+};
+pub use node::{
+    Announce, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, ITEM_LIFETIME, LOOKUP_CONCURRENCY,
+    MAX_AMPLIFICATION, MAX_CANDIDATES, MAX_GREETINGS, MAX_HINTS, MAX_LOOKUP_PEERS,
+    MAX_LOOKUP_QUERIES, MAX_LOOKUPS, MAX_QUERIES, MAX_TRANSMITS, MAX_VOTES, MIN_VOTES, Node,
+    NodeLimits, NodeStats, PEER_LIFETIME, QUERY_TIMEOUT, Report, RequestId, Scrape, TOKEN_ROTATION,
+    Traffic, Transmit,
 };
 pub use node_id::{Distance, NODE_ID_BITS, NODE_ID_LEN, NodeId};
 pub use table::{

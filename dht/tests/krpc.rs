@@ -5,10 +5,11 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use proptest::prelude::*;
 use tailwater_bencode::DecodeErrorKind;
 use tailwater_dht::{
-    Body, ClientVersion, ErrorCode, ErrorReply, KrpcErrorKind, MAX_BENCODE_DEPTH,
-    MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES, MAX_TOKEN_LEN,
-    MAX_TRANSACTION_ID_LEN, MAX_VALUES, Message, Method, MethodName, NodeId, NodeInfo, Query,
-    Response, Token, TransactionId, Want,
+    Body, ClientVersion, ErrorCode, ErrorReply, Item, ItemFields, ItemValue, KrpcErrorKind,
+    MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES,
+    MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN, MAX_VALUES, Message, Method, MethodName, MutableItem,
+    NodeId, NodeInfo, Put, Query, Response, Salt, Samples, ScrapeFilters, SecretKey, Token,
+    TransactionId, Want,
 };
 use tailwater_metainfo::InfoHash;
 
@@ -42,6 +43,7 @@ fn the_packets_of_bep_5_are_read_and_written() {
         info_hash,
         port: 6881,
         implied_port: true,
+        seed: false,
         token: token(),
     };
     let mut peers = Response::new(ASKING);
@@ -75,6 +77,8 @@ fn the_packets_of_bep_5_are_read_and_written() {
             query(Method::GetPeers {
                 info_hash,
                 want: Want::default(),
+                no_seed: false,
+                scrape: false,
             }),
         ),
         (
@@ -350,6 +354,59 @@ fn nodes<A: std::fmt::Debug>(
     prop::option::of(prop::collection::vec(node, 0..=16))
 }
 
+fn values() -> impl Strategy<Value = ItemValue> {
+    prop::collection::vec(any::<u8>(), 0..=100)
+        .prop_map(|text| ItemValue::from_text(&text).expect("short enough"))
+}
+
+/// A signature costs a while in a debug build, and the codec does not look at it: one key signs all.
+fn items() -> impl Strategy<Value = Item> {
+    let salt = prop::collection::vec(any::<u8>(), 0..=64);
+    (values(), any::<bool>(), salt, 0..=i64::MAX).prop_map(|(value, is_mutable, salt, seq)| {
+        if !is_mutable {
+            return Item::Immutable(value);
+        }
+        let salt = Salt::new(&salt).expect("short enough");
+        let secret = SecretKey::from_seed(&[7; 32]);
+        Item::Mutable(MutableItem::sign(&secret, salt, seq, value))
+    })
+}
+
+fn extras() -> impl Strategy<Value = (Option<Box<ScrapeFilters>>, Option<Item>, Option<Box<Samples>>)>
+{
+    let filters = prop::collection::vec(addrs(), 0..4).prop_map(|addrs| {
+        let mut filters = ScrapeFilters::default();
+        addrs.iter().for_each(|addr| filters.seeds.insert(addr.ip()));
+        Box::new(filters)
+    });
+    let samples = (0..=21_600_u16, 0..=i64::MAX, prop::collection::vec(hashes(), 0..20));
+    let samples = samples.prop_map(|(interval_secs, stored, info_hashes)| {
+        let mut samples = Samples::default();
+        samples.interval_secs = interval_secs;
+        samples.stored = stored;
+        samples.info_hashes = info_hashes;
+        Box::new(samples)
+    });
+    // One at a time: all together do not fit into a datagram.
+    prop_oneof![
+        Just((None, None, None)),
+        filters.prop_map(|filters| (Some(filters), None, None)),
+        items().prop_map(|item| (None, Some(item), None)),
+        samples.prop_map(|samples| (None, None, Some(samples))),
+    ]
+}
+
+fn fields_of(item: Item) -> Box<ItemFields> {
+    let mut fields = ItemFields::default();
+    fields.value = Some(item.value().clone());
+    if let Item::Mutable(item) = item {
+        fields.key = Some(item.key());
+        fields.seq = Some(item.seq());
+        fields.signature = Some(*item.signature());
+    }
+    Box::new(fields)
+}
+
 fn methods() -> impl Strategy<Value = Method> {
     let port = (any::<bool>(), any::<u16>()).prop_map(|(implied, port)| match implied {
         true => (true, port),
@@ -358,16 +415,32 @@ fn methods() -> impl Strategy<Value = Method> {
     prop_oneof![
         Just(Method::Ping),
         (node_ids(), wants()).prop_map(|(target, want)| Method::FindNode { target, want }),
-        (hashes(), wants()).prop_map(|(info_hash, want)| Method::GetPeers { info_hash, want }),
-        (hashes(), port, tokens()).prop_map(|(info_hash, (implied_port, port), token)| {
-            Method::AnnouncePeer {
+        (hashes(), wants(), any::<(bool, bool)>()).prop_map(|(info_hash, want, flags)| {
+            Method::GetPeers {
+                info_hash,
+                want,
+                no_seed: flags.0,
+                scrape: flags.1,
+            }
+        }),
+        (hashes(), port, any::<bool>(), tokens()).prop_map(
+            |(info_hash, (implied_port, port), seed, token)| Method::AnnouncePeer {
                 info_hash,
                 port,
                 implied_port,
+                seed,
                 token,
             }
+        ),
+        (node_ids(), prop::option::of(any::<i64>()), wants())
+            .prop_map(|(target, seq, want)| Method::Get { target, seq, want }),
+        (tokens(), items(), prop::option::of(any::<i64>())).prop_map(|(token, item, cas)| {
+            let mut put = Put::new(token, item);
+            put.cas = cas;
+            Method::Put(Box::new(put))
         }),
-        "[a-z]{1,3}".prop_map(|name| Method::Unknown(
+        (node_ids(), wants()).prop_map(|(target, want)| Method::SampleInfohashes { target, want }),
+        "x[a-z]{1,3}".prop_map(|name| Method::Unknown(
             MethodName::new(name.as_bytes()).expect("short enough")
         )),
     ]
@@ -381,6 +454,7 @@ fn bodies() -> impl Strategy<Value = Body> {
         nodes(v6()),
         values,
         prop::option::of(tokens()),
+        extras(),
     );
     prop_oneof![
         (node_ids(), methods(), any::<bool>()).prop_map(|(id, method, read_only)| {
@@ -388,10 +462,14 @@ fn bodies() -> impl Strategy<Value = Body> {
             query.read_only = read_only;
             query.into()
         }),
-        fields.prop_map(|(id, nodes, nodes6, values, token)| {
+        fields.prop_map(|(id, nodes, nodes6, values, token, (scrape, item, samples))| {
             let mut response = Response::new(id);
-            (response.nodes, response.nodes6) = (nodes, nodes6);
+            if scrape.is_none() && item.is_none() {
+                (response.nodes, response.nodes6) = (nodes, nodes6);
+            }
             (response.values, response.token) = (values, token);
+            (response.scrape, response.samples) = (scrape, samples);
+            response.item = item.map(fields_of);
             response.into()
         }),
         (any::<i64>(), "[ -~é]{0,60}").prop_map(|(code, text)| ErrorReply::new(

@@ -21,7 +21,8 @@ fn node(shared: usize, number: u8) -> NodeInfo {
     bytes[19] = number;
     NodeInfo {
         id: NodeId::new(bytes).with_flipped_bit(shared),
-        addr: ([192, 0, 2, number], 6881).into(),
+        // Of a local network, where any number of nodes may be neighbours.
+        addr: ([10, 0, u8::try_from(shared).unwrap(), number], 6881).into(),
     }
 }
 

@@ -187,9 +187,13 @@ fn ids() -> impl Strategy<Value = NodeId> {
 
 fn nodes() -> impl Strategy<Value = NodeInfo> {
     let ports = prop_oneof![9 => Just(6881_u16), 1 => Just(6882)];
-    (ids(), ports).prop_map(|(id, port)| NodeInfo {
-        id,
-        addr: ([192, 0, 2, 1], port).into(),
+    // Of a local network, so that only ids and ports matter, and each id's own.
+    (ids(), ports).prop_map(|(id, port)| {
+        let [_, b, c, d] = crc32c::crc32c(id.as_bytes()).to_be_bytes();
+        NodeInfo {
+            id,
+            addr: ([10, b, c, d], port).into(),
+        }
     })
 }
 

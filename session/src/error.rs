@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tailwater_metainfo::{Bitfield, InfoHash};
+use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
 
 use crate::disk::StorageError;
 
@@ -57,6 +57,27 @@ pub enum AddError {
     #[error("{0}")]
     Memory(#[from] tailwater_storage_mem::Error),
     /// The session is closed.
+    #[error("the session is closed")]
+    Closed,
+}
+
+/// Why metadata is not fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The link has no v1 info-hash; transfers of v2-only torrents are not supported yet.
+    #[error("the magnet link has no v1 info-hash (urn:btih): a v2-only torrent cannot be transferred yet")]
+    V2Only,
+    /// The session has the torrent, or fetches its metadata, already.
+    #[error("torrent {0} is in this session already")]
+    Duplicate(InfoHash),
+    /// The metadata has the right hash, and no torrent can be made of it.
+    #[error("the metadata is not usable: {0}")]
+    Malformed(#[from] MetainfoError),
+    /// The link names two torrents: the metadata has the right v1 hash and not the right v2 hash.
+    #[error("the two info-hashes of the magnet link belong to different torrents")]
+    TwoTorrents,
+    /// The fetch is over, or the session closed.
     #[error("the session is closed")]
     Closed,
 }

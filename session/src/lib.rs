@@ -8,6 +8,7 @@ mod events;
 #[doc(hidden)]
 pub mod fuzz;
 mod handle;
+pub mod metadata;
 mod options;
 pub mod peer;
 mod reader;
@@ -20,9 +21,10 @@ pub mod torrent;
 
 pub use check::check;
 pub use disk::{IoConfig, Operation, StorageError};
-pub use error::{AddError, StartError, TorrentError};
+pub use error::{AddError, FetchError, StartError, TorrentError};
 pub use events::{Event, Events};
 pub use handle::Torrent;
+pub use metadata::handle::{FetchProgress, MetadataFetch};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};

@@ -123,8 +123,9 @@ impl Budget {
 
 /// What the blocks of one filling of a piece have in common: whom they belong to, and how many leases there are.
 ///
-/// It is the piece's own, so that reads of different pieces count in different places.
+/// It is the piece's own, on lines of memory of its own, so that reads of different pieces count in different places.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Tally {
     leases: AtomicU32,
     budget: Arc<Budget>,
@@ -134,6 +135,11 @@ impl Tally {
     /// Whether any lease lives. When none does, every lease has let go of its buffer.
     pub(crate) fn is_leased(&self) -> bool {
         self.leases.load(Ordering::Acquire) > 0
+    }
+
+    /// Takes blocks back that have been in use.
+    pub(crate) fn give_back(&self, blocks: Vec<Block>) {
+        self.budget.give_back(blocks);
     }
 
     /// Memory for a block, and for up to `more` others. There must be room taken for all of them.

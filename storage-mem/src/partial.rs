@@ -61,6 +61,19 @@ struct State {
     is_verifying: bool,
 }
 
+impl Drop for State {
+    /// All blocks go back at once, with the room that was not used.
+    fn drop(&mut self) {
+        for slot in std::mem::take(&mut self.slots) {
+            if let Slot::Held(buffer) = slot
+                && let Ok(buffer) = Arc::try_unwrap(buffer)
+            {
+                self.space.put_back(buffer);
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Slot {
     Missing,

@@ -61,7 +61,7 @@ impl Victim {
     /// The memory of its blocks, with the room in the budget that was taken for them.
     pub(crate) fn into_blocks(self) -> impl Iterator<Item = Block> {
         let blocks = match self.held.piece {
-            Piece::Verified(verified) => verified.blocks,
+            Piece::Verified(mut verified) => std::mem::take(&mut verified.blocks),
             Piece::Partial(_) => Blocks::default(),
         };
         // It was not leased, so nobody else has the buffers.

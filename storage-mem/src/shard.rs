@@ -99,6 +99,16 @@ pub(crate) struct Verified {
     pub(crate) requested: u64,
 }
 
+impl Drop for Verified {
+    /// All blocks that nobody leases go back at once.
+    fn drop(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks).into_iter();
+        let buffers = blocks.filter_map(|buffer| Arc::try_unwrap(buffer).ok());
+        self.tally
+            .give_back(buffers.filter_map(Buffer::into_block).collect());
+    }
+}
+
 impl Verified {
     /// Whether any lease of it lives. Under the shard's lock a no stays a no: only leases beget leases elsewhere.
     pub(crate) fn is_leased(&self) -> bool {
@@ -297,7 +307,11 @@ impl Shards {
             let token = Token::new(&piece.tally);
             take(Lease::new(Arc::clone(buffer), token, from, to));
         }
-        piece.requested = self.clock.now();
+        // Most reads find it so, and leave the line to whoever shares it.
+        let now = self.clock.now();
+        if piece.requested != now {
+            piece.requested = now;
+        }
         Ok(true)
     }
 

@@ -110,6 +110,8 @@ async fn watch(place: &Place, name: &str) {
         let played = browser.plays(Some(from), 2.0).await;
         assert!(played.at >= from + 2.0, "{played:?}");
     }
+    // By then the buffer has filled again.
+    browser.plays(None, 6.0).await;
     browser.screenshot(&format!("{name}.png")).await;
     let end = browser.play(Some(f64::from(SECONDS) - 3.0), 10.0).await;
     assert!(end.ended, "{end:?}");

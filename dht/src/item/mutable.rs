@@ -29,7 +29,7 @@ pub struct SecretKey(SigningKey);
 /// An item that its owner can replace (BEP 44).
 ///
 /// One that came from a stranger holds what it claims: [`is_valid`](Self::is_valid) tells whether its owner said so. Those
-/// that [`Event::Item`](crate::Item) brings are valid.
+/// that [`Event::Item`](crate::Event::Item) brings are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MutableItem {
     key: PublicKey,

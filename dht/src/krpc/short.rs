@@ -102,6 +102,17 @@ short! {
     MethodName, MAX_METHOD_NAME_LEN
 }
 
+impl Token {
+    /// The first `LEN` bytes, of which there are as many.
+    pub(crate) fn from_array<const LEN: usize>(bytes: [u8; 20]) -> Self {
+        const { assert!(LEN <= 20 && LEN <= MAX_TOKEN_LEN) };
+        let mut token = [0; MAX_TOKEN_LEN];
+        token[..LEN].copy_from_slice(&bytes[..LEN]);
+        let len = u8::try_from(LEN).unwrap_or_default();
+        Self(Short { bytes: token, len })
+    }
+}
+
 impl Default for Salt {
     fn default() -> Self {
         Self(Short {

@@ -187,6 +187,10 @@ impl Bucket {
         }
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        (self.nodes.capacity() + self.spares.capacity()) * size_of::<Entry>()
+    }
+
     pub(super) fn check_invariants(&self) {
         assert!(self.nodes.len() <= BUCKET_SIZE, "too many nodes");
         assert!(self.spares.len() <= MAX_SPARES, "too many spares");

@@ -73,21 +73,31 @@ impl RoutingTable {
         }
     }
 
-    /// Takes bad nodes out that have `node`'s address, or its network in its bucket. Returns whether there are no others.
+    /// Takes out what `node`, which has answered, proves to be gone or replaces: who had its very address before, and bad
+    /// nodes of its IP address, or of its network in its bucket. Returns whether there are no others of those.
     fn make_way(&mut self, node: &NodeInfo) -> bool {
-        if is_local(node.addr.ip()) || self.get(node).is_some() {
+        if self.get(node).is_some() {
             return true;
         }
         if self.is_crowded(node, |entry| !entry.is_bad()) {
             return false;
         }
-        if self.is_crowded(node, |_| true) {
+        if self.is_crowded(node, |_| true) || self.is_taken(node) {
             let home = self.index(&node.id);
             for (index, bucket) in self.buckets.iter_mut().enumerate() {
-                bucket.remove(|entry| is_rival(entry, node, index == home));
+                bucket.remove(|entry| {
+                    let is_former = entry.node().addr == node.addr && entry.id() != node.id;
+                    is_former || is_rival(entry, node, index == home)
+                });
             }
         }
         true
+    }
+
+    /// Whether there is another node of the very address of `node`.
+    fn is_taken(&self, node: &NodeInfo) -> bool {
+        let mut entries = self.iter().chain(self.spares());
+        entries.any(|entry| entry.node().addr == node.addr && entry.id() != node.id)
     }
 
     fn is_crowded(&self, node: &NodeInfo, counts: impl Fn(&Entry) -> bool) -> bool {
@@ -106,7 +116,7 @@ impl RoutingTable {
         let is_secure = node.id.is_valid_for(node.addr.ip());
         node.id != self.own_id
             && (index + 1 == self.buckets.len() || bucket.has_room(is_secure))
-            && (is_local(node.addr.ip()) || !self.is_crowded(node, |entry| !entry.is_bad()))
+            && !self.is_crowded(node, |entry| !entry.is_bad())
     }
 
     /// What the table knows of a node, in a bucket or as a spare.
@@ -177,16 +187,33 @@ impl RoutingTable {
     /// should differ from call to call; the bucket is not named again for as long.
     #[must_use]
     pub fn poll_refresh(&mut self, now: Instant, random: [u8; NODE_ID_LEN]) -> Option<NodeId> {
-        let last = self.buckets.len() - 1;
         let mut buckets = self.buckets.iter_mut();
         let index = buckets.position(|bucket| bucket.poll_refresh(now))?;
+        Some(self.id_in_bucket(index, random))
+    }
+
+    /// An id in the range of bucket `index`, counted from the farthest; `random` chooses which.
+    #[must_use]
+    pub fn id_in_bucket(&self, index: usize, random: [u8; NODE_ID_LEN]) -> NodeId {
         let random = NodeId::new(random);
-        Some(if index == last {
-            random.with_prefix(&self.own_id, index)
+        if index + 1 >= self.buckets.len() {
+            random.with_prefix(&self.own_id, self.buckets.len() - 1)
         } else {
             let sibling = self.own_id.with_flipped_bit(index);
             random.with_prefix(&sibling, index + 1)
-        })
+        }
+    }
+
+    /// How many nodes there are in bucket `index`, counted from the farthest, bad ones included.
+    #[must_use]
+    pub fn bucket_len(&self, index: usize) -> usize {
+        self.buckets.get(index).map_or(0, |bucket| bucket.nodes().count())
+    }
+
+    /// The bytes of memory that its collections take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let buckets = self.buckets.iter().map(Bucket::heap_bytes);
+        buckets.sum::<usize>() + self.buckets.capacity() * size_of::<Bucket>()
     }
 
     /// When [`poll_ping`](Self::poll_ping) or [`poll_refresh`](Self::poll_refresh) will have something next, if nothing
@@ -325,7 +352,8 @@ impl RoutingTable {
 /// Whether an entry and a node cannot both be in the table.
 fn is_rival(entry: &Entry, node: &NodeInfo, same_bucket: bool) -> bool {
     let (theirs, ip) = (entry.node().addr.ip(), node.addr.ip());
-    entry.node() != *node
+    !is_local(ip)
+        && entry.node().addr != node.addr
         && entry.id() != node.id
         && (theirs == ip || same_bucket && same_network(theirs, ip))
 }

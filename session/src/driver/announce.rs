@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_tracker::{Announce, AnnounceRequest, AnnounceSchedule, Client, ScheduleConfig};
+use tailwater_tracker::{
+    Announce, AnnounceRequest, AnnounceSchedule, Client, ScheduleConfig, TrackerState,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
@@ -20,10 +22,38 @@ const FAREWELL: Duration = Duration::from_millis(1_200);
 /// A torrent that still wants data and has fewer peers asks earlier than its tracker's interval says.
 const FEW_PEERS: usize = 2;
 
+/// How many trackers there are and how they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) trackers: usize,
+    pub(crate) asked: usize,
+    pub(crate) answered: usize,
+    pub(crate) failed: usize,
+}
+
+impl Tally {
+    fn of(schedule: &AnnounceSchedule) -> Self {
+        let mut tally = Self::default();
+        for tracker in schedule.trackers() {
+            let has_failed = matches!(
+                tracker.state,
+                TrackerState::Failing | TrackerState::Disabled
+            );
+            tally.trackers += 1;
+            tally.asked += usize::from(tracker.state != TrackerState::Idle);
+            tally.answered += usize::from(tracker.state == TrackerState::Working);
+            tally.failed += usize::from(has_failed);
+        }
+        tally
+    }
+}
+
 /// What the announcer's task is made of.
 pub(crate) struct Announcer {
     pub(crate) client: Client,
     pub(crate) tiers: Vec<Vec<String>>,
+    /// Ask every tier at once, not one after the other.
+    pub(crate) all_tiers: bool,
     pub(crate) info_hash: InfoHash,
     pub(crate) peer_id: PeerId,
     pub(crate) port: u16,
@@ -31,6 +61,7 @@ pub(crate) struct Announcer {
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) incidents: mpsc::Sender<Incident>,
     pub(crate) events: EventSender,
+    pub(crate) tally: watch::Sender<Tally>,
     pub(crate) closing: CancellationToken,
 }
 
@@ -46,11 +77,13 @@ impl Announcer {
         let mut complete = stats.bytes_left == 0;
         let mut config = ScheduleConfig::default();
         config.seed = self.seed;
+        config.all_tiers = self.all_tiers;
         let mut schedule = AnnounceSchedule::new(Instant::now(), &self.tiers, complete, config);
         let mut under_way: JoinSet<Outcome> = JoinSet::new();
         loop {
             self.start_due(&mut schedule, &mut under_way);
             let wake = schedule.poll_timeout();
+            self.tell(Tally::of(&schedule));
             tokio::select! {
                 () = self.closing.cancelled() => break,
                 Some(Ok(outcome)) = under_way.join_next() => self.conclude(&mut schedule, outcome).await,
@@ -71,6 +104,11 @@ impl Announcer {
             }
         }
         self.say_goodbye(schedule, under_way).await;
+    }
+
+    fn tell(&self, tally: Tally) {
+        self.tally
+            .send_if_modified(|told| std::mem::replace(told, tally) != tally);
     }
 
     fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut JoinSet<Outcome>) {

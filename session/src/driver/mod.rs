@@ -19,6 +19,7 @@ pub(crate) mod incident;
 pub(crate) mod lifecycle;
 pub(crate) mod listen;
 pub(crate) mod mailbox;
+pub(crate) mod metadata;
 pub(crate) mod peer;
 pub(crate) mod registry;
 pub(crate) mod throttle;

@@ -16,12 +16,21 @@ const MAX_FAILURES: u32 = 8;
 pub enum Source {
     /// Named by the user; tried for ever.
     User,
+    /// Named by the magnet link (`x.pe`); tried for ever.
+    Magnet,
     /// A tracker.
     Tracker,
     /// It connected to us and said on which port it listens.
     Incoming,
     /// A peer named it (BEP 11).
     Exchange,
+}
+
+impl Source {
+    /// Whether somebody chose the address by hand.
+    const fn is_named(self) -> bool {
+        matches!(self, Self::User | Self::Magnet)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +79,18 @@ impl Candidates {
         self.banned.contains(&ip)
     }
 
+    /// Where an address came from, the best of several sources; `None` if it is not known, or forgotten.
+    pub(crate) fn source(&self, addr: SocketAddr) -> Option<Source> {
+        self.by_addr.get(&addr).map(|candidate| candidate.source)
+    }
+
+    /// The addresses from one source.
+    pub(crate) fn from_source(&self, source: Source) -> impl Iterator<Item = SocketAddr> {
+        let of = self.by_addr.iter();
+        of.filter(move |(_, candidate)| candidate.source == source)
+            .map(|(addr, _)| *addr)
+    }
+
     /// Never connects to this address again; says whether that is news.
     pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
         if self.banned.len() >= self.limit {
@@ -80,7 +101,7 @@ impl Candidates {
 
     pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
         let usable = addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
-        let full = self.by_addr.len() >= self.limit && source != Source::User;
+        let full = self.by_addr.len() >= self.limit && !source.is_named();
         if !usable || full || self.is_banned(addr.ip()) {
             return;
         }
@@ -139,7 +160,7 @@ impl Candidates {
             self.connecting -= 1;
         }
         candidate.failures = if useful { 1 } else { candidate.failures + 1 };
-        if candidate.failures > MAX_FAILURES && candidate.source != Source::User {
+        if candidate.failures > MAX_FAILURES && !candidate.source.is_named() {
             self.by_addr.remove(&addr);
             return;
         }

@@ -46,7 +46,7 @@ pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
 
 use blame::Blame;
-use candidates::Candidates;
+pub(crate) use candidates::Candidates;
 use choker::Choker;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;

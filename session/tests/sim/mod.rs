@@ -20,8 +20,9 @@ use tailwater_storage_mem as mem;
 
 pub(crate) use node::{Manner, Node};
 pub(crate) use payload::Payload;
-pub(crate) use player::{Diary, Play, Player};
-pub(crate) use store::{Faults, Ledger};
+pub(crate) use player::{Play, Player};
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub(crate) use store::{Counts, Faults, Ledger};
 
 use node::Wire;
 use store::{House, SpaceWait, Store};
@@ -130,6 +131,7 @@ impl Swarm {
         let config = Config {
             seed: self.seed.wrapping_mul(1_000).wrapping_add(u64::from(octet)),
             on_demand,
+            private: true,
             ..Config::new(payload.info_hash, id)
         };
         let store = Store::new(house.clone(), payload, &have);
@@ -238,7 +240,7 @@ impl Swarm {
     /// A player jumps, and reads on at once.
     pub(crate) fn jump(&mut self, player: PlayerId, position: u64) {
         self.change(player, |player, now, board| {
-            player.jump(now, position, board)
+            player.jump(now, position, board);
         });
     }
 
@@ -361,11 +363,9 @@ impl Swarm {
                     .insert(conn, Wire::new(Direction::Incoming, from));
                 node.shake_hands(conn);
             }
-            Event::Data { conn, bytes, .. } => {
-                if node.receive(now, conn, &bytes) {
-                    node.drop_wire(now, conn);
-                    self.net.close(conn);
-                }
+            Event::Data { conn, bytes, .. } if node.receive(now, conn, &bytes) => {
+                node.drop_wire(now, conn);
+                self.net.close(conn);
             }
             Event::Closed { conn, .. } => node.drop_wire(now, conn),
             Event::Timer { .. } => self.handle_timer(number),

@@ -111,7 +111,8 @@ impl Node {
                 listen_port: Some(6881),
                 addr: None,
                 metadata: bytes::Bytes::new(),
-                private: false,
+                // Peers tell each other of nobody: a test says who knows whom.
+                private: true,
             };
             match self.engine.handle_connected(now, new) {
                 Ok(key) => wire.peer = Some((key, Connection::new(now, config))),
@@ -201,7 +202,9 @@ impl Node {
 
     /// Tells the torrent what the storage has found out about pieces.
     pub(super) fn hear_verdicts(&mut self, now: Instant) {
-        while let Some((_, piece, verdict)) = self.verdicts.pop_front_if(|(at, ..)| *at <= now) {
+        while self.verdicts.front().is_some_and(|(at, ..)| *at <= now)
+            && let Some((_, piece, verdict)) = self.verdicts.pop_front()
+        {
             self.engine.handle_verdict(now, piece, &verdict);
         }
     }

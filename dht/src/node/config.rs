@@ -1,0 +1,174 @@
+//! What a node is told when it is made.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{ClientVersion, NodeId, NodeInfo};
+
+/// One of the two networks that a node can be in (BEP 32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// Not `#[non_exhaustive]`: there are two families.
+pub enum Family {
+    /// IPv4
+    V4,
+    /// IPv6
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(addr: &SocketAddr) -> Self {
+        match addr {
+            SocketAddr::V4(_) => Self::V4,
+            SocketAddr::V6(_) => Self::V6,
+        }
+    }
+
+    pub(super) const fn index(self) -> usize {
+        match self {
+            Self::V4 => 0,
+            Self::V6 => 1,
+        }
+    }
+}
+
+/// What others may cost a node. The defaults suit a client at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeLimits {
+    /// Queries a second that are answered of one address (IPv4, or IPv6 /64; of a local network, address and port). Twice as
+    /// many at once. Default 20.
+    pub queries_per_address: u32,
+    /// Queries a second that are answered in all. Twice as many at once. Default 2000.
+    pub queries: u32,
+    /// Bytes a second of answers that are several times as long as their question, to one address that has not shown that
+    /// it receives what is sent to it. Four times as many at once. Others get answers of their question's order of size.
+    /// Default 2048.
+    pub unproven_bytes_per_address: u32,
+    /// The same to all such addresses. Default 65 536.
+    pub unproven_bytes: u32,
+    /// Addresses whose use is remembered at a time. Default 4096; each costs about 100 bytes.
+    pub addresses: usize,
+    /// Torrents whose peers are stored, in each family. Beyond it the one announced longest ago goes. Default 2000.
+    pub torrents: usize,
+    /// Peers that are stored of one torrent, in each family. Beyond it the one announced longest ago goes. Default 500;
+    /// each costs 64 bytes.
+    pub peers_per_torrent: usize,
+    /// Peers that are stored in all, in each family. Beyond it nothing new is stored. Default 20 000.
+    pub peers: usize,
+    /// Items that are stored. Beyond it the one stored longest ago goes. Default 1000; each costs up to 1300 bytes.
+    pub items: usize,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            queries_per_address: 20,
+            queries: 2000,
+            unproven_bytes_per_address: 2048,
+            unproven_bytes: 64 * 1024,
+            addresses: 4096,
+            torrents: 2000,
+            peers_per_torrent: 500,
+            peers: 20_000,
+            items: 1000,
+        }
+    }
+}
+
+/// What a [`Node`](crate::Node) is told when it is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) seed: [u8; 32],
+    pub(super) families: [bool; 2],
+    pub(super) ids: [Option<NodeId>; 2],
+    pub(super) external: [Option<IpAddr>; 2],
+    pub(super) nodes: Vec<NodeInfo>,
+    pub(super) bootstrap: Vec<SocketAddr>,
+    pub(super) is_read_only: bool,
+    pub(super) version: Option<ClientVersion>,
+    pub(super) limits: NodeLimits,
+}
+
+impl Config {
+    /// A node of the IPv4 network that knows nobody.
+    ///
+    /// All its chance comes from `seed`, its tokens' secrets too: outside of tests it must be random and kept to oneself.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            families: [true, false],
+            ids: [None; 2],
+            external: [None; 2],
+            nodes: Vec::new(),
+            bootstrap: Vec::new(),
+            is_read_only: false,
+            version: ClientVersion::new(b"TW01").ok(),
+            limits: NodeLimits::default(),
+        }
+    }
+
+    /// Which networks it is in.
+    #[must_use]
+    pub const fn with_families(mut self, v4: bool, v6: bool) -> Self {
+        self.families = [v4, v6];
+        self
+    }
+
+    /// The id that it had the last time. It is made anew when others tell an address that it does not fit (BEP 42).
+    #[must_use]
+    pub const fn with_id(mut self, family: Family, id: NodeId) -> Self {
+        self.ids[family.index()] = Some(id);
+        self
+    }
+
+    /// The address that it is seen at, where that is known for certain.
+    #[must_use]
+    pub const fn with_external_ip(mut self, ip: IpAddr) -> Self {
+        let family = match ip {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        };
+        self.external[family.index()] = Some(ip);
+        self
+    }
+
+    /// Nodes that it knew the last time: [`Node::saved_nodes`](crate::Node::saved_nodes). They are asked first.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: Vec<NodeInfo>) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Addresses of nodes that know others: asked while it knows too few itself.
+    #[must_use]
+    pub fn with_bootstrap(mut self, addrs: Vec<SocketAddr>) -> Self {
+        self.bootstrap = addrs;
+        self
+    }
+
+    /// Whether it only asks (BEP 43): it cannot be reached, or should not be.
+    #[must_use]
+    pub const fn with_read_only(mut self, is_read_only: bool) -> Self {
+        self.is_read_only = is_read_only;
+        self
+    }
+
+    /// The software it says it is.
+    #[must_use]
+    pub const fn with_version(mut self, version: Option<ClientVersion>) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// What others may cost it.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: NodeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+}

@@ -1,0 +1,174 @@
+//! Peers that others have announced.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::InfoHash;
+
+use super::config::NodeLimits;
+use super::random::Random;
+use crate::{Samples, ScrapeFilters};
+
+/// How long a peer is kept after its last announce. Clients announce every 15 minutes or more often.
+pub const PEER_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long a node that is asked for samples promises nothing new, in seconds: we draw them for each question, but whoever
+/// asks everybody all the time should not.
+const SAMPLE_INTERVAL_SECS: u16 = 600;
+/// The most info-hashes in one answer.
+const MAX_SAMPLES_SENT: usize = 20;
+
+#[derive(Debug)]
+pub(super) struct PeerStore {
+    torrents: BTreeMap<InfoHash, Vec<Peer>>,
+    count: usize,
+    torrents_limit: usize,
+    peers_limit: usize,
+    per_torrent: usize,
+    expire_at: Option<Instant>,
+}
+
+/// One an address (BEP 33).
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    addr: SocketAddr,
+    is_seed: bool,
+    announced: Instant,
+}
+
+impl PeerStore {
+    pub(super) const fn new(limits: &NodeLimits) -> Self {
+        Self {
+            torrents: BTreeMap::new(),
+            count: 0,
+            torrents_limit: limits.torrents,
+            peers_limit: limits.peers,
+            per_torrent: limits.peers_per_torrent,
+            expire_at: None,
+        }
+    }
+
+    pub(super) fn announce(&mut self, now: Instant, hash: InfoHash, addr: SocketAddr, seed: bool) {
+        if !self.torrents.contains_key(&hash) && self.torrents.len() >= self.torrents_limit {
+            self.drop_stalest();
+        }
+        if self.torrents_limit == 0 {
+            return;
+        }
+        let peers = self.torrents.entry(hash).or_default();
+        let fresh = Peer {
+            addr,
+            is_seed: seed,
+            announced: now,
+        };
+        // The most recent stands at the end.
+        if let Some(at) = peers.iter().position(|peer| peer.addr.ip() == addr.ip()) {
+            peers.remove(at);
+        } else if peers.len() >= self.per_torrent && !peers.is_empty() {
+            peers.remove(0);
+        } else if self.count >= self.peers_limit || self.per_torrent == 0 {
+            if peers.is_empty() {
+                self.torrents.remove(&hash);
+            }
+            return;
+        } else {
+            self.count += 1;
+        }
+        peers.push(fresh);
+        self.expire_at = self.expire_at.or_else(|| now.checked_add(PEER_LIFETIME));
+    }
+
+    /// Up to `most` peers, another choice each time, and if `no_seed` first those that are not seeds.
+    pub(super) fn values(
+        &self,
+        random: &mut Random,
+        hash: &InfoHash,
+        most: usize,
+        no_seed: bool,
+    ) -> Vec<SocketAddr> {
+        let Some(peers) = self.torrents.get(hash) else {
+            return Vec::new();
+        };
+        let start = if peers.len() > most { random.below(peers.len()) } else { 0 };
+        let (before, after) = peers.split_at(start);
+        let all = || after.iter().chain(before);
+        if !no_seed {
+            return all().take(most).map(|peer| peer.addr).collect();
+        }
+        let leeches = all().filter(|peer| !peer.is_seed);
+        let seeds = all().filter(|peer| peer.is_seed);
+        leeches.chain(seeds).take(most).map(|peer| peer.addr).collect()
+    }
+
+    pub(super) fn filters(&self, hash: &InfoHash) -> Option<ScrapeFilters> {
+        let peers = self.torrents.get(hash)?;
+        let mut filters = ScrapeFilters::default();
+        for peer in peers {
+            let filter = if peer.is_seed { &mut filters.seeds } else { &mut filters.peers };
+            filter.insert(peer.addr.ip());
+        }
+        Some(filters)
+    }
+
+    pub(super) fn samples(&self, random: &mut Random) -> Samples {
+        let len = self.torrents.len();
+        let start = if len > MAX_SAMPLES_SENT { random.below(len) } else { 0 };
+        let from_start = self.torrents.keys().skip(start);
+        let samples = from_start.chain(self.torrents.keys().take(start));
+        Samples {
+            interval_secs: SAMPLE_INTERVAL_SECS,
+            stored: i64::try_from(len).unwrap_or(i64::MAX),
+            info_hashes: samples.take(MAX_SAMPLES_SENT).copied().collect(),
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.expire_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let is_young = |peer: &Peer| now.saturating_duration_since(peer.announced) < PEER_LIFETIME;
+        self.torrents.retain(|_, peers| {
+            peers.retain(is_young);
+            !peers.is_empty()
+        });
+        self.count = self.torrents.values().map(Vec::len).sum();
+        let oldest = self.torrents.values().filter_map(|peers| peers.first());
+        let oldest = oldest.map(|peer| peer.announced).min();
+        self.expire_at = oldest.and_then(|announced| announced.checked_add(PEER_LIFETIME));
+    }
+
+    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+        self.expire_at
+    }
+
+    pub(super) fn torrents(&self) -> usize {
+        self.torrents.len()
+    }
+
+    pub(super) const fn peers(&self) -> usize {
+        self.count
+    }
+
+    fn drop_stalest(&mut self) {
+        let announced = |peers: &Vec<Peer>| peers.last().map(|peer| peer.announced);
+        let stalest = self.torrents.iter().min_by_key(|(_, peers)| announced(peers));
+        if let Some((&hash, _)) = stalest {
+            self.count -= self.torrents.remove(&hash).map_or(0, |peers| peers.len());
+        }
+    }
+
+    pub(super) fn check_invariants(&self) {
+        let count: usize = self.torrents.values().map(Vec::len).sum();
+        assert_eq!(count, self.count, "peers are counted");
+        assert!(count <= self.peers_limit && self.torrents.len() <= self.torrents_limit);
+        for peers in self.torrents.values() {
+            assert!((1..=self.per_torrent).contains(&peers.len()), "peers of a torrent");
+        }
+        assert!(count == 0 || self.expire_at.is_some(), "peers for ever");
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let peers: usize = self.torrents.values().map(Vec::capacity).sum();
+        peers * size_of::<Peer>() + self.torrents.len() * 2 * size_of::<(InfoHash, Vec<Peer>)>()
+    }
+}

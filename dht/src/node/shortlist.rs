@@ -1,0 +1,208 @@
+//! The nodes of one lookup.
+
+use crate::address::{is_local, same_network};
+use crate::{BUCKET_SIZE, NodeId, NodeInfo, Token};
+
+/// The most nodes that a lookup keeps in mind, in each of its two lists.
+pub const MAX_CANDIDATES: usize = 64;
+/// The most nodes that one lookup asks whose id BEP 42 does not let them have.
+const MAX_INSECURE_ASKED: usize = 24;
+/// How many nodes of one network (/24, /64) a lookup keeps in mind, in each list.
+const MAX_OF_NETWORK: usize = 3;
+
+/// ```text
+/// Fresh ──ask──▶ Asked ──▶ Slow ──▶ Failed
+///                  └────────┴──▶ Answered
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Fresh,
+    Asked,
+    Slow,
+    Answered,
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) node: NodeInfo,
+    pub(super) state: State,
+    /// How many nodes named one another before this one.
+    pub(super) depth: u8,
+    /// In a box, as few have one.
+    pub(super) token: Option<Box<Token>>,
+    /// It has a version of the item that is looked up.
+    pub(super) has_item: bool,
+}
+
+/// Candidates in the order of their distance.
+#[derive(Clone, Debug)]
+struct List {
+    target: NodeId,
+    list: Vec<Candidate>,
+}
+
+impl List {
+    const fn new(target: NodeId) -> Self {
+        Self {
+            target,
+            list: Vec::new(),
+        }
+    }
+
+    fn position(&self, node: &NodeInfo) -> Result<usize, usize> {
+        let distance = node.id.distance(&self.target);
+        self.list
+            .binary_search_by_key(&distance, |known| known.node.id.distance(&self.target))
+    }
+
+    fn add(&mut self, candidate: Candidate) {
+        let node = candidate.node;
+        let Err(place) = self.position(&node) else {
+            return;
+        };
+        if place >= MAX_CANDIDATES || self.is_crowded(&node) {
+            return;
+        }
+        self.list.insert(place, candidate);
+        self.list.truncate(MAX_CANDIDATES);
+    }
+
+    /// Whether there is a node of this address, or enough of its network. Who has left a question unanswered does not count:
+    /// it may have been named wrongly.
+    fn is_crowded(&self, node: &NodeInfo) -> bool {
+        let ip = node.addr.ip();
+        if is_local(ip) {
+            return self.list.iter().any(|known| known.node.addr == node.addr && known.state != State::Failed);
+        }
+        let mut neighbours = 0;
+        for known in self.list.iter().filter(|known| known.state != State::Failed) {
+            let theirs = known.node.addr.ip();
+            if theirs == ip {
+                return true;
+            }
+            neighbours += usize::from(same_network(theirs, ip));
+        }
+        neighbours >= MAX_OF_NETWORK
+    }
+
+    /// The nearest [`BUCKET_SIZE`] that answer, or may do so soon.
+    fn window(&self) -> impl Iterator<Item = &Candidate> + '_ {
+        let live = |known: &&Candidate| !matches!(known.state, State::Failed | State::Slow);
+        self.list.iter().filter(live).take(BUCKET_SIZE)
+    }
+
+    fn answered(&self) -> impl Iterator<Item = &Candidate> + '_ {
+        let answered = |known: &&Candidate| known.state == State::Answered;
+        self.list.iter().filter(answered).take(BUCKET_SIZE)
+    }
+}
+
+/// Two lists: nodes whose id BEP 42 lets them have, and the others. Anybody can make up ids next to a target, but not such
+/// that fit his address; so those must not crowd out these, nor end the lookup before these are found (BEP 42).
+#[derive(Clone, Debug)]
+pub(super) struct Shortlist {
+    secure: List,
+    insecure: List,
+    insecure_asked: usize,
+}
+
+impl Shortlist {
+    pub(super) const fn new(target: NodeId) -> Self {
+        Self {
+            secure: List::new(target),
+            insecure: List::new(target),
+            insecure_asked: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, node: NodeInfo, depth: u8) {
+        self.add_as(node, depth, State::Fresh);
+    }
+
+    /// Somebody has answered in another's name.
+    pub(super) fn add_answered(&mut self, node: NodeInfo, depth: u8) {
+        self.add_as(node, depth, State::Answered);
+    }
+
+    fn add_as(&mut self, node: NodeInfo, depth: u8, state: State) {
+        self.list_of(&node).add(Candidate {
+            node,
+            state,
+            depth,
+            token: None,
+            has_item: false,
+        });
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.secure.list.is_empty() && self.insecure.list.is_empty()
+    }
+
+    /// The next to ask: from now on it is asked.
+    pub(super) fn next(&mut self) -> Option<NodeInfo> {
+        let fresh = |known: &&Candidate| known.state == State::Fresh;
+        let secure = self.secure.window().find(fresh).map(|known| known.node);
+        let node = secure.or_else(|| {
+            let insecure = self.insecure_window().find(fresh);
+            insecure.map(|known| known.node)
+        })?;
+        if secure.is_none() {
+            self.insecure_asked += 1;
+        }
+        self.get_mut(&node)?.state = State::Asked;
+        Some(node)
+    }
+
+    /// Whether there is nobody left to ask or to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_open = |known: &Candidate| matches!(known.state, State::Fresh | State::Asked);
+        !self.secure.window().any(is_open) && !self.insecure_window().any(is_open)
+    }
+
+    pub(super) fn get_mut(&mut self, node: &NodeInfo) -> Option<&mut Candidate> {
+        let list = self.list_of(node);
+        let at = list.position(node).ok()?;
+        list.list.get_mut(at).filter(|known| known.node == *node)
+    }
+
+    /// The nearest that have answered, nearest first: [`BUCKET_SIZE`] of valid ids, and up to as many others that are nearer
+    /// than the last of those.
+    pub(super) fn closest(&self) -> Vec<&Candidate> {
+        let mut closest: Vec<_> = self.secure.answered().collect();
+        let limit = self.limit();
+        let target = self.secure.target;
+        let is_near = |known: &&Candidate| is_within(known, &target, limit.as_ref());
+        closest.extend(self.insecure.answered().take_while(is_near));
+        closest.sort_by_key(|known| known.node.id.distance(&target));
+        closest
+    }
+
+    /// Those that are nearer than the nodes with valid ids that will be the result.
+    fn insecure_window(&self) -> impl Iterator<Item = &Candidate> + '_ {
+        let limit = self.limit();
+        let target = self.secure.target;
+        let may_ask = self.insecure_asked < MAX_INSECURE_ASKED;
+        self.insecure
+            .window()
+            .take_while(move |known| is_within(known, &target, limit.as_ref()))
+            .filter(move |known| may_ask || known.state != State::Fresh)
+    }
+
+    fn limit(&self) -> Option<NodeId> {
+        let last = self.secure.answered().nth(BUCKET_SIZE - 1);
+        last.map(|known| known.node.id)
+    }
+
+    fn list_of(&mut self, node: &NodeInfo) -> &mut List {
+        if node.id.is_valid_for(node.addr.ip()) {
+            &mut self.secure
+        } else {
+            &mut self.insecure
+        }
+    }
+}
+
+fn is_within(known: &Candidate, target: &NodeId, limit: Option<&NodeId>) -> bool {
+    limit.is_none_or(|limit| known.node.id.distance(target) < limit.distance(target))
+}

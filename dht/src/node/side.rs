@@ -1,0 +1,169 @@
+//! What a node has in each of the two networks (BEP 32).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::config::{Config, NodeLimits};
+use super::peers::PeerStore;
+use super::random::Random;
+use super::rtt::Rtt;
+use super::vote::Vote;
+use super::Family;
+use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
+
+/// The most nodes that were known the last time, or named by a bootstrap node, which may be asked before they are heard from.
+pub const MAX_HINTS: usize = 256;
+/// The most addresses that wait to be greeted.
+pub const MAX_GREETINGS: usize = 128;
+/// The first pause between two attempts to find a first node; it doubles.
+const FIRST_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5);
+const MAX_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// Head start of the nodes that were known the last time over the bootstrap addresses.
+const WARM_START: Duration = Duration::from_secs(2);
+
+/// The node in one network: its id there, its table, its view of itself.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) family: Family,
+    /// Long ago: when what has no time of its own is due.
+    pub(super) created: Instant,
+    pub(super) table: RoutingTable,
+    pub(super) peers: PeerStore,
+    pub(super) vote: Vote,
+    pub(super) rtt: Rtt,
+    /// Not heard from yet, but likely to answer.
+    pub(super) hints: Vec<NodeInfo>,
+    /// To be greeted when there is time.
+    pub(super) greetings: VecDeque<(SocketAddr, Option<NodeId>)>,
+    pub(super) bootstrap: Vec<SocketAddr>,
+    pub(super) bootstrap_at: Option<Instant>,
+    pause: Duration,
+    /// The lookup of its own id, and one that refreshes.
+    pub(super) own_lookup: Option<u64>,
+    pub(super) refresh: Option<u64>,
+    /// The next bucket to fill after the start; none is left from the table's last one on.
+    pub(super) fill: usize,
+    pub(super) has_neighbours: bool,
+    /// When the table wants to be looked after; too early does no harm.
+    pub(super) table_due: Option<Instant>,
+}
+
+impl Side {
+    pub(super) fn new(now: Instant, family: Family, config: &Config, random: &mut Random) -> Self {
+        let external = config.external[family.index()];
+        let id = config.ids[family.index()].unwrap_or_else(|| random.id());
+        let id = external.map_or(id, |ip| fitting(id, ip, random));
+        let of_family = |node: &NodeInfo| Family::of(&node.addr) == family && node.id != id;
+        let hints: Vec<_> = config.nodes.iter().copied().filter(of_family).take(MAX_HINTS).collect();
+        let bootstrap = config.bootstrap.iter().copied();
+        let bootstrap: Vec<_> = bootstrap.filter(|addr| Family::of(addr) == family).collect();
+        let head_start = if hints.is_empty() { Duration::ZERO } else { WARM_START };
+        Self {
+            family,
+            created: now,
+            table: RoutingTable::new(id, now),
+            peers: PeerStore::new(&config.limits),
+            vote: Vote::new(external),
+            rtt: Rtt::default(),
+            greetings: hints.iter().map(|node| (node.addr, Some(node.id))).take(MAX_GREETINGS).collect(),
+            hints,
+            bootstrap,
+            bootstrap_at: now.checked_add(head_start),
+            pause: FIRST_BOOTSTRAP_PAUSE,
+            own_lookup: None,
+            refresh: None,
+            fill: usize::MAX,
+            has_neighbours: false,
+            table_due: Some(now),
+        }
+    }
+
+    pub(super) const fn id(&self) -> NodeId {
+        *self.table.own_id()
+    }
+
+    /// The nodes to begin a lookup with: those in the table, those that were known the last time, and if all have turned
+    /// bad those too, as it may have been our own line.
+    pub(super) fn seeds(&self, target: &NodeId) -> Vec<NodeInfo> {
+        let mut seeds = self.table.closest(target, 2 * BUCKET_SIZE);
+        let mut others = self.hints.clone();
+        if seeds.is_empty() {
+            others.extend(self.table.iter().map(crate::Entry::node));
+        }
+        others.sort_by_key(|node| node.id.distance(target));
+        others.truncate(2 * BUCKET_SIZE);
+        seeds.extend(others);
+        seeds
+    }
+
+    /// Keeps a node in mind that has not been heard from.
+    pub(super) fn hint(&mut self, node: NodeInfo) {
+        if self.hints.len() < MAX_HINTS && !self.hints.contains(&node) {
+            self.hints.push(node);
+        }
+    }
+
+    pub(super) fn greet(&mut self, addr: SocketAddr, id: Option<NodeId>) {
+        let is_waiting = self.greetings.iter().any(|(waiting, _)| *waiting == addr);
+        if self.greetings.len() < MAX_GREETINGS && !is_waiting {
+            self.greetings.push_back((addr, id));
+        }
+    }
+
+    /// Too few nodes to find others by.
+    pub(super) fn is_lonely(&self) -> bool {
+        let mut live = self.table.iter().filter(|entry| !entry.is_bad());
+        live.nth(BUCKET_SIZE / 2).is_none()
+    }
+
+    /// Puts the next attempt off.
+    pub(super) fn on_bootstrap(&mut self, now: Instant) {
+        self.bootstrap_at = now.checked_add(self.pause);
+        self.pause = (self.pause * 2).min(MAX_BOOTSTRAP_PAUSE);
+    }
+
+    pub(super) const fn on_neighbours(&mut self) {
+        self.pause = FIRST_BOOTSTRAP_PAUSE;
+    }
+
+    /// The table has changed: look after it sooner than it had asked for.
+    pub(super) fn table_changed(&mut self) {
+        self.table_due = self.table.poll_timeout();
+    }
+
+    /// Takes the id that belongs to `ip` now.
+    pub(super) fn move_to(&mut self, now: Instant, ip: IpAddr, random: &mut Random) -> bool {
+        let id = fitting(self.id(), ip, random);
+        if id == self.id() {
+            return false;
+        }
+        self.table = self.table.rearranged(id, now);
+        self.table_changed();
+        true
+    }
+
+    pub(super) fn check_invariants(&self, limits: &NodeLimits) {
+        self.table.check_invariants();
+        self.peers.check_invariants();
+        assert!(self.hints.len() <= MAX_HINTS && self.greetings.len() <= MAX_GREETINGS);
+        let mut nodes = self.table.iter().chain(self.table.spares());
+        assert!(nodes.all(|entry| Family::of(&entry.node().addr) == self.family), "family");
+        assert!(self.peers.torrents() <= limits.torrents, "torrents");
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes()
+            + self.peers.heap_bytes()
+            + self.hints.capacity() * size_of::<NodeInfo>()
+            + self.greetings.capacity() * size_of::<(SocketAddr, Option<NodeId>)>()
+    }
+}
+
+/// The id itself if it may be had at `ip`, else one made for it.
+fn fitting(id: NodeId, ip: IpAddr, random: &mut Random) -> NodeId {
+    if id.is_valid_for(ip) {
+        return id;
+    }
+    NodeId::for_ip(ip, random.bytes())
+}

@@ -1,0 +1,44 @@
+//! Which address others see us at, by vote: any one of them may lie (BEP 42).
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+/// The most recent votes that are kept, one an address that votes.
+pub const MAX_VOTES: usize = 32;
+/// The fewest votes that win, and more than half of all must agree.
+pub const MIN_VOTES: usize = 5;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vote {
+    /// Who, and for what. The most recent at the end.
+    votes: VecDeque<(IpAddr, IpAddr)>,
+    winner: Option<IpAddr>,
+}
+
+impl Vote {
+    pub(super) const fn new(known: Option<IpAddr>) -> Self {
+        Self {
+            votes: VecDeque::new(),
+            winner: known,
+        }
+    }
+
+    /// Returns the address if it is another than before.
+    pub(super) fn on_vote(&mut self, voter: IpAddr, seen: IpAddr) -> Option<IpAddr> {
+        if let Some(at) = self.votes.iter().position(|(other, _)| *other == voter) {
+            self.votes.remove(at);
+        } else if self.votes.len() == MAX_VOTES {
+            self.votes.pop_front();
+        }
+        self.votes.push_back((voter, seen));
+        if self.winner == Some(seen) {
+            return None;
+        }
+        let count = self.votes.iter().filter(|(_, vote)| *vote == seen).count();
+        if count < MIN_VOTES || count * 2 <= self.votes.len() {
+            return None;
+        }
+        self.winner = Some(seen);
+        self.winner
+    }
+}

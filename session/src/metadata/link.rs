@@ -1,0 +1,210 @@
+//! One connection of a fetch: as much of the peer protocol as metadata needs.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use tailwater_wire::{
+    Decoder, ExtensionHandshake, ExtensionId, ExtensionIds, Limits, Message, MetadataMessage,
+    WireError,
+};
+
+/// How long a peer may take for its extension handshake.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// How long a peer is kept that does not say that it has the metadata: it may be about to get it.
+const OFFER_WITHIN: Duration = Duration::from_secs(30);
+/// A connection is kept alive by a message at least this often (BEP 3: two minutes).
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
+/// Unsent bytes beyond which a peer's own requests are no longer answered.
+const MAX_BACKLOG: usize = 16 * 1024;
+
+/// Why a connection is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Useless {
+    #[error("the peer broke a rule: {0}")]
+    Wire(#[from] WireError),
+    #[error("no extension handshake within {} s", HELLO_WITHIN.as_secs())]
+    NoHello,
+    #[error("it had no metadata within {} s", OFFER_WITHIN.as_secs())]
+    NoOffer,
+}
+
+/// What a connection tells its fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// The extension handshake came, perhaps with the port on which the peer listens.
+    Hello { listen_port: Option<u16> },
+    /// It has the metadata: so many bytes.
+    Size(u32),
+    /// A block of it.
+    Data {
+        block: u32,
+        total_size: Option<u32>,
+        data: Bytes,
+    },
+    /// It will not send a block.
+    Reject { block: u32 },
+}
+
+/// What both sides said in the handshake of BEP 3, and what we say in that of BEP 10.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinkConfig {
+    /// The fast extension is on (BEP 6).
+    pub(crate) fast: bool,
+    /// Where we listen.
+    pub(crate) listen_port: Option<u16>,
+}
+
+/// The protocol state of one connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    decoder: Decoder,
+    out: BytesMut,
+    facts: Vec<Fact>,
+    their_ids: ExtensionIds,
+    opened: Instant,
+    sent: Instant,
+    has_greeted: bool,
+    has_offered: bool,
+}
+
+impl Link {
+    pub(crate) fn new(now: Instant, config: LinkConfig) -> Self {
+        let mut link = Self {
+            decoder: Decoder::new(Limits::default()),
+            out: BytesMut::new(),
+            facts: Vec::new(),
+            their_ids: ExtensionIds::NONE,
+            opened: now,
+            sent: now,
+            has_greeted: false,
+            has_offered: false,
+        };
+        // BEP 6 wants to hear it first.
+        if config.fast {
+            link.send(&Message::HaveNone);
+        }
+        let hello = ExtensionHandshake {
+            client: Some(concat!("tailwater ", env!("CARGO_PKG_VERSION")).to_owned()),
+            listen_port: config.listen_port,
+            extensions: ExtensionIds::ours([ExtensionId::UtMetadata]),
+            ..ExtensionHandshake::default()
+        };
+        link.send_extended(ExtensionHandshake::ID, hello.encode());
+        link
+    }
+
+    /// Takes what the peer sent off the front of `received`.
+    pub(crate) fn handle_bytes(&mut self, received: &mut BytesMut) -> Result<(), Useless> {
+        while let Some(message) = self.decoder.decode(received)? {
+            // Whatever it says of pieces means nothing without the metadata.
+            if let Message::Extended { id, payload } = message {
+                self.handle_extended(id, &payload);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are worth making room for.
+    pub(crate) const fn missing(&self) -> usize {
+        self.decoder.missing()
+    }
+
+    pub(crate) fn request(&mut self, block: u32) {
+        self.send_metadata(&MetadataMessage::Request { piece: block });
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Useless> {
+        if !self.has_greeted && now >= self.opened + HELLO_WITHIN {
+            return Err(Useless::NoHello);
+        }
+        if !self.has_offered && now >= self.opened + OFFER_WITHIN {
+            return Err(Useless::NoOffer);
+        }
+        if now >= self.sent + KEEP_ALIVE_EVERY {
+            self.send(&Message::KeepAlive);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        let alive = self.sent + KEEP_ALIVE_EVERY;
+        match (self.has_greeted, self.has_offered) {
+            (_, true) => alive,
+            (true, false) => alive.min(self.opened + OFFER_WITHIN),
+            (false, false) => alive.min(self.opened + HELLO_WITHIN),
+        }
+    }
+
+    pub(crate) fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// What is to be sent now.
+    pub(crate) fn take_out(&mut self, now: Instant) -> BytesMut {
+        if !self.out.is_empty() {
+            self.sent = now;
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// What cannot be read of an extension tells us nothing.
+    fn handle_extended(&mut self, id: u8, payload: &Bytes) {
+        if id == ExtensionHandshake::ID {
+            if let Ok(hello) = ExtensionHandshake::decode(payload) {
+                self.handle_hello(&hello);
+            }
+        } else if id == ExtensionId::UtMetadata.as_u8()
+            && let Ok(message) = MetadataMessage::decode(payload)
+        {
+            self.handle_metadata(message);
+        }
+    }
+
+    fn handle_hello(&mut self, hello: &ExtensionHandshake) {
+        self.their_ids.update(&hello.extensions);
+        if !std::mem::replace(&mut self.has_greeted, true) {
+            let listen_port = hello.listen_port;
+            self.facts.push(Fact::Hello { listen_port });
+        }
+        let takes_requests = self.their_ids.get(ExtensionId::UtMetadata).is_some();
+        if let Some(size) = hello.metadata_size.filter(|_| takes_requests) {
+            self.has_offered = true;
+            self.facts.push(Fact::Size(size));
+        }
+    }
+
+    fn handle_metadata(&mut self, message: MetadataMessage) {
+        match message {
+            MetadataMessage::Data {
+                piece: block,
+                total_size,
+                data,
+            } => self.facts.push(Fact::Data {
+                block,
+                total_size,
+                data,
+            }),
+            MetadataMessage::Reject { piece: block } => self.facts.push(Fact::Reject { block }),
+            // We have none yet ourselves.
+            MetadataMessage::Request { piece } if self.out.len() < MAX_BACKLOG => {
+                self.send_metadata(&MetadataMessage::Reject { piece });
+            }
+            _ => {}
+        }
+    }
+
+    fn send_metadata(&mut self, message: &MetadataMessage) {
+        if let Some(id) = self.their_ids.get(ExtensionId::UtMetadata) {
+            self.send_extended(id, message.encode());
+        }
+    }
+
+    fn send_extended(&mut self, id: u8, payload: Vec<u8>) {
+        let payload = payload.into();
+        self.send(&Message::Extended { id, payload });
+    }
+
+    fn send(&mut self, message: &Message) {
+        message.encode(&mut self.out);
+    }
+}
