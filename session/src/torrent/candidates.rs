@@ -79,18 +79,6 @@ impl Candidates {
         self.banned.contains(&ip)
     }
 
-    /// Where an address came from, the best of several sources; `None` if it is not known, or forgotten.
-    pub(crate) fn source(&self, addr: SocketAddr) -> Option<Source> {
-        self.by_addr.get(&addr).map(|candidate| candidate.source)
-    }
-
-    /// The addresses from one source.
-    pub(crate) fn from_source(&self, source: Source) -> impl Iterator<Item = SocketAddr> {
-        let of = self.by_addr.iter();
-        of.filter(move |(_, candidate)| candidate.source == source)
-            .map(|(addr, _)| *addr)
-    }
-
     /// Never connects to this address again; says whether that is news.
     pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
         if self.banned.len() >= self.limit {

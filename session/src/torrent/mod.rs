@@ -267,7 +267,8 @@ impl<S: Space> Engine<S> {
             if let Some(pending) = peer.take_pending(block) {
                 was_late = pending.late;
                 let waited = now.saturating_duration_since(pending.asked_at);
-                peer.window.handle_block(now, block.len(), waited);
+                let was_full = peer.pending.len() + 1 >= peer.window.size();
+                peer.window.handle_block(now, block.len(), waited, was_full);
             }
         }
         match self.pieces.store(block, from) {

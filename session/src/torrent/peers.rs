@@ -82,6 +82,12 @@ impl Peer {
             && self.pending.len() < self.window.size()
     }
 
+    /// What it was asked for and has been late with: it may still deliver, and is not asked again.
+    pub(crate) fn late(&self) -> Vec<BlockRef> {
+        let late = self.pending.iter().filter(|pending| pending.late);
+        late.map(|pending| pending.block).collect()
+    }
+
     pub(crate) fn has_pending(&self, block: BlockRef) -> bool {
         self.pending.iter().any(|pending| pending.block == block)
     }

@@ -179,6 +179,12 @@ impl Pieces {
         }
     }
 
+    /// Whether nothing of a piece is stored.
+    pub(crate) fn is_empty(&self, piece: PieceIndex) -> bool {
+        let partial = self.partials.get(&piece);
+        partial.is_none_or(|partial| partial.missing == partial.blocks.len())
+    }
+
     /// Whether some peer has been asked for a block of it that has not come.
     pub(crate) fn is_in_flight(&self, piece: PieceIndex) -> bool {
         let requested = |block: &Block| matches!(block, Block::Requested(_));
@@ -195,13 +201,22 @@ impl Pieces {
         !self.open.is_empty()
     }
 
-    /// The first block of `piece` that nobody has been asked for; it counts as asked for from now on.
-    pub(crate) fn request_next(&mut self, piece: PieceIndex) -> Option<BlockRef> {
+    /// The first block of `piece` that nobody has been asked for, but for those in `except`; it counts as asked for from
+    /// now on.
+    pub(crate) fn request_next(
+        &mut self,
+        piece: PieceIndex,
+        except: &[BlockRef],
+    ) -> Option<BlockRef> {
+        let geometry = self.geometry;
         let partial = self.partials.get_mut(&piece)?;
-        let number = partial
-            .blocks
-            .iter()
-            .position(|block| *block == Block::Free)?;
+        let is_excepted = |number: u32| {
+            let block = geometry.nth_block(piece, number);
+            !except.is_empty() && block.is_some_and(|block| except.contains(&block))
+        };
+        let number = (0..)
+            .zip(partial.blocks.iter())
+            .position(|(number, block)| *block == Block::Free && !is_excepted(number))?;
         partial.blocks[number] = Block::Requested(1);
         partial.free -= 1;
         if partial.free == 0 {
@@ -418,9 +433,9 @@ mod tests {
         let (geometry, mut pieces) = pieces();
         let piece = geometry.piece(2).unwrap();
         pieces.start(piece, None);
-        let first = pieces.request_next(piece).unwrap();
-        let second = pieces.request_next(piece).unwrap();
-        assert_eq!(pieces.request_next(piece), None);
+        let first = pieces.request_next(piece, &[]).unwrap();
+        let second = pieces.request_next(piece, &[]).unwrap();
+        assert_eq!(pieces.request_next(piece, &[]), None);
         assert_eq!(second.len(), 16_383);
         pieces.request_again(second);
         pieces.check_invariants();
@@ -473,8 +488,8 @@ mod tests {
         }
         pieces.lose(blocks[1]);
         pieces.check_invariants();
-        assert_eq!(pieces.request_next(piece), Some(blocks[1]));
-        assert_eq!(pieces.request_next(piece), None);
+        assert_eq!(pieces.request_next(piece, &[]), Some(blocks[1]));
+        assert_eq!(pieces.request_next(piece, &[]), None);
     }
 
     #[test]
@@ -482,12 +497,12 @@ mod tests {
         let (geometry, mut pieces) = pieces();
         let piece = geometry.piece(0).unwrap();
         pieces.start(piece, None);
-        let block = pieces.request_next(piece).unwrap();
+        let block = pieces.request_next(piece, &[]).unwrap();
         pieces.request_again(block);
         pieces.unrequest(block);
-        assert_ne!(pieces.request_next(piece), Some(block));
+        assert_ne!(pieces.request_next(piece, &[]), Some(block));
         pieces.unrequest(block);
-        assert_eq!(pieces.request_next(piece), Some(block));
+        assert_eq!(pieces.request_next(piece, &[]), Some(block));
         pieces.check_invariants();
     }
 

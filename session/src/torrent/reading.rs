@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use tailwater_metainfo::PieceIndex;
+
 use super::readers::{ByteWindow, ReaderConfig, ReaderKey, ReaderUpdate};
 use super::{Engine, PieceState, Space};
 
-/// How often peers are compared anew while a reader waits.
+/// How often peers are compared anew while somebody reads and something is on its way.
 const RESCUE_EVERY: Duration = Duration::from_millis(50);
 
 impl<S: Space> Engine<S> {
@@ -41,7 +43,7 @@ impl<S: Space> Engine<S> {
             self.fill_all(now);
             self.tell_starved();
         }
-        self.rescue_at = self.readers.is_anyone_waiting().then(|| now + RESCUE_EVERY);
+        self.plan_rescue(now);
     }
 
     /// A reader is gone; what only it wanted is not fetched any more.
@@ -88,8 +90,15 @@ impl<S: Space> Engine<S> {
 
     /// While a reader waits: somebody may be faster by now than those who were asked.
     pub(super) fn rescue(&mut self, now: Instant) {
-        self.rescue_at = self.readers.is_anyone_waiting().then(|| now + RESCUE_EVERY);
+        self.plan_rescue(now);
         self.fill_all(now);
+    }
+
+    fn plan_rescue(&mut self, now: Instant) {
+        let is_reading = !self.readers.is_empty();
+        let is_asking = || self.peers.iter().any(|(_, peer)| !peer.pending.is_empty());
+        let needed = is_reading && self.peers.len() > 1 && is_asking();
+        self.rescue_at = needed.then(|| now + RESCUE_EVERY);
     }
 
     fn refit_windows(&mut self, now: Instant) -> bool {
@@ -124,7 +133,7 @@ impl<S: Space> Engine<S> {
                 continue;
             };
             if self.pieces.state(piece) == PieceState::Partial && !self.readers.covers(piece) {
-                self.withdraw_piece(piece);
+                self.park(piece);
             }
         }
     }
@@ -140,6 +149,15 @@ impl<S: Space> Engine<S> {
             .filter(|piece| !self.readers.covers(*piece))
             .collect();
         for piece in unread {
+            self.park(piece);
+        }
+    }
+
+    /// Takes back what was asked for of a piece. Its blocks are kept while there is room; room alone is given back.
+    fn park(&mut self, piece: PieceIndex) {
+        if self.config.on_demand && self.pieces.is_empty(piece) {
+            self.abandon_piece(piece);
+        } else {
             self.withdraw_piece(piece);
         }
     }

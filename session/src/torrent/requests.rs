@@ -71,7 +71,9 @@ impl<S: Space> Engine<S> {
             return None;
         }
         let mine = self.pieces.open_for(key).any(|open| open == piece);
-        mine.then(|| self.pieces.request_next(piece)).flatten()
+        let late = peer.late();
+        mine.then(|| self.pieces.request_next(piece, &late))
+            .flatten()
     }
 
     /// Another piece that was begun: those are finished before new ones are started.
@@ -84,7 +86,8 @@ impl<S: Space> Engine<S> {
             .pieces
             .open_for(key)
             .find(|&piece| peer.bits.has(piece) && peer.lets_us_request(piece))?;
-        self.pieces.request_next(piece)
+        let late = peer.late();
+        self.pieces.request_next(piece, &late)
     }
 
     /// A piece that nobody has begun. Its space is reserved before its first block is asked for.
@@ -97,7 +100,7 @@ impl<S: Space> Engine<S> {
             return None;
         }
         self.begin(piece, key);
-        self.pieces.request_next(piece)
+        self.pieces.request_next(piece, &[])
     }
 
     /// Starts a piece whose room is reserved; a suspect one is for this peer alone.

@@ -19,12 +19,14 @@ impl<S: Space> Engine<S> {
         if self.readers.is_empty() {
             return None;
         }
-        let earliest = self.earliest_deadline(now, key)?;
+        let late = self.peers.get(key)?.late();
         let mut refused = None;
         loop {
-            let (deadline, piece) = self.most_urgent(now, key, earliest, refused)?;
-            if self.pieces.is_open(piece) || self.start_for_reader(now, key, piece) {
-                return self.pieces.request_next(piece);
+            let (deadline, piece) = self.most_urgent(now, key, refused)?;
+            if (self.pieces.is_open(piece) || self.start_for_reader(now, key, piece))
+                && let Some(block) = self.pieces.request_next(piece, &late)
+            {
+                return Some(block);
             }
             if self.wanted_space.is_some() {
                 return None;
@@ -33,48 +35,46 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The nearest deadline that a peer is to work for: what is needed sooner is left to those who are much quicker.
-    fn earliest_deadline(&self, now: Instant, key: PeerKey) -> Option<Duration> {
-        let own = self.estimate(key, now)?;
-        let is_slow = own > self.best_estimate(now) * 2 + CLOSE_ENOUGH;
-        Some(match is_slow {
-            true => own.saturating_sub(CLOSE_ENOUGH),
-            false => Duration::ZERO,
-        })
-    }
-
-    /// The piece with the nearest deadline, from `earliest` on and after `refused`, that has blocks nobody was asked
-    /// for and that the peer has.
+    /// The piece with the nearest deadline after `refused` that has blocks nobody was asked for, and that the peer has
+    /// and is quick enough for: what it could not bring in time is left to those who can.
     fn most_urgent(
         &self,
         now: Instant,
         key: PeerKey,
-        earliest: Duration,
         refused: Option<(Duration, PieceIndex)>,
     ) -> Option<(Duration, PieceIndex)> {
         let peer = self.peers.get(key)?;
+        let own = peer.estimate(peer.pending.len() + 1, now);
+        let quicker = self.quicker_than(own, now);
         let of_reader = |reader: &Reader| {
             let first = self.geometry.piece(reader.current).ok()?;
             let rank = |piece| (reader.deadline(now, &self.geometry, piece), piece);
             let fits = |piece: &PieceIndex| {
+                let is_left = |deadline| {
+                    own * 2 > deadline && quicker.iter().any(|other| other.can_serve(*piece))
+                };
                 peer.bits.has(*piece)
                     && peer.lets_us_request(*piece)
-                    && rank(*piece).0 >= earliest
                     && refused.is_none_or(|refused| rank(*piece) > refused)
+                    && !is_left(rank(*piece).0)
             };
             let inside = |piece: &PieceIndex| piece.get() < reader.window.end;
-            let open = self
-                .pieces
-                .open_from(first, key)
-                .take_while(inside)
-                .find(fits);
-            let new = self.picker.listed_from(first).take_while(inside).find(fits);
+            let open = self.pieces.open_from(first, key);
+            let open = open.take_while(inside).find(fits);
+            let new = self.picker.listed_from(first);
+            let new = new.take_while(inside).find(fits);
             open.into_iter().chain(new).min().map(rank)
         };
-        self.readers
-            .iter()
-            .filter_map(|(_, reader)| of_reader(reader))
-            .min()
+        let candidates = self.readers.iter();
+        candidates.filter_map(|(_, reader)| of_reader(reader)).min()
+    }
+
+    /// The peers that would bring a block much sooner than in `own` time.
+    fn quicker_than(&self, own: Duration, now: Instant) -> Vec<&Peer> {
+        let peers = self.peers.iter().map(|(_, peer)| peer);
+        let much_quicker =
+            |peer: &&Peer| own > peer.estimate(peer.pending.len() + 1, now) * 2 + CLOSE_ENOUGH;
+        peers.filter(much_quicker).collect()
     }
 
     /// Reserves a piece's room and begins it.
@@ -138,57 +138,46 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Asks a second peer for a block that a reader waits for, when the first will take much longer.
+    /// Asks a second peer for a block that the first will not bring before a reader needs it.
     pub(super) fn next_of_rescue(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
-        if !self.readers.is_anyone_waiting() {
+        if self.readers.is_empty() || self.peers.len() < 2 {
             return None;
         }
-        let own = self.estimate(key, now)?;
         let asker = self.peers.get(key)?;
-        let is_waited_for = |block: BlockRef| {
-            let piece = block.piece();
-            asker.bits.has(piece)
-                && asker.lets_us_request(piece)
-                && self.readers.waiting_for(piece).next().is_some()
+        let own = asker.estimate(asker.pending.len() + 1, now);
+        let overdue = |left: Duration, block: BlockRef| {
+            if left <= own * 2 + CLOSE_ENOUGH || !asker.can_serve(block.piece()) {
+                return None;
+            }
+            let due = self.readers.deadline(now, block.piece())?;
+            (left > due).then_some((due, block))
         };
         let others = self.peers.iter().filter(|(other, _)| *other != key);
-        let late = others.flat_map(|(_, peer)| {
+        let all_overdue = others.flat_map(|(_, peer)| {
+            // Late ones are free again and need no rescue.
             let pending = (1..).zip(&peer.pending);
-            let asked = pending.filter(|(_, pending)| is_waited_for(pending.block));
-            asked.map(|(place, pending)| (peer.estimate(place, now), pending.block))
+            let asked = pending.filter(|(_, pending)| !pending.late);
+            asked.filter_map(|(place, pending)| overdue(peer.estimate(place, now), pending.block))
         });
-        let (_, block) = late
-            .filter(|(left, block)| {
-                *left > own * 2 + CLOSE_ENOUGH
-                    && self.pieces.copies(*block) < URGENT_COPIES
-                    && !asker.has_pending(*block)
+        let (_, block) = all_overdue
+            .filter(|(_, block)| {
+                self.pieces.copies(*block) < URGENT_COPIES && !asker.has_pending(*block)
             })
-            .max_by_key(|(left, _)| *left)?;
+            .min()?;
         self.pieces.request_again(block);
         Some(block)
-    }
-
-    /// How long a block would take from a peer that is asked now.
-    fn estimate(&self, key: PeerKey, now: Instant) -> Option<Duration> {
-        self.peers
-            .get(key)
-            .map(|peer| peer.estimate(peer.pending.len() + 1, now))
-    }
-
-    /// The same from the peer that would be quickest.
-    fn best_estimate(&self, now: Instant) -> Duration {
-        let usable = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| !peer.peer_choking && !peer.snubbed);
-        usable
-            .map(|(_, peer)| peer.estimate(peer.pending.len() + 1, now))
-            .min()
-            .unwrap_or(Duration::MAX / 4)
     }
 }
 
 impl Peer {
+    /// Whether it would answer a request for the piece.
+    fn can_serve(&self, piece: PieceIndex) -> bool {
+        self.bits.has(piece)
+            && self.lets_us_request(piece)
+            && self.rests_until.is_none()
+            && !self.snubbed
+    }
+
     /// How long the last of `blocks` queued blocks takes to come, at the peer's pace.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {
         let first = self

@@ -12,6 +12,8 @@ use super::rate::Rate;
 
 /// Requests outstanding at a peer of which nothing is known yet.
 const INITIAL: usize = 16;
+/// The same while somebody reads: a slow peer is not to hold much of what is needed soon.
+const STREAMING_INITIAL: usize = 8;
 /// Fewer than this and each batch of blocks would wait for the next.
 const SMALLEST: usize = 4;
 /// How much of a peer's rate is asked for ahead, beyond the round trip.
@@ -39,6 +41,8 @@ pub(crate) struct Window {
     round_trip: Option<Duration>,
     looked_at: Option<Instant>,
     last_rate: f64,
+    /// Bytes since the last look.
+    since_look: u64,
     /// What the peer sends when it is kept busy, in bytes a second; 0 until known.
     capacity: f64,
     /// There was a moment without anything to ask it for, so its rate says little since the last look.
@@ -56,6 +60,7 @@ impl Window {
             round_trip: None,
             looked_at: None,
             last_rate: 0.0,
+            since_look: 0,
             capacity: 0.0,
             was_idle: false,
             streaming: false,
@@ -66,6 +71,9 @@ impl Window {
     pub(crate) fn set_streaming(&mut self, streaming: bool) {
         if self.streaming != streaming {
             self.streaming = streaming;
+            if self.rate.total() == 0 && streaming {
+                self.blocks = self.blocks.min(STREAMING_INITIAL);
+            }
             self.fit();
         }
     }
@@ -96,11 +104,19 @@ impl Window {
         self.blocks = self.blocks.min(self.limit);
     }
 
-    /// A block came, `waited` after it was asked for.
-    pub(crate) fn handle_block(&mut self, now: Instant, len: u32, waited: Duration) {
+    /// A block came, `waited` after it was asked for. `was_full`: as many requests were outstanding as the window lets.
+    pub(crate) fn handle_block(
+        &mut self,
+        now: Instant,
+        len: u32,
+        waited: Duration,
+        was_full: bool,
+    ) {
         self.rate.add(now, u64::from(len));
+        self.since_look += u64::from(len);
         self.round_trip = Some(self.round_trip.map_or(waited, |best| best.min(waited)));
-        if self.slow_start {
+        // A window that was not used up tells nothing about what a larger one would do.
+        if self.slow_start && was_full && self.blocks < self.most_in_slow_start() {
             self.blocks = (self.blocks + 1).min(self.limit);
         }
         let looked_at = *self.looked_at.get_or_insert(now);
@@ -109,9 +125,10 @@ impl Window {
             false => LOOK_EVERY,
         };
         let interval = self.round_trip.unwrap_or_default().max(shortest);
-        if now.saturating_duration_since(looked_at) >= interval {
+        let watched = now.saturating_duration_since(looked_at);
+        if watched >= interval {
             self.looked_at = Some(now);
-            self.adapt(now);
+            self.adapt(now, watched);
         }
     }
 
@@ -122,12 +139,20 @@ impl Window {
         self.last_rate = 0.0;
     }
 
-    fn adapt(&mut self, now: Instant) {
-        let rate = self.rate.per_second(now);
+    fn adapt(&mut self, now: Instant, watched: Duration) {
+        let bytes = std::mem::take(&mut self.since_look);
+        let rate = match self.streaming {
+            true => per_second(bytes, watched),
+            false => self.rate.per_second(now),
+        };
         if std::mem::take(&mut self.was_idle) {
             self.capacity = self.capacity.max(rate);
         } else {
-            self.capacity = rate;
+            // A short look catches a pause more easily than a peer that has become slow.
+            self.capacity = match self.streaming && rate < self.capacity {
+                true => f64::midpoint(self.capacity, rate),
+                false => rate,
+            };
             if self.slow_start {
                 self.slow_start = rate > self.last_rate * STILL_GROWING;
                 self.last_rate = rate;
@@ -136,24 +161,44 @@ impl Window {
         self.fit();
     }
 
+    fn fit(&mut self) {
+        if !self.slow_start {
+            let floor = SMALLEST.min(self.limit);
+            self.blocks = self.fitting().clamp(floor, self.limit);
+        }
+    }
+
+    /// While somebody reads, even a start does not run far ahead of what the peer has shown.
+    fn most_in_slow_start(&self) -> usize {
+        match self.streaming && self.capacity > 0.0 {
+            true => self.fitting().saturating_mul(4).max(STREAMING_INITIAL),
+            false => usize::MAX,
+        }
+    }
+
+    /// The requests that keep the peer busy for a round trip and the horizon.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "finite and not negative; the cast saturates and the limit clamps"
     )]
-    fn fit(&mut self) {
-        if self.slow_start {
-            return;
-        }
+    fn fitting(&self) -> usize {
         let horizon = match self.streaming {
             true => STREAMING_HORIZON,
             false => HORIZON,
         };
         let ahead = horizon + self.round_trip.unwrap_or_default();
         let blocks = self.capacity * ahead.as_secs_f64() / f64::from(BLOCK_LEN);
-        let floor = SMALLEST.min(self.limit);
-        self.blocks = (blocks.ceil() as usize).clamp(floor, self.limit);
+        blocks.ceil() as usize
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a rate needs no more than 53 bits"
+)]
+fn per_second(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / time.as_secs_f64()
 }
 
 #[cfg(test)]
@@ -176,7 +221,8 @@ mod tests {
                 break;
             };
             now = arrives;
-            window.handle_block(now, BLOCK_LEN, now - asked);
+            let was_full = sent.len() + 1 >= window.size();
+            window.handle_block(now, BLOCK_LEN, now - asked, was_full);
         }
     }
 
@@ -201,6 +247,32 @@ mod tests {
         window.set_limit(50);
         run(&mut window, 10_000, Duration::from_millis(100), 20_000);
         assert_eq!(window.size(), 50);
+    }
+
+    #[test]
+    fn a_window_that_is_not_used_up_does_not_grow() {
+        let mut window = Window::new(2_000);
+        window.set_streaming(true);
+        let start = crate::testing::epoch();
+        for number in 0..1_000 {
+            let now = start + number * Duration::from_millis(20);
+            window.handle_idle();
+            window.handle_block(now, BLOCK_LEN, Duration::from_millis(5), false);
+        }
+        assert_eq!(window.size(), STREAMING_INITIAL);
+    }
+
+    #[test]
+    fn while_somebody_reads_little_more_is_asked_for_than_the_wire_holds() {
+        let mut window = Window::new(2_000);
+        window.set_streaming(true);
+        // 12.5 MB/s with 50 ms there and back: 38 blocks are on the wire, and 19 more make 25 ms.
+        run(&mut window, 763, Duration::from_millis(50), 4_000);
+        assert!(
+            (40..=70).contains(&window.size()),
+            "window {}",
+            window.size()
+        );
     }
 
     #[test]

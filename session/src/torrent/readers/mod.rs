@@ -191,16 +191,13 @@ impl Readers {
         self.readers.iter().map(|(key, reader)| (*key, reader))
     }
 
-    pub(crate) fn is_anyone_waiting(&self) -> bool {
-        self.readers.values().any(|reader| reader.waiting.is_some())
-    }
-
-    /// Who waits for this piece.
-    pub(crate) fn waiting_for(&self, piece: PieceIndex) -> impl Iterator<Item = ReaderKey> + '_ {
-        let waits = move |(_, reader): &(&ReaderKey, &Reader)| {
-            reader.waiting.is_some() && reader.current == piece.get()
-        };
-        self.readers.iter().filter(waits).map(|(key, _)| *key)
+    /// When a reader needs the piece first, from now; `None` if no reader will come to it within its window.
+    pub(crate) fn deadline(&self, now: Instant, piece: PieceIndex) -> Option<Duration> {
+        let wants = |reader: &&Reader| (reader.current..reader.window.end).contains(&piece.get());
+        let readers = self.readers.values().filter(wants);
+        readers
+            .map(|reader| reader.deadline(now, &self.geometry, piece))
+            .min()
     }
 
     pub(crate) fn open(&mut self, key: ReaderKey, config: ReaderConfig) {

@@ -105,7 +105,7 @@ fn a_jump_takes_back_what_was_asked_for_and_asks_for_the_new_place_first() {
     let seed = bench.seed(1);
     bench.open(FILM);
     let asked = bench.requests(seed);
-    assert!(asked.len() > 8);
+    assert!(asked.len() >= 8);
     bench.seek(FILM, 500);
     for block in &asked {
         assert!(bench.has_sent(seed, &Command::Cancel(*block)));
