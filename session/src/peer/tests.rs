@@ -443,7 +443,7 @@ fn peers_of_peers_are_taken_once_a_minute_and_never_for_a_private_torrent() {
     };
     let (mut pair, hello) = Pair::extended(b"", false);
     assert!(hello.extensions.get(ExtensionId::UtPex).is_some());
-    pair.connection.take_facts();
+    let _ = pair.connection.take_facts();
     let pex = [Fact::Pex(named.clone())];
     pair.tell(ExtensionId::UtPex, named.encode());
     assert_eq!(pair.connection.take_facts(), pex);
@@ -455,7 +455,7 @@ fn peers_of_peers_are_taken_once_a_minute_and_never_for_a_private_torrent() {
 
     let (mut private, hello) = Pair::extended(b"", true);
     assert_eq!(hello.extensions.get(ExtensionId::UtPex), None);
-    private.connection.take_facts();
+    let _ = private.connection.take_facts();
     private.tell(ExtensionId::UtPex, named.encode());
     assert_eq!(private.connection.take_facts(), []);
 }

@@ -116,7 +116,10 @@ impl<S: Space> Engine<S> {
 
     /// Moves one reader's window to where it belongs now; says whether it covers anything new.
     fn refit(&mut self, now: Instant, key: ReaderKey) -> bool {
-        let Some(moved) = self.readers.resize(now, key, self.space.share()) else {
+        let Some(moved) = self
+            .readers
+            .resize(now, key, self.space.share(), self.pieces.have())
+        else {
             return false;
         };
         self.space.set_window(key, Some(&moved.window));

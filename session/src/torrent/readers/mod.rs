@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{Geometry, PieceIndex};
+use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
 use super::rate::Rate;
 
 pub(crate) use refetch::Refetches;
 pub use sizing::Lookbehind;
-use sizing::Sizing;
+use sizing::{Size, Sizing};
 
 /// How long a byte counts in a reader's pace: longer than players' bursts, shorter than a film's scenes.
 const PACE_MEMORY: Duration = Duration::from_secs(10);
@@ -131,6 +131,22 @@ impl Reader {
         Some((self.config.bounds.end - self.config.bounds.start) / seconds)
     }
 
+    /// The pieces that a window of such a size covers. What is not held behind the cursor is not worth room: it goes to
+    /// what lies ahead, so that a rewind gives up nothing that is on its way.
+    fn fit(&mut self, geometry: &Geometry, size: Size, have: &Bitfield) -> Range<u32> {
+        self.ahead = self.ahead.max(size.ahead);
+        let bounds = piece_range(geometry, &self.config.bounds);
+        let last = bounds.end.saturating_sub(1);
+        self.current = piece_of(geometry, self.cursor).clamp(bounds.start, last);
+        let furthest = self.current.saturating_sub(number(size.behind));
+        let is_held = |piece: &u32| geometry.piece(*piece).is_ok_and(|piece| have.has(piece));
+        let behind = (furthest.max(bounds.start)..self.current).rev();
+        let start = behind.take_while(is_held).last().unwrap_or(self.current);
+        let left = size.total.saturating_sub(u64::from(self.current - start));
+        let ahead = self.ahead.min(left).max(1);
+        start..self.current.saturating_add(number(ahead)).min(bounds.end)
+    }
+
     /// When it will need a piece at or after its cursor, from now.
     pub(crate) fn deadline(
         &self,
@@ -238,21 +254,18 @@ impl Readers {
         before != (current, reader.waiting.is_some()) || update.seeked
     }
 
-    /// Fits a reader's window to its place, its pace and its share of the budget, in bytes.
+    /// Fits a reader's window to its place, its pace, what is held, and its share of the budget, in bytes.
     pub(crate) fn resize(
         &mut self,
         now: Instant,
         key: ReaderKey,
         share: Option<u64>,
+        have: &Bitfield,
     ) -> Option<Moved> {
-        let pinned: u64 = self
-            .pins
-            .iter()
-            .map(|pin| u64::from(pin.end - pin.start))
-            .sum();
-        let pinned = pinned * u64::from(self.geometry.piece_length());
         let geometry = self.geometry;
         let piece_length = u64::from(geometry.piece_length());
+        let pins = self.pins.iter().map(|pin| u64::from(pin.end - pin.start));
+        let pinned = pins.sum::<u64>() * piece_length;
         let reader = self.readers.get_mut(&key)?;
         let sizing = Sizing {
             piece_length,
@@ -261,41 +274,23 @@ impl Readers {
             pace: reader.pace(now),
             play_rate: reader.play_rate(),
         };
-        let size = sizing.size();
-        reader.ahead = reader.ahead.max(size.ahead);
-        let bounds = piece_range(&geometry, &reader.config.bounds);
-        let current =
-            piece_of(&geometry, reader.cursor).clamp(bounds.start, bounds.end.saturating_sub(1));
-        let start = current
-            .saturating_sub(number(size.behind))
-            .max(bounds.start);
-        let ahead = reader
-            .ahead
-            .min(size.total.saturating_sub(u64::from(current - start)))
-            .max(1);
-        let end = current.saturating_add(number(ahead)).min(bounds.end);
-        reader.current = current;
-        let old = std::mem::replace(&mut reader.window, start..end);
-        let cursor = reader.cursor;
-        let file = reader.config.bounds.clone();
-        if old == (start..end) {
+        let window = reader.fit(&geometry, sizing.size(), have);
+        let old = std::mem::replace(&mut reader.window, window.clone());
+        if old == window {
             return None;
         }
-        let window = ByteWindow {
-            cursor,
-            span: (u64::from(start) * piece_length).max(file.start)
-                ..(u64::from(end) * piece_length).min(file.end),
+        let file = reader.config.bounds.clone();
+        let moved = ByteWindow {
+            cursor: reader.cursor,
+            span: (u64::from(window.start) * piece_length).max(file.start)
+                ..(u64::from(window.end) * piece_length).min(file.end),
             bounds: file,
         };
-        let left = old
-            .clone()
-            .filter(|piece| !self.covers_number(*piece))
-            .collect();
-        let has_grown = (start..end).any(|piece| !old.contains(&piece));
+        let has_left = |piece: &u32| !self.covers_number(*piece);
         Some(Moved {
-            window,
-            left,
-            has_grown,
+            window: moved,
+            left: old.clone().filter(has_left).collect(),
+            has_grown: window.clone().any(|piece| !old.contains(&piece)),
         })
     }
 
