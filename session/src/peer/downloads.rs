@@ -54,12 +54,10 @@ impl Downloads {
         }
     }
 
-    /// The peer will not send this block. Says whether it was still asked for.
+    /// The peer will not send this block. Says whether it was still asked for. BEP 6 has each request answered once, in
+    /// order: of one that was taken back and made again, the first reject answers the former.
     pub(super) fn handle_reject(&mut self, block: BlockRef) -> bool {
-        take(&mut self.outstanding, block) || {
-            take(&mut self.recalled, block);
-            false
-        }
+        !take(&mut self.recalled, block) && take(&mut self.outstanding, block)
     }
 
     /// The peer choked us without the fast extension: it forgets every request (BEP 3), but what it had begun to

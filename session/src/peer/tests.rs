@@ -99,6 +99,24 @@ fn a_block_that_was_taken_back_is_wasted_but_no_offence() {
 }
 
 #[test]
+fn a_request_that_was_taken_back_and_made_again_is_not_rejected_by_the_answer_to_the_first() {
+    let mut pair = Pair::new(true);
+    let wanted = block(0, 0);
+    for command in [
+        Command::Request(wanted),
+        Command::Cancel(wanted),
+        Command::Request(wanted),
+    ] {
+        pair.connection.handle_command(command);
+    }
+    let reject = Message::RejectRequest(wanted.into());
+    pair.receive(std::slice::from_ref(&reject)).unwrap();
+    assert_eq!(pair.connection.take_facts(), []);
+    pair.receive(&[reject]).unwrap();
+    assert_eq!(pair.connection.take_facts(), [Fact::Rejected(wanted)]);
+}
+
+#[test]
 fn a_choke_returns_the_requests_only_without_the_fast_extension() {
     for (fast, expected) in [
         (false, vec![Fact::Choked, Fact::Returned(block(0, 0))]),
