@@ -428,11 +428,12 @@ impl Connection {
                 error,
             })?;
         match self.downloads.handle_block(block) {
-            Answer::Expected => {
+            // What was taken back may be of use all the same: a reader that jumped there and back, or a piece that is kept
+            // half done. If nobody wants it, the storage turns it away.
+            Answer::Expected | Answer::Recalled => {
                 self.facts.push(Fact::Block(block));
                 self.blocks.push((block, data));
             }
-            Answer::Recalled => self.facts.push(Fact::Redundant(u64::from(len))),
             Answer::Unasked => return Err(Violation::UnrequestedBlock { piece: index }),
         }
         Ok(())

@@ -88,14 +88,16 @@ fn a_requested_block_comes_out_once() {
 }
 
 #[test]
-fn a_block_that_was_taken_back_is_wasted_but_no_offence() {
+fn a_block_that_was_taken_back_is_no_offence_and_may_be_of_use() {
     let mut pair = Pair::new(false);
     pair.connection
         .handle_command(Command::Request(block(0, 0)));
     pair.connection.handle_command(Command::Cancel(block(0, 0)));
     pair.receive(&[piece_message(block(0, 0))]).unwrap();
-    assert_eq!(pair.connection.take_facts(), [Fact::Redundant(16_384)]);
-    assert!(pair.connection.take_blocks().is_empty());
+    assert_eq!(pair.connection.take_facts(), [Fact::Block(block(0, 0))]);
+    assert_eq!(pair.connection.take_blocks().len(), 1);
+    pair.receive(&[piece_message(block(0, 0))])
+        .expect_err("only once");
 }
 
 #[test]

@@ -24,8 +24,6 @@ pub(crate) struct Faults {
     pub(crate) needless: u64,
     /// Blocks that came although the storage had them.
     pub(crate) twice: u64,
-    /// Blocks that came for a piece which had been given up meanwhile.
-    pub(crate) homeless: u64,
     /// Pieces that were evicted although there was room.
     pub(crate) hasty: u64,
 }
@@ -44,6 +42,8 @@ pub(crate) struct Counts {
     pub(crate) evicted: u64,
     /// Pieces that were evicted while another held room that no window covers and that has no block yet.
     pub(crate) evicted_for_nothing: u64,
+    /// Blocks that were taken back too late: they came for a piece which had been given up meanwhile.
+    pub(crate) homeless: u64,
 }
 
 /// What has become of each block.
@@ -168,7 +168,7 @@ impl Store {
                 false
             }
             Err(Error::NotReserved { .. }) => {
-                ledger.counts.faults.homeless += 1;
+                ledger.counts.homeless += 1;
                 false
             }
             other => panic!("{block:?}: {other:?}"),
