@@ -66,7 +66,9 @@ pub enum AddError {
 #[non_exhaustive]
 pub enum FetchError {
     /// The link has no v1 info-hash; transfers of v2-only torrents are not supported yet.
-    #[error("the magnet link has no v1 info-hash (urn:btih): a v2-only torrent cannot be transferred yet")]
+    #[error(
+        "the magnet link has no v1 info-hash (urn:btih): a v2-only torrent cannot be transferred yet"
+    )]
     V2Only,
     /// The session has the torrent, or fetches its metadata, already.
     #[error("torrent {0} is in this session already")]

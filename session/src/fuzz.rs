@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use sha1::{Digest, Sha1};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
 use tailwater_wire::{Decoder, Limits};
 
 use crate::disk::ResumeData;
+use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
+use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact};
 use crate::torrent::{
     Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space, Verdict,
@@ -251,5 +254,103 @@ fn fact(step: u8, block: BlockRef, geometry: &Geometry) -> Fact {
 pub fn resume(data: &[u8]) {
     if let Ok(read) = ResumeData::from_bytes(data) {
         assert_eq!(ResumeData::from_bytes(&read.to_bytes()), Ok(read));
+    }
+}
+
+/// A fetch of metadata is told anything in any order (odd first byte), or a connection of one gets any bytes (even).
+pub fn metadata(data: &[u8]) {
+    match data.split_first() {
+        Some((head, rest)) if head & 1 == 1 => fetcher(rest),
+        Some((_, rest)) => metadata_link(rest),
+        None => {}
+    }
+}
+
+/// Nobody is asked twice for a block that it owes, nor after it was dropped, and only the truth is ever the result.
+fn fetcher(data: &[u8]) {
+    // Three blocks, the last one short. What a liar sends has the right length.
+    let truth = [vec![1; 16_384], vec![2; 16_384], vec![3; 99]];
+    let len = 2 * 16_384 + 99;
+    let mut now = epoch();
+    let mut fetcher = Fetcher::new(InfoHash::new(Sha1::digest(truth.concat()).into()));
+    let mut owed = BTreeSet::new();
+    let mut is_complete = false;
+    for pair in data.chunks_exact(2) {
+        let (step, byte) = (pair[0], pair[1]);
+        let (key, block) = (LinkKey(u64::from(step >> 3)), u32::from(byte & 3));
+        let honest = truth.get(block as usize);
+        match step & 7 {
+            0 => fetcher.handle_size(now, key, len),
+            1 => fetcher.handle_size(now, key, u32::from(byte) << 17 | 7),
+            2 | 3 => {
+                owed.remove(&(key, block));
+                let honest = honest.map_or(&[][..], |block| block);
+                fetcher.handle_data(now, key, block, None, honest);
+            }
+            4 => {
+                owed.remove(&(key, block));
+                let lie = vec![byte; honest.map_or(1, Vec::len)];
+                fetcher.handle_data(now, key, block, Some(len), &lie);
+            }
+            5 => {
+                owed.remove(&(key, block));
+                fetcher.handle_reject(now, key, block);
+            }
+            6 => {
+                owed.retain(|(of, _)| *of != key);
+                fetcher.handle_closed(now, key);
+            }
+            _ => {
+                now += Duration::from_millis(u64::from(byte) * 100);
+                fetcher.handle_timeout(now);
+            }
+        }
+        fetcher.check_invariants();
+        while let Some(output) = fetcher.poll_output() {
+            assert!(!is_complete, "something comes after the metadata");
+            match output {
+                metadata::Output::Request { peer, block } => {
+                    assert!(owed.insert((peer, block)), "{block} is asked for twice");
+                }
+                metadata::Output::Drop { peer, .. } => {
+                    owed.retain(|(of, _)| *of != peer);
+                }
+                metadata::Output::Complete(bytes) => {
+                    assert!(bytes == truth.concat(), "something else has its hash");
+                    is_complete = true;
+                }
+            }
+        }
+    }
+}
+
+/// What a connection sends are messages, and what it reports fits the limits of the wire.
+fn metadata_link(data: &[u8]) {
+    let now = epoch();
+    let config = LinkConfig {
+        fast: true,
+        listen_port: Some(6881),
+    };
+    let mut link = Link::new(now, config);
+    let mut received = BytesMut::new();
+    for chunk in data.chunks(97) {
+        received.extend_from_slice(chunk);
+        let outcome = link.handle_bytes(&mut received);
+        for fact in link.take_facts() {
+            if let LinkFact::Data { data, .. } = fact {
+                assert!(data.len() <= 16_384);
+            }
+        }
+        link.request(7);
+        let mut sent = link.take_out(now);
+        let mut decoder = Decoder::new(Limits::default());
+        while decoder
+            .decode(&mut sent)
+            .is_ok_and(|message| message.is_some())
+        {}
+        assert!(sent.is_empty(), "what was sent is not messages");
+        if outcome.is_err() {
+            break;
+        }
     }
 }

@@ -5,26 +5,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{Info, Metainfo, PeerId, PieceIndex};
-use tailwater_storage_mem::{Eviction, MemoryStorage};
+use tailwater_metainfo::{Info, Magnet, Metainfo, PeerId, PieceIndex};
+use tailwater_storage_mem::{Eviction, MemoryStorage, piece_memory};
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{Completion, DiskTorrent, IoConfig, IoPool, ResumeStore};
-use crate::driver::announce::Announcer;
+use crate::disk::{Completion, DiskTorrent, IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::driver::announce::{Announcer, Tally};
 use crate::driver::incident::INCIDENT_QUEUE;
 use crate::driver::lifecycle::Life;
 use crate::driver::listen;
 use crate::driver::mailbox::Mailbox;
+use crate::driver::metadata::Ground;
 use crate::driver::registry::Registry;
 use crate::driver::throttle::Throttle;
 use crate::driver::torrent::{Shared, TorrentTask};
 use crate::error::{AddError, StartError};
 use crate::events::{EventSender, Events};
 use crate::handle::Torrent;
+use crate::metadata::handle::MetadataFetch;
 use crate::options::{AddOptions, StorageKind, priorities};
 use crate::reader;
 use crate::status::Status;
@@ -73,7 +75,8 @@ impl Builder {
         self
     }
 
-    /// A folder for resume data. Default: none, and files are checked at every start.
+    /// A folder for resume data, and for the metadata of magnet links. Default: none: files are checked at every start,
+    /// and metadata is fetched anew.
     #[must_use]
     pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(dir.into());
@@ -151,6 +154,10 @@ impl Builder {
             .state_dir
             .clone()
             .map(|dir| ResumeStore::new(io.clone(), dir));
+        let metadata = self
+            .state_dir
+            .clone()
+            .map(|dir| MetadataStore::new(io.clone(), dir));
         let shared = Shared {
             listen_port: listen_addr.map(|addr| addr.port()),
             down_limit: Arc::new(Throttle::new(self.max_down)),
@@ -170,6 +177,7 @@ impl Builder {
             tasks,
             io,
             resume,
+            metadata,
             shared,
         };
         Ok(Session {
@@ -197,6 +205,7 @@ struct Inner {
     memory: MemoryStorage,
     evictions: Arc<Evictions>,
     resume: Option<ResumeStore>,
+    metadata: Option<MetadataStore>,
     client: Client,
     shared: Shared,
 }
@@ -303,6 +312,7 @@ impl Session {
                 true => metainfo.trackers().to_vec(),
                 false => Vec::new(),
             },
+            all_tiers: false,
             info_hash,
             peer_id: self.peer_id(),
             port: inner.shared.listen_port.unwrap_or(0),
@@ -310,6 +320,7 @@ impl Session {
             status: status.clone(),
             incidents: incidents_in.clone(),
             events: inner.shared.events.clone(),
+            tally: watch::channel(Tally::default()).0,
             closing: closing.clone(),
         };
         let life = Life {
@@ -331,6 +342,41 @@ impl Session {
             closing,
             reading,
         })
+    }
+
+    /// Begins to fetch a magnet link's metadata from peers (BEP 9), so that the torrent can be added: from those that the
+    /// link and its trackers name, those that connect, and [`MetadataFetch::add_peers`]. With a
+    /// [`Builder::state_dir`], the metadata is saved, and found there the next time without asking anybody.
+    ///
+    /// It goes on until it succeeds or the handle is dropped. What can be wrong with the link is told by
+    /// [`MetadataFetch::wait`].
+    ///
+    /// ```no_run
+    /// # async fn example(session: tailwater_session::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tailwater_session::{AddOptions, StorageKind};
+    ///
+    /// let magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&x.pe=192.0.2.7:6881".parse()?;
+    /// let mut fetch = session.fetch(&magnet);
+    /// let metainfo = fetch.wait().await?;
+    /// let options = AddOptions::new(StorageKind::Memory).peers(fetch.peers());
+    /// let torrent = session.add(&metainfo, options).await?;
+    /// # drop(torrent);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fetch(&self, magnet: &Magnet) -> MetadataFetch {
+        let inner = &self.inner;
+        let ground = Ground {
+            registry: &inner.registry,
+            client: &inner.client,
+            shared: &inner.shared,
+            saved: inner.metadata.as_ref(),
+            tasks: &inner.tasks,
+            closing: inner.closing.child_token(),
+            seed: u64::from_be_bytes(random()),
+        };
+        ground.begin(magnet)
     }
 
     /// Begins to close: connections end, trackers hear `stopped`, resume data is saved. May be called again.
@@ -396,7 +442,7 @@ impl Inner {
             .iter()
             .filter(|(_, priority)| *priority > Priority::Skip);
         let needed = wanted
-            .map(|(piece, _)| u64::from(geometry.piece_len(*piece)))
+            .map(|(piece, _)| piece_memory(geometry.piece_len(*piece)))
             .sum();
         if needed > budget && !options.on_demand {
             return Err(AddError::TooLargeForMemory { needed, budget });

@@ -31,3 +31,8 @@ fn session_torrent() {
 fn session_resume() {
     replay("session_resume", tailwater_session::fuzz::resume);
 }
+
+#[test]
+fn session_metadata() {
+    replay("session_metadata", tailwater_session::fuzz::metadata);
+}

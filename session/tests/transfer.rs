@@ -137,7 +137,8 @@ async fn a_torrent_that_does_not_fit_the_memory_is_refused_at_once() {
         .add(&share.metainfo, AddOptions::new(StorageKind::Memory))
         .await;
     let expected = AddError::TooLargeForMemory {
-        needed: 3_000_000,
+        // In whole blocks.
+            needed: 184 * 16_384,
         budget: 1_000_000,
     };
     assert_eq!(refused.err(), Some(expected));

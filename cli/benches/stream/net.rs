@@ -60,40 +60,43 @@ impl Net {
 
     pub(crate) fn new(link: Link) -> Self {
         let name = |side: &str| format!("tailwater-{side}-{}", id());
-        let (seeder, player) = (name("seeder"), name("player"));
-        ip(&["netns", "add", &seeder]);
-        ip(&["netns", "add", &player]);
+        let mut net = Self {
+            seeder: name("seeder"),
+            player: name("player"),
+            link: None,
+        };
+        ip(&["netns", "add", &net.seeder]);
+        ip(&["netns", "add", &net.player]);
+        net.connect(link);
+        net
+    }
+
+    fn connect(&mut self, link: Link) {
         let devices = ["s", "p"].map(|side| format!("tw{side}{}", id()));
         let [from, to] = &devices;
-        let process = match link {
+        match link {
             Link::Free | Link::Rated => {
                 ip(&["link", "add", from, "type", "veth", "peer", "name", to]);
-                None
             }
-            Link::Delayed { one_way_ms } => Some(delayed(from, to, one_way_ms)),
-        };
+            Link::Delayed { one_way_ms } => self.link = Some(delayed(from, to, one_way_ms)),
+        }
         let ends = [
-            (&seeder, from, SEEDER, PLAYER),
-            (&player, to, PLAYER, SEEDER),
+            (&self.seeder, from, SEEDER, PLAYER),
+            (&self.player, to, PLAYER, SEEDER),
         ];
         for (namespace, device, own, other) in ends {
             ip(&["link", "set", device, "netns", namespace]);
-            ip(&[
-                "-n", namespace, "addr", "add", own, "peer", other, "dev", device,
-            ]);
-            ip(&["-n", namespace, "link", "set", device, "up"]);
-            ip(&["-n", namespace, "link", "set", "lo", "up"]);
+            let at = ["-n", namespace];
+            let in_it = |args: &[&str]| ip(&[&at, args].concat());
+            in_it(&["addr", "add", own, "peer", other, "dev", device]);
+            in_it(&["link", "set", device, "up"]);
+            in_it(&["link", "set", "lo", "up"]);
             if link == Link::Rated {
                 let (rate, latency) = (format!("{RATE}bit"), format!("{QUEUE_MS}ms"));
                 let tbf = ["tbf", "rate", &rate, "burst", BURST, "latency", &latency];
-                let device = ["-n", namespace, "qdisc", "add", "dev", device, "root"];
-                run("tc", &[&device[..], &tbf[..]].concat());
+                let qdisc = ["qdisc", "add", "dev", device, "root"];
+                run("tc", &[&at[..], &qdisc, &tbf].concat());
             }
-        }
-        Self {
-            seeder,
-            player,
-            link: process,
         }
     }
 

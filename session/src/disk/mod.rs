@@ -25,6 +25,7 @@ mod hasher;
 mod health;
 mod jobs;
 mod layout;
+mod metadata;
 mod pool;
 mod resume;
 mod store;
@@ -34,6 +35,7 @@ mod torrent;
 
 pub use error::{Operation, StorageError};
 pub(crate) use layout::{FileSpan, Layout};
+pub(crate) use metadata::MetadataStore;
 pub use pool::IoConfig;
 pub(crate) use pool::IoPool;
 pub(crate) use resume::{ResumeData, ResumeStore};

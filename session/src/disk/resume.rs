@@ -186,15 +186,26 @@ fn resume_path(folder: &Path, info_hash: InfoHash) -> PathBuf {
 }
 
 fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
+    replace(
+        folder,
+        &resume_path(folder, data.info_hash),
+        &data.to_bytes(),
+    )
+}
+
+/// Writes a file of `folder`, which is made if need be, in place of the one that is there: after a crash or power failure
+/// it is the one or the other.
+pub(super) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     fs::create_dir_all(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
-    let path = resume_path(folder, data.info_hash);
-    let temporary = path.with_extension("resume.tmp");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
     let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(&data.to_bytes())?;
+        file.write_all(bytes)?;
         file.sync_all()
     });
     written.map_err(|error| StorageError::io(Operation::Write, &temporary, &error))?;
-    fs::rename(&temporary, &path).map_err(|e| StorageError::io(Operation::Rename, &path, &e))?;
+    fs::rename(&temporary, path).map_err(|e| StorageError::io(Operation::Rename, path, &e))?;
     // The new name has to reach the device too. Windows has no handles for folders and needs none.
     #[cfg(unix)]
     File::open(folder)

@@ -139,7 +139,8 @@ pub struct Fetcher {
     /// Sizes for which blocks of several peers did not fit together.
     distrusted: BTreeSet<u32>,
     outputs: VecDeque<Output>,
-    is_complete: bool,
+    /// How it was when it was complete.
+    end: Option<FetchState>,
 }
 
 impl Fetcher {
@@ -152,13 +153,13 @@ impl Fetcher {
             drafts: Vec::new(),
             distrusted: BTreeSet::new(),
             outputs: VecDeque::new(),
-            is_complete: false,
+            end: None,
         }
     }
 
     /// A peer's extension handshake says that it has the metadata, and of what size.
     pub fn handle_size(&mut self, now: Instant, peer: LinkKey, size: u32) {
-        if self.is_complete {
+        if self.end.is_some() {
             return;
         }
         let before = self.peers.get(&peer).map(|known| known.size);
@@ -238,8 +239,10 @@ impl Fetcher {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_stalled =
-            |peer: &Peer| peer.waiting_since.is_some_and(|since| now >= since + STALLED_AFTER);
+        let is_stalled = |peer: &Peer| {
+            peer.waiting_since
+                .is_some_and(|since| now >= since + STALLED_AFTER)
+        };
         let stalled: Vec<_> = self
             .peers
             .iter()
@@ -273,6 +276,9 @@ impl Fetcher {
     /// How far it is.
     #[must_use]
     pub fn state(&self) -> FetchState {
+        if let Some(end) = self.end {
+            return end;
+        }
         let farthest = self.drafts.iter().max_by_key(|draft| draft.have());
         FetchState {
             holders: self.peers.len(),
@@ -298,7 +304,12 @@ impl Fetcher {
 
     fn judge(&mut self, draft: Draft) {
         if Sha1::digest(draft.bytes()).as_slice() == self.info_hash.as_bytes() {
-            self.is_complete = true;
+            self.end = Some(FetchState {
+                holders: self.peers.len(),
+                size: Some(draft.size),
+                have: draft.blocks(),
+                total: draft.blocks(),
+            });
             self.peers.clear();
             self.drafts.clear();
             self.outputs.clear();
@@ -330,12 +341,13 @@ impl Fetcher {
         self.peers.remove(&peer);
         // The blocks of a draft by everybody stay: others go on with it.
         self.drafts.retain(|draft| draft.team != Team::Only(peer));
-        self.outputs
-            .retain(|output| !matches!(output, Output::Request { peer: asked, .. } if *asked == peer));
+        self.outputs.retain(
+            |output| !matches!(output, Output::Request { peer: asked, .. } if *asked == peer),
+        );
     }
 
     fn advance(&mut self, now: Instant) {
-        if self.is_complete {
+        if self.end.is_some() {
             return;
         }
         while let Some((size, team)) = self.next_draft(now) {
@@ -354,7 +366,10 @@ impl Fetcher {
         // Fewest turns, most claims, smallest; the first peer stands for all.
         let mut claims: BTreeMap<u32, (u32, usize, LinkKey)> = BTreeMap::new();
         for (&key, peer) in &self.peers {
-            let is_busy = self.drafts.iter().any(|draft| draft.includes(key, peer.size));
+            let is_busy = self
+                .drafts
+                .iter()
+                .any(|draft| draft.includes(key, peer.size));
             if is_busy || !peer.is_ready(now) {
                 continue;
             }
@@ -426,7 +441,8 @@ impl Fetcher {
             if let Some((key, peer)) = least_busy {
                 peer.asked.insert(block, now);
                 peer.waiting_since.get_or_insert(now);
-                self.outputs.push_back(Output::Request { peer: **key, block });
+                self.outputs
+                    .push_back(Output::Request { peer: **key, block });
             }
         }
     }
@@ -445,11 +461,13 @@ impl Fetcher {
         }
         for (&key, peer) in &self.peers {
             let drafts = self.drafts.iter();
-            let mine = drafts.filter(|draft| draft.includes(key, peer.size)).count();
+            let mine = drafts
+                .filter(|draft| draft.includes(key, peer.size))
+                .count();
             assert!(mine <= 1, "{key:?} works on {mine} drafts");
             assert!(peer.asked.len() <= PIPELINE);
             assert_eq!(peer.asked.is_empty(), peer.waiting_since.is_none());
         }
-        assert!(!self.is_complete || self.peers.is_empty());
+        assert!(self.end.is_none() || self.peers.is_empty());
     }
 }

@@ -208,3 +208,122 @@ impl Link {
         message.encode(&mut self.out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::epoch;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn link(now: Instant) -> Link {
+        let config = LinkConfig {
+            fast: true,
+            listen_port: Some(6881),
+        };
+        Link::new(now, config)
+    }
+
+    /// What the link sends, as messages.
+    fn sent(link: &mut Link, now: Instant) -> Vec<Message> {
+        let mut out = link.take_out(now);
+        let mut decoder = Decoder::new(Limits::default());
+        let messages = std::iter::from_fn(|| decoder.decode(&mut out).unwrap());
+        messages.collect()
+    }
+
+    fn receive(link: &mut Link, id: u8, payload: Vec<u8>) {
+        let mut bytes = BytesMut::new();
+        let payload = payload.into();
+        Message::Extended { id, payload }.encode(&mut bytes);
+        link.handle_bytes(&mut bytes).unwrap();
+    }
+
+    /// Their handshake: metadata messages go to them under number 9.
+    fn hello(link: &mut Link, metadata_size: Option<u32>) {
+        let mut extensions = ExtensionIds::NONE;
+        extensions.set(ExtensionId::UtMetadata, 9);
+        let hello = ExtensionHandshake {
+            extensions,
+            metadata_size,
+            listen_port: Some(7000),
+            ..ExtensionHandshake::default()
+        };
+        receive(link, ExtensionHandshake::ID, hello.encode());
+    }
+
+    #[test]
+    fn it_says_first_that_it_has_nothing_and_asks_under_the_peers_number() {
+        let now = epoch();
+        let mut link = link(now);
+        let first = sent(&mut link, now);
+        assert_eq!(first[0], Message::HaveNone);
+        assert!(matches!(first[1], Message::Extended { id: 0, .. }));
+        link.request(0);
+        assert!(
+            sent(&mut link, now).is_empty(),
+            "it does not know the number"
+        );
+        hello(&mut link, Some(20_000));
+        let listen_port = Some(7000);
+        let facts = [Fact::Hello { listen_port }, Fact::Size(20_000)];
+        assert_eq!(link.take_facts(), facts);
+        link.request(1);
+        let request = MetadataMessage::Request { piece: 1 }.encode();
+        let payload = request.into();
+        assert_eq!(sent(&mut link, now), [Message::Extended { id: 9, payload }]);
+    }
+
+    #[test]
+    fn a_peer_that_has_nothing_to_offer_is_not_kept() {
+        let start = epoch();
+        let mut mute = link(start);
+        assert_eq!(mute.poll_timeout(), start + 10 * SECOND);
+        assert_eq!(mute.handle_timeout(start + 9 * SECOND), Ok(()));
+        let outcome = mute.handle_timeout(start + 10 * SECOND);
+        assert_eq!(outcome, Err(Useless::NoHello));
+
+        let mut poor = link(start);
+        hello(&mut poor, None);
+        assert_eq!(poor.poll_timeout(), start + 30 * SECOND);
+        assert_eq!(poor.handle_timeout(start + 29 * SECOND), Ok(()));
+        // It may get the metadata itself.
+        let mut lucky = link(start);
+        hello(&mut lucky, None);
+        hello(&mut lucky, Some(5));
+        assert_eq!(lucky.handle_timeout(start + 31 * SECOND), Ok(()));
+        let outcome = poor.handle_timeout(start + 30 * SECOND);
+        assert_eq!(outcome, Err(Useless::NoOffer));
+    }
+
+    #[test]
+    fn a_quiet_connection_is_kept_alive() {
+        let start = epoch();
+        let mut link = link(start);
+        hello(&mut link, Some(5));
+        sent(&mut link, start);
+        let quiet = start + 100 * SECOND;
+        assert_eq!(link.poll_timeout(), quiet);
+        link.handle_timeout(quiet).unwrap();
+        assert_eq!(sent(&mut link, quiet), [Message::KeepAlive]);
+        assert!(link.poll_timeout() > quiet);
+    }
+
+    #[test]
+    fn requests_are_rejected_as_long_as_the_peer_takes_the_answers() {
+        let now = epoch();
+        let mut link = link(now);
+        hello(&mut link, None);
+        sent(&mut link, now);
+        let ask = MetadataMessage::Request { piece: 3 };
+        for _ in 0..10_000 {
+            receive(&mut link, ExtensionId::UtMetadata.as_u8(), ask.encode());
+        }
+        assert!(link.out.len() < MAX_BACKLOG + 100, "{}", link.out.len());
+        let payload = MetadataMessage::Reject { piece: 3 }.encode().into();
+        assert_eq!(
+            sent(&mut link, now)[0],
+            Message::Extended { id: 9, payload }
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! What was asked of the peer and has not come.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
@@ -18,34 +18,57 @@ pub(super) enum Answer {
     Unasked,
 }
 
+/// What a reject means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// A request that stands will not be answered.
+    Standing,
+    /// It answers a request that was taken back and then wanted again: now it has to be made again.
+    AskAgain,
+    /// It answers a request that was taken back, or none.
+    Nothing,
+}
+
 /// The outstanding requests, oldest first, as peers answer them.
 #[derive(Debug, Default)]
 pub(super) struct Downloads {
     outstanding: VecDeque<BlockRef>,
+    /// Taken back, but not answered yet.
     recalled: VecDeque<BlockRef>,
+    /// Of the outstanding, those that were taken back and wanted again before the peer had answered.
+    revived: BTreeSet<BlockRef>,
 }
 
 impl Downloads {
-    pub(super) fn request(&mut self, block: BlockRef) {
+    /// Says whether the request has to be sent. With the fast extension one that was taken back is still answered, with
+    /// the block or a reject (BEP 6): to send it again at once would bring the block twice.
+    pub(super) fn request(&mut self, block: BlockRef, fast: bool) -> bool {
         self.outstanding.push_back(block);
+        let revived = fast && take(&mut self.recalled, block);
+        if revived {
+            self.revived.insert(block);
+        }
+        !revived
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.outstanding.is_empty()
     }
 
-    /// Says whether there was such a request.
+    /// Says whether the peer has to be told.
     pub(super) fn cancel(&mut self, block: BlockRef) -> bool {
         let found = take(&mut self.outstanding, block);
         if found {
             self.recall(block);
         }
-        found
+        let was_told = self.revived.remove(&block);
+        found && !was_told
     }
 
     /// A block arrived.
     pub(super) fn handle_block(&mut self, block: BlockRef) -> Answer {
         if take(&mut self.outstanding, block) {
+            self.revived.remove(&block);
             Answer::Expected
         } else if take(&mut self.recalled, block) {
             Answer::Recalled
@@ -54,16 +77,23 @@ impl Downloads {
         }
     }
 
-    /// The peer will not send this block. Says whether it was still asked for. BEP 6 has each request answered once, in
-    /// order: of one that was taken back and made again, the first reject answers the former.
-    pub(super) fn handle_reject(&mut self, block: BlockRef) -> bool {
-        !take(&mut self.recalled, block) && take(&mut self.outstanding, block)
+    /// The peer will not send this block. BEP 6 has each request answered once, in order: of one that was taken back and
+    /// made again, the first reject answers the former.
+    pub(super) fn handle_reject(&mut self, block: BlockRef) -> Refused {
+        if self.revived.remove(&block) {
+            Refused::AskAgain
+        } else if !take(&mut self.recalled, block) && take(&mut self.outstanding, block) {
+            Refused::Standing
+        } else {
+            Refused::Nothing
+        }
     }
 
     /// The peer choked us without the fast extension: it forgets every request (BEP 3), but what it had begun to
     /// send may still come.
     pub(super) fn handle_choke(&mut self) -> Vec<BlockRef> {
         let forgotten: Vec<_> = self.outstanding.drain(..).collect();
+        self.revived.clear();
         for &block in &forgotten {
             self.recall(block);
         }

@@ -20,7 +20,7 @@ use tailwater_wire::{BlockRequest, Decoder, ExtensionIds, Limits, Message, PexMe
 
 pub use violation::{Consequence, Violation};
 
-use downloads::{Answer, Downloads};
+use downloads::{Answer, Downloads, Refused};
 use extensions::{MetadataServer, PexLimiter};
 use uploads::{Ruling, Uploads};
 
@@ -219,8 +219,9 @@ impl Connection {
         match command {
             Command::Greet(have) => self.greet(&have),
             Command::Request(block) => {
-                self.downloads.request(block);
-                self.send(&Message::Request(block.into()));
+                if self.downloads.request(block, self.config.fast) {
+                    self.send(&Message::Request(block.into()));
+                }
             }
             Command::Cancel(block) => {
                 if self.downloads.cancel(block) {
@@ -402,8 +403,10 @@ impl Connection {
             }
             Message::RejectRequest(rejected) => {
                 let block = self.block(name, rejected)?;
-                if self.downloads.handle_reject(block) {
-                    self.facts.push(Fact::Rejected(block));
+                match self.downloads.handle_reject(block) {
+                    Refused::Standing => self.facts.push(Fact::Rejected(block)),
+                    Refused::AskAgain => self.send(&Message::Request(block.into())),
+                    Refused::Nothing => {}
                 }
             }
             Message::AllowedFast(index) => {

@@ -101,21 +101,43 @@ fn a_block_that_was_taken_back_is_no_offence_and_may_be_of_use() {
 }
 
 #[test]
-fn a_request_that_was_taken_back_and_made_again_is_not_rejected_by_the_answer_to_the_first() {
-    let mut pair = Pair::new(true);
+fn a_request_that_was_taken_back_and_is_wanted_again_waits_for_the_answer_to_the_first() {
     let wanted = block(0, 0);
-    for command in [
-        Command::Request(wanted),
-        Command::Cancel(wanted),
-        Command::Request(wanted),
-    ] {
-        pair.connection.handle_command(command);
-    }
+    let request = Message::Request(wanted.into());
+    let there_and_back = || {
+        let mut pair = Pair::new(true);
+        for command in [
+            Command::Request(wanted),
+            Command::Cancel(wanted),
+            Command::Request(wanted),
+        ] {
+            pair.connection.handle_command(command);
+        }
+        let sent = [request.clone(), Message::Cancel(wanted.into())];
+        assert_eq!(pair.sent(), sent);
+        pair
+    };
+    // It was on its way already.
+    let mut pair = there_and_back();
+    pair.receive(&[piece_message(wanted)]).unwrap();
+    assert_eq!(pair.connection.take_facts(), [Fact::Block(wanted)]);
+
+    // It was not, and is asked for now.
+    let mut pair = there_and_back();
     let reject = Message::RejectRequest(wanted.into());
     pair.receive(std::slice::from_ref(&reject)).unwrap();
     assert_eq!(pair.connection.take_facts(), []);
+    assert_eq!(pair.sent(), std::slice::from_ref(&request));
     pair.receive(&[reject]).unwrap();
     assert_eq!(pair.connection.take_facts(), [Fact::Rejected(wanted)]);
+
+    // Taken back again, the peer need not hear of it, and the one answer is the last.
+    let mut pair = there_and_back();
+    pair.connection.handle_command(Command::Cancel(wanted));
+    assert_eq!(pair.sent(), []);
+    pair.receive(&[piece_message(wanted)]).unwrap();
+    pair.receive(&[piece_message(wanted)])
+        .expect_err("only once");
 }
 
 #[test]

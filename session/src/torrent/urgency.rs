@@ -10,8 +10,16 @@ use super::{Engine, Output, PeerKey, PieceState, Space};
 
 /// How many peers are asked for one block that a reader waits for.
 const URGENT_COPIES: u8 = 2;
+/// A peer that is much slower than others works for deadlines that are so many times its estimated time away.
+const SAFETY: u32 = 4;
+/// A peer that is silent for this long, and four times what a block should take, has stopped.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Two peers' estimated times that differ by less are the same.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(50);
+
+/// When a piece is needed, since when somebody has been waiting for it, and which it is: of several readers that wait,
+/// the first comes first.
+type Rank = (Duration, Instant, PieceIndex);
 
 impl<S: Space> Engine<S> {
     /// The block that some reader needs first of those that this peer can deliver in time.
@@ -22,7 +30,8 @@ impl<S: Space> Engine<S> {
         let late = self.peers.get(key)?.late();
         let mut refused = None;
         loop {
-            let (deadline, piece) = self.most_urgent(now, key, refused)?;
+            let rank = self.most_urgent(now, key, refused)?;
+            let (.., piece) = rank;
             if (self.pieces.is_open(piece) || self.start_for_reader(now, key, piece))
                 && let Some(block) = self.pieces.request_next(piece, &late)
             {
@@ -31,27 +40,26 @@ impl<S: Space> Engine<S> {
             if self.wanted_space.is_some() {
                 return None;
             }
-            refused = Some((deadline, piece));
+            refused = Some(rank);
         }
     }
 
     /// The piece with the nearest deadline after `refused` that has blocks nobody was asked for, and that the peer has
     /// and is quick enough for: what it could not bring in time is left to those who can.
-    fn most_urgent(
-        &self,
-        now: Instant,
-        key: PeerKey,
-        refused: Option<(Duration, PieceIndex)>,
-    ) -> Option<(Duration, PieceIndex)> {
+    fn most_urgent(&self, now: Instant, key: PeerKey, refused: Option<Rank>) -> Option<Rank> {
         let peer = self.peers.get(key)?;
         let own = peer.estimate(peer.pending.len() + 1, now);
         let quicker = self.quicker_than(own, now);
         let of_reader = |reader: &Reader| {
             let first = self.geometry.piece(reader.current).ok()?;
-            let rank = |piece| (reader.deadline(now, &self.geometry, piece), piece);
+            let rank = |piece: PieceIndex| {
+                let waiting = reader.waiting.filter(|_| piece.get() == reader.current);
+                let deadline = reader.deadline(now, &self.geometry, piece);
+                (deadline, waiting.unwrap_or(now), piece)
+            };
             let fits = |piece: &PieceIndex| {
                 let is_left = |deadline| {
-                    own * 2 > deadline && quicker.iter().any(|other| other.can_serve(*piece))
+                    own * SAFETY > deadline && quicker.iter().any(|other| other.can_serve(*piece))
                 };
                 peer.bits.has(*piece)
                     && peer.lets_us_request(*piece)
@@ -178,16 +186,19 @@ impl Peer {
             && !self.snubbed
     }
 
-    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace.
+    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that owes a block for much
+    /// longer than it should has stopped, as far as anybody can tell.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {
-        let first = self
-            .pending
-            .front()
-            .map(|first| first.asked_at.max(self.last_delivery));
-        let silent = first.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let bytes = u32::try_from(blocks)
-            .unwrap_or(u32::MAX)
-            .saturating_mul(BLOCK_LEN);
-        self.window.time_for(bytes).max(silent)
+        let bytes = |blocks: usize| {
+            let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+            blocks.saturating_mul(BLOCK_LEN)
+        };
+        let first = self.pending.front();
+        let owed_since = first.map(|first| first.asked_at.max(self.last_delivery));
+        let silent =
+            owed_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let has_stopped = silent > self.window.time_for(bytes(1)) * 4 + PATIENCE;
+        let silent = if has_stopped { silent * 8 } else { silent };
+        self.window.time_for(bytes(blocks)).max(silent)
     }
 }

@@ -112,8 +112,9 @@ impl Reader {
             self.fresh = true;
         }
         let was_waiting = self.waiting.is_some();
+        let is_new = update.seeked || update.consumed > 0;
         self.waiting = match update.waiting {
-            true => Some(self.waiting.filter(|_| !update.seeked).unwrap_or(now)),
+            true => Some(self.waiting.filter(|_| !is_new).unwrap_or(now)),
             false => None,
         };
         if update.waiting && !was_waiting && !self.fresh {

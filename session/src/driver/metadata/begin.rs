@@ -1,0 +1,120 @@
+//! From a magnet link to a fetch that runs.
+
+use std::sync::Arc;
+
+use tailwater_metainfo::{InfoHash, Magnet};
+use tailwater_tracker::Client;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::FetchTask;
+use crate::disk::MetadataStore;
+use crate::driver::announce::{Announcer, Tally};
+use crate::driver::incident::{INCIDENT_QUEUE, Incident};
+use crate::driver::registry::Registry;
+use crate::driver::torrent::Shared;
+use crate::error::FetchError;
+use crate::metadata::handle::{FetchProgress, MetadataFetch};
+use crate::status::Status;
+use crate::torrent::Stats;
+
+/// Trackers of a link that are asked while its metadata is missing; all at once, as any of them may be the one that works.
+const MAX_TRACKERS: usize = 32;
+/// What trackers hear is left to download while nobody knows: anything but 0, which would be a seeder's.
+const UNKNOWN_LEFT: u64 = 16 * 1024;
+
+/// What a fetch has of its session.
+pub(crate) struct Ground<'a> {
+    pub(crate) registry: &'a Arc<Registry>,
+    pub(crate) client: &'a Client,
+    pub(crate) shared: &'a Shared,
+    pub(crate) saved: Option<&'a MetadataStore>,
+    pub(crate) tasks: &'a TaskTracker,
+    /// This fetch's own.
+    pub(crate) closing: CancellationToken,
+    pub(crate) seed: u64,
+}
+
+impl Ground<'_> {
+    /// Starts the task, unless there is something wrong, which the handle then tells.
+    pub(crate) fn begin(self, magnet: &Magnet) -> MetadataFetch {
+        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
+        let (progress_in, progress) = watch::channel(FetchProgress::default());
+        let (outcome_in, outcome) = watch::channel(None);
+        let (tally_in, tally) = watch::channel(Tally::default());
+        let info_hash = magnet.hashes.wire().unwrap_or(InfoHash::new([0; 20]));
+        match self.refuse(magnet, info_hash, &incidents_in) {
+            Some(error) => {
+                outcome_in.send_replace(Some(Err(error)));
+            }
+            None => {
+                let stats = Stats {
+                    bytes_left: UNKNOWN_LEFT,
+                    ..Stats::default()
+                };
+                let (status_in, status) = watch::channel(Status {
+                    stats,
+                    ..Status::default()
+                });
+                let asked = magnet.trackers.iter().take(MAX_TRACKERS);
+                let announcer = Announcer {
+                    client: self.client.clone(),
+                    tiers: asked.map(|tracker| vec![tracker.clone()]).collect(),
+                    all_tiers: true,
+                    info_hash,
+                    peer_id: self.registry.peer_id(),
+                    port: self.shared.listen_port.unwrap_or(0),
+                    seed: self.seed,
+                    status,
+                    incidents: incidents_in.clone(),
+                    events: self.shared.events.clone(),
+                    tally: tally_in,
+                    closing: self.closing.clone(),
+                };
+                let task = FetchTask {
+                    info_hash,
+                    v2: magnet.hashes.v2,
+                    trackers: magnet.trackers.clone(),
+                    web_seeds: magnet.web_seeds.clone(),
+                    peers: magnet.peers.clone(),
+                    listen_port: self.shared.listen_port,
+                    incidents,
+                    incidents_in: incidents_in.clone(),
+                    announcer: Some(announcer),
+                    tally,
+                    status: status_in,
+                    progress: progress_in,
+                    outcome: outcome_in,
+                    saved: self.saved.cloned(),
+                    registry: Arc::clone(self.registry),
+                    closing: self.closing.clone(),
+                };
+                self.tasks.spawn(task.run());
+            }
+        }
+        MetadataFetch {
+            info_hash,
+            progress,
+            outcome,
+            incidents: incidents_in,
+            _ends_tasks: self.closing.drop_guard(),
+        }
+    }
+
+    fn refuse(
+        &self,
+        magnet: &Magnet,
+        info_hash: InfoHash,
+        incidents: &mpsc::Sender<Incident>,
+    ) -> Option<FetchError> {
+        if magnet.hashes.v1.is_none() {
+            return Some(FetchError::V2Only);
+        }
+        if self.closing.is_cancelled() {
+            return Some(FetchError::Closed);
+        }
+        let is_free = self.registry.insert(info_hash, incidents.clone());
+        (!is_free).then_some(FetchError::Duplicate(info_hash))
+    }
+}

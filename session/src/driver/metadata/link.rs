@@ -1,0 +1,131 @@
+//! One task for one connection of a fetch.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::metadata::LinkKey;
+use crate::metadata::link::{Fact, Link, LinkConfig, Useless};
+
+/// Requests that may wait for a connection: more than the fetch has outstanding at one peer.
+const REQUEST_QUEUE: usize = 16;
+/// Room for what is read at once.
+const READ_STEP: usize = 16 * 1024;
+/// A peer that takes longer to take our few bytes is stuck.
+const WRITE_WITHIN: Duration = Duration::from_secs(20);
+
+pub(super) type Requests = mpsc::Sender<u32>;
+
+pub(super) fn requests() -> (Requests, mpsc::Receiver<u32>) {
+    mpsc::channel(REQUEST_QUEUE)
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkEnd {
+    #[error("{0}")]
+    Useless(#[from] Useless),
+    #[error("the peer hung up")]
+    HungUp,
+    #[error("the peer takes nothing")]
+    Stuck,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a connection has to say, or why it ended.
+#[derive(Debug)]
+pub(super) struct News {
+    pub(super) link: LinkKey,
+    pub(super) said: Result<Vec<Fact>, LinkEnd>,
+}
+
+pub(super) struct LinkTask {
+    key: LinkKey,
+    link: Link,
+    stream: TcpStream,
+    requests: mpsc::Receiver<u32>,
+    news: mpsc::Sender<News>,
+}
+
+impl LinkTask {
+    pub(super) fn new(
+        key: LinkKey,
+        now: Instant,
+        config: LinkConfig,
+        stream: TcpStream,
+        requests: mpsc::Receiver<u32>,
+        news: mpsc::Sender<News>,
+    ) -> Self {
+        Self {
+            key,
+            link: Link::new(now, config),
+            stream,
+            requests,
+            news,
+        }
+    }
+
+    /// Runs until the connection ends or `token` is cancelled, whatever it waits for.
+    pub(super) async fn run(mut self, received: BytesMut, token: CancellationToken) {
+        let (link, news) = (self.key, self.news.clone());
+        let work = async {
+            let said = match self.work(received).await {
+                Ok(()) => return,
+                Err(end) => Err(end),
+            };
+            // A fetch that is over needs no news.
+            let _ = news.send(News { link, said }).await;
+        };
+        tokio::select! {
+            () = token.cancelled() => {}
+            () = work => {}
+        }
+    }
+
+    /// Until the fetch has no use for it.
+    async fn work(&mut self, mut received: BytesMut) -> Result<(), LinkEnd> {
+        loop {
+            let outcome = self.link.handle_bytes(&mut received);
+            // What came before a broken rule may be of use.
+            let facts = self.link.take_facts();
+            if !facts.is_empty() {
+                let (link, said) = (self.key, Ok(facts));
+                if self.news.send(News { link, said }).await.is_err() {
+                    return Ok(());
+                }
+            }
+            outcome?;
+            self.link.handle_timeout(Instant::now())?;
+            self.flush().await?;
+            received.reserve(self.link.missing().max(READ_STEP));
+            tokio::select! {
+                request = self.requests.recv() => match request {
+                    Some(block) => self.link.request(block),
+                    None => return Ok(()),
+                },
+                count = self.stream.read_buf(&mut received) => {
+                    if count? == 0 {
+                        return Err(LinkEnd::HungUp);
+                    }
+                }
+                () = sleep_until(self.link.poll_timeout().into()) => {}
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), LinkEnd> {
+        let out = self.link.take_out(Instant::now());
+        if out.is_empty() {
+            return Ok(());
+        }
+        let written = timeout(WRITE_WITHIN, self.stream.write_all(&out)).await;
+        Ok(written.map_err(|_| LinkEnd::Stuck)??)
+    }
+}

@@ -1,0 +1,82 @@
+//! From the names in a magnet link (`x.pe`) to addresses.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tailwater_metainfo::HostPort;
+use tokio::net::lookup_host;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use crate::driver::incident::Incident;
+use crate::torrent::Source;
+
+/// Peers of one link that are looked at.
+const MAX_NAMED_PEERS: usize = 256;
+/// Addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 8;
+/// The longest time for one name.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(10);
+/// A name that has no address may get one: it is asked for again after this time.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
+
+/// Finds the addresses of `peers`, those that are written as addresses first. What could not be found is returned.
+pub(super) async fn resolve(
+    peers: &[HostPort],
+    mut found: impl FnMut(Vec<SocketAddr>),
+) -> Vec<&HostPort> {
+    let mut written = Vec::new();
+    let mut names = Vec::new();
+    for peer in peers.iter().take(MAX_NAMED_PEERS) {
+        match peer.host.parse::<IpAddr>() {
+            Ok(ip) => written.push(SocketAddr::new(ip, peer.port)),
+            Err(_) => names.push(peer),
+        }
+    }
+    if !written.is_empty() {
+        found(written);
+    }
+    let mut failed = Vec::new();
+    for peer in names {
+        match look_up(peer).await {
+            Some(addrs) => found(addrs),
+            None => failed.push(peer),
+        }
+    }
+    failed
+}
+
+/// Finds the addresses of all `peers`, for as long as it takes.
+pub(super) async fn keep_resolving(peers: &[HostPort], incidents: &mpsc::Sender<Incident>) {
+    let mut left = peers.to_vec();
+    while !left.is_empty() {
+        let mut found = Vec::new();
+        let failed = resolve(&left, |addrs| found.extend(addrs)).await;
+        left = failed.into_iter().cloned().collect();
+        let candidates = Incident::Candidates(Source::Magnet, found);
+        if incidents.send(candidates).await.is_err() {
+            return;
+        }
+        if !left.is_empty() {
+            sleep(LOOK_UP_AGAIN).await;
+        }
+    }
+}
+
+async fn look_up(peer: &HostPort) -> Option<Vec<SocketAddr>> {
+    let looking = timeout(LOOK_UP_WITHIN, lookup_host((&*peer.host, peer.port))).await;
+    match looking {
+        Ok(Ok(addrs)) => {
+            let addrs: Vec<_> = addrs.take(MAX_ADDRESSES).collect();
+            Some(addrs).filter(|addrs| !addrs.is_empty())
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, "looking up a peer of the link: {error}");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "looking up a peer of the link: no answer");
+            None
+        }
+    }
+}
