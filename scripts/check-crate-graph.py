@@ -11,7 +11,8 @@ MAY_USE = {
     "tailwater-metainfo": {"tailwater-bencode"},
     "tailwater-wire": {"tailwater-bencode", "tailwater-metainfo"},
     "tailwater-tracker": {"tailwater-bencode", "tailwater-metainfo"},
-    "tailwater-dht": {"tailwater-bencode", "tailwater-metainfo"},
+    # The network only for the simulation at scale, behind the feature `sim`.
+    "tailwater-dht": {"tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
     "tailwater-storage-mem": {"tailwater-metainfo"},
     "tailwater-netsim": set(),
     "tailwater-session": {

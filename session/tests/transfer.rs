@@ -138,7 +138,7 @@ async fn a_torrent_that_does_not_fit_the_memory_is_refused_at_once() {
         .await;
     let expected = AddError::TooLargeForMemory {
         // In whole blocks.
-            needed: 184 * 16_384,
+        needed: 184 * 16_384,
         budget: 1_000_000,
     };
     assert_eq!(refused.err(), Some(expected));
