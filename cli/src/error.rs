@@ -4,8 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use tailwater_metainfo::{CreateError, MetainfoError};
-use tailwater_session::{AddError, StartError, StorageError, TorrentError};
+use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
+use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentError};
 
 use crate::progress::Progress;
 use crate::size::Size;
@@ -42,8 +42,12 @@ pub(crate) enum CliError {
     Fetch { url: String, reason: String },
     #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
     V2Only(String),
-    #[error("magnet links need the DHT, which is not built yet")]
-    Magnet,
+    #[error("{0}")]
+    Magnet(#[from] MagnetError),
+    #[error("{name}: {error}")]
+    Metadata { name: String, error: FetchError },
+    #[error("the magnet link selects (so=) no file that {0} has")]
+    NothingSelected(String),
     #[error("{0}")]
     Start(#[from] StartError),
     #[error("cannot check {name}: {error}")]
@@ -149,7 +153,12 @@ impl CliError {
             Self::V2Only(_) => {
                 Some("a v1 or hybrid torrent of the same files works".to_owned())
             }
-            Self::Magnet => Some("give the .torrent file or its URL instead".to_owned()),
+            Self::Metadata { error: FetchError::V2Only, .. } => {
+                Some("a magnet link with xt=urn:btih of the same files works".to_owned())
+            }
+            Self::NothingSelected(_) => Some(
+                "choose with `--files`; `tailwater inspect` shows the files with their numbers".to_owned(),
+            ),
             Self::Start(StartError::Listen { .. }) => {
                 Some("choose another address with `--listen ADDR:PORT`; port 0 takes a free one".to_owned())
             }

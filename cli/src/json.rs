@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
-use tailwater_metainfo::InfoHash;
-use tailwater_session::{Event, Stats};
+use tailwater_metainfo::{InfoHash, Metainfo};
+use tailwater_session::{Event, FetchProgress, Stats};
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -13,6 +13,23 @@ use tailwater_session::{Event, Stats};
 pub(crate) enum Line<'a> {
     Listening {
         addr: String,
+    },
+    /// What is being tried while a magnet link's metadata is missing; the last one has its name.
+    Metadata {
+        #[serde(serialize_with = "text")]
+        info_hash: InfoHash,
+        name: Option<&'a str>,
+        trackers: usize,
+        trackers_asked: usize,
+        trackers_answered: usize,
+        trackers_failed: usize,
+        peers_known: usize,
+        peers_connecting: usize,
+        peers_connected: usize,
+        peers_with_metadata: usize,
+        blocks_have: usize,
+        blocks_total: usize,
+        size: Option<u32>,
     },
     Started {
         #[serde(serialize_with = "text")]
@@ -95,6 +112,29 @@ impl<'a> Line<'a> {
             up_rate: stats.up_rate,
             peers: stats.peers,
             seeds: stats.seeds,
+        }
+    }
+
+    /// How far a fetch is; with the metadata once it is there.
+    pub(crate) fn metadata(
+        info_hash: InfoHash,
+        progress: &FetchProgress,
+        fetched: Option<&'a Metainfo>,
+    ) -> Self {
+        Self::Metadata {
+            info_hash,
+            name: fetched.map(|metainfo| metainfo.info().name()),
+            trackers: progress.trackers,
+            trackers_asked: progress.trackers_asked,
+            trackers_answered: progress.trackers_answered,
+            trackers_failed: progress.trackers_failed,
+            peers_known: progress.peers_known,
+            peers_connecting: progress.peers_connecting,
+            peers_connected: progress.peers_connected,
+            peers_with_metadata: progress.peers_with_metadata,
+            blocks_have: progress.blocks_have,
+            blocks_total: progress.blocks_total,
+            size: progress.size,
         }
     }
 

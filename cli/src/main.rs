@@ -6,6 +6,7 @@ mod error;
 mod interrupt;
 mod json;
 mod logging;
+mod magnet;
 mod out;
 mod progress;
 mod report;

@@ -77,9 +77,7 @@ impl Progress {
     /// A meter for something without an end.
     pub(crate) fn endless(&self, name: &str) -> Meter {
         let meter = self.meter(name, 0, SELDOM);
-        if let Some(bar) = &meter.0.bar {
-            bar.set_style(style("{prefix:.bold} {wide_msg}"));
-        }
+        meter.without_bar();
         meter
     }
 
@@ -144,6 +142,13 @@ impl Drop for Inner {
 }
 
 impl Meter {
+    /// Shows the text alone: nobody knows how much there is.
+    pub(crate) fn without_bar(&self) {
+        if let Some(bar) = &self.0.bar {
+            bar.set_style(style("{prefix:.bold} {wide_msg}"));
+        }
+    }
+
     /// Shows that `done` bytes of the total are done, and a text.
     pub(crate) fn set(&self, done: u64, text: impl Display) {
         if let Some(bar) = &self.0.bar {

@@ -52,6 +52,17 @@ impl Running {
         })
     }
 
+    /// Starts it with nothing on standard output.
+    pub(crate) fn start_silently(builder: Builder, progress: &Progress) -> Result<Self, CliError> {
+        let session = builder.start()?;
+        let shown = tokio::spawn(warn(session.subscribe(), progress.clone()));
+        Ok(Self {
+            session,
+            shown,
+            progress: progress.clone(),
+        })
+    }
+
     /// Closes it: trackers hear that we leave, what was downloaded is kept. It takes less than two seconds, whatever
     /// hangs.
     pub(crate) async fn close(self) {

@@ -1,4 +1,4 @@
-//! Where a torrent comes from: a file, a URL, later a magnet link.
+//! Where a torrent comes from: a file, a URL, a magnet link.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -9,10 +9,16 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
-use tailwater_metainfo::{Limits, Metainfo};
+use tailwater_metainfo::{Limits, Magnet, Metainfo};
+use tailwater_session::FetchError;
 
+use crate::args::Network;
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
+use crate::magnet::{self, Audience, Loaded};
 use crate::progress::Progress;
+use crate::running::Running;
+use crate::start;
 
 /// The longest time to connect to a web server.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -30,7 +36,15 @@ const MAX_REDIRECTS: usize = 5;
 pub(crate) enum Source {
     File(PathBuf),
     Url(String),
-    Magnet,
+    /// Read when it is used, so that a wrong one is a failure like a wrong file.
+    Magnet(String),
+}
+
+/// What a source holds.
+pub(crate) enum Given {
+    Torrent(Metainfo),
+    /// The rest has to come from peers.
+    Link(Magnet),
 }
 
 impl FromStr for Source {
@@ -42,7 +56,7 @@ impl FromStr for Source {
                 .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
         Ok(if has_scheme("magnet:") {
-            Self::Magnet
+            Self::Magnet(text.to_owned())
         } else if has_scheme("http://") || has_scheme("https://") {
             Self::Url(text.to_owned())
         } else {
@@ -52,23 +66,66 @@ impl FromStr for Source {
 }
 
 impl Source {
-    /// Reads it and checks it.
-    pub(crate) async fn load(&self, progress: &Progress) -> Result<Metainfo, CliError> {
+    /// Reads it and checks it, as far as that goes without peers.
+    pub(crate) async fn open(&self, progress: &Progress) -> Result<Given, CliError> {
         let (origin, bytes) = match self {
             Self::File(path) => (path.display().to_string(), read(path)?),
             Self::Url(url) => (url.clone(), fetch(url, progress).await?),
-            Self::Magnet => return Err(CliError::Magnet),
+            Self::Magnet(link) => return Ok(Given::Link(link.parse()?)),
         };
-        Metainfo::from_bytes(&bytes).map_err(|error| CliError::Malformed { origin, error })
+        let metainfo = Metainfo::from_bytes(&bytes);
+        metainfo
+            .map(Given::Torrent)
+            .map_err(|error| CliError::Malformed { origin, error })
     }
 
     /// The same for a transfer or a check, which need v1 piece hashes so far.
-    pub(crate) async fn load_v1(&self, progress: &Progress) -> Result<Metainfo, CliError> {
-        let metainfo = self.load(progress).await?;
-        match metainfo.info().info_hashes().v1 {
-            Some(_) => Ok(metainfo),
-            None => Err(CliError::V2Only(metainfo.info().name().to_owned())),
+    pub(crate) async fn open_v1(&self, progress: &Progress) -> Result<Given, CliError> {
+        match self.open(progress).await? {
+            Given::Torrent(metainfo) if metainfo.info().info_hashes().v1.is_none() => {
+                Err(CliError::V2Only(metainfo.info().name().to_owned()))
+            }
+            Given::Link(magnet) => Ok(Given::Link(fetchable(magnet)?)),
+            given @ Given::Torrent(_) => Ok(given),
         }
+    }
+
+    /// Reads it, and has the metadata of a link fetched by a session that does nothing else.
+    pub(crate) async fn load(
+        &self,
+        network: &Network,
+        progress: &Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Loaded, CliError> {
+        let magnet = match interrupt.guard(self.open(progress)).await? {
+            Given::Torrent(metainfo) => return Ok(Loaded::of(metainfo)),
+            Given::Link(magnet) => fetchable(magnet)?,
+        };
+        let mut builder = start::builder(network);
+        if let Some(dir) = start::resume_dir() {
+            builder = builder.state_dir(dir);
+        }
+        let running = Running::start_silently(builder, progress)?;
+        let audience = Audience {
+            progress: progress.clone(),
+            // Standard output is for what the command is asked for.
+            json: false,
+        };
+        let fetching = magnet::fetch(&running.session, &magnet, network, &audience);
+        let loaded = interrupt.guard(fetching).await;
+        running.close().await;
+        loaded
+    }
+}
+
+/// Refuses a link whose metadata the session would not fetch, before anything is started.
+fn fetchable(magnet: Magnet) -> Result<Magnet, CliError> {
+    match magnet.hashes.v1 {
+        Some(_) => Ok(magnet),
+        None => Err(CliError::Metadata {
+            name: magnet::name(&magnet),
+            error: FetchError::V2Only,
+        }),
     }
 }
 
@@ -174,7 +231,10 @@ mod tests {
             Source::File("httpd.torrent".into())
         );
         assert_eq!(source("HTTPS://a/b"), Source::Url("HTTPS://a/b".into()));
-        assert_eq!(source("Magnet:?xt=urn:btih:00"), Source::Magnet);
+        assert_eq!(
+            source("Magnet:?xt=urn:btih:00"),
+            Source::Magnet("Magnet:?xt=urn:btih:00".into())
+        );
         assert_eq!(source("é"), Source::File("é".into()));
     }
 }

@@ -68,7 +68,10 @@ fn bits(ip: IpAddr) -> [u16; 2] {
         IpAddr::V6(ip) => Sha1::digest(ip.octets()).into(),
     };
     let [a, b, c, d, ..] = hash;
-    [u16::from_le_bytes([a, b]) % BITS, u16::from_le_bytes([c, d]) % BITS]
+    [
+        u16::from_le_bytes([a, b]) % BITS,
+        u16::from_le_bytes([c, d]) % BITS,
+    ]
 }
 
 impl Default for BloomFilter {

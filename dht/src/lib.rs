@@ -3,6 +3,8 @@
 mod address;
 mod bloom;
 mod compact;
+#[cfg(feature = "tokio")]
+mod driver;
 #[doc(hidden)]
 pub mod fuzz;
 mod item;
@@ -11,10 +13,17 @@ mod limits;
 mod node;
 mod node_id;
 mod secure;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod table;
 
 pub use bloom::{BLOOM_FILTER_LEN, BloomFilter};
 pub use compact::{CompactAddr, NodeInfo};
+#[cfg(feature = "tokio")]
+pub use driver::{
+    Dht, DhtClosed, DhtError, Found, MAX_BATCHES, MAX_COMMANDS, PeerStream, SampleStream, Sampled,
+    Sockets, Stream,
+};
 pub use item::{
     InvalidSignatureError, Item, ItemKey, ItemValue, ItemValueError, MutableItem, MutableTorrent,
     MutableTorrentError, PublicKey, SecretKey, Signature,

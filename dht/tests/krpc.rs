@@ -372,14 +372,25 @@ fn items() -> impl Strategy<Value = Item> {
     })
 }
 
-fn extras() -> impl Strategy<Value = (Option<Box<ScrapeFilters>>, Option<Item>, Option<Box<Samples>>)>
-{
+fn extras() -> impl Strategy<
+    Value = (
+        Option<Box<ScrapeFilters>>,
+        Option<Item>,
+        Option<Box<Samples>>,
+    ),
+> {
     let filters = prop::collection::vec(addrs(), 0..4).prop_map(|addrs| {
         let mut filters = ScrapeFilters::default();
-        addrs.iter().for_each(|addr| filters.seeds.insert(addr.ip()));
+        addrs
+            .iter()
+            .for_each(|addr| filters.seeds.insert(addr.ip()));
         Box::new(filters)
     });
-    let samples = (0..=21_600_u16, 0..=i64::MAX, prop::collection::vec(hashes(), 0..20));
+    let samples = (
+        0..=21_600_u16,
+        0..=i64::MAX,
+        prop::collection::vec(hashes(), 0..20),
+    );
     let samples = samples.prop_map(|(interval_secs, stored, info_hashes)| {
         let mut samples = Samples::default();
         samples.interval_secs = interval_secs;
@@ -462,16 +473,18 @@ fn bodies() -> impl Strategy<Value = Body> {
             query.read_only = read_only;
             query.into()
         }),
-        fields.prop_map(|(id, nodes, nodes6, values, token, (scrape, item, samples))| {
-            let mut response = Response::new(id);
-            if scrape.is_none() && item.is_none() {
-                (response.nodes, response.nodes6) = (nodes, nodes6);
+        fields.prop_map(
+            |(id, nodes, nodes6, values, token, (scrape, item, samples))| {
+                let mut response = Response::new(id);
+                if scrape.is_none() && item.is_none() && samples.is_none() {
+                    (response.nodes, response.nodes6) = (nodes, nodes6);
+                }
+                (response.values, response.token) = (values, token);
+                (response.scrape, response.samples) = (scrape, samples);
+                response.item = item.map(fields_of);
+                response.into()
             }
-            (response.values, response.token) = (values, token);
-            (response.scrape, response.samples) = (scrape, samples);
-            response.item = item.map(fields_of);
-            response.into()
-        }),
+        ),
         (any::<i64>(), "[ -~é]{0,60}").prop_map(|(code, text)| ErrorReply::new(
             ErrorCode(code),
             text

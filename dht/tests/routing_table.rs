@@ -22,7 +22,7 @@ fn node(shared: usize, number: u8) -> NodeInfo {
     NodeInfo {
         id: NodeId::new(bytes).with_flipped_bit(shared),
         // Of a local network, where any number of nodes may be neighbours.
-        addr: ([10, 0, u8::try_from(shared).unwrap(), number], 6881).into(),
+        addr: ([10, 0, u8::try_from(shared).expect("few"), number], 6881).into(),
     }
 }
 

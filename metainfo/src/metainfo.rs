@@ -1,5 +1,7 @@
 //! A whole .torrent file.
 
+use std::collections::HashMap;
+
 use crate::parse::{Outer, parse_outer};
 use crate::{FileEntry, HostPort, Info, Limits, Magnet, MerkleHash, MetainfoError, Warning};
 
@@ -30,6 +32,25 @@ impl Metainfo {
     pub fn from_bytes_with(bytes: &[u8], limits: &Limits) -> Result<Self, MetainfoError> {
         let outer = parse_outer(bytes, limits)?;
         Ok(Self { outer })
+    }
+
+    /// Puts trackers, by tier, and web seeds around an info dictionary that came from peers (BEP 9): what a magnet link
+    /// says. A v2 or hybrid torrent that is made so has no [piece layers](Self::piece_layer); they come from peers too.
+    #[must_use]
+    pub fn from_info(info: Info, trackers: Vec<Vec<String>>, web_seeds: Vec<String>) -> Self {
+        let outer = Outer {
+            trackers,
+            web_seeds,
+            http_seeds: Vec::new(),
+            nodes: Vec::new(),
+            comment: None,
+            created_by: None,
+            creation_date: None,
+            piece_layers: HashMap::new(),
+            warnings: info.warnings().to_vec(),
+            info,
+        };
+        Self { outer }
     }
 
     /// What the peers must agree on.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tailwater_metainfo::{
-    HostPort, InfoHash, InfoHashV2, InfoHashes, MAX_MAGNET_LEN, Magnet, MagnetError,
+    HostPort, Info, InfoHash, InfoHashV2, InfoHashes, MAX_MAGNET_LEN, Magnet, MagnetError, Metainfo,
 };
 
 const HEX: &str = "00112233445566778899aabbccddeeff00112233";
@@ -146,4 +146,23 @@ proptest! {
     fn any_text_keeps_the_promises(text in "(magnet:[?])?((xt=urn:btih:[a-z2-7]{32}|dn|tr|so|x[.]pe|=|&|%|[+]|\\PC)){0,12}") {
         tailwater_metainfo::fuzz::magnet(text.as_bytes());
     }
+}
+
+#[test]
+fn a_link_and_an_info_dictionary_make_a_torrent() {
+    let raw = b"d6:lengthi5e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+    let info = Info::from_bytes(raw).unwrap();
+    let (trackers, seeds) = (
+        vec![vec!["udp://t:1".to_owned()]],
+        vec!["http://s/".to_owned()],
+    );
+    let made = Metainfo::from_info(info.clone(), trackers.clone(), seeds.clone());
+    assert_eq!(made.info().raw(), raw);
+    assert_eq!(
+        (made.trackers(), made.web_seeds()),
+        (&trackers[..], &seeds[..])
+    );
+    let link = made.magnet();
+    assert_eq!(link.hashes, info.info_hashes());
+    assert_eq!((link.trackers, link.web_seeds), (trackers.concat(), seeds));
 }

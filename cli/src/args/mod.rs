@@ -87,11 +87,12 @@ pub(crate) enum StorageChoice {
 ///
 /// A download that was interrupted goes on where it stopped when the same command is run again: what is in the output
 /// folder is checked first. Ctrl-C ends it cleanly within two seconds, a second Ctrl-C at once.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   tailwater download debian.torrent                into the current folder
   tailwater download https://example.org/a.torrent -o ~/Downloads
+  tailwater download 'magnet:?xt=urn:btih:…'       quoted, because of the &
   tailwater download album.torrent --files 0,3-5   some files, by `inspect`
   tailwater download a.torrent b.torrent --seed    share them until Ctrl-C
   tailwater download a.torrent --storage memory --memory 2GiB
@@ -99,7 +100,7 @@ Examples:
 
 Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.")]
 pub(crate) struct Download {
-    /// Torrents: .torrent files, or http(s) URLs of such (magnet links will follow).
+    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
     /// The folder to put the files into; made if need be. Default: the current one.
@@ -111,7 +112,8 @@ pub(crate) struct Download {
     /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<Size>,
-    /// Only these files: numbers and ranges as `inspect` shows them (0,2-5), or a file's path.
+    /// Only these files: numbers and ranges as `inspect` shows them (0,2-5), or a file's path. Default: all, or those
+    /// that the magnet link selects.
     #[arg(long, value_name = "LIST")]
     pub(crate) files: Vec<String>,
     /// Fetch the pieces in order rather than the rarest first.
@@ -134,7 +136,7 @@ Examples:
   tailwater seed a.torrent b.torrent --data /srv --max-up 2MiB
   tailwater seed album.torrent --data .. --listen 0.0.0.0:51413")]
 pub(crate) struct Seed {
-    /// Torrents: .torrent files, or http(s) URLs of such.
+    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
     #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
     /// The folder that holds the torrent's file or folder: what `--output` was when it was downloaded.
@@ -187,11 +189,14 @@ pub(crate) struct Create {
 #[command(after_help = "\
 Examples:
   tailwater inspect debian.torrent
-  tailwater inspect https://example.org/a.torrent --json | jq -r .magnet")]
+  tailwater inspect https://example.org/a.torrent --json | jq -r .magnet
+  tailwater inspect 'magnet:?xt=urn:btih:…'")]
 pub(crate) struct Inspect {
-    /// A .torrent file, or the http(s) URL of one.
+    /// A .torrent file, the http(s) URL of one, or a magnet link, whose metadata is fetched from peers.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// Check files against a torrent, without changing anything; exits with 1 if anything is missing or wrong.
@@ -201,12 +206,14 @@ Examples:
   tailwater verify debian.torrent --data ~/iso
   tailwater verify album.torrent --data /srv/music --json")]
 pub(crate) struct Verify {
-    /// A .torrent file, or the http(s) URL of one.
+    /// A .torrent file, the http(s) URL of one, or a magnet link.
     #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
     /// The folder that holds the torrent's file or folder: what `--output` was when it was downloaded.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// Ask a torrent's trackers for peers, once.
@@ -243,7 +250,7 @@ pub(crate) struct Scrape {
 /// A torrent and the trackers to ask about it.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Asked {
-    /// A .torrent file, or the http(s) URL of one.
+    /// A .torrent file, the http(s) URL of one, or a magnet link.
     #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
     /// Ask this tracker instead of the torrent's own; may be given again.

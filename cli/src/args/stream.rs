@@ -21,6 +21,7 @@ Examples:
   tailwater stream film.torrent                   prints the addresses; open the page in a browser
   tailwater stream film.torrent --open mpv        starts mpv
   tailwater stream film.torrent --open vlc --memory 128MiB
+  tailwater stream 'magnet:?xt=urn:btih:…' --open mpv
   tailwater stream series.torrent --file 3        a file, by its number in `inspect`
   tailwater stream series.torrent --file e03.mkv  or by its name
   tailwater stream film.torrent --lookbehind 60s --duration 5400
@@ -29,7 +30,7 @@ Examples:
 
 Exit codes: 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Stream {
-    /// The torrent: a .torrent file, or the http(s) URL of one.
+    /// The torrent: a .torrent file, the http(s) URL of one, or a magnet link.
     #[arg(value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
     /// The file to play first, by its number in `inspect` or its name. Default: the largest that plays.

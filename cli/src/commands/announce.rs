@@ -17,6 +17,8 @@ use crate::progress::count;
 
 /// The port of nobody's peer (discard, RFC 863), where no free one can be had.
 const DISCARD: u16 = 9;
+/// What is left of a torrent of which only the link is known: anything but 0, which would be a seeder's.
+const UNKNOWN_LEFT: u64 = 16 * 1024;
 /// How long a tracker may take to hear that we are gone again.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -40,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
     let free = held.as_ref().map_or(DISCARD, |(port, _)| *port);
     let port = args.port.unwrap_or(free);
     let mut request = AnnounceRequest::new(question.info_hash, peer_id(), port);
-    request.left = question.metainfo.info().geometry().total();
+    request.left = question.total.unwrap_or(UNKNOWN_LEFT);
     request.key = Some(fastrand::u32(..));
     let answers = question.ask(|client, url| ask(client, url, request.clone()));
     let json = context.common.json;

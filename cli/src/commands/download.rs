@@ -1,9 +1,11 @@
 //! `tailwater download`
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tailwater_metainfo::Metainfo;
+use tailwater_metainfo::Magnet;
 use tailwater_session::{
     AddError, AddOptions, DEFAULT_MEMORY_BUDGET, Session, Stats, StorageKind, Torrent,
 };
@@ -13,29 +15,44 @@ use super::Context;
 use super::follow::Follower;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
+use crate::magnet::{self, Audience, Loaded};
 use crate::progress::{self, OFTEN, Progress};
 use crate::running::Running;
 use crate::selection::{select, wanted_bytes};
 use crate::size::Size;
+use crate::source::Given;
 use crate::start;
 
 /// One torrent to download.
 struct Job {
-    metainfo: Metainfo,
+    loaded: Loaded,
     files: Option<Vec<usize>>,
     /// Bytes of the wanted pieces.
     wanted: u64,
 }
 
 impl Job {
+    fn new(loaded: Loaded, args: &Download) -> Result<Self, CliError> {
+        let info = loaded.metainfo.info();
+        let files = match select(info, &args.files)? {
+            Some(files) => Some(files),
+            None => loaded.selected.clone(),
+        };
+        Ok(Self {
+            wanted: wanted_bytes(info, files.as_deref()),
+            files,
+            loaded,
+        })
+    }
+
     fn name(&self) -> &str {
-        self.metainfo.info().name()
+        self.loaded.metainfo.info().name()
     }
 }
 
 pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliError> {
     check_flags(args)?;
-    let jobs = context.interrupt.guard(load(context, args)).await?;
+    let (jobs, links) = context.interrupt.guard(open(context, args)).await?;
     let budget = args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0);
     let mut builder = start::builder(&args.network).memory_budget(budget);
     match args.storage {
@@ -47,7 +64,18 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         }
     }
     let running = Running::start(builder, &context.progress, context.common.json)?;
-    let outcome = transfer(context, args, &running.session, jobs).await;
+    let downloads = Downloads {
+        session: running.session.clone(),
+        args: args.clone(),
+        audience: Audience {
+            progress: context.progress.clone(),
+            json: context.common.json,
+        },
+        budget,
+        promised: Mutex::new(jobs.iter().map(|job| job.wanted).sum()),
+        have_begun: AtomicBool::new(false),
+    };
+    let outcome = transfer(context, Arc::new(downloads), jobs, links).await;
     running.close().await;
     outcome
 }
@@ -68,19 +96,16 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
     }
 }
 
-async fn load(context: &Context, args: &Download) -> Result<Vec<Job>, CliError> {
-    let mut jobs = Vec::new();
+/// What can be known without peers, and what cannot.
+async fn open(context: &Context, args: &Download) -> Result<(Vec<Job>, Vec<Magnet>), CliError> {
+    let (mut jobs, mut links) = (Vec::new(), Vec::new());
     for source in &args.sources {
-        let metainfo = source.load_v1(&context.progress).await?;
-        let files = select(metainfo.info(), &args.files)?;
-        let wanted = wanted_bytes(metainfo.info(), files.as_deref());
-        jobs.push(Job {
-            metainfo,
-            files,
-            wanted,
-        });
+        match source.open_v1(&context.progress).await? {
+            Given::Torrent(metainfo) => jobs.push(Job::new(Loaded::of(metainfo), args)?),
+            Given::Link(magnet) => links.push(magnet),
+        }
     }
-    Ok(jobs)
+    Ok((jobs, links))
 }
 
 /// Everything must fit at once: the pieces of a download are not evicted.
@@ -100,27 +125,109 @@ fn check_memory(jobs: &[Job], budget: u64) -> Result<(), CliError> {
     })
 }
 
+/// What all torrents of the command share.
+struct Downloads {
+    session: Session,
+    args: Download,
+    audience: Audience,
+    /// Bytes of memory.
+    budget: u64,
+    /// Bytes of the wanted pieces of all torrents so far.
+    promised: Mutex<u64>,
+    /// Some torrent has been added.
+    have_begun: AtomicBool,
+}
+
+impl Downloads {
+    /// Fetches a link's metadata, then downloads.
+    async fn follow_link(self: Arc<Self>, magnet: Magnet) -> Result<(), CliError> {
+        let Self { session, args, .. } = &*self;
+        let loaded = magnet::fetch(session, &magnet, &args.network, &self.audience).await?;
+        let job = Job::new(loaded, args)?;
+        if args.storage == StorageChoice::Memory {
+            self.promise(&job)?;
+        }
+        let torrent = self.add(&job).await?;
+        self.one(&job, torrent).run().await
+    }
+
+    /// A link's size is known late: it has to fit beside what is under way.
+    fn promise(&self, job: &Job) -> Result<(), CliError> {
+        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        let needed = promised.saturating_add(job.wanted);
+        if needed > self.budget {
+            return Err(CliError::TooLargeForMemory {
+                name: match *promised {
+                    0 => job.name().to_owned(),
+                    _ => format!("{} and what is under way", job.name()),
+                },
+                several: *promised > 0,
+                needed,
+                budget: self.budget,
+            });
+        }
+        *promised = needed;
+        Ok(())
+    }
+
+    async fn add(&self, job: &Job) -> Result<Torrent, CliError> {
+        let args = &self.args;
+        let storage = match args.storage {
+            StorageChoice::Memory => StorageKind::Memory,
+            StorageChoice::Disk => {
+                StorageKind::Disk(args.output.clone().unwrap_or_else(|| PathBuf::from(".")))
+            }
+        };
+        let peers = args.network.peer.iter().chain(&job.loaded.peers);
+        let mut options = AddOptions::new(storage)
+            .sequential(args.sequential)
+            .peers(peers.copied());
+        if let Some(files) = &job.files {
+            options = options.files(files.iter().copied());
+        }
+        let refused = |error| match error {
+            AddError::TooLargeForMemory { needed, budget } => CliError::TooLargeForMemory {
+                name: job.name().to_owned(),
+                several: false,
+                needed,
+                budget,
+            },
+            error => CliError::Add {
+                name: job.name().to_owned(),
+                error,
+            },
+        };
+        let added = self.session.add(&job.loaded.metainfo, options).await;
+        self.have_begun.store(true, Ordering::Relaxed);
+        added.map_err(refused)
+    }
+
+    fn one(&self, job: &Job, torrent: Torrent) -> One {
+        let Audience { progress, json } = &self.audience;
+        let meter = progress.meter(job.name(), job.wanted, OFTEN);
+        One {
+            lonely: job.loaded.is_lonely(&self.args.network),
+            wanted: job.wanted,
+            seed: self.args.seed,
+            json: *json,
+            progress: progress.clone(),
+            follower: Follower::new(torrent, meter, job.wanted, *json),
+        }
+    }
+}
+
 async fn transfer(
     context: &Context,
-    args: &Download,
-    session: &Session,
+    downloads: Arc<Downloads>,
     jobs: Vec<Job>,
+    links: Vec<Magnet>,
 ) -> Result<(), CliError> {
     let mut failed = false;
     let mut followers = JoinSet::new();
     for job in jobs {
-        match add(args, session, &job).await {
+        match downloads.add(&job).await {
             Ok(torrent) => {
-                let meter = context.progress.meter(job.name(), job.wanted, OFTEN);
-                let one = One {
-                    lonely: job.metainfo.trackers().is_empty() && args.network.peer.is_empty(),
-                    wanted: job.wanted,
-                    seed: args.seed,
-                    json: context.common.json,
-                    progress: context.progress.clone(),
-                    follower: Follower::new(torrent, meter, job.wanted, context.common.json),
-                };
-                followers.spawn(one.run());
+                followers.spawn(downloads.one(&job, torrent).run());
             }
             Err(error) => {
                 failed = true;
@@ -128,11 +235,15 @@ async fn transfer(
             }
         }
     }
+    for magnet in links {
+        followers.spawn(Arc::clone(&downloads).follow_link(magnet));
+    }
     loop {
         let next = tokio::select! {
             biased;
             () = context.interrupt.requested() => {
-                if args.storage == StorageChoice::Disk {
+                let is_kept = downloads.args.storage == StorageChoice::Disk;
+                if is_kept && downloads.have_begun.load(Ordering::Relaxed) {
                     context.progress.note("closing: what was downloaded is kept, and the same command goes on with it");
                 }
                 return Err(CliError::Interrupted);
@@ -156,34 +267,6 @@ async fn transfer(
             }
         }
     }
-}
-
-async fn add(args: &Download, session: &Session, job: &Job) -> Result<Torrent, CliError> {
-    let storage = match args.storage {
-        StorageChoice::Memory => StorageKind::Memory,
-        StorageChoice::Disk => {
-            StorageKind::Disk(args.output.clone().unwrap_or_else(|| PathBuf::from(".")))
-        }
-    };
-    let mut options = AddOptions::new(storage)
-        .sequential(args.sequential)
-        .peers(args.network.peer.iter().copied());
-    if let Some(files) = &job.files {
-        options = options.files(files.iter().copied());
-    }
-    let refused = |error| match error {
-        AddError::TooLargeForMemory { needed, budget } => CliError::TooLargeForMemory {
-            name: job.name().to_owned(),
-            several: false,
-            needed,
-            budget,
-        },
-        error => CliError::Add {
-            name: job.name().to_owned(),
-            error,
-        },
-    };
-    session.add(&job.metainfo, options).await.map_err(refused)
 }
 
 /// One torrent on its way.

@@ -39,7 +39,7 @@ struct SaidFile {
 }
 
 pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliError> {
-    let metainfo = args.source.load(&context.progress).await?;
+    let metainfo = context.load(&args.source, &args.network).await?.metainfo;
     let said = said(&metainfo);
     match context.common.json {
         true => out::json(&said),

@@ -14,16 +14,26 @@ mod tracker;
 mod trackers;
 mod verify;
 
-use crate::args::{Args, Command, Common};
+use crate::args::{Args, Command, Common, Network};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
+use crate::magnet::Loaded;
 use crate::progress::Progress;
+use crate::source::Source;
 
 /// What every command needs.
 pub(crate) struct Context {
     pub(crate) common: Common,
     pub(crate) progress: Progress,
     pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    /// Reads a source, whatever it takes.
+    async fn load(&self, source: &Source, network: &Network) -> Result<Loaded, CliError> {
+        let (progress, interrupt) = (&self.progress, &self.interrupt);
+        source.load(network, progress, interrupt).await
+    }
 }
 
 /// Does what the command line asks for.
@@ -39,8 +49,8 @@ pub(crate) async fn run(args: Args, progress: Progress) -> Result<(), CliError> 
         Command::Stream(args) => stream::run(&context, &args).await,
         Command::Seed(args) => seed::run(&context, &args).await,
         Command::Create(args) => create::run(&context, args).await,
-        Command::Inspect(args) => context.interrupt.guard(inspect::run(&context, &args)).await,
-        Command::Verify(args) => context.interrupt.guard(verify::run(&context, &args)).await,
+        Command::Inspect(args) => inspect::run(&context, &args).await,
+        Command::Verify(args) => verify::run(&context, &args).await,
         Command::Announce(args) => {
             context
                 .interrupt

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
     if !args.data.is_dir() {
         return Err(CliError::NotAFolder(args.data.clone()));
     }
-    let torrents = context.interrupt.guard(load(context, args)).await?;
+    let torrents = load(context, args).await?;
     for metainfo in &torrents {
         check_lengths(context, metainfo, &args.data)?;
     }
@@ -41,7 +41,11 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
 async fn load(context: &Context, args: &Seed) -> Result<Vec<Metainfo>, CliError> {
     let mut torrents = Vec::new();
     for source in &args.sources {
-        torrents.push(source.load_v1(&context.progress).await?);
+        let metainfo = context.load(source, &args.network).await?.metainfo;
+        if metainfo.info().info_hashes().v1.is_none() {
+            return Err(CliError::V2Only(metainfo.info().name().to_owned()));
+        }
+        torrents.push(metainfo);
     }
     Ok(torrents)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tailwater_metainfo::Metainfo;
+use tailwater_metainfo::Magnet;
 use tailwater_session::{
     AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Phase, Session, StorageKind, Torrent,
     TorrentError,
@@ -18,10 +18,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Context;
 use crate::args::{Behind, ServeAddr, StorageChoice, Stream};
 use crate::error::CliError;
+use crate::magnet::{self, Audience, Loaded};
 use crate::out::{self, Harmless};
 use crate::progress::{Meter, count, percent};
 use crate::running::Running;
 use crate::size::Size;
+use crate::source::Given;
 use crate::start;
 use crate::stream::{
     Hosts, Library, Limits, Player, ReaderState, Server, Site, Snapshot, TorrentSource, choose,
@@ -53,12 +55,11 @@ struct Urls {
 
 pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError> {
     check_flags(args)?;
-    let loading = args.source.load_v1(&context.progress);
-    let metainfo = context.interrupt.guard(loading).await?;
-    let info = metainfo.info();
-    let chosen = args.file.as_deref().map(|file| choose(info, file));
-    let library = library(&metainfo, chosen.transpose()?)
-        .ok_or_else(|| CliError::NoFiles(info.name().to_owned()))?;
+    let opening = args.source.open_v1(&context.progress);
+    let ready = match context.interrupt.guard(opening).await? {
+        Given::Torrent(metainfo) => Ok(Film::new(Loaded::of(metainfo), args)?),
+        Given::Link(magnet) => Err(magnet),
+    };
     let http = Http::bind(args.http.unwrap_or_default()).await?;
     let mut builder = start::builder(&args.network)
         .memory_budget(args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0));
@@ -68,10 +69,57 @@ pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError
         builder = builder.state_dir(dir);
     }
     let running = Running::start(builder, &context.progress, context.common.json)?;
-    let streaming = stream(context, args, &running.session, &metainfo, library, http);
+    let session = &running.session;
+    let streaming = async {
+        let film = match ready {
+            Ok(film) => film,
+            Err(magnet) => fetch(context, args, session, &magnet).await?,
+        };
+        stream(context, args, session, film, http).await
+    };
     let outcome = streaming.await;
     running.close().await;
     outcome
+}
+
+/// What is streamed.
+struct Film {
+    loaded: Loaded,
+    library: Library,
+}
+
+impl Film {
+    fn new(loaded: Loaded, args: &Stream) -> Result<Self, CliError> {
+        let info = loaded.metainfo.info();
+        let chosen = args.file.as_deref().map(|file| choose(info, file));
+        let library = |chosen| {
+            library(&loaded.metainfo, chosen)
+                .ok_or_else(|| CliError::NoFiles(info.name().to_owned()))
+        };
+        let library = match (chosen.transpose()?, &loaded.selected) {
+            (None, Some(selected)) => {
+                let best = library(None)?.best_of(selected);
+                library(best)?
+            }
+            (chosen, _) => library(chosen)?,
+        };
+        Ok(Self { loaded, library })
+    }
+}
+
+/// Has the metadata of a link fetched.
+async fn fetch(
+    context: &Context,
+    args: &Stream,
+    session: &Session,
+    magnet: &Magnet,
+) -> Result<Film, CliError> {
+    let audience = Audience {
+        progress: context.progress.clone(),
+        json: context.common.json,
+    };
+    let fetching = magnet::fetch(session, magnet, &args.network, &audience);
+    Film::new(context.interrupt.guard(fetching).await?, args)
 }
 
 fn check_flags(args: &Stream) -> Result<(), CliError> {
@@ -109,11 +157,11 @@ async fn stream(
     context: &Context,
     args: &Stream,
     session: &Session,
-    metainfo: &Metainfo,
-    library: Library,
+    film: Film,
     http: Http,
 ) -> Result<(), CliError> {
-    let torrent = add(args, session, metainfo).await?;
+    let Film { loaded, library } = film;
+    let torrent = add(args, session, &loaded).await?;
     let lookbehind = match args.lookbehind {
         None => Lookbehind::Share,
         Some(Behind::Bytes(size)) => Lookbehind::Bytes(size.0),
@@ -132,8 +180,8 @@ async fn stream(
         torrent,
         source,
         library,
-        is_lonely: metainfo.trackers().is_empty() && args.network.peer.is_empty(),
-        meter: context.progress.endless(metainfo.info().name()),
+        is_lonely: loaded.is_lonely(&args.network),
+        meter: context.progress.endless(loaded.metainfo.info().name()),
     };
     let outcome = context.interrupt.guard(shown.run(args, &server)).await;
     // Before the session: whoever still reads must not take its end for the file's.
@@ -141,7 +189,8 @@ async fn stream(
     outcome
 }
 
-async fn add(args: &Stream, session: &Session, metainfo: &Metainfo) -> Result<Torrent, CliError> {
+async fn add(args: &Stream, session: &Session, loaded: &Loaded) -> Result<Torrent, CliError> {
+    let metainfo = &loaded.metainfo;
     let storage = match args.storage {
         StorageChoice::Memory => StorageKind::Memory,
         StorageChoice::Disk => {
@@ -150,7 +199,7 @@ async fn add(args: &Stream, session: &Session, metainfo: &Metainfo) -> Result<To
     };
     let options = AddOptions::new(storage)
         .on_demand(true)
-        .peers(args.network.peer.iter().copied());
+        .peers(args.network.peer.iter().chain(&loaded.peers).copied());
     let refused = |error| CliError::Add {
         name: metainfo.info().name().to_owned(),
         error,

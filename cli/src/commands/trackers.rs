@@ -1,16 +1,21 @@
 //! Asking all trackers of a torrent at once.
 
-use tailwater_metainfo::{InfoHash, Metainfo};
+use tailwater_metainfo::InfoHash;
 use tailwater_tracker::{Client, ClientConfig, TrackerError};
 use tokio::task::JoinSet;
 
 use crate::args::Asked;
 use crate::error::CliError;
 use crate::progress::Progress;
+use crate::source::Given;
+
+/// Trackers of a magnet link that are asked.
+const MAX_TRACKERS: usize = 256;
 
 /// A torrent and whom to ask about it.
 pub(super) struct Question {
-    pub(super) metainfo: Metainfo,
+    /// Bytes of the torrent, if more than a link is known.
+    pub(super) total: Option<u64>,
     pub(super) info_hash: InfoHash,
     pub(super) client: Client,
     urls: Vec<String>,
@@ -21,28 +26,34 @@ pub(super) type Answer<T> = (String, Result<T, TrackerError>);
 
 impl Question {
     pub(super) async fn new(asked: &Asked, progress: &Progress) -> Result<Self, CliError> {
-        let metainfo = asked.source.load(progress).await?;
-        let name = metainfo.info().name();
+        // A link says all that trackers want to know.
+        let (name, hashes, total, trackers) = match asked.source.open(progress).await? {
+            Given::Torrent(metainfo) => {
+                let info = metainfo.info();
+                let (name, total) = (info.name().to_owned(), info.geometry().total());
+                let trackers = metainfo.trackers().concat();
+                (name, info.info_hashes(), Some(total), trackers)
+            }
+            Given::Link(magnet) => {
+                let trackers = magnet.trackers.into_iter().take(MAX_TRACKERS).collect();
+                ("the magnet link".to_owned(), magnet.hashes, None, trackers)
+            }
+        };
         let mut urls: Vec<String> = match asked.tracker.is_empty() {
-            true => metainfo.trackers().concat(),
+            true => trackers,
             false => asked.tracker.iter().map(ToString::to_string).collect(),
         };
         urls.sort_unstable();
         urls.dedup();
         // Every torrent has one of the two.
-        let Some(info_hash) = metainfo
-            .info()
-            .info_hashes()
-            .wire()
-            .filter(|_| !urls.is_empty())
-        else {
-            return Err(CliError::NoTrackers(name.to_owned()));
+        let Some(info_hash) = hashes.wire().filter(|_| !urls.is_empty()) else {
+            return Err(CliError::NoTrackers(name));
         };
         Ok(Self {
             info_hash,
             client: Client::new(ClientConfig::default()),
             urls,
-            metainfo,
+            total,
         })
     }
 

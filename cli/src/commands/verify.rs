@@ -1,5 +1,6 @@
 //! `tailwater verify`
 
+use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddError, check};
 
 use super::Context;
@@ -14,11 +15,19 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
     if !args.data.is_dir() {
         return Err(CliError::NotAFolder(args.data.clone()));
     }
-    let metainfo = args.source.load_v1(&context.progress).await?;
+    let metainfo = context.load(&args.source, &args.network).await?.metainfo;
+    if metainfo.info().info_hashes().v1.is_none() {
+        return Err(CliError::V2Only(metainfo.info().name().to_owned()));
+    }
+    let checking = verify(context, args, &metainfo);
+    context.interrupt.guard(checking).await
+}
+
+async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result<(), CliError> {
     let info = metainfo.info();
     let geometry = info.geometry();
     let meter = context.progress.meter(info.name(), geometry.total(), OFTEN);
-    let checked = check(&metainfo, &args.data, move |done, total| {
+    let checked = check(metainfo, &args.data, move |done, total| {
         let bytes = u64::from(done)
             .saturating_mul(u64::from(geometry.piece_length()))
             .min(geometry.total());

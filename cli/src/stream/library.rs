@@ -78,13 +78,7 @@ impl Library {
             })
             .collect();
         let named = chosen.and_then(|chosen| items.iter().position(|item| item.index == chosen));
-        let largest = || {
-            let mut best = (0..items.len()).collect::<Vec<_>>();
-            // Of equals the first.
-            best.sort_by_key(|&at| std::cmp::Reverse((items[at].is_playable(), items[at].length)));
-            best.first().copied()
-        };
-        let chosen = named.or_else(largest)?;
+        let chosen = named.or_else(|| best(&items, |_| true))?;
         Some(Self {
             title: torrent.title,
             info_hash: torrent.info_hash,
@@ -93,6 +87,14 @@ impl Library {
             items,
             chosen,
         })
+    }
+
+    /// The index of the file among these, which are sorted, that would be played first.
+    pub(crate) fn best_of(&self, indices: &[usize]) -> Option<usize> {
+        let best = best(&self.items, |item| {
+            indices.binary_search(&item.index).is_ok()
+        })?;
+        Some(self.items[best].index)
     }
 
     pub(crate) fn items(&self) -> &[Item] {
@@ -113,6 +115,15 @@ impl Library {
     pub(crate) fn total(&self) -> u64 {
         self.items.iter().map(|item| item.length).sum()
     }
+}
+
+/// Where the largest is that some player plays, or else the largest; of equals the first.
+fn best(items: &[Item], admits: impl Fn(&Item) -> bool) -> Option<usize> {
+    let items = items.iter().enumerate().rev();
+    items
+        .filter(|(_, item)| admits(item))
+        .max_by_key(|(_, item)| (item.is_playable(), item.length))
+        .map(|(at, _)| at)
 }
 
 impl Item {

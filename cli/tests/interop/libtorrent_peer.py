@@ -1,6 +1,6 @@
 """Seeds or downloads one torrent with libtorrent on loopback, until standard input is closed.
 
-    libtorrent_peer.py seed|leech TORRENT DIR [PEER...]
+    libtorrent_peer.py seed|leech TORRENT|MAGNET DIR [PEER...]
 
 Prints where it listens, and `complete` when all pieces are there and on the disk.
 """
@@ -35,8 +35,11 @@ session = lt.session({
     "alert_mask": category.status_notification | category.storage_notification | category.error_notification,
 })
 
-params = lt.add_torrent_params()
-params.ti = lt.torrent_info(torrent)
+if torrent.startswith("magnet:"):
+    params = lt.parse_magnet_uri(torrent)
+else:
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
 params.save_path = folder
 params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
 handle = session.add_torrent(params)

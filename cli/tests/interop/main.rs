@@ -14,6 +14,7 @@ mod bad_leeches;
 mod bad_seeds;
 mod client;
 mod libtorrent;
+mod magnets;
 mod ours;
 mod pairs;
 mod payload;

@@ -77,7 +77,9 @@ impl FromStr for MutableTorrent {
             return Err(MutableTorrentError::NoKey);
         }
         let find = |name: &str| {
-            let mut pairs = parameters.split('&').filter_map(|pair| pair.split_once('='));
+            let mut pairs = parameters
+                .split('&')
+                .filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
         };
         let key = find("xs").and_then(|source| source.strip_prefix("urn:btpk:"));
@@ -92,10 +94,14 @@ impl FromStr for MutableTorrent {
 }
 
 fn from_hex(text: &str) -> Option<Salt> {
-    if text.len() % 2 != 0 || text.len() / 2 > MAX_SALT_LEN {
+    if !text.len().is_multiple_of(2) || text.len() / 2 > MAX_SALT_LEN {
         return None;
     }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
     let pairs = text.as_bytes().chunks_exact(2);
     let bytes: Option<Vec<u8>> = pairs
         .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))

@@ -5,8 +5,8 @@ use std::fmt;
 use sha1::{Digest, Sha1};
 use tailwater_bencode::{DecodeError, Document, Encoded, Limits, Options, decode_with};
 
-use crate::limits::{MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_ITEM_VALUE_LEN};
 use crate::NodeId;
+use crate::limits::{MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_ITEM_VALUE_LEN};
 
 /// Any value in canonical bencode, of at most [`MAX_ITEM_VALUE_LEN`] bytes (BEP 44).
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -177,13 +177,9 @@ fn response(root: Dict<'_, '_>) -> Result<Response, KrpcErrorKind> {
 
 fn scrape_filters(results: Dict<'_, '_>) -> Option<Box<ScrapeFilters>> {
     let filter = |key| BloomFilter::from_bytes(results.get_bytes(key)?);
-    let (seeds, peers) = (filter("BFsd"), filter("BFpe"));
-    (seeds.is_some() || peers.is_some()).then(|| {
-        Box::new(ScrapeFilters {
-            seeds: seeds.unwrap_or_default(),
-            peers: peers.unwrap_or_default(),
-        })
-    })
+    // BEP 33 has both or none.
+    let (seeds, peers) = (filter("BFsd")?, filter("BFpe")?);
+    Some(Box::new(ScrapeFilters { seeds, peers }))
 }
 
 fn item_fields(results: Dict<'_, '_>) -> Option<Box<ItemFields>> {

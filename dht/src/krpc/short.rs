@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    MAX_CLIENT_VERSION_LEN, MAX_METHOD_NAME_LEN, MAX_SALT_LEN, MAX_TOKEN_LEN, MAX_TRANSACTION_ID_LEN,
+    MAX_CLIENT_VERSION_LEN, MAX_METHOD_NAME_LEN, MAX_SALT_LEN, MAX_TOKEN_LEN,
+    MAX_TRANSACTION_ID_LEN,
 };
 
 /// More bytes than the type takes.
@@ -105,7 +106,7 @@ short! {
 impl Token {
     /// The first `LEN` bytes, of which there are as many.
     pub(crate) fn from_array<const LEN: usize>(bytes: [u8; 20]) -> Self {
-        const { assert!(LEN <= 20 && LEN <= MAX_TOKEN_LEN) };
+        const { assert!(LEN <= 20, "a hash has 20 bytes") };
         let mut token = [0; MAX_TOKEN_LEN];
         token[..LEN].copy_from_slice(&bytes[..LEN]);
         let len = u8::try_from(LEN).unwrap_or_default();

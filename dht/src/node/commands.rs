@@ -84,8 +84,8 @@ impl Node {
     pub fn ping(&mut self, now: Instant, addr: SocketAddr) -> RequestId {
         let id = self.request(0);
         let addr = canonical(addr);
-        let is_asked = is_usable(addr)
-            && self.ask(now, (addr, None), Purpose::Ping(id), Method::Ping);
+        let is_asked =
+            is_usable(addr) && self.ask(now, (addr, None), Purpose::Ping(id), Method::Ping);
         if is_asked {
             if let Some(request) = self.requests.get_mut(&id) {
                 request.report.asked = 1;
@@ -131,9 +131,17 @@ impl Node {
     }
 
     fn begin(&mut self, now: Instant, target: NodeId, job: &Job) -> RequestId {
-        let families: Vec<_> = self.sides.iter().flatten().map(|side| side.family).collect();
+        let families: Vec<_> = self
+            .sides
+            .iter()
+            .flatten()
+            .map(|side| side.family)
+            .collect();
         let id = self.request(families.len());
-        let of_owner = self.lookups.values().filter(|lookup| lookup.request.is_some());
+        let of_owner = self
+            .lookups
+            .values()
+            .filter(|lookup| lookup.request.is_some());
         if of_owner.count() + families.len() > MAX_LOOKUPS {
             self.end(id, Ending::Busy);
             return id;
@@ -216,12 +224,20 @@ impl Node {
         report.answered += lookup.answered;
         report.stored += lookup.stored;
         report.hops = report.hops.max(lookup.hops());
-        report.elapsed = report.elapsed.max(now.saturating_duration_since(lookup.started));
+        report.elapsed = report
+            .elapsed
+            .max(now.saturating_duration_since(lookup.started));
         let closest = lookup.nodes.closest();
-        report.closest.extend(closest.iter().map(|known| known.node));
+        report
+            .closest
+            .extend(closest.iter().map(|known| known.node));
         request.parts = request.parts.saturating_sub(1);
         if request.parts == 0 {
-            let ending = if report.asked == 0 { Ending::NoNodes } else { Ending::Complete };
+            let ending = if report.asked == 0 {
+                Ending::NoNodes
+            } else {
+                Ending::Complete
+            };
             self.end(id, ending);
         }
     }

@@ -35,7 +35,12 @@ impl ItemStore {
     }
 
     /// Stores an item, or puts off its end.
-    pub(super) fn put(&mut self, now: Instant, item: Item, cas: Option<i64>) -> Result<(), ErrorCode> {
+    pub(super) fn put(
+        &mut self,
+        now: Instant,
+        item: Item,
+        cas: Option<i64>,
+    ) -> Result<(), ErrorCode> {
         let target = item.target();
         let stored = self.items.get(&target).map(|stored| &stored.item);
         if let (Item::Mutable(new), Some(Item::Mutable(old))) = (&item, stored) {
@@ -92,7 +97,10 @@ impl ItemStore {
 
     pub(super) fn check_invariants(&self) {
         assert!(self.items.len() <= self.limit, "too many items");
-        assert!(self.items.is_empty() || self.expire_at.is_some(), "items for ever");
+        assert!(
+            self.items.is_empty() || self.expire_at.is_some(),
+            "items for ever"
+        );
         for (target, stored) in &self.items {
             assert_eq!(stored.item.target(), *target, "an item in another's place");
         }
@@ -100,7 +108,9 @@ impl ItemStore {
 
     pub(super) fn heap_bytes(&self) -> usize {
         let values = self.items.values();
-        let values: usize = values.map(|stored| stored.item.value().as_bytes().len()).sum();
+        let values: usize = values
+            .map(|stored| stored.item.value().as_bytes().len())
+            .sum();
         values + self.items.len() * 2 * size_of::<(NodeId, Stored)>()
     }
 }

@@ -139,24 +139,31 @@ impl Lookup {
     }
 
     pub(super) fn on_slow(&mut self, node: &NodeInfo) {
-        self.leave(node, State::Slow);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.mark(node, State::Slow);
     }
 
-    pub(super) fn on_failed(&mut self, node: &NodeInfo) {
-        self.leave(node, State::Failed);
+    /// `was_slow`: it has been told to [`on_slow`](Self::on_slow).
+    pub(super) fn on_failed(&mut self, node: &NodeInfo, was_slow: bool) {
+        self.in_flight = self.in_flight.saturating_sub(usize::from(!was_slow));
+        self.mark(node, State::Failed);
     }
 
     /// Returns how many hops away the node is. One that answers in another's name takes that one's place.
-    pub(super) fn on_answer(&mut self, asked: &NodeInfo, answering: &NodeInfo) -> u8 {
+    pub(super) fn on_answer(
+        &mut self,
+        asked: &NodeInfo,
+        answering: &NodeInfo,
+        was_slow: bool,
+    ) -> u8 {
+        self.in_flight = self.in_flight.saturating_sub(usize::from(!was_slow));
         self.answered += 1;
-        let depth = self.leave(asked, State::Answered);
-        if asked.id != answering.id {
-            if let Some(known) = self.nodes.get_mut(asked) {
-                known.state = State::Failed;
-            }
-            self.nodes.add_answered(*answering, depth);
+        if asked.id == answering.id {
+            return self.mark(asked, State::Answered).saturating_add(1);
         }
-        depth + 1
+        let depth = self.mark(asked, State::Failed);
+        self.nodes.add_answered(*answering, depth);
+        depth.saturating_add(1)
     }
 
     /// The peers that are new to it.
@@ -184,17 +191,12 @@ impl Lookup {
         self.found_at.or_else(nearest).unwrap_or_default()
     }
 
-    fn leave(&mut self, node: &NodeInfo, state: State) -> u8 {
-        let Some(known) = self.nodes.get_mut(node) else {
-            // Nearer ones have pushed it out of the list.
-            self.in_flight = self.in_flight.saturating_sub(1);
-            return 0;
-        };
-        if known.state == State::Asked {
-            self.in_flight = self.in_flight.saturating_sub(1);
-        }
-        known.state = state;
-        known.depth
+    /// Returns how deep it is. Nearer ones may have pushed it out of the list meanwhile.
+    fn mark(&mut self, node: &NodeInfo, state: State) -> u8 {
+        self.nodes.get_mut(node).map_or(0, |known| {
+            known.state = state;
+            known.depth
+        })
     }
 
     pub(super) fn check_invariants(&self) {

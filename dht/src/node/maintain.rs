@@ -215,7 +215,8 @@ impl Node {
         let Some(side) = self.side_mut(Family::of(&node.addr)) else {
             return;
         };
-        if !side.table.on_query(now, node) && side.table.has_room(node) {
+        let is_known = side.table.on_query(now, node);
+        if !is_known && side.may_greet(&node.addr) && side.table.has_room(node) {
             side.greet(node.addr, Some(node.id));
         }
     }
@@ -238,7 +239,10 @@ impl Node {
         self.events.push_back(Event::ExternalIp { ip });
         if has_moved {
             self.events.push_back(Event::NewId { family, id });
-            if let Some(key) = self.side_mut(family).and_then(|side| side.own_lookup.take()) {
+            if let Some(key) = self
+                .side_mut(family)
+                .and_then(|side| side.own_lookup.take())
+            {
                 self.lookups.remove(&key);
             }
             self.search_neighbours(now, family, &[]);

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod event;
+mod exchange;
 mod items;
 mod limiter;
 mod lookup;
@@ -15,6 +16,7 @@ mod server;
 mod shortlist;
 mod side;
 mod stats;
+mod storing;
 mod tokens;
 mod vote;
 mod walk;
@@ -42,16 +44,13 @@ use commands::Request;
 use items::ItemStore;
 use limiter::Limiter;
 use lookup::Lookup;
-use queries::{Overdue, Pending, Purpose, Queries};
+use queries::Queries;
 use random::Random;
 use side::Side;
 use tokens::Tokens;
 
 use crate::address::{canonical, is_usable};
-use crate::{
-    Body, MAX_DATAGRAM_LEN, Message, Method, NodeId, NodeInfo, Outcome, Query, Response, RoutingTable,
-    TransactionId,
-};
+use crate::{Body, Message, NodeId, NodeInfo, RoutingTable};
 
 /// Lookups of the owner that may be under way at a time, counted for each family.
 pub const MAX_LOOKUPS: usize = 128;
@@ -160,7 +159,7 @@ impl Node {
     /// The time has come that [`poll_timeout`](Self::poll_timeout) named. Too early does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(overdue) = self.queries.poll_overdue(now) {
-            self.on_overdue(now, overdue);
+            self.on_overdue(now, &overdue);
         }
         self.wake_starved(now);
         self.items.handle_timeout(now);
@@ -248,12 +247,21 @@ impl Node {
         self.items.check_invariants();
         self.queries.check_invariants();
         self.lookups.values().for_each(Lookup::check_invariants);
-        let of_owner = self.lookups.values().filter(|lookup| lookup.request.is_some());
+        let of_owner = self
+            .lookups
+            .values()
+            .filter(|lookup| lookup.request.is_some());
         assert!(of_owner.count() <= MAX_LOOKUPS, "too many lookups");
-        assert!(self.transmits.len() <= MAX_TRANSMITS + MAX_QUERIES, "datagrams pile up");
+        assert!(
+            self.transmits.len() <= MAX_TRANSMITS + MAX_QUERIES,
+            "datagrams pile up"
+        );
         for lookup in self.lookups.values() {
             let request = lookup.request;
-            assert!(request.is_none_or(|id| self.requests.contains_key(&id)), "nobody's lookup");
+            assert!(
+                request.is_none_or(|id| self.requests.contains_key(&id)),
+                "nobody's lookup"
+            );
         }
     }
 
@@ -269,153 +277,5 @@ impl Node {
         let is_admitted = !self.config.is_read_only && self.limiter.admit(now, from);
         self.traffic.ignored_queries += u64::from(!is_admitted);
         is_admitted
-    }
-
-    /// Asks; returns whether it could.
-    fn ask(
-        &mut self,
-        now: Instant,
-        to: (SocketAddr, Option<NodeId>),
-        purpose: Purpose,
-        method: Method,
-    ) -> bool {
-        let family = Family::of(&to.0);
-        let Some(side) = self.sides[family.index()].as_ref() else {
-            return false;
-        };
-        let known = to.1.map(|id| NodeInfo { id, addr: to.0 });
-        let known = known.and_then(|node| side.table.get(&node)?.rtt());
-        let patience = side.rtt.patience(known);
-        let own_id = side.id();
-        let noted = self.queries.insert(now, &mut self.random, to, purpose, patience);
-        let Some(transaction_id) = noted else {
-            return false;
-        };
-        let mut query = Query::new(own_id, method);
-        query.read_only = self.config.is_read_only;
-        self.traffic.queries_sent += 1;
-        self.send(to.0, transaction_id, query.into());
-        true
-    }
-
-    fn send(&mut self, to: SocketAddr, transaction_id: TransactionId, body: Body) {
-        let mut message = Message::new(transaction_id, body);
-        message.version = self.config.version;
-        self.transmit(to, message.encode());
-    }
-
-    fn transmit(&mut self, to: SocketAddr, payload: Vec<u8>) {
-        self.traffic.on_sent(payload.len());
-        self.transmits.push_back(Transmit { to, payload });
-    }
-
-    fn on_response(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        message: &Message,
-        response: &Response,
-    ) {
-        debug_assert!(response.values.len() <= MAX_DATAGRAM_LEN);
-        let Some(pending) = self.queries.answer(from, &message.transaction_id) else {
-            return;
-        };
-        self.traffic.answers_received += 1;
-        let node = NodeInfo {
-            id: response.id,
-            addr: from,
-        };
-        let family = Family::of(&from);
-        let rtt = now.saturating_duration_since(pending.sent);
-        let Some(side) = self.side_mut(family) else {
-            return;
-        };
-        side.rtt.on_sample(rtt);
-        let is_own = node.id == side.id();
-        side.hints.retain(|hint| hint.addr != from);
-        let outcome = side.table.on_response(now, node);
-        side.table.on_rtt(&node, rtt);
-        // That a node has answered again puts things off, unless the table had asked for it.
-        if outcome != Outcome::Updated || pending.purpose == Purpose::Check {
-            side.table_changed();
-        }
-        if let Some(expected) = pending.id
-            && expected != node.id
-        {
-            let old = NodeInfo {
-                id: expected,
-                addr: from,
-            };
-            side.table.on_timeout(now, &old);
-        }
-        if let Some(seen) = message.external_addr {
-            self.on_vote(now, from.ip(), canonical(seen).ip());
-        }
-        if is_own {
-            // Ourselves, by a detour, or somebody who pretends to be.
-            self.on_no_answer(now, &pending);
-            return;
-        }
-        self.on_answer(now, &pending, node, rtt, response);
-    }
-
-    fn on_answer(
-        &mut self,
-        now: Instant,
-        pending: &Pending,
-        node: NodeInfo,
-        rtt: std::time::Duration,
-        response: &Response,
-    ) {
-        match pending.purpose {
-            Purpose::Lookup(key) => self.on_step(now, key, pending, node, response),
-            Purpose::Store(key) => self.on_stored(now, key, pending, node),
-            Purpose::Ping(request) => {
-                let event = Event::Pong { request, node, rtt };
-                self.events.push_back(event);
-                self.finish_ping(request, rtt, true);
-            }
-            Purpose::Bootstrap => self.on_bootstrap_answer(now, node, response),
-            Purpose::Hello => self.seek_neighbours(now, Family::of(&node.addr)),
-            Purpose::Check => {}
-        }
-    }
-
-    fn on_overdue(&mut self, now: Instant, overdue: Overdue) {
-        match overdue {
-            Overdue::Slow(pending) => match pending.purpose {
-                Purpose::Lookup(key) => self.on_step_slow(now, key, &pending),
-                Purpose::Store(key) => self.on_store_over(now, key),
-                _ => {}
-            },
-            Overdue::Dead(pending) => {
-                self.traffic.timeouts += 1;
-                let family = Family::of(&pending.to);
-                if let Some(side) = self.side_mut(family) {
-                    side.hints.retain(|hint| hint.addr != pending.to);
-                    if let Some(id) = pending.id {
-                        let node = NodeInfo {
-                            id,
-                            addr: pending.to,
-                        };
-                        side.table.on_timeout(now, &node);
-                        side.table_changed();
-                    }
-                }
-                self.on_no_answer(now, &pending);
-            }
-        }
-    }
-
-    fn on_no_answer(&mut self, now: Instant, pending: &Pending) {
-        match pending.purpose {
-            Purpose::Lookup(key) => self.on_step_failed(now, key, pending),
-            Purpose::Store(key) if !pending.is_slow => self.on_store_over(now, key),
-            Purpose::Ping(request) => {
-                let waited = now.saturating_duration_since(pending.sent);
-                self.finish_ping(request, waited, false);
-            }
-            Purpose::Store(_) | Purpose::Hello | Purpose::Check | Purpose::Bootstrap => {}
-        }
     }
 }

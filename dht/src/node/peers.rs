@@ -89,7 +89,11 @@ impl PeerStore {
         let Some(peers) = self.torrents.get(hash) else {
             return Vec::new();
         };
-        let start = if peers.len() > most { random.below(peers.len()) } else { 0 };
+        let start = if peers.len() > most {
+            random.below(peers.len())
+        } else {
+            0
+        };
         let (before, after) = peers.split_at(start);
         let all = || after.iter().chain(before);
         if !no_seed {
@@ -97,14 +101,22 @@ impl PeerStore {
         }
         let leeches = all().filter(|peer| !peer.is_seed);
         let seeds = all().filter(|peer| peer.is_seed);
-        leeches.chain(seeds).take(most).map(|peer| peer.addr).collect()
+        leeches
+            .chain(seeds)
+            .take(most)
+            .map(|peer| peer.addr)
+            .collect()
     }
 
     pub(super) fn filters(&self, hash: &InfoHash) -> Option<ScrapeFilters> {
         let peers = self.torrents.get(hash)?;
         let mut filters = ScrapeFilters::default();
         for peer in peers {
-            let filter = if peer.is_seed { &mut filters.seeds } else { &mut filters.peers };
+            let filter = if peer.is_seed {
+                &mut filters.seeds
+            } else {
+                &mut filters.peers
+            };
             filter.insert(peer.addr.ip());
         }
         Some(filters)
@@ -112,7 +124,11 @@ impl PeerStore {
 
     pub(super) fn samples(&self, random: &mut Random) -> Samples {
         let len = self.torrents.len();
-        let start = if len > MAX_SAMPLES_SENT { random.below(len) } else { 0 };
+        let start = if len > MAX_SAMPLES_SENT {
+            random.below(len)
+        } else {
+            0
+        };
         let from_start = self.torrents.keys().skip(start);
         let samples = from_start.chain(self.torrents.keys().take(start));
         Samples {
@@ -151,7 +167,10 @@ impl PeerStore {
 
     fn drop_stalest(&mut self) {
         let announced = |peers: &Vec<Peer>| peers.last().map(|peer| peer.announced);
-        let stalest = self.torrents.iter().min_by_key(|(_, peers)| announced(peers));
+        let stalest = self
+            .torrents
+            .iter()
+            .min_by_key(|(_, peers)| announced(peers));
         if let Some((&hash, _)) = stalest {
             self.count -= self.torrents.remove(&hash).map_or(0, |peers| peers.len());
         }
@@ -162,7 +181,10 @@ impl PeerStore {
         assert_eq!(count, self.count, "peers are counted");
         assert!(count <= self.peers_limit && self.torrents.len() <= self.torrents_limit);
         for peers in self.torrents.values() {
-            assert!((1..=self.per_torrent).contains(&peers.len()), "peers of a torrent");
+            assert!(
+                (1..=self.per_torrent).contains(&peers.len()),
+                "peers of a torrent"
+            );
         }
         assert!(count == 0 || self.expire_at.is_some(), "peers for ever");
     }

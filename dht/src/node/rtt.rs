@@ -29,8 +29,8 @@ impl Rtt {
     /// How long to wait for a node before another is asked in its stead. `known` is what this one took the last time.
     pub(super) fn patience(&self, known: Option<Duration>) -> Duration {
         let patience = match (known, self.smoothed) {
-            (Some(rtt), _) => rtt * 3 / 2 + self.deviation,
-            (None, Some(smoothed)) => smoothed + self.deviation * 3,
+            (Some(rtt), _) => rtt * 3 / 2 + self.deviation.max(MIN_PATIENCE),
+            (None, Some(smoothed)) => smoothed + smoothed.max(self.deviation * 4),
             (None, None) => FIRST_PATIENCE,
         };
         patience.clamp(MIN_PATIENCE, MAX_PATIENCE)

@@ -7,13 +7,13 @@ use tailwater_metainfo::InfoHash;
 
 use super::{Family, MAX_TRANSMITS, Node};
 use crate::{
-    BUCKET_SIZE, Body, ErrorCode, ErrorReply, Item, ItemFields, MAX_SENT_DATAGRAM_LEN, Message,
-    Method, NodeId, NodeInfo, Put, Query, Response, TransactionId, Want,
+    BUCKET_SIZE, Body, CompactAddr, ErrorCode, ErrorReply, Item, ItemFields, MAX_SENT_DATAGRAM_LEN,
+    Message, Method, NodeId, NodeInfo, Put, Query, Response, TransactionId, Want,
 };
 
 /// How many times as long as a question its answer may be, for an address that has not shown that it is there and has used
-/// up what [`NodeLimits::unproven_bytes_per_address`](super::NodeLimits) grants.
-pub const MAX_AMPLIFICATION: usize = 3;
+/// up what [`NodeLimits::unproven_bytes_per_address`](super::NodeLimits) grants. BEP 5's own answers, of eight IPv4 nodes and a token, are within.
+pub const MAX_AMPLIFICATION: usize = 4;
 /// What an answer holds besides its lists: envelope, id, token, the asking address.
 const ENVELOPE_LEN: usize = 160;
 /// Bytes of a peer in `values`, by family: length, colon, address, port.
@@ -95,7 +95,11 @@ impl Node {
                 if !self.tokens.is_valid(now, asking.addr.ip(), token) {
                     return Err((ErrorCode::PROTOCOL, "bad token"));
                 }
-                let port = if *implied_port { asking.addr.port() } else { *port };
+                let port = if *implied_port {
+                    asking.addr.port()
+                } else {
+                    *port
+                };
                 let peer = SocketAddr::new(asking.addr.ip(), port);
                 if let Some(side) = self.side_mut(family) {
                     side.peers.announce(now, *info_hash, peer, *seed);
@@ -152,7 +156,11 @@ impl Node {
             v4: family == Family::V4,
             v6: family == Family::V6,
         };
-        let want = if want == Want::default() { default } else { want };
+        let want = if want == Want::default() {
+            default
+        } else {
+            want
+        };
         let closest = |family: Family| {
             let table = self.table(family)?;
             Some(table.closest_good(now, target, BUCKET_SIZE))
@@ -197,7 +205,9 @@ impl Node {
         let filters = response.scrape.as_ref().map_or(0, |_| FILTERS_LEN);
         let room = MAX_SENT_DATAGRAM_LEN.saturating_sub(ENVELOPE_LEN + nodes + filters);
         let most = room / VALUE_LEN[family.index()];
-        response.values = side.peers.values(&mut self.random, info_hash, most, no_seed);
+        response.values = side
+            .peers
+            .values(&mut self.random, info_hash, most, no_seed);
     }
 
     /// Sends an answer, a short one if it must not be long.
@@ -213,8 +223,11 @@ impl Node {
         message.version = self.config.version;
         message.external_addr = Some(asking.addr);
         let mut payload = message.encode();
+        if payload.len() > MAX_SENT_DATAGRAM_LEN {
+            payload = with_fewer_nodes(&mut message, payload, MAX_SENT_DATAGRAM_LEN);
+        }
         let safe_len = question_len * MAX_AMPLIFICATION;
-        let is_proven = |node: &Node| {
+        let is_proven = |node: &Self| {
             let table = node.table(family);
             table.is_some_and(|table| table.get(asking).is_some())
         };
@@ -228,7 +241,7 @@ impl Node {
     }
 }
 
-/// Leaves out what makes an answer long: first what was asked for, then nodes, from the farthest on.
+/// Leaves out what makes an answer long: what was asked for, then the farthest nodes.
 fn shorten(mut message: Message, safe_len: usize) -> Vec<u8> {
     if let Body::Response(response) = &mut message.body {
         response.scrape = None;
@@ -236,17 +249,32 @@ fn shorten(mut message: Message, safe_len: usize) -> Vec<u8> {
         response.samples = None;
         response.values.clear();
     }
-    loop {
-        let payload = message.encode();
-        let Body::Response(response) = &mut message.body else {
-            return payload;
-        };
-        let v6 = response.nodes6.as_mut().and_then(Vec::pop).is_some();
-        let v4 = !v6 && response.nodes.as_mut().and_then(Vec::pop).is_some();
-        if payload.len() <= safe_len || !v4 && !v6 {
-            return payload;
-        }
+    let payload = message.encode();
+    with_fewer_nodes(&mut message, payload, safe_len)
+}
+
+/// The datagram without as many of the farthest nodes as make it too long. An item stays whole, and may be longer still.
+fn with_fewer_nodes(message: &mut Message, payload: Vec<u8>, most: usize) -> Vec<u8> {
+    let mut excess = payload.len().saturating_sub(most);
+    let Body::Response(response) = &mut message.body else {
+        return payload;
+    };
+    if excess == 0 {
+        return payload;
     }
+    excess = cut(response.nodes6.as_mut(), excess);
+    cut(response.nodes.as_mut(), excess);
+    message.encode()
+}
+
+/// Takes nodes off the end until `excess` bytes are gone, and returns how many are still to go.
+fn cut<A: CompactAddr>(nodes: Option<&mut Vec<NodeInfo<A>>>, excess: usize) -> usize {
+    let Some(nodes) = nodes else {
+        return excess;
+    };
+    let leaving = excess.div_ceil(NodeInfo::<A>::LEN).min(nodes.len());
+    nodes.truncate(nodes.len() - leaving);
+    excess.saturating_sub(leaving * NodeInfo::<A>::LEN)
 }
 
 /// Whoever has this version or a newer one is told the number alone (BEP 44).

@@ -61,29 +61,54 @@ impl List {
         let Err(place) = self.position(&node) else {
             return;
         };
-        if place >= MAX_CANDIDATES || self.is_crowded(&node) {
+        if place >= MAX_CANDIDATES || !self.make_way(place, &node) {
             return;
         }
+        let place = self.position(&node).unwrap_or_else(|place| place);
         self.list.insert(place, candidate);
         self.list.truncate(MAX_CANDIDATES);
     }
 
-    /// Whether there is a node of this address, or enough of its network. Who has left a question unanswered does not count:
-    /// it may have been named wrongly.
-    fn is_crowded(&self, node: &NodeInfo) -> bool {
+    /// One node an address, and few a network: the nearest of those that have not been asked stays, as any of them may be
+    /// made up. Who has answered is not, and who has failed does not count. Returns whether there is a place for `node`.
+    fn make_way(&mut self, place: usize, node: &NodeInfo) -> bool {
         let ip = node.addr.ip();
-        if is_local(ip) {
-            return self.list.iter().any(|known| known.node.addr == node.addr && known.state != State::Failed);
-        }
-        let mut neighbours = 0;
-        for known in self.list.iter().filter(|known| known.state != State::Failed) {
-            let theirs = known.node.addr.ip();
-            if theirs == ip {
-                return true;
+        let is_neighbour = |known: &Candidate| {
+            let theirs = known.node.addr;
+            let is_live = known.state != State::Failed;
+            is_live
+                && if is_local(ip) {
+                    theirs == node.addr
+                } else {
+                    same_network(theirs.ip(), ip)
+                }
+        };
+        let is_same = |known: &Candidate| is_local(ip) || known.node.addr.ip() == ip;
+        let neighbours = self
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| is_neighbour(known));
+        let (mut count, mut rival, mut farthest) = (0, None, None);
+        for (at, known) in neighbours {
+            count += 1;
+            let is_fresh = known.state == State::Fresh;
+            if is_same(known) {
+                rival = Some((at, is_fresh));
             }
-            neighbours += usize::from(same_network(theirs, ip));
+            if is_fresh {
+                farthest = Some(at);
+            }
         }
-        neighbours >= MAX_OF_NETWORK
+        let leaving = match (rival, farthest) {
+            (Some((at, true)), _) if at >= place => at,
+            (Some(_), _) => return false,
+            (None, _) if count < MAX_OF_NETWORK => return true,
+            (None, Some(at)) if at >= place => at,
+            (None, _) => return false,
+        };
+        self.list.remove(leaving);
+        true
     }
 
     /// The nearest [`BUCKET_SIZE`] that answer, or may do so soon.

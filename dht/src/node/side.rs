@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::Family;
 use super::config::{Config, NodeLimits};
 use super::peers::PeerStore;
 use super::random::Random;
 use super::rtt::Rtt;
 use super::vote::Vote;
-use super::Family;
 use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
 
 /// The most nodes that were known the last time, or named by a bootstrap node, which may be asked before they are heard from.
@@ -55,10 +55,22 @@ impl Side {
         let id = config.ids[family.index()].unwrap_or_else(|| random.id());
         let id = external.map_or(id, |ip| fitting(id, ip, random));
         let of_family = |node: &NodeInfo| Family::of(&node.addr) == family && node.id != id;
-        let hints: Vec<_> = config.nodes.iter().copied().filter(of_family).take(MAX_HINTS).collect();
+        let hints: Vec<_> = config
+            .nodes
+            .iter()
+            .copied()
+            .filter(of_family)
+            .take(MAX_HINTS)
+            .collect();
         let bootstrap = config.bootstrap.iter().copied();
-        let bootstrap: Vec<_> = bootstrap.filter(|addr| Family::of(addr) == family).collect();
-        let head_start = if hints.is_empty() { Duration::ZERO } else { WARM_START };
+        let bootstrap: Vec<_> = bootstrap
+            .filter(|addr| Family::of(addr) == family)
+            .collect();
+        let head_start = if hints.is_empty() {
+            Duration::ZERO
+        } else {
+            WARM_START
+        };
         Self {
             family,
             created: now,
@@ -66,7 +78,11 @@ impl Side {
             peers: PeerStore::new(&config.limits),
             vote: Vote::new(external),
             rtt: Rtt::default(),
-            greetings: hints.iter().map(|node| (node.addr, Some(node.id))).take(MAX_GREETINGS).collect(),
+            greetings: hints
+                .iter()
+                .map(|node| (node.addr, Some(node.id)))
+                .take(MAX_GREETINGS)
+                .collect(),
             hints,
             bootstrap,
             bootstrap_at: now.checked_add(head_start),
@@ -105,10 +121,15 @@ impl Side {
     }
 
     pub(super) fn greet(&mut self, addr: SocketAddr, id: Option<NodeId>) {
-        let is_waiting = self.greetings.iter().any(|(waiting, _)| *waiting == addr);
-        if self.greetings.len() < MAX_GREETINGS && !is_waiting {
+        if self.may_greet(&addr) {
             self.greetings.push_back((addr, id));
         }
+    }
+
+    /// Whether there is a place in the queue, and the address is not in it.
+    pub(super) fn may_greet(&self, addr: &SocketAddr) -> bool {
+        let mut waiting = self.greetings.iter();
+        self.greetings.len() < MAX_GREETINGS && !waiting.any(|(other, _)| other == addr)
     }
 
     /// Too few nodes to find others by.
@@ -148,7 +169,10 @@ impl Side {
         self.peers.check_invariants();
         assert!(self.hints.len() <= MAX_HINTS && self.greetings.len() <= MAX_GREETINGS);
         let mut nodes = self.table.iter().chain(self.table.spares());
-        assert!(nodes.all(|entry| Family::of(&entry.node().addr) == self.family), "family");
+        assert!(
+            nodes.all(|entry| Family::of(&entry.node().addr) == self.family),
+            "family"
+        );
         assert!(self.peers.torrents() <= limits.torrents, "torrents");
     }
 

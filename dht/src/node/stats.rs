@@ -1,6 +1,9 @@
 //! Figures for people.
 
+use std::net::IpAddr;
+
 use super::{Family, Node};
+use crate::NodeId;
 
 /// What a node has sent and received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +47,11 @@ impl Traffic {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeStats {
-    /// Nodes in the table of each family, IPv4 first.
+    /// Its id in each family, IPv4 first.
+    pub ids: [Option<NodeId>; 2],
+    /// Where others agree that they see it.
+    pub external_ips: [Option<IpAddr>; 2],
+    /// Nodes in the table of each family.
     pub nodes: [usize; 2],
     /// Nodes that wait for a place in it.
     pub spares: [usize; 2],
@@ -69,6 +76,8 @@ impl Node {
         let table = |family| self.table(family);
         let sides = || self.sides.iter().flatten();
         NodeStats {
+            ids: Family::ALL.map(|family| self.own_id(family)),
+            external_ips: Family::ALL.map(|family| self.side(family)?.vote.winner()),
             nodes: Family::ALL.map(|family| table(family).map_or(0, crate::RoutingTable::len)),
             spares: Family::ALL
                 .map(|family| table(family).map_or(0, |table| table.spares().count())),

@@ -42,7 +42,9 @@ impl Tokens {
     pub(super) fn is_valid(&mut self, now: Instant, ip: IpAddr, shown: &Token) -> bool {
         self.rotate(now);
         let secrets = [&self.current, &self.previous];
-        secrets.into_iter().any(|secret| token(secret, ip) == *shown)
+        secrets
+            .into_iter()
+            .any(|secret| token(secret, ip) == *shown)
     }
 
     fn rotate(&mut self, now: Instant) {

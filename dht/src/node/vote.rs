@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-/// The most recent votes that are kept, one an address that votes.
+use crate::address::{is_local, same_network};
+
+/// The most recent votes that are kept, one a network (/24, /64) that votes; of a local one, one an address.
 pub const MAX_VOTES: usize = 32;
 /// The fewest votes that win, and more than half of all must agree.
 pub const MIN_VOTES: usize = 5;
@@ -23,9 +25,17 @@ impl Vote {
         }
     }
 
+    pub(super) const fn winner(&self) -> Option<IpAddr> {
+        self.winner
+    }
+
     /// Returns the address if it is another than before.
     pub(super) fn on_vote(&mut self, voter: IpAddr, seen: IpAddr) -> Option<IpAddr> {
-        if let Some(at) = self.votes.iter().position(|(other, _)| *other == voter) {
+        if let Some(at) = self
+            .votes
+            .iter()
+            .position(|(other, _)| is_one(*other, voter))
+        {
             self.votes.remove(at);
         } else if self.votes.len() == MAX_VOTES {
             self.votes.pop_front();
@@ -41,4 +51,9 @@ impl Vote {
         self.winner = Some(seen);
         self.winner
     }
+}
+
+/// Whether both voters may be the same.
+fn is_one(one: IpAddr, other: IpAddr) -> bool {
+    one == other || !is_local(one) && same_network(one, other)
 }

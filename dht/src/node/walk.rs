@@ -3,16 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
-
-use super::lookup::{Announce, Job, Lookup, Stage};
+use super::lookup::{Job, Lookup, Stage};
 use super::queries::{Pending, Purpose};
 use super::{Event, Family, Node, RequestId};
 use crate::address::may_name;
-use crate::{
-    BUCKET_SIZE, ErrorReply, Item, ItemFields, ItemKey, Method, MutableItem, NodeInfo, Put,
-    Response, Token,
-};
+use crate::{BUCKET_SIZE, Item, ItemFields, ItemKey, MutableItem, NodeInfo, Response};
 
 /// Nodes of one answer that are looked at: BEP 5 has 8, and some send 20.
 const MAX_NODES_OF_ANSWER: usize = 2 * BUCKET_SIZE;
@@ -28,7 +23,7 @@ impl Node {
         while let Some(node) = lookup.poll_ask() {
             let to = (node.addr, Some(node.id));
             if !self.ask(now, to, Purpose::Lookup(key), lookup.method()) {
-                lookup.on_failed(&node);
+                lookup.on_failed(&node, false);
             }
         }
         if matches!(lookup.stage, Stage::Walking) && lookup.has_walked(now) {
@@ -44,7 +39,10 @@ impl Node {
 
     /// Those that wait for a first node have waited long enough, or have one.
     pub(super) fn wake_starved(&mut self, now: Instant) {
-        let starved = self.lookups.iter().filter(|(_, lookup)| lookup.nodes.is_empty());
+        let starved = self
+            .lookups
+            .iter()
+            .filter(|(_, lookup)| lookup.nodes.is_empty());
         let starved: Vec<u64> = starved.map(|(key, _)| *key).collect();
         starved.into_iter().for_each(|key| self.drive(now, key));
     }
@@ -70,7 +68,7 @@ impl Node {
 
     pub(super) fn on_step_failed(&mut self, now: Instant, key: u64, pending: &Pending) {
         if let (Some(lookup), Some(node)) = (self.lookups.get_mut(&key), asked(pending)) {
-            lookup.on_failed(&node);
+            lookup.on_failed(&node, pending.is_slow);
             self.drive(now, key);
         }
     }
@@ -86,7 +84,8 @@ impl Node {
         let Some(mut lookup) = self.lookups.remove(&key) else {
             return;
         };
-        let depth = asked(pending).map_or(0, |asked| lookup.on_answer(&asked, &node));
+        let depth =
+            asked(pending).map_or(0, |asked| lookup.on_answer(&asked, &node, pending.is_slow));
         let named = self.named_nodes(&node, response);
         for named in named {
             if Family::of(&named.addr) == lookup.family {
@@ -126,7 +125,9 @@ impl Node {
         };
         let v4 = response.nodes.iter().flatten().take(MAX_NODES_OF_ANSWER);
         let v6 = response.nodes6.iter().flatten().take(MAX_NODES_OF_ANSWER);
-        let all = v4.map(|node| NodeInfo::from(*node)).chain(v6.map(|node| (*node).into()));
+        let all = v4
+            .map(|node| NodeInfo::from(*node))
+            .chain(v6.map(|node| (*node).into()));
         all.filter(is_sensible).collect()
     }
 
@@ -140,14 +141,23 @@ impl Node {
         let ip = from.addr.ip();
         let family = lookup.family;
         let is_sensible = |peer: &SocketAddr| may_name(ip, *peer) && Family::of(peer) == family;
-        let peers: Vec<_> = response.values.iter().copied().filter(is_sensible).collect();
+        let peers: Vec<_> = response
+            .values
+            .iter()
+            .copied()
+            .filter(is_sensible)
+            .collect();
         if matches!(lookup.job, Job::Peers { scrape: true, .. }) {
             self.on_scrape(request, &peers, response);
         }
         let peers = lookup.new_peers(peers);
         let is_news = !peers.is_empty();
         if is_news {
-            let event = Event::Peers { request, from, peers };
+            let event = Event::Peers {
+                request,
+                from,
+                peers,
+            };
             self.events.push_back(event);
         }
         is_news
@@ -171,7 +181,10 @@ impl Node {
             }
             // A node that does not know BEP 33. Which of its peers are seeds is not known.
             None => {
-                for peer in peers.iter().filter(|peer| !filters.seeds.contains(peer.ip())) {
+                for peer in peers
+                    .iter()
+                    .filter(|peer| !filters.seeds.contains(peer.ip()))
+                {
                     filters.peers.insert(peer.ip());
                 }
             }
@@ -225,61 +238,6 @@ impl Node {
         !samples.info_hashes.is_empty()
     }
 
-    /// Asks the nearest that gave a token to store.
-    fn store(&mut self, now: Instant, key: u64, lookup: &mut Lookup) {
-        let mut asked = 0;
-        let closest: Vec<_> = lookup
-            .nodes
-            .closest()
-            .into_iter()
-            .filter_map(|known| Some((known.node, *known.token.as_deref()?, known.has_item)))
-            .collect();
-        for (node, token, has_item) in closest {
-            let Some(method) = store_method(lookup, token, has_item) else {
-                break;
-            };
-            let to = (node.addr, Some(node.id));
-            asked += usize::from(self.ask(now, to, Purpose::Store(key), method));
-        }
-        lookup.asked += u32::try_from(asked).unwrap_or_default();
-        lookup.stage = Stage::Storing(asked);
-    }
-
-    pub(super) fn on_stored(&mut self, now: Instant, key: u64, pending: &Pending, node: NodeInfo) {
-        if let Some(lookup) = self.lookups.get_mut(&key) {
-            lookup.answered += 1;
-            lookup.stored += 1;
-            if let Some(request) = lookup.request {
-                self.events.push_back(Event::Stored { request, node });
-            }
-        }
-        if !pending.is_slow {
-            self.on_store_over(now, key);
-        }
-    }
-
-    /// One of those that were asked to store has answered, or takes too long to wait for.
-    pub(super) fn on_store_over(&mut self, now: Instant, key: u64) {
-        if let Some(lookup) = self.lookups.get_mut(&key)
-            && let Stage::Storing(left) = &mut lookup.stage
-        {
-            *left = left.saturating_sub(1);
-            self.drive(now, key);
-        }
-    }
-
-    pub(super) fn on_refusal(&mut self, now: Instant, pending: &Pending, error: ErrorReply) {
-        self.traffic.answers_received += 1;
-        if let Purpose::Store(key) = pending.purpose
-            && let Some(lookup) = self.lookups.get(&key)
-            && let Some(request) = lookup.request
-            && let Some(state) = self.requests.get_mut(&request)
-        {
-            state.report.refusal = Some(error);
-        }
-        self.on_no_answer(now, pending);
-    }
-
     fn on_walked(&mut self, now: Instant, key: u64, lookup: &Lookup) {
         if lookup.request.is_some() {
             self.finish_part(now, lookup);
@@ -312,27 +270,5 @@ fn claimed_item(key: &ItemKey, fields: &ItemFields, best: Option<i64>) -> Option
             let item = MutableItem::unverified(*key, *salt, seq, value.clone(), signature);
             Some(Item::Mutable(item))
         }
-    }
-}
-
-fn store_method(lookup: &Lookup, token: Token, has_item: bool) -> Option<Method> {
-    match &lookup.job {
-        Job::Peers {
-            announce: Some(Announce { port, is_seed }),
-            ..
-        } => Some(Method::AnnouncePeer {
-            info_hash: InfoHash::new(*lookup.target.as_bytes()),
-            port: port.unwrap_or_default(),
-            implied_port: port.is_none(),
-            seed: *is_seed,
-            token,
-        }),
-        Job::Put { item, cas } => {
-            let mut put = Put::new(token, (**item).clone());
-            // Not for those that have nothing to compare with (BEP 44).
-            put.cas = cas.filter(|_| has_item);
-            Some(Method::Put(Box::new(put)))
-        }
-        _ => None,
     }
 }

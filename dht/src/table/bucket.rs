@@ -116,6 +116,7 @@ impl Bucket {
             && let Some(insecure) = self.nodes.iter_mut().find(|entry| !entry.is_secure())
         {
             let old = mem::replace(insecure, Entry::new(now, node)).node();
+            self.spares.retain(|spare| spare.id() != node.id);
             Outcome::Replaced(old)
         } else {
             self.spare(now, node);

@@ -2,8 +2,8 @@
 
 mod bucket;
 mod entry;
+mod spread;
 
-use std::collections::HashMap;
 use std::iter;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,6 @@ pub use bucket::{BUCKET_REFRESH, BUCKET_SIZE, MAX_SPARES, Outcome};
 use bucket::{Bucket, Placed};
 pub use entry::{Entry, GOOD_FOR, MAX_FAILURES, Status};
 
-use crate::address::{is_local, same_network};
 use crate::{NODE_ID_BITS, NODE_ID_LEN, NodeId, NodeInfo};
 
 /// The most buckets: one for each bit in which an id can first differ from the table's own.
@@ -71,41 +70,6 @@ impl RoutingTable {
                 Placed::NeedsSplit => self.split(index),
             }
         }
-    }
-
-    /// Takes out what `node`, which has answered, proves to be gone or replaces: who had its very address before, and bad
-    /// nodes of its IP address, or of its network in its bucket. Returns whether there are no others of those.
-    fn make_way(&mut self, node: &NodeInfo) -> bool {
-        if self.get(node).is_some() {
-            return true;
-        }
-        if self.is_crowded(node, |entry| !entry.is_bad()) {
-            return false;
-        }
-        if self.is_crowded(node, |_| true) || self.is_taken(node) {
-            let home = self.index(&node.id);
-            for (index, bucket) in self.buckets.iter_mut().enumerate() {
-                bucket.remove(|entry| {
-                    let is_former = entry.node().addr == node.addr && entry.id() != node.id;
-                    is_former || is_rival(entry, node, index == home)
-                });
-            }
-        }
-        true
-    }
-
-    /// Whether there is another node of the very address of `node`.
-    fn is_taken(&self, node: &NodeInfo) -> bool {
-        let mut entries = self.iter().chain(self.spares());
-        entries.any(|entry| entry.node().addr == node.addr && entry.id() != node.id)
-    }
-
-    fn is_crowded(&self, node: &NodeInfo, counts: impl Fn(&Entry) -> bool) -> bool {
-        let home = self.index(&node.id);
-        self.buckets.iter().enumerate().any(|(index, bucket)| {
-            let mut entries = bucket.nodes().chain(bucket.spares());
-            entries.any(|entry| counts(entry) && is_rival(entry, node, index == home))
-        })
     }
 
     /// Whether `node`, which is not in the table, would get in if it answered, or become one of few spares.
@@ -207,7 +171,9 @@ impl RoutingTable {
     /// How many nodes there are in bucket `index`, counted from the farthest, bad ones included.
     #[must_use]
     pub fn bucket_len(&self, index: usize) -> usize {
-        self.buckets.get(index).map_or(0, |bucket| bucket.nodes().count())
+        self.buckets
+            .get(index)
+            .map_or(0, |bucket| bucket.nodes().count())
     }
 
     /// The bytes of memory that its collections take.
@@ -281,21 +247,6 @@ impl RoutingTable {
         self.check_spread();
     }
 
-    fn check_spread(&self) {
-        let mut seen = HashMap::new();
-        for (index, bucket) in self.buckets.iter().enumerate() {
-            let public = |entry: &&Entry| !is_local(entry.node().addr.ip());
-            let entries: Vec<_> = bucket.nodes().chain(bucket.spares()).filter(public).collect();
-            for (at, entry) in entries.iter().enumerate() {
-                let ip = entry.node().addr.ip();
-                let elsewhere = seen.insert(ip, index);
-                assert_eq!(elsewhere, None, "{ip} is in the table twice");
-                let mut others = entries[at + 1..].iter().map(|other| other.node().addr.ip());
-                assert!(!others.any(|other| same_network(ip, other)), "two of one network");
-            }
-        }
-    }
-
     fn index(&self, id: &NodeId) -> usize {
         self.own_id
             .common_prefix_len(id)
@@ -347,13 +298,4 @@ impl RoutingTable {
         closest.truncate(n);
         closest
     }
-}
-
-/// Whether an entry and a node cannot both be in the table.
-fn is_rival(entry: &Entry, node: &NodeInfo, same_bucket: bool) -> bool {
-    let (theirs, ip) = (entry.node().addr.ip(), node.addr.ip());
-    !is_local(ip)
-        && entry.node().addr != node.addr
-        && entry.id() != node.id
-        && (theirs == ip || same_bucket && same_network(theirs, ip))
 }

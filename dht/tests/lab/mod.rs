@@ -77,7 +77,11 @@ impl Lab {
     }
 
     /// `count` nodes that all know the first.
-    pub(crate) fn network(&mut self, count: usize, addr: impl Fn(usize) -> SocketAddr) -> Vec<usize> {
+    pub(crate) fn network(
+        &mut self,
+        count: usize,
+        addr: impl Fn(usize) -> SocketAddr,
+    ) -> Vec<usize> {
         let mut hosts = Vec::new();
         for number in 0..count {
             let bootstrap = hosts.first().map(|host| self.addr(*host));
@@ -133,9 +137,10 @@ impl Lab {
 
     pub(crate) fn report(&self, host: usize, request: RequestId) -> Option<Report> {
         self.events.iter().find_map(|(at, event)| match event {
-            Event::Finished { request: id, report } if *at == host && *id == request => {
-                Some(*report.clone())
-            }
+            Event::Finished {
+                request: id,
+                report,
+            } if *at == host && *id == request => Some(*report.clone()),
             _ => None,
         })
     }
@@ -150,7 +155,9 @@ impl Lab {
     pub(crate) fn peers(&self, host: usize, request: RequestId) -> Vec<SocketAddr> {
         let mut found = Vec::new();
         for event in self.events_of(host) {
-            if let Event::Peers { request: id, peers, .. } = event
+            if let Event::Peers {
+                request: id, peers, ..
+            } = event
                 && *id == request
             {
                 found.extend(peers);
@@ -160,12 +167,18 @@ impl Lab {
     }
 
     /// What a search of all living nodes would find.
-    pub(crate) fn truly_closest(&self, target: &tailwater_dht::NodeId, but: usize) -> Vec<SocketAddr> {
+    pub(crate) fn truly_closest(
+        &self,
+        target: &tailwater_dht::NodeId,
+        but: usize,
+    ) -> Vec<SocketAddr> {
         let others = self.nodes.iter().filter(|(host, _)| **host != but);
         let mut all: Vec<_> = others
             .flat_map(|(host, node)| {
                 let ids = Family::ALL.map(|family| node.own_id(family));
-                ids.into_iter().flatten().map(|id| (id.distance(target), self.addr(*host)))
+                ids.into_iter()
+                    .flatten()
+                    .map(|id| (id.distance(target), self.addr(*host)))
             })
             .collect();
         all.sort();
@@ -196,7 +209,8 @@ impl Lab {
         };
         while let Some(transmit) = node.poll_transmit() {
             assert!(transmit.payload.len() <= tailwater_dht::MAX_SENT_DATAGRAM_LEN);
-            self.net.send_datagram(self.hosts[host], transmit.to, transmit.payload);
+            self.net
+                .send_datagram(self.hosts[host], transmit.to, transmit.payload);
         }
         while let Some(event) = node.poll_event() {
             self.events.push((host, event));
@@ -234,6 +248,15 @@ pub(crate) fn public(number: usize) -> SocketAddr {
 /// Public IPv6 addresses, each in a /64 of its own.
 pub(crate) fn public6(number: usize) -> SocketAddr {
     let number = u16::try_from(number + 1).unwrap();
-    let ip = Ipv6Addr::new(0x2a01, 0x4f8, number, number.wrapping_mul(40_503), 0, 0, 0, 1);
+    let ip = Ipv6Addr::new(
+        0x2a01,
+        0x4f8,
+        number,
+        number.wrapping_mul(40_503),
+        0,
+        0,
+        0,
+        1,
+    );
     SocketAddr::new(IpAddr::V6(ip), 6881)
 }

@@ -19,6 +19,8 @@ use crate::torrent::Source;
 
 /// How long a tracker may take to hear that we leave.
 const FAREWELL: Duration = Duration::from_millis(1_200);
+/// How much of that may pass until a `completed` that is under way has been heard.
+const COMPLETED_WITHIN: Duration = Duration::from_millis(500);
 /// A torrent that still wants data and has fewer peers asks earlier than its tracker's interval says.
 const FEW_PEERS: usize = 2;
 
@@ -70,6 +72,32 @@ type Outcome = (
     Result<tailwater_tracker::AnnounceResponse, tailwater_tracker::TrackerError>,
 );
 
+/// Announces that are not answered yet.
+#[derive(Default)]
+struct UnderWay {
+    outcomes: JoinSet<Outcome>,
+    /// How many of them are a `completed`.
+    completing: usize,
+}
+
+impl UnderWay {
+    fn spawn(&mut self, client: Client, announce: Announce, request: AnnounceRequest) {
+        self.completing += usize::from(announce.event == Some(tailwater_tracker::Event::Completed));
+        self.outcomes.spawn(async move {
+            let outcome = client.announce(&announce.url, &request).await;
+            (announce, outcome)
+        });
+    }
+
+    /// The next outcome; `None` at once if nothing is under way, or if its task has panicked, which it has said.
+    async fn next(&mut self) -> Option<Outcome> {
+        let outcome = self.outcomes.join_next().await?.ok()?;
+        let has_completed = outcome.0.event == Some(tailwater_tracker::Event::Completed);
+        self.completing = self.completing.saturating_sub(usize::from(has_completed));
+        Some(outcome)
+    }
+}
+
 impl Announcer {
     /// Announces until the torrent closes, then says goodbye.
     pub(crate) async fn run(mut self) {
@@ -79,14 +107,14 @@ impl Announcer {
         config.seed = self.seed;
         config.all_tiers = self.all_tiers;
         let mut schedule = AnnounceSchedule::new(Instant::now(), &self.tiers, complete, config);
-        let mut under_way: JoinSet<Outcome> = JoinSet::new();
+        let mut under_way = UnderWay::default();
         loop {
             self.start_due(&mut schedule, &mut under_way);
             let wake = schedule.poll_timeout();
             self.tell(Tally::of(&schedule));
             tokio::select! {
                 () = self.closing.cancelled() => break,
-                Some(Ok(outcome)) = under_way.join_next() => self.conclude(&mut schedule, outcome).await,
+                Some(outcome) = under_way.next() => self.conclude(&mut schedule, outcome).await,
                 changed = self.status.changed() => {
                     if changed.is_err() {
                         break;
@@ -111,14 +139,10 @@ impl Announcer {
             .send_if_modified(|told| std::mem::replace(told, tally) != tally);
     }
 
-    fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut JoinSet<Outcome>) {
+    fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut UnderWay) {
         while let Some(announce) = schedule.poll_announce(Instant::now()) {
             let request = self.request(&announce);
-            let client = self.client.clone();
-            under_way.spawn(async move {
-                let outcome = client.announce(&announce.url, &request).await;
-                (announce, outcome)
-            });
+            under_way.spawn(self.client.clone(), announce, request);
         }
     }
 
@@ -163,27 +187,35 @@ impl Announcer {
     }
 
     /// `stopped` goes to every tracker that knows us; none may hold the shutdown up.
-    async fn say_goodbye(&self, mut schedule: AnnounceSchedule, mut under_way: JoinSet<Outcome>) {
+    async fn say_goodbye(&self, mut schedule: AnnounceSchedule, mut under_way: UnderWay) {
         let deadline = tokio::time::Instant::now() + FAREWELL;
+        // Whoever hears `completed` after `stopped`, on another connection, takes us for a seeder that is still there.
+        let patience = tokio::time::Instant::now() + COMPLETED_WITHIN;
+        while under_way.completing > 0
+            && let Ok(Some(outcome)) = timeout_at(patience, under_way.next()).await
+        {
+            settle(&mut schedule, &outcome);
+        }
         schedule.handle_stop(Instant::now());
         loop {
             self.start_due(&mut schedule, &mut under_way);
             if schedule.is_stopped() {
                 break;
             }
-            let Ok(Some(outcome)) = timeout_at(deadline, under_way.join_next()).await else {
+            let Ok(Some(outcome)) = timeout_at(deadline, under_way.next()).await else {
                 break;
             };
-            let now = Instant::now();
-            match outcome {
-                Ok((announce, Ok(response))) => {
-                    schedule.handle_response(now, announce.id, &response);
-                }
-                Ok((announce, Err(error))) => schedule.handle_failure(now, announce.id, &error),
-                Err(_) => {}
-            }
+            settle(&mut schedule, &outcome);
         }
-        under_way.shutdown().await;
+        under_way.outcomes.shutdown().await;
+    }
+}
+
+fn settle(schedule: &mut AnnounceSchedule, (announce, outcome): &Outcome) {
+    let now = Instant::now();
+    match outcome {
+        Ok(response) => schedule.handle_response(now, announce.id, response),
+        Err(error) => schedule.handle_failure(now, announce.id, error),
     }
 }
 

@@ -7,6 +7,7 @@ use sha1::{Digest, Sha1};
 use tailwater_metainfo::InfoHash;
 
 use super::draft::{Draft, Team};
+use super::terms::{DropReason, FetchState, LinkKey, Output};
 use super::{MAX_DRAFTS, MAX_METADATA_LEN};
 
 /// Requests outstanding at one peer. More would only lengthen the wait for those that another could answer.
@@ -14,97 +15,16 @@ const PIPELINE: usize = 4;
 /// A block that is later than this may be asked of another peer too.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A peer that leaves requests unanswered for so long, without sending anything, is dropped.
-const STALLED_AFTER: Duration = Duration::from_secs(15);
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(15);
 /// A peer that rejects a request is left alone for this long: it is busy, or has nothing yet.
 const REJECT_PAUSE: Duration = Duration::from_secs(20);
 /// A peer that rejects that often in a row, with a pause after each, is dropped.
-const MAX_REJECTS: u32 = 3;
+pub(super) const MAX_REJECTS: u32 = 3;
 /// While a draft waits for its turn, the others have to be whole within this time, or make room: whoever claims odd sizes
 /// and sends a block now and then does not hold up the rest.
 const TURN: Duration = Duration::from_secs(30);
 /// Sizes remembered for which blocks of several peers did not fit together; after that, every size counts as one.
 const MAX_DISTRUSTED: usize = 256;
-
-/// One connection, by a number that its driver gives to no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
-pub struct LinkKey(pub u64);
-
-/// What the driver is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Output {
-    /// Ask this peer for a block (BEP 9 calls it a piece).
-    Request {
-        /// Whom.
-        peer: LinkKey,
-        /// Block, from 0.
-        block: u32,
-    },
-    /// Close this connection; the peer is forgotten already.
-    Drop {
-        /// Whose.
-        peer: LinkKey,
-        /// Why.
-        reason: DropReason,
-    },
-    /// The info dictionary, with the right hash. Nothing comes after it.
-    Complete(Vec<u8>),
-}
-
-/// Why a peer is of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// It claims a size beyond [`MAX_METADATA_LEN`](super::MAX_METADATA_LEN), or none.
-    #[error("it claims metadata of {0} bytes, and at most {MAX_METADATA_LEN} are believed")]
-    Size(u32),
-    /// It claims one size now and another then.
-    #[error("it claims metadata of {now} bytes after {before}")]
-    Inconsistent {
-        /// The size before.
-        before: u32,
-        /// The size now.
-        now: u32,
-    },
-    /// It sent a block that it was not asked for.
-    #[error("it sent metadata block {0}, for which it was not asked")]
-    Unrequested(u32),
-    /// A block is longer or shorter than it must be.
-    #[error("it sent metadata block {0} with a wrong length")]
-    Length(u32),
-    /// All blocks were its own, and the whole has not the right hash.
-    #[error("its metadata does not match the info-hash")]
-    Lied,
-    /// It rejected requests again and again.
-    #[error("it rejected {MAX_REJECTS} requests for metadata in a row")]
-    Rejects,
-    /// It answers nothing.
-    #[error("it left requests for metadata unanswered for {} s", STALLED_AFTER.as_secs())]
-    Stalled,
-}
-
-impl DropReason {
-    /// Whether there is no sense in trying the same address again.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Rejects | Self::Stalled)
-    }
-}
-
-/// How far the fetch is, by the draft that is farthest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FetchState {
-    /// Peers that claim to have the metadata.
-    pub holders: usize,
-    /// Bytes that it has by their word.
-    pub size: Option<u32>,
-    /// Blocks that have come.
-    pub have: usize,
-    /// Blocks in all.
-    pub total: usize,
-}
 
 #[derive(Debug)]
 struct Peer {

@@ -18,10 +18,12 @@ mod draft;
 mod fetcher;
 pub(crate) mod handle;
 pub(crate) mod link;
+mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use fetcher::{DropReason, FetchState, Fetcher, LinkKey, Output};
+pub use fetcher::Fetcher;
+pub use terms::{DropReason, FetchState, LinkKey, Output};
 
 /// The largest info dictionary that is fetched, in bytes: what `tailwater_metainfo` loads at most. Whoever claims more is
 /// not asked.

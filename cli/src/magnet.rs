@@ -1,0 +1,213 @@
+//! Magnet links: their metadata comes from peers, and until it has, the user sees what is being tried.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::{Info, Magnet, Metainfo};
+use tailwater_session::{FetchProgress, MetadataFetch, Session};
+use tokio::time::timeout;
+
+use crate::args::Network;
+use crate::error::CliError;
+use crate::json::Line;
+use crate::out::{self, Harmless};
+use crate::progress::{OFTEN, Progress, count};
+
+/// Time between two events about one fetch.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// A torrent, and what a magnet link said of it besides.
+pub(crate) struct Loaded {
+    pub(crate) metainfo: Metainfo,
+    /// Peers to begin with.
+    pub(crate) peers: Vec<SocketAddr>,
+    /// The files that the link selects (BEP 53); `None` for all.
+    pub(crate) selected: Option<Vec<usize>>,
+}
+
+impl Loaded {
+    /// A torrent that needed no fetching.
+    pub(crate) const fn of(metainfo: Metainfo) -> Self {
+        Self {
+            metainfo,
+            peers: Vec::new(),
+            selected: None,
+        }
+    }
+
+    /// Whether nobody is known who could have it.
+    pub(crate) fn is_lonely(&self, network: &Network) -> bool {
+        self.metainfo.trackers().is_empty() && self.peers.is_empty() && network.peer.is_empty()
+    }
+}
+
+/// Who wants to see a fetch.
+#[derive(Clone, Debug)]
+pub(crate) struct Audience {
+    pub(crate) progress: Progress,
+    /// Print events as JSON.
+    pub(crate) json: bool,
+}
+
+/// Fetches the metadata of a link, however long it takes.
+pub(crate) async fn fetch(
+    session: &Session,
+    magnet: &Magnet,
+    network: &Network,
+    audience: &Audience,
+) -> Result<Loaded, CliError> {
+    let name = name(magnet);
+    let failed = |error| CliError::Metadata {
+        name: name.clone(),
+        error,
+    };
+    let mut fetch = session.fetch(magnet);
+    if magnet.trackers.is_empty() && magnet.peers.is_empty() && network.peer.is_empty() {
+        audience.progress.note(format_args!(
+            "warning: the link of {name} names no trackers and no peers: waiting for peers to connect; name one with `--peer ADDR:PORT`"
+        ));
+    }
+    // A fetch that is over already, because its metadata was saved, needs no peers.
+    let _ = fetch.add_peers(network.peer.clone()).await;
+    follow(&mut fetch, &name, audience).await?;
+    let metainfo = fetch.wait().await.map_err(failed)?;
+    if audience.json {
+        out::json(&Line::metadata(
+            fetch.info_hash(),
+            &fetch.progress(),
+            Some(&metainfo),
+        ))?;
+    }
+    let selected = selected(metainfo.info(), magnet)?;
+    Ok(Loaded {
+        peers: fetch.peers(),
+        metainfo,
+        selected,
+    })
+}
+
+/// Shows what is being tried until there is nothing more to see.
+async fn follow(
+    fetch: &mut MetadataFetch,
+    name: &str,
+    audience: &Audience,
+) -> Result<(), CliError> {
+    let meter = audience.progress.meter(name, 0, OFTEN);
+    meter.without_bar();
+    let mut told: Option<(Instant, FetchProgress)> = None;
+    loop {
+        let progress = fetch.progress();
+        meter.set(0, words(&progress));
+        let is_news = told.is_none_or(|(at, told)| at.elapsed() >= TELL_EVERY && told != progress);
+        if audience.json && is_news {
+            out::json(&Line::metadata(fetch.info_hash(), &progress, None))?;
+            told = Some((Instant::now(), progress));
+        }
+        // News that was held back comes out when its time has come.
+        if let Ok(Err(_)) = timeout(TELL_EVERY, fetch.changed()).await {
+            return Ok(());
+        }
+    }
+}
+
+/// The link's name, or else its hash, safe to print.
+pub(crate) fn name(magnet: &Magnet) -> String {
+    let hash = || magnet.hashes.wire().map(|hash| hash.to_string());
+    let name = magnet.name.clone().or_else(hash).unwrap_or_default();
+    Harmless(&name).to_string()
+}
+
+fn words(progress: &FetchProgress) -> String {
+    let FetchProgress {
+        trackers,
+        trackers_answered: answered,
+        trackers_failed: failed,
+        peers_known: known,
+        peers_connected: connected,
+        peers_with_metadata: holders,
+        blocks_have: have,
+        blocks_total: total,
+        ..
+    } = *progress;
+    if total > 0 {
+        let holders = count(holders, "peer");
+        return format!("fetching metadata: {have} of {total} blocks, from {holders}");
+    }
+    let trackers = match (trackers, answered, failed) {
+        (0, ..) => "no trackers to ask".to_owned(),
+        (_, answered, 0) => format!("{answered} of {} answered", count(trackers, "tracker")),
+        (_, 0, failed) => format!("{failed} of {} failed", count(trackers, "tracker")),
+        _ => format!(
+            "{answered} of {} answered, {failed} failed",
+            count(trackers, "tracker")
+        ),
+    };
+    let peers = match (known, connected) {
+        (0, 0) => "no peers found".to_owned(),
+        _ => format!(
+            "{} found, {connected} connected, {holders} with metadata",
+            count(known, "peer")
+        ),
+    };
+    format!("waiting for metadata: {trackers}; {peers}")
+}
+
+/// The files of `so`. Numbers beyond the torrent's files mean nothing (BEP 53).
+fn selected(info: &Info, magnet: &Magnet) -> Result<Option<Vec<usize>>, CliError> {
+    if magnet.select_only.is_empty() {
+        return Ok(None);
+    }
+    let files = (0_u32..).zip(info.files().iter().enumerate());
+    let selected: Vec<_> = files
+        .filter(|(number, (_, file))| magnet.selects(*number) && !file.is_pad())
+        .map(|(_, (index, _))| index)
+        .collect();
+    match selected.is_empty() {
+        true => Err(CliError::NothingSelected(info.name().to_owned())),
+        false => Ok(Some(selected)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_says_what_it_waits_for() {
+        let said = |change: fn(&mut FetchProgress)| {
+            let mut progress = FetchProgress::default();
+            change(&mut progress);
+            words(&progress)
+        };
+        assert_eq!(
+            said(|_| {}),
+            "waiting for metadata: no trackers to ask; no peers found"
+        );
+        assert_eq!(
+            said(|progress| (progress.trackers, progress.trackers_failed) = (1, 1)),
+            "waiting for metadata: 1 of 1 tracker failed; no peers found"
+        );
+        assert_eq!(
+            said(|progress| {
+                (progress.trackers, progress.trackers_answered) = (3, 1);
+                (progress.peers_known, progress.peers_connected) = (12, 2);
+            }),
+            "waiting for metadata: 1 of 3 trackers answered; 12 peers found, 2 connected, 0 with metadata"
+        );
+        assert_eq!(
+            said(|progress| {
+                (progress.blocks_have, progress.blocks_total) = (3, 7);
+                progress.peers_with_metadata = 1;
+            }),
+            "fetching metadata: 3 of 7 blocks, from 1 peer"
+        );
+    }
+
+    #[test]
+    fn names_by_strangers_are_made_harmless() {
+        let link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567";
+        let named = |more: &str| name(&format!("{link}{more}").parse().unwrap());
+        assert_eq!(named(""), "0123456789abcdef0123456789abcdef01234567");
+        assert_eq!(named("&dn=a%1b%5b2J"), "a\\u{1b}[2J");
+    }
+}
