@@ -30,7 +30,7 @@ use crate::metadata::handle::MetadataFetch;
 use crate::options::{AddOptions, StorageKind, priorities};
 use crate::reader;
 use crate::status::Status;
-use crate::storage::{DiskStore, Evictions, MemoryStore, Store, disk_options, piece_hashes};
+use crate::storage::{DiskStore, MemoryStore, Neighbours, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
 
 /// The memory budget unless told otherwise, in bytes.
@@ -168,7 +168,7 @@ impl Builder {
             .with_eviction(Eviction::LeastRecentlyRequested);
         let inner = Inner {
             memory: MemoryStorage::new(memory),
-            evictions: Arc::default(),
+            neighbours: Arc::default(),
             client: Client::new(self.tracker.clone()),
             settings: self,
             listen_addr,
@@ -203,7 +203,7 @@ struct Inner {
     tasks: TaskTracker,
     io: IoPool,
     memory: MemoryStorage,
-    evictions: Arc<Evictions>,
+    neighbours: Arc<Neighbours>,
     resume: Option<ResumeStore>,
     metadata: Option<MetadataStore>,
     client: Client,
@@ -453,7 +453,7 @@ impl Inner {
             let all = 0..geometry.total();
             self.memory.set_pins(handle, std::slice::from_ref(&all))?;
         }
-        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.evictions);
+        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
         Ok(Store::Memory(store))
     }
 

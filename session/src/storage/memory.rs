@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tailwater_metainfo::{BlockRef, PieceIndex};
@@ -20,23 +21,32 @@ pub(crate) struct MemoryStore {
     pub(crate) storage: MemoryStorage,
     pub(crate) handle: TorrentHandle,
     completions: Arc<Mailbox<Completion>>,
-    evictions: Arc<Evictions>,
+    neighbours: Arc<Neighbours>,
 }
 
-/// Who hears of a torrent's evicted pieces when another torrent needed their room.
+/// What the torrents of one memory storage share.
 #[derive(Debug, Default)]
-pub(crate) struct Evictions(Mutex<HashMap<TorrentHandle, Weak<Mailbox<Completion>>>>);
+pub(crate) struct Neighbours {
+    /// Who hears of a torrent's evicted pieces when another torrent needed their room.
+    listeners: Mutex<Listeners>,
+    /// From when the storage's time counts.
+    epoch: OnceLock<Instant>,
+}
 
-impl Evictions {
-    fn tell(&self, handle: TorrentHandle, piece: PieceIndex) {
-        let listener = self.lock().get(&handle).and_then(Weak::upgrade);
+type Listeners = HashMap<TorrentHandle, Weak<Mailbox<Completion>>>;
+
+impl Neighbours {
+    fn tell_evicted(&self, handle: TorrentHandle, piece: PieceIndex) {
+        let listener = self.listeners().get(&handle).and_then(Weak::upgrade);
         if let Some(listener) = listener {
             complete(&listener, Completion::Evicted { piece });
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TorrentHandle, Weak<Mailbox<Completion>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,20 +55,21 @@ impl MemoryStore {
         storage: MemoryStorage,
         handle: TorrentHandle,
         completions: &Arc<Mailbox<Completion>>,
-        evictions: &Arc<Evictions>,
+        neighbours: &Arc<Neighbours>,
     ) -> Self {
-        evictions.lock().insert(handle, Arc::downgrade(completions));
+        let listener = Arc::downgrade(completions);
+        neighbours.listeners().insert(handle, listener);
         Self {
             storage,
             handle,
             completions: Arc::clone(completions),
-            evictions: Arc::clone(evictions),
+            neighbours: Arc::clone(neighbours),
         }
     }
 
     /// Gives everything back.
     pub(crate) fn remove(&self) {
-        self.evictions.lock().remove(&self.handle);
+        self.neighbours.listeners().remove(&self.handle);
         // A session that is closing may have closed the storage before.
         let _ = self.storage.remove_torrent(self.handle);
     }
@@ -87,7 +98,7 @@ impl MemoryStore {
             if evicted.handle == self.handle {
                 ours.push(evicted.piece);
             } else {
-                self.evictions.tell(evicted.handle, evicted.piece);
+                self.neighbours.tell_evicted(evicted.handle, evicted.piece);
             }
         }
         Ok(ours)
@@ -128,6 +139,12 @@ impl MemoryStore {
 
     pub(crate) fn set_availability(&self, piece: PieceIndex, peers: u32) {
         let _ = self.storage.set_availability(self.handle, piece, peers);
+    }
+
+    /// By the time the storage tells which pieces have been idle for long.
+    pub(crate) fn set_time(&self, now: Instant) {
+        let epoch = *self.neighbours.epoch.get_or_init(|| now);
+        self.storage.set_time(now.saturating_duration_since(epoch));
     }
 
     pub(super) fn verify(&self, piece: PieceIndex) {

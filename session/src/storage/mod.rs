@@ -6,6 +6,7 @@ mod memory;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex};
@@ -16,7 +17,7 @@ use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space};
 
 use claims::Claims;
-pub(crate) use memory::{Evictions, MemoryStore};
+pub(crate) use memory::{MemoryStore, Neighbours};
 
 /// How many bytes of a file on the disk a reader is handed at a time.
 const DISK_GRAIN: u32 = 8 * BLOCK_LEN;
@@ -250,6 +251,12 @@ impl Space for Store {
     fn set_pins(&mut self, pins: &[Range<u64>]) {
         if let Self::Memory(memory) = self {
             memory.set_pins(pins);
+        }
+    }
+
+    fn set_time(&mut self, now: Instant) {
+        if let Self::Memory(memory) = self {
+            memory.set_time(now);
         }
     }
 

@@ -69,6 +69,7 @@ impl<S: Space> Engine<S> {
     /// What readers need done now and then.
     pub(super) fn tend_readers(&mut self, now: Instant) {
         let may_again = self.refetches.handle_timeout(now);
+        self.space.set_time(now);
         if self.readers.is_empty() {
             return;
         }

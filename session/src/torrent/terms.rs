@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
+use std::time::Instant;
 
 use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
 
@@ -80,6 +81,11 @@ pub trait Space {
     /// These bytes are not to be evicted, beside the windows; they replace those named before.
     fn set_pins(&mut self, pins: &[Range<u64>]) {
         let _ = pins;
+    }
+
+    /// Told now and then, so that pieces nobody has asked for in a long time can be known.
+    fn set_time(&mut self, now: Instant) {
+        let _ = now;
     }
 
     /// So many connected peers have a piece that is held: rare ones are evicted last.

@@ -27,6 +27,8 @@ struct Shelf {
     leased: BTreeSet<PieceIndex>,
     windows: BTreeMap<ReaderKey, Range<u64>>,
     pins: Vec<Range<u64>>,
+    time: Option<Instant>,
+    rarity: BTreeMap<PieceIndex, u32>,
 }
 
 impl Shelf {
@@ -74,6 +76,14 @@ impl Space for Shelf {
     fn set_pins(&mut self, pins: &[Range<u64>]) {
         self.pins = pins.to_vec();
     }
+
+    fn set_time(&mut self, now: Instant) {
+        self.time = Some(now);
+    }
+
+    fn set_availability(&mut self, piece: PieceIndex, peers: u32) {
+        self.rarity.insert(piece, peers);
+    }
 }
 
 /// An engine whose outputs are kept as they come.
@@ -113,6 +123,8 @@ impl Bench {
             leased: BTreeSet::new(),
             windows: BTreeMap::new(),
             pins: Vec::new(),
+            time: None,
+            rarity: BTreeMap::new(),
         };
         Self {
             now: epoch(),

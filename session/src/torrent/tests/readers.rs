@@ -393,3 +393,16 @@ fn the_picture_shows_what_is_held_wanted_and_in_flight() {
     assert_eq!(map.readers[0].behind, 0);
     assert!(map.readers[0].ahead >= 32 * PIECE, "{:?}", map.readers[0]);
 }
+
+#[test]
+fn the_storage_hears_the_time_and_how_rare_its_pieces_are() {
+    let mut bench = on_demand(1_000, 100);
+    let (seed, _) = (bench.seed(1), bench.seed(2));
+    bench.open(FILM);
+    bench.serve(seed);
+    bench.later(3);
+    let first = bench.geometry.piece(0).unwrap();
+    assert_eq!(bench.engine.space.rarity.get(&first), Some(&2));
+    let told = bench.engine.space.time.unwrap();
+    assert!(bench.now - told <= Duration::from_secs(1));
+}
