@@ -1,30 +1,29 @@
 //! A session: the torrents of one process, or of a part of it, and what they share.
 
+mod builder;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tailwater_metainfo::{Info, Magnet, Metainfo, PeerId, PieceIndex};
-use tailwater_storage_mem::{Eviction, MemoryStorage, piece_memory};
-use tailwater_tracker::{Client, ClientConfig};
-use tailwater_wire::own_peer_id;
+use tailwater_storage_mem::{MemoryStorage, piece_memory};
+use tailwater_tracker::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{Completion, DiskTorrent, IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::disk::{Completion, DiskTorrent, IoPool, MetadataStore, ResumeStore};
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::incident::INCIDENT_QUEUE;
 use crate::driver::lifecycle::Life;
-use crate::driver::listen;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::metadata::Ground;
 use crate::driver::registry::Registry;
-use crate::driver::throttle::Throttle;
 use crate::driver::torrent::{Shared, TorrentTask};
-use crate::error::{AddError, StartError};
-use crate::events::{EventSender, Events};
+use crate::error::AddError;
+use crate::events::Events;
 use crate::handle::Torrent;
 use crate::metadata::handle::MetadataFetch;
 use crate::options::{AddOptions, StorageKind, priorities};
@@ -33,158 +32,10 @@ use crate::status::Status;
 use crate::storage::{DiskStore, MemoryStore, Neighbours, Store, disk_options, piece_hashes};
 use crate::torrent::{Config, Priority};
 
-/// The memory budget unless told otherwise, in bytes.
-pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;
+pub use builder::{Builder, DEFAULT_MEMORY_BUDGET};
+
 /// Completions that may wait for a torrent: a verdict and digests for each piece at most.
 const COMPLETION_LIMIT: usize = 1 << 22;
-
-/// Settings of a session; see [`Session::builder`].
-#[derive(Clone, Debug)]
-pub struct Builder {
-    listen: Option<SocketAddr>,
-    incoming: bool,
-    memory_budget: u64,
-    state_dir: Option<PathBuf>,
-    max_down: Option<u64>,
-    max_up: Option<u64>,
-    max_peers: usize,
-    upload_slots: usize,
-    io: IoConfig,
-    tracker: ClientConfig,
-}
-
-impl Builder {
-    /// Where to listen. Default: the first free port from 6881, on all interfaces, IPv4 and IPv6.
-    #[must_use]
-    pub const fn listen(mut self, addr: SocketAddr) -> Self {
-        self.listen = Some(addr);
-        self
-    }
-
-    /// Whether peers can connect to us. Default: yes.
-    #[must_use]
-    pub const fn incoming(mut self, incoming: bool) -> Self {
-        self.incoming = incoming;
-        self
-    }
-
-    /// The most memory, in bytes, for the pieces of all torrents in memory. Default: [`DEFAULT_MEMORY_BUDGET`].
-    #[must_use]
-    pub const fn memory_budget(mut self, bytes: u64) -> Self {
-        self.memory_budget = bytes;
-        self
-    }
-
-    /// A folder for resume data, and for the metadata of magnet links. Default: none: files are checked at every start,
-    /// and metadata is fetched anew.
-    #[must_use]
-    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.state_dir = Some(dir.into());
-        self
-    }
-
-    /// The most bytes a second to receive, over all torrents. Default: no limit.
-    #[must_use]
-    pub const fn max_down(mut self, bytes_per_second: u64) -> Self {
-        self.max_down = Some(bytes_per_second);
-        self
-    }
-
-    /// The most bytes a second to send, over all torrents. Default: no limit.
-    #[must_use]
-    pub const fn max_up(mut self, bytes_per_second: u64) -> Self {
-        self.max_up = Some(bytes_per_second);
-        self
-    }
-
-    /// The most connected peers of one torrent. Default: 200.
-    #[must_use]
-    pub const fn max_peers(mut self, peers: usize) -> Self {
-        self.max_peers = peers;
-        self
-    }
-
-    /// The most peers of one torrent that are uploaded to at once. Default: 8.
-    #[must_use]
-    pub const fn upload_slots(mut self, slots: usize) -> Self {
-        self.upload_slots = slots;
-        self
-    }
-
-    /// How files are read and written.
-    #[must_use]
-    pub const fn io(mut self, io: IoConfig) -> Self {
-        self.io = io;
-        self
-    }
-
-    /// How trackers are asked.
-    #[must_use]
-    pub fn tracker(mut self, config: ClientConfig) -> Self {
-        self.tracker = config;
-        self
-    }
-
-    /// Starts the session, inside a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// When the listening port or the I/O threads cannot be had.
-    pub fn start(self) -> Result<Session, StartError> {
-        let peer_id = own_peer_id(random());
-        let registry = Arc::new(Registry::new(peer_id));
-        let closing = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let mut listen_addr = None;
-        if self.incoming {
-            let refused = |source| StartError::Listen {
-                addr: self.listen,
-                source,
-            };
-            let listener = listen::bind(self.listen).map_err(refused)?;
-            listen_addr = Some(listener.local_addr().map_err(refused)?);
-            tasks.spawn(listen::listen(
-                listener,
-                Arc::clone(&registry),
-                closing.clone(),
-            ));
-        }
-        let io = IoPool::new(self.io)?;
-        let resume = self
-            .state_dir
-            .clone()
-            .map(|dir| ResumeStore::new(io.clone(), dir));
-        let metadata = self
-            .state_dir
-            .clone()
-            .map(|dir| MetadataStore::new(io.clone(), dir));
-        let shared = Shared {
-            listen_port: listen_addr.map(|addr| addr.port()),
-            down_limit: Arc::new(Throttle::new(self.max_down)),
-            up_limit: Arc::new(Throttle::new(self.max_up)),
-            events: EventSender::new(),
-        };
-        let memory = tailwater_storage_mem::Config::new(self.memory_budget)
-            .with_eviction(Eviction::LeastRecentlyRequested);
-        let inner = Inner {
-            memory: MemoryStorage::new(memory),
-            neighbours: Arc::default(),
-            client: Client::new(self.tracker.clone()),
-            settings: self,
-            listen_addr,
-            registry,
-            closing,
-            tasks,
-            io,
-            resume,
-            metadata,
-            shared,
-        };
-        Ok(Session {
-            inner: Arc::new(inner),
-        })
-    }
-}
 
 /// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the
 /// same one.
@@ -220,18 +71,7 @@ impl Session {
     /// Settings with their defaults.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder {
-            listen: None,
-            incoming: true,
-            memory_budget: DEFAULT_MEMORY_BUDGET,
-            state_dir: None,
-            max_down: None,
-            max_up: None,
-            max_peers: 200,
-            upload_slots: 8,
-            io: IoConfig::default(),
-            tracker: ClientConfig::default(),
-        }
+        Builder::default()
     }
 
     /// What we call ourselves.

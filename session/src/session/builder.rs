@@ -1,0 +1,187 @@
+//! How a session is made.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tailwater_storage_mem::{Eviction, MemoryStorage};
+use tailwater_tracker::{Client, ClientConfig};
+use tailwater_wire::own_peer_id;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Inner, Session, random};
+use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::driver::listen;
+use crate::driver::registry::Registry;
+use crate::driver::throttle::Throttle;
+use crate::driver::torrent::Shared;
+use crate::error::StartError;
+use crate::events::EventSender;
+
+/// The memory budget unless told otherwise, in bytes.
+pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;
+/// Settings of a session; see [`Session::builder`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) incoming: bool,
+    pub(super) memory_budget: u64,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) max_down: Option<u64>,
+    pub(super) max_up: Option<u64>,
+    pub(super) max_peers: usize,
+    pub(super) upload_slots: usize,
+    pub(super) io: IoConfig,
+    pub(super) tracker: ClientConfig,
+}
+
+impl Builder {
+    /// Where to listen. Default: the first free port from 6881, on all interfaces, IPv4 and IPv6.
+    #[must_use]
+    pub const fn listen(mut self, addr: SocketAddr) -> Self {
+        self.listen = Some(addr);
+        self
+    }
+
+    /// Whether peers can connect to us. Default: yes.
+    #[must_use]
+    pub const fn incoming(mut self, incoming: bool) -> Self {
+        self.incoming = incoming;
+        self
+    }
+
+    /// The most memory, in bytes, for the pieces of all torrents in memory. Default: [`DEFAULT_MEMORY_BUDGET`].
+    #[must_use]
+    pub const fn memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// A folder for resume data, and for the metadata of magnet links. Default: none: files are checked at every start,
+    /// and metadata is fetched anew.
+    #[must_use]
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
+        self
+    }
+
+    /// The most bytes a second to receive, over all torrents. Default: no limit.
+    #[must_use]
+    pub const fn max_down(mut self, bytes_per_second: u64) -> Self {
+        self.max_down = Some(bytes_per_second);
+        self
+    }
+
+    /// The most bytes a second to send, over all torrents. Default: no limit.
+    #[must_use]
+    pub const fn max_up(mut self, bytes_per_second: u64) -> Self {
+        self.max_up = Some(bytes_per_second);
+        self
+    }
+
+    /// The most connected peers of one torrent. Default: 200.
+    #[must_use]
+    pub const fn max_peers(mut self, peers: usize) -> Self {
+        self.max_peers = peers;
+        self
+    }
+
+    /// The most peers of one torrent that are uploaded to at once. Default: 8.
+    #[must_use]
+    pub const fn upload_slots(mut self, slots: usize) -> Self {
+        self.upload_slots = slots;
+        self
+    }
+
+    /// How files are read and written.
+    #[must_use]
+    pub const fn io(mut self, io: IoConfig) -> Self {
+        self.io = io;
+        self
+    }
+
+    /// How trackers are asked.
+    #[must_use]
+    pub fn tracker(mut self, config: ClientConfig) -> Self {
+        self.tracker = config;
+        self
+    }
+
+    /// Starts the session, inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the listening port or the I/O threads cannot be had.
+    pub fn start(self) -> Result<Session, StartError> {
+        let peer_id = own_peer_id(random());
+        let registry = Arc::new(Registry::new(peer_id));
+        let closing = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let mut listen_addr = None;
+        if self.incoming {
+            let refused = |source| StartError::Listen {
+                addr: self.listen,
+                source,
+            };
+            let listener = listen::bind(self.listen).map_err(refused)?;
+            listen_addr = Some(listener.local_addr().map_err(refused)?);
+            tasks.spawn(listen::listen(
+                listener,
+                Arc::clone(&registry),
+                closing.clone(),
+            ));
+        }
+        let io = IoPool::new(self.io)?;
+        let resume = self
+            .state_dir
+            .clone()
+            .map(|dir| ResumeStore::new(io.clone(), dir));
+        let metadata = self
+            .state_dir
+            .clone()
+            .map(|dir| MetadataStore::new(io.clone(), dir));
+        let shared = Shared {
+            listen_port: listen_addr.map(|addr| addr.port()),
+            down_limit: Arc::new(Throttle::new(self.max_down)),
+            up_limit: Arc::new(Throttle::new(self.max_up)),
+            events: EventSender::new(),
+        };
+        let memory = tailwater_storage_mem::Config::new(self.memory_budget)
+            .with_eviction(Eviction::LeastRecentlyRequested);
+        let inner = Inner {
+            memory: MemoryStorage::new(memory),
+            neighbours: Arc::default(),
+            client: Client::new(self.tracker.clone()),
+            settings: self,
+            listen_addr,
+            registry,
+            closing,
+            tasks,
+            io,
+            resume,
+            metadata,
+            shared,
+        };
+        Ok(Session {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            incoming: true,
+            memory_budget: DEFAULT_MEMORY_BUDGET,
+            state_dir: None,
+            max_down: None,
+            max_up: None,
+            max_peers: 200,
+            upload_slots: 8,
+            io: IoConfig::default(),
+            tracker: ClientConfig::default(),
+        }
+    }
+}
