@@ -150,6 +150,10 @@ impl CliError {
                 "give it enough memory with `--memory {}`, choose fewer files with `--files`, or use `--storage disk`",
                 Size(*needed).as_argument()
             )),
+            Self::Add { error: AddError::PieceTooLargeForMemory { piece, .. }, .. } => Some(format!(
+                "give it room for several pieces: `--memory {}`",
+                Size(piece.saturating_mul(16)).as_argument()
+            )),
             Self::V2Only(_) => {
                 Some("a v1 or hybrid torrent of the same files works".to_owned())
             }

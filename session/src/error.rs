@@ -42,6 +42,14 @@ pub enum AddError {
         /// Bytes of the budget.
         budget: u64,
     },
+    /// A torrent that is read on demand has pieces that do not fit the memory one by one.
+    #[error("its pieces of {piece} bytes do not fit the memory budget of {budget} bytes")]
+    PieceTooLargeForMemory {
+        /// Bytes of a piece.
+        piece: u64,
+        /// Bytes of the budget.
+        budget: u64,
+    },
     /// The choice of files names one that does not exist.
     #[error("there is no file {index}: the torrent has {count}")]
     NoSuchFile {

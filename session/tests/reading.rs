@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use support::{LOOPBACK, Share, seed, session, within};
 use tailwater_session::{
-    AddOptions, Lookbehind, PieceState, ReadError, Reader, ReaderOptions, Session, StorageKind,
-    Torrent, TorrentError, WhenFull,
+    AddError, AddOptions, Lookbehind, PieceState, ReadError, Reader, ReaderOptions, Session,
+    StorageKind, Torrent, TorrentError, WhenFull,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -339,4 +339,22 @@ async fn odd_places_and_files() {
     assert!(within(reader.next_bytes(1)).await.unwrap().is_empty());
     assert!(within(reader.seek(SeekFrom::End(-200_001))).await.is_err());
     theatre.close().await;
+}
+
+#[tokio::test]
+async fn a_budget_below_one_piece_is_refused_at_once() {
+    let share = Share::new(3, &[("film", 1 << 20)], PIECE);
+    let house = Session::builder()
+        .listen(LOOPBACK)
+        .memory_budget(u64::from(PIECE) - 1)
+        .start()
+        .unwrap();
+    let options = AddOptions::new(StorageKind::Memory).on_demand(true);
+    let refused = house.add(&share.metainfo, options).await;
+    let expected = AddError::PieceTooLargeForMemory {
+        piece: u64::from(PIECE),
+        budget: u64::from(PIECE) - 1,
+    };
+    assert_eq!(refused.err(), Some(expected));
+    within(house.close()).await;
 }

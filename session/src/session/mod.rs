@@ -284,6 +284,10 @@ impl Inner {
         let needed = wanted
             .map(|(piece, _)| piece_memory(geometry.piece_len(*piece)))
             .sum();
+        let piece = piece_memory(geometry.piece_length());
+        if options.on_demand && piece.min(needed) > budget {
+            return Err(AddError::PieceTooLargeForMemory { piece, budget });
+        }
         if needed > budget && !options.on_demand {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
