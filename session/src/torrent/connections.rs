@@ -71,6 +71,7 @@ impl<S: Space> Engine<S> {
             allowed_fast: Vec::new(),
             interesting: 0,
             pending: VecDeque::new(),
+            has_late: false,
             window,
             current: None,
             snubbed: false,

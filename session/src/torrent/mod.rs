@@ -263,6 +263,7 @@ impl<S: Space> Engine<S> {
         if let Some(peer) = self.peers.get_mut(key) {
             peer.last_delivery = now;
             peer.snubbed = false;
+            peer.has_late &= !peer.pending.is_empty();
             peer.down.add(now, len);
             if let Some(pending) = peer.take_pending(block) {
                 was_late = pending.late;

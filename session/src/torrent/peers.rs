@@ -56,6 +56,8 @@ pub(crate) struct Peer {
     /// Wanted pieces that it has and we lack.
     pub(crate) interesting: u32,
     pub(crate) pending: VecDeque<Pending>,
+    /// Some of the pending may be late: looking for them is for the few peers that ever are.
+    pub(crate) has_late: bool,
     pub(crate) window: Window,
     /// The piece it is working through; kept, so that blocks arrive in order.
     pub(crate) current: Option<PieceIndex>,
@@ -84,6 +86,9 @@ impl Peer {
 
     /// What it was asked for and has been late with: it may still deliver, and is not asked again.
     pub(crate) fn late(&self) -> Vec<BlockRef> {
+        if !self.has_late {
+            return Vec::new();
+        }
         let late = self.pending.iter().filter(|pending| pending.late);
         late.map(|pending| pending.block).collect()
     }

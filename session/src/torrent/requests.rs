@@ -157,6 +157,7 @@ impl<S: Space> Engine<S> {
             }
             peer.snubbed = true;
             peer.window.handle_stall();
+            peer.has_late = true;
             for pending in peer.pending.iter_mut().filter(|pending| !pending.late) {
                 late.push(*pending);
                 pending.late = true;
