@@ -85,8 +85,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the folder, the links, and the wanted files that are empty, and opens the first of the others, so that a folder that
-    /// cannot be written to is found out now. What the parts file holds of files that were skipped in an earlier run
+    /// Makes the folder, the links, and the wanted files that are empty, and opens the first of the others, so that a
+    /// folder that cannot be written to is found out now. What the parts file holds of files that were skipped in an earlier run
     /// moves to where it belongs, as far as it is in a piece to `keep`.
     pub(crate) fn prepare(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
         let root = self.layout.root();

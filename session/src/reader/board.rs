@@ -78,14 +78,13 @@ impl Board {
     pub(crate) fn close(&self, key: ReaderKey) {
         let mut state = self.lock();
         let wait = state.waits.remove(&key);
-        if state.ended.is_none() {
-            let news = state.news.entry(key).or_default();
-            if news.opened.is_some() {
-                // The torrent never needs to know.
-                state.news.remove(&key);
-            } else {
-                news.closed = true;
-            }
+        // Also while nothing is read: a torrent that goes on after a failure must not keep a window for it.
+        let news = state.news.entry(key).or_default();
+        if news.opened.is_some() {
+            // The torrent never needs to know.
+            state.news.remove(&key);
+        } else {
+            news.closed = true;
         }
         drop(state);
         // A waker's drop is foreign code: not under the lock.
@@ -198,5 +197,42 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock can panic halfway through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torrent::Lookbehind;
+
+    fn config() -> ReaderConfig {
+        ReaderConfig {
+            file: 0,
+            bounds: 0..10,
+            cursor: 0,
+            lookbehind: Lookbehind::Share,
+            duration: None,
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_dropped_while_the_torrent_has_failed_is_known_to_be_gone() {
+        let board = Board::default();
+        let key = board.next_key();
+        board.open(key, config()).unwrap();
+        assert!(board.take()[&key].opened.is_some());
+        board.end(TorrentError::Closed);
+        board.close(key);
+        board.resume();
+        assert!(board.take()[&key].closed);
+    }
+
+    #[test]
+    fn a_reader_that_the_torrent_never_heard_of_leaves_no_trace() {
+        let board = Board::default();
+        let key = board.next_key();
+        board.open(key, config()).unwrap();
+        board.close(key);
+        assert!(board.take().is_empty());
     }
 }

@@ -89,7 +89,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// While a reader waits: somebody may be faster by now than those who were asked.
+    /// While somebody reads: another peer may be faster by now than those who were asked.
     pub(super) fn rescue(&mut self, now: Instant) {
         self.plan_rescue(now);
         self.fill_all(now);
