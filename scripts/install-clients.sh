@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
 # and aria2, libtorrent from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, Chromium with its
-# driver, nginx and curl. For Debian and its kin; quick when all is there.
+# driver, nginx and curl, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
+# For Debian and its kin; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +23,10 @@ need chromium chromium
 need chromedriver chromium-driver
 need nginx nginx-light
 need curl curl
+need miniupnpd miniupnpd-nftables
+need nft nftables
+need sysctl procps
+need upnpc miniupnpc
 need python3 python3
 # Debian splits off the module that puts pip into a new environment.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
@@ -51,4 +56,5 @@ ffmpeg -version | head -n 1
 chromium --version 2>/dev/null
 nginx -v 2>&1
 curl --version | head -n 1
+miniupnpd --version | head -n 1
 echo "libtorrent $("$venv/bin/python" -c 'import libtorrent; print(libtorrent.__version__)')"

@@ -4,9 +4,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
 use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentError};
 
+use crate::commands::dht::DhtFailure;
 use crate::progress::Progress;
 use crate::size::Size;
 
@@ -44,6 +46,10 @@ pub(crate) enum CliError {
     V2Only(String),
     #[error("{0}")]
     Magnet(#[from] MagnetError),
+    #[error("{0}")]
+    Publication(#[from] MutableTorrentError),
+    #[error("the link names a publication (xs=urn:btpk), which can be found in the DHT alone")]
+    NeedsDht,
     #[error("{name}: {error}")]
     Metadata { name: String, error: FetchError },
     #[error("the magnet link selects (so=) no file that {0} has")]
@@ -94,6 +100,8 @@ pub(crate) enum CliError {
     Player { program: PathBuf, source: io::Error },
     #[error("{0} has no files")]
     NoFiles(String),
+    #[error(transparent)]
+    Dht(#[from] DhtFailure),
     #[error("the demo did not work: {0}")]
     Demo(String),
     /// What went wrong has been printed already.
@@ -160,6 +168,10 @@ impl CliError {
             Self::Metadata { error: FetchError::V2Only, .. } => {
                 Some("a magnet link with xt=urn:btih of the same files works".to_owned())
             }
+            Self::NeedsDht => Some("leave `--no-dht` out".to_owned()),
+            Self::Start(StartError::Dht { .. }) => {
+                Some("choose another address with `--dht-listen ADDR:PORT`, or do without with `--no-dht`".to_owned())
+            }
             Self::NothingSelected(_) => Some(
                 "choose with `--files`; `tailwater inspect` shows the files with their numbers".to_owned(),
             ),
@@ -189,6 +201,7 @@ impl CliError {
                 "check that the folder is what `--output` was; `tailwater download` with it fetches what is missing"
                     .to_owned(),
             ),
+            Self::Dht(failure) => failure.remedy(),
             Self::NoTrackers(_) => Some("name one with `--tracker URL`".to_owned()),
             Self::Create(CreateError::PieceLength(_)) => {
                 Some("leave `--piece-length` out, or give one such as 256KiB or 1MiB".to_owned())

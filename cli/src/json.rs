@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 use tailwater_metainfo::{InfoHash, Metainfo};
-use tailwater_session::{Event, FetchProgress, Stats};
+use tailwater_session::{Event, FetchProgress, Publication, Stats};
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,8 @@ pub(crate) enum Line<'a> {
         trackers_asked: usize,
         trackers_answered: usize,
         trackers_failed: usize,
+        dht_nodes: Option<usize>,
+        dht_peers: usize,
         peers_known: usize,
         peers_connecting: usize,
         peers_connected: usize,
@@ -30,6 +32,11 @@ pub(crate) enum Line<'a> {
         blocks_have: usize,
         blocks_total: usize,
         size: Option<u32>,
+    },
+    Publication {
+        version: i64,
+        #[serde(serialize_with = "text")]
+        info_hash: InfoHash,
     },
     Started {
         #[serde(serialize_with = "text")]
@@ -128,6 +135,8 @@ impl<'a> Line<'a> {
             trackers_asked: progress.trackers_asked,
             trackers_answered: progress.trackers_answered,
             trackers_failed: progress.trackers_failed,
+            dht_nodes: progress.dht_nodes,
+            dht_peers: progress.dht_peers,
             peers_known: progress.peers_known,
             peers_connecting: progress.peers_connecting,
             peers_connected: progress.peers_connected,
@@ -135,6 +144,14 @@ impl<'a> Line<'a> {
             blocks_have: progress.blocks_have,
             blocks_total: progress.blocks_total,
             size: progress.size,
+        }
+    }
+
+    /// Which torrent a publication is now.
+    pub(crate) const fn publication(publication: &Publication) -> Self {
+        Self::Publication {
+            version: publication.version,
+            info_hash: publication.info_hash,
         }
     }
 

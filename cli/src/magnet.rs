@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{Info, Magnet, Metainfo};
-use tailwater_session::{FetchProgress, MetadataFetch, Session};
+use tailwater_metainfo::{Info, InfoHashes, Magnet, Metainfo};
+use tailwater_session::{FetchProgress, Follow, MetadataFetch, Session};
 use tokio::time::timeout;
 
 use crate::args::Network;
 use crate::error::CliError;
 use crate::json::Line;
+use crate::link::Link;
 use crate::out::{self, Harmless};
 use crate::progress::{OFTEN, Progress, count};
 
@@ -37,7 +38,12 @@ impl Loaded {
 
     /// Whether nobody is known who could have it.
     pub(crate) fn is_lonely(&self, network: &Network) -> bool {
-        self.metainfo.trackers().is_empty() && self.peers.is_empty() && network.peer.is_empty()
+        // The DHT and the local network name no peers of private torrents (BEP 27).
+        let is_searched = !self.metainfo.info().is_private() && is_searched(network);
+        !is_searched
+            && self.metainfo.trackers().is_empty()
+            && self.peers.is_empty()
+            && network.peer.is_empty()
     }
 }
 
@@ -49,8 +55,59 @@ pub(crate) struct Audience {
     pub(crate) json: bool,
 }
 
-/// Fetches the metadata of a link, however long it takes.
+/// Fetches the metadata of what a link names, however long it takes.
 pub(crate) async fn fetch(
+    session: &Session,
+    link: &Link,
+    network: &Network,
+    audience: &Audience,
+) -> Result<Loaded, CliError> {
+    match link {
+        Link::Torrent(magnet) => fetch_torrent(session, magnet, network, audience).await,
+        Link::Published(published) => {
+            let mut follow = session.follow(*published);
+            let magnet = resolve(&mut follow, network, audience).await?;
+            fetch_torrent(session, &magnet, network, audience).await
+        }
+    }
+}
+
+/// Waits for the next version of a publication, and names its torrent.
+pub(crate) async fn resolve(
+    follow: &mut Follow,
+    network: &Network,
+    audience: &Audience,
+) -> Result<Magnet, CliError> {
+    if network.no_dht {
+        return Err(CliError::NeedsDht);
+    }
+    // Whoever waits for a newer version has something else to look at.
+    let meter = (!follow.has_found()).then(|| audience.progress.endless("publication"));
+    if let Some(meter) = &meter {
+        meter.set(0, "looking for it in the DHT");
+    }
+    let found = follow.next().await.ok_or(CliError::Interrupted)?;
+    if audience.json {
+        out::json(&Line::publication(&found))?;
+    } else {
+        let (version, hash) = (found.version, found.info_hash);
+        audience
+            .progress
+            .note(format_args!("version {version} is torrent {hash}"));
+    }
+    Ok(Magnet::new(InfoHashes {
+        v1: Some(found.info_hash),
+        v2: None,
+    }))
+}
+
+/// Whether peers are looked for without trackers.
+const fn is_searched(network: &Network) -> bool {
+    !network.no_dht || !network.no_lsd
+}
+
+/// Fetches a torrent's metadata.
+pub(crate) async fn fetch_torrent(
     session: &Session,
     magnet: &Magnet,
     network: &Network,
@@ -62,7 +119,8 @@ pub(crate) async fn fetch(
         error,
     };
     let mut fetch = session.fetch(magnet);
-    if magnet.trackers.is_empty() && magnet.peers.is_empty() && network.peer.is_empty() {
+    let is_named = !magnet.trackers.is_empty() || !magnet.peers.is_empty();
+    if !is_named && network.peer.is_empty() && !is_searched(network) {
         audience.progress.note(format_args!(
             "warning: the link of {name} names no trackers and no peers: waiting for peers to connect; name one with `--peer ADDR:PORT`"
         ));
@@ -122,6 +180,8 @@ fn words(progress: &FetchProgress) -> String {
         trackers,
         trackers_answered: answered,
         trackers_failed: failed,
+        dht_nodes,
+        dht_peers,
         peers_known: known,
         peers_connected: connected,
         peers_with_metadata: holders,
@@ -134,11 +194,12 @@ fn words(progress: &FetchProgress) -> String {
         return format!("fetching metadata: {have} of {total} blocks, from {holders}");
     }
     let trackers = match (trackers, answered, failed) {
-        (0, ..) => "no trackers to ask".to_owned(),
-        (_, answered, 0) => format!("{answered} of {} answered", count(trackers, "tracker")),
-        (_, 0, failed) => format!("{failed} of {} failed", count(trackers, "tracker")),
+        (0, ..) if dht_nodes.is_some() => String::new(),
+        (0, ..) => "no trackers to ask; ".to_owned(),
+        (_, answered, 0) => format!("{answered} of {} answered; ", count(trackers, "tracker")),
+        (_, 0, failed) => format!("{failed} of {} failed; ", count(trackers, "tracker")),
         _ => format!(
-            "{answered} of {} answered, {failed} failed",
+            "{answered} of {} answered, {failed} failed; ",
             count(trackers, "tracker")
         ),
     };
@@ -149,7 +210,13 @@ fn words(progress: &FetchProgress) -> String {
             count(known, "peer")
         ),
     };
-    format!("waiting for metadata: {trackers}; {peers}")
+    let dht = match (dht_nodes, dht_peers) {
+        (None, _) => String::new(),
+        (Some(0), _) => "looking for DHT nodes; ".to_owned(),
+        (Some(nodes), 0) => format!("asking {}; ", count(nodes, "DHT node")),
+        (Some(_), named) => format!("the DHT named {}; ", count(named, "peer")),
+    };
+    format!("waiting for metadata: {trackers}{dht}{peers}")
 }
 
 /// The files of `so`. Numbers beyond the torrent's files mean nothing (BEP 53).
@@ -193,6 +260,24 @@ mod tests {
                 (progress.peers_known, progress.peers_connected) = (12, 2);
             }),
             "waiting for metadata: 1 of 3 trackers answered; 12 peers found, 2 connected, 0 with metadata"
+        );
+        assert_eq!(
+            said(|progress| progress.dht_nodes = Some(0)),
+            "waiting for metadata: looking for DHT nodes; no peers found"
+        );
+        assert_eq!(
+            said(|progress| {
+                (progress.trackers, progress.trackers_failed) = (1, 1);
+                progress.dht_nodes = Some(7);
+            }),
+            "waiting for metadata: 1 of 1 tracker failed; asking 7 DHT nodes; no peers found"
+        );
+        assert_eq!(
+            said(|progress| {
+                (progress.dht_nodes, progress.dht_peers) = (Some(7), 3);
+                progress.peers_known = 2;
+            }),
+            "waiting for metadata: the DHT named 3 peers; 2 peers found, 0 connected, 0 with metadata"
         );
         assert_eq!(
             said(|progress| {

@@ -5,6 +5,7 @@ mod commands;
 mod error;
 mod interrupt;
 mod json;
+mod link;
 mod logging;
 mod magnet;
 mod out;

@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
-use tailwater_metainfo::{Limits, Magnet, Metainfo};
+use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
 use crate::args::Network;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
+use crate::link::Link;
 use crate::magnet::{self, Audience, Loaded};
 use crate::progress::Progress;
 use crate::running::Running;
-use crate::start;
+use crate::start::{self, Table};
 
 /// The longest time to connect to a web server.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -44,7 +45,7 @@ pub(crate) enum Source {
 pub(crate) enum Given {
     Torrent(Metainfo),
     /// The rest has to come from peers.
-    Link(Magnet),
+    Link(Link),
 }
 
 impl FromStr for Source {
@@ -85,7 +86,7 @@ impl Source {
             Given::Torrent(metainfo) if metainfo.info().info_hashes().v1.is_none() => {
                 Err(CliError::V2Only(metainfo.info().name().to_owned()))
             }
-            Given::Link(magnet) => Ok(Given::Link(fetchable(magnet)?)),
+            Given::Link(link) => Ok(Given::Link(fetchable(link)?)),
             given @ Given::Torrent(_) => Ok(given),
         }
     }
@@ -97,11 +98,11 @@ impl Source {
         progress: &Progress,
         interrupt: &Interrupt,
     ) -> Result<Loaded, CliError> {
-        let magnet = match interrupt.guard(self.open(progress)).await? {
+        let link = match interrupt.guard(self.open(progress)).await? {
             Given::Torrent(metainfo) => return Ok(Loaded::of(metainfo)),
-            Given::Link(magnet) => fetchable(magnet)?,
+            Given::Link(link) => fetchable(link)?,
         };
-        let mut builder = start::builder(network);
+        let mut builder = start::builder(network, Table::Kept);
         if let Some(dir) = start::resume_dir() {
             builder = builder.state_dir(dir);
         }
@@ -111,7 +112,7 @@ impl Source {
             // Standard output is for what the command is asked for.
             json: false,
         };
-        let fetching = magnet::fetch(&running.session, &magnet, network, &audience);
+        let fetching = magnet::fetch(&running.session, &link, network, &audience);
         let loaded = interrupt.guard(fetching).await;
         running.close().await;
         loaded
@@ -119,13 +120,13 @@ impl Source {
 }
 
 /// Refuses a link whose metadata the session would not fetch, before anything is started.
-fn fetchable(magnet: Magnet) -> Result<Magnet, CliError> {
-    match magnet.hashes.v1 {
-        Some(_) => Ok(magnet),
-        None => Err(CliError::Metadata {
-            name: magnet::name(&magnet),
+fn fetchable(link: Link) -> Result<Link, CliError> {
+    match &link {
+        Link::Torrent(magnet) if magnet.hashes.v1.is_none() => Err(CliError::Metadata {
+            name: magnet::name(magnet),
             error: FetchError::V2Only,
         }),
+        Link::Torrent(_) | Link::Published(_) => Ok(link),
     }
 }
 

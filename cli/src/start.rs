@@ -3,12 +3,29 @@
 use std::env;
 use std::path::PathBuf;
 
-use tailwater_session::{Builder, Session};
+use tailwater_session::{Builder, DhtOptions, Session};
 
-use crate::args::Network;
+use crate::args::{Network, StorageChoice};
+
+/// What becomes of the DHT's table of nodes, which is read in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    Kept,
+    /// Nothing is to touch the disk.
+    ReadOnly,
+}
+
+impl From<StorageChoice> for Table {
+    fn from(storage: StorageChoice) -> Self {
+        match storage {
+            StorageChoice::Disk => Self::Kept,
+            StorageChoice::Memory => Self::ReadOnly,
+        }
+    }
+}
 
 /// Settings by the flags.
-pub(crate) fn builder(network: &Network) -> Builder {
+pub(crate) fn builder(network: &Network, table: Table) -> Builder {
     let mut builder = Session::builder();
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
@@ -19,11 +36,44 @@ pub(crate) fn builder(network: &Network) -> Builder {
     if let Some(rate) = network.max_up {
         builder = builder.max_up(rate.0);
     }
+    if let Some(options) = dht_options(network, table) {
+        builder = builder.dht(options);
+    }
     builder
+        .local_discovery(!network.no_lsd)
+        .port_mapping(!network.no_port_map)
 }
 
-/// Where resume data is kept: `resume` in `$XDG_STATE_HOME/tailwater`, which is `~/.local/state/tailwater` unless set.
+fn dht_options(network: &Network, table: Table) -> Option<DhtOptions> {
+    if network.no_dht {
+        return None;
+    }
+    let mut options = DhtOptions::new();
+    if !network.dht_bootstrap.is_empty() {
+        let hosts = network.dht_bootstrap.iter().map(ToString::to_string);
+        options = options.with_bootstrap(hosts);
+    }
+    if let Some(addr) = network.dht_listen {
+        options = options.with_listen(addr.0);
+    }
+    if let Some(file) = dht_file() {
+        options = options.with_table(file).keep_table(table == Table::Kept);
+    }
+    Some(options)
+}
+
+/// Where resume data is kept: `resume` in [`state_dir`].
 pub(crate) fn resume_dir() -> Option<PathBuf> {
+    Some(state_dir()?.join("resume"))
+}
+
+/// Where the DHT's table of nodes is kept: `dht.nodes` in [`state_dir`].
+pub(crate) fn dht_file() -> Option<PathBuf> {
+    Some(state_dir()?.join("dht.nodes"))
+}
+
+/// `$XDG_STATE_HOME/tailwater`, which is `~/.local/state/tailwater` unless set.
+fn state_dir() -> Option<PathBuf> {
     // The XDG specification says to ignore relative paths.
     let absolute = |name: &str| {
         env::var_os(name)
@@ -35,5 +85,5 @@ pub(crate) fn resume_dir() -> Option<PathBuf> {
         false => absolute("XDG_STATE_HOME")
             .or_else(|| Some(absolute("HOME")?.join(".local").join("state"))),
     };
-    Some(base?.join("tailwater").join("resume"))
+    Some(base?.join("tailwater"))
 }

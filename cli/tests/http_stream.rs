@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use support::{Place, Running, noise};
+use support::{LOCAL, Place, Running, noise};
 
 /// A stream that runs, and where.
 struct Streaming {
@@ -17,16 +17,8 @@ struct Streaming {
 
 impl Streaming {
     fn start(place: &Place, torrent: &str, peer: &str, more: &[&str]) -> Self {
-        let fixed = [
-            "stream",
-            torrent,
-            "--peer",
-            peer,
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-        ];
-        let process = place.start(&[&fixed, more].concat());
+        let fixed = ["stream", torrent, "--peer", peer, "--json"];
+        let process = place.start(&[&fixed, &LOCAL[..], more].concat());
         let urls = serde_json::from_str(&process.line("\"page\"")).unwrap();
         Self { process, urls }
     }
@@ -221,8 +213,8 @@ fn what_cannot_work_is_said_at_once() {
         (&["--duration", "0"], 2, "not a number of seconds"),
     ];
     for (flags, code, says) in cases {
-        let fixed = ["stream", "film.torrent", "--listen", "127.0.0.1:0"];
-        let finished = place.run(&[&fixed, flags].concat());
+        let fixed = ["stream", "film.torrent"];
+        let finished = place.run(&[&fixed, &LOCAL[..], flags].concat());
         assert_eq!(finished.code, Some(code), "{flags:?}: {finished:?}");
         assert!(finished.err.contains(says), "{flags:?}: {}", finished.err);
     }
@@ -232,14 +224,8 @@ fn what_cannot_work_is_said_at_once() {
 fn people_get_one_line_with_the_addresses() {
     let place = Place::new();
     let (_, _seeder, addr) = album(&place);
-    let streaming = place.start(&[
-        "stream",
-        "album.torrent",
-        "--peer",
-        &addr,
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let stream = ["stream", "album.torrent", "--peer", &addr];
+    let streaming = place.start(&[&stream, &LOCAL[..]].concat());
     let line = streaming.line("streaming ");
     let words: Vec<_> = line.split_whitespace().collect();
     let ["streaming", file, "(page:", page] = words[..] else {

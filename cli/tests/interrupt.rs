@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Place, noise};
+use support::{LOCAL, Place, noise};
 
 fn shared(place: &Place, tracker: &str) {
     place.write("here/one", &noise(9, 100_000));
@@ -28,15 +28,8 @@ fn an_interrupted_download_tells_its_tracker_and_keeps_what_it_has() {
         let place = Place::new();
         let (_tracker, url) = place.tracker();
         shared(&place, &url);
-        let downloader = place.start(&[
-            "download",
-            "one.torrent",
-            "-o",
-            "there",
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-        ]);
+        let download = ["download", "one.torrent", "-o", "there", "--json"];
+        let downloader = place.start(&[&download, &LOCAL[..]].concat());
         downloader.line("tracker_answered");
         assert_eq!(scrape(&place), (0, 1));
         downloader.signal(signal);
@@ -57,15 +50,8 @@ fn an_interrupted_seeder_tells_its_tracker() {
     let place = Place::new();
     let (_tracker, url) = place.tracker();
     shared(&place, &url);
-    let seeder = place.start(&[
-        "seed",
-        "one.torrent",
-        "--data",
-        "here",
-        "--listen",
-        "127.0.0.1:0",
-        "--json",
-    ]);
+    let seed = ["seed", "one.torrent", "--data", "here", "--json"];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
     seeder.line("tracker_answered");
     assert_eq!(scrape(&place), (1, 0));
     seeder.signal("INT");
@@ -83,14 +69,8 @@ fn a_second_interrupt_ends_it_at_once() {
         &place,
         &format!("http://{}/announce", silent.local_addr().unwrap()),
     );
-    let seeder = place.start(&[
-        "seed",
-        "one.torrent",
-        "--data",
-        "here",
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let seed = ["seed", "one.torrent", "--data", "here"];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
     seeder.line("seeding ");
     seeder.signal("INT");
     seeder.signal("INT");

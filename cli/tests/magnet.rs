@@ -8,9 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use support::{Place, Running, noise};
-
-const LOCAL: [&str; 3] = ["--listen", "127.0.0.1:0", "--no-dht"];
+use support::{LOCAL, Place, Running, noise};
 
 /// A folder of three files that somebody shares, and its link, which names the seeder.
 fn shared(place: &Place) -> (Running, String) {

@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
-use support::{Place, noise};
+use support::{LOCAL, Place, noise};
 
 /// A folder of three files, shared through a tracker.
 fn album(place: &Place, tracker: &str) -> String {
@@ -26,10 +26,8 @@ fn album(place: &Place, tracker: &str) -> String {
     "album.torrent".to_owned()
 }
 
-const LOCAL: [&str; 4] = ["--listen", "127.0.0.1:0", "--no-dht", "--no-progress"];
-
 fn download<'a>(torrent: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["download", torrent], &LOCAL[..], more].concat()
+    [&["download", torrent, "--no-progress"], &LOCAL[..], more].concat()
 }
 
 fn same_files(place: &Place, names: &[&str]) {
@@ -68,6 +66,19 @@ fn a_torrent_goes_from_seeder_to_downloader_by_way_of_a_tracker() {
 
     let again = place.ok(&download(&torrent, &["-o", "there"]));
     assert!(again.contains("was here already"), "{again}");
+}
+
+/// With all that finds peers switched on, as most people run it.
+#[test]
+fn no_flags_are_needed() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let torrent = album(&place, &url);
+    let seeder = place.start(&["seed", &torrent, "--data", "here"]);
+    seeder.line("seeding ");
+    let out = place.ok(&["download", &torrent, "-o", "there"]);
+    assert!(out.contains("complete: album"), "{out}");
+    same_files(&place, &["album/a.bin", "album/live/c.bin"]);
 }
 
 #[test]
@@ -260,12 +271,15 @@ fn a_port_in_use_is_said_plainly() {
     place.ok(&["create", "one"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
+    let on_it = LOCAL.map(|flag| if flag == "127.0.0.1:0" { &addr } else { flag });
+    let seed = ["seed", "one.torrent", "--data", "."];
+    let download = ["download", "one.torrent", "-o", "there"];
     for args in [
-        &["seed", "one.torrent", "--data", ".", "--listen", &addr][..],
-        &["download", "one.torrent", "-o", "there", "--listen", &addr],
-        &["tracker", "--http", &addr],
+        [&seed, &on_it[..]].concat(),
+        [&download, &on_it[..]].concat(),
+        vec!["tracker", "--http", &addr],
     ] {
-        let finished = place.run(args);
+        let finished = place.run(&args);
         assert_eq!(finished.code, Some(1), "{args:?}: {finished:?}");
         assert!(
             finished.err.contains(&addr) && finished.err.contains("help:"),
@@ -285,16 +299,7 @@ fn a_port_in_use_is_said_plainly() {
 fn seed_refuses_incomplete_data_and_leaves_it_alone() {
     let place = Place::new();
     let torrent = album(&place, "http://127.0.0.1:1/announce");
-    let seed = || {
-        place.run(&[
-            "seed",
-            &torrent,
-            "--data",
-            "here",
-            "--listen",
-            "127.0.0.1:0",
-        ])
-    };
+    let seed = || place.run(&[&["seed", &torrent, "--data", "here"], &LOCAL[..]].concat());
 
     // The right length, but not the right bytes: only the check can tell.
     let mut bytes = noise(1, 300_000);

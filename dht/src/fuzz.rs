@@ -7,9 +7,9 @@ use tailwater_bencode::decode;
 use tailwater_metainfo::InfoHash;
 
 use crate::{
-    Announce, Body, Config, ItemKey, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES,
-    MAX_TRANSMITS, MAX_VALUES, Message, Method, Node, NodeId, NodeInfo, NodeLimits, RequestId,
-    Response, Token,
+    Announce, Body, Config, ItemKey, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_HINTS, MAX_NODES,
+    MAX_SAVED_LEN, MAX_TRANSMITS, MAX_VALUES, Message, Method, Node, NodeId, NodeInfo, NodeLimits,
+    RequestId, Response, SavedTable, Token,
 };
 
 /// More than a node takes with the limits that [`node`] gives it.
@@ -53,6 +53,21 @@ pub fn krpc(data: &[u8]) {
     if encoded.len() <= MAX_DATAGRAM_LEN {
         assert_eq!(Message::decode(&encoded).as_ref(), Ok(&message));
     }
+}
+
+/// A saved table: what can be read can be written, in canonical bencode, and then says the same.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn saved(data: &[u8]) {
+    let Ok(table) = SavedTable::from_bytes(data) else {
+        return;
+    };
+    assert!(table.nodes.len() <= 2 * MAX_HINTS);
+    let bytes = table.to_bytes();
+    assert!(u32::try_from(bytes.len()).is_ok_and(|len| len <= MAX_SAVED_LEN));
+    assert_eq!(SavedTable::from_bytes(&bytes), Ok(table));
 }
 
 /// A node among strangers: any sequence of datagrams, answers to its own questions, commands and waiting keeps what

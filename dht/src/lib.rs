@@ -12,6 +12,7 @@ mod krpc;
 mod limits;
 mod node;
 mod node_id;
+mod saved;
 mod secure;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -21,8 +22,8 @@ pub use bloom::{BLOOM_FILTER_LEN, BloomFilter};
 pub use compact::{CompactAddr, NodeInfo};
 #[cfg(feature = "tokio")]
 pub use driver::{
-    Dht, DhtClosed, DhtError, Found, MAX_BATCHES, MAX_COMMANDS, PeerStream, SampleStream, Sampled,
-    Sockets, Stream,
+    BOOTSTRAP_HOSTS, Dht, DhtClosed, DhtError, Found, MAX_BATCHES, MAX_COMMANDS, PeerStream, Pong,
+    SampleStream, Sampled, Sockets, Stream, load_table,
 };
 pub use item::{
     InvalidSignatureError, Item, ItemKey, ItemValue, ItemValueError, MutableItem, MutableTorrent,
@@ -40,12 +41,13 @@ pub use limits::{
 };
 pub use node::{
     Announce, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, ITEM_LIFETIME, LOOKUP_CONCURRENCY,
-    MAX_AMPLIFICATION, MAX_CANDIDATES, MAX_GREETINGS, MAX_HINTS, MAX_LOOKUP_PEERS,
-    MAX_LOOKUP_QUERIES, MAX_LOOKUPS, MAX_QUERIES, MAX_TRANSMITS, MAX_VOTES, MIN_VOTES, Node,
-    NodeLimits, NodeStats, PEER_LIFETIME, QUERY_TIMEOUT, Report, RequestId, Scrape, TOKEN_ROTATION,
-    Traffic, Transmit,
+    MAX_AMPLIFICATION, MAX_BOOTSTRAP_ADDRS, MAX_CANDIDATES, MAX_GREETINGS, MAX_HINTS,
+    MAX_LOOKUP_PEERS, MAX_LOOKUP_QUERIES, MAX_LOOKUPS, MAX_QUERIES, MAX_TRANSMITS, MAX_VOTES,
+    MIN_VOTES, Node, NodeLimits, NodeStats, PEER_LIFETIME, QUERY_TIMEOUT, Report, RequestId,
+    SECOND_FAMILY_TIMEOUT, Scrape, TOKEN_ROTATION, Traffic, Transmit,
 };
 pub use node_id::{Distance, NODE_ID_BITS, NODE_ID_LEN, NodeId};
+pub use saved::{MAX_SAVED_LEN, SavedTable, SavedTableError};
 pub use table::{
     BUCKET_REFRESH, BUCKET_SIZE, Entry, GOOD_FOR, MAX_BUCKETS, MAX_FAILURES, MAX_SPARES, Outcome,
     RoutingTable, Status,

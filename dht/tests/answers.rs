@@ -209,6 +209,50 @@ fn a_scrape_counts_seeds_and_peers() {
 }
 
 #[test]
+fn a_machine_of_a_local_network_may_run_several_clients() {
+    let mut desk = Desk::new();
+    let addr = SocketAddr::from(([192, 168, 1, 7], 5));
+    let token = desk.token(addr);
+    for port in [2000, 1000, 2000] {
+        let announce = Method::AnnouncePeer {
+            info_hash: HASH,
+            port,
+            implied_port: false,
+            seed: false,
+            token,
+        };
+        assert!(stored(desk.ask(addr, announce)));
+    }
+    let peers = [1000, 2000].map(|port| SocketAddr::new(addr.ip(), port));
+    assert_eq!(desk.response(addr, get_peers(false)).values, peers);
+}
+
+#[test]
+fn what_others_have_stored_here_is_found_here() {
+    let mut desk = Desk::new();
+    let token = desk.token(public(1));
+    desk.announce(public(1), token, false);
+    let peer = SocketAddr::new(public(1).ip(), 1000);
+    let own_id = desk.node.own_id(Family::V4).expect("a node of IPv4");
+    let request = desk.node.get_peers(desk.now, &HASH);
+    let found = desk.node.poll_event();
+    assert!(
+        matches!(&found, Some(Event::Peers { request: of, from, peers })
+            if (*of, from.id) == (request, own_id) && *peers == [peer]),
+        "{found:?}"
+    );
+    let item = Item::Immutable(ItemValue::new(b"5:hello").expect("a value"));
+    let put = put(desk.token(public(1)), item.clone(), None);
+    assert!(stored(desk.ask(public(1), put)));
+    let request = desk.node.get(desk.now, &item.key());
+    let found = desk.node.poll_event();
+    assert_eq!(found, Some(Event::Item { request, item }));
+    // Nothing can be newer, and nobody needs to be asked.
+    let ended = desk.node.poll_event();
+    assert!(matches!(ended, Some(Event::Finished { request: of, .. }) if of == request));
+}
+
+#[test]
 fn samples_name_torrents_of_which_there_are_peers() {
     let mut desk = Desk::new();
     let sample = || Method::SampleInfohashes {

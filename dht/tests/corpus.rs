@@ -24,3 +24,8 @@ fn dht_krpc() {
 fn dht_node() {
     replay("dht_node", tailwater_dht::fuzz::node);
 }
+
+#[test]
+fn dht_saved() {
+    replay("dht_saved", tailwater_dht::fuzz::saved);
+}

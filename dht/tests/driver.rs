@@ -2,11 +2,12 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use tailwater_dht::{
     Announce, Config, Dht, DhtClosed, Ending, Family, Item, ItemKey, ItemValue, MutableItem,
-    NodeId, Salt, SecretKey, Sockets,
+    NodeId, Salt, SecretKey, Sockets, load_table,
 };
 use tailwater_metainfo::InfoHash;
 use tokio::net::UdpSocket;
@@ -96,23 +97,27 @@ async fn items_are_put_and_got() {
 #[tokio::test]
 async fn a_node_starts_again_from_what_it_has_saved() {
     let nodes = network(4).await;
-    let (ids, saved) = nodes[3].saved().await.unwrap();
-    assert!(saved.len() >= 3);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state").join("dht.nodes");
+    assert_eq!(load_table(&path).await.unwrap(), None);
+    nodes[3].save_table(&path).await.unwrap();
+    let saved = load_table(&path).await.unwrap().unwrap();
+    assert_eq!(saved, nodes[3].saved().await.unwrap());
+    assert!(saved.nodes.len() >= 3);
     let stats = nodes[3].stats().await.unwrap();
-    assert_eq!(stats.nodes[0], saved.len());
+    assert_eq!(stats.nodes[0], saved.nodes.len());
     assert!(stats.traffic.queries_sent > 0);
     nodes[3].close().await;
 
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let id = ids[0].unwrap();
-    let config = Config::new([9; 32])
-        .with_id(Family::V4, id)
-        .with_nodes(saved);
+    let id = saved.ids[0].unwrap();
+    let config = Config::new([9; 32]).with_saved(saved);
     let again = Dht::start(socket, config, None).unwrap();
     let first = nodes[0].local_addr(Family::V4).unwrap();
-    assert!(again.ping(first).await.unwrap().is_some());
+    let pong = again.ping(first).await.unwrap().expect("it is there");
+    assert_eq!(pong.node.addr, first);
     assert_eq!(again.find_node(id).await.unwrap().ending, Ending::Complete);
-    assert_eq!(again.saved().await.unwrap().0[0], Some(id));
+    assert_eq!(again.saved().await.unwrap().ids[0], Some(id));
     again.close().await;
     close(nodes).await;
 }
@@ -162,4 +167,46 @@ async fn the_last_handle_ends_the_node() {
     let peers = node.get_peers(HASH).await.unwrap();
     drop(node);
     assert_eq!(peers.finish().await, Err(DhtClosed));
+}
+
+#[tokio::test]
+async fn a_broken_table_is_told_from_none_and_a_node_that_knows_nobody_keeps_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dht.nodes");
+    std::fs::write(&path, "d5:nodes").unwrap();
+    let error = load_table(&path).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    let node = start(1, None).await;
+    node.save_table(&path).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"d5:nodes");
+    node.close().await;
+    assert!(node.save_table(&path).await.is_err());
+    // Nothing is left behind but the file itself.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn both_families_get_the_same_port() {
+    let port = |socket: &Option<UdpSocket>| {
+        let socket = socket.as_ref()?;
+        Some(socket.local_addr().unwrap().port())
+    };
+    let first = Sockets::bind(None).unwrap();
+    let second = Sockets::bind(None).unwrap();
+    let v4 = port(&first.v4).expect("there is IPv4");
+    assert!(port(&first.v6).is_none_or(|v6| v6 == v4));
+    assert_ne!(port(&second.v4), Some(v4));
+
+    let any = Sockets::bind(Some("[::]:0".parse().unwrap())).unwrap();
+    let v4 = port(&any.v4).expect("there is IPv4");
+    assert!(port(&any.v6).is_none_or(|v6| v6 == v4));
+    let taken = Sockets::bind(Some(SocketAddr::from(([0; 16], v4))));
+    assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);
+
+    let only_v4 = Sockets::bind(Some("127.0.0.1:0".parse().unwrap())).unwrap();
+    assert!(only_v4.v4.is_some() && only_v4.v6.is_none());
+    if any.v6.is_some() {
+        let only_v6 = Sockets::bind(Some("[::1]:0".parse().unwrap())).unwrap();
+        assert!(only_v6.v4.is_none() && only_v6.v6.is_some());
+    }
 }

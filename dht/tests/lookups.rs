@@ -8,6 +8,7 @@ use std::time::Duration;
 use lab::{Lab, MINUTE, SECOND, private, public, public6, seed};
 use tailwater_dht::{
     Announce, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, MAX_LOOKUPS, NodeId, NodeInfo,
+    SECOND_FAMILY_TIMEOUT,
 };
 use tailwater_metainfo::InfoHash;
 use tailwater_netsim::Link;
@@ -264,5 +265,30 @@ fn both_networks_stand_side_by_side() {
         lab.finish(hosts[2], request);
         let peer = (lab.addr(hosts[1]).ip(), 1000).into();
         assert_eq!(lab.peers(hosts[2], request), [peer]);
+    }
+}
+
+#[test]
+fn a_network_that_is_not_there_does_not_hold_up_the_other() {
+    for (known6, at_least, less_than) in [
+        // Nobody could name a node: nothing is worth waiting for.
+        (None, Duration::ZERO, SECOND),
+        (Some(public6(9)), SECOND_FAMILY_TIMEOUT, 2 * SECOND),
+    ] {
+        let mut lab = Lab::new(17);
+        let hosts = lab.network(10, public);
+        lab.run(MINUTE);
+        let bootstrap = [Some(lab.addr(hosts[0])), known6];
+        let config = Config::new(seed(99))
+            .with_families(true, true)
+            .with_bootstrap(bootstrap.into_iter().flatten().collect());
+        let host = lab.node(public(50), config);
+        let begin = lab.now();
+        let request = lab.command(host, |node, now| node.get_peers(now, &HASH));
+        let report = lab.finish(host, request);
+        let took = lab.now() - begin;
+        assert_eq!(report.ending, Ending::Complete);
+        assert_eq!(report.closest.len(), 8);
+        assert!(at_least <= took && took < less_than, "{took:?}");
     }
 }

@@ -19,6 +19,14 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The port of the DHT node could not be opened.
+    #[error("cannot receive DHT datagrams on {}: {source}", addr.map_or_else(|| "any port".to_owned(), |addr| addr.to_string()))]
+    Dht {
+        /// The address asked for; `None` for the default.
+        addr: Option<SocketAddr>,
+        /// Why not.
+        source: io::Error,
+    },
     /// The I/O threads could not be started.
     #[error("{0}")]
     Storage(#[from] StorageError),

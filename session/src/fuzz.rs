@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
-use tailwater_wire::{Decoder, Limits};
+use tailwater_wire::{Decoder, Holepunch, HolepunchError, Limits, PexFlags, PexMessage, PexPeer};
 
 use crate::disk::ResumeData;
 use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
-use crate::peer::{self, Command, Connection, Direction, Fact};
+use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
     Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space, Verdict,
 };
@@ -45,8 +45,11 @@ pub fn connection(data: &[u8]) {
         extensions: head & 2 == 2,
         listen_port: Some(6881),
         addr: None,
+        other_ip: None,
+        upload_only: false,
         metadata: bytes::Bytes::new(),
         private: false,
+        dht_port: None,
     };
     let mut connection = Connection::new(now, config);
     let mut asked = BTreeSet::new();
@@ -191,14 +194,20 @@ impl Trial {
             (8, _) if byte & 64 == 0 => engine.set_priorities(now, [(piece, Priority::Skip)]),
             (8, _) => engine.set_priorities(now, [(piece, Priority::High)]),
             (9, _) => {
-                let addr = SocketAddr::from(([10, 0, 1, byte], 6881));
+                let addr = SocketAddr::from(([10, 0, 0, byte], 6881));
                 engine.handle_candidates(now, Source::Tracker, &[addr]);
             }
             (10, Some(key)) => engine.handle_closed(now, key),
             (11, Some(key)) => engine.handle_misbehaviour(now, key),
+            (12, _) if byte & 1 == 1 => {
+                engine.handle_connect_failed(now, SocketAddr::from(([10, 0, 0, byte], 6881)));
+            }
             (12, _) => engine.handle_digests(now, piece, &[0, u64::from(byte)]),
             (step, Some(key)) => {
-                let fact = fact(step, block, &self.geometry);
+                let fact = match step {
+                    25..29 => neighbourly(step, byte),
+                    _ => fact(step, block, &self.geometry),
+                };
                 if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
                     self.asked.remove(&(key, block));
                 }
@@ -247,6 +256,36 @@ fn fact(step: u8, block: BlockRef, geometry: &Geometry) -> Fact {
         23 => Fact::Uploaded(1),
         24 => Fact::Redundant(1),
         _ => Fact::Block(block),
+    }
+}
+
+/// What peers say of themselves and of each other.
+fn neighbourly(step: u8, byte: u8) -> Fact {
+    let addr = SocketAddr::from(([10, 0, 0, byte], 6881));
+    match step {
+        25 => Fact::UploadOnly(byte & 1 == 1),
+        26 => Fact::Hello(Hello {
+            listen_port: (byte & 1 == 1).then_some(6881),
+            upload_only: (byte & 2 == 2).then_some(byte & 4 == 4),
+            holepunch: byte & 8 == 0,
+            your_ip: (byte & 16 == 16).then_some([9, 9, 9, byte & 1].into()),
+            ..Hello::default()
+        }),
+        27 => Fact::Pex(PexMessage {
+            added: vec![PexPeer {
+                addr,
+                flags: PexFlags::HOLEPUNCH,
+            }],
+            dropped: Vec::new(),
+        }),
+        _ => Fact::Holepunch(match byte & 3 {
+            0 => Holepunch::Rendezvous(addr),
+            1 => Holepunch::Error {
+                addr,
+                error: HolepunchError::NotConnected,
+            },
+            _ => Holepunch::Connect(addr),
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+mod discovery;
 mod disk;
 mod driver;
 mod error;
@@ -20,7 +21,9 @@ mod testing;
 pub mod torrent;
 
 pub use check::check;
+pub use discovery::DhtOptions;
 pub use disk::{IoConfig, Operation, StorageError};
+pub use driver::discovery::follow::{Follow, Publication};
 pub use error::{AddError, FetchError, StartError, TorrentError};
 pub use events::{Event, Events};
 pub use handle::Torrent;

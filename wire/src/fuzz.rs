@@ -5,8 +5,9 @@ use tailwater_metainfo::PeerId;
 
 use crate::{
     Decoder, ExtensionHandshake, ExtensionMessage, HANDSHAKE_LEN, Handshake, Holepunch, Limits,
-    MAX_CLIENT_LEN, MAX_PEX_PEERS, METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage,
-    WireError, client_name,
+    LocalAnnounce, LsdGroup, MAX_CLIENT_LEN, MAX_LSD_COOKIE_LEN, MAX_LSD_LEN, MAX_LSD_SENT_HASHES,
+    MAX_LSD_SENT_LEN, MAX_PEX_PEERS, METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage,
+    UploadOnly, WireError, client_name,
 };
 
 /// A stream of messages, cut into parts as long as the first byte says.
@@ -117,6 +118,9 @@ pub fn extension(data: &[u8]) {
             assert_eq!(PexMessage::decode(&message.encode()), Ok(message));
         }
         ExtensionMessage::DontHave(message) => assert_eq!(payload, message.encode()[..]),
+        ExtensionMessage::UploadOnly(message) => {
+            assert_eq!(UploadOnly::decode(&message.encode()), Ok(message));
+        }
         ExtensionMessage::Holepunch(message) => {
             assert_eq!(Holepunch::decode(&message.encode()), Ok(message));
         }
@@ -143,5 +147,28 @@ pub fn handshake(data: &[u8]) {
 fn assert_printable(peer_id: PeerId) {
     if let Some(name) = client_name(&peer_id) {
         assert!(name.len() < 64 && !name.chars().any(char::is_control));
+    }
+}
+
+/// A datagram of local service discovery. What is read can be sent again, if it is not too much, and is then read the
+/// same way.
+pub fn lsd(data: &[u8]) {
+    let Ok(announce) = LocalAnnounce::parse(data) else {
+        return;
+    };
+    assert!(data.len() <= MAX_LSD_LEN && announce.port != 0);
+    // A header with an info-hash has at least 50 bytes.
+    assert!((1..=MAX_LSD_LEN / 50).contains(&announce.info_hashes.len()));
+    if let Some(cookie) = &announce.cookie {
+        assert!((1..=MAX_LSD_COOKIE_LEN).contains(&cookie.as_str().len()));
+    }
+    for group in [LsdGroup::V4, LsdGroup::V6] {
+        match announce.encode(group) {
+            Ok(sent) => {
+                assert!(sent.len() <= MAX_LSD_SENT_LEN);
+                assert_eq!(LocalAnnounce::parse(&sent).as_ref(), Ok(&announce));
+            }
+            Err(_) => assert!(announce.info_hashes.len() > MAX_LSD_SENT_HASHES),
+        }
     }
 }

@@ -42,6 +42,12 @@ impl Reserved {
         self.0
     }
 
+    /// The bits of both; the same as `|`, in constants too.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self((u64::from_be_bytes(self.0) | u64::from_be_bytes(other.0)).to_be_bytes())
+    }
+
     /// Whether every bit of `other` is set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
@@ -79,7 +85,7 @@ impl BitOr for Reserved {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self((u64::from_be_bytes(self.0) | u64::from_be_bytes(other.0)).to_be_bytes())
+        self.union(other)
     }
 }
 

@@ -34,3 +34,8 @@ fn wire_extension() {
 fn wire_handshake() {
     replay("wire_handshake", tailwater_wire::fuzz::handshake);
 }
+
+#[test]
+fn wire_lsd() {
+    replay("wire_lsd", tailwater_wire::fuzz::lsd);
+}

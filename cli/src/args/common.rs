@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{ArgAction, Args};
+use tailwater_metainfo::HostPort;
 
 use super::addr::ListenAddr;
 use crate::size::Size;
@@ -31,9 +32,21 @@ pub(crate) struct Network {
     /// Connect to this peer too; may be given again.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) peer: Vec<SocketAddr>,
-    /// Do not use the DHT (which is not built yet: accepted so that scripts need not change).
+    /// Do not use the DHT.
     #[arg(long)]
     pub(crate) no_dht: bool,
+    /// A node to begin with in the DHT, instead of the public ones; may be given again.
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_dht")]
+    pub(crate) dht_bootstrap: Vec<HostPort>,
+    /// Where to receive the DHT's datagrams. Default: on the port for peers.
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_dht")]
+    pub(crate) dht_listen: Option<ListenAddr>,
+    /// Do not look for peers on the local network.
+    #[arg(long)]
+    pub(crate) no_lsd: bool,
+    /// Do not ask the router to forward the port for peers.
+    #[arg(long)]
+    pub(crate) no_port_map: bool,
     /// The most to receive, in bytes a second: 2MiB, 500kB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_down: Option<Size>,

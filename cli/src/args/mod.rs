@@ -2,6 +2,8 @@
 
 mod addr;
 mod common;
+mod dht;
+mod sim;
 mod stream;
 
 use std::path::PathBuf;
@@ -11,6 +13,11 @@ use url::Url;
 
 pub(crate) use addr::{ListenAddr, ServeAddr};
 pub(crate) use common::{Common, Network};
+pub(crate) use dht::{
+    Asking, Dht, DhtCommand, DhtGet, DhtNode, DhtPeers, DhtPing, DhtPut, DhtSample, ItemRef,
+    Joining, TorrentId,
+};
+pub(crate) use sim::{Sim, SimCommand, SimDht};
 pub(crate) use stream::{Behind, Stream};
 
 use crate::size::Size;
@@ -32,6 +39,7 @@ Examples:
   tailwater seed debian.torrent --data ~/iso      share them
   tailwater create album/ --tracker http://10.0.0.1:6969/announce
   tailwater tracker                               run a tracker for a swarm of your own
+  tailwater dht peers HASH                        find a torrent's peers without a tracker
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `tailwater COMMAND --help` has examples for each command."
@@ -56,6 +64,8 @@ pub(crate) enum Command {
     Announce(Announce),
     Scrape(Scrape),
     Tracker(Tracker),
+    Dht(Dht),
+    Sim(Sim),
     Completions(Completions),
 }
 

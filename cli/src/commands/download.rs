@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use tailwater_dht::MutableTorrent;
 use tailwater_metainfo::Magnet;
 use tailwater_session::{
     AddError, AddOptions, DEFAULT_MEMORY_BUDGET, Session, Stats, StorageKind, Torrent,
@@ -15,6 +16,7 @@ use super::Context;
 use super::follow::Follower;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
+use crate::link::Link;
 use crate::magnet::{self, Audience, Loaded};
 use crate::progress::{self, OFTEN, Progress};
 use crate::running::Running;
@@ -54,7 +56,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
     check_flags(args)?;
     let (jobs, links) = context.interrupt.guard(open(context, args)).await?;
     let budget = args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0);
-    let mut builder = start::builder(&args.network).memory_budget(budget);
+    let mut builder = start::builder(&args.network, args.storage.into()).memory_budget(budget);
     match args.storage {
         StorageChoice::Memory => check_memory(&jobs, budget)?,
         StorageChoice::Disk => {
@@ -97,12 +99,12 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
 }
 
 /// What can be known without peers, and what cannot.
-async fn open(context: &Context, args: &Download) -> Result<(Vec<Job>, Vec<Magnet>), CliError> {
+async fn open(context: &Context, args: &Download) -> Result<(Vec<Job>, Vec<Link>), CliError> {
     let (mut jobs, mut links) = (Vec::new(), Vec::new());
     for source in &args.sources {
         match source.open_v1(&context.progress).await? {
             Given::Torrent(metainfo) => jobs.push(Job::new(Loaded::of(metainfo), args)?),
-            Given::Link(magnet) => links.push(magnet),
+            Given::Link(link) => links.push(link),
         }
     }
     Ok((jobs, links))
@@ -139,16 +141,48 @@ struct Downloads {
 }
 
 impl Downloads {
-    /// Fetches a link's metadata, then downloads.
-    async fn follow_link(self: Arc<Self>, magnet: Magnet) -> Result<(), CliError> {
-        let Self { session, args, .. } = &*self;
-        let loaded = magnet::fetch(session, &magnet, &args.network, &self.audience).await?;
+    async fn follow_link(self: Arc<Self>, link: Link) -> Result<(), CliError> {
+        match link {
+            Link::Torrent(magnet) => self.begin(&magnet).await?.1.run().await,
+            Link::Published(published) => self.follow_publication(published).await,
+        }
+    }
+
+    /// Fetches a link's metadata and begins the download.
+    async fn begin(&self, magnet: &Magnet) -> Result<(Job, One), CliError> {
+        let Self { session, args, .. } = self;
+        let loaded = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await?;
         let job = Job::new(loaded, args)?;
         if args.storage == StorageChoice::Memory {
             self.promise(&job)?;
         }
         let torrent = self.add(&job).await?;
-        self.one(&job, torrent).run().await
+        let one = self.one(&job, torrent);
+        Ok((job, one))
+    }
+
+    /// Downloads what a publication is now (BEP 46); whoever seeds goes over to each newer version, of which only what has
+    /// changed is fetched.
+    async fn follow_publication(&self, published: MutableTorrent) -> Result<(), CliError> {
+        let mut follow = self.session.follow(published);
+        let mut magnet = magnet::resolve(&mut follow, &self.args.network, &self.audience).await?;
+        loop {
+            let (job, one) = self.begin(&magnet).await?;
+            if !self.args.seed {
+                return one.run().await;
+            }
+            let torrent = one.follower.torrent().clone();
+            let newer = magnet::resolve(&mut follow, &self.args.network, &self.audience);
+            magnet = tokio::select! {
+                ended = one.run() => return ended,
+                newer = newer => newer?,
+            };
+            torrent.remove().await;
+            if self.args.storage == StorageChoice::Memory {
+                let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+                *promised = promised.saturating_sub(job.wanted);
+            }
+        }
     }
 
     /// A link's size is known late: it has to fit beside what is under way.
@@ -220,7 +254,7 @@ async fn transfer(
     context: &Context,
     downloads: Arc<Downloads>,
     jobs: Vec<Job>,
-    links: Vec<Magnet>,
+    links: Vec<Link>,
 ) -> Result<(), CliError> {
     let mut failed = false;
     let mut followers = JoinSet::new();
@@ -235,8 +269,8 @@ async fn transfer(
             }
         }
     }
-    for magnet in links {
-        followers.spawn(Arc::clone(&downloads).follow_link(magnet));
+    for link in links {
+        followers.spawn(Arc::clone(&downloads).follow_link(link));
     }
     loop {
         let next = tokio::select! {

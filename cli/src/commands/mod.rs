@@ -4,11 +4,13 @@ mod announce;
 mod completions;
 mod create;
 mod demo;
+pub(crate) mod dht;
 mod download;
 mod follow;
 mod inspect;
 mod scrape;
 mod seed;
+mod sim;
 mod stream;
 mod tracker;
 mod trackers;
@@ -59,6 +61,8 @@ pub(crate) async fn run(args: Args, progress: Progress) -> Result<(), CliError> 
         }
         Command::Scrape(args) => context.interrupt.guard(scrape::run(&context, &args)).await,
         Command::Tracker(args) => tracker::run(&context, &args).await,
+        Command::Dht(args) => dht::run(&context, &args).await,
+        Command::Sim(args) => sim::run(&context, &args).await,
         Command::Completions(args) => completions::run(&args),
     }
 }

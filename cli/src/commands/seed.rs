@@ -14,7 +14,7 @@ use crate::progress::{OFTEN, count};
 use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
 use crate::size::Size;
-use crate::start;
+use crate::start::{self, Table};
 
 /// Files listed in a complaint; the rest is counted.
 const FILES_SHOWN: usize = 10;
@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
         check_lengths(context, metainfo, &args.data)?;
     }
     let running = Running::start(
-        start::builder(&args.network),
+        start::builder(&args.network, Table::Kept),
         &context.progress,
         context.common.json,
     )?;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tailwater_metainfo::Magnet;
 use tailwater_session::{
     AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Phase, Session, StorageKind, Torrent,
     TorrentError,
@@ -18,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Context;
 use crate::args::{Behind, ServeAddr, StorageChoice, Stream};
 use crate::error::CliError;
+use crate::link::Link;
 use crate::magnet::{self, Audience, Loaded};
 use crate::out::{self, Harmless};
 use crate::progress::{Meter, count, percent};
@@ -58,10 +58,10 @@ pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError
     let opening = args.source.open_v1(&context.progress);
     let ready = match context.interrupt.guard(opening).await? {
         Given::Torrent(metainfo) => Ok(Film::new(Loaded::of(metainfo), args)?),
-        Given::Link(magnet) => Err(magnet),
+        Given::Link(link) => Err(link),
     };
     let http = Http::bind(args.http.unwrap_or_default()).await?;
-    let mut builder = start::builder(&args.network)
+    let mut builder = start::builder(&args.network, args.storage.into())
         .memory_budget(args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0));
     if args.storage == StorageChoice::Disk
         && let Some(dir) = start::resume_dir()
@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError
     let streaming = async {
         let film = match ready {
             Ok(film) => film,
-            Err(magnet) => fetch(context, args, session, &magnet).await?,
+            Err(link) => fetch(context, args, session, &link).await?,
         };
         stream(context, args, session, film, http).await
     };
@@ -112,13 +112,13 @@ async fn fetch(
     context: &Context,
     args: &Stream,
     session: &Session,
-    magnet: &Magnet,
+    link: &Link,
 ) -> Result<Film, CliError> {
     let audience = Audience {
         progress: context.progress.clone(),
         json: context.common.json,
     };
-    let fetching = magnet::fetch(session, magnet, &args.network, &audience);
+    let fetching = magnet::fetch(session, link, &args.network, &audience);
     Film::new(context.interrupt.guard(fetching).await?, args)
 }
 

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::args::Asked;
 use crate::error::CliError;
+use crate::link::Link;
 use crate::progress::Progress;
 use crate::source::Given;
 
@@ -34,7 +35,8 @@ impl Question {
                 let trackers = metainfo.trackers().concat();
                 (name, info.info_hashes(), Some(total), trackers)
             }
-            Given::Link(magnet) => {
+            Given::Link(Link::Published(_)) => return Err(CliError::NeedsDht),
+            Given::Link(Link::Torrent(magnet)) => {
                 let trackers = magnet.trackers.into_iter().take(MAX_TRACKERS).collect();
                 ("the magnet link".to_owned(), magnet.hashes, None, trackers)
             }

@@ -1,8 +1,11 @@
 //! The other clients, behind one face.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 
+use crate::discovery_lab::Machine;
 use crate::ours::Ours;
 use crate::place::Place;
 use crate::process::Process;
@@ -16,6 +19,38 @@ pub(crate) enum Client {
     Aria2,
 }
 
+/// Where a client runs and by what it may find peers: on loopback, and by nothing but what it is told, unless set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Setting<'a> {
+    /// A machine that it has for itself.
+    pub(crate) machine: Option<&'a Machine>,
+    /// Nodes to begin with in the DHT.
+    pub(crate) dht: &'a [SocketAddr],
+    /// Peer exchange. libtorrent does it in any case.
+    pub(crate) exchange: bool,
+    /// Local discovery.
+    pub(crate) local: bool,
+    /// Next to nothing is sent of the payload.
+    pub(crate) mean: bool,
+}
+
+impl<'a> Setting<'a> {
+    pub(crate) fn on(machine: &'a Machine) -> Self {
+        Self {
+            machine: Some(machine),
+            ..Self::default()
+        }
+    }
+
+    /// A command that runs `program` there.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        match self.machine {
+            Some(machine) => machine.command(program),
+            None => Command::new(program),
+        }
+    }
+}
+
 /// A client that runs.
 pub(crate) struct Peer {
     pub(crate) process: Process,
@@ -27,10 +62,15 @@ pub(crate) struct Peer {
 impl Client {
     /// Seeds the payload; returns when the client has checked it and answers.
     pub(crate) fn seed(self, place: &Place, torrent: &Path) -> Peer {
+        self.seed_in(Setting::default(), place, torrent)
+    }
+
+    /// The same in a setting.
+    pub(crate) fn seed_in(self, setting: Setting<'_>, place: &Place, torrent: &Path) -> Peer {
         let (process, addr) = match self {
-            Self::Libtorrent => libtorrent::seed(torrent, &place.data(), &[]),
-            Self::Transmission => transmission::seed(place, torrent),
-            Self::Aria2 => aria2::seed(torrent, &place.data()),
+            Self::Libtorrent => libtorrent::seed_in(setting, torrent, &place.data(), &[]),
+            Self::Transmission => transmission::seed(setting, place, torrent),
+            Self::Aria2 => aria2::seed(setting, torrent, &place.data()),
         };
         let client = self;
         Peer {
@@ -42,10 +82,21 @@ impl Client {
 
     /// Downloads into `out` from those that the tracker names or that connect.
     pub(crate) fn leech(self, place: &Place, torrent: &Path, out: &Path) -> Peer {
+        self.leech_in(Setting::default(), place, torrent, out)
+    }
+
+    /// The same in a setting, by whatever it finds peers there.
+    pub(crate) fn leech_in(
+        self,
+        setting: Setting<'_>,
+        place: &Place,
+        torrent: &Path,
+        out: &Path,
+    ) -> Peer {
         let (process, addr) = match self {
-            Self::Libtorrent => libtorrent::leech(torrent, out, &[]),
-            Self::Transmission => transmission::leech(place, torrent, out),
-            Self::Aria2 => aria2::leech(torrent, out),
+            Self::Libtorrent => libtorrent::leech_in(setting, torrent, out, &[]),
+            Self::Transmission => transmission::leech(setting, place, torrent, out),
+            Self::Aria2 => aria2::leech(setting, torrent, out),
         };
         let client = self;
         Peer {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::client::Setting;
 use crate::process::{self, Process};
 
 const PEER: &str = include_str!("libtorrent_peer.py");
@@ -13,23 +14,43 @@ const TORRENT: &str = include_str!("libtorrent_torrent.py");
 
 /// The interpreter that has libtorrent: that of `scripts/install-clients.sh`, or the one named by
 /// `TAILWATER_INTEROP_PYTHON`.
-fn python() -> Command {
+pub(crate) fn python() -> PathBuf {
     let installed =
         || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../interop-venv/bin/python");
     let named = std::env::var_os("TAILWATER_INTEROP_PYTHON").map(PathBuf::from);
-    Command::new(named.unwrap_or_else(installed))
+    named.unwrap_or_else(installed)
 }
 
 /// Seeds what is in `dir`; returns when it has been checked.
 pub(crate) fn seed(torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
-    let (process, addr) = start("seed", torrent, dir, peers);
+    seed_in(Setting::default(), torrent, dir, peers)
+}
+
+/// The same in a setting.
+pub(crate) fn seed_in(
+    setting: Setting<'_>,
+    torrent: &Path,
+    dir: &Path,
+    peers: &[SocketAddr],
+) -> (Process, SocketAddr) {
+    let (process, addr) = start(setting, "seed", torrent, dir, peers);
     process.line("complete");
     (process, addr)
 }
 
 /// Downloads into `dir`.
 pub(crate) fn leech(torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
-    start("leech", torrent, dir, peers)
+    leech_in(Setting::default(), torrent, dir, peers)
+}
+
+/// The same in a setting.
+pub(crate) fn leech_in(
+    setting: Setting<'_>,
+    torrent: &Path,
+    dir: &Path,
+    peers: &[SocketAddr],
+) -> (Process, SocketAddr) {
+    start(setting, "leech", torrent, dir, peers)
 }
 
 /// Waits until everything is there and on the disk.
@@ -37,9 +58,29 @@ pub(crate) fn complete(process: &Process) {
     process.line("complete");
 }
 
-fn start(role: &str, torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
-    let mut command = python();
-    command.args(["-u", "-c", PEER, role]).arg(torrent).arg(dir);
+fn start(
+    setting: Setting<'_>,
+    role: &str,
+    torrent: &Path,
+    dir: &Path,
+    peers: &[SocketAddr],
+) -> (Process, SocketAddr) {
+    let mut command = setting.command(python());
+    command.args(["-u", "-c", PEER]);
+    if let Some(machine) = setting.machine {
+        command.args(["--listen", &machine.at(6881).to_string()]);
+    }
+    if !setting.dht.is_empty() {
+        let nodes: Vec<_> = setting.dht.iter().map(ToString::to_string).collect();
+        command.args(["--dht", &nodes.join(",")]);
+    }
+    if setting.local {
+        command.arg("--lsd");
+    }
+    if setting.mean {
+        command.args(["--max-up", "1"]);
+    }
+    command.arg(role).arg(torrent).arg(dir);
     command.args(peers.iter().map(ToString::to_string));
     let process = Process::start(&format!("libtorrent {role}"), &mut command);
     let line = process.line("listening on ");
@@ -49,7 +90,7 @@ fn start(role: &str, torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Proce
 
 /// Makes a torrent of `payload` with v1 metadata, or with both versions'.
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &str) {
-    let mut command = python();
+    let mut command = Command::new(python());
     command
         .args(["-c", TORRENT, "create"])
         .arg(payload)
@@ -60,7 +101,7 @@ pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &s
 
 /// What libtorrent reads in a torrent.
 pub(crate) fn inspect(torrent: &Path) -> Value {
-    let mut command = python();
+    let mut command = Command::new(python());
     command.args(["-c", TORRENT, "inspect"]).arg(torrent);
     serde_json::from_str(&process::run("libtorrent inspect", &mut command)).unwrap()
 }

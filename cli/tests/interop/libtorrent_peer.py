@@ -1,17 +1,28 @@
-"""Seeds or downloads one torrent with libtorrent on loopback, until standard input is closed.
+"""Seeds or downloads one torrent with libtorrent, until standard input is closed.
 
-    libtorrent_peer.py seed|leech TORRENT|MAGNET DIR [PEER...]
+    libtorrent_peer.py [OPTION...] seed|leech TORRENT|MAGNET DIR [PEER...]
 
-Prints where it listens, and `complete` when all pieces are there and on the disk.
+Listens on loopback and finds no peers by itself unless options say so. Prints where it listens, and `complete` when all
+pieces are there and on the disk.
 """
 
+import argparse
 import os
 import sys
 import threading
 
 import libtorrent as lt
 
-role, torrent, folder, *peers = sys.argv[1:]
+options = argparse.ArgumentParser()
+options.add_argument("--listen", default="127.0.0.1:0")
+options.add_argument("--dht", help="a node to begin with, or several with commas")
+options.add_argument("--lsd", action="store_true")
+options.add_argument("--max-up", type=int, default=0)
+options.add_argument("role", choices=["seed", "leech"])
+options.add_argument("torrent")
+options.add_argument("folder")
+options.add_argument("peers", nargs="*")
+options = options.parse_args()
 
 
 def end_with_the_test():
@@ -23,28 +34,32 @@ threading.Thread(target=end_with_the_test, daemon=True).start()
 
 category = lt.alert.category_t
 session = lt.session({
-    "listen_interfaces": "127.0.0.1:0",
-    "enable_dht": False,
-    "enable_lsd": False,
+    "listen_interfaces": options.listen,
+    "enable_dht": options.dht is not None,
+    "dht_bootstrap_nodes": options.dht or "",
+    # A torrent that was added before the DHT knew anybody is announced soon all the same.
+    "dht_announce_interval": 3,
+    "enable_lsd": options.lsd,
     "enable_upnp": False,
     "enable_natpmp": False,
     "enable_incoming_utp": False,
     "enable_outgoing_utp": False,
-    # All peers of the tests have the same address.
+    "upload_rate_limit": options.max_up,
+    # All peers of the tests on loopback have the same address.
     "allow_multiple_connections_per_ip": True,
     "alert_mask": category.status_notification | category.storage_notification | category.error_notification,
 })
 
-if torrent.startswith("magnet:"):
-    params = lt.parse_magnet_uri(torrent)
+if options.torrent.startswith("magnet:"):
+    params = lt.parse_magnet_uri(options.torrent)
 else:
     params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
-params.save_path = folder
+    params.ti = lt.torrent_info(options.torrent)
+params.save_path = options.folder
 params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
 handle = session.add_torrent(params)
-print(f"listening on 127.0.0.1:{session.listen_port()}")
-for peer in peers:
+print(f"listening on {options.listen.rsplit(':', 1)[0]}:{session.listen_port()}")
+for peer in options.peers:
     host, port = peer.rsplit(":", 1)
     handle.connect_peer((host, int(port)))
 

@@ -7,12 +7,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::client::Setting;
 use crate::process::{self, Process};
 
 /// A `tailwater seed` or `tailwater download` that runs.
 pub(crate) struct Ours {
     pub(crate) process: Process,
-    /// Where it listens for peers.
+    /// Where others reach it.
     pub(crate) addr: SocketAddr,
 }
 
@@ -26,16 +27,22 @@ pub(crate) struct Start<'a> {
     pub(crate) peers: &'a [SocketAddr],
     /// Bytes a second that it may send.
     pub(crate) max_up: Option<&'a str>,
+    pub(crate) setting: Setting<'a>,
 }
 
 impl<'a> Start<'a> {
-    pub(crate) const fn new(home: &'a Path, torrent: &'a Path, peers: &'a [SocketAddr]) -> Self {
+    pub(crate) fn new(home: &'a Path, torrent: &'a Path, peers: &'a [SocketAddr]) -> Self {
         Self {
             home,
             torrent,
             peers,
             max_up: None,
+            setting: Setting::default(),
         }
+    }
+
+    pub(crate) const fn within(self, setting: Setting<'a>) -> Self {
+        Self { setting, ..self }
     }
 
     pub(crate) const fn max_up(self, rate: &'a str) -> Self {
@@ -48,6 +55,15 @@ impl<'a> Start<'a> {
     /// Seeds what is in `data`; returns when it has been checked.
     pub(crate) fn seed(self, data: &Path) -> Ours {
         let ours = self.run("seed", &["--data".as_ref(), data.as_ref()]);
+        ours.event("started");
+        ours
+    }
+
+    /// Seeds another torrent too, out of the same folder.
+    pub(crate) fn seed_with(self, torrent: &Path, data: &Path) -> Ours {
+        let more = [torrent.as_ref(), "--data".as_ref(), data.as_ref()];
+        let ours = self.run("seed", &more);
+        ours.event("started");
         ours.event("started");
         ours
     }
@@ -77,15 +93,25 @@ impl<'a> Start<'a> {
     }
 
     fn run(self, verb: &str, more: &[&OsStr]) -> Ours {
-        let mut command = tailwater(self.home);
+        let setting = self.setting;
+        let mut command = tailwater_in(setting, self.home);
         command.arg(verb).arg(self.torrent).args(more);
-        command.args([
-            "--listen",
-            "127.0.0.1:0",
-            "--no-dht",
-            "--no-progress",
-            "--json",
-        ]);
+        command.args(["--no-port-map", "--no-progress", "--json"]);
+        if setting.machine.is_none() {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        if setting.dht.is_empty() {
+            command.arg("--no-dht");
+        }
+        for node in setting.dht {
+            command.args(["--dht-bootstrap", &node.to_string()]);
+        }
+        if !setting.local {
+            command.arg("--no-lsd");
+        }
+        if setting.mean {
+            command.args(["--max-up", "1"]);
+        }
         if let Some(rate) = self.max_up {
             command.args(["--max-up", rate]);
         }
@@ -94,7 +120,10 @@ impl<'a> Start<'a> {
         }
         let process = Process::start(&format!("tailwater {verb}"), &mut command);
         let listening = find(&process, "listening", |_| true);
-        let addr = listening["addr"].as_str().unwrap().parse().unwrap();
+        let addr: SocketAddr = listening["addr"].as_str().unwrap().parse().unwrap();
+        let addr = setting
+            .machine
+            .map_or(addr, |machine| machine.at(addr.port()));
         Ours { process, addr }
     }
 }
@@ -130,7 +159,12 @@ fn event(line: &str, name: &str) -> Option<Value> {
 
 /// The built binary; its state goes to `home`.
 pub(crate) fn tailwater(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+    tailwater_in(Setting::default(), home)
+}
+
+/// The same in a setting.
+pub(crate) fn tailwater_in(setting: Setting<'_>, home: &Path) -> Command {
+    let mut command = setting.command(env!("CARGO_BIN_EXE_tailwater"));
     command
         .current_dir(home)
         .env("XDG_STATE_HOME", home.join("state"))
@@ -140,6 +174,17 @@ pub(crate) fn tailwater(home: &Path) -> Command {
 
 /// Makes a torrent.
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, trackers: &[&str]) {
+    let trackers = trackers.iter().flat_map(|tracker| ["--tracker", tracker]);
+    create_with(payload, torrent, piece_kib, &trackers.collect::<Vec<_>>());
+}
+
+/// Makes a private torrent (BEP 27), whose tracker is not there.
+pub(crate) fn create_private(payload: &Path, torrent: &Path, piece_kib: u64) {
+    let more = ["--private", "--tracker", "http://127.0.0.1:1/announce"];
+    create_with(payload, torrent, piece_kib, &more);
+}
+
+fn create_with(payload: &Path, torrent: &Path, piece_kib: u64, more: &[&str]) {
     let mut command = tailwater(torrent.parent().unwrap());
     command.arg("create").arg(payload).arg("-o").arg(torrent);
     command.args([
@@ -147,10 +192,7 @@ pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, trackers: &
         &format!("{piece_kib}KiB"),
         "--no-progress",
     ]);
-    for tracker in trackers {
-        command.args(["--tracker", tracker]);
-    }
-    process::run("tailwater create", &mut command);
+    process::run("tailwater create", command.args(more));
 }
 
 /// What `tailwater inspect` says of a torrent.

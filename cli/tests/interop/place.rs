@@ -62,6 +62,13 @@ impl Place {
         path
     }
 
+    /// The torrent of the payload for peers that a tracker names and no others (BEP 27).
+    pub(crate) fn private_torrent(&self) -> PathBuf {
+        let path = self.path("private.torrent");
+        ours::create_private(&self.payload(), &path, self.shape.piece_kib);
+        path
+    }
+
     /// Starts a tracker; its announce URL.
     pub(crate) fn tracker(&self) -> (Process, String) {
         ours::tracker(self.dir.path())

@@ -40,7 +40,7 @@ impl Streaming {
         } else {
             "0.0.0.0:0"
         };
-        command.args(["--listen", listen, "--no-dht"]);
+        command.args(["--listen", listen, "--no-dht", "--no-lsd", "--no-port-map"]);
         command.args(["--http", "127.0.0.1:0", "--no-progress", "--json"]);
         command
             .current_dir(home)

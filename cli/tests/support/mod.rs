@@ -12,6 +12,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+/// Flags of a session that talks to nobody but those it is told of.
+pub(crate) const LOCAL: [&str; 5] = [
+    "--listen",
+    "127.0.0.1:0",
+    "--no-dht",
+    "--no-lsd",
+    "--no-port-map",
+];
+
 /// Nothing here takes longer unless it hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
 
@@ -136,15 +145,8 @@ impl Place {
 
     /// Shares what is in `data`; returns when it is being shared, with the address.
     pub(crate) fn seed(&self, torrent: &str, data: &str) -> (Running, String) {
-        let seeder = self.start(&[
-            "seed",
-            torrent,
-            "--data",
-            data,
-            "--listen",
-            "127.0.0.1:0",
-            "--no-progress",
-        ]);
+        let seed = ["seed", torrent, "--data", data, "--no-progress"];
+        let seeder = self.start(&[&seed, &LOCAL[..]].concat());
         let addr = seeder
             .line("listening on ")
             .rsplit(' ')

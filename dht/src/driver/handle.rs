@@ -10,9 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::MAX_BATCHES;
 use super::pending::Waiter;
-use super::task::{Command, Saved};
+use super::task::Command;
 use crate::{
-    Announce, Ending, Entry, Family, Item, ItemKey, NodeId, NodeInfo, NodeStats, Report, Scrape,
+    Announce, Ending, Entry, Family, Item, ItemKey, NodeId, NodeInfo, NodeStats, Report,
+    SavedTable, Scrape,
 };
 
 /// A running node. Clones are handles of the same one; it ends with the last of them, or by [`close`](Self::close).
@@ -52,6 +53,16 @@ pub struct Found {
     pub from: NodeInfo,
     /// The peers, none of which came before.
     pub peers: Vec<SocketAddr>,
+}
+
+/// The answer to a ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pong {
+    /// Who answered.
+    pub node: NodeInfo,
+    /// How long it took.
+    pub rtt: Duration,
 }
 
 /// Torrents that a node has peers of.
@@ -160,15 +171,34 @@ impl Dht {
         Ok(report.await?.scrape.unwrap_or_default())
     }
 
+    /// Looks for peers of a torrent, and asks how large its swarm is (BEP 33): the estimate is in the report.
+    ///
+    /// # Errors
+    ///
+    /// When the node has been closed.
+    pub async fn scrape_peers(&self, info_hash: InfoHash) -> Result<PeerStream, DhtClosed> {
+        self.stream(|batches, done| Command::Scrape(info_hash, Waiter::Peers { batches, done }))
+            .await
+    }
+
     /// The newest version of an item (BEP 44), if there is one.
     ///
     /// # Errors
     ///
     /// When the node has been closed.
     pub async fn get(&self, key: ItemKey) -> Result<Option<Item>, DhtClosed> {
+        Ok(self.get_with_report(key).await?.0)
+    }
+
+    /// The same, and how it went: whether nobody has the item, or nobody could be asked.
+    ///
+    /// # Errors
+    ///
+    /// When the node has been closed.
+    pub async fn get_with_report(&self, key: ItemKey) -> Result<(Option<Item>, Report), DhtClosed> {
         let best = None;
-        let found = self.ask(|done| Command::Get(key, Waiter::Item { best, done }));
-        Ok(found.await?.0)
+        self.ask(|done| Command::Get(key, Waiter::Item { best, done }))
+            .await
     }
 
     /// Has an item stored (BEP 44), in place of the one numbered `cas` if that is given. Again every hour.
@@ -206,14 +236,14 @@ impl Dht {
             .await
     }
 
-    /// How long a node takes to answer; `None` if it does not.
+    /// Asks whether a node is there; `None` if it does not answer.
     ///
     /// # Errors
     ///
     /// When the node has been closed.
-    pub async fn ping(&self, addr: SocketAddr) -> Result<Option<Duration>, DhtClosed> {
-        let rtt = None;
-        self.ask(|done| Command::Ping(addr, Waiter::Ping { rtt, done }))
+    pub async fn ping(&self, addr: SocketAddr) -> Result<Option<Pong>, DhtClosed> {
+        let pong = None;
+        self.ask(|done| Command::Ping(addr, Waiter::Ping { pong, done }))
             .await
     }
 
@@ -244,12 +274,12 @@ impl Dht {
         self.ask(|reply| Command::Table(family, reply)).await
     }
 
-    /// What to give to [`Config`](crate::Config) the next time: its ids, IPv4 first, and the nodes that it knows.
+    /// What to give to [`Config::with_saved`](crate::Config::with_saved) the next time.
     ///
     /// # Errors
     ///
     /// When the node has been closed.
-    pub async fn saved(&self) -> Result<Saved, DhtClosed> {
+    pub async fn saved(&self) -> Result<SavedTable, DhtClosed> {
         self.ask(Command::Saved).await
     }
 
@@ -259,7 +289,7 @@ impl Dht {
     ///
     /// When the node has been closed.
     pub async fn bootstrapped(&self, limit: Duration) -> Result<bool, DhtClosed> {
-        let [v4, v6] = self.saved().await?.0;
+        let [v4, v6] = self.saved().await?.ids;
         let Some(own_id) = v4.or(v6) else {
             return Ok(false);
         };

@@ -1,7 +1,10 @@
 //! The node on sockets: one task, bounded channels.
 
+mod bootstrap;
 mod handle;
 mod pending;
+mod sockets;
+mod table_file;
 mod task;
 
 use std::io;
@@ -12,45 +15,25 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use handle::{Dht, DhtClosed, DhtError, Found, PeerStream, SampleStream, Sampled, Stream};
+pub use bootstrap::BOOTSTRAP_HOSTS;
+pub use handle::{
+    Dht, DhtClosed, DhtError, Found, PeerStream, Pong, SampleStream, Sampled, Stream,
+};
+pub use sockets::Sockets;
+pub use table_file::load_table;
 
-use crate::{Config, Family};
+use crate::Config;
 
 /// Commands that wait for the node's task. Whoever gives another waits.
 pub const MAX_COMMANDS: usize = 64;
 /// Batches of results that wait for their reader. A lookup brings fewer.
 pub const MAX_BATCHES: usize = 512;
 
-/// The sockets of a node, one for each network that it is in.
-#[derive(Debug, Default)]
-// Not `#[non_exhaustive]`: there are two families.
-pub struct Sockets {
-    /// For IPv4.
-    pub v4: Option<UdpSocket>,
-    /// For IPv6. It must not take IPv4 datagrams too.
-    pub v6: Option<UdpSocket>,
-}
-
-impl From<UdpSocket> for Sockets {
-    fn from(socket: UdpSocket) -> Self {
-        match socket.local_addr() {
-            Ok(addr) if Family::of(&addr) == Family::V6 => Self {
-                v4: None,
-                v6: Some(socket),
-            },
-            _ => Self {
-                v4: Some(socket),
-                v6: None,
-            },
-        }
-    }
-}
-
 impl Dht {
     /// Starts a node on sockets that are bound. It runs until [`close`](Self::close), or until the last handle is dropped.
     ///
-    /// `bootstrap` are `host:port` of nodes that know others. Names are resolved by the way: one that takes long, or has no
-    /// address, holds up nothing.
+    /// `bootstrap` are `host:port` of nodes that know others, such as [`BOOTSTRAP_HOSTS`]. Names are resolved by the way, and
+    /// again while the node is alone: one that takes long, or has no address yet, holds up nothing.
     ///
     /// # Errors
     ///
@@ -87,7 +70,7 @@ impl Dht {
         for host in bootstrap {
             // The weak sender lets the node end although a name server does not answer.
             let commands = commands.downgrade();
-            tasks.spawn(task::resolve(host, commands, closing.clone()));
+            tasks.spawn(bootstrap::resolve(host, commands, closing.clone()));
         }
         tasks.close();
         Ok(Self::new(commands, closing, tasks, local))

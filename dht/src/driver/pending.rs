@@ -1,10 +1,8 @@
 //! Where the events of a request go.
 
-use std::time::Duration;
-
 use tokio::sync::{mpsc, oneshot};
 
-use super::handle::{Found, Sampled};
+use super::handle::{Found, Pong, Sampled};
 use crate::{Event, Item, Report};
 
 /// Who waits for a request.
@@ -23,8 +21,8 @@ pub(super) enum Waiter {
     },
     Done(oneshot::Sender<Report>),
     Ping {
-        rtt: Option<Duration>,
-        done: oneshot::Sender<Option<Duration>>,
+        pong: Option<Pong>,
+        done: oneshot::Sender<Option<Pong>>,
     },
 }
 
@@ -64,7 +62,9 @@ impl Waiter {
                 });
             }
             (Self::Item { best, .. }, Event::Item { item, .. }) => *best = Some(item),
-            (Self::Ping { rtt, .. }, Event::Pong { rtt: took, .. }) => *rtt = Some(took),
+            (Self::Ping { pong, .. }, Event::Pong { node, rtt, .. }) => {
+                *pong = Some(Pong { node, rtt });
+            }
             _ => {}
         }
     }
@@ -78,8 +78,8 @@ impl Waiter {
             Self::Item { best, done } => {
                 let _ = done.send((best, report));
             }
-            Self::Ping { rtt, done } => {
-                let _ = done.send(rtt);
+            Self::Ping { pong, done } => {
+                let _ = done.send(pong);
             }
         }
     }

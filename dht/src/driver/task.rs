@@ -16,15 +16,13 @@ use super::Sockets;
 use super::pending::Waiter;
 use crate::{
     Announce, Config, Entry, Event, Family, Item, ItemKey, MAX_DATAGRAM_LEN, Node, NodeId,
-    NodeInfo, NodeStats, RequestId, RoutingTable,
+    NodeStats, RequestId, RoutingTable, SavedTable,
 };
 
 /// Datagrams that are taken from a socket before others have their turn.
 const MAX_DATAGRAMS_AT_ONCE: usize = 64;
 /// How often requests are ended for which nobody waits any more.
 const SWEEP: Duration = Duration::from_secs(1);
-/// What the node says of itself, for who restarts it.
-pub(super) type Saved = ([Option<NodeId>; 2], Vec<NodeInfo>);
 
 pub(super) enum Command {
     GetPeers(InfoHash, Waiter),
@@ -39,7 +37,9 @@ pub(super) enum Command {
     AddBootstrap(Vec<SocketAddr>),
     Stats(oneshot::Sender<NodeStats>),
     Table(Family, oneshot::Sender<Vec<Entry>>),
-    Saved(oneshot::Sender<Saved>),
+    Saved(oneshot::Sender<SavedTable>),
+    /// Whether it knows nobody who answers.
+    IsAlone(oneshot::Sender<bool>),
 }
 
 pub(super) struct Task {
@@ -137,7 +137,14 @@ impl Task {
             }
             Command::Saved(reply) => {
                 let ids = Family::ALL.map(|family| node.own_id(family));
-                let _ = reply.send((ids, node.saved_nodes()));
+                let nodes = node.saved_nodes();
+                let _ = reply.send(SavedTable { ids, nodes });
+                return;
+            }
+            Command::IsAlone(reply) => {
+                let entries = Family::ALL.map(|family| node.table(family));
+                let mut entries = entries.into_iter().flatten().flat_map(RoutingTable::iter);
+                let _ = reply.send(entries.all(Entry::is_bad));
                 return;
             }
         };
@@ -185,6 +192,8 @@ impl Task {
 }
 
 pub(super) async fn run(mut task: Task) {
+    // Whatever ends it, nobody should go on to look for bootstrap nodes.
+    let _closing = task.closing.clone().drop_guard();
     // One byte more than is allowed: a longer datagram is cut, and must not pass for a shorter one.
     let mut buffers = [[0; MAX_DATAGRAM_LEN + 1]; 2];
     let [buffer4, buffer6] = &mut buffers;
@@ -210,24 +219,6 @@ pub(super) async fn run(mut task: Task) {
             },
             () = sleep_until(wake) => task.node.handle_timeout(now()),
             _ = sweep.tick() => task.sweep(),
-        }
-    }
-}
-
-/// Resolves a bootstrap host and tells the node.
-pub(super) async fn resolve(
-    host: String,
-    commands: mpsc::WeakSender<Command>,
-    closing: CancellationToken,
-) {
-    let addrs = tokio::select! {
-        () = closing.cancelled() => return,
-        found = tokio::net::lookup_host(host) => found.map(Iterator::collect::<Vec<_>>),
-    };
-    if let (Ok(addrs), Some(commands)) = (addrs, commands.upgrade()) {
-        tokio::select! {
-            () = closing.cancelled() => {}
-            _ = commands.send(Command::AddBootstrap(addrs)) => {}
         }
     }
 }

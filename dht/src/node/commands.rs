@@ -1,11 +1,11 @@
 //! What the owner asks of a node.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
 
-use super::lookup::{Announce, Job, Lookup};
+use super::lookup::{Announce, Job, Lookup, SECOND_FAMILY_TIMEOUT};
 use super::queries::Purpose;
 use super::{Ending, Event, Family, MAX_LOOKUPS, Node, Report, RequestId};
 use crate::address::{canonical, is_usable};
@@ -120,12 +120,10 @@ impl Node {
         let addr = canonical(addr);
         if let Some(side) = self.side_mut(Family::of(&addr))
             && is_usable(addr)
-            && !side.bootstrap.contains(&addr)
+            && side.add_bootstrap(addr)
+            && side.is_lonely()
         {
-            side.bootstrap.push(addr);
-            if side.is_lonely() {
-                side.bootstrap_at = side.bootstrap_at.map(|at| at.min(now));
-            }
+            side.bootstrap_at = side.bootstrap_at.map(|at| at.min(now));
         }
         self.poll_maintain(now);
     }
@@ -170,6 +168,9 @@ impl Node {
         for node in seeds.into_iter().flatten() {
             lookup.nodes.add(node, 0);
         }
+        if let Some(request) = request {
+            self.look_at_home(request, target, &mut lookup);
+        }
         self.lookups.insert(key, lookup);
         self.drive(now, key);
         key
@@ -203,7 +204,7 @@ impl Node {
         });
     }
 
-    pub(super) fn finish_ping(&mut self, id: RequestId, took: std::time::Duration, is_there: bool) {
+    pub(super) fn finish_ping(&mut self, id: RequestId, took: Duration, is_there: bool) {
         if let Some(request) = self.requests.get_mut(&id) {
             request.report.answered = u32::from(is_there);
             request.report.elapsed = took;
@@ -239,6 +240,28 @@ impl Node {
                 Ending::Complete
             };
             self.end(id, ending);
+        } else if lookup.asked > 0 {
+            self.hurry_others(now, id);
         }
+    }
+
+    /// The other parts of a request wait no longer than is sensible for a first node to ask, and not at all where nobody is
+    /// known who could name one.
+    fn hurry_others(&mut self, now: Instant, id: RequestId) {
+        let mut hopeless = Vec::new();
+        for (key, lookup) in &mut self.lookups {
+            if lookup.request == Some(id) && lookup.nodes.is_empty() {
+                let side = self.sides[lookup.family.index()].as_ref();
+                let is_hopeless = side.is_none_or(|side| side.bootstrap.is_empty());
+                let patience = if is_hopeless {
+                    Duration::ZERO
+                } else {
+                    SECOND_FAMILY_TIMEOUT
+                };
+                lookup.give_up_by(now.checked_add(patience));
+                hopeless.extend(is_hopeless.then_some(*key));
+            }
+        }
+        hopeless.into_iter().for_each(|key| self.drive(now, key));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{ClientVersion, NodeId, NodeInfo};
+use crate::{ClientVersion, NodeId, NodeInfo, SavedTable};
 
 /// One of the two networks that a node can be in (BEP 32).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +141,15 @@ impl Config {
     #[must_use]
     pub fn with_nodes(mut self, nodes: Vec<NodeInfo>) -> Self {
         self.nodes = nodes;
+        self
+    }
+
+    /// Its ids and the nodes that it knew the last time, in place of [`with_id`](Self::with_id) and
+    /// [`with_nodes`](Self::with_nodes).
+    #[must_use]
+    pub fn with_saved(mut self, table: SavedTable) -> Self {
+        self.ids = table.ids;
+        self.nodes = table.nodes;
         self
     }
 

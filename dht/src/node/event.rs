@@ -30,7 +30,7 @@ pub enum Event {
     Peers {
         /// `get_peers`, `announce` or `scrape`.
         request: RequestId,
-        /// The node that knows them.
+        /// The node that knows them. If that is this one, it has its own id and no address (`0.0.0.0:0` or `[::]:0`).
         from: NodeInfo,
         /// Never empty. They have a port, and are not of a local network unless the node is.
         peers: Vec<SocketAddr>,

@@ -18,6 +18,9 @@ pub const MAX_LOOKUP_QUERIES: u32 = 192;
 pub const MAX_LOOKUP_PEERS: usize = 2000;
 /// How long a lookup waits for a first node to ask.
 pub const FIRST_NODE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much longer it waits when the other family's part of the same request has ended: where that network is there, this
+/// one most likely is not.
+pub const SECOND_FAMILY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a lookup is for.
 #[derive(Clone, Debug)]
@@ -71,6 +74,7 @@ pub(super) struct Lookup {
     pub(super) found_at: Option<u8>,
     /// What was wanted cannot get any better.
     pub(super) is_found: bool,
+    give_up_at: Option<Instant>,
     in_flight: usize,
     seen: HashSet<SocketAddr>,
 }
@@ -96,6 +100,7 @@ impl Lookup {
             stored: 0,
             found_at: None,
             is_found: false,
+            give_up_at: now.checked_add(FIRST_NODE_TIMEOUT),
             in_flight: 0,
             seen: HashSet::new(),
         }
@@ -174,11 +179,15 @@ impl Lookup {
 
     /// Whether it waits for the first node to ask.
     pub(super) fn is_starved(&self, now: Instant) -> bool {
-        self.nodes.is_empty() && now < self.give_up_at().unwrap_or(now)
+        self.nodes.is_empty() && now < self.give_up_at.unwrap_or(now)
     }
 
-    pub(super) fn give_up_at(&self) -> Option<Instant> {
-        self.started.checked_add(FIRST_NODE_TIMEOUT)
+    pub(super) const fn give_up_at(&self) -> Option<Instant> {
+        self.give_up_at
+    }
+
+    pub(super) fn give_up_by(&mut self, at: Option<Instant>) {
+        self.give_up_at = self.give_up_at.min(at);
     }
 
     pub(super) fn has_walked(&self, now: Instant) -> bool {

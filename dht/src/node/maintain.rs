@@ -63,7 +63,7 @@ impl Node {
             side.on_bootstrap(now);
             if side.is_lonely() {
                 side.has_neighbours = false;
-                let addrs = side.bootstrap.clone();
+                let addrs: Vec<_> = side.bootstrap.iter().copied().collect();
                 // Not always the same, of many.
                 let first = self.random.below(addrs.len());
                 let (before, after) = addrs.split_at(first);

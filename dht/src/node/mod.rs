@@ -8,6 +8,7 @@ mod items;
 mod limiter;
 mod lookup;
 mod maintain;
+mod own;
 mod peers;
 mod queries;
 mod random;
@@ -30,12 +31,13 @@ pub use event::{Ending, Event, Report, RequestId, Scrape, Transmit};
 pub use items::ITEM_LIFETIME;
 pub use lookup::{
     Announce, FIRST_NODE_TIMEOUT, LOOKUP_CONCURRENCY, MAX_LOOKUP_PEERS, MAX_LOOKUP_QUERIES,
+    SECOND_FAMILY_TIMEOUT,
 };
 pub use peers::PEER_LIFETIME;
 pub use queries::{MAX_QUERIES, QUERY_TIMEOUT};
 pub use server::MAX_AMPLIFICATION;
 pub use shortlist::MAX_CANDIDATES;
-pub use side::{MAX_GREETINGS, MAX_HINTS};
+pub use side::{MAX_BOOTSTRAP_ADDRS, MAX_GREETINGS, MAX_HINTS};
 pub use stats::{NodeStats, Traffic};
 pub use tokens::TOKEN_ROTATION;
 pub use vote::{MAX_VOTES, MIN_VOTES};

@@ -8,6 +8,7 @@ use tailwater_metainfo::InfoHash;
 
 use super::config::NodeLimits;
 use super::random::Random;
+use crate::address::is_local;
 use crate::{Samples, ScrapeFilters};
 
 /// How long a peer is kept after its last announce. Clients announce every 15 minutes or more often.
@@ -28,7 +29,8 @@ pub(super) struct PeerStore {
     expire_at: Option<Instant>,
 }
 
-/// One an address (BEP 33).
+/// One an address, so that nobody is counted twice (BEP 33); of a local network one an address and port, as a machine
+/// there may run several.
 #[derive(Clone, Copy, Debug)]
 struct Peer {
     addr: SocketAddr,
@@ -62,7 +64,11 @@ impl PeerStore {
             announced: now,
         };
         // The most recent stands at the end.
-        if let Some(at) = peers.iter().position(|peer| peer.addr.ip() == addr.ip()) {
+        let is_same = |peer: &Peer| match is_local(addr.ip()) {
+            true => peer.addr == addr,
+            false => peer.addr.ip() == addr.ip(),
+        };
+        if let Some(at) = peers.iter().position(is_same) {
             peers.remove(at);
         } else if peers.len() >= self.per_torrent && !peers.is_empty() {
             peers.remove(0);

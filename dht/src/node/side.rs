@@ -16,6 +16,9 @@ use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
 pub const MAX_HINTS: usize = 256;
 /// The most addresses that wait to be greeted.
 pub const MAX_GREETINGS: usize = 128;
+/// The most addresses of bootstrap nodes that are remembered. Beyond it the one learnt longest ago goes: a name's addresses
+/// change.
+pub const MAX_BOOTSTRAP_ADDRS: usize = 64;
 /// The first pause between two attempts to find a first node; it doubles.
 const FIRST_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5);
 const MAX_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -36,7 +39,7 @@ pub(super) struct Side {
     pub(super) hints: Vec<NodeInfo>,
     /// To be greeted when there is time.
     pub(super) greetings: VecDeque<(SocketAddr, Option<NodeId>)>,
-    pub(super) bootstrap: Vec<SocketAddr>,
+    pub(super) bootstrap: VecDeque<SocketAddr>,
     pub(super) bootstrap_at: Option<Instant>,
     pause: Duration,
     /// The lookup of its own id, and one that refreshes.
@@ -63,8 +66,9 @@ impl Side {
             .take(MAX_HINTS)
             .collect();
         let bootstrap = config.bootstrap.iter().copied();
-        let bootstrap: Vec<_> = bootstrap
+        let bootstrap = bootstrap
             .filter(|addr| Family::of(addr) == family)
+            .take(MAX_BOOTSTRAP_ADDRS)
             .collect();
         let head_start = if hints.is_empty() {
             Duration::ZERO
@@ -138,6 +142,18 @@ impl Side {
         live.nth(BUCKET_SIZE / 2).is_none()
     }
 
+    /// Whether the address is new.
+    pub(super) fn add_bootstrap(&mut self, addr: SocketAddr) -> bool {
+        if self.bootstrap.contains(&addr) {
+            return false;
+        }
+        if self.bootstrap.len() == MAX_BOOTSTRAP_ADDRS {
+            self.bootstrap.pop_front();
+        }
+        self.bootstrap.push_back(addr);
+        true
+    }
+
     /// Puts the next attempt off.
     pub(super) fn on_bootstrap(&mut self, now: Instant) {
         self.bootstrap_at = now.checked_add(self.pause);
@@ -168,6 +184,7 @@ impl Side {
         self.table.check_invariants();
         self.peers.check_invariants();
         assert!(self.hints.len() <= MAX_HINTS && self.greetings.len() <= MAX_GREETINGS);
+        assert!(self.bootstrap.len() <= MAX_BOOTSTRAP_ADDRS);
         let mut nodes = self.table.iter().chain(self.table.spares());
         assert!(
             nodes.all(|entry| Family::of(&entry.node().addr) == self.family),

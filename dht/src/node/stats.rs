@@ -53,6 +53,8 @@ pub struct NodeStats {
     pub external_ips: [Option<IpAddr>; 2],
     /// Nodes in the table of each family.
     pub nodes: [usize; 2],
+    /// Buckets that the table of each family has been split into.
+    pub buckets: [usize; 2],
     /// Nodes that wait for a place in it.
     pub spares: [usize; 2],
     /// Torrents that it stores peers of.
@@ -79,6 +81,8 @@ impl Node {
             ids: Family::ALL.map(|family| self.own_id(family)),
             external_ips: Family::ALL.map(|family| self.side(family)?.vote.winner()),
             nodes: Family::ALL.map(|family| table(family).map_or(0, crate::RoutingTable::len)),
+            buckets: Family::ALL
+                .map(|family| table(family).map_or(0, crate::RoutingTable::bucket_count)),
             spares: Family::ALL
                 .map(|family| table(family).map_or(0, |table| table.spares().count())),
             torrents: sides().map(|side| side.peers.torrents()).sum(),

@@ -1,8 +1,11 @@
 //! What the network looks like, and what is reported of it.
 
-use super::report::{Figures, SimReport, percent};
+use super::report::{Figures, Histogram, SimReport, percent};
 use super::world::{Tenant, World};
 use crate::{BUCKET_SIZE, Entry, Family, Node, NodeId};
+
+/// How wide the bins of times are, in milliseconds.
+const BIN_MS: u64 = 50;
 
 impl World<'_> {
     pub(super) fn node(&self, host: usize) -> Option<&Node> {
@@ -49,6 +52,10 @@ impl World<'_> {
             stored_median: Figures::of(tally.stored.clone()).median,
             lookups: tally.lookups,
             found_percent: percent(tally.found, tally.lookups),
+            hops_histogram: Histogram::of(1, &tally.hops),
+            messages_histogram: Histogram::of(1, &tally.messages),
+            first_peer_histogram: Histogram::of(BIN_MS, &tally.first_ms),
+            end_histogram: Histogram::of(BIN_MS, &tally.end_ms),
             hops: Figures::of(tally.hops.clone()),
             messages: Figures::of(tally.messages.clone()),
             first_peer_ms: Figures::of(tally.first_ms.clone()),

@@ -22,5 +22,5 @@ mod report;
 mod world;
 
 pub use config::SimConfig;
-pub use report::{Figures, SimReport};
-pub use world::run;
+pub use report::{Figures, Histogram, MAX_BINS, SimReport};
+pub use world::{run, run_with};

@@ -32,6 +32,14 @@ pub struct SimReport {
     pub first_peer_ms: Figures,
     /// Milliseconds to the end.
     pub end_ms: Figures,
+    /// How often a lookup took so many hops to the first peer.
+    pub hops_histogram: Histogram,
+    /// How often a lookup asked so many questions.
+    pub messages_histogram: Histogram,
+    /// How often it took so many milliseconds to the first peer.
+    pub first_peer_histogram: Histogram,
+    /// How often it took so many milliseconds to the end.
+    pub end_histogram: Histogram,
     /// How many of the eight nodes that are truly the nearest a lookup ended with, in percent; a tenth of the lookups is
     /// checked.
     pub closest_percent: f64,
@@ -83,6 +91,34 @@ impl Figures {
             p99: at(99),
             max: values.last().copied().unwrap_or_default(),
         }
+    }
+}
+
+/// A distribution: how many values fall into each of its equally wide bins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Histogram {
+    /// How many values a bin is wide: the first is from 0 to below this.
+    pub width: u64,
+    /// How many values there are in each, up to the last that has one. Of [`MAX_BINS`], the last takes all larger ones.
+    pub counts: Vec<u64>,
+}
+
+/// The most bins of a [`Histogram`].
+pub const MAX_BINS: usize = 256;
+
+impl Histogram {
+    pub(super) fn of(width: u64, values: &[u64]) -> Self {
+        let mut counts = Vec::new();
+        for value in values {
+            let bin = usize::try_from(value / width.max(1)).unwrap_or(usize::MAX);
+            let bin = bin.min(MAX_BINS - 1);
+            if counts.len() <= bin {
+                counts.resize(bin + 1, 0);
+            }
+            counts[bin] += 1;
+        }
+        Self { width, counts }
     }
 }
 

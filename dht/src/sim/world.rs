@@ -15,14 +15,22 @@ use crate::{Event, Node, NodeId, Report, RequestId, Transmit};
 
 /// The timer of a host's node.
 const WAKE: u64 = 0;
+/// Simulated time between two words about how far it is.
+const PROGRESS: Duration = Duration::from_secs(1);
 /// Of so many lookups, one is compared with a search of all nodes.
 const CHECKED_LOOKUPS: usize = 10;
 
 /// Runs a simulation.
 #[must_use]
 pub fn run(config: &SimConfig) -> SimReport {
+    run_with(config, |_| ())
+}
+
+/// Runs a simulation, and says every simulated second how much time has passed in it.
+#[must_use]
+pub fn run_with(config: &SimConfig, on_progress: impl FnMut(Duration)) -> SimReport {
     let mut world = World::new(config);
-    world.live();
+    world.live(on_progress);
     world.report()
 }
 
@@ -109,13 +117,23 @@ impl<'a> World<'a> {
         world
     }
 
-    fn live(&mut self) {
+    fn live(&mut self, mut on_progress: impl FnMut(Duration)) {
         let end = self.start + self.minutes(1.0);
-        while let Some(((at, _), plan)) = self.plans.pop_first() {
-            self.run_until(at.min(end));
+        let mut told = self.start;
+        loop {
+            let plan = self.plans.pop_first();
+            let at = plan.as_ref().map_or(end, |((at, _), _)| *at).min(end);
+            while told + PROGRESS < at {
+                told += PROGRESS;
+                self.run_until(told);
+                on_progress(told - self.start);
+            }
+            self.run_until(at);
+            let Some((_, plan)) = plan else {
+                return;
+            };
             self.carry_out(&plan);
         }
-        self.run_until(end);
     }
 
     fn run_until(&mut self, limit: Instant) {

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_tracker::{
-    Announce, AnnounceRequest, AnnounceSchedule, Client, ScheduleConfig, TrackerState,
+    Announce, AnnounceRequest, AnnounceResponse, AnnounceSchedule, Client, ScheduleConfig,
+    TrackerState,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::discovery::own_port::OwnPort;
 use super::incident::Incident;
 use crate::events::{Event, EventSender};
 use crate::status::Status;
-use crate::torrent::Source;
 
 /// How long a tracker may take to hear that we leave.
 const FAREWELL: Duration = Duration::from_millis(1_200);
@@ -58,7 +59,7 @@ pub(crate) struct Announcer {
     pub(crate) all_tiers: bool,
     pub(crate) info_hash: InfoHash,
     pub(crate) peer_id: PeerId,
-    pub(crate) port: u16,
+    pub(crate) port: OwnPort,
     pub(crate) seed: u64,
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) incidents: mpsc::Sender<Incident>,
@@ -69,7 +70,7 @@ pub(crate) struct Announcer {
 
 type Outcome = (
     Announce,
-    Result<tailwater_tracker::AnnounceResponse, tailwater_tracker::TrackerError>,
+    Result<AnnounceResponse, tailwater_tracker::TrackerError>,
 );
 
 /// Announces that are not answered yet.
@@ -148,7 +149,8 @@ impl Announcer {
 
     fn request(&self, announce: &Announce) -> AnnounceRequest {
         let stats = self.status.borrow().stats;
-        let mut request = AnnounceRequest::new(self.info_hash, self.peer_id, self.port);
+        let port = self.port.outside().unwrap_or(0);
+        let mut request = AnnounceRequest::new(self.info_hash, self.peer_id, port);
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
         request.left = stats.bytes_left;
@@ -171,9 +173,7 @@ impl Announcer {
                     peers: response.peers.len(),
                     warning: response.warning.clone(),
                 });
-                let incident = Incident::Candidates(Source::Tracker, response.peers);
-                // A torrent that is gone needs no peers.
-                let _ = self.incidents.send(incident).await;
+                self.pass_on(&announce, response).await;
             }
             Err(error) => {
                 schedule.handle_failure(now, announce.id, &error);
@@ -183,6 +183,19 @@ impl Announcer {
                     error: error.to_string(),
                 });
             }
+        }
+    }
+
+    /// Tells the torrent what a tracker has told us. A torrent that is gone needs none of it.
+    async fn pass_on(&self, announce: &Announce, response: AnnounceResponse) {
+        if let Some(ip) = response.external_ip {
+            let _ = self.incidents.send(Incident::ExternalIp(ip)).await;
+        }
+        // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
+        if announce.event != Some(tailwater_tracker::Event::Completed) {
+            let tracker = Arc::clone(&announce.url);
+            let incident = Incident::TrackerPeers(tracker, response.peers);
+            let _ = self.incidents.send(incident).await;
         }
     }
 

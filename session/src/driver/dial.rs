@@ -18,6 +18,24 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for both handshakes to pass.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What we say of ourselves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ours {
+    pub(crate) info_hash: InfoHash,
+    pub(crate) peer_id: PeerId,
+    pub(crate) reserved: Reserved,
+}
+
+impl From<Ours> for Handshake {
+    fn from(ours: Ours) -> Self {
+        Self {
+            reserved: ours.reserved,
+            info_hash: ours.info_hash,
+            peer_id: ours.peer_id,
+        }
+    }
+}
+
 /// A peer that has said who it is.
 #[derive(Debug)]
 pub(crate) struct Handshaken {
@@ -49,21 +67,16 @@ pub(crate) enum DialError {
 }
 
 /// Connects and shakes hands.
-pub(crate) async fn dial(
-    addr: SocketAddr,
-    info_hash: InfoHash,
-    our_id: PeerId,
-) -> Result<Handshaken, DialError> {
+pub(crate) async fn dial(addr: SocketAddr, ours: Ours) -> Result<Handshaken, DialError> {
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await;
     let mut stream = connecting.map_err(|_| DialError::TimedOut(CONNECT_TIMEOUT))??;
     stream.set_nodelay(true)?;
-    let ours = handshake(info_hash, our_id);
     let exchange = async {
-        stream.write_all(&ours.to_bytes()).await?;
+        stream.write_all(&Handshake::from(ours).to_bytes()).await?;
         receive(&mut stream).await
     };
     let (theirs, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
-    if theirs.info_hash != info_hash {
+    if theirs.info_hash != ours.info_hash {
         return Err(DialError::WrongTorrent);
     }
     Ok(Handshaken {
@@ -80,14 +93,13 @@ pub(crate) async fn dial(
 pub(crate) async fn answer(
     mut stream: TcpStream,
     addr: SocketAddr,
-    find: impl Fn(InfoHash) -> Option<PeerId>,
+    find: impl Fn(InfoHash) -> Option<Ours>,
 ) -> Result<(InfoHash, Handshaken), DialError> {
     stream.set_nodelay(true)?;
     let exchange = async {
         let (theirs, received) = receive(&mut stream).await?;
-        let our_id = find(theirs.info_hash).ok_or(DialError::UnknownTorrent)?;
-        let ours = handshake(theirs.info_hash, our_id);
-        stream.write_all(&ours.to_bytes()).await?;
+        let ours = find(theirs.info_hash).ok_or(DialError::UnknownTorrent)?;
+        stream.write_all(&Handshake::from(ours).to_bytes()).await?;
         Ok((theirs, ours, received))
     };
     let (theirs, ours, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
@@ -102,11 +114,12 @@ pub(crate) async fn answer(
     Ok((theirs.info_hash, peer))
 }
 
-fn handshake(info_hash: InfoHash, peer_id: PeerId) -> Handshake {
-    Handshake {
-        reserved: Reserved::EXTENSION_PROTOCOL | Reserved::FAST,
-        info_hash,
-        peer_id,
+/// What we can do; the DHT only if the session has a node.
+pub(crate) const fn reserved(dht: bool) -> Reserved {
+    let always = Reserved::EXTENSION_PROTOCOL.union(Reserved::FAST);
+    match dht {
+        true => always.union(Reserved::DHT),
+        false => always,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, PieceIndex};
 use tokio::sync::oneshot;
@@ -25,6 +26,10 @@ pub(crate) enum Incident {
     DialFailed(SocketAddr),
     /// Addresses that may be peers.
     Candidates(Source, Vec<SocketAddr>),
+    /// Addresses that a tracker named.
+    TrackerPeers(Arc<str>, Vec<SocketAddr>),
+    /// Our address, as somebody sees it who can be trusted.
+    ExternalIp(IpAddr),
     /// A handle asks for something.
     Request(Request),
 }

@@ -7,6 +7,7 @@ use tailwater_metainfo::{Bitfield, InfoHash};
 use tokio::sync::watch;
 
 use super::announce::Announcer;
+use super::discovery::search::Search;
 use super::incident::Incident;
 use super::registry::Registry;
 use super::torrent::TorrentTask;
@@ -27,6 +28,8 @@ const SYNC_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Life {
     pub(crate) task: TorrentTask,
     pub(crate) announcer: Announcer,
+    /// In the DHT; none if that is off or the torrent private.
+    pub(crate) search: Option<Search>,
     pub(crate) priorities: Vec<(tailwater_metainfo::PieceIndex, Priority)>,
     pub(crate) resume: Option<ResumeStore>,
     /// Look at every byte, whatever the resume data says.
@@ -43,6 +46,7 @@ impl Life {
         let Self {
             task,
             announcer,
+            search,
             priorities,
             resume,
             recheck,
@@ -91,6 +95,7 @@ impl Life {
                     status: &status,
                 };
                 let announcing = tokio::spawn(announcer.run());
+                let searching = search.map(|search| tokio::spawn(search.run()));
                 let run = async {
                     let ended = running.run().await;
                     drop(ended);
@@ -98,6 +103,9 @@ impl Life {
                 tokio::join!(run, saver.save_now_and_then(&closing));
                 // It has a deadline of its own.
                 let _ = announcing.await;
+                if let Some(searching) = searching {
+                    let _ = searching.await;
+                }
                 saver.save().await;
             }
         }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tailwater_wire::Reserved;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,7 @@ fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn listen(
     listener: TcpListener,
     registry: Arc<Registry>,
+    reserved: Reserved,
     closing: CancellationToken,
 ) {
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
@@ -84,7 +86,7 @@ pub(crate) async fn listen(
                 tasks.spawn(async move {
                     tokio::select! {
                         () = closing.cancelled() => {}
-                        () = welcome(stream, addr, &registry) => {}
+                        () = welcome(stream, addr, &registry, reserved) => {}
                     }
                     drop(permit);
                 });
@@ -117,8 +119,15 @@ async fn accept(
 }
 
 /// Shakes hands and passes the peer on to its torrent.
-async fn welcome(stream: TcpStream, addr: SocketAddr, registry: &Registry) {
-    let find = |info_hash| registry.accepts(info_hash).then(|| registry.peer_id());
+async fn welcome(stream: TcpStream, addr: SocketAddr, registry: &Registry, reserved: Reserved) {
+    let find = |info_hash| {
+        let ours = dial::Ours {
+            info_hash,
+            peer_id: registry.peer_id(),
+            reserved,
+        };
+        registry.accepts(info_hash).then_some(ours)
+    };
     match dial::answer(stream, addr, find).await {
         Ok((info_hash, peer)) => {
             if let Some(incidents) = registry.find(info_hash) {

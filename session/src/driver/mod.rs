@@ -15,6 +15,7 @@
 pub(crate) mod announce;
 pub(crate) mod buffers;
 pub(crate) mod dial;
+pub(crate) mod discovery;
 pub(crate) mod incident;
 pub(crate) mod lifecycle;
 pub(crate) mod listen;

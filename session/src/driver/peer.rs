@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::buffers::ReceiveBuffers;
+use super::discovery::dht::DhtHandle;
 use super::incident::{End, Incident};
 use super::mailbox::Mailbox;
 use super::throttle::Throttle;
@@ -50,6 +51,7 @@ pub(crate) struct PeerTask {
     pub(crate) buffers: Arc<ReceiveBuffers>,
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
+    pub(crate) dht: Option<DhtHandle>,
 }
 
 /// Bytes waiting for the socket; `block` is the one that ends with them.
@@ -187,6 +189,9 @@ impl PeerTask {
 
     /// Blocks go to the storage, then facts to the torrent; both hold us back when they are busy.
     async fn hand_over(&mut self) -> Result<(), End> {
+        if let (Some(port), Some(dht)) = (self.connection.take_dht_port(), &self.dht) {
+            dht.add_node(SocketAddr::new(self.ip, port)).await;
+        }
         let blocks = self.connection.take_blocks();
         if !blocks.is_empty() {
             for duplicate in self.store.write(blocks).await {

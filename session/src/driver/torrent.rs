@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
+use tailwater_wire::Reserved;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::buffers::ReceiveBuffers;
 use super::dial::{self, Handshaken};
+use super::discovery::dht::DhtHandle;
+use super::discovery::own_port::OwnPort;
 use super::incident::{End, Incident, Request};
 use super::mailbox::Mailbox;
 use super::peer::PeerTask;
@@ -39,10 +42,19 @@ const COMMAND_LIMIT: usize = 1 << 17;
 /// What all connections of a session share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) listen_port: Option<u16>,
+    pub(crate) port: OwnPort,
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
     pub(crate) events: EventSender,
+    /// The session's DHT node, if it has one.
+    pub(crate) dht: Option<DhtHandle>,
+}
+
+impl Shared {
+    /// What we can do, as the handshake says.
+    pub(crate) const fn reserved(&self) -> Reserved {
+        dial::reserved(self.dht.is_some())
+    }
 }
 
 /// What a torrent's task is made of.
@@ -104,7 +116,11 @@ impl TorrentTask {
     /// Begins with the pieces that are there already.
     pub(crate) fn start(self, have: Bitfield, priorities: Vec<(PieceIndex, Priority)>) -> Running {
         let now = Instant::now();
-        let mut engine = Engine::new(self.config, self.geometry, have, self.store.clone());
+        let config = Config {
+            listen_port: self.shared.port.listened(),
+            ..self.config
+        };
+        let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         engine.set_priorities(now, priorities);
         let mut running = Running {
             engine,
@@ -180,6 +196,10 @@ impl Running {
             Incident::Candidates(source, addrs) => {
                 self.engine.handle_candidates(now, source, &addrs);
             }
+            Incident::TrackerPeers(tracker, addrs) => {
+                self.engine.handle_tracker_peers(now, &tracker, &addrs);
+            }
+            Incident::ExternalIp(ip) => self.engine.handle_external_ip(ip),
             Incident::Request(request) => self.handle_request(now, request).await,
         }
     }
@@ -334,10 +354,13 @@ impl Running {
                 geometry: self.task.geometry,
                 fast: peer.agreed.fast(),
                 extensions: peer.agreed.extension_protocol(),
-                listen_port: self.task.shared.listen_port,
+                listen_port: self.task.shared.port.seen_by(peer.addr.ip()),
                 addr: Some(peer.addr.ip()),
+                other_ip: self.engine.other_ip(peer.addr.ip()),
+                upload_only: self.engine.is_complete(),
                 metadata: self.task.metadata.clone(),
                 private: self.task.config.private,
+                dht_port: self.dht_port(peer.agreed),
             },
         );
         let early = connection.handle_bytes(now, &mut peer.received);
@@ -360,8 +383,16 @@ impl Running {
             buffers: Arc::clone(&self.buffers),
             down_limit: Arc::clone(&self.task.shared.down_limit),
             up_limit: Arc::clone(&self.task.shared.up_limit),
+            dht: self.task.shared.dht.clone(),
         };
         self.tasks.spawn(task.run(peer.received, early));
+    }
+
+    /// Where our DHT node is, for a peer that has one too. Those of a private torrent need not know (BEP 27).
+    fn dht_port(&self, agreed: Reserved) -> Option<u16> {
+        let dht = self.task.shared.dht.as_ref();
+        let told = dht.filter(|_| agreed.dht() && !self.task.config.private);
+        told.map(DhtHandle::port)
     }
 
     /// Does what the machine wants done.
@@ -411,13 +442,17 @@ impl Running {
     }
 
     fn connect(&self, addr: SocketAddr) {
-        let config = self.task.config;
+        let ours = dial::Ours {
+            info_hash: self.task.config.info_hash,
+            peer_id: self.task.config.peer_id,
+            reserved: self.task.shared.reserved(),
+        };
         let incidents = self.task.incidents_in.clone();
         let closing = self.task.closing.clone();
         self.tasks.spawn(async move {
             let dialled = tokio::select! {
                 () = closing.cancelled() => return,
-                dialled = dial::dial(addr, config.info_hash, config.peer_id) => dialled,
+                dialled = dial::dial(addr, ours) => dialled,
             };
             let incident = match dialled {
                 Ok(peer) => Incident::Handshaken(peer),

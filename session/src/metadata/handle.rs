@@ -22,6 +22,10 @@ pub struct FetchProgress {
     pub trackers_answered: usize,
     /// How many failed, the last time they were asked.
     pub trackers_failed: usize,
+    /// Nodes that our DHT node knows; `None` without one.
+    pub dht_nodes: Option<usize>,
+    /// Addresses that the DHT has named, the same ones again included.
+    pub dht_peers: usize,
     /// Addresses known.
     pub peers_known: usize,
     /// Connections being made.

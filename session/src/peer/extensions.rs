@@ -1,14 +1,17 @@
-//! What rides on the extension protocol (BEP 10): lost pieces, metadata for those who lack it, peer exchange.
+//! What rides on the extension protocol (BEP 10): lost pieces, metadata for those who lack it, peer exchange, hole
+//! punching.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tailwater_metainfo::PieceIndex;
 use tailwater_wire::{
-    DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, METADATA_BLOCK_LEN, Message,
-    MetadataMessage, PexMessage,
+    DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, METADATA_BLOCK_LEN,
+    Message, MetadataMessage, PexMessage, UploadOnly,
 };
 
+use super::allowance::Allowance;
 use super::{Connection, Fact, Hello, REQUEST_QUEUE, Violation};
 
 /// How often one connection may be sent each block of the metadata (BEP 9): whoever asks more often is refused.
@@ -17,6 +20,14 @@ const METADATA_COPIES: usize = 3;
 const METADATA_BACKLOG: usize = 256 * 1024;
 /// Peer exchange messages that come faster are ignored (BEP 11: at most one a minute).
 const PEX_INTERVAL: Duration = Duration::from_secs(45);
+/// Hole punching messages that a peer may send at once: as many as peers that one exchange message may have named.
+const HOLEPUNCH_BURST: u32 = 50;
+/// After that, one more in this time; what comes faster is ignored.
+const HOLEPUNCH_EVERY: Duration = Duration::from_secs(2);
+
+pub(super) const fn holepunch_allowance() -> Allowance {
+    Allowance::new(HOLEPUNCH_BURST, HOLEPUNCH_EVERY)
+}
 
 /// The info dictionary as one peer may have it.
 #[derive(Debug)]
@@ -105,6 +116,16 @@ impl Connection {
                     self.facts.push(Fact::Pex(message));
                 }
             }
+            Some(ExtensionId::UtHolepunch) if !self.config.private && self.punches.take(now) => {
+                if let Ok(message) = Holepunch::decode(payload) {
+                    self.facts.push(Fact::Holepunch(message));
+                }
+            }
+            Some(ExtensionId::UploadOnly) => {
+                if let Ok(UploadOnly(upload_only)) = UploadOnly::decode(payload) {
+                    self.facts.push(Fact::UploadOnly(upload_only));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -117,8 +138,14 @@ impl Connection {
             request_queue: hello
                 .request_queue
                 .and_then(|reqq| usize::try_from(reqq).ok()),
-            upload_only: hello.upload_only.unwrap_or(false),
+            upload_only: hello.upload_only,
             pex: self.their_ids.get(ExtensionId::UtPex).is_some(),
+            holepunch: self.their_ids.get(ExtensionId::UtHolepunch).is_some(),
+            your_ip: hello.your_ip,
+            other_ip: self.config.addr.and_then(|addr| match addr {
+                IpAddr::V4(_) => hello.ipv6.map(IpAddr::V6),
+                IpAddr::V6(_) => hello.ipv4.map(IpAddr::V4),
+            }),
             client: hello.client,
         }));
     }
@@ -131,13 +158,15 @@ impl Connection {
         self.send_extended(ExtensionId::UtMetadata, answer.encode());
     }
 
-    pub(super) fn send_hello(&mut self) {
-        let mut extensions = vec![ExtensionId::LtDontHave];
+    /// Says all of it, also when it is said again: BEP 10 lets us name only what has changed, but there are clients that
+    /// take an extension which is not named for one that is switched off.
+    pub(super) fn send_hello(&mut self, upload_only: Option<bool>) {
+        let mut extensions = vec![ExtensionId::LtDontHave, ExtensionId::UploadOnly];
         if self.metadata.len().is_some() {
             extensions.push(ExtensionId::UtMetadata);
         }
         if !self.config.private {
-            extensions.push(ExtensionId::UtPex);
+            extensions.extend([ExtensionId::UtPex, ExtensionId::UtHolepunch]);
         }
         let hello = ExtensionHandshake {
             client: Some(concat!("tailwater ", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -146,7 +175,15 @@ impl Connection {
             your_ip: self.config.addr,
             metadata_size: self.metadata.len(),
             extensions: ExtensionIds::ours(extensions),
-            ..ExtensionHandshake::default()
+            ipv4: self.config.other_ip.and_then(|ip| match ip {
+                IpAddr::V4(ip) => Some(ip),
+                IpAddr::V6(_) => None,
+            }),
+            ipv6: self.config.other_ip.and_then(|ip| match ip {
+                IpAddr::V6(ip) => Some(ip),
+                IpAddr::V4(_) => None,
+            }),
+            upload_only,
         };
         self.send(&Message::Extended {
             id: ExtensionHandshake::ID,
@@ -161,7 +198,29 @@ impl Connection {
     }
 
     pub(super) fn send_pex(&mut self, message: &PexMessage) {
-        self.send_extended(ExtensionId::UtPex, message.encode());
+        if !self.config.private {
+            self.send_extended(ExtensionId::UtPex, message.encode());
+        }
+    }
+
+    pub(super) fn send_holepunch(&mut self, message: Holepunch) {
+        if !self.config.private {
+            self.send_extended(ExtensionId::UtHolepunch, message.encode());
+        }
+    }
+
+    /// BEP 21 has this in the handshake alone, which may be repeated; some know a message that is shorter.
+    pub(super) fn send_upload_only(&mut self, upload_only: bool) {
+        if !self.config.extensions {
+            return;
+        }
+        match self.their_ids.get(ExtensionId::UploadOnly) {
+            Some(_) => {
+                let payload = UploadOnly(upload_only).encode();
+                self.send_extended(ExtensionId::UploadOnly, payload.to_vec());
+            }
+            None => self.send_hello(Some(upload_only)),
+        }
     }
 
     /// Sends an extension's message under the number that the peer gave to it, if it knows it.

@@ -4,6 +4,7 @@
 //! the torrent's commands into bytes to send. It enforces what the protocol asks of one connection; what is asked of
 //! whom is the [torrent's](crate::torrent) business.
 
+pub(crate) mod allowance;
 mod downloads;
 mod extensions;
 #[cfg(test)]
@@ -16,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
-use tailwater_wire::{BlockRequest, Decoder, ExtensionIds, Limits, Message, PexMessage};
+use tailwater_wire::{BlockRequest, Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
 
 pub use violation::{Consequence, Violation};
 
+use allowance::Allowance;
 use downloads::{Answer, Downloads, Refused};
 use extensions::{MetadataServer, PexLimiter};
 use uploads::{Ruling, Uploads};
@@ -70,6 +72,10 @@ pub enum Command {
     AllowFast(PieceIndex),
     /// Say which peers we have met and lost since the last time (BEP 11).
     Pex(PexMessage),
+    /// Ask for an introduction, give one, or say why not (BEP 55).
+    Holepunch(Holepunch),
+    /// We want nothing of anybody, or something again (BEP 21).
+    UploadOnly(bool),
 }
 
 /// What a connection tells the torrent.
@@ -106,9 +112,14 @@ pub enum Fact {
     Hello(Hello),
     /// Peers that the peer knows (BEP 11). Hearsay.
     Pex(PexMessage),
+    /// The peer asks for an introduction, gives one, or says why not (BEP 55). Hearsay.
+    Holepunch(Holepunch),
+    /// The peer wants nothing of anybody, or something again (BEP 21).
+    UploadOnly(bool),
 }
 
-/// What a peer says of itself in its extension handshake (BEP 10).
+/// What a peer says of itself in its extension handshake (BEP 10). It may say more later, and need not repeat itself:
+/// what is `None` is as it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
@@ -119,9 +130,15 @@ pub struct Hello {
     /// How many requests it queues.
     pub request_queue: Option<usize>,
     /// It downloads nothing (BEP 21).
-    pub upload_only: bool,
+    pub upload_only: Option<bool>,
     /// It takes part in peer exchange (BEP 11).
     pub pex: bool,
+    /// It takes part in hole punching (BEP 55).
+    pub holepunch: bool,
+    /// Our address, as it sees us. Hearsay.
+    pub your_ip: Option<IpAddr>,
+    /// Its address in the other family than that of the connection. Hearsay.
+    pub other_ip: Option<IpAddr>,
 }
 
 /// What both sides agreed on in the handshake, and what we say of ourselves.
@@ -137,10 +154,17 @@ pub struct Config {
     pub listen_port: Option<u16>,
     /// The peer's address, which it is told as we see it (`yourip`, BEP 10).
     pub addr: Option<IpAddr>,
+    /// Our own address in the other family, if there is one to tell (`ipv4`, `ipv6`, BEP 10).
+    pub other_ip: Option<IpAddr>,
+    /// We want nothing of anybody (BEP 21).
+    pub upload_only: bool,
     /// The info dictionary, which peers may ask for (BEP 9); empty when it is not served.
     pub metadata: Bytes,
-    /// Only the torrent's trackers may name peers (BEP 27): no peer exchange.
+    /// Only the torrent's trackers may name peers (BEP 27): no peer exchange, no hole
+    /// punching, no DHT.
     pub private: bool,
+    /// Where our DHT node receives datagrams, if both sides have one (BEP 5).
+    pub dht_port: Option<u16>,
 }
 
 /// One peer's connection. See the [module](self).
@@ -157,6 +181,10 @@ pub struct Connection {
     their_ids: ExtensionIds,
     metadata: MetadataServer,
     pex: PexLimiter,
+    /// Hole punching messages that the peer may send.
+    punches: Allowance,
+    /// Where the peer says that its DHT node is, until somebody takes it.
+    their_dht_port: Option<u16>,
     last_received: Instant,
     last_sent: Instant,
     /// Since when the message that is being received has been incomplete.
@@ -167,6 +195,7 @@ impl Connection {
     /// A connection whose handshake has just been done.
     #[must_use]
     pub fn new(now: Instant, config: Config) -> Self {
+        let upload_only = config.upload_only;
         let mut connection = Self {
             decoder: Decoder::new(limits(&config.geometry)),
             downloads: Downloads::default(),
@@ -177,13 +206,15 @@ impl Connection {
             their_ids: ExtensionIds::NONE,
             metadata: MetadataServer::new(config.metadata.clone()),
             pex: PexLimiter::default(),
+            punches: extensions::holepunch_allowance(),
+            their_dht_port: None,
             last_received: now,
             last_sent: now,
             message_began: None,
             config,
         };
         if connection.config.extensions {
-            connection.send_hello();
+            connection.send_hello(upload_only.then_some(true));
         }
         connection
     }
@@ -248,6 +279,8 @@ impl Connection {
                 }
             }
             Command::Pex(message) => self.send_pex(&message),
+            Command::Holepunch(message) => self.send_holepunch(message),
+            Command::UploadOnly(upload_only) => self.send_upload_only(upload_only),
         }
     }
 
@@ -308,6 +341,11 @@ impl Connection {
             self.last_sent = now;
         }
         self.out.split().freeze()
+    }
+
+    /// Takes the port of the peer's DHT node, if it has just told one (BEP 5).
+    pub const fn take_dht_port(&mut self) -> Option<u16> {
+        self.their_dht_port.take()
     }
 
     /// Whether the peer is owed a block.
@@ -373,6 +411,13 @@ impl Connection {
                 }
             }
             Message::Extended { id, payload } => self.handle_extended(now, id, &payload)?,
+            Message::Port(port) => {
+                self.their_dht_port = self
+                    .config
+                    .dht_port
+                    .and(Some(port))
+                    .filter(|&port| port != 0);
+            }
             Message::HashRequest(wanted) => self.send(&Message::HashReject(wanted)),
             message => self.handle_fast(&message)?,
         }
@@ -468,6 +513,9 @@ impl Connection {
             self.send(&Message::HaveNone);
         } else if !have.is_none() {
             self.send(&Message::Bitfield(Bytes::copy_from_slice(have.as_bytes())));
+        }
+        if let Some(port) = self.config.dht_port {
+            self.send(&Message::Port(port));
         }
     }
 

@@ -7,11 +7,18 @@ use std::sync::Arc;
 use tailwater_storage_mem::{Eviction, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Inner, Session, random};
+use crate::discovery::DhtOptions;
 use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::driver::dial::reserved;
+use crate::driver::discovery::dht::{DhtHandle, NodeTask};
+use crate::driver::discovery::local;
+use crate::driver::discovery::own_port::OwnPort;
+use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
 use crate::driver::listen;
 use crate::driver::registry::Registry;
 use crate::driver::throttle::Throttle;
@@ -34,6 +41,9 @@ pub struct Builder {
     pub(super) upload_slots: usize,
     pub(super) io: IoConfig,
     pub(super) tracker: ClientConfig,
+    pub(super) dht: Option<DhtOptions>,
+    pub(super) local_discovery: bool,
+    pub(super) port_mapping: bool,
 }
 
 impl Builder {
@@ -108,6 +118,29 @@ impl Builder {
         self
     }
 
+    /// Finds peers in the DHT (BEP 5), and has the session's torrents found there; private ones never (BEP 27).
+    /// Default: no.
+    #[must_use]
+    pub fn dht(mut self, options: DhtOptions) -> Self {
+        self.dht = Some(options);
+        self
+    }
+
+    /// Whether peers of the local network are found by multicast, and find us (BEP 14); private torrents never (BEP 27).
+    /// Default: no.
+    #[must_use]
+    pub const fn local_discovery(mut self, on: bool) -> Self {
+        self.local_discovery = on;
+        self
+    }
+
+    /// Whether the router is asked to forward the listening port to us, by PCP, NAT-PMP or UPnP. Default: no.
+    #[must_use]
+    pub const fn port_mapping(mut self, on: bool) -> Self {
+        self.port_mapping = on;
+        self
+    }
+
     /// Starts the session, inside a tokio runtime.
     ///
     /// # Errors
@@ -129,8 +162,15 @@ impl Builder {
             tasks.spawn(listen::listen(
                 listener,
                 Arc::clone(&registry),
+                reserved(self.dht.is_some()),
                 closing.clone(),
             ));
+        }
+        let dht = self.start_dht(listen_addr, &tasks, &closing)?;
+        if self.local_discovery {
+            let seed = u64::from_be_bytes(random());
+            let registry = Arc::clone(&registry);
+            tasks.spawn(local::run(registry, listen_addr, seed, closing.clone()));
         }
         let io = IoPool::new(self.io)?;
         let resume = self
@@ -142,10 +182,11 @@ impl Builder {
             .clone()
             .map(|dir| MetadataStore::new(io.clone(), dir));
         let shared = Shared {
-            listen_port: listen_addr.map(|addr| addr.port()),
+            port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             down_limit: Arc::new(Throttle::new(self.max_down)),
             up_limit: Arc::new(Throttle::new(self.max_up)),
             events: EventSender::new(),
+            dht,
         };
         let memory = tailwater_storage_mem::Config::new(self.memory_budget)
             .with_eviction(Eviction::LeastRecentlyRequested);
@@ -169,6 +210,51 @@ impl Builder {
     }
 }
 
+impl Builder {
+    fn start_port_map(
+        &self,
+        listen_addr: Option<SocketAddr>,
+        dht: Option<&DhtHandle>,
+        tasks: &TaskTracker,
+        closing: &CancellationToken,
+    ) -> OwnPort {
+        let (found, mapped) = watch::channel(PortMapStatus::default());
+        let listened = listen_addr.map(|addr| addr.port());
+        let wanted = Wanted {
+            tcp: listened,
+            udp: dht.map(DhtHandle::port),
+        };
+        // Nobody outside reaches the loopback interface.
+        let is_reachable = listen_addr.is_some_and(|addr| !addr.ip().is_loopback());
+        if self.port_mapping && is_reachable {
+            tasks.spawn(port_map::run(wanted, closing.clone(), found));
+        }
+        OwnPort::new(listened, mapped)
+    }
+
+    fn start_dht(
+        &self,
+        listen_addr: Option<SocketAddr>,
+        tasks: &TaskTracker,
+        closing: &CancellationToken,
+    ) -> Result<Option<DhtHandle>, StartError> {
+        let Some(options) = self.dht.clone() else {
+            return Ok(None);
+        };
+        let addr = options.listen;
+        // Its tokens must not be guessed (BEP 5).
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| StartError::Dht {
+            addr,
+            source: error.into(),
+        })?;
+        let bound = NodeTask::bind(options, listen_addr, seed, closing.clone());
+        let (node, handle) = bound.map_err(|source| StartError::Dht { addr, source })?;
+        tasks.spawn(node.run());
+        Ok(Some(handle))
+    }
+}
+
 impl Default for Builder {
     fn default() -> Self {
         Self {
@@ -182,6 +268,9 @@ impl Default for Builder {
             upload_slots: 8,
             io: IoConfig::default(),
             tracker: ClientConfig::default(),
+            dht: None,
+            local_discovery: false,
+            port_mapping: false,
         }
     }
 }

@@ -1,41 +1,32 @@
 //! A session: the torrents of one process, or of a part of it, and what they share.
 
+mod add;
 mod builder;
+mod open;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tailwater_metainfo::{Info, Magnet, Metainfo, PeerId, PieceIndex};
-use tailwater_storage_mem::{MemoryStorage, piece_memory};
+use tailwater_dht::{Dht, MutableTorrent};
+use tailwater_metainfo::{Magnet, Metainfo, PeerId};
+use tailwater_storage_mem::MemoryStorage;
 use tailwater_tracker::Client;
-use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{Completion, DiskTorrent, IoPool, MetadataStore, ResumeStore};
-use crate::driver::announce::{Announcer, Tally};
-use crate::driver::incident::INCIDENT_QUEUE;
-use crate::driver::lifecycle::Life;
-use crate::driver::mailbox::Mailbox;
+use crate::disk::{IoPool, MetadataStore, ResumeStore};
+use crate::driver::discovery::follow::Follow;
 use crate::driver::metadata::Ground;
 use crate::driver::registry::Registry;
-use crate::driver::torrent::{Shared, TorrentTask};
+use crate::driver::torrent::Shared;
 use crate::error::AddError;
 use crate::events::Events;
 use crate::handle::Torrent;
 use crate::metadata::handle::MetadataFetch;
-use crate::options::{AddOptions, StorageKind, priorities};
-use crate::reader;
-use crate::status::Status;
-use crate::storage::{DiskStore, MemoryStore, Neighbours, Store, disk_options, piece_hashes};
-use crate::torrent::{Config, Priority};
+use crate::options::AddOptions;
+use crate::storage::Neighbours;
 
 pub use builder::{Builder, DEFAULT_MEMORY_BUDGET};
-
-/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
-const COMPLETION_LIMIT: usize = 1 << 22;
 
 /// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the
 /// same one.
@@ -86,6 +77,11 @@ impl Session {
         self.inner.listen_addr
     }
 
+    /// The session's DHT node, once it runs; `None` if it has none or closes.
+    pub async fn dht(&self) -> Option<Dht> {
+        self.inner.shared.dht.as_ref()?.node().await
+    }
+
     /// Everything that happens from now on.
     #[must_use]
     pub fn subscribe(&self) -> Events {
@@ -104,84 +100,7 @@ impl Session {
     ///
     /// When the session has it already, it does not fit the memory, or its storage cannot be opened.
     pub async fn add(&self, metainfo: &Metainfo, options: AddOptions) -> Result<Torrent, AddError> {
-        let inner = &self.inner;
-        if inner.closing.is_cancelled() {
-            return Err(AddError::Closed);
-        }
-        let info = Arc::new(metainfo.info().clone());
-        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
-        let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
-        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
-        if !inner.registry.insert(info_hash, incidents_in.clone()) {
-            return Err(AddError::Duplicate(info_hash));
-        }
-        let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
-        let priorities = priorities(&info, |file| match wanted[file] {
-            true => Priority::Normal,
-            false => Priority::Skip,
-        });
-        let opened = inner.open(&info, &wanted, &priorities, &options, &completions);
-        let store = opened
-            .await
-            .inspect_err(|_| inner.registry.remove(info_hash))?;
-        let reading = Arc::new(reader::Shared::new(info.geometry(), store.clone()));
-        let (status_in, status) = watch::channel(Status::default());
-        let closing = inner.closing.child_token();
-        let seed = u64::from_be_bytes(random());
-        let task = TorrentTask {
-            config: inner.config(
-                &info,
-                &options,
-                Config::new(info_hash, self.peer_id()),
-                seed,
-            ),
-            geometry: info.geometry(),
-            metadata: Bytes::copy_from_slice(info.raw()),
-            store,
-            completions,
-            board: Arc::clone(&reading.board),
-            incidents,
-            incidents_in: incidents_in.clone(),
-            status: status_in,
-            shared: inner.shared.clone(),
-            closing: closing.clone(),
-        };
-        let announcer = Announcer {
-            client: inner.client.clone(),
-            tiers: match options.announce {
-                true => metainfo.trackers().to_vec(),
-                false => Vec::new(),
-            },
-            all_tiers: false,
-            info_hash,
-            peer_id: self.peer_id(),
-            port: inner.shared.listen_port.unwrap_or(0),
-            seed,
-            status: status.clone(),
-            incidents: incidents_in.clone(),
-            events: inner.shared.events.clone(),
-            tally: watch::channel(Tally::default()).0,
-            closing: closing.clone(),
-        };
-        let life = Life {
-            task,
-            announcer,
-            priorities,
-            resume: inner.resume.clone(),
-            recheck: options.recheck,
-            seed_only: options.seed_only,
-            peers: options.peers,
-            registry: Arc::clone(&inner.registry),
-        };
-        inner.tasks.spawn(life.live());
-        Ok(Torrent {
-            info_hash,
-            info,
-            status,
-            incidents: incidents_in,
-            closing,
-            reading,
-        })
+        self.inner.add(metainfo, options).await
     }
 
     /// Begins to fetch a magnet link's metadata from peers (BEP 9), so that the torrent can be added: from those that the
@@ -219,6 +138,27 @@ impl Session {
         ground.begin(magnet)
     }
 
+    /// Follows a torrent that its publisher replaces (BEP 46): each version as it is found in the DHT.
+    ///
+    /// ```no_run
+    /// # async fn example(session: tailwater_session::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tailwater_metainfo::{InfoHashes, Magnet};
+    ///
+    /// let link = "magnet:?xs=urn:btpk:8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e";
+    /// let mut publication = session.follow(link.parse()?);
+    /// while let Some(version) = publication.next().await {
+    ///     let hashes = InfoHashes { v1: Some(version.info_hash), v2: None };
+    ///     let metainfo = session.fetch(&Magnet::new(hashes)).wait().await?;
+    ///     println!("version {}: {}", version.version, metainfo.info().name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn follow(&self, torrent: MutableTorrent) -> Follow {
+        Follow::new(self.inner.shared.dht.clone(), torrent)
+    }
+
     /// Begins to close: connections end, trackers hear `stopped`, resume data is saved. May be called again.
     pub fn begin_close(&self) {
         self.inner.closing.cancel();
@@ -237,101 +177,6 @@ impl Session {
         self.begin_close();
         self.closed().await;
     }
-}
-
-impl Inner {
-    fn config(&self, info: &Info, options: &AddOptions, defaults: Config, seed: u64) -> Config {
-        Config {
-            max_peers: self.settings.max_peers,
-            upload_slots: self.settings.upload_slots,
-            sequential: options.sequential,
-            on_demand: options.on_demand,
-            private: info.is_private(),
-            seed,
-            ..defaults
-        }
-    }
-
-    async fn open(
-        &self,
-        info: &Info,
-        wanted: &[bool],
-        priorities: &[(PieceIndex, Priority)],
-        options: &AddOptions,
-        completions: &Arc<Mailbox<Completion>>,
-    ) -> Result<Store, AddError> {
-        match &options.storage {
-            StorageKind::Memory => self.open_memory(info, priorities, options, completions),
-            StorageKind::Disk(root) => {
-                let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
-                self.open_disk(info, root, skipped, completions).await
-            }
-        }
-    }
-
-    fn open_memory(
-        &self,
-        info: &Info,
-        priorities: &[(PieceIndex, Priority)],
-        options: &AddOptions,
-        completions: &Arc<Mailbox<Completion>>,
-    ) -> Result<Store, AddError> {
-        let geometry = info.geometry();
-        let budget = self.settings.memory_budget;
-        let wanted = priorities
-            .iter()
-            .filter(|(_, priority)| *priority > Priority::Skip);
-        let needed = wanted
-            .map(|(piece, _)| piece_memory(geometry.piece_len(*piece)))
-            .sum();
-        let piece = piece_memory(geometry.piece_length());
-        if options.on_demand && piece.min(needed) > budget {
-            return Err(AddError::PieceTooLargeForMemory { piece, budget });
-        }
-        if needed > budget && !options.on_demand {
-            return Err(AddError::TooLargeForMemory { needed, budget });
-        }
-        let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
-        if !options.on_demand {
-            // What is downloaded is to stay, whoever reads something else.
-            let all = 0..geometry.total();
-            self.memory.set_pins(handle, std::slice::from_ref(&all))?;
-        }
-        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
-        Ok(Store::Memory(store))
-    }
-
-    async fn open_disk(
-        &self,
-        info: &Info,
-        root: &Path,
-        skipped: Vec<usize>,
-        completions: &Arc<Mailbox<Completion>>,
-    ) -> Result<Store, AddError> {
-        let completions = Arc::clone(completions);
-        let tell = move |completion| {
-            if completions.push(&mut vec![completion]).is_err() {
-                tracing::error!("a torrent does not take its storage's completions");
-            }
-        };
-        let options = disk_options(info, root, skipped, Arc::new(tell))?;
-        let disk = DiskTorrent::open(self.io.clone(), options).await?;
-        Ok(Store::Disk(DiskStore::new(disk)))
-    }
-}
-
-/// Which files are wanted, by index.
-fn wanted_files(count: usize, chosen: Option<&[usize]>) -> Result<Vec<bool>, AddError> {
-    let Some(chosen) = chosen else {
-        return Ok(vec![true; count]);
-    };
-    let mut wanted = vec![false; count];
-    for &index in chosen {
-        *wanted
-            .get_mut(index)
-            .ok_or(AddError::NoSuchFile { index, count })? = true;
-    }
-    Ok(wanted)
 }
 
 /// Random bytes for names and seeds; nothing secret hangs on them.

@@ -1,8 +1,13 @@
 //! The addresses that might be peers: whom to connect to next, whom never again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+
+use super::PeerKey;
+use super::priority::Ranking;
+use super::source::{Source, is_usable};
 
 /// After a failure: this long, doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
@@ -10,32 +15,13 @@ const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 /// An address that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;
 
-/// Where a peer's address came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Source {
-    /// Named by the user; tried for ever.
-    User,
-    /// Named by the magnet link (`x.pe`); tried for ever.
-    Magnet,
-    /// A tracker.
-    Tracker,
-    /// It connected to us and said on which port it listens.
-    Incoming,
-    /// A peer named it (BEP 11).
-    Exchange,
-}
-
-impl Source {
-    /// Whether somebody chose the address by hand.
-    const fn is_named(self) -> bool {
-        matches!(self, Self::User | Self::Magnet)
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Idle { next_attempt: Instant },
+    Idle {
+        next_attempt: Instant,
+    },
+    /// Of no use as long as we want nothing.
+    Parked,
     Connecting,
     Connected,
 }
@@ -45,24 +31,54 @@ struct Candidate {
     source: Source,
     state: State,
     failures: u32,
+    /// A peer that can bring us together (BEP 55), and when it was last asked to.
+    introducer: Option<PeerKey>,
+    asked_at: Option<Instant>,
+}
+
+impl Candidate {
+    /// Whether it makes room for an address from `source` when there is none.
+    fn yields_to(&self, source: Source) -> bool {
+        let is_worse = self.source > source;
+        let is_as_good = self.source == source && self.failures > 1;
+        !self.source.is_named() && (is_worse || is_as_good)
+    }
+}
+
+/// The place of an address whose time has come among the others. The priority (BEP 40) decides between equals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    failures: u32,
+    source: Source,
+    priority: Reverse<u32>,
+    addr: SocketAddr,
 }
 
 #[derive(Debug)]
 pub(crate) struct Candidates {
-    /// The most addresses kept; what comes after is dropped.
+    /// The most addresses kept. What comes after is dropped, unless it is worth more than one that is there.
     limit: usize,
     by_addr: BTreeMap<SocketAddr, Candidate>,
+    /// Of the idle ones those that have their turn, and the others by the time when they get it.
+    due: BTreeSet<Turn>,
+    waiting: BTreeSet<(Instant, SocketAddr)>,
+    parked: BTreeSet<SocketAddr>,
     banned: BTreeSet<IpAddr>,
     connecting: usize,
+    ranking: Ranking,
 }
 
 impl Candidates {
-    pub(crate) const fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             by_addr: BTreeMap::new(),
+            due: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            parked: BTreeSet::new(),
             banned: BTreeSet::new(),
             connecting: 0,
+            ranking: Ranking::default(),
         }
     }
 
@@ -79,150 +95,291 @@ impl Candidates {
         self.banned.contains(&ip)
     }
 
+    /// Where a known address came from.
+    pub(super) fn source(&self, addr: SocketAddr) -> Option<Source> {
+        self.by_addr.get(&addr).map(|candidate| candidate.source)
+    }
+
     /// Never connects to this address again; says whether that is news.
     pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
         if self.banned.len() >= self.limit {
             self.banned.pop_first();
         }
+        let theirs = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
+        let idle =
+            |candidate: &Candidate| matches!(candidate.state, State::Idle { .. } | State::Parked);
+        let idle: Vec<_> = self
+            .by_addr
+            .range(theirs)
+            .filter(|(_, candidate)| idle(candidate))
+            .map(|(addr, _)| *addr)
+            .collect();
+        for addr in idle {
+            self.forget(addr);
+        }
         self.banned.insert(ip)
     }
 
+    /// Our own addresses are known better: equals are ordered anew.
+    pub(super) fn set_ranking(&mut self, ranking: Ranking) {
+        self.ranking = ranking;
+        let due = std::mem::take(&mut self.due);
+        self.due = due
+            .into_iter()
+            .map(|turn| Turn {
+                priority: Reverse(ranking.priority(turn.addr)),
+                ..turn
+            })
+            .collect();
+    }
+
     pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
-        let usable = addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
-        let full = self.by_addr.len() >= self.limit && !source.is_named();
-        if !usable || full || self.is_banned(addr.ip()) {
+        if !is_usable(addr) || self.is_banned(addr.ip()) {
             return;
         }
-        let fresh = Candidate {
-            source,
-            state: State::Idle { next_attempt: now },
-            failures: 0,
+        if let Some(known) = self.by_addr.get(&addr) {
+            if source < known.source {
+                self.change(addr, |candidate| candidate.source = source);
+            }
+            return;
+        }
+        if self.has_room(now, source) {
+            let fresh = Candidate {
+                source,
+                state: State::Idle { next_attempt: now },
+                failures: 0,
+                introducer: None,
+                asked_at: None,
+            };
+            self.by_addr.insert(addr, fresh);
+            self.enlist(addr, fresh);
+        }
+    }
+
+    /// Makes room for an address if it may have any.
+    fn has_room(&mut self, now: Instant, source: Source) -> bool {
+        if self.by_addr.len() < self.limit || source.is_named() {
+            return true;
+        }
+        self.promote(now);
+        let farthest = self.waiting.last().map(|(_, addr)| *addr);
+        let last = self.due.last().map(|turn| turn.addr);
+        let yields = |addr: &SocketAddr| {
+            let candidate = self.by_addr.get(addr);
+            candidate.is_some_and(|candidate| candidate.yields_to(source))
         };
-        let known = self.by_addr.entry(addr).or_insert(fresh);
-        known.source = known.source.min(source);
+        match farthest.filter(yields).or_else(|| last.filter(yields)) {
+            Some(addr) => {
+                self.forget(addr);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The address whose turn it is; it counts as connecting from now on.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
-        let banned = &self.banned;
-        let due = |(_, candidate): &(&SocketAddr, &mut Candidate)| matches!(candidate.state, State::Idle { next_attempt } if next_attempt <= now);
-        let (addr, candidate) = self
-            .by_addr
-            .iter_mut()
-            .filter(|(addr, _)| !banned.contains(&addr.ip()))
-            .filter(due)
-            .min_by_key(|(_, candidate)| (candidate.failures, candidate.source))?;
-        candidate.state = State::Connecting;
-        self.connecting += 1;
-        Some(*addr)
+        self.promote(now);
+        let addr = self.due.first()?.addr;
+        self.change(addr, |candidate| candidate.state = State::Connecting);
+        Some(addr)
     }
 
     /// When [`Self::next`] will have something, if nothing else happens.
     pub(crate) fn next_attempt(&self) -> Option<Instant> {
-        self.by_addr
-            .iter()
-            .filter(|(addr, _)| !self.is_banned(addr.ip()))
-            .filter_map(|(_, candidate)| match candidate.state {
+        let due = self
+            .due
+            .first()
+            .and_then(|turn| match self.by_addr.get(&turn.addr)?.state {
                 State::Idle { next_attempt } => Some(next_attempt),
-                State::Connecting | State::Connected => None,
-            })
-            .min()
+                _ => None,
+            });
+        due.or_else(|| self.waiting.first().map(|(at, _)| *at))
+    }
+
+    /// An address is connected to out of turn, because it waits for us just now. Says whether it may be.
+    pub(super) fn begin(&mut self, now: Instant, addr: SocketAddr, source: Source) -> bool {
+        self.add(now, addr, source);
+        let state = self.by_addr.get(&addr).map(|candidate| candidate.state);
+        let is_free = matches!(state, Some(State::Idle { .. } | State::Parked));
+        if is_free {
+            self.change(addr, |candidate| candidate.state = State::Connecting);
+        }
+        is_free
     }
 
     /// The connection stands.
     pub(crate) fn handle_connected(&mut self, addr: SocketAddr) {
-        if let Some(candidate) = self.by_addr.get_mut(&addr) {
-            if candidate.state == State::Connecting {
-                self.connecting -= 1;
-            }
-            candidate.state = State::Connected;
-        }
+        self.change(addr, |candidate| candidate.state = State::Connected);
     }
 
     /// The connection could not be made, or it ended. `useful`: it had delivered something.
     pub(crate) fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
-        let Some(candidate) = self.by_addr.get_mut(&addr) else {
+        let Some(candidate) = self.by_addr.get(&addr) else {
             return;
         };
-        if candidate.state == State::Connecting {
-            self.connecting -= 1;
-        }
-        candidate.failures = if useful { 1 } else { candidate.failures + 1 };
-        if candidate.failures > MAX_FAILURES && !candidate.source.is_named() {
-            self.by_addr.remove(&addr);
+        let failures = if useful { 1 } else { candidate.failures + 1 };
+        let is_hopeless = failures > MAX_FAILURES && !candidate.source.is_named();
+        if is_hopeless || !candidate.source.is_retried() || self.is_banned(addr.ip()) {
+            self.forget(addr);
             return;
         }
-        let doublings = candidate.failures.saturating_sub(1).min(16);
+        let doublings = failures.saturating_sub(1).min(16);
         let wait = (FIRST_RETRY * 2u32.pow(doublings)).min(LONGEST_RETRY);
-        candidate.state = State::Idle {
-            next_attempt: now + wait,
-        };
+        self.change(addr, |candidate| {
+            candidate.failures = failures;
+            candidate.state = State::Idle {
+                next_attempt: now + wait,
+            };
+        });
+    }
+
+    /// The connection ended because neither side wants anything.
+    pub(super) fn park(&mut self, addr: SocketAddr) {
+        match self.is_banned(addr.ip()) {
+            true => self.forget(addr),
+            false => self.change(addr, |candidate| candidate.state = State::Parked),
+        }
+    }
+
+    /// We want something again.
+    pub(super) fn unpark(&mut self, now: Instant) {
+        for addr in std::mem::take(&mut self.parked) {
+            self.change(addr, |candidate| {
+                candidate.state = State::Idle { next_attempt: now };
+            });
+        }
     }
 
     /// Forgets an address for good: it is our own, or a second door to somebody we know.
     pub(crate) fn forget(&mut self, addr: SocketAddr) {
-        if let Some(candidate) = self.by_addr.remove(&addr)
-            && candidate.state == State::Connecting
-        {
-            self.connecting -= 1;
+        if let Some(candidate) = self.by_addr.remove(&addr) {
+            self.delist(addr, candidate);
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn addr(port: u16) -> SocketAddr {
-        SocketAddr::from(([10, 0, 0, 1], port))
+    /// Forgets every address from a source.
+    pub(super) fn forget_source(&mut self, source: Source) {
+        let theirs = |(_, candidate): &(&SocketAddr, &Candidate)| candidate.source == source;
+        let addrs: Vec<_> = self
+            .by_addr
+            .iter()
+            .filter(theirs)
+            .map(|(addr, _)| *addr)
+            .collect();
+        for addr in addrs {
+            self.forget(addr);
+        }
     }
 
-    #[test]
-    fn failures_back_off_and_are_forgotten_in_the_end() {
-        let mut now = crate::testing::epoch();
-        let mut candidates = Candidates::new(10);
-        candidates.add(now, addr(1), Source::Tracker);
-        let mut waits = Vec::new();
-        while candidates.known() > 0 {
-            assert_eq!(candidates.next(now), Some(addr(1)));
-            assert_eq!(candidates.next(now), None);
-            candidates.handle_closed(now, addr(1), false);
-            if let Some(next) = candidates.next_attempt() {
-                waits.push((next - now).as_secs());
-                now = next;
+    /// Who could bring us together with an address.
+    pub(super) fn introducer(&self, addr: SocketAddr) -> Option<PeerKey> {
+        self.by_addr.get(&addr)?.introducer
+    }
+
+    pub(super) fn set_introducer(&mut self, addr: SocketAddr, introducer: Option<PeerKey>) {
+        if let Some(candidate) = self.by_addr.get_mut(&addr) {
+            candidate.introducer = introducer;
+        }
+    }
+
+    /// Whether an introduction to this address may be asked for; then it counts as asked for.
+    pub(super) fn may_ask(&mut self, now: Instant, addr: SocketAddr, pause: Duration) -> bool {
+        let Some(candidate) = self.by_addr.get_mut(&addr) else {
+            return false;
+        };
+        let rested = |asked| now.saturating_duration_since(asked) >= pause;
+        let may = candidate.asked_at.is_none_or(rested);
+        if may {
+            candidate.asked_at = Some(now);
+        }
+        may
+    }
+
+    /// Changes what is known of an address, and its places in the lists with it.
+    fn change(&mut self, addr: SocketAddr, change: impl FnOnce(&mut Candidate)) {
+        let Some(old) = self.by_addr.get(&addr).copied() else {
+            return;
+        };
+        let mut new = old;
+        change(&mut new);
+        self.delist(addr, old);
+        self.by_addr.insert(addr, new);
+        self.enlist(addr, new);
+    }
+
+    fn enlist(&mut self, addr: SocketAddr, candidate: Candidate) {
+        match candidate.state {
+            // Even if its time has come: it gets its turn when somebody asks whose it is.
+            State::Idle { next_attempt } => {
+                self.waiting.insert((next_attempt, addr));
+            }
+            State::Parked => {
+                self.parked.insert(addr);
+            }
+            State::Connecting => self.connecting += 1,
+            State::Connected => {}
+        }
+    }
+
+    fn delist(&mut self, addr: SocketAddr, candidate: Candidate) {
+        match candidate.state {
+            State::Idle { next_attempt } => {
+                if !self.waiting.remove(&(next_attempt, addr)) {
+                    self.due.remove(&self.turn(addr, candidate));
+                }
+            }
+            State::Parked => {
+                self.parked.remove(&addr);
+            }
+            State::Connecting => self.connecting -= 1,
+            State::Connected => {}
+        }
+    }
+
+    /// Those whose time has come get their turn.
+    fn promote(&mut self, now: Instant) {
+        while let Some(&(at, addr)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            if let Some(candidate) = self.by_addr.get(&addr) {
+                self.due.insert(self.turn(addr, *candidate));
             }
         }
-        assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1_280]);
-        assert_eq!(candidates.connecting(), 0);
     }
 
-    #[test]
-    fn what_the_user_named_comes_first_and_is_tried_for_ever() {
-        let mut now = crate::testing::epoch();
-        let mut candidates = Candidates::new(1);
-        candidates.add(now, addr(1), Source::Tracker);
-        candidates.add(now, addr(2), Source::Tracker);
-        candidates.add(now, addr(3), Source::User);
-        assert_eq!(candidates.known(), 2);
-        assert_eq!(candidates.next(now), Some(addr(3)));
-        candidates.forget(addr(1));
-        for _ in 0..50 {
-            candidates.handle_closed(now, addr(3), false);
-            now += LONGEST_RETRY;
-            assert_eq!(candidates.next(now), Some(addr(3)));
+    fn turn(&self, addr: SocketAddr, candidate: Candidate) -> Turn {
+        Turn {
+            failures: candidate.failures,
+            source: candidate.source,
+            priority: Reverse(self.ranking.priority(addr)),
+            addr,
         }
     }
 
-    #[test]
-    fn the_banned_and_the_impossible_are_never_tried() {
-        let now = crate::testing::epoch();
-        let mut candidates = Candidates::new(10);
-        candidates.add(now, addr(1), Source::Tracker);
-        assert!(candidates.ban(addr(1).ip()));
-        assert!(!candidates.ban(addr(1).ip()));
-        candidates.add(now, SocketAddr::from(([10, 0, 0, 2], 0)), Source::Tracker);
-        candidates.add(now, SocketAddr::from(([224, 0, 0, 1], 5)), Source::Tracker);
-        assert_eq!(candidates.next(now), None);
-        assert_eq!(candidates.next_attempt(), None);
+    /// What must hold after every step; panics otherwise.
+    pub(super) fn check_invariants(&self) {
+        let mut counts = [0; 4];
+        for (&addr, &candidate) in &self.by_addr {
+            let (state, is_listed) = match candidate.state {
+                State::Idle { next_attempt } => {
+                    let is_due = self.due.contains(&self.turn(addr, candidate));
+                    let waits = self.waiting.contains(&(next_attempt, addr));
+                    (0, is_due != waits)
+                }
+                State::Parked => (1, self.parked.contains(&addr)),
+                State::Connecting => (2, true),
+                State::Connected => (3, true),
+            };
+            assert!(is_listed, "{addr}: {candidate:?}");
+            counts[state] += 1;
+        }
+        let listed = [
+            self.due.len() + self.waiting.len(),
+            self.parked.len(),
+            self.connecting,
+        ];
+        assert_eq!(counts[..3], listed, "lists of candidates");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tailwater_metainfo::Bitfield;
 
 use super::exchange::Exchange;
+use super::holepunch::Punching;
 use super::peers::{Peer, RATE_MEMORY};
 use super::rate::Rate;
 use super::window::Window;
@@ -17,9 +18,15 @@ use crate::peer::{Command, Direction};
 /// is beyond their queue without a word.
 const UNTOLD_QUEUE: usize = 250;
 
+/// A newcomer has this long to be of use before another may take its place.
+const PROBATION: Duration = Duration::from_secs(30);
+
 impl<S: Space> Engine<S> {
-    /// Addresses that may be peers.
+    /// Addresses that may be peers. Those that a private torrent may not use are not taken, whoever hands them in.
     pub fn handle_candidates(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
+        if !self.is_allowed(source) {
+            return;
+        }
         for &addr in addrs {
             self.candidates.add(now, addr, source);
         }
@@ -28,6 +35,9 @@ impl<S: Space> Engine<S> {
 
     /// A connection that [`Output::Connect`] asked for could not be made.
     pub fn handle_connect_failed(&mut self, now: Instant, addr: SocketAddr) {
+        self.punches.handle_dialled(addr);
+        // While it is known: one failure too many, and it is forgotten.
+        self.ask_for_introduction(now, addr);
         self.candidates.handle_closed(now, addr, false);
         self.connect_more(now);
     }
@@ -39,6 +49,9 @@ impl<S: Space> Engine<S> {
     /// A [`Refusal`] says that the connection is to be closed; the machine has forgotten it.
     pub fn handle_connected(&mut self, now: Instant, new: NewPeer) -> Result<PeerKey, Refusal> {
         let outgoing = new.direction == Direction::Outgoing;
+        if outgoing {
+            self.punches.handle_dialled(new.addr);
+        }
         if let Err(refusal) = self.admit(now, &new) {
             if outgoing {
                 match refusal {
@@ -57,6 +70,9 @@ impl<S: Space> Engine<S> {
         let key = self.peers.insert(Peer {
             addr: new.addr,
             dial_addr: outgoing.then_some(new.addr),
+            other_door: None,
+            sees_us_at: None,
+            since: now,
             id: new.id,
             direction: new.direction,
             fast: new.fast,
@@ -80,6 +96,7 @@ impl<S: Space> Engine<S> {
             down: Rate::new(RATE_MEMORY),
             up: Rate::new(RATE_MEMORY),
             exchange: Exchange::default(),
+            punching: Punching::default(),
         });
         self.command(key, Command::Greet(self.pieces.have().clone()));
         Ok(key)
@@ -94,6 +111,10 @@ impl<S: Space> Engine<S> {
         if self.candidates.is_banned(new.addr.ip()) {
             return Err(Refusal::Banned);
         }
+        let is_called = new.direction == Direction::Outgoing;
+        if self.config.private && is_called && self.candidates.source(new.addr).is_none() {
+            return Err(Refusal::OtherTracker);
+        }
         let known = self.peers.iter().find(|(_, peer)| peer.id == new.id);
         if let Some((old, peer)) = known {
             let opened_by_larger = |direction| match direction {
@@ -106,9 +127,32 @@ impl<S: Space> Engine<S> {
             }
             self.disconnect(now, old, Refusal::Duplicate);
         } else if self.peers.len() >= self.config.max_peers {
-            return Err(Refusal::TooManyPeers);
+            let least = self.outranked_by(now, new.addr);
+            self.disconnect(now, least.ok_or(Refusal::TooManyPeers)?, Refusal::Outranked);
         }
         Ok(())
+    }
+
+    /// Of the peers that are of no use just now the one with the lowest priority, if that is lower than a newcomer's.
+    fn outranked_by(&self, now: Instant, new: SocketAddr) -> Option<PeerKey> {
+        let ranking = self.ranking();
+        let least = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| self.is_dispensable(now, peer))
+            .map(|(key, peer)| (ranking.priority(peer.dial_addr.unwrap_or(peer.addr)), key))
+            .min()?;
+        (least.0 < ranking.priority(new)).then_some(least.1)
+    }
+
+    /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
+    fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
+        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
+        now.saturating_duration_since(peer.since) >= PROBATION
+            && !source.is_some_and(Source::is_named)
+            && peer.pending.is_empty()
+            && peer.down.bytes_per_second(now) == 0
+            && (peer.am_choking || !peer.peer_interested)
     }
 
     /// A connection ended, for whatever reason.
@@ -125,15 +169,31 @@ impl<S: Space> Engine<S> {
             &self.geometry,
             &mut self.rng,
         );
-        if let Some(addr) = peer.dial_addr {
-            let useful = peer.down.total() + peer.up.total() > 0;
-            self.candidates.handle_closed(now, addr, useful);
-        }
+        self.release_addr(now, &peer);
         if !peer.am_choking {
             self.unchoke_waiting();
         }
         self.fill_all(now);
         self.connect_more(now);
+    }
+
+    /// A peer has gone: it may be called again, after a while or when we want something again.
+    fn release_addr(&mut self, now: Instant, peer: &Peer) {
+        let Some(addr) = peer.dial_addr else {
+            return;
+        };
+        let useful = peer.down.total() + peer.up.total() > 0;
+        if self.completed && (peer.bits.is_all() || peer.upload_only) {
+            self.candidates.park(addr);
+            return;
+        }
+        self.candidates.handle_closed(now, addr, useful);
+        let door = peer
+            .other_door
+            .filter(|_| useful && self.is_allowed(Source::Exchange));
+        if let Some(door) = door {
+            self.candidates.add(now, door, Source::Exchange);
+        }
     }
 
     /// A peer broke the rules in a way that means bad will.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tailwater_wire::{MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
 
 use super::peers::Peer;
+use super::source::can_name;
 use super::{Engine, PeerKey, Source, Space};
 use crate::peer::{Command, Direction};
 
@@ -68,14 +69,17 @@ impl<S: Space> Engine<S> {
             return;
         };
         let left = QUOTA.saturating_sub(peer.exchange.taken);
-        let added: Vec<_> = message
-            .added
-            .iter()
-            .map(|peer| peer.addr)
-            .take(left)
-            .collect();
-        peer.exchange.taken += added.len();
-        self.handle_candidates(now, Source::Exchange, &added);
+        let (namer, introduces) = (peer.addr.ip(), peer.punching.speaks());
+        let named = message.added.iter().take(left);
+        peer.exchange.taken += named.len();
+        let named = named.filter(|other| can_name(namer, other.addr));
+        for other in named {
+            self.candidates.add(now, other.addr, Source::Exchange);
+            if introduces && other.flags.contains(PexFlags::HOLEPUNCH) {
+                self.note_introducer(key, other.addr);
+            }
+        }
+        self.connect_more(now);
     }
 
     /// Tells peers of each other.
@@ -110,6 +114,9 @@ fn introduce(peer: &Peer) -> Option<PexPeer> {
     }
     if peer.direction == Direction::Outgoing {
         flags = flags | PexFlags::REACHABLE;
+    }
+    if peer.punching.speaks() {
+        flags = flags | PexFlags::HOLEPUNCH;
     }
     let addr = peer.dial_addr?;
     Some(PexPeer { addr, flags })

@@ -10,25 +10,32 @@ mod candidates;
 mod choker;
 mod connections;
 mod exchange;
+mod external;
+mod hello;
+mod holepunch;
 mod interest;
 mod outcomes;
 mod peers;
 mod picker;
 mod pieces;
+mod priority;
 mod rate;
 mod readers;
 mod reading;
 mod requests;
 mod slots;
+mod source;
 mod stats;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod trackers;
 mod urgency;
 mod window;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
@@ -37,17 +44,19 @@ use crate::peer::{Command, Fact};
 
 pub use blame::BlockDigest;
 pub use buffer_map::{BufferMap, PieceView, ReaderView};
-pub use candidates::Source;
 pub use peers::PeerKey;
 pub use picker::Priority;
 pub use pieces::PieceState;
 pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
+pub use source::Source;
 pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
 
 use blame::Blame;
 pub(crate) use candidates::Candidates;
 use choker::Choker;
+use external::External;
+use holepunch::Punches;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
 use pieces::{Arrival, Pieces};
@@ -72,6 +81,12 @@ pub struct Engine<S> {
     picker: Picker,
     peers: Peers,
     candidates: Candidates,
+    /// The tracker that named peers last.
+    tracker: Option<Arc<str>>,
+    external: External,
+    punches: Punches,
+    /// What peers know of us: that we want nothing.
+    told_upload_only: bool,
     choker: Choker,
     readers: Readers,
     refetches: Refetches,
@@ -105,12 +120,16 @@ impl<S: Space> Engine<S> {
             picker.insert(piece, &mut rng);
         }
         let wanted = geometry.piece_count() - have.count();
-        Self {
+        let mut engine = Self {
             pieces: Pieces::new(geometry, have),
             picker,
             space,
             peers: Peers::default(),
             candidates: Candidates::new(config.max_candidates),
+            tracker: None,
+            external: External::default(),
+            punches: Punches::default(),
+            told_upload_only: wanted == 0,
             choker: Choker::new(config.upload_slots),
             readers: Readers::new(geometry),
             refetches: Refetches::default(),
@@ -129,7 +148,9 @@ impl<S: Space> Engine<S> {
             wasted: 0,
             config,
             geometry,
-        }
+        };
+        engine.candidates.set_ranking(engine.ranking());
+        engine
     }
 
     /// Takes the next thing to do; call until it is `None`.
@@ -193,6 +214,9 @@ impl<S: Space> Engine<S> {
         };
         match fact {
             Fact::Pex(message) => self.handle_exchange(now, key, &message),
+            Fact::Holepunch(message) => self.handle_holepunch(now, key, message),
+            Fact::UploadOnly(upload_only) => peer.upload_only = upload_only,
+            Fact::Hello(hello) => self.handle_hello(now, key, hello),
             // Taken by `handle_facts`, with or without a peer.
             Fact::Block(_) => {}
             Fact::Uploaded(bytes) => {
@@ -226,20 +250,6 @@ impl<S: Space> Engine<S> {
                 if !peer.am_choking {
                     self.choke(key);
                     self.unchoke_waiting();
-                }
-            }
-            Fact::Hello(hello) => {
-                if let Some(limit) = hello.request_queue {
-                    peer.window.set_limit(limit.min(self.config.max_requests));
-                }
-                peer.upload_only = hello.upload_only;
-                peer.exchange.set_speaks(hello.pex);
-                peer.client = hello.client;
-                if let (None, Some(port)) = (peer.dial_addr, hello.listen_port) {
-                    let addr = SocketAddr::new(peer.addr.ip(), port);
-                    peer.dial_addr = Some(addr);
-                    self.candidates.add(now, addr, Source::Incoming);
-                    self.candidates.handle_connected(addr);
                 }
             }
         }
@@ -350,6 +360,7 @@ impl<S: Space> Engine<S> {
         }
         self.completed &= self.wanted == 0;
         self.check_complete(now);
+        self.tell_upload_only(now);
         self.fill_all(now);
     }
 
@@ -380,6 +391,7 @@ impl<S: Space> Engine<S> {
         self.pieces.check_invariants();
         self.picker.check_invariants();
         self.readers.check_invariants();
+        self.candidates.check_invariants();
         let lacking = self
             .geometry
             .pieces()

@@ -75,6 +75,7 @@ impl<S: Space> Engine<S> {
         }
         self.outputs
             .push_back(Output::Note(Note::PieceEvicted(piece)));
+        self.tell_upload_only(now);
     }
 
     /// Blocks that were told of as stored are lost; they are fetched again.
@@ -93,5 +94,6 @@ impl<S: Space> Engine<S> {
         for key in self.peers.keys() {
             self.update_interest(now, key);
         }
+        self.tell_upload_only(now);
     }
 }

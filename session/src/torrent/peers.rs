@@ -1,12 +1,13 @@
 //! The connected peers, as the torrent sees them.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 
 use super::exchange::Exchange;
+use super::holepunch::Punching;
 use super::rate::Rate;
 use super::window::Window;
 use crate::peer::Direction;
@@ -39,6 +40,11 @@ pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
     /// Where it can be reached: `addr` if we connected to it, else what it said.
     pub(crate) dial_addr: Option<SocketAddr>,
+    /// Where else it can be reached, as it says.
+    pub(crate) other_door: Option<SocketAddr>,
+    /// Our address, as it says.
+    pub(crate) sees_us_at: Option<IpAddr>,
+    pub(crate) since: Instant,
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
     pub(crate) fast: bool,
@@ -68,6 +74,7 @@ pub(crate) struct Peer {
     pub(crate) down: Rate,
     pub(crate) up: Rate,
     pub(crate) exchange: Exchange,
+    pub(crate) punching: Punching,
 }
 
 impl Peer {

@@ -16,6 +16,8 @@ pub struct Config {
     pub info_hash: InfoHash,
     /// Our own name, to recognise ourselves and to settle who keeps which of two connections.
     pub peer_id: PeerId,
+    /// Where we listen, if we do. Default none.
+    pub listen_port: Option<u16>,
     /// The most connected peers. Default 200.
     pub max_peers: usize,
     /// The most connections under way at once. Default 32.
@@ -43,6 +45,7 @@ impl Config {
         Self {
             info_hash,
             peer_id,
+            listen_port: None,
             max_peers: 200,
             max_connecting: 32,
             max_candidates: 3_000,
@@ -123,6 +126,10 @@ pub enum Refusal {
     Banned,
     /// The torrent has its share of peers.
     TooManyPeers,
+    /// The torrent has its share of peers, and one that BEP 40 prefers has come.
+    Outranked,
+    /// It belongs to a tracker that has been left, and the torrent is private (BEP 27).
+    OtherTracker,
     /// Neither side has anything that the other lacks.
     NothingToShare,
 }

@@ -55,6 +55,8 @@ pub(crate) struct Swarm {
     payload: Rc<Payload>,
     pub(crate) nodes: Vec<Node>,
     seed: u64,
+    private: bool,
+    max_peers: usize,
 }
 
 impl Swarm {
@@ -67,7 +69,24 @@ impl Swarm {
             payload: Rc::new(payload),
             nodes: Vec::new(),
             seed,
+            private: true,
+            max_peers: 200,
         }
+    }
+
+    /// The nodes that are added from now on tell each other of others.
+    pub(crate) fn make_public(&mut self) {
+        self.private = false;
+    }
+
+    /// The nodes that are added from now on have so many peers at most.
+    pub(crate) fn limit_peers(&mut self, max_peers: usize) {
+        self.max_peers = max_peers;
+    }
+
+    /// Nobody can connect to a node any more; it can connect to others.
+    pub(crate) fn put_behind_nat(&mut self, node: usize) {
+        self.net.set_accepting(self.nodes[node].host, false);
     }
 
     /// A node that has everything.
@@ -131,13 +150,16 @@ impl Swarm {
         let config = Config {
             seed: self.seed.wrapping_mul(1_000).wrapping_add(u64::from(octet)),
             on_demand,
-            private: true,
+            private: self.private,
+            listen_port: Some(6881),
+            max_peers: self.max_peers,
             ..Config::new(payload.info_hash, id)
         };
         let store = Store::new(house.clone(), payload, &have);
         self.nodes.push(Node {
             host: self.net.add_host(addr, link),
             id,
+            private: self.private,
             manner: Manner::Honest,
             verdict_delay: Duration::ZERO,
             payload: Rc::clone(payload),
@@ -154,6 +176,7 @@ impl Swarm {
             commands: Vec::new(),
             keeps_commands: on_demand,
             refused: 0,
+            accepted: 0,
         });
         number
     }
@@ -359,6 +382,7 @@ impl Swarm {
                 }
             }
             Event::Accepted { conn, from, .. } => {
+                node.accepted += 1;
                 node.wires
                     .insert(conn, Wire::new(Direction::Incoming, from));
                 node.shake_hands(conn);

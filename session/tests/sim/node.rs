@@ -53,6 +53,8 @@ impl Wire {
 pub(crate) struct Node {
     pub(super) host: HostId,
     pub(super) id: PeerId,
+    /// Peers tell each other of nobody: a test says who knows whom.
+    pub(super) private: bool,
     pub(super) manner: Manner,
     /// How long a verdict takes to reach the torrent, after the piece can be read.
     pub(super) verdict_delay: Duration,
@@ -72,6 +74,8 @@ pub(crate) struct Node {
     /// What the torrent told its connections about blocks and pieces.
     pub(crate) commands: Vec<(Instant, Command)>,
     pub(super) keeps_commands: bool,
+    /// Connections that others made.
+    pub(crate) accepted: u64,
     /// Requests of peers for what is not held.
     pub(crate) refused: u64,
 }
@@ -109,10 +113,12 @@ impl Node {
                 fast: true,
                 extensions: true,
                 listen_port: Some(6881),
-                addr: None,
+                addr: Some(wire.addr.ip()),
+                other_ip: None,
+                upload_only: self.engine.is_complete(),
                 metadata: bytes::Bytes::new(),
-                // Peers tell each other of nobody: a test says who knows whom.
-                private: true,
+                private: self.private,
+                dht_port: None,
             };
             match self.engine.handle_connected(now, new) {
                 Ok(key) => wire.peer = Some((key, Connection::new(now, config))),

@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn ids() -> impl Strategy<Value = ExtensionIds> {
-        any::<[Option<u8>; 4]>().prop_map(|numbers| {
+        any::<[Option<u8>; 5]>().prop_map(|numbers| {
             let mut ids = ExtensionIds::NONE;
             for (extension, id) in ExtensionId::ALL.into_iter().zip(numbers) {
                 if let Some(id) = id {

@@ -12,6 +12,8 @@ pub enum ExtensionId {
     UtPex = 1,
     /// `ut_metadata`: metadata exchange (BEP 9).
     UtMetadata = 2,
+    /// `upload_only`: the peer wants nothing (BEP 21).
+    UploadOnly = 3,
     /// `ut_holepunch`: hole punching (BEP 55).
     UtHolepunch = 4,
     /// `lt_donthave`: a piece is gone (BEP 54).
@@ -20,8 +22,9 @@ pub enum ExtensionId {
 
 impl ExtensionId {
     /// Every extension, in the order of their names.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LtDontHave,
+        Self::UploadOnly,
         Self::UtHolepunch,
         Self::UtMetadata,
         Self::UtPex,
@@ -44,6 +47,7 @@ impl ExtensionId {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LtDontHave => "lt_donthave",
+            Self::UploadOnly => "upload_only",
             Self::UtHolepunch => "ut_holepunch",
             Self::UtMetadata => "ut_metadata",
             Self::UtPex => "ut_pex",
@@ -53,9 +57,10 @@ impl ExtensionId {
     const fn slot(self) -> usize {
         match self {
             Self::LtDontHave => 0,
-            Self::UtHolepunch => 1,
-            Self::UtMetadata => 2,
-            Self::UtPex => 3,
+            Self::UploadOnly => 1,
+            Self::UtHolepunch => 2,
+            Self::UtMetadata => 3,
+            Self::UtPex => 4,
         }
     }
 }

@@ -8,6 +8,7 @@ mod holepunch;
 mod ids;
 mod metadata;
 mod pex;
+mod upload_only;
 
 pub use donthave::DontHave;
 pub use error::ExtensionError;
@@ -16,6 +17,7 @@ pub use holepunch::{Holepunch, HolepunchError};
 pub use ids::{ExtensionId, ExtensionIds};
 pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage};
 pub use pex::{MAX_PEX_PEERS, MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
+pub use upload_only::UploadOnly;
 
 use bytes::Bytes;
 
@@ -33,6 +35,8 @@ pub enum ExtensionMessage {
     DontHave(DontHave),
     /// Hole punching (BEP 55).
     Holepunch(Holepunch),
+    /// The peer wants nothing, or something again (BEP 21).
+    UploadOnly(UploadOnly),
     /// An id that we gave to no extension.
     Unknown {
         /// The id.
@@ -57,6 +61,7 @@ impl ExtensionMessage {
             Some(ExtensionId::UtPex) => Self::Pex(PexMessage::decode(payload)?),
             Some(ExtensionId::LtDontHave) => Self::DontHave(DontHave::decode(payload)?),
             Some(ExtensionId::UtHolepunch) => Self::Holepunch(Holepunch::decode(payload)?),
+            Some(ExtensionId::UploadOnly) => Self::UploadOnly(UploadOnly::decode(payload)?),
             None => Self::Unknown { id },
         })
     }

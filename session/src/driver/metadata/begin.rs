@@ -11,8 +11,9 @@ use tokio_util::task::TaskTracker;
 use super::FetchTask;
 use crate::disk::MetadataStore;
 use crate::driver::announce::{Announcer, Tally};
+use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::incident::{INCIDENT_QUEUE, Incident};
-use crate::driver::registry::Registry;
+use crate::driver::registry::{Reach, Registry};
 use crate::driver::torrent::Shared;
 use crate::error::FetchError;
 use crate::metadata::handle::{FetchProgress, MetadataFetch};
@@ -64,7 +65,7 @@ impl Ground<'_> {
                     all_tiers: true,
                     info_hash,
                     peer_id: self.registry.peer_id(),
-                    port: self.shared.listen_port.unwrap_or(0),
+                    port: self.shared.port.clone(),
                     seed: self.seed,
                     status,
                     incidents: incidents_in.clone(),
@@ -72,17 +73,31 @@ impl Ground<'_> {
                     tally: tally_in,
                     closing: self.closing.clone(),
                 };
+                let (search_tally_in, search_tally) = watch::channel(SearchTally::default());
+                let search = self.shared.dht.clone().map(|dht| Search {
+                    dht,
+                    info_hash,
+                    // Whoever lacks even the metadata is of no use to others.
+                    port: None,
+                    status: announcer.status.clone(),
+                    incidents: incidents_in.clone(),
+                    tally: Some(search_tally_in),
+                    closing: self.closing.clone(),
+                });
                 let task = FetchTask {
                     info_hash,
                     v2: magnet.hashes.v2,
                     trackers: magnet.trackers.clone(),
                     web_seeds: magnet.web_seeds.clone(),
                     peers: magnet.peers.clone(),
-                    listen_port: self.shared.listen_port,
+                    port: self.shared.port.clone(),
+                    reserved: self.shared.reserved(),
                     incidents,
                     incidents_in: incidents_in.clone(),
                     announcer: Some(announcer),
                     tally,
+                    search,
+                    search_tally,
                     status: status_in,
                     progress: progress_in,
                     outcome: outcome_in,
@@ -114,7 +129,10 @@ impl Ground<'_> {
         if self.closing.is_cancelled() {
             return Some(FetchError::Closed);
         }
-        let is_free = self.registry.insert(info_hash, incidents.clone());
+        // Whether it is private only its metadata can say.
+        let is_free = self
+            .registry
+            .insert(info_hash, Reach::Public, incidents.clone());
         (!is_free).then_some(FetchError::Duplicate(info_hash))
     }
 }

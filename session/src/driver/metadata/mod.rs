@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tailwater_metainfo::{HostPort, Info, InfoHash, InfoHashV2, Metainfo};
-use tailwater_wire::METADATA_BLOCK_LEN;
+use tailwater_wire::{METADATA_BLOCK_LEN, Reserved};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ pub(crate) use self::begin::Ground;
 use self::known::Known;
 use self::running::Fetching;
 use super::announce::{Announcer, Tally};
+use super::discovery::own_port::OwnPort;
+use super::discovery::search::{Search, SearchTally};
 use super::incident::Incident;
 use super::registry::Registry;
 use crate::disk::MetadataStore;
@@ -45,12 +47,16 @@ pub(crate) struct FetchTask {
     pub(crate) trackers: Vec<String>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) peers: Vec<HostPort>,
-    pub(crate) listen_port: Option<u16>,
+    pub(crate) port: OwnPort,
+    pub(crate) reserved: Reserved,
     pub(crate) incidents: mpsc::Receiver<Incident>,
     pub(crate) incidents_in: mpsc::Sender<Incident>,
     /// Taken when it starts.
     pub(crate) announcer: Option<Announcer>,
     pub(crate) tally: watch::Receiver<Tally>,
+    /// Taken when it starts; there is none without a DHT node.
+    pub(crate) search: Option<Search>,
+    pub(crate) search_tally: watch::Receiver<SearchTally>,
     /// What the announcer knows of us.
     pub(crate) status: watch::Sender<Status>,
     pub(crate) progress: watch::Sender<FetchProgress>,

@@ -20,6 +20,7 @@ use crate::metadata::handle::FetchProgress;
 use crate::metadata::link::{Fact, LinkConfig};
 use crate::metadata::{Fetcher, LinkKey, Output};
 use crate::peer::Direction;
+use crate::torrent::Source;
 
 /// Connections at once, with those being made. An info dictionary is small: a few peers would do, if they were all honest
 /// and quick.
@@ -48,6 +49,8 @@ pub(super) struct Fetching {
     known: Known,
     links: BTreeMap<LinkKey, Link>,
     last_key: u64,
+    /// In the DHT.
+    is_searching: bool,
     news: mpsc::Receiver<News>,
     news_in: mpsc::Sender<News>,
     tasks: TaskTracker,
@@ -63,6 +66,7 @@ impl Fetching {
             known: Known::default(),
             links: BTreeMap::new(),
             last_key: 0,
+            is_searching: false,
             news,
             news_in,
             tasks: TaskTracker::new(),
@@ -74,6 +78,7 @@ impl Fetching {
     /// Until everything has ended but, if there is nothing found, the goodbye to trackers.
     pub(super) async fn run(mut self) -> (Option<Found>, Option<JoinHandle<()>>) {
         self.look_up_names();
+        self.search();
         let announcing = self.task.announcer.take();
         let announcing = announcing.map(|announcer| tokio::spawn(announcer.run()));
         let info = self.go_on().await;
@@ -113,6 +118,7 @@ impl Fetching {
                 Some(incident) = self.task.incidents.recv() => self.handle(incident),
                 Some(news) = self.news.recv() => self.handle_news(news),
                 Ok(()) = self.task.tally.changed() => {}
+                Ok(()) = self.task.search_tally.changed() => {}
                 () = sleep_until(wake.into()) => {}
             }
             self.fetcher.handle_timeout(Instant::now());
@@ -139,10 +145,14 @@ impl Fetching {
         let now = Instant::now();
         match incident {
             Incident::Candidates(source, addrs) => self.known.add(now, source, &addrs),
+            Incident::TrackerPeers(_, addrs) => self.known.add(now, Source::Tracker, &addrs),
             Incident::DialFailed(addr) => self.known.handle_closed(now, addr, false),
             Incident::Handshaken(peer) => self.take_in(now, peer),
-            // Nobody has a handle of a torrent that is not there, nor a connection to it.
-            Incident::Facts(..) | Incident::Ended(..) | Incident::Request(_) => {}
+            // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
+            Incident::ExternalIp(_)
+            | Incident::Facts(..)
+            | Incident::Ended(..)
+            | Incident::Request(_) => {}
         }
     }
 
@@ -254,7 +264,7 @@ impl Fetching {
         let token = self.ending.child_token();
         let config = LinkConfig {
             fast: peer.agreed.fast(),
-            listen_port: self.task.listen_port,
+            listen_port: self.task.port.seen_by(peer.addr.ip()),
         };
         let addr = peer.addr;
         let link = LinkTask::new(key, now, config, peer.stream, asked, self.news_in.clone());
@@ -270,12 +280,16 @@ impl Fetching {
     }
 
     fn connect(&self, addr: SocketAddr) {
-        let (info_hash, peer_id) = (self.task.info_hash, self.task.registry.peer_id());
+        let ours = dial::Ours {
+            info_hash: self.task.info_hash,
+            peer_id: self.task.registry.peer_id(),
+            reserved: self.task.reserved,
+        };
         let (incidents, ending) = (self.task.incidents_in.clone(), self.ending.clone());
         self.tasks.spawn(async move {
             let dialled = tokio::select! {
                 () = ending.cancelled() => return,
-                dialled = dial::dial(addr, info_hash, peer_id) => dialled,
+                dialled = dial::dial(addr, ours) => dialled,
             };
             let incident = match dialled {
                 Ok(peer) => Incident::Handshaken(peer),
@@ -301,7 +315,17 @@ impl Fetching {
         });
     }
 
+    /// Looks for peers in the DHT, if there is one.
+    fn search(&mut self) {
+        if let Some(mut search) = self.task.search.take() {
+            search.closing = self.ending.clone();
+            self.is_searching = true;
+            self.tasks.spawn(search.run());
+        }
+    }
+
     fn publish(&mut self) {
+        let search = *self.task.search_tally.borrow_and_update();
         let tally = *self.task.tally.borrow_and_update();
         let state = self.fetcher.state();
         let progress = FetchProgress {
@@ -309,6 +333,8 @@ impl Fetching {
             trackers_asked: tally.asked,
             trackers_answered: tally.answered,
             trackers_failed: tally.failed,
+            dht_nodes: self.is_searching.then_some(search.nodes),
+            dht_peers: search.peers,
             peers_known: self.known.len(),
             peers_connecting: self.known.connecting(),
             peers_connected: self.links.len(),

@@ -1,5 +1,8 @@
 //! What a torrent's machine decides, seen through its outputs.
 
+mod candidates;
+mod holepunch;
+mod neighbours;
 mod readers;
 
 use std::collections::{BTreeMap, BTreeSet};

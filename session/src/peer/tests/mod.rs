@@ -1,5 +1,7 @@
 //! What one connection does with what a peer sends.
 
+mod extensions;
+
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -38,8 +40,11 @@ impl Pair {
             extensions: false,
             listen_port: None,
             addr: None,
+            other_ip: None,
+            upload_only: false,
             metadata: bytes::Bytes::new(),
             private: false,
+            dht_port: None,
         };
         Self {
             now,

@@ -1,0 +1,93 @@
+//! What can go wrong in the DHT.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tailwater_dht::{DhtClosed, Report};
+
+use crate::out::Harmless;
+use crate::progress::{count, duration};
+
+/// Why something that was asked of the DHT was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DhtFailure {
+    #[error("cannot receive datagrams{}: {source}", addr.map(|addr| format!(" at {addr}")).unwrap_or_default())]
+    Listen {
+        addr: Option<SocketAddr>,
+        source: io::Error,
+    },
+    #[error("no DHT node answered within {}; tried {tried}", duration(*.limit))]
+    NoNodes { limit: Duration, tried: String },
+    #[error("not done within {}, although {} known", duration(*.limit), nodes(*.known))]
+    TimedOut { limit: Duration, known: usize },
+    #[error("nothing found: {}", asked(report))]
+    NotFound { report: Box<Report> },
+    #[error("no node has stored it{}: {}", refusal(report), asked(report))]
+    NotStored { report: Box<Report> },
+    #[error("none of them answered")]
+    Silent,
+    #[error(transparent)]
+    Closed(#[from] DhtClosed),
+    #[error("{path} is not a secret key, which is 64 hexadecimal digits")]
+    NotAKey { path: String },
+    #[error("the version that is there has the highest number there is: {0}")]
+    LastVersion(i64),
+}
+
+impl DhtFailure {
+    /// What the user can do.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Self::Listen { .. } => {
+                "choose another address with `--dht-listen ADDR:PORT`; port 0 takes a free one"
+            }
+            Self::NoNodes { .. } => {
+                "check the network and its firewall (UDP), name a node that you know with `--dht-bootstrap ADDR:PORT`, or \
+                 wait longer with `--timeout SECONDS`"
+            }
+            Self::TimedOut { .. } => "wait longer with `--timeout SECONDS`",
+            Self::NotStored { .. } => {
+                "if a newer version is there, leave `--seq` and `--cas` out; else try again"
+            }
+            Self::NotAKey { .. } => "name another file with `--key`: a missing one is made",
+            Self::LastVersion(_) => {
+                "use another key or salt: this one's item can never change again"
+            }
+            Self::NotFound { .. } | Self::Silent | Self::Closed(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+fn nodes(known: usize) -> String {
+    let verb = if known == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(known, "node"))
+}
+
+fn refusal(report: &Report) -> String {
+    let refusal = report.refusal.as_ref();
+    refusal
+        .map(|refusal| format!(" ({})", Harmless(&refusal.text)))
+        .unwrap_or_default()
+}
+
+/// A time that is short as a rule.
+fn took(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => duration(time),
+    }
+}
+
+/// What a lookup has cost, in words.
+pub(super) fn asked(report: &Report) -> String {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    format!(
+        "asked {}, {} answered, {}, {}",
+        count(number(report.asked), "node"),
+        report.answered,
+        count(report.hops.into(), "hop"),
+        took(report.elapsed)
+    )
+}

@@ -1,0 +1,126 @@
+//! The sockets of a node.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+use crate::Family;
+
+/// The port that is tried first: BitTorrent's.
+const FIRST_PORT: u16 = 6881;
+/// How many ports are tried from there on before any port will do.
+const PORTS: u16 = 32;
+/// How often the system may name a port that only one family has free.
+const MAX_ATTEMPTS: u8 = 16;
+
+/// The sockets of a node, one for each network that it is in.
+#[derive(Debug, Default)]
+// Not `#[non_exhaustive]`: there are two families.
+pub struct Sockets {
+    /// For IPv4.
+    pub v4: Option<UdpSocket>,
+    /// For IPv6. It must not take IPv4 datagrams too.
+    pub v6: Option<UdpSocket>,
+}
+
+impl From<UdpSocket> for Sockets {
+    fn from(socket: UdpSocket) -> Self {
+        match socket.local_addr() {
+            Ok(addr) if Family::of(&addr) == Family::V6 => Self {
+                v4: None,
+                v6: Some(socket),
+            },
+            _ => Self {
+                v4: Some(socket),
+                v6: None,
+            },
+        }
+    }
+}
+
+impl Sockets {
+    /// Binds what a node needs.
+    ///
+    /// | `addr` | families | port |
+    /// |---|---|---|
+    /// | `None` | both | 6881 or the next free one of 32, else any; the same one for both |
+    /// | `[::]:port` | both | that one; 0 for any |
+    /// | another IPv6 address | IPv6 | that one |
+    /// | an IPv4 address | IPv4 | that one |
+    ///
+    /// Where both are meant and the machine lacks one, the other will do.
+    ///
+    /// # Errors
+    ///
+    /// When the address or the port cannot be had.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn bind(addr: Option<SocketAddr>) -> io::Result<Self> {
+        match addr {
+            None => {
+                for port in FIRST_PORT..FIRST_PORT + PORTS {
+                    match bind_both(port) {
+                        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                        bound => return bound,
+                    }
+                }
+                bind_any()
+            }
+            Some(addr) if addr.is_ipv6() && addr.ip().is_unspecified() => match addr.port() {
+                0 => bind_any(),
+                port => bind_both(port),
+            },
+            Some(addr) => bind_one(addr).map(Self::from),
+        }
+    }
+}
+
+/// Both families on a port that the system names.
+fn bind_any() -> io::Result<Sockets> {
+    let mut attempts = MAX_ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match bind_both(0) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            bound => return bound,
+        }
+    }
+}
+
+/// Both families on one port, or the one that there is.
+fn bind_both(port: u16) -> io::Result<Sockets> {
+    let v4 = match bind_one((Ipv4Addr::UNSPECIFIED, port).into()) {
+        Err(error) if !is_missing(&error) => return Err(error),
+        v4 => v4.ok(),
+    };
+    let port = match &v4 {
+        Some(v4) => v4.local_addr()?.port(),
+        None => port,
+    };
+    let v6 = match bind_one((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if v4.is_none() || !is_missing(&error) => return Err(error),
+        v6 => v6.ok(),
+    };
+    Ok(Sockets { v4, v6 })
+}
+
+/// Whether the machine lacks the family, rather than the port being taken or forbidden.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, PermissionDenied};
+    !matches!(error.kind(), AddrInUse | PermissionDenied)
+}
+
+fn bind_one(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    if addr.is_ipv6() {
+        // Not all systems agree on the default, and the other family has a socket of its own.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    UdpSocket::from_std(socket.into())
+}

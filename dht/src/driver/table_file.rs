@@ -1,0 +1,66 @@
+//! The file that a node's table is kept in.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::task::spawn_blocking;
+
+use super::Dht;
+use crate::{MAX_SAVED_LEN, SavedTable};
+
+/// Reads what [`Dht::save_table`] wrote; `None` if there is no such file.
+///
+/// # Errors
+///
+/// When it cannot be read, or is something else ([`InvalidData`](io::ErrorKind::InvalidData)): nothing that should keep a
+/// node from starting, as it can do without.
+pub async fn load_table(path: &Path) -> io::Result<Option<SavedTable>> {
+    let path = path.to_owned();
+    spawn_blocking(move || load(&path)).await?
+}
+
+impl Dht {
+    /// Keeps the node's [table](Self::saved) in a file, whose folder is made if need be. It takes the place of what is there
+    /// at once and as a whole. A table without nodes is not worth keeping, and does not replace one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or the node has been closed.
+    pub async fn save_table(&self, path: &Path) -> io::Result<()> {
+        let table = self.saved().await.map_err(io::Error::other)?;
+        if table.nodes.is_empty() {
+            return Ok(());
+        }
+        let (path, bytes) = (path.to_owned(), table.to_bytes());
+        spawn_blocking(move || save(path, &bytes)).await?
+    }
+}
+
+fn load(path: &Path) -> io::Result<Option<SavedTable>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that a longer file is refused and not cut.
+    file.take(u64::from(MAX_SAVED_LEN) + 1)
+        .read_to_end(&mut bytes)?;
+    let table = SavedTable::from_bytes(&bytes);
+    let table = table.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(Some(table))
+}
+
+fn save(path: PathBuf, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    // A name of its own for each writer: several nodes of one user may end at the same time.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    // Not forced to the device: that may take seconds, and a node can do without its table.
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Local service discovery (BEP 14): telling the neighbours which torrents we have, and hearing which they have.
+//!
+//! [`LocalDiscovery`] does no I/O. When is announced:
+//!
+//! ```text
+//!            added, or a network appears
+//!                        │ at once
+//!                        ▼                2 s, once
+//!   newcomer heard ──▶ announce ──────────────────▶ announce
+//!   within half a second ▲                             │
+//!                        └─────────────────────────────┘
+//!                                every 5 min
+//! ```
+//!
+//! A repetition, as multicast over the air gets lost and nobody acknowledges it. An answer to a newcomer, as it may be
+//! unable to receive connections and would otherwise wait for up to 5 minutes until it hears of us; a client that knows of
+//! [`MAX_NEIGHBOURS`] others in the swarm does not answer, so no more than that and one do, however many there are.
+//!
+//! All packets come out of one bucket: [`PACKETS_AT_ONCE`], then one a minute. What is not urgent leaves a minute after the
+//! packet before it at the earliest.
+
+mod limiter;
+mod networks;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::net::{SocketAddr, SocketAddrV6};
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::InfoHash;
+use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError, MAX_LSD_SENT_HASHES};
+
+use limiter::{Bucket, Limiter, Rate};
+pub(crate) use networks::Network;
+use schedule::{Due, Schedule};
+
+/// How often a torrent is announced (BEP 14).
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(5 * 60);
+/// How often a packet leaves (BEP 14), after the first few.
+const PACKET_EVERY: Duration = Duration::from_secs(60);
+/// Packets that may leave at once: so many single torrents, with their repetitions.
+const PACKETS_AT_ONCE: u32 = 10;
+/// Up to so many torrents, each has packets of its own, which fits one a minute: old clients take no more than one
+/// info-hash, and Transmission 3 no packet of more than 200 bytes. Beyond, packets are filled (BEP 14).
+const MAX_SINGLE: usize = 5;
+/// How long after the first announce of a torrent the second one follows.
+const REPEAT_AFTER: Duration = Duration::from_secs(2);
+/// How long an answer may wait, so that answers of several clients do not collide.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// Whoever announced a torrent within this time does not answer for it.
+const ANSWER_GAP: Duration = PACKET_EVERY;
+/// Neighbours that are remembered for each torrent. With so many of them, somebody announces it twice a minute anyway.
+const MAX_NEIGHBOURS: usize = 8;
+/// A neighbour that has not been heard for so long has gone: it has missed two announces.
+const NEIGHBOUR_FOR: Duration = Duration::from_secs(11 * 60);
+
+/// What a packet tells us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where the neighbour takes calls.
+    pub(crate) addr: SocketAddr,
+    /// The torrents of ours that it has; never none, each once.
+    pub(crate) info_hashes: Vec<InfoHash>,
+}
+
+/// Why a packet tells us nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ignored {
+    #[error("it comes from outside of the local networks")]
+    Far,
+    #[error("too many come")]
+    TooMany,
+    #[error("{0}")]
+    Malformed(#[from] LsdError),
+    #[error("it is our own")]
+    Own,
+    #[error("it is about other torrents than ours")]
+    OtherTorrents,
+}
+
+/// Announces torrents to the neighbours and understands theirs.
+///
+/// Private torrents must not get in (BEP 27): whoever owns it gives [`LocalDiscovery::handle_torrents`] the public ones.
+#[derive(Debug)]
+pub(crate) struct LocalDiscovery {
+    /// Where we take calls; 0 announces nothing.
+    port: u16,
+    cookie: LsdCookie,
+    rng: fastrand::Rng,
+    torrents: HashMap<InfoHash, Torrent>,
+    schedule: Schedule,
+    networks: Vec<Network>,
+    packets: Bucket,
+    last_sent: Option<Instant>,
+    limiter: Limiter,
+}
+
+#[derive(Debug)]
+struct Torrent {
+    due: Due,
+    announced: Option<Instant>,
+    /// Whether another announce follows soon after the next one.
+    repeat: bool,
+    neighbours: Vec<(SocketAddr, Instant)>,
+}
+
+impl LocalDiscovery {
+    /// `port` is where we take calls; without one, we only listen. The cookie and the delays come from `seed`.
+    pub(crate) fn new(now: Instant, port: Option<u16>, seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        Self {
+            port: port.unwrap_or(0),
+            cookie: LsdCookie::from(rng.u64(..)),
+            rng,
+            torrents: HashMap::new(),
+            schedule: Schedule::default(),
+            networks: Vec::new(),
+            packets: Bucket::full(now, Rate::new(PACKETS_AT_ONCE, PACKET_EVERY)),
+            last_sent: None,
+            limiter: Limiter::new(now),
+        }
+    }
+
+    /// These are our public torrents now. New ones are announced at once.
+    pub(crate) fn handle_torrents(&mut self, now: Instant, public: &[InfoHash]) {
+        let kept: HashSet<_> = public.iter().copied().collect();
+        let schedule = &mut self.schedule;
+        self.torrents.retain(|info_hash, torrent| {
+            let stays = kept.contains(info_hash);
+            if !stays {
+                schedule.remove(*info_hash, torrent.due);
+            }
+            stays
+        });
+        for info_hash in kept {
+            self.torrents.entry(info_hash).or_insert_with(|| {
+                let due = Due::urgent(now);
+                schedule.insert(info_hash, due);
+                Torrent {
+                    due,
+                    announced: None,
+                    repeat: true,
+                    neighbours: Vec::new(),
+                }
+            });
+        }
+    }
+
+    /// These are the networks we are in now. In a new one nobody has heard of us: all is announced at once.
+    pub(crate) fn handle_networks(&mut self, now: Instant, networks: Vec<Network>) {
+        let is_new = |network: &Network| {
+            let known = &self.networks;
+            !known.iter().any(|known| known.contains(network.addr))
+        };
+        let has_moved = networks.iter().any(is_new);
+        self.networks = networks;
+        if has_moved {
+            for (info_hash, torrent) in &mut self.torrents {
+                torrent.repeat = true;
+                torrent.due = self.schedule.bring_forward(*info_hash, torrent.due, now);
+            }
+        }
+    }
+
+    /// A packet has come to one of the groups.
+    ///
+    /// # Errors
+    ///
+    /// Why it is ignored.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &[u8],
+    ) -> Result<Found, Ignored> {
+        if !networks::is_near(from, &self.networks) {
+            return Err(Ignored::Far);
+        }
+        if !self.limiter.admits(now, from.ip()) {
+            return Err(Ignored::TooMany);
+        }
+        let announce = LocalAnnounce::parse(packet)?;
+        if announce.cookie.as_ref() == Some(&self.cookie) {
+            return Err(Ignored::Own);
+        }
+        let addr = listening(from, announce.port);
+        let mut ours = announce.info_hashes;
+        ours.sort_unstable();
+        ours.dedup();
+        ours.retain(|info_hash| self.torrents.contains_key(info_hash));
+        for info_hash in &ours {
+            self.meet(now, *info_hash, addr);
+        }
+        match ours.is_empty() {
+            true => Err(Ignored::OtherTorrents),
+            false => Ok(Found {
+                addr,
+                info_hashes: ours,
+            }),
+        }
+    }
+
+    /// The next packet, which is for every group on every interface.
+    #[must_use]
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<LocalAnnounce> {
+        if self.poll_timeout()? > now || !self.packets.take(now) {
+            return None;
+        }
+        let info_hashes = self.take_due(now);
+        for info_hash in &info_hashes {
+            if let Some(torrent) = self.torrents.get_mut(info_hash) {
+                torrent.announced = Some(now);
+                torrent.due = match std::mem::take(&mut torrent.repeat) {
+                    true => Due::urgent(now + REPEAT_AFTER),
+                    false => Due::routine(now + ANNOUNCE_EVERY),
+                };
+                self.schedule.insert(*info_hash, torrent.due);
+            }
+        }
+        self.last_sent = Some(now);
+        Some(LocalAnnounce {
+            port: self.port,
+            info_hashes,
+            cookie: Some(self.cookie.clone()),
+        })
+    }
+
+    /// When [`LocalDiscovery::poll_transmit`] has a packet.
+    #[must_use]
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.port == 0 {
+            return None;
+        }
+        let ready = self.packets.ready_at();
+        let routine_ready = self
+            .last_sent
+            .map_or(ready, |sent| ready.max(sent + PACKET_EVERY));
+        let urgent = self.schedule.first_urgent().map(|due| due.max(ready));
+        let routine = self.schedule.first_routine();
+        let routine = routine.map(|due| due.max(routine_ready));
+        urgent.into_iter().chain(routine).min()
+    }
+
+    /// Takes what goes into one packet out of the schedule.
+    fn take_due(&mut self, now: Instant) -> Vec<InfoHash> {
+        let mut taken = Vec::new();
+        match self.torrents.len() <= MAX_SINGLE {
+            true => self.schedule.take(now, now, 1, &mut taken),
+            // What would be due before the next packet leaves may as well go with this one.
+            false => {
+                let soon = now + PACKET_EVERY;
+                self.schedule
+                    .take(now, soon, MAX_LSD_SENT_HASHES, &mut taken);
+            }
+        }
+        taken
+    }
+
+    /// A neighbour takes part in a torrent of ours. If it has just come, it hears of us soon.
+    fn meet(&mut self, now: Instant, info_hash: InfoHash, addr: SocketAddr) {
+        let Some(torrent) = self.torrents.get_mut(&info_hash) else {
+            return;
+        };
+        let is_new = torrent.remember(now, addr);
+        let has_announced = |at: Instant| now.saturating_duration_since(at) < ANSWER_GAP;
+        if is_new && !torrent.announced.is_some_and(has_announced) {
+            let most = u64::try_from(ANSWER_WITHIN.as_millis()).unwrap_or_default();
+            let delay = Duration::from_millis(self.rng.u64(0..=most));
+            torrent.due = self
+                .schedule
+                .bring_forward(info_hash, torrent.due, now + delay);
+        }
+    }
+}
+
+impl Torrent {
+    /// Whether this neighbour is new and there was room to remember it.
+    fn remember(&mut self, now: Instant, addr: SocketAddr) -> bool {
+        let is_there = |heard: Instant| now.saturating_duration_since(heard) < NEIGHBOUR_FOR;
+        self.neighbours.retain(|(_, heard)| is_there(*heard));
+        if let Some(known) = self.neighbours.iter_mut().find(|known| known.0 == addr) {
+            known.1 = now;
+            return false;
+        }
+        let has_room = self.neighbours.len() < MAX_NEIGHBOURS;
+        if has_room {
+            self.neighbours.push((addr, now));
+        }
+        has_room
+    }
+}
+
+/// Where somebody who sends from this address takes calls (BEP 14). A link-local address keeps its interface.
+fn listening(from: SocketAddr, port: u16) -> SocketAddr {
+    match from {
+        SocketAddr::V6(from) if from.ip().to_ipv4_mapped().is_none() => {
+            SocketAddrV6::new(*from.ip(), port, 0, from.scope_id()).into()
+        }
+        _ => SocketAddr::new(from.ip().to_canonical(), port),
+    }
+}

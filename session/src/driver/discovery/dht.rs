@@ -1,0 +1,177 @@
+//! The session's node in the DHT: one for all its torrents.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tailwater_dht::{Config, Dht, Family, SavedTable, Sockets, load_table};
+use tailwater_metainfo::HostPort;
+use tokio::net::lookup_host;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::discovery::DhtOptions;
+
+/// The table is saved this often: a crash costs no more than that.
+const SAVE_EVERY: Duration = Duration::from_secs(600);
+/// A disk that is slower than this keeps nobody from leaving.
+const SAVE_WITHIN: Duration = Duration::from_millis(500);
+/// Nodes that one torrent file may name.
+const MAX_NAMED_NODES: usize = 16;
+/// How long the name of one of them may take to be found.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The way to the node. Clones lead to the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct DhtHandle {
+    node: watch::Receiver<Option<Dht>>,
+    port: u16,
+}
+
+impl DhtHandle {
+    /// Where the node receives datagrams, as peers are told (BEP 5).
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The node, as soon as it runs; `None` if it has ended.
+    pub(crate) async fn node(&self) -> Option<Dht> {
+        let mut node = self.node.clone();
+        let running = node.wait_for(Option::is_some).await.ok()?;
+        running.clone()
+    }
+
+    /// Waits until the node has ended.
+    pub(crate) async fn ended(&self) {
+        let mut node = self.node.clone();
+        while node.changed().await.is_ok() {}
+    }
+
+    /// A peer has said that a node runs beside it. Hearsay: the node asks it before it believes that.
+    pub(crate) async fn add_node(&self, addr: SocketAddr) {
+        let node = self.node.borrow().clone();
+        if let Some(node) = node {
+            // A node that has ended needs no others.
+            let _ = node.add_node(addr).await;
+        }
+    }
+
+    /// A torrent file names nodes that may know it (BEP 5).
+    pub(crate) async fn add_named(&self, nodes: &[HostPort], closing: CancellationToken) {
+        let resolving = async {
+            for named in nodes.iter().take(MAX_NAMED_NODES) {
+                let looking_up = lookup_host(named.to_string());
+                if let Ok(Ok(addrs)) = timeout(RESOLVE_WITHIN, looking_up).await {
+                    for addr in addrs {
+                        self.add_node(addr).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = resolving => {}
+        }
+    }
+}
+
+/// A node whose sockets are bound; [`NodeTask::run`] starts it.
+pub(crate) struct NodeTask {
+    sockets: Sockets,
+    options: DhtOptions,
+    seed: [u8; 32],
+    node: watch::Sender<Option<Dht>>,
+    closing: CancellationToken,
+}
+
+impl NodeTask {
+    /// Binds the sockets: where the options say, or beside the port for peers at `beside`.
+    ///
+    /// # Errors
+    ///
+    /// When the address that was asked for cannot be had.
+    pub(crate) fn bind(
+        options: DhtOptions,
+        beside: Option<SocketAddr>,
+        seed: [u8; 32],
+        closing: CancellationToken,
+    ) -> io::Result<(Self, DhtHandle)> {
+        let sockets = match (options.listen, beside) {
+            (Some(addr), _) => Sockets::bind(Some(addr))?,
+            // Another program has the datagrams of that port: any other is as good.
+            (None, Some(addr)) => {
+                let anywhere = SocketAddr::new(addr.ip(), 0);
+                Sockets::bind(Some(addr)).or_else(|_| Sockets::bind(Some(anywhere)))?
+            }
+            (None, None) => Sockets::bind(None)?,
+        };
+        let (sender, node) = watch::channel(None);
+        let port = port(&sockets)?;
+        let task = Self {
+            sockets,
+            options,
+            seed,
+            node: sender,
+            closing,
+        };
+        Ok((task, DhtHandle { node, port }))
+    }
+
+    /// Runs the node until the session closes.
+    pub(crate) async fn run(self) {
+        let Self {
+            sockets,
+            options,
+            seed,
+            node,
+            closing,
+        } = self;
+        let mut config = Config::new(seed);
+        if let Some(table) = recall(options.table.as_deref()).await {
+            config = config.with_saved(table);
+        }
+        let kept = options.table.filter(|_| options.keep_table);
+        let started = Dht::start(sockets, config, options.bootstrap);
+        let dht = match started {
+            Ok(dht) => dht,
+            Err(error) => return tracing::warn!("no DHT: {error}"),
+        };
+        tracing::info!(v4 = ?dht.local_addr(Family::V4), v6 = ?dht.local_addr(Family::V6), "DHT node runs");
+        node.send_replace(Some(dht.clone()));
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => break,
+                () = tokio::time::sleep(SAVE_EVERY) => save(&dht, kept.as_deref()).await,
+            }
+        }
+        save(&dht, kept.as_deref()).await;
+        dht.close().await;
+    }
+}
+
+fn port(sockets: &Sockets) -> io::Result<u16> {
+    let socket = sockets.v4.as_ref().or(sockets.v6.as_ref());
+    let local = socket.map(tokio::net::UdpSocket::local_addr).transpose()?;
+    Ok(local.map_or(0, |addr| addr.port()))
+}
+
+async fn recall(table: Option<&Path>) -> Option<SavedTable> {
+    let loaded = load_table(table?).await;
+    loaded
+        .inspect_err(|error| tracing::warn!("the saved table of the DHT is of no use: {error}"))
+        .ok()?
+}
+
+/// Failing to save costs a slower start, nothing else.
+async fn save(dht: &Dht, table: Option<&Path>) {
+    let Some(table) = table else {
+        return;
+    };
+    match timeout(SAVE_WITHIN, dht.save_table(table)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("saving the table of the DHT: {error}"),
+        Err(_) => tracing::warn!("saving the table of the DHT takes too long"),
+    }
+}

@@ -1,0 +1,166 @@
+//! One task that tells the local network of the session's public torrents, and hears of the neighbours' (BEP 14).
+
+mod group;
+mod interfaces;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tailwater_wire::{LsdGroup, MAX_LSD_LEN};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use self::group::Group;
+use self::interfaces::Surroundings;
+use crate::discovery::local::{Ignored, LocalDiscovery};
+use crate::driver::incident::Incident;
+use crate::driver::registry::Registry;
+use crate::torrent::Source;
+
+/// How often the interfaces are looked at: machines move.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Announces and listens until the session closes.
+///
+/// `listen` is where the session takes calls: only interfaces on which it does are used, and without it nothing is announced.
+/// Private torrents are neither announced nor given peers (BEP 27): the registry keeps them back. Whatever fails is a debug
+/// line, and tried again when the interfaces are looked at.
+pub(crate) async fn run(
+    registry: Arc<Registry>,
+    listen: Option<SocketAddr>,
+    seed: u64,
+    closing: CancellationToken,
+) {
+    let port = listen.map(|addr| addr.port());
+    let task = Task {
+        machine: LocalDiscovery::new(Instant::now(), port, seed),
+        registry,
+        listen,
+        v4: None,
+        v6: None,
+        around: Surroundings::default(),
+    };
+    tokio::select! {
+        () = closing.cancelled() => {}
+        () = task.run() => {}
+    }
+}
+
+struct Task {
+    machine: LocalDiscovery,
+    registry: Arc<Registry>,
+    listen: Option<SocketAddr>,
+    v4: Option<Group>,
+    v6: Option<Group>,
+    around: Surroundings,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut changes = self.registry.subscribe();
+        changes.mark_changed();
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once. It comes before the torrents: what is sent before the interfaces are known is lost.
+        look.tick().await;
+        self.look_around().await;
+        // One byte more than is read, so that a packet that was cut is known for too long.
+        let (mut v4, mut v6) = ([0; MAX_LSD_LEN + 1], [0; MAX_LSD_LEN + 1]);
+        loop {
+            let now = Instant::now();
+            while let Some(announce) = self.machine.poll_transmit(now) {
+                tracing::debug!(torrents = announce.info_hashes.len(), "a local announce");
+                for group in [&self.v4, &self.v6].into_iter().flatten() {
+                    group.send(&announce, &self.around);
+                }
+            }
+            let wake = self.machine.poll_timeout();
+            tokio::select! {
+                _ = look.tick() => self.look_around().await,
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let torrents = self.registry.public_torrents();
+                    self.machine.handle_torrents(Instant::now(), &torrents);
+                }
+                received = receive(self.v4.as_ref(), &mut v4) => match received {
+                    Some((len, from)) => self.hear(from, &v4[..len]),
+                    None => self.v4 = None,
+                },
+                received = receive(self.v6.as_ref(), &mut v6) => match received {
+                    Some((len, from)) => self.hear(from, &v6[..len]),
+                    None => self.v6 = None,
+                },
+                () = sleep_until(wake.unwrap_or(now).into()), if wake.is_some() => {}
+            }
+        }
+    }
+
+    /// Sees which interfaces there are, and joins the groups on those that are new.
+    async fn look_around(&mut self) {
+        let listen = self.listen;
+        // Some systems take their time to tell.
+        let looking = tokio::task::spawn_blocking(move || Surroundings::look(listen));
+        let around = match looking.await {
+            Ok(around) => around,
+            Err(error) => return tracing::debug!("looking at the interfaces: {error}"),
+        };
+        let has_changed = around != self.around;
+        let networks = around.networks.clone();
+        self.around = around;
+        let has_v4 = open(&mut self.v4, LsdGroup::V4);
+        let has_v6 = open(&mut self.v6, LsdGroup::V6);
+        for (group, is_new) in [(&self.v4, has_v4), (&self.v6, has_v6)] {
+            if let Some(group) = group.as_ref().filter(|_| is_new || has_changed) {
+                group.join(&self.around);
+            }
+        }
+        self.machine.handle_networks(Instant::now(), networks);
+    }
+
+    /// Tells the torrents of a neighbour that has them.
+    fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
+        let found = match self.machine.handle_packet(Instant::now(), from, packet) {
+            Ok(found) => found,
+            // Everybody hears these all the time.
+            Err(reason @ (Ignored::Own | Ignored::OtherTorrents)) => {
+                return tracing::trace!(%from, "a local announce is ignored: {reason}");
+            }
+            Err(reason) => return tracing::debug!(%from, "a local announce is ignored: {reason}"),
+        };
+        for info_hash in found.info_hashes {
+            tracing::debug!(%info_hash, peer = %found.addr, "a local peer");
+            if let Some(incidents) = self.registry.find_public(info_hash) {
+                // A torrent that has too much to do hears of this neighbour again.
+                let _ = incidents.try_send(Incident::Candidates(Source::Local, vec![found.addr]));
+            }
+        }
+    }
+}
+
+/// Opens the group's socket if it is not open. Whether it has been opened now.
+fn open(group: &mut Option<Group>, which: LsdGroup) -> bool {
+    if group.is_some() {
+        return false;
+    }
+    match Group::open(which) {
+        Ok(opened) => *group = Some(opened),
+        Err(error) => tracing::debug!(?which, "no local discovery: {error}"),
+    }
+    group.is_some()
+}
+
+/// The next packet of a group, if there is a socket; `None` when that has failed.
+async fn receive(group: Option<&Group>, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
+    let Some(group) = group else {
+        return std::future::pending().await;
+    };
+    let received = group.receive(buf).await;
+    received
+        .inspect_err(|error| tracing::debug!("local discovery: {error}"))
+        .ok()
+}

@@ -1,0 +1,246 @@
+//! Asks the gateway of the local network to lead the session's ports to this machine: by PCP
+//! ([RFC 6887](https://www.rfc-editor.org/rfc/rfc6887)), NAT-PMP
+//! ([RFC 6886](https://www.rfc-editor.org/rfc/rfc6886)) or UPnP, whichever it speaks.
+//!
+//! [`keeper`] decides; [`gateway`] speaks. Nobody waits for this: a gateway that is silent, slow or wrong costs debug
+//! lines.
+
+mod epoch;
+mod gateway;
+mod keeper;
+mod notices;
+mod route;
+mod terms;
+mod upnp;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use gateway::{Gateway, Surroundings};
+use keeper::Keeper;
+use notices::Notices;
+use terms::{Config, Task};
+
+/// At the end, an answer that is on its way is waited for so long: what it grants is to be removed.
+const FINISH_WITHIN: Duration = Duration::from_millis(300);
+/// Whatever the gateway has not removed by then ends with its lease.
+const REMOVE_WITHIN: Duration = Duration::from_millis(600);
+
+/// The ports that are to be reached from outside; the same number is asked for there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) tcp: Option<u16>,
+    pub(crate) udp: Option<u16>,
+}
+
+/// What the gateway leads here. All `None` while it does nothing for us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PortMapStatus {
+    /// What it understands.
+    pub(crate) protocol: Option<Protocol>,
+    /// Its own outer address, if it told one. A private one means that another gateway stands before it.
+    pub(crate) address: Option<IpAddr>,
+    /// The outer TCP port.
+    pub(crate) tcp: Option<u16>,
+    /// The outer UDP port.
+    pub(crate) udp: Option<u16>,
+}
+
+impl PortMapStatus {
+    /// Where the TCP port is reached from outside.
+    pub(crate) fn external(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.address?, self.tcp?))
+    }
+}
+
+/// How a gateway is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Pcp,
+    NatPmp,
+    Upnp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pcp => "PCP",
+            Self::NatPmp => "NAT-PMP",
+            Self::Upnp => "UPnP",
+        })
+    }
+}
+
+/// What a mapping leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Tcp,
+    Udp,
+}
+
+/// The gateway, and our address as it sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Route {
+    gateway: Ipv4Addr,
+    local: Ipv4Addr,
+}
+
+/// Has the ports mapped until `closing`, and tells `found` what stands whenever that changes. Ends within a second of
+/// `closing`, with the mappings removed if the gateway answers meanwhile; what was told stays, because trackers are told
+/// of the same port when the session leaves.
+pub(crate) async fn run(
+    wanted: Wanted,
+    closing: CancellationToken,
+    found: watch::Sender<PortMapStatus>,
+) {
+    let surroundings = Surroundings::default();
+    let keeper = Keeper::new(now(), wanted, Config::default(), fastrand::u64(..));
+    Runner::new(keeper, surroundings, found).run(closing).await;
+}
+
+/// Brings machine, sockets and clock together.
+struct Runner {
+    keeper: Keeper,
+    gateway: Gateway,
+    notices: Notices,
+    found: watch::Sender<PortMapStatus>,
+}
+
+impl Runner {
+    fn new(
+        keeper: Keeper,
+        surroundings: Surroundings,
+        found: watch::Sender<PortMapStatus>,
+    ) -> Self {
+        Self {
+            keeper,
+            notices: Notices::new(surroundings.hears_notices),
+            gateway: Gateway::new(surroundings),
+            found,
+        }
+    }
+
+    async fn run(mut self, closing: CancellationToken) {
+        while !closing.is_cancelled() {
+            self.keeper.handle_timeout(now());
+            match self.keeper.poll_task() {
+                Some(task) => self.perform(task, &closing).await,
+                None => self.rest(&closing).await,
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn perform(&mut self, task: Task, closing: &CancellationToken) {
+        let Self {
+            keeper, gateway, ..
+        } = self;
+        match task {
+            Task::FindRoute => {
+                let finding = gateway.find_route();
+                let route = unless_closing(finding, closing, Duration::ZERO).await;
+                let route = route.flatten();
+                keeper.handle_route(now(), route);
+            }
+            Task::Map(request) => {
+                let mapping = gateway.map(request);
+                if let Some(outcome) = unless_closing(mapping, closing, FINISH_WITHIN).await {
+                    keeper.handle_mapped(now(), outcome);
+                }
+            }
+            Task::AskAddress(protocol) => {
+                let asking = gateway.ask_address(protocol);
+                let address = unless_closing(asking, closing, Duration::ZERO).await;
+                keeper.handle_address(now(), address.flatten());
+            }
+        }
+    }
+
+    /// Until something is to be done.
+    async fn rest(&mut self, closing: &CancellationToken) {
+        self.tell();
+        let due = self.keeper.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = timer => {}
+            notice = self.notices.next() => {
+                tracing::debug!(?notice, "a gateway says that it has changed");
+                self.keeper.handle_notice(now(), notice);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let status = self.keeper.status();
+        let is_new = self.found.send_if_modified(|told| {
+            let is_new = *told != status;
+            *told = status;
+            is_new
+        });
+        let Some(protocol) = status.protocol.filter(|_| is_new) else {
+            return;
+        };
+        let external = status.external().map(tracing::field::display);
+        let (tcp, udp) = (status.tcp, status.udp);
+        tracing::info!(%protocol, external, tcp, udp, "the gateway leads ports to us");
+        if let Some(address) = status.address.filter(is_private) {
+            tracing::info!(%address, "the gateway's own address is private: another one stands before it");
+        }
+    }
+
+    async fn leave(self) {
+        let mappings = self.keeper.mappings();
+        if mappings.is_empty() {
+            return;
+        }
+        let removed = timeout(REMOVE_WITHIN, self.gateway.remove(&mappings)).await;
+        if removed.is_err() {
+            tracing::debug!(
+                "the gateway is too slow to remove mappings; they end with their leases"
+            );
+        }
+    }
+}
+
+/// Whether nobody on the Internet has that address; carriers give those of 100.64.0.0/10 to their customers (RFC 6598).
+fn is_private(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_private() || address.is_link_local() || (first == 100 && second >> 6 == 1)
+        }
+        IpAddr::V6(_) => false,
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// The outcome, or `None` if it does not come until `grace` after `closing`.
+async fn unless_closing<T>(
+    work: impl Future<Output = T>,
+    closing: &CancellationToken,
+    grace: Duration,
+) -> Option<T> {
+    let mut work = pin!(work);
+    tokio::select! {
+        outcome = &mut work => Some(outcome),
+        () = closing.cancelled() => timeout(grace, work).await.ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

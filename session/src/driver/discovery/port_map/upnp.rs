@@ -1,0 +1,141 @@
+//! A UPnP Internet gateway device.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use igd_next::aio::Gateway;
+use igd_next::aio::tokio::{Tokio, search_gateway};
+use igd_next::{AddPortError, GatewayIpVersion, PortMappingProtocol, RequestError, SearchOptions};
+use tokio::time::timeout;
+
+use super::gateway::{Surroundings, log};
+use super::route::local_address;
+use super::terms::{Failure, Grant, Mapping, Request};
+use super::{Protocol, Route, Transport};
+
+/// Devices spread their answers over 3 s, because the crate allows that; two documents are fetched after it.
+const SEARCH_WITHIN: Duration = Duration::from_secs(6);
+/// A slow device takes a second or two to change its rules.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// What people read in the gateway's list of mappings.
+const DESCRIPTION: &str = "tailwater";
+
+/// "Action failed": what some devices say when a port is taken.
+const ACTION_FAILED: u16 = 501;
+/// "Conflict with other mechanisms": a rule of the device's owner has the port.
+const CONFLICT_WITH_OTHER: u16 = 729;
+
+/// One that has been found.
+#[derive(Debug)]
+pub(super) struct Upnp {
+    gateway: Gateway<Tokio>,
+    local: IpAddr,
+}
+
+impl Upnp {
+    /// Finds the first device that answers and can map ports.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(super) async fn search(route: Route, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let mut options = SearchOptions::default();
+        options.bind_addr = SocketAddr::from((route.local, 0));
+        options.broadcast_address = surroundings.ssdp;
+        options.timeout = Some(SEARCH_WITHIN);
+        options.gateway_ip_version = GatewayIpVersion::V4;
+        options
+            .allowed_gateway_ips
+            .clone_from(&surroundings.trusted);
+        let gateway = search_gateway(options)
+            .await
+            .map_err(|error| silent(&error))?;
+        let local = local_address(gateway.addr)
+            .await
+            .map_err(|error| silent(&error))?;
+        Ok(Self {
+            gateway,
+            local: local.into(),
+        })
+    }
+
+    /// Adds a mapping, or renews it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or the answer is no.
+    pub(super) async fn map(&self, request: Request) -> Result<Grant, Failure> {
+        // No lease is a lease without end.
+        let seconds = request.lease.map_or(0, |lease| lease.as_secs().max(1));
+        let adding = self.gateway.add_port(
+            request.transport.into(),
+            request.external,
+            SocketAddr::new(self.local, request.internal),
+            u32::try_from(seconds).unwrap_or(u32::MAX),
+            DESCRIPTION,
+        );
+        let added = timeout(ANSWER_WITHIN, adding)
+            .await
+            .map_err(|error| silent(&error))?;
+        added.map_err(|error| {
+            log(Protocol::Upnp, &error);
+            failure(&error)
+        })?;
+        Ok(Grant {
+            external: request.external,
+            address: None,
+            lease: request.lease,
+            epoch: None,
+        })
+    }
+
+    /// Its outer address.
+    pub(super) async fn ask_address(&self) -> Option<IpAddr> {
+        let answer = timeout(ANSWER_WITHIN, self.gateway.get_external_ip()).await;
+        let address = answer
+            .inspect_err(|error| log(Protocol::Upnp, error))
+            .ok()?;
+        address.inspect_err(|error| log(Protocol::Upnp, error)).ok()
+    }
+
+    /// Removes a mapping. Whoever calls has a deadline.
+    pub(super) async fn remove(&self, mapping: Mapping) {
+        let transport = mapping.transport.into();
+        let removing = self.gateway.remove_port(transport, mapping.external);
+        if let Err(error) = removing.await {
+            log(Protocol::Upnp, &error);
+        }
+    }
+}
+
+fn silent(error: &impl std::fmt::Display) -> Failure {
+    log(Protocol::Upnp, error);
+    Failure::Silent
+}
+
+const fn failure(error: &AddPortError) -> Failure {
+    match error {
+        AddPortError::OnlyPermanentLeasesSupported => Failure::PermanentOnly,
+        AddPortError::PortInUse
+        | AddPortError::RequestError(RequestError::ErrorCode(
+            ACTION_FAILED | CONFLICT_WITH_OTHER,
+            _,
+        )) => Failure::Conflict,
+        AddPortError::RequestError(RequestError::ErrorCode(..))
+        | AddPortError::ActionNotAuthorized
+        | AddPortError::SamePortValuesRequired
+        | AddPortError::DescriptionTooLong
+        | AddPortError::ExternalPortZeroInvalid
+        | AddPortError::InternalPortZeroInvalid => Failure::Refused,
+        AddPortError::RequestError(_) => Failure::Silent,
+    }
+}
+
+impl From<Transport> for PortMappingProtocol {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => Self::TCP,
+            Transport::Udp => Self::UDP,
+        }
+    }
+}

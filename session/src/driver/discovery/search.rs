@@ -1,0 +1,160 @@
+//! One task that looks for a torrent's peers in the DHT, and has it found there.
+
+use std::time::Duration;
+
+use tailwater_dht::{Announce, Dht, PeerStream};
+use tailwater_metainfo::InfoHash;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::dht::DhtHandle;
+use super::own_port::OwnPort;
+use crate::driver::incident::Incident;
+use crate::status::{Phase, Status};
+use crate::torrent::Source;
+
+/// A torrent is announced again this often: nodes forget it after half an hour (BEP 5).
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(15 * 60);
+/// A torrent that wants data and has few peers looks again after this, doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(15);
+/// So few.
+const FEW_PEERS: usize = 4;
+/// Whoever shows the search wants to know this often how many nodes there are.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How a search is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SearchTally {
+    /// Nodes in the table.
+    pub(crate) nodes: usize,
+    /// Addresses that nodes have named.
+    pub(crate) peers: usize,
+}
+
+/// What the task is made of.
+pub(crate) struct Search {
+    pub(crate) dht: DhtHandle,
+    pub(crate) info_hash: InfoHash,
+    /// The port to announce; without one it only asks.
+    pub(crate) port: Option<OwnPort>,
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) incidents: mpsc::Sender<Incident>,
+    /// For whoever shows it.
+    pub(crate) tally: Option<watch::Sender<SearchTally>>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Search {
+    /// Searches until the torrent closes, or the node ends.
+    pub(crate) async fn run(mut self) {
+        let closing = self.closing.clone();
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = self.search() => {}
+        }
+    }
+
+    async fn search(&mut self) {
+        let Some(node) = self.dht.node().await else {
+            return;
+        };
+        let mut retry = FIRST_RETRY;
+        let mut is_heard = true;
+        loop {
+            if self.status.borrow().phase != Phase::Paused {
+                let Ok(stream) = self.begin(&node).await else {
+                    return;
+                };
+                is_heard = self.forward(&node, stream).await;
+            }
+            let began = Instant::now();
+            let retry_at = began + retry;
+            if !self.rest(began + ANNOUNCE_EVERY, retry_at, is_heard).await {
+                return;
+            }
+            let rested_long = began.elapsed() >= ANNOUNCE_EVERY;
+            retry = match rested_long {
+                true => FIRST_RETRY,
+                false => (retry * 2).min(ANNOUNCE_EVERY),
+            };
+        }
+    }
+
+    async fn begin(&self, node: &Dht) -> Result<PeerStream, tailwater_dht::DhtClosed> {
+        let stats = self.status.borrow().stats;
+        let is_seed = stats.bytes_left == 0 && stats.pieces_total > 0;
+        match self.port.as_ref().and_then(OwnPort::outside) {
+            Some(port) => {
+                let how = Announce {
+                    port: Some(port),
+                    is_seed,
+                };
+                node.announce(self.info_hash, how).await
+            }
+            None => node.get_peers(self.info_hash).await,
+        }
+    }
+
+    /// Hands on what the nodes say, as it comes; says whether all went as it should.
+    async fn forward(&self, node: &Dht, mut stream: PeerStream) -> bool {
+        let mut tell_at = Instant::now();
+        loop {
+            tokio::select! {
+                found = stream.next() => {
+                    let Some(found) = found else {
+                        break;
+                    };
+                    tracing::debug!(info_hash = %self.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
+                    self.count(found.peers.len());
+                    let incident = Incident::Candidates(Source::Dht, found.peers);
+                    if self.incidents.send(incident).await.is_err() {
+                        return false;
+                    }
+                }
+                () = sleep_until(tell_at), if self.tally.is_some() => {
+                    self.look_at(node).await;
+                    tell_at = Instant::now() + TELL_EVERY;
+                }
+            }
+        }
+        self.look_at(node).await;
+        let report = stream.finish().await;
+        // Nodes that were not there yet may be there soon.
+        report.is_ok_and(|report| report.stored > 0 || self.port.is_none() && report.answered > 0)
+    }
+
+    fn count(&self, peers: usize) {
+        if let Some(tally) = &self.tally {
+            tally.send_modify(|tally| tally.peers += peers);
+        }
+    }
+
+    async fn look_at(&self, node: &Dht) {
+        if let Some(tally) = &self.tally
+            && let Ok(stats) = node.stats().await
+        {
+            let nodes = stats.nodes.iter().sum();
+            tally.send_if_modified(|tally| std::mem::replace(&mut tally.nodes, nodes) != nodes);
+        }
+    }
+
+    /// Until it is time for the next lookup: `retry_at` if nobody has heard of us, or peers are few. False when the torrent has
+    /// gone.
+    async fn rest(&mut self, again_at: Instant, retry_at: Instant, is_heard: bool) -> bool {
+        loop {
+            let stats = self.status.borrow_and_update().stats;
+            let is_hungry = stats.bytes_left > 0 && stats.peers + stats.connecting < FEW_PEERS;
+            let until = match is_hungry || !is_heard {
+                true => retry_at,
+                false => again_at,
+            };
+            tokio::select! {
+                () = sleep_until(until) => return true,
+                changed = self.status.changed() => if changed.is_err() {
+                    return false;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Adding a torrent: what its tasks are made of.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tailwater_metainfo::{Info, InfoHash, Metainfo};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, random};
+use crate::driver::announce::{Announcer, Tally};
+use crate::driver::discovery::search::Search;
+use crate::driver::incident::{INCIDENT_QUEUE, Incident};
+use crate::driver::lifecycle::Life;
+use crate::driver::mailbox::Mailbox;
+use crate::driver::registry::Reach;
+use crate::driver::torrent::TorrentTask;
+use crate::error::AddError;
+use crate::handle::Torrent;
+use crate::options::{AddOptions, priorities};
+use crate::reader;
+use crate::status::Status;
+use crate::torrent::{Config, Priority};
+
+/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
+const COMPLETION_LIMIT: usize = 1 << 22;
+
+/// What the tasks that find a torrent's peers have of it.
+struct Ends {
+    info_hash: InfoHash,
+    seed: u64,
+    status: watch::Receiver<Status>,
+    incidents: mpsc::Sender<Incident>,
+    closing: CancellationToken,
+}
+
+impl Inner {
+    pub(super) async fn add(
+        &self,
+        metainfo: &Metainfo,
+        options: AddOptions,
+    ) -> Result<Torrent, AddError> {
+        if self.closing.is_cancelled() {
+            return Err(AddError::Closed);
+        }
+        let info = Arc::new(metainfo.info().clone());
+        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+        let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
+        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
+        let reach = Reach::of(&info);
+        if !self.registry.insert(info_hash, reach, incidents_in.clone()) {
+            return Err(AddError::Duplicate(info_hash));
+        }
+        let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
+        let priorities = priorities(&info, |file| match wanted[file] {
+            true => Priority::Normal,
+            false => Priority::Skip,
+        });
+        let opened = self.open(&info, &wanted, &priorities, &options, &completions);
+        let store = opened
+            .await
+            .inspect_err(|_| self.registry.remove(info_hash))?;
+        let reading = Arc::new(reader::Shared::new(info.geometry(), store.clone()));
+        let (status_in, status) = watch::channel(Status::default());
+        let ends = Ends {
+            info_hash,
+            seed: u64::from_be_bytes(random()),
+            status,
+            incidents: incidents_in,
+            closing: self.closing.child_token(),
+        };
+        let task = TorrentTask {
+            config: self.config(&info, &options, &ends),
+            geometry: info.geometry(),
+            metadata: Bytes::copy_from_slice(info.raw()),
+            store,
+            completions,
+            board: Arc::clone(&reading.board),
+            incidents,
+            incidents_in: ends.incidents.clone(),
+            status: status_in,
+            shared: self.shared.clone(),
+            closing: ends.closing.clone(),
+        };
+        let life = Life {
+            task,
+            announcer: self.announcer(metainfo, &options, &ends),
+            search: self.search(metainfo, &ends),
+            priorities,
+            resume: self.resume.clone(),
+            recheck: options.recheck,
+            seed_only: options.seed_only,
+            peers: options.peers,
+            registry: Arc::clone(&self.registry),
+        };
+        self.tasks.spawn(life.live());
+        Ok(Torrent {
+            info_hash,
+            info,
+            status: ends.status,
+            incidents: ends.incidents,
+            closing: ends.closing,
+            reading,
+        })
+    }
+
+    fn config(&self, info: &Info, options: &AddOptions, ends: &Ends) -> Config {
+        Config {
+            max_peers: self.settings.max_peers,
+            upload_slots: self.settings.upload_slots,
+            sequential: options.sequential,
+            on_demand: options.on_demand,
+            private: info.is_private(),
+            seed: ends.seed,
+            ..Config::new(ends.info_hash, self.registry.peer_id())
+        }
+    }
+
+    fn announcer(&self, metainfo: &Metainfo, options: &AddOptions, ends: &Ends) -> Announcer {
+        Announcer {
+            client: self.client.clone(),
+            tiers: match options.announce {
+                true => metainfo.trackers().to_vec(),
+                false => Vec::new(),
+            },
+            all_tiers: false,
+            info_hash: ends.info_hash,
+            peer_id: self.registry.peer_id(),
+            port: self.shared.port.clone(),
+            seed: ends.seed,
+            status: ends.status.clone(),
+            incidents: ends.incidents.clone(),
+            events: self.shared.events.clone(),
+            tally: watch::channel(Tally::default()).0,
+            closing: ends.closing.clone(),
+        }
+    }
+
+    /// What looks for a torrent's peers in the DHT; nothing does for a private one (BEP 27).
+    fn search(&self, metainfo: &Metainfo, ends: &Ends) -> Option<Search> {
+        let dht = self.shared.dht.clone();
+        let dht = dht.filter(|_| !metainfo.info().is_private())?;
+        if !metainfo.nodes().is_empty() {
+            let (dht, nodes) = (dht.clone(), metainfo.nodes().to_vec());
+            let closing = ends.closing.clone();
+            self.tasks
+                .spawn(async move { dht.add_named(&nodes, closing).await });
+        }
+        Some(Search {
+            dht,
+            info_hash: ends.info_hash,
+            port: Some(self.shared.port.clone()),
+            status: ends.status.clone(),
+            incidents: ends.incidents.clone(),
+            tally: None,
+            closing: ends.closing.clone(),
+        })
+    }
+}
+
+/// Which files are wanted, by index.
+fn wanted_files(count: usize, chosen: Option<&[usize]>) -> Result<Vec<bool>, AddError> {
+    let Some(chosen) = chosen else {
+        return Ok(vec![true; count]);
+    };
+    let mut wanted = vec![false; count];
+    for &index in chosen {
+        *wanted
+            .get_mut(index)
+            .ok_or(AddError::NoSuchFile { index, count })? = true;
+    }
+    Ok(wanted)
+}

@@ -1,0 +1,84 @@
+//! Opening a torrent's storage.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tailwater_metainfo::{Info, PieceIndex};
+use tailwater_storage_mem::piece_memory;
+
+use super::Inner;
+use crate::disk::{Completion, DiskTorrent};
+use crate::driver::mailbox::Mailbox;
+use crate::error::AddError;
+use crate::options::{AddOptions, StorageKind};
+use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
+use crate::torrent::Priority;
+
+impl Inner {
+    pub(super) async fn open(
+        &self,
+        info: &Info,
+        wanted: &[bool],
+        priorities: &[(PieceIndex, Priority)],
+        options: &AddOptions,
+        completions: &Arc<Mailbox<Completion>>,
+    ) -> Result<Store, AddError> {
+        match &options.storage {
+            StorageKind::Memory => self.open_memory(info, priorities, options, completions),
+            StorageKind::Disk(root) => {
+                let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
+                self.open_disk(info, root, skipped, completions).await
+            }
+        }
+    }
+
+    fn open_memory(
+        &self,
+        info: &Info,
+        priorities: &[(PieceIndex, Priority)],
+        options: &AddOptions,
+        completions: &Arc<Mailbox<Completion>>,
+    ) -> Result<Store, AddError> {
+        let geometry = info.geometry();
+        let budget = self.settings.memory_budget;
+        let wanted = priorities
+            .iter()
+            .filter(|(_, priority)| *priority > Priority::Skip);
+        let needed = wanted
+            .map(|(piece, _)| piece_memory(geometry.piece_len(*piece)))
+            .sum();
+        let piece = piece_memory(geometry.piece_length());
+        if options.on_demand && piece.min(needed) > budget {
+            return Err(AddError::PieceTooLargeForMemory { piece, budget });
+        }
+        if needed > budget && !options.on_demand {
+            return Err(AddError::TooLargeForMemory { needed, budget });
+        }
+        let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
+        if !options.on_demand {
+            // What is downloaded is to stay, whoever reads something else.
+            let all = 0..geometry.total();
+            self.memory.set_pins(handle, std::slice::from_ref(&all))?;
+        }
+        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
+        Ok(Store::Memory(store))
+    }
+
+    async fn open_disk(
+        &self,
+        info: &Info,
+        root: &Path,
+        skipped: Vec<usize>,
+        completions: &Arc<Mailbox<Completion>>,
+    ) -> Result<Store, AddError> {
+        let completions = Arc::clone(completions);
+        let tell = move |completion| {
+            if completions.push(&mut vec![completion]).is_err() {
+                tracing::error!("a torrent does not take its storage's completions");
+            }
+        };
+        let options = disk_options(info, root, skipped, Arc::new(tell))?;
+        let disk = DiskTorrent::open(self.io.clone(), options).await?;
+        Ok(Store::Disk(DiskStore::new(disk)))
+    }
+}

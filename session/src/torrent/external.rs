@@ -1,0 +1,138 @@
+//! Our own addresses, as others see them.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Votes that are kept for each address family; older ones make room.
+const MAX_VOTES: usize = 32;
+/// So many peers have to agree: one alone could say anything.
+const MIN_VOTES: usize = 2;
+
+/// What others say of us, for both address families.
+#[derive(Debug, Default)]
+pub(super) struct External {
+    v4: Ballot,
+    v6: Ballot,
+}
+
+#[derive(Debug, Default)]
+struct Ballot {
+    /// The word of somebody who knows; peers do not outvote it.
+    told: Option<IpAddr>,
+    /// Who said what, the latest last. Each address has one vote.
+    votes: VecDeque<(IpAddr, IpAddr)>,
+}
+
+impl External {
+    pub(super) fn v4(&self) -> Option<Ipv4Addr> {
+        match self.v4.winner() {
+            Some(IpAddr::V4(ip)) => Some(ip),
+            _ => None,
+        }
+    }
+
+    pub(super) fn v6(&self) -> Option<Ipv6Addr> {
+        match self.v6.winner() {
+            Some(IpAddr::V6(ip)) => Some(ip),
+            _ => None,
+        }
+    }
+
+    /// Somebody who can be trusted has said so.
+    pub(super) fn handle_told(&mut self, ip: IpAddr) {
+        let ip = ip.to_canonical();
+        if is_possible(ip) {
+            self.ballot(ip).told = Some(ip);
+        }
+    }
+
+    /// A peer has said what it sees (`yourip`, BEP 10).
+    pub(super) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
+        let (voter, ip) = (voter.to_canonical(), ip.to_canonical());
+        if is_possible(ip) {
+            let votes = &mut self.ballot(ip).votes;
+            votes.retain(|(who, _)| *who != voter);
+            if votes.len() == MAX_VOTES {
+                votes.pop_front();
+            }
+            votes.push_back((voter, ip));
+        }
+    }
+
+    const fn ballot(&mut self, ip: IpAddr) -> &mut Ballot {
+        match ip {
+            IpAddr::V4(_) => &mut self.v4,
+            IpAddr::V6(_) => &mut self.v6,
+        }
+    }
+}
+
+impl Ballot {
+    /// What was told, or else what more than half of the voters say.
+    fn winner(&self) -> Option<IpAddr> {
+        let for_ip = |ip: IpAddr| self.votes.iter().filter(|(_, vote)| *vote == ip).count();
+        let needed = MIN_VOTES.max(self.votes.len() / 2 + 1);
+        let mut voted = self.votes.iter().map(|(_, vote)| *vote);
+        self.told.or_else(|| voted.find(|ip| for_ip(*ip) >= needed))
+    }
+}
+
+fn is_possible(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([9, 9, 9, last])
+    }
+
+    fn voter(number: u8) -> IpAddr {
+        IpAddr::from([8, 8, 8, number])
+    }
+
+    #[test]
+    fn more_than_half_of_the_voters_decide_and_one_alone_does_not() {
+        let mut external = External::default();
+        external.handle_vote(voter(1), ip(1));
+        external.handle_vote(voter(1), ip(1));
+        assert_eq!(external.v4(), None, "one vote each");
+        external.handle_vote(voter(2), ip(1));
+        assert_eq!(external.v4(), Some([9, 9, 9, 1].into()));
+        external.handle_vote(voter(3), ip(3));
+        external.handle_vote(voter(4), ip(4));
+        assert_eq!(external.v4(), None, "half is not more than half");
+        // Who changes their mind has voted once.
+        external.handle_vote(voter(4), ip(1));
+        assert_eq!(external.v4(), Some([9, 9, 9, 1].into()));
+        assert_eq!(external.v6(), None);
+    }
+
+    #[test]
+    fn the_word_of_who_knows_is_not_outvoted() {
+        let mut external = External::default();
+        external.handle_told(ip(7));
+        for number in 0..100 {
+            external.handle_vote(voter(number), ip(1));
+        }
+        assert_eq!(external.v4(), Some([9, 9, 9, 7].into()));
+        assert_eq!(external.v4.votes.len(), MAX_VOTES);
+    }
+
+    #[test]
+    fn what_nobody_can_have_does_not_count() {
+        let mut external = External::default();
+        for impossible in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1"] {
+            external.handle_told(impossible.parse().unwrap());
+            for number in 0..3 {
+                external.handle_vote(voter(number), impossible.parse().unwrap());
+            }
+        }
+        assert_eq!((external.v4(), external.v6()), (None, None));
+        // An IPv4 address in IPv6's clothes is an IPv4 address.
+        external.handle_told("::ffff:9.9.9.9".parse().unwrap());
+        assert_eq!(external.v4(), Some([9, 9, 9, 9].into()));
+    }
+}

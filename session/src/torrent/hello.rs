@@ -1,0 +1,123 @@
+//! What peers say of themselves, and of us (BEP 10, BEP 21).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::priority::Ranking;
+use super::source::{Scope, can_name};
+use super::{Engine, PeerKey, Source, Space};
+use crate::peer::{Command, Hello};
+
+impl<S: Space> Engine<S> {
+    /// A peer's extension handshake. What it leaves out is as it was.
+    pub(super) fn handle_hello(&mut self, now: Instant, key: PeerKey, hello: Hello) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if let Some(limit) = hello.request_queue {
+            peer.window.set_limit(limit.min(self.config.max_requests));
+        }
+        if let Some(upload_only) = hello.upload_only {
+            peer.upload_only = upload_only;
+        }
+        if hello.client.is_some() {
+            peer.client = hello.client;
+        }
+        peer.exchange.set_speaks(hello.pex);
+        peer.punching.set_speaks(hello.holepunch);
+        if let (None, Some(port)) = (peer.dial_addr, hello.listen_port) {
+            let addr = SocketAddr::new(peer.addr.ip(), port);
+            peer.dial_addr = Some(addr);
+            self.note_caller(now, addr);
+        }
+        self.note_other_door(key, hello.other_ip);
+        self.note_vote(key, hello.your_ip);
+    }
+
+    /// A peer that called us can be called.
+    fn note_caller(&mut self, now: Instant, addr: SocketAddr) {
+        if self.is_allowed(Source::Incoming) {
+            self.candidates.add(now, addr, Source::Incoming);
+            self.candidates.handle_connected(addr);
+        }
+    }
+
+    /// A peer that has an address of the other family too can be reached there, when this connection has ended.
+    fn note_other_door(&mut self, key: PeerKey, ip: Option<IpAddr>) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if let (Some(ip), Some(known)) = (ip, peer.dial_addr) {
+            let door = SocketAddr::new(ip, known.port());
+            peer.other_door = Some(door).filter(|&door| can_name(known.ip(), door));
+        }
+    }
+
+    /// The first word of each connection counts: one that changes its mind tells nothing.
+    fn note_vote(&mut self, key: PeerKey, your_ip: Option<IpAddr>) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if let (None, Some(ip)) = (peer.sees_us_at, your_ip) {
+            peer.sees_us_at = Some(ip);
+            self.external.handle_vote(peer.addr.ip(), ip);
+            self.rank_anew();
+        }
+    }
+
+    /// Somebody who can be trusted knows our address as others see it: a tracker (BEP 24), the DHT's nodes together
+    /// (BEP 42), the router. Peers' own words are counted without being asked.
+    pub fn handle_external_ip(&mut self, ip: IpAddr) {
+        self.external.handle_told(ip);
+        self.rank_anew();
+    }
+
+    /// Our address as others of the same family as `peer` see it.
+    #[must_use]
+    pub fn external_ip(&self, peer: IpAddr) -> Option<IpAddr> {
+        match peer.to_canonical() {
+            IpAddr::V4(_) => self.external.v4().map(IpAddr::V4),
+            IpAddr::V6(_) => self.external.v6().map(IpAddr::V6),
+        }
+    }
+
+    /// Our address in the other family than `peer`'s, if peers may know it (`ipv4` and `ipv6` of BEP 10): those of a
+    /// private torrent hear of addresses from the tracker alone.
+    #[must_use]
+    pub fn other_ip(&self, peer: IpAddr) -> Option<IpAddr> {
+        let other = match peer.to_canonical() {
+            IpAddr::V4(_) => self.external.v6().map(IpAddr::V6),
+            IpAddr::V6(_) => self.external.v4().map(IpAddr::V4),
+        };
+        other.filter(|ip| !self.config.private && Scope::of(*ip) == Scope::Global)
+    }
+
+    pub(super) fn ranking(&self) -> Ranking {
+        Ranking {
+            v4: self.external.v4(),
+            v6: self.external.v6(),
+            port: self.config.listen_port.unwrap_or(0),
+            seed: self.config.seed,
+        }
+    }
+
+    fn rank_anew(&mut self) {
+        self.candidates.set_ranking(self.ranking());
+    }
+
+    /// Connected peers hear when we begin or cease to want anything (BEP 21); so do the addresses that are of no use
+    /// meanwhile.
+    pub(super) fn tell_upload_only(&mut self, now: Instant) {
+        if self.told_upload_only == self.completed {
+            return;
+        }
+        self.told_upload_only = self.completed;
+        for key in self.peers.keys() {
+            self.command(key, Command::UploadOnly(self.completed));
+        }
+        if !self.completed {
+            self.candidates.unpark(now);
+            self.connect_more(now);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Peers behind firewalls, brought together by one that both are connected to (BEP 55).
+//!
+//! The connection itself is made as any other, over TCP: that reaches a peer as soon as one of the two can be reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tailwater_wire::{Holepunch, HolepunchError};
+
+use super::source::{can_name, is_usable};
+use super::{Engine, Halt, Output, PeerKey, Source, Space};
+use crate::peer::Command;
+use crate::peer::allowance::Allowance;
+
+/// Introductions that may be asked for and not answered.
+const MAX_ASKED: usize = 64;
+/// A relay that has not answered after this has not heard us.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// An introduction to one peer is asked for this often at most.
+const ASK_AGAIN: Duration = Duration::from_secs(600);
+/// Connections that relays caused, under way at once.
+const MAX_CALLS: usize = 8;
+/// One relay may have us call so many strangers at once, and one more after each while: it could name anybody.
+const CALLS_BURST: u32 = 4;
+const CALLS_EVERY: Duration = Duration::from_secs(15);
+/// One peer is introduced to so many that ask for it at once, and to one more after each while.
+const INTRODUCTIONS_BURST: u32 = 16;
+const INTRODUCTIONS_EVERY: Duration = Duration::from_secs(2);
+/// Below it, other services listen; nobody needs help to be reached there.
+const FIRST_PORT: u16 = 1_024;
+
+/// What one peer has to do with it.
+#[derive(Debug)]
+pub(super) struct Punching {
+    speaks: bool,
+    /// Strangers that it may have us call.
+    calls: Allowance,
+    /// Strangers that may have it called.
+    introductions: Allowance,
+}
+
+impl Default for Punching {
+    fn default() -> Self {
+        Self {
+            speaks: false,
+            calls: Allowance::new(CALLS_BURST, CALLS_EVERY),
+            introductions: Allowance::new(INTRODUCTIONS_BURST, INTRODUCTIONS_EVERY),
+        }
+    }
+}
+
+impl Punching {
+    pub(super) const fn speaks(&self) -> bool {
+        self.speaks
+    }
+
+    pub(super) const fn set_speaks(&mut self, speaks: bool) {
+        self.speaks = speaks;
+    }
+}
+
+/// What is under way in the whole torrent.
+#[derive(Debug, Default)]
+pub(super) struct Punches {
+    /// To whom an introduction was asked for, of whom and when.
+    asked: BTreeMap<SocketAddr, (PeerKey, Instant)>,
+    /// Connections being made because a relay said so.
+    calls: BTreeSet<SocketAddr>,
+}
+
+impl Punches {
+    pub(super) fn handle_dialled(&mut self, addr: SocketAddr) {
+        self.calls.remove(&addr);
+    }
+
+    fn ask(&mut self, now: Instant, addr: SocketAddr, relay: PeerKey) -> bool {
+        let is_fresh = |asked: Instant| now.saturating_duration_since(asked) < ANSWER_WITHIN;
+        self.asked.retain(|_, (_, at)| is_fresh(*at));
+        let may = self.asked.len() < MAX_ASKED;
+        if may {
+            self.asked.insert(addr, (relay, now));
+        }
+        may
+    }
+
+    /// Whether that relay was asked for that introduction; then it has answered.
+    fn answer(&mut self, now: Instant, addr: SocketAddr, relay: PeerKey) -> bool {
+        let is_answer = self.asked.get(&addr).is_some_and(|(asked, at)| {
+            *asked == relay && now.saturating_duration_since(*at) < ANSWER_WITHIN
+        });
+        if is_answer {
+            self.asked.remove(&addr);
+        }
+        is_answer
+    }
+}
+
+impl<S: Space> Engine<S> {
+    pub(super) fn handle_holepunch(&mut self, now: Instant, key: PeerKey, message: Holepunch) {
+        // Whoever does not say that it speaks it is not listened to (BEP 55).
+        let speaks = self.peers.get(key).is_some_and(|peer| peer.punching.speaks);
+        if self.config.private || !speaks {
+            return;
+        }
+        match message {
+            Holepunch::Rendezvous(target) => self.relay(now, key, target),
+            Holepunch::Connect(addr) => self.handle_call(now, key, addr),
+            Holepunch::Error { addr, error } if self.punches.answer(now, addr, key) => {
+                tracing::debug!(%addr, "no introduction: {error}");
+                self.candidates.set_introducer(addr, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// A peer wants to meet another one of ours.
+    fn relay(&mut self, now: Instant, key: PeerKey, target: SocketAddr) {
+        match self.find_target(key, target) {
+            Ok((other, caller)) => {
+                let may = self
+                    .peers
+                    .get_mut(other)
+                    .is_some_and(|peer| peer.punching.introductions.take(now));
+                // What is asked for too often is not answered either: an answer would be the same flood.
+                if may {
+                    self.punch(other, Holepunch::Connect(caller));
+                    self.punch(key, Holepunch::Connect(target));
+                }
+            }
+            Err(error) => {
+                let addr = target;
+                self.punch(key, Holepunch::Error { addr, error });
+            }
+        }
+    }
+
+    /// The connection to the target, and where it finds the one who asks.
+    fn find_target(
+        &self,
+        key: PeerKey,
+        target: SocketAddr,
+    ) -> Result<(PeerKey, SocketAddr), HolepunchError> {
+        let asking = self.peers.get(key).ok_or(HolepunchError::NoSuchPeer)?;
+        let caller = asking.dial_addr.unwrap_or(asking.addr);
+        let is_ours = |ip| Some(target) == self.config.listen_port.map(|p| SocketAddr::new(ip, p));
+        let ours = [asking.sees_us_at, self.external_ip(target.ip())];
+        if ours.into_iter().flatten().any(is_ours) {
+            return Err(HolepunchError::NoSelf);
+        }
+        let is_theirs = target == caller || target == asking.addr;
+        // Both have to be able to reach what they hear of.
+        if is_theirs || !can_name(asking.addr.ip(), target) || !can_name(target.ip(), caller) {
+            return Err(HolepunchError::NoSuchPeer);
+        }
+        let mut peers = self.peers.iter();
+        let found = peers.find(|(_, peer)| peer.addr == target || peer.dial_addr == Some(target));
+        let (other, peer) = found.ok_or(HolepunchError::NotConnected)?;
+        match peer.punching.speaks {
+            true => Ok((other, caller)),
+            false => Err(HolepunchError::NoSupport),
+        }
+    }
+
+    /// A relay says that somebody waits for us: we were introduced as we asked, or somebody else asked for us.
+    fn handle_call(&mut self, now: Instant, key: PeerKey, addr: SocketAddr) {
+        let was_asked = self.punches.answer(now, addr, key);
+        let Some(relay) = self.peers.get_mut(key) else {
+            return;
+        };
+        let is_plausible = can_name(relay.addr.ip(), addr) && addr.port() >= FIRST_PORT;
+        let may = was_asked || (is_plausible && relay.punching.calls.take(now));
+        if !may {
+            return;
+        }
+        let mut peers = self.peers.iter();
+        let is_connected = peers.any(|(_, peer)| peer.addr == addr || peer.dial_addr == Some(addr));
+        let underway = self.peers.len() + self.candidates.connecting();
+        let is_free = self.halted != Some(Halt::Paused)
+            && underway < self.config.max_peers
+            && self.punches.calls.len() < MAX_CALLS;
+        // A peer that does not want to is silent (BEP 55).
+        if is_connected || !is_free {
+            return;
+        }
+        if self.candidates.begin(now, addr, Source::Holepunch) {
+            self.punches.calls.insert(addr);
+            self.outputs.push_back(Output::Connect(addr));
+        }
+    }
+
+    /// A peer has named others, some of which can be met through it.
+    pub(super) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
+        let is_there = |known| self.peers.get(known).is_some();
+        if !self.candidates.introducer(addr).is_some_and(is_there) {
+            self.candidates.set_introducer(addr, Some(key));
+        }
+    }
+
+    /// An address could not be reached: whoever named it may be able to help.
+    pub(super) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
+        if self.config.private || self.wanted == 0 || self.halted == Some(Halt::Paused) {
+            return;
+        }
+        let introducer = self.candidates.introducer(addr);
+        let Some(relay) = introducer.filter(|key| {
+            let relay = self.peers.get(*key);
+            relay.is_some_and(|peer| peer.punching.speaks)
+        }) else {
+            return;
+        };
+        if is_usable(addr)
+            && self.candidates.may_ask(now, addr, ASK_AGAIN)
+            && self.punches.ask(now, addr, relay)
+        {
+            self.punch(relay, Holepunch::Rendezvous(addr));
+        }
+    }
+
+    fn punch(&mut self, key: PeerKey, message: Holepunch) {
+        self.command(key, Command::Holepunch(message));
+    }
+}

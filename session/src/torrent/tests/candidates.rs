@@ -1,0 +1,364 @@
+//! Whom the list of candidates names next, against a naive one.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::super::candidates::Candidates;
+use super::super::priority::Ranking;
+use super::super::source::Source;
+use crate::testing::epoch;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn addr(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+#[test]
+fn failures_back_off_and_are_forgotten_in_the_end() {
+    let mut now = epoch();
+    let mut candidates = Candidates::new(10);
+    candidates.add(now, addr(1), Source::Tracker);
+    let mut waits = Vec::new();
+    while candidates.known() > 0 {
+        assert_eq!(candidates.next(now), Some(addr(1)));
+        assert_eq!(candidates.next(now), None);
+        candidates.handle_closed(now, addr(1), false);
+        if let Some(next) = candidates.next_attempt() {
+            waits.push((next - now).as_secs());
+            now = next;
+        }
+    }
+    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1_280]);
+    assert_eq!(candidates.connecting(), 0);
+}
+
+#[test]
+fn what_the_user_named_comes_first_and_is_tried_for_ever() {
+    let mut now = epoch();
+    let mut candidates = Candidates::new(1);
+    candidates.add(now, addr(1), Source::Tracker);
+    candidates.add(now, addr(2), Source::Tracker);
+    candidates.add(now, addr(3), Source::User);
+    assert_eq!(candidates.known(), 2);
+    assert_eq!(candidates.next(now), Some(addr(3)));
+    candidates.forget(addr(1));
+    for _ in 0..50 {
+        candidates.handle_closed(now, addr(3), false);
+        now += HOUR;
+        assert_eq!(candidates.next(now), Some(addr(3)));
+    }
+}
+
+#[test]
+fn the_banned_and_the_impossible_are_never_tried() {
+    let now = epoch();
+    let mut candidates = Candidates::new(10);
+    candidates.add(now, addr(1), Source::Tracker);
+    assert!(candidates.ban(addr(1).ip()));
+    assert!(!candidates.ban(addr(1).ip()));
+    candidates.add(now, addr(2), Source::Tracker);
+    for impossible in [([10, 0, 0, 2], 0), ([224, 0, 0, 1], 5), ([0; 4], 5)] {
+        candidates.add(now, SocketAddr::from(impossible), Source::Tracker);
+    }
+    assert_eq!(candidates.next(now), None);
+    assert_eq!(candidates.next_attempt(), None);
+}
+
+#[test]
+fn a_full_list_keeps_what_is_worth_more() {
+    let now = epoch();
+    let mut candidates = Candidates::new(2);
+    candidates.add(now, addr(1), Source::Tracker);
+    candidates.add(now, addr(2), Source::Exchange);
+    // Gossip does not drive gossip out, but a tracker's word does, and not that of the tracker itself.
+    candidates.add(now, addr(3), Source::Exchange);
+    assert_eq!(candidates.source(addr(3)), None);
+    candidates.add(now, addr(4), Source::Tracker);
+    candidates.add(now, addr(5), Source::Tracker);
+    let sources = [1, 2, 4, 5].map(|port| candidates.source(addr(port)));
+    let tracker = Some(Source::Tracker);
+    assert_eq!(sources, [tracker, None, tracker, None]);
+    // Who has failed twice makes room for who may be there, unless it is only said to be by who knows less.
+    for _ in 0..2 {
+        candidates.next(now + HOUR).unwrap();
+        candidates.next(now + HOUR).unwrap();
+        candidates.handle_closed(now, addr(1), false);
+        candidates.handle_closed(now, addr(4), true);
+    }
+    candidates.add(now, addr(6), Source::Exchange);
+    assert_eq!(candidates.source(addr(6)), None);
+    candidates.add(now, addr(7), Source::Tracker);
+    assert_eq!(candidates.source(addr(1)), None);
+    assert_eq!(candidates.known(), 2);
+}
+
+#[test]
+fn between_equals_the_priority_decides_and_a_new_address_of_ours_orders_them_anew() {
+    let now = epoch();
+    let peers: Vec<_> = (1..=40)
+        .map(|n| SocketAddr::from(([n, 7, n, n], 6881)))
+        .collect();
+    let order = |own: Option<[u8; 4]>| {
+        let mut candidates = Candidates::new(100);
+        for &peer in &peers {
+            candidates.add(now, peer, Source::Tracker);
+        }
+        // The first one has its turn before we know.
+        let first = candidates.next(now).unwrap();
+        candidates.forget(first);
+        candidates.add(now, first, Source::Tracker);
+        let ranking = Ranking {
+            v4: own.map(Into::into),
+            ..Ranking::default()
+        };
+        candidates.set_ranking(ranking);
+        let order: Vec<_> = std::iter::from_fn(|| candidates.next(now)).collect();
+        assert!(order.is_sorted_by_key(|peer| std::cmp::Reverse(ranking.priority(*peer))));
+        order
+    };
+    assert_eq!(order(None).len(), 40);
+    assert_ne!(order(None), order(Some([99, 1, 2, 3])));
+    assert_eq!(order(Some([99, 1, 2, 3])), order(Some([99, 1, 2, 3])));
+}
+
+#[test]
+fn what_a_relay_names_is_tried_once() {
+    let now = epoch();
+    let mut candidates = Candidates::new(10);
+    assert!(candidates.begin(now, addr(1), Source::Holepunch));
+    assert!(!candidates.begin(now, addr(1), Source::Holepunch));
+    assert_eq!((candidates.known(), candidates.connecting()), (1, 1));
+    candidates.handle_closed(now, addr(1), false);
+    assert_eq!((candidates.known(), candidates.connecting()), (0, 0));
+    // Somebody else had named it: that stands, and its time does not matter.
+    candidates.add(now, addr(2), Source::Tracker);
+    candidates.next(now).unwrap();
+    candidates.handle_closed(now, addr(2), false);
+    assert!(candidates.begin(now, addr(2), Source::Holepunch));
+    candidates.handle_closed(now, addr(2), false);
+    assert_eq!(candidates.source(addr(2)), Some(Source::Tracker));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Add(u16, Source),
+    Next,
+    Connected(u16),
+    Closed(u16, bool),
+    Begin(u16),
+    Park(u16),
+    Unpark,
+    Forget(u16),
+    ForgetSource(Source),
+    Ban(u16),
+    Rank(u64),
+    Wait(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let source = || {
+        prop::sample::select(vec![
+            Source::User,
+            Source::Tracker,
+            Source::Dht,
+            Source::Exchange,
+        ])
+    };
+    let port = || 1..30u16;
+    prop_oneof![
+        8 => (port(), source()).prop_map(|(port, source)| Op::Add(port, source)),
+        6 => Just(Op::Next),
+        3 => port().prop_map(Op::Connected),
+        6 => (port(), any::<bool>()).prop_map(|(port, useful)| Op::Closed(port, useful)),
+        1 => port().prop_map(Op::Begin),
+        2 => port().prop_map(Op::Park),
+        1 => Just(Op::Unpark),
+        1 => port().prop_map(Op::Forget),
+        1 => source().prop_map(Op::ForgetSource),
+        1 => port().prop_map(Op::Ban),
+        1 => any::<u64>().prop_map(Op::Rank),
+        4 => (0..2_000u64).prop_map(Op::Wait),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Idle(Instant),
+    Parked,
+    Connecting,
+    Connected,
+}
+
+/// The same by looking through all of them each time.
+#[derive(Default)]
+struct Naive {
+    all: BTreeMap<SocketAddr, (Source, State, u32)>,
+    banned: Vec<std::net::IpAddr>,
+    ranking: Ranking,
+}
+
+const LIMIT: usize = 12;
+
+/// Several addresses of each of a few hosts.
+fn peer(number: u16) -> SocketAddr {
+    let host = u8::try_from(number % 9).unwrap_or_default();
+    SocketAddr::from(([10, host, 1, 1], number))
+}
+
+impl Naive {
+    fn turn(&self, addr: SocketAddr) -> (u32, Source, std::cmp::Reverse<u32>, SocketAddr) {
+        let (source, _, failures) = self.all[&addr];
+        let priority = std::cmp::Reverse(self.ranking.priority(addr));
+        (failures, source, priority, addr)
+    }
+
+    fn idle(&self, is_due: bool, now: Instant) -> impl Iterator<Item = (Instant, SocketAddr)> {
+        self.all
+            .iter()
+            .filter_map(move |(addr, (_, state, _))| match *state {
+                State::Idle(at) if (at <= now) == is_due => Some((at, *addr)),
+                _ => None,
+            })
+    }
+
+    fn due(&self, now: Instant) -> impl Iterator<Item = SocketAddr> {
+        self.idle(true, now).map(|(_, addr)| addr)
+    }
+
+    fn add(&mut self, now: Instant, addr: SocketAddr, new: Source) {
+        if self.banned.contains(&addr.ip()) {
+            return;
+        }
+        if let Some((source, ..)) = self.all.get_mut(&addr) {
+            *source = new.min(*source);
+            return;
+        }
+        if self.all.len() >= LIMIT && new != Source::User {
+            let farthest = self.idle(false, now).max().map(|(_, addr)| addr);
+            let last = self.due(now).max_by_key(|addr| self.turn(*addr));
+            let yields = |addr: &SocketAddr| {
+                let (source, _, failures) = self.all[addr];
+                source > new || (source == new && failures > 1)
+            };
+            let victim = farthest.filter(yields).or_else(|| last.filter(yields));
+            let Some(victim) = victim else { return };
+            self.all.remove(&victim);
+        }
+        self.all.insert(addr, (new, State::Idle(now), 0));
+    }
+
+    fn next(&mut self, now: Instant) -> Option<SocketAddr> {
+        let next = self.due(now).min_by_key(|addr| self.turn(*addr))?;
+        self.set(next, State::Connecting);
+        Some(next)
+    }
+
+    fn set(&mut self, addr: SocketAddr, new: State) {
+        if let Some((_, state, _)) = self.all.get_mut(&addr) {
+            *state = new;
+        }
+    }
+
+    fn close(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
+        let Some((source, state, failures)) = self.all.get_mut(&addr) else {
+            return;
+        };
+        *failures = if useful { 1 } else { *failures + 1 };
+        let seconds = 10 * 2u64.pow((*failures - 1).min(16));
+        *state = State::Idle(now + Duration::from_secs(seconds).min(HOUR));
+        let is_hopeless = *failures > 8 && *source != Source::User;
+        if is_hopeless || self.banned.contains(&addr.ip()) {
+            self.all.remove(&addr);
+        }
+    }
+
+    fn ban(&mut self, ip: std::net::IpAddr) {
+        self.banned.push(ip);
+        let stays = |state: &State| matches!(state, State::Connecting | State::Connected);
+        self.all
+            .retain(|addr, (_, state, _)| addr.ip() != ip || stays(state));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn the_list_does_what_a_naive_one_does(ops in prop::collection::vec(op(), 1..200)) {
+        let mut now = epoch();
+        let mut real = Candidates::new(LIMIT);
+        let mut naive = Naive::default();
+        for op in ops {
+            match op {
+                Op::Add(port, source) => {
+                    real.add(now, peer(port), source);
+                    naive.add(now, peer(port), source);
+                }
+                Op::Next => prop_assert_eq!(real.next(now), naive.next(now)),
+                Op::Connected(port) => {
+                    real.handle_connected(peer(port));
+                    naive.set(peer(port), State::Connected);
+                }
+                Op::Closed(port, useful) => {
+                    real.handle_closed(now, peer(port), useful);
+                    naive.close(now, peer(port), useful);
+                }
+                Op::Begin(port) => {
+                    let may = real.begin(now, peer(port), Source::Exchange);
+                    naive.add(now, peer(port), Source::Exchange);
+                    let state = naive.all.get(&peer(port)).map(|(_, state, _)| *state);
+                    let is_free = matches!(state, Some(State::Idle(_) | State::Parked));
+                    prop_assert_eq!(may, is_free);
+                    if is_free {
+                        naive.set(peer(port), State::Connecting);
+                    }
+                }
+                Op::Park(port) => {
+                    real.park(peer(port));
+                    match naive.banned.contains(&peer(port).ip()) {
+                        true => drop(naive.all.remove(&peer(port))),
+                        false => naive.set(peer(port), State::Parked),
+                    }
+                }
+                Op::Unpark => {
+                    real.unpark(now);
+                    for (_, state, _) in naive.all.values_mut() {
+                        if *state == State::Parked {
+                            *state = State::Idle(now);
+                        }
+                    }
+                }
+                Op::Forget(port) => {
+                    real.forget(peer(port));
+                    naive.all.remove(&peer(port));
+                }
+                Op::ForgetSource(source) => {
+                    real.forget_source(source);
+                    naive.all.retain(|_, (other, ..)| *other != source);
+                }
+                Op::Ban(port) => {
+                    real.ban(peer(port).ip());
+                    naive.ban(peer(port).ip());
+                }
+                Op::Rank(seed) => {
+                    let ranking = Ranking { seed, ..Ranking::default() };
+                    real.set_ranking(ranking);
+                    naive.ranking = ranking;
+                }
+                Op::Wait(seconds) => now += Duration::from_secs(seconds),
+            }
+            real.check_invariants();
+            prop_assert_eq!(real.known(), naive.all.len());
+            let named = naive.all.values().filter(|(source, ..)| *source == Source::User);
+            prop_assert!(naive.all.len() <= LIMIT + named.count());
+            let connecting = naive.all.values().filter(|(_, state, _)| *state == State::Connecting);
+            prop_assert_eq!(real.connecting(), connecting.count());
+            let due = real.next_attempt().is_some_and(|at| at <= now);
+            prop_assert_eq!(due, naive.due(now).next().is_some());
+        }
+    }
+}
