@@ -29,12 +29,7 @@ pub(crate) fn complete(process: &mut Process) {
     process.succeed();
 }
 
-fn start(
-    setting: Setting<'_>,
-    torrent: &Path,
-    dir: &Path,
-    more: &[&str],
-) -> (Process, SocketAddr) {
+fn start(setting: Setting<'_>, torrent: &Path, dir: &Path, more: &[&str]) -> (Process, SocketAddr) {
     let machine = setting.machine;
     let port = machine.map_or_else(free_port, |_| PORT);
     let addr = machine.map_or_else(|| loopback(port), |machine| machine.at(port));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, Setting};
 use crate::dht_nodes::Nodes;
 use crate::discovery_lab::{Lab, Machine};
-use crate::ours::{self, Start};
+use crate::ours::{self, Start, info_hash};
 use crate::payload::{LAST_PIECE_OF_1_BYTE, MANY_FILES, ONE_FILE};
 use crate::place::Place;
 use crate::process;
@@ -30,11 +30,6 @@ const fn in_dht<'a>(machine: &'a Machine, nodes: &'a [std::net::SocketAddr]) -> 
         local: false,
         mean: false,
     }
-}
-
-fn info_hash(torrent: &Path) -> String {
-    let said = ours::inspect(torrent);
-    said["info_hash_v1"].as_str().unwrap().to_owned()
 }
 
 fn bare_link(torrent: &Path) -> String {
@@ -77,12 +72,7 @@ fn both_ways(client: Client) {
 }
 
 /// Ours does, by the info-hash alone.
-fn downloads(
-    machine: &Machine,
-    known: &[std::net::SocketAddr],
-    place: &Place,
-    torrent: &Path,
-) {
+fn downloads(machine: &Machine, known: &[std::net::SocketAddr], place: &Place, torrent: &Path) {
     let link = bare_link(torrent);
     let out = place.folder("ours");
     let home = place.folder("home");
@@ -116,7 +106,6 @@ fn peers_are_found_and_announced() {
     let lab = Lab::new();
     let nodes = network(&lab);
     let known = nodes.addrs();
-    // First, because a lookup of libtorrent's waits long for nodes that came and went.
     let theirs = "11".repeat(20);
     let peer = nodes.ask(&json!({"do": "announce", "hash": theirs, "port": 7001}));
 

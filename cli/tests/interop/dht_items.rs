@@ -74,9 +74,7 @@ fn versions(salt: &str) {
     let first = put("the first");
     assert_eq!(first["seq"], 1);
     let key = first["key"].as_str().unwrap();
-    let asked = |text: &str| {
-        json!({"do": "get_mutable", "key": key, "salt": salt, "value": text})
-    };
+    let asked = |text: &str| json!({"do": "get_mutable", "key": key, "salt": salt, "value": text});
     assert_eq!(guest.nodes.ask(&asked("the first"))["seq"], 1);
 
     let seed = fs::read_to_string(guest.home.path().join("my.key")).unwrap();
@@ -85,7 +83,10 @@ fn versions(salt: &str) {
     }));
     assert_eq!(theirs["seq"], 2);
     let said = run("get", key, &[]);
-    assert_eq!((&said["seq"], &said["text"]), (&json!(2), &json!("the second")));
+    assert_eq!(
+        (&said["seq"], &said["text"]),
+        (&json!(2), &json!("the second"))
+    );
 
     assert_eq!(put("the third")["seq"], 3);
     assert_eq!(guest.nodes.ask(&asked("the third"))["seq"], 3);

@@ -2,13 +2,13 @@
 
     dht_nodes.py SOCKET ADDRESS:PORT...
 
-Every node is introduced to some of the others; `warm` is printed when all of them know enough. Whoever connects to the
-Unix socket SOCKET sends one line of JSON and gets one, when there is an answer:
+Every node is introduced to some of the others; `warm` is printed when all of them know enough. The last one only
+asks (BEP 43). Whoever connects to the Unix socket SOCKET sends one line of JSON and gets one, when there is an answer:
 
     {"do": "announced", "hash": H}                        who announced it, once somebody has
     {"do": "asked", "hash": H}                            how many questions and announces there were so far
     {"do": "peers", "hash": H, "peer": "IP:PORT"}         what is found, once that peer is
-    {"do": "announce", "hash": H, "port": P}              a node announces itself; the answer is its address
+    {"do": "announce", "hash": H, "port": P}              the last one announces itself; the answer is its address
     {"do": "put", "value": TEXT}                          an immutable item; the answer is its target
     {"do": "get", "target": T}
     {"do": "put_mutable", "seed": S, "key": K, "salt": TEXT, "value": TEXT}      signed with the key of that seed
@@ -47,6 +47,10 @@ nodes = [
     lt.session({
         "listen_interfaces": address,
         "dht_bootstrap_nodes": "",
+        "dht_read_only": address == addresses[-1],
+        # What a few nodes and few askers do in a second is a minute's work in a large network.
+        "dht_upload_rate_limit": 1_000_000,
+        "dht_block_ratelimit": 1000,
         "enable_lsd": False,
         "enable_upnp": False,
         "enable_natpmp": False,
@@ -54,6 +58,7 @@ nodes = [
     })
     for address in addresses
 ]
+asker = nodes[-1]
 announced = {}
 asked = {}
 
@@ -90,7 +95,7 @@ def until(found, ask=lambda: None):
 def warm_up():
     chance = random.Random(1)
     for number, node in enumerate(nodes):
-        others = addresses[:number] + addresses[number + 1:]
+        others = [other for other in addresses[:-1] if other != addresses[number]]
         for other in chance.sample(others, min(KNOWN_BY_EACH, len(others))):
             host, port = other.rsplit(":", 1)
             node.add_dht_node((host, int(port)))
@@ -101,7 +106,7 @@ def warm_up():
         known.extend(sum(bucket["num_nodes"] for bucket in table) for table in tables)
         if len(known) < len(nodes):
             return None
-        enough = min(known) >= min(ENOUGH, len(nodes) - 1)
+        enough = min(known) >= min(ENOUGH, len(nodes) - 2)
         known.clear()
         if enough:
             return True
@@ -145,23 +150,23 @@ def do_peers(hash, peer):
                 seen.update(f"{host}:{port}" for host, port in alert.peers())
         return sorted(seen) if peer in seen else None
 
-    return until(found, lambda: nodes[0].dht_get_peers(sha1(hash)))
+    return until(found, lambda: asker.dht_get_peers(sha1(hash)))
 
 
 def do_announce(hash, port):
-    nodes[1].dht_announce(sha1(hash), port, 0)
-    peer = f"{addresses[1].rsplit(':', 1)[0]}:{port}"
+    asker.dht_announce(sha1(hash), port, 0)
+    peer = f"{addresses[-1].rsplit(':', 1)[0]}:{port}"
     return until(lambda _: peer if peer in announced.get(hash, []) else None)
 
 
 def do_put(value):
-    target = str(nodes[2].dht_put_immutable_item(value.encode()))
+    target = str(asker.dht_put_immutable_item(value.encode()))
     until(lambda alerts: first(alerts, lt.dht_put_alert, lambda alert: str(alert.target) == target))
     return target
 
 
 def do_get(target):
-    ask = lambda: nodes[3].dht_get_immutable_item(sha1(target))
+    ask = lambda: asker.dht_get_immutable_item(sha1(target))
     alert = until(lambda alerts: first(alerts, lt.dht_immutable_item_alert, lambda alert: str(alert.target) == target), ask)
     return item(alert.item["value"] if isinstance(alert.item, dict) else alert.item)
 
@@ -171,7 +176,7 @@ def do_put_mutable(seed, key, salt, value):
     secret = bytearray(hashlib.sha512(bytes.fromhex(seed)).digest())
     secret[0] &= 248
     secret[31] = secret[31] & 63 | 64
-    nodes[4].dht_put_mutable_item(bytes(secret), bytes.fromhex(key), value.encode(), salt.encode())
+    asker.dht_put_mutable_item(bytes(secret), bytes.fromhex(key), value.encode(), salt.encode())
     alert = until(lambda alerts: first(alerts, lt.dht_put_alert, lambda alert: bytes(alert.public_key).hex() == key))
     return {"seq": alert.seq, "stored": alert.num_success}
 
@@ -186,7 +191,7 @@ def do_get_mutable(key, salt, value):
                     return {"seq": alert.seq, "value": value}
         return None
 
-    return until(found, lambda: nodes[5].dht_get_mutable_item(bytes.fromhex(key), salt.encode()))
+    return until(found, lambda: asker.dht_get_mutable_item(bytes.fromhex(key), salt.encode()))
 
 
 def serve():

@@ -24,9 +24,10 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// So many of them; `python` is an interpreter that has libtorrent. Returns when they know each other.
+    /// So many of them, and one more that only asks; `python` is an interpreter that has libtorrent. Returns when they know
+    /// each other.
     pub(crate) fn start(lab: &Lab, count: u8, python: PathBuf) -> Self {
-        let machine = lab.machine_with(count);
+        let machine = lab.machine_with(count + 1);
         let dir = tempfile::tempdir().unwrap();
         let control = dir.path().join("control");
         let mut command = machine.command(python);
@@ -42,8 +43,11 @@ impl Nodes {
         }
     }
 
+    /// All but the one that only asks.
     pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
-        self.machine.all_at(PORT)
+        let mut addrs = self.machine.all_at(PORT);
+        addrs.pop();
+        addrs
     }
 
     /// Waits until a peer of the torrent has been announced to one of them; who.

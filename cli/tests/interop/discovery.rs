@@ -1,1 +1,179 @@
+//! Peers that are found without a tracker and without the DHT: named by other peers (BEP 11), or heard on the local network
+//! (BEP 14).
 
+use crate::client::{Client, Setting};
+use crate::discovery_lab::{Lab, Machine};
+use crate::ours::{self, Start};
+use crate::payload::{LAST_PIECE_OF_1_BYTE, ONE_FILE};
+use crate::place::Place;
+use crate::process::Process;
+use crate::{enabled, libtorrent};
+
+const LISTENER: &str = include_str!("lsd_listener.py");
+
+/// A client on `machine` that may hear of peers from peers and in no other way.
+const fn told(machine: &Machine) -> Setting<'_> {
+    Setting {
+        machine: Some(machine),
+        dht: &[],
+        exchange: true,
+        local: false,
+        mean: false,
+    }
+}
+
+/// The same, and it gives nothing away: whoever completes has found somebody else.
+const fn mean(machine: &Machine) -> Setting<'_> {
+    Setting {
+        mean: true,
+        ..told(machine)
+    }
+}
+
+/// Ours tells: it knows a seed and a leech of the other client's, which have nobody but it.
+fn ours_tells(client: Client) {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, leech, teller] = [(); 3].map(|()| lab.machine());
+    let place = Place::new(ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let seed = client.seed_in(told(&seed), &place, &torrent);
+    let out = place.folder("out");
+    let leech = client.leech_in(told(&leech), &place, &torrent, &out);
+    let home = place.folder("home");
+    let peers = [seed.addr, leech.addr];
+    let start = Start::new(&home, &torrent, &peers).within(mean(&teller));
+    let _teller = start.download_and_seed(&place.folder("told"));
+    leech.complete(&place, &out);
+}
+
+/// Ours is told: it knows a leech of the other client's, which a seed of libtorrent's knows too.
+fn ours_is_told(client: Client) {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, leech, teller] = [(); 3].map(|()| lab.machine());
+    let place = Place::new(ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let there = place.folder("told");
+    let teller = client.leech_in(mean(&teller), &place, &torrent, &there);
+    let peers = [teller.addr];
+    let (seed, _) = libtorrent::seed_in(told(&seed), &torrent, &place.data(), &peers);
+    seed.line("connected to ");
+    let home = place.folder("home");
+    let start = Start::new(&home, &torrent, &peers).within(told(&leech));
+    let out = place.folder("out");
+    start.download(&out).process.succeed();
+    place.assert_arrived(&out);
+}
+
+#[test]
+fn ours_tells_libtorrent() {
+    ours_tells(Client::Libtorrent);
+}
+
+#[test]
+fn ours_tells_transmission() {
+    ours_tells(Client::Transmission);
+}
+
+#[test]
+fn libtorrent_tells_ours() {
+    ours_is_told(Client::Libtorrent);
+}
+
+#[test]
+fn transmission_tells_ours() {
+    ours_is_told(Client::Transmission);
+}
+
+/// A client on `machine` that may hear of peers on the local network and in no other way.
+const fn on_network(machine: &Machine) -> Setting<'_> {
+    Setting {
+        machine: Some(machine),
+        dht: &[],
+        exchange: false,
+        local: true,
+        mean: false,
+    }
+}
+
+/// Theirs is there first, and hears ours announce itself.
+fn ours_is_heard(client: Client) {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, leech] = [(); 2].map(|()| lab.machine());
+    let place = Place::new(ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let _seed = client.seed_in(on_network(&seed), &place, &torrent);
+    let home = place.folder("home");
+    let start = Start::new(&home, &torrent, &[]).within(on_network(&leech));
+    let out = place.folder("out");
+    start.download(&out).process.succeed();
+    place.assert_arrived(&out);
+}
+
+/// Ours is there first, and hears theirs announce itself.
+fn ours_hears(client: Client) {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, leech] = [(); 2].map(|()| lab.machine());
+    let place = Place::new(ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let home = place.folder("home");
+    let start = Start::new(&home, &torrent, &[]).within(on_network(&seed));
+    let _seed = start.seed(&place.data());
+    let out = place.folder("out");
+    let leech = client.leech_in(on_network(&leech), &place, &torrent, &out);
+    leech.complete(&place, &out);
+}
+
+#[test]
+fn libtorrent_hears_ours() {
+    ours_is_heard(Client::Libtorrent);
+}
+
+#[test]
+fn transmission_hears_ours() {
+    ours_is_heard(Client::Transmission);
+}
+
+#[test]
+fn ours_hears_libtorrent() {
+    ours_hears(Client::Libtorrent);
+}
+
+#[test]
+fn ours_hears_transmission() {
+    ours_hears(Client::Transmission);
+}
+
+/// One process seeds two torrents, of which one is private (BEP 27): that one is not announced.
+#[test]
+fn private_torrents_are_not_announced() {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, listener] = [(); 2].map(|()| lab.machine());
+    let place = Place::new(LAST_PIECE_OF_1_BYTE);
+    let (public, private) = (place.torrent(&[]), place.private_torrent());
+    let mut command = listener.command(libtorrent::python());
+    command.args(["-u", "-c", LISTENER, &listener.ip_addr().to_string()]);
+    let listening = Process::start("listener", &mut command);
+    listening.line("listening");
+    let home = place.folder("home");
+    let start = Start::new(&home, &private, &[]).within(on_network(&seed));
+    let _ours = start.seed_with(&public, &place.data());
+    let [public, private] = [public, private].map(|torrent| ours::info_hash(&torrent));
+    listening.line(&format!("announced {public} by {}", seed.ip_addr()));
+    let said = listening.said().join("\n");
+    assert!(!said.contains(&private), "{said}");
+}

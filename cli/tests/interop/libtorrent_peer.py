@@ -3,7 +3,7 @@
     libtorrent_peer.py [OPTION...] seed|leech TORRENT|MAGNET DIR [PEER...]
 
 Listens on loopback and finds no peers by itself unless options say so. Prints where it listens, and `complete` when all
-pieces are there and on the disk.
+pieces are there and on the disk; also whom it has connected to.
 """
 
 import argparse
@@ -47,7 +47,8 @@ session = lt.session({
     "upload_rate_limit": options.max_up,
     # All peers of the tests on loopback have the same address.
     "allow_multiple_connections_per_ip": True,
-    "alert_mask": category.status_notification | category.storage_notification | category.error_notification,
+    "alert_mask": category.status_notification | category.storage_notification | category.error_notification
+    | category.connect_notification,
 })
 
 if options.torrent.startswith("magnet:"):
@@ -72,5 +73,7 @@ while True:
             handle.flush_cache()
         elif isinstance(alert, lt.cache_flushed_alert) and finished:
             print("complete")
+        elif isinstance(alert, lt.peer_connect_alert):
+            print(f"connected to {alert.ip[0]}:{alert.ip[1]}")
         elif alert.category() & category.error_notification:
             print(f"libtorrent: {alert.message()}", file=sys.stderr)

@@ -205,6 +205,12 @@ pub(crate) fn inspect(torrent: &Path) -> Value {
     serde_json::from_str(&said).unwrap()
 }
 
+/// Its v1 info-hash, in hexadecimal.
+pub(crate) fn info_hash(torrent: &Path) -> String {
+    let said = inspect(torrent);
+    said["info_hash_v1"].as_str().unwrap().to_owned()
+}
+
 /// Asserts that `tailwater verify` finds the whole payload in `data`.
 pub(crate) fn verify(torrent: &Path, data: &Path) {
     let mut command = tailwater(torrent.parent().unwrap());

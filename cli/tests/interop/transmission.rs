@@ -15,11 +15,7 @@ use crate::process::{self, Process};
 const PORT: u16 = 51_413;
 
 /// Seeds the payload; returns when it has been checked.
-pub(crate) fn seed(
-    setting: Setting<'_>,
-    place: &Place,
-    torrent: &Path,
-) -> (Process, SocketAddr) {
+pub(crate) fn seed(setting: Setting<'_>, place: &Place, torrent: &Path) -> (Process, SocketAddr) {
     let (process, addr) = start(setting, place, torrent, &place.data(), &["--verify"]);
     process.line("Seeding");
     (process, addr)

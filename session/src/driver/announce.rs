@@ -57,6 +57,8 @@ pub(crate) struct Announcer {
     pub(crate) tiers: Vec<Vec<String>>,
     /// Ask every tier at once, not one after the other.
     pub(crate) all_tiers: bool,
+    /// Stay with one tracker while it answers (BEP 27).
+    pub(crate) one_tracker: bool,
     pub(crate) info_hash: InfoHash,
     pub(crate) peer_id: PeerId,
     pub(crate) port: OwnPort,
@@ -107,6 +109,7 @@ impl Announcer {
         let mut config = ScheduleConfig::default();
         config.seed = self.seed;
         config.all_tiers = self.all_tiers;
+        config.one_tracker = self.one_tracker;
         let mut schedule = AnnounceSchedule::new(Instant::now(), &self.tiers, complete, config);
         let mut under_way = UnderWay::default();
         loop {

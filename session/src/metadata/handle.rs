@@ -123,8 +123,8 @@ impl MetadataFetch {
 
     /// Once it has succeeded: the addresses to begin the download with, for
     /// [`AddOptions::peers`](crate::AddOptions::peers). They are the peers that sent metadata, those that were connected,
-    /// and those that the link names. If the torrent is private, only addresses from its trackers, and from
-    /// [`MetadataFetch::add_peers`], are among them (BEP 27).
+    /// and those that the link names. If the torrent is private, only those of
+    /// [`MetadataFetch::add_peers`] are among them: its trackers' peers do not mix (BEP 27), so it asks one of them anew.
     #[must_use]
     pub fn peers(&self) -> Vec<SocketAddr> {
         match &*self.outcome.borrow() {

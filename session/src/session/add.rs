@@ -124,6 +124,7 @@ impl Inner {
                 false => Vec::new(),
             },
             all_tiers: false,
+            one_tracker: metainfo.info().is_private(),
             info_hash: ends.info_hash,
             peer_id: self.registry.peer_id(),
             port: self.shared.port.clone(),

@@ -12,6 +12,9 @@ pub struct ScheduleConfig {
     /// Whether every tier is announced to by itself, instead of a tier only when the ones
     /// before it cannot be reached (BEP 12). Default: false.
     pub all_tiers: bool,
+    /// Whether a tracker that answers is kept until it fails, whatever stands before it: the swarm of a
+    /// private torrent is that of one tracker (BEP 27). Default: false.
+    pub one_tracker: bool,
     /// The least time between two regular announces to one tracker, also when the tracker asks
     /// for more of them. Default: 60 s.
     pub min_interval: Duration,
@@ -30,6 +33,7 @@ impl Default for ScheduleConfig {
         Self {
             seed: 0,
             all_tiers: false,
+            one_tracker: false,
             min_interval: Duration::from_secs(60),
             max_interval: Duration::from_secs(12 * 60 * 60),
             backoff: Duration::from_secs(10),

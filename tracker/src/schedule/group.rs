@@ -19,16 +19,19 @@ pub(super) struct Group {
     open: bool,
     /// The tracker that answered the last round: its interval rules.
     pub(super) current: Option<usize>,
+    /// Whether that one is tried first.
+    keeps_current: bool,
 }
 
 impl Group {
-    pub(super) fn new(now: Instant, tiers: Vec<Vec<usize>>) -> Self {
+    pub(super) fn new(now: Instant, tiers: Vec<Vec<usize>>, keeps_current: bool) -> Self {
         Self {
             tiers,
             next_round: Some(now),
             round: 0,
             open: false,
             current: None,
+            keeps_current,
         }
     }
 
@@ -103,8 +106,12 @@ impl Group {
         Choice::WaitUntil(earliest)
     }
 
+    /// In the order of trying.
     fn members(&self) -> impl Iterator<Item = usize> {
-        self.tiers.iter().flatten().copied()
+        let kept = self.current.filter(|_| self.keeps_current);
+        let others = self.tiers.iter().flatten().copied();
+        kept.into_iter()
+            .chain(others.filter(move |index| Some(*index) != kept))
     }
 }
 

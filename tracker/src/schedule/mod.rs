@@ -122,9 +122,9 @@ impl AnnounceSchedule {
         let groups = match config.all_tiers {
             true => order
                 .into_iter()
-                .map(|tier| Group::new(now, vec![tier]))
+                .map(|tier| Group::new(now, vec![tier], config.one_tracker))
                 .collect(),
-            false => vec![Group::new(now, order)],
+            false => vec![Group::new(now, order, config.one_tracker)],
         };
         Self {
             config,

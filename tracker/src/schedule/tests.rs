@@ -114,6 +114,30 @@ fn a_tracker_that_failed_gives_way_to_the_next_tier_and_is_tried_first_again() {
 }
 
 #[test]
+fn a_tracker_is_kept_until_it_fails_if_there_is_to_be_one() {
+    let config = ScheduleConfig {
+        one_tracker: true,
+        ..ScheduleConfig::default()
+    };
+    let mut bench = Bench::with(&[&["a"], &["b"], &["c"]], false, config);
+    let id = bench.expect("a", Some(Event::Started));
+    bench.fail(id);
+    let id = bench.expect("b", Some(Event::Started));
+    bench.answer(id);
+    // The first one may be back; nobody looks.
+    bench.skip();
+    let id = bench.expect("b", None);
+    bench.answer(id);
+    bench.skip();
+    let id = bench.expect("b", None);
+    bench.fail(id);
+    let id = bench.expect("a", Some(Event::Started));
+    bench.answer(id);
+    bench.skip();
+    bench.expect("a", None);
+}
+
+#[test]
 fn who_answers_moves_to_the_front_of_its_tier() {
     let config = |seed| ScheduleConfig {
         seed,

@@ -119,9 +119,19 @@ impl Search {
             }
         }
         self.look_at(node).await;
+        self.tell_external_ip(node).await;
         let report = stream.finish().await;
         // Nodes that were not there yet may be there soon.
         report.is_ok_and(|report| report.stored > 0 || self.port.is_none() && report.answered > 0)
+    }
+
+    /// The nodes agree on where they see us (BEP 42).
+    async fn tell_external_ip(&self, node: &Dht) {
+        let stats = node.stats().await.unwrap_or_default();
+        for ip in stats.external_ips.into_iter().flatten() {
+            // A torrent that is gone needs no address.
+            let _ = self.incidents.send(Incident::ExternalIp(ip)).await;
+        }
     }
 
     fn count(&self, peers: usize) {

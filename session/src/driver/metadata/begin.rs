@@ -63,6 +63,7 @@ impl Ground<'_> {
                     client: self.client.clone(),
                     tiers: asked.map(|tracker| vec![tracker.clone()]).collect(),
                     all_tiers: true,
+                    one_tracker: false,
                     info_hash,
                     peer_id: self.registry.peer_id(),
                     port: self.shared.port.clone(),

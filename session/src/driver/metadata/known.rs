@@ -16,7 +16,8 @@ pub(super) struct Known {
     candidates: Candidates,
     /// They lied, or cannot help.
     shunned: BTreeSet<SocketAddr>,
-    /// Where a private torrent's peers may come from: its trackers, and the user's own word (BEP 27).
+    /// By the user's own word: those that a private torrent begins with (BEP 27). Its trackers' peers do not mix, so it
+    /// asks one of them anew.
     vouched: BTreeSet<SocketAddr>,
     /// Named by the link.
     named: BTreeSet<SocketAddr>,
@@ -44,7 +45,7 @@ impl Known {
         for &addr in addrs.iter().filter(|addr| !self.shunned.contains(addr)) {
             self.candidates.add(now, addr, source);
             match source {
-                Source::User | Source::Tracker => remember(&mut self.vouched, addr),
+                Source::User => remember(&mut self.vouched, addr),
                 Source::Magnet => remember(&mut self.named, addr),
                 _ => {}
             }
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_torrent_begins_with_its_trackers_peers_alone() {
+    fn a_private_torrent_begins_with_those_that_its_user_named() {
         let now = epoch();
         let mut known = Known::default();
         known.add(now, Source::Magnet, &[addr(1), addr(2)]);
@@ -164,7 +165,7 @@ mod tests {
         for port in [3, 5, 6, 7] {
             known.handle_present(addr(port), true);
         }
-        assert_eq!(known.hand_on(true), [addr(3), addr(6), addr(2)]);
+        assert_eq!(known.hand_on(true), [addr(6)]);
         assert_eq!(known.hand_on(false).len(), 6);
     }
 }
