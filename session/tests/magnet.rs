@@ -266,7 +266,7 @@ async fn of_very_many_trackers_some_are_asked_and_all_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_private_torrent_goes_on_with_its_trackers_peers_alone() {
+async fn a_private_torrent_goes_on_with_those_that_its_user_named() {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("share"), [7; 50_000]).unwrap();
     let creator = Creator::new().private(true);

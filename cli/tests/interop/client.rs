@@ -26,11 +26,11 @@ pub(crate) struct Setting<'a> {
     pub(crate) machine: Option<&'a Machine>,
     /// Nodes to begin with in the DHT.
     pub(crate) dht: &'a [SocketAddr],
-    /// Peer exchange. libtorrent does it in any case.
+    /// Peer exchange. Ours does it in any case.
     pub(crate) exchange: bool,
     /// Local discovery.
     pub(crate) local: bool,
-    /// Next to nothing is sent of the payload.
+    /// Next to nothing is sent of the payload, and it takes its time to come.
     pub(crate) mean: bool,
 }
 
@@ -50,6 +50,12 @@ impl<'a> Setting<'a> {
         }
     }
 }
+
+/// Bytes a second that a mean one sends: enough for the protocol, and for hours of any payload here.
+pub(crate) const MEAN_UP: &str = "2048";
+
+/// Bytes a second that a mean one takes: it stays with whoever has the payload for longer than a test runs.
+pub(crate) const MEAN_DOWN: &str = "32768";
 
 /// A client that runs.
 pub(crate) struct Peer {

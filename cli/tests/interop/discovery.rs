@@ -61,7 +61,9 @@ fn ours_is_told(client: Client) {
     let there = place.folder("told");
     let teller = client.leech_in(mean(&teller), &place, &torrent, &there);
     let peers = [teller.addr];
-    let (seed, _) = libtorrent::seed_in(told(&seed), &torrent, &place.data(), &peers);
+    // It is told nothing.
+    let alone = Setting::on(&seed);
+    let (seed, _) = libtorrent::seed_in(alone, &torrent, &place.data(), &peers);
     seed.line("connected to ");
     let home = place.folder("home");
     let start = Start::new(&home, &torrent, &peers).within(told(&leech));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::client::Setting;
+use crate::client::{MEAN_DOWN, MEAN_UP, Setting};
 use crate::process::{self, Process};
 
 const PEER: &str = include_str!("libtorrent_peer.py");
@@ -74,11 +74,14 @@ fn start(
         let nodes: Vec<_> = setting.dht.iter().map(ToString::to_string).collect();
         command.args(["--dht", &nodes.join(",")]);
     }
+    if setting.exchange {
+        command.arg("--pex");
+    }
     if setting.local {
         command.arg("--lsd");
     }
     if setting.mean {
-        command.args(["--max-up", "1"]);
+        command.args(["--max-up", MEAN_UP, "--max-down", MEAN_DOWN]);
     }
     command.arg(role).arg(torrent).arg(dir);
     command.args(peers.iter().map(ToString::to_string));

@@ -17,7 +17,9 @@ options = argparse.ArgumentParser()
 options.add_argument("--listen", default="127.0.0.1:0")
 options.add_argument("--dht", help="a node to begin with, or several with commas")
 options.add_argument("--lsd", action="store_true")
+options.add_argument("--pex", action="store_true")
 options.add_argument("--max-up", type=int, default=0)
+options.add_argument("--max-down", type=int, default=0)
 options.add_argument("role", choices=["seed", "leech"])
 options.add_argument("torrent")
 options.add_argument("folder")
@@ -44,7 +46,6 @@ session = lt.session({
     "enable_natpmp": False,
     "enable_incoming_utp": False,
     "enable_outgoing_utp": False,
-    "upload_rate_limit": options.max_up,
     # All peers of the tests on loopback have the same address.
     "allow_multiple_connections_per_ip": True,
     "alert_mask": category.status_notification | category.storage_notification | category.error_notification
@@ -58,7 +59,12 @@ else:
     params.ti = lt.torrent_info(options.torrent)
 params.save_path = options.folder
 params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+if not options.pex:
+    params.flags |= lt.torrent_flags.disable_pex
 handle = session.add_torrent(params)
+# A limit of the session's would not hold for peers of a private network.
+handle.set_upload_limit(options.max_up)
+handle.set_download_limit(options.max_down)
 print(f"listening on {options.listen.rsplit(':', 1)[0]}:{session.listen_port()}")
 for peer in options.peers:
     host, port = peer.rsplit(":", 1)

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::client::Setting;
+use crate::client::{MEAN_DOWN, MEAN_UP, Setting};
 use crate::process::{self, Process};
 
 /// A `tailwater seed` or `tailwater download` that runs.
@@ -110,7 +110,7 @@ impl<'a> Start<'a> {
             command.arg("--no-lsd");
         }
         if setting.mean {
-            command.args(["--max-up", "1"]);
+            command.args(["--max-up", MEAN_UP, "--max-down", MEAN_DOWN]);
         }
         if let Some(rate) = self.max_up {
             command.args(["--max-up", rate]);
