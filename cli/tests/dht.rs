@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Finished, Place, Running};
+use support::{Finished, Place, Running, noise};
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 const OTHER: &str = "fedcba9876543210fedcba9876543210fedcba98";
@@ -195,6 +195,32 @@ fn a_publication_leads_to_its_newest_torrent() {
         assert_eq!(torrent, format!("magnet:?xt=urn:btih:{hash}\n"));
         assert_eq!(network.json(&reader, &["get", &link])[0]["info_hash"], hash);
     }
+}
+
+#[test]
+fn a_publication_is_downloaded_without_tracker_and_address() {
+    let network = Network::new(3);
+    let (publisher, reader) = (Place::new(), Place::new());
+    let film = noise(1, 200_000);
+    publisher.write("here/film.bin", &film);
+    let created = publisher.ok(&["create", "here/film.bin", "-o", "film.torrent", "--json"]);
+    let hash = values(&created)[0]["info_hash_v1"].clone();
+    let begin = ["--dht-bootstrap", &network.addr, "--listen", "127.0.0.1:0"];
+    let alone = ["--no-lsd", "--no-port-map", "--no-progress"];
+    let seed = ["seed", "film.torrent", "--data", "here"];
+    let seeder = publisher.start(&[&seed, &begin[..], &alone[..]].concat());
+    seeder.line("seeding ");
+    let put = ["put", "--torrent", hash.as_str().unwrap(), "--key", "k"];
+    let link = field(&network.ok(&publisher, &put), "magnet");
+    let download = ["download", &link, "-o", "there", "--json"];
+    let said = values(&reader.ok(&[&download, &begin[..], &alone[..]].concat()));
+    let found = said.iter().find(|line| line["event"] == "publication");
+    assert_eq!(found.unwrap()["info_hash"], hash);
+    assert!(std::fs::read(reader.path("there/film.bin")).unwrap() == film);
+    // Without the DHT there is nowhere to look.
+    let refused = reader.run(&["download", &link, "--no-dht"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("--no-dht"), "{}", refused.err);
 }
 
 #[test]
