@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 use support::{LOCAL, Place, Running, noise};
@@ -209,6 +210,22 @@ fn without_a_network_it_says_what_it_waits_for_until_ctrl_c() {
     waiting.error_line("names no trackers and no peers");
     waiting.signal("TERM");
     assert_eq!(waiting.finish().code, Some(130));
+}
+
+/// With all that finds peers switched on, and nobody there.
+#[cfg(unix)]
+#[test]
+fn without_nodes_it_says_that_it_looks_for_some_until_ctrl_c() {
+    let place = Place::new();
+    // Bound, so that nobody else gets the port, and never read.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let node = silent.local_addr().unwrap().to_string();
+    let waiting = place.start(&["download", HASH, "--dht-bootstrap", &node]);
+    let line = waiting.error_line("waiting for metadata: looking for DHT nodes");
+    assert!(line.ends_with("no peers found"), "{line}");
+    waiting.signal("INT");
+    let finished = waiting.finish_within(Duration::from_secs(2));
+    assert_eq!(finished.code, Some(130), "{finished:?}");
 }
 
 #[test]

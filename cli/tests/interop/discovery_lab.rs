@@ -24,6 +24,20 @@ pub(crate) struct Machine {
 }
 
 impl Lab {
+    /// Whether the system lets us make namespaces; else why not. The benches ask; a test without them fails.
+    #[allow(dead_code, reason = "the benches use it")]
+    pub(crate) fn is_possible() -> Result<(), String> {
+        let name = format!("tailwater-lab-try-{}", id());
+        let mut add = Command::new("ip");
+        let made = add.args(["netns", "add", &name]).output();
+        let made = made.map_err(|error| format!("cannot run ip: {error}"))?;
+        if !made.status.success() {
+            return Err(String::from_utf8_lossy(&made.stderr).trim().to_owned());
+        }
+        ip(&["netns", "del", &name]);
+        Ok(())
+    }
+
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -73,8 +73,8 @@ impl Process {
     }
 
     /// Waits for its end; its exit code, or -1 if a signal ended it.
-    pub(crate) fn exit_code(&mut self) -> i32 {
-        let until = Instant::now() + DEADLINE;
+    pub(crate) fn exit_code_within(&mut self, deadline: Duration) -> i32 {
+        let until = Instant::now() + deadline;
         loop {
             match self.next(until) {
                 Ok(_) => {}
@@ -88,7 +88,12 @@ impl Process {
 
     /// Waits for its end, which must be a success.
     pub(crate) fn succeed(&mut self) {
-        let code = self.exit_code();
+        self.succeed_within(DEADLINE);
+    }
+
+    /// The same for what takes its time.
+    pub(crate) fn succeed_within(&mut self, deadline: Duration) {
+        let code = self.exit_code_within(deadline);
         if code != 0 {
             self.fail(&format!("ended with {code}"));
         }
@@ -97,6 +102,12 @@ impl Process {
     /// All that it has said.
     pub(crate) fn said(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        run("kill", Command::new("kill").args(["-s", "INT", &pid]));
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

@@ -60,6 +60,8 @@ fn start(
         "port-forwarding-enabled": false,
         "rename-partial-files": false,
         "rpc-enabled": false,
+        "speed-limit-down": 32,
+        "speed-limit-down-enabled": setting.mean,
         "speed-limit-up": 0,
         "speed-limit-up-enabled": setting.mean,
         "utp-enabled": false,

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -170,17 +170,28 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn finish(mut self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
+        self.finish_within(HANGS_AFTER)
+    }
+
+    /// The same for what must not take long. If it does not end, it is ended, and has no exit code.
+    pub(crate) fn finish_within(mut self, deadline: Duration) -> Finished {
+        let until = Instant::now() + deadline;
         let rest = |lines: &Receiver<String>| {
             let mut text = String::new();
             // The sender goes when the pipe is closed.
-            while let Ok(line) = lines.recv_timeout(HANGS_AFTER) {
+            while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 text.push_str(&line);
                 text.push('\n');
             }
             text
         };
         let (out, err) = (rest(&self.lines), rest(&self.errors));
+        if Instant::now() >= until {
+            // It may have ended just now.
+            let _ = self.child.kill();
+        }
         let code = self.child.wait().unwrap().code();
         Finished { code, out, err }
     }
