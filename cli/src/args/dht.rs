@@ -54,7 +54,7 @@ pub(crate) struct Joining {
     /// A node to begin with, instead of the public ones; may be given again.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) dht_bootstrap: Vec<HostPort>,
-    /// Where to receive datagrams: IPv4, IPv6, or both with [::]:PORT. Default: all interfaces; on port 6881 or the next
+    /// Where to receive datagrams: IPv4, IPv6, or both with `[::]:PORT`. Default: all interfaces; on port 6881 or the next
     /// free one for `node`, on a free one for the others.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) dht_listen: Option<ListenAddr>,

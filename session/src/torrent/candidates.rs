@@ -11,6 +11,9 @@ use super::source::{Source, is_usable};
 
 /// After a failure: this long, doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps has
+/// not noticed yet that our connection of before is gone.
+const FIRST_RETRY_OF_NAMED: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 /// An address that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;
@@ -225,7 +228,11 @@ impl Candidates {
             return;
         }
         let doublings = failures.saturating_sub(1).min(16);
-        let wait = (FIRST_RETRY * 2u32.pow(doublings)).min(LONGEST_RETRY);
+        let first = match candidate.source.is_named() {
+            true => FIRST_RETRY_OF_NAMED,
+            false => FIRST_RETRY,
+        };
+        let wait = (first * 2u32.pow(doublings)).min(LONGEST_RETRY);
         self.change(addr, |candidate| {
             candidate.failures = failures;
             candidate.state = State::Idle {

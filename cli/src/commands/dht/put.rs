@@ -17,6 +17,7 @@ use crate::args::{DhtPut, TorrentId};
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::out;
+use crate::progress::count;
 
 #[derive(Serialize)]
 struct Said {
@@ -163,8 +164,8 @@ fn show(context: &Context, args: &DhtPut, item: &Item, report: &Report) -> Resul
         say("magnet", magnet)?;
     }
     context.progress.note(format_args!(
-        "stored by {} nodes; {}",
-        report.stored,
+        "stored by {}; {}",
+        count(usize::try_from(report.stored).unwrap_or(usize::MAX), "node"),
         asked(report)
     ));
     Ok(())

@@ -37,6 +37,23 @@ fn failures_back_off_and_are_forgotten_in_the_end() {
 }
 
 #[test]
+fn what_somebody_named_is_tried_again_soon() {
+    let mut now = epoch();
+    let mut candidates = Candidates::new(10);
+    candidates.add(now, addr(1), Source::User);
+    let mut waits = Vec::new();
+    for _ in 0..13 {
+        assert_eq!(candidates.next(now), Some(addr(1)));
+        candidates.handle_closed(now, addr(1), false);
+        let next = candidates.next_attempt().unwrap();
+        waits.push((next - now).as_secs());
+        now = next;
+    }
+    assert_eq!(waits[..5], [1, 2, 4, 8, 16]);
+    assert_eq!(waits[12], HOUR.as_secs());
+}
+
+#[test]
 fn what_the_user_named_comes_first_and_is_tried_for_ever() {
     let mut now = epoch();
     let mut candidates = Candidates::new(1);
