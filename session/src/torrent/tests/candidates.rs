@@ -285,7 +285,8 @@ impl Naive {
             return;
         };
         *failures = if useful { 1 } else { *failures + 1 };
-        let seconds = 10 * 2u64.pow((*failures - 1).min(16));
+        let first = if *source == Source::User { 1 } else { 10 };
+        let seconds = first * 2u64.pow((*failures - 1).min(16));
         *state = State::Idle(now + Duration::from_secs(seconds).min(HOUR));
         let is_hopeless = *failures > 8 && *source != Source::User;
         if is_hopeless || self.banned.contains(&addr.ip()) {
