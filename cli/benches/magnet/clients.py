@@ -21,6 +21,10 @@ import libtorrent as lt
 
 LENGTH = 1 << 20
 PIECE = 64 << 10
+# libtorrent sends 8 kB of DHT messages a second, by default, and drops the rest.
+DHT_RATE = 1_000_000
+# Between two announces, in seconds: the nodes that hear them have that limit too.
+ANNOUNCE_EVERY = 0.1
 
 role, listen, node, folder, *rest = sys.argv[1:]
 category = lt.alert.category_t
@@ -63,7 +67,7 @@ def seed(count):
         os._exit(0)
 
     threading.Thread(target=end_with_the_bench, daemon=True).start()
-    session = lt.session(settings)
+    session = lt.session(settings | {"dht_upload_rate_limit": DHT_RATE})
     for alert in alerts(session):
         if isinstance(alert, lt.dht_bootstrap_alert):
             break
@@ -72,6 +76,7 @@ def seed(count):
         info_hash = handle.info_hash()
         session.dht_announce(info_hash, session.listen_port(), 0)
         print(f"torrent {info_hash}")
+        time.sleep(ANNOUNCE_EVERY)
     print("ready")
     sent = set()
     for alert in alerts(session):
