@@ -67,16 +67,19 @@ impl Streaming {
 
     /// The most memory that it has had at any time, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// What is resident of the program itself and of its libraries: pages of files.
+    pub(crate) fn program_memory(&self) -> u64 {
+        self.memory("RssFile:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib: u64 = line
-            .unwrap()
-            .split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
-        kib * 1024
+        let line = status.lines().find(|line| line.starts_with(name));
+        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() * 1024
     }
 }
 
