@@ -134,6 +134,19 @@ fn a_lookup_that_comes_before_the_first_node_waits_for_it() {
 }
 
 #[test]
+fn a_node_that_somebody_names_meanwhile_ends_the_wait() {
+    let mut lab = Lab::new(8);
+    let hosts = lab.network(20, private);
+    let named = lab.addr(hosts[3]);
+    let host = lab.node(private(500), Config::new(seed(1)));
+    let request = lab.command(host, |node, now| node.get_peers(now, &HASH));
+    lab.command(host, |node, now| node.add_node(now, named));
+    let report = lab.finish(host, request);
+    assert_eq!(report.ending, Ending::Complete);
+    assert!(report.elapsed < FIRST_NODE_TIMEOUT, "{:?}", report.elapsed);
+}
+
+#[test]
 fn without_any_node_a_lookup_ends_and_the_next_works_when_the_network_is_back() {
     let mut lab = Lab::new(7);
     let first = lab.host(private(0));

@@ -163,6 +163,25 @@ async fn peers_tell_each_other_of_their_nodes() {
 }
 
 #[tokio::test]
+async fn a_torrent_file_names_nodes_to_begin_with() {
+    let share = Share::new(9, &[("a", 40_000)], 16_384);
+    let network = Network::new().await;
+    let seeder = network.join();
+    seed(&seeder, &share).await;
+    network.hears_of(&share.metainfo).await;
+    let (info, port) = (share.metainfo.info().raw(), network.addr.port());
+    let nodes = format!("5:nodesll9:127.0.0.1i{port}eeee");
+    let file = [b"d4:info", info, nodes.as_bytes()].concat();
+    let metainfo = Metainfo::from_bytes(&file).unwrap();
+    // Added at once, before its own node runs.
+    let leecher = start(options(None));
+    let memory = AddOptions::new(StorageKind::Memory);
+    let torrent = leecher.add(&metainfo, memory).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    network.close([leecher, seeder]).await;
+}
+
+#[tokio::test]
 async fn a_table_is_kept_from_one_start_to_the_next() {
     let share = Share::new(6, &[("a", 40_000)], 16_384);
     let folder = tempfile::TempDir::new().unwrap();
@@ -228,6 +247,8 @@ async fn a_publication_is_followed_from_version_to_version() {
     put(2, second).await;
     let found = within(reader.follow(torrent).next()).await.unwrap();
     assert_eq!((found.version, found.info_hash), (2, second));
+    let closed = reader.clone();
     network.close([reader, publisher]).await;
     assert_eq!(within(follow.next()).await, None, "the session has closed");
+    assert!(within(closed.dht()).await.is_none());
 }

@@ -126,7 +126,11 @@ impl Node {
                 self.finish_ping(request, rtt, true);
             }
             Purpose::Bootstrap => self.on_bootstrap_answer(now, node, response),
-            Purpose::Hello => self.seek_neighbours(now, Family::of(&node.addr)),
+            Purpose::Hello => {
+                let family = Family::of(&node.addr);
+                self.seek_neighbours(now, family);
+                self.feed_starved(now, family, &[node]);
+            }
             Purpose::Check => {}
         }
     }

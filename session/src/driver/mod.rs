@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listen ─┐                       ┌─ announce (one for each torrent)
-//!         ├─▶ torrent (one each) ◀┤
+//!         ├─▶ torrent (one each) ◀┼─ discovery: DHT, local network
 //! dial  ──┘       ▲  │            └─ storage: completions
 //!           facts │  ▼ commands
 //!               peer (one for each connection) ──▶ storage: blocks

@@ -145,7 +145,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the listening port or the I/O threads cannot be had.
+    /// When the listening port, an address asked for the DHT, or the I/O threads cannot be had.
     pub fn start(self) -> Result<Session, StartError> {
         let peer_id = own_peer_id(random());
         let registry = Arc::new(Registry::new(peer_id));

@@ -61,6 +61,10 @@ impl DhtHandle {
     /// A torrent file names nodes that may know it (BEP 5).
     pub(crate) async fn add_named(&self, nodes: &[HostPort], closing: CancellationToken) {
         let resolving = async {
+            // Whoever is told before the node runs would forget it.
+            if self.node().await.is_none() {
+                return;
+            }
             for named in nodes.iter().take(MAX_NAMED_NODES) {
                 let looking_up = lookup_host(named.to_string());
                 if let Ok(Ok(addrs)) = timeout(RESOLVE_WITHIN, looking_up).await {
@@ -148,6 +152,7 @@ impl NodeTask {
         }
         save(&dht, kept.as_deref()).await;
         dht.close().await;
+        node.send_replace(None);
     }
 }
 
