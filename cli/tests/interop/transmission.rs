@@ -16,7 +16,9 @@ const PORT: u16 = 51_413;
 
 /// Seeds the payload; returns when it has been checked.
 pub(crate) fn seed(setting: Setting<'_>, place: &Place, torrent: &Path) -> (Process, SocketAddr) {
-    let (process, addr) = start(setting, place, torrent, &place.data(), &["--verify"]);
+    // It checks what it finds for a new torrent by itself. Told to with `--verify`, it does so a second time, and ends if it
+    // happens to look at its state between the two.
+    let (process, addr) = start(setting, place, torrent, &place.data());
     process.line("Seeding");
     (process, addr)
 }
@@ -28,7 +30,7 @@ pub(crate) fn leech(
     torrent: &Path,
     out: &Path,
 ) -> (Process, SocketAddr) {
-    let (process, addr) = start(setting, place, torrent, out, &[]);
+    let (process, addr) = start(setting, place, torrent, out);
     process.line("Progress: 0.0%");
     (process, addr)
 }
@@ -38,13 +40,7 @@ pub(crate) fn complete(process: &Process) {
     process.line("Seeding");
 }
 
-fn start(
-    setting: Setting<'_>,
-    place: &Place,
-    torrent: &Path,
-    dir: &Path,
-    more: &[&str],
-) -> (Process, SocketAddr) {
+fn start(setting: Setting<'_>, place: &Place, torrent: &Path, dir: &Path) -> (Process, SocketAddr) {
     let machine = setting.machine;
     let port = machine.map_or_else(free_port, |_| PORT);
     let addr = machine.map_or_else(|| loopback(port), |machine| machine.at(port));
@@ -74,9 +70,7 @@ fn start(
     let mut command = setting.command("stdbuf");
     command.args(["--output=0", "transmission-cli"]);
     command.arg("--config-dir").arg(&config);
-    command
-        .args(["--no-portmap", "--port", &port.to_string()])
-        .args(more);
+    command.args(["--no-portmap", "--port", &port.to_string()]);
     command.arg("--download-dir").arg(dir).arg(torrent);
     let process = Process::start("transmission-cli", &mut command);
     (process, addr)
