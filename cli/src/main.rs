@@ -19,9 +19,10 @@ mod start;
 mod stream;
 
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use crate::args::Args;
 use crate::error::CliError;
@@ -46,9 +47,22 @@ fn run(args: Args, progress: Progress) -> Result<(), CliError> {
         operation: "start the runtime",
         source,
     };
-    let runtime = Runtime::new().map_err(failed)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(network_threads())
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     let outcome = runtime.block_on(commands::run(args, progress));
     // What still runs, such as the resolution of a name, has nothing to say any more.
     runtime.shutdown_background();
     outcome
+}
+
+/// Half of the processors, for connections. The other half is for whoever reads, writes and hashes files, and for the player.
+///
+/// More cost more than they bring: a thread with nothing to do waits for all sockets, and is woken by each packet for a
+/// connection that another one is busy with.
+fn network_threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    processors.div_ceil(2)
 }
