@@ -230,6 +230,24 @@ async fn limits_hold_the_rate_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_of_uploads_holds_no_download_up() {
+    let share = Share::new(12, &[("file", 400_000)], 65_536);
+    let origin = session();
+    seed(&origin, &share).await;
+    // A byte a second: what is not a block must pass all the same.
+    let end = Session::builder()
+        .listen(LOOPBACK)
+        .max_up(1)
+        .start()
+        .unwrap();
+    let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
+    let torrent = end.add(&share.metainfo, options).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    within(end.close()).await;
+    within(origin.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sessions_isolated() {
     let share = Share::new(8, &mixed_files(), 65_536);
     let (origin, one, other) = (session(), session(), session());

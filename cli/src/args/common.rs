@@ -50,7 +50,7 @@ pub(crate) struct Network {
     /// The most to receive, in bytes a second: 2MiB, 500kB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_down: Option<Size>,
-    /// The most to send, in bytes a second.
+    /// The most to send, in bytes a second; holds no download up.
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_up: Option<Size>,
 }

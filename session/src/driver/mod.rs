@@ -21,6 +21,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod listen;
 pub(crate) mod mailbox;
 pub(crate) mod metadata;
+mod outbox;
 pub(crate) mod peer;
 pub(crate) mod registry;
 pub(crate) mod throttle;

@@ -1,6 +1,5 @@
 //! One task for one connection: bytes between the socket, the connection's machine and the storage.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
-use tailwater_metainfo::BlockRef;
+use bytes::{Bytes, BytesMut};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef};
 use tailwater_wire::piece_header;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -20,6 +19,7 @@ use super::buffers::ReceiveBuffers;
 use super::discovery::dht::DhtHandle;
 use super::incident::{End, Incident};
 use super::mailbox::Mailbox;
+use super::outbox::Outbox;
 use super::throttle::Throttle;
 
 use crate::peer::{Command, Connection, Violation};
@@ -30,9 +30,7 @@ use crate::torrent::PeerKey;
 const SMALL_BUFFER: usize = 16 * 1024 + 512;
 /// The receive buffer of a fast peer. It is the batch in which blocks are hashed and facts are told.
 const LARGE_BUFFER: usize = 256 * 1024;
-/// Blocks are read from the storage while fewer bytes than this wait for the socket.
-const SEND_LOW_WATER: usize = 512 * 1024;
-/// Blocks read from the storage at once, of 16 KiB each.
+/// Blocks read from the storage at once.
 const READ_BATCH: usize = 32;
 /// Slices handed to one system call.
 const MAX_SLICES: usize = 64;
@@ -54,20 +52,13 @@ pub(crate) struct PeerTask {
     pub(crate) dht: Option<DhtHandle>,
 }
 
-/// Bytes waiting for the socket; `block` is the one that ends with them.
-struct Chunk {
-    bytes: Bytes,
-    block: Option<BlockRef>,
-}
-
 type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<Bytes>)>> + Send>>;
 
 /// What goes on beside the machine: buffers, and when the limits let us go on.
 struct Io {
     received: BytesMut,
     buffer_size: usize,
-    sending: VecDeque<Chunk>,
-    sending_bytes: usize,
+    outbox: Outbox,
     reading: Option<Read>,
     read_again_at: Option<Instant>,
     write_again_at: Option<Instant>,
@@ -80,8 +71,7 @@ impl PeerTask {
         let mut io = Io {
             received,
             buffer_size: SMALL_BUFFER,
-            sending: VecDeque::new(),
-            sending_bytes: 0,
+            outbox: Outbox::default(),
             reading: None,
             read_again_at: None,
             write_again_at: None,
@@ -123,33 +113,34 @@ impl PeerTask {
 
     /// Moves the machine's messages behind what waits for the socket.
     fn queue_messages(&mut self, io: &mut Io) {
+        let follow_blocks = self.connection.out_follows_blocks();
         let bytes = self.connection.take_out(Instant::now());
         if !bytes.is_empty() {
-            io.push(bytes, None);
+            io.outbox.push_messages(bytes, follow_blocks);
         }
     }
 
-    /// Writes until the socket takes no more; says whether it took anything.
+    /// Writes until the socket takes no more, or the limit lets nothing pass; says whether the socket took anything.
     fn write(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
-        if io.write_again_at.is_some_and(|at| at > now) {
-            return Ok(false);
-        }
-        io.write_again_at = None;
         let mut wrote = false;
-        while !io.sending.is_empty() {
+        loop {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let count = io.fill_slices(&mut slices, self.up_limit.portion());
+            let payload = io.payload_allowed(now, &self.up_limit);
+            let count = io.outbox.fill(&mut slices, payload);
+            if count == 0 {
+                break;
+            }
             match self.stream.try_write_vectored(&slices[..count]) {
                 Ok(0) => return Err(End::HungUp),
                 Ok(written) => {
                     wrote = true;
-                    for block in io.advance(written) {
+                    let sent = io.outbox.advance(now, written);
+                    for block in sent.blocks {
                         self.connection.handle_sent(now, block);
                     }
-                    io.write_again_at = self.up_limit.spend(now, written);
-                    if io.write_again_at.is_some() {
-                        break;
+                    if sent.payload > 0 {
+                        io.write_again_at = self.up_limit.spend(now, sent.payload);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -208,11 +199,12 @@ impl PeerTask {
 
     /// Fetches the next blocks that the peer is owed, unless enough wait for the socket.
     fn start_reading(&mut self, io: &mut Io) {
-        if io.reading.is_some() || io.sending_bytes >= SEND_LOW_WATER {
+        if io.reading.is_some() {
             return;
         }
+        let wanted = io.outbox.wanted().div_ceil(BLOCK_LEN as usize);
         let next = std::iter::from_fn(|| self.connection.next_upload());
-        let blocks: Vec<_> = next.take(READ_BATCH).collect();
+        let blocks: Vec<_> = next.take(wanted.min(READ_BATCH)).collect();
         if !blocks.is_empty() {
             let store = self.store.clone();
             io.reading = Some(Box::pin(async move { store.read(blocks).await }));
@@ -231,8 +223,8 @@ impl PeerTask {
                 block.offset(),
                 block.len(),
             ));
-            io.push(headers.split().freeze(), None);
-            io.push(data, Some(block));
+            let header = headers.split().freeze();
+            io.outbox.push_block(header, data, block);
         }
     }
 
@@ -245,11 +237,12 @@ impl PeerTask {
         for at in [read_held, write_held].into_iter().flatten() {
             until = until.min(at);
         }
-        let interest = match (read_held, write_held, io.sending.is_empty()) {
-            (None, None, false) => Some(Interest::READABLE | Interest::WRITABLE),
-            (None, ..) => Some(Interest::READABLE),
-            (Some(_), None, false) => Some(Interest::WRITABLE),
-            (Some(_), ..) => None,
+        let writes = io.outbox.can_send(io.payload_allowed(now, &self.up_limit));
+        let interest = match (read_held, writes) {
+            (None, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (None, false) => Some(Interest::READABLE),
+            (Some(_), true) => Some(Interest::WRITABLE),
+            (Some(_), false) => None,
         };
         let socket = async {
             match interest {
@@ -282,41 +275,12 @@ impl PeerTask {
 }
 
 impl Io {
-    fn push(&mut self, bytes: Bytes, block: Option<BlockRef>) {
-        self.sending_bytes += bytes.len();
-        self.sending.push_back(Chunk { bytes, block });
-    }
-
-    /// The first bytes to send, at most `portion` of them.
-    fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>], portion: usize) -> usize {
-        let mut left = portion;
-        let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(&self.sending) {
-            if left == 0 {
-                break;
-            }
-            let take = chunk.bytes.len().min(left);
-            *slice = IoSlice::new(&chunk.bytes[..take]);
-            left -= take;
-            count += 1;
+    /// How many bytes of blocks may be written now. Messages always may.
+    fn payload_allowed(&self, now: Instant, limit: &Throttle) -> usize {
+        match self.write_again_at {
+            Some(at) if at > now => 0,
+            _ => limit.portion(),
         }
-        count
-    }
-
-    /// So many bytes have been sent; returns the blocks that are out.
-    fn advance(&mut self, mut written: usize) -> Vec<BlockRef> {
-        self.sending_bytes -= written;
-        let mut sent = Vec::new();
-        while let Some(first) = self.sending.front_mut() {
-            if first.bytes.len() > written {
-                first.bytes.advance(written);
-                break;
-            }
-            written -= first.bytes.len();
-            sent.extend(first.block);
-            self.sending.pop_front();
-        }
-        sent
     }
 
     /// Makes room in the receive buffer for what is missing of a message, or for a batch.

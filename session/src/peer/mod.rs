@@ -175,6 +175,8 @@ pub struct Connection {
     downloads: Downloads,
     uploads: Uploads,
     out: BytesMut,
+    /// Something in `out` has to come behind the blocks that were taken to be sent.
+    out_follows_blocks: bool,
     facts: Vec<Fact>,
     blocks: Vec<(BlockRef, Bytes)>,
     /// The numbers under which the peer takes extension messages (BEP 10).
@@ -201,6 +203,7 @@ impl Connection {
             downloads: Downloads::default(),
             uploads: Uploads::new(REQUEST_QUEUE),
             out: BytesMut::new(),
+            out_follows_blocks: false,
             facts: Vec::new(),
             blocks: Vec::new(),
             their_ids: ExtensionIds::NONE,
@@ -260,6 +263,7 @@ impl Connection {
                 }
             }
             Command::Choke => {
+                self.out_follows_blocks = true;
                 self.send(&Message::Choke);
                 for block in self.uploads.choke(self.config.fast) {
                     self.reject(block);
@@ -272,7 +276,10 @@ impl Connection {
             Command::Interested => self.send(&Message::Interested),
             Command::NotInterested => self.send(&Message::NotInterested),
             Command::Have(piece) => self.send(&Message::Have(piece.get())),
-            Command::DontHave(piece) => self.send_dont_have(piece),
+            Command::DontHave(piece) => {
+                self.out_follows_blocks = true;
+                self.send_dont_have(piece);
+            }
             Command::AllowFast(piece) => {
                 if self.config.fast && self.uploads.allow_fast(piece) {
                     self.send(&Message::AllowedFast(piece.get()));
@@ -340,7 +347,16 @@ impl Connection {
         if !self.out.is_empty() {
             self.last_sent = now;
         }
+        self.out_follows_blocks = false;
         self.out.split().freeze()
+    }
+
+    /// Whether what [`Self::take_out`] is about to give must not be sent ahead of blocks that [`Self::next_upload`] has
+    /// given: to a choked peer, and for a piece that is gone, a block is one that nobody asked for. Other messages may
+    /// overtake blocks.
+    #[must_use]
+    pub const fn out_follows_blocks(&self) -> bool {
+        self.out_follows_blocks
     }
 
     /// Takes the port of the peer's DHT node, if it has just told one (BEP 5).

@@ -83,7 +83,8 @@ impl Builder {
         self
     }
 
-    /// The most bytes a second to send, over all torrents. Default: no limit.
+    /// The most bytes of blocks a second to send, over all torrents; other messages pass, and ahead of blocks. Default: no
+    /// limit.
     #[must_use]
     pub const fn max_up(mut self, bytes_per_second: u64) -> Self {
         self.max_up = Some(bytes_per_second);

@@ -201,6 +201,25 @@ fn a_choke_of_ours_rejects_what_is_queued() {
 }
 
 #[test]
+fn what_voids_requests_does_not_overtake_blocks_and_the_rest_may() {
+    let mut pair = Pair::new(true);
+    let piece = block(0, 0).piece();
+    for (command, follows) in [
+        (Command::Greet(Bitfield::none(&geometry())), false),
+        (Command::Unchoke, false),
+        (Command::Request(block(0, 1)), false),
+        (Command::Have(piece), false),
+        (Command::DontHave(piece), true),
+        (Command::Choke, true),
+    ] {
+        pair.connection.handle_command(command.clone());
+        assert_eq!(pair.connection.out_follows_blocks(), follows, "{command:?}");
+        pair.sent();
+        assert!(!pair.connection.out_follows_blocks());
+    }
+}
+
+#[test]
 fn a_cancel_takes_a_request_out_of_the_queue() {
     let mut pair = Pair::new(false);
     pair.connection.handle_command(Command::Unchoke);

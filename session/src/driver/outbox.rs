@@ -1,0 +1,413 @@
+//! What waits for a connection's socket.
+//!
+//! Messages overtake blocks: a request that waits behind half a second's worth of upload is a download half a second
+//! late, and behind an upload that is held back it would wait as long as the upload does.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use tailwater_metainfo::BlockRef;
+
+/// Payload that waits at least: a socket that takes more must not find us reading from the disk.
+const MIN_WAITING: usize = 64 * 1024;
+/// Payload that waits at most; it is memory that belongs to nobody else meanwhile.
+const MAX_WAITING: usize = 1024 * 1024;
+/// So much time's worth of payload is to wait.
+const WAITING_FOR: Duration = Duration::from_secs(1);
+/// The rate is measured over this time.
+const MEASURED_OVER: Duration = Duration::from_millis(250);
+
+/// What waits, in the order in which it goes out.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// These go first, but not into the middle of a block.
+    messages: VecDeque<Bytes>,
+    ordered: VecDeque<Ordered>,
+    /// Bytes of the first block have gone out.
+    is_begun: bool,
+    payload: usize,
+    pace: Pace,
+}
+
+/// What nothing but a message of `messages` overtakes.
+#[derive(Debug)]
+enum Ordered {
+    Block {
+        header: Bytes,
+        data: Bytes,
+        block: BlockRef,
+    },
+    Message(Bytes),
+}
+
+/// What has gone out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Blocks whose last byte is out.
+    pub(crate) blocks: Vec<BlockRef>,
+    /// Bytes of blocks, without the headers.
+    pub(crate) payload: usize,
+}
+
+impl Outbox {
+    /// Queues messages. They overtake blocks that wait, unless they have to come behind those.
+    pub(crate) fn push_messages(&mut self, bytes: Bytes, follow_blocks: bool) {
+        let is_message = |ordered: &Ordered| matches!(ordered, Ordered::Message(_));
+        // One message never overtakes another.
+        match follow_blocks || self.ordered.iter().any(is_message) {
+            true => self.ordered.push_back(Ordered::Message(bytes)),
+            false => self.messages.push_back(bytes),
+        }
+    }
+
+    /// Queues a block behind all that waits.
+    pub(crate) fn push_block(&mut self, header: Bytes, data: Bytes, block: BlockRef) {
+        self.payload += data.len();
+        self.ordered.push_back(Ordered::Block {
+            header,
+            data,
+            block,
+        });
+    }
+
+    /// How many bytes of blocks should be added, so that the socket finds enough of them and no more wait than it takes
+    /// soon. Many at once or none: each time costs a trip to the storage.
+    pub(crate) fn wanted(&self) -> usize {
+        let target = self.pace.target();
+        match self.payload < target / 2 {
+            true => target - self.payload,
+            false => 0,
+        }
+    }
+
+    /// Whether anything may go out when so many bytes of blocks may.
+    pub(crate) fn can_send(&self, payload: usize) -> bool {
+        self.pieces(payload).next().is_some()
+    }
+
+    /// Fills in the first bytes to send, with at most `payload` bytes of blocks among them; says how many slices there are.
+    pub(crate) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>], payload: usize) -> usize {
+        let pairs = slices.iter_mut().zip(self.pieces(payload));
+        pairs
+            .map(|(slice, piece)| *slice = IoSlice::new(piece))
+            .count()
+    }
+
+    /// So many bytes of what [`Self::fill`] said have been sent.
+    pub(crate) fn advance(&mut self, now: Instant, mut written: usize) -> Sent {
+        let mut sent = Sent::default();
+        if self.is_begun {
+            written = self.advance_ordered(written, &mut sent);
+        }
+        while written > 0 {
+            written = match self.messages.front_mut() {
+                Some(_) if self.is_begun => self.advance_ordered(written, &mut sent),
+                Some(message) => {
+                    let rest = advance(message, written);
+                    if message.is_empty() {
+                        self.messages.pop_front();
+                    }
+                    rest
+                }
+                None if self.ordered.is_empty() => 0,
+                None => self.advance_ordered(written, &mut sent),
+            };
+        }
+        self.payload -= sent.payload;
+        self.pace.record(now, sent.payload);
+        sent
+    }
+
+    /// Takes `written` bytes off the first that is ordered; returns what is left of `written`.
+    fn advance_ordered(&mut self, written: usize, sent: &mut Sent) -> usize {
+        let Some(first) = self.ordered.front_mut() else {
+            return written;
+        };
+        let (rest, is_out) = match first {
+            Ordered::Message(bytes) => {
+                let rest = advance(bytes, written);
+                (rest, bytes.is_empty())
+            }
+            Ordered::Block {
+                header,
+                data,
+                block,
+            } => {
+                let before = advance(header, written);
+                let rest = advance(data, before);
+                sent.payload += before - rest;
+                if data.is_empty() {
+                    sent.blocks.push(*block);
+                }
+                (rest, data.is_empty())
+            }
+        };
+        self.is_begun = !is_out;
+        if is_out {
+            self.ordered.pop_front();
+        }
+        rest
+    }
+
+    /// The bytes to send, in order, until `payload` bytes of blocks are among them.
+    fn pieces(&self, payload: usize) -> impl Iterator<Item = &[u8]> {
+        let begun = usize::from(self.is_begun);
+        let first = self.ordered.iter().take(begun).flat_map(Ordered::parts);
+        let messages = self.messages.iter().map(|bytes| (&bytes[..], false));
+        let rest = self.ordered.iter().skip(begun).flat_map(Ordered::parts);
+        let parts = first.chain(messages).chain(rest);
+        let parts = parts.filter(|(bytes, _)| !bytes.is_empty());
+        let mut left = payload;
+        let mut is_cut = false;
+        parts.map_while(move |(bytes, is_block)| match is_block {
+            // Nothing gets between a part of a block and its rest.
+            _ if is_cut => None,
+            false => Some(bytes),
+            true if left == 0 => None,
+            true => {
+                let part = &bytes[..bytes.len().min(left)];
+                left -= part.len();
+                is_cut = part.len() < bytes.len();
+                Some(part)
+            }
+        })
+    }
+}
+
+impl Ordered {
+    /// Its bytes, and whether they count as a block's.
+    fn parts(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let (first, second) = match self {
+            Self::Message(bytes) => ((&bytes[..], false), None),
+            // A header alone is of no use to anybody: it waits until its block may go.
+            Self::Block { header, data, .. } => ((&header[..], true), Some((&data[..], true))),
+        };
+        std::iter::once(first).chain(second)
+    }
+}
+
+/// Takes off as many as there are; returns what is left of `written`.
+fn advance(bytes: &mut Bytes, written: usize) -> usize {
+    let taken = bytes.len().min(written);
+    bytes.advance(taken);
+    written - taken
+}
+
+/// How fast blocks go out.
+#[derive(Debug, Default)]
+struct Pace {
+    since: Option<Instant>,
+    bytes: usize,
+    /// `None` until it has been measured: then it may be anything.
+    bytes_per_second: Option<u64>,
+}
+
+impl Pace {
+    fn record(&mut self, now: Instant, bytes: usize) {
+        self.bytes += bytes;
+        let since = *self.since.get_or_insert(now);
+        let passed = now.saturating_duration_since(since);
+        if passed < MEASURED_OVER {
+            return;
+        }
+        let bytes = u64::try_from(self.bytes).unwrap_or(u64::MAX);
+        let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        self.bytes_per_second = Some(bytes.saturating_mul(1_000) / millis.max(1));
+        self.since = Some(now);
+        self.bytes = 0;
+    }
+
+    fn target(&self) -> usize {
+        let bytes = self
+            .bytes_per_second
+            .map(|rate| rate.saturating_mul(WAITING_FOR.as_secs()));
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        bytes.map_or(MAX_WAITING, |bytes| bytes.clamp(MIN_WAITING, MAX_WAITING))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tailwater_metainfo::Geometry;
+
+    use super::*;
+
+    const DATA: usize = 1_000;
+
+    fn block(number: u32) -> BlockRef {
+        let geometry = Geometry::new(1 << 30, 16 * 1024).unwrap();
+        let len = u32::try_from(DATA).unwrap();
+        geometry.block(number, 0, len).unwrap()
+    }
+
+    /// A block whose bytes all say its number, behind a header of two.
+    fn push_block(outbox: &mut Outbox, number: u8) {
+        let header = Bytes::from(vec![number; 2]);
+        let data = Bytes::from(vec![number; DATA]);
+        outbox.push_block(header, data, block(number.into()));
+    }
+
+    fn push_message(outbox: &mut Outbox, text: &'static str, follow_blocks: bool) {
+        outbox.push_messages(Bytes::from_static(text.as_bytes()), follow_blocks);
+    }
+
+    /// Sends once: no more than `room` bytes and `payload` bytes of blocks.
+    fn send(outbox: &mut Outbox, out: &mut Vec<u8>, room: usize, payload: usize) -> Sent {
+        let mut slices = [IoSlice::new(&[]); 4];
+        let count = outbox.fill(&mut slices, payload);
+        let slices = slices[..count].iter();
+        let bytes: Vec<u8> = slices.flat_map(|slice| slice.iter()).copied().collect();
+        let written = bytes.len().min(room);
+        out.extend(&bytes[..written]);
+        outbox.advance(crate::testing::epoch(), written)
+    }
+
+    fn send_all(outbox: &mut Outbox) -> Vec<u8> {
+        let mut out = Vec::new();
+        while outbox.can_send(usize::MAX) {
+            send(outbox, &mut out, usize::MAX, usize::MAX);
+        }
+        out
+    }
+
+    /// Runs of equal bytes.
+    fn runs(bytes: &[u8]) -> Vec<(u8, usize)> {
+        let runs = bytes.chunk_by(|one, other| one == other);
+        runs.map(|run| (run[0], run.len())).collect()
+    }
+
+    #[test]
+    fn messages_overtake_blocks_that_wait() {
+        let mut outbox = Outbox::default();
+        push_block(&mut outbox, 1);
+        push_block(&mut outbox, 2);
+        push_message(&mut outbox, "r", false);
+        let expected = [(b'r', 1), (1, DATA + 2), (2, DATA + 2)];
+        assert_eq!(runs(&send_all(&mut outbox)), expected);
+    }
+
+    #[test]
+    fn no_message_gets_into_the_middle_of_a_block() {
+        for cut in 1..DATA + 2 {
+            let mut outbox = Outbox::default();
+            push_block(&mut outbox, 1);
+            push_block(&mut outbox, 2);
+            let mut out = Vec::new();
+            let sent = send(&mut outbox, &mut out, cut, usize::MAX);
+            assert_eq!(
+                (sent.blocks.len(), sent.payload),
+                (0, cut.saturating_sub(2))
+            );
+            push_message(&mut outbox, "r", false);
+            out.extend(send_all(&mut outbox));
+            let expected = [(1, DATA + 2), (b'r', 1), (2, DATA + 2)];
+            assert_eq!(runs(&out), expected, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_choke_comes_behind_the_blocks_before_it_and_ahead_of_messages_after_it() {
+        let mut outbox = Outbox::default();
+        push_block(&mut outbox, 1);
+        push_message(&mut outbox, "c", true);
+        push_message(&mut outbox, "u", false);
+        push_block(&mut outbox, 2);
+        let expected = [(1, DATA + 2), (b'c', 1), (b'u', 1), (2, DATA + 2)];
+        assert_eq!(runs(&send_all(&mut outbox)), expected);
+        // It is out: nothing is held back any more.
+        push_block(&mut outbox, 3);
+        push_message(&mut outbox, "r", false);
+        assert_eq!(runs(&send_all(&mut outbox))[0], (b'r', 1));
+    }
+
+    #[test]
+    fn where_no_payload_may_pass_messages_do() {
+        let mut outbox = Outbox::default();
+        push_block(&mut outbox, 1);
+        assert!(!outbox.can_send(0));
+        push_message(&mut outbox, "r", false);
+        let mut out = Vec::new();
+        let sent = send(&mut outbox, &mut out, usize::MAX, 0);
+        assert_eq!((out.as_slice(), sent), (&b"r"[..], Sent::default()));
+        assert!(!outbox.can_send(0) && outbox.can_send(1));
+    }
+
+    #[test]
+    fn whatever_is_sent_at_once_nothing_is_lost_or_mixed() {
+        for seed in 0..200 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut outbox = Outbox::default();
+            let (mut out, mut sent_blocks, mut payload) = (Vec::new(), Vec::new(), 0);
+            let mut pushed = Vec::new();
+            for number in 1..=40_u8 {
+                if rng.bool() {
+                    push_block(&mut outbox, number);
+                    pushed.push((number, DATA + 2));
+                } else {
+                    let bytes = Bytes::from(vec![number; 3]);
+                    outbox.push_messages(bytes, rng.u8(..8) == 0);
+                    pushed.push((number, 3));
+                }
+                let sent = send(
+                    &mut outbox,
+                    &mut out,
+                    rng.usize(..2 * DATA),
+                    rng.usize(..2 * DATA),
+                );
+                sent_blocks.extend(sent.blocks);
+                payload += sent.payload;
+            }
+            while outbox.can_send(usize::MAX) {
+                let sent = send(&mut outbox, &mut out, rng.usize(1..DATA), usize::MAX);
+                sent_blocks.extend(sent.blocks);
+                payload += sent.payload;
+            }
+            let arrived = runs(&out);
+            let of_kind = |wanted: usize, runs: &[(u8, usize)]| {
+                let kind = runs.iter().filter(|(_, len)| *len == wanted);
+                kind.map(|(number, _)| *number).collect::<Vec<_>>()
+            };
+            // Each whole and in one piece; blocks among themselves and messages among themselves in their order.
+            assert_eq!(arrived.len(), pushed.len(), "seed {seed}");
+            for len in [3, DATA + 2] {
+                assert_eq!(of_kind(len, &arrived), of_kind(len, &pushed), "seed {seed}");
+            }
+            let blocks = of_kind(DATA + 2, &pushed);
+            let blocks: Vec<_> = blocks
+                .into_iter()
+                .map(|number| block(number.into()))
+                .collect();
+            assert_eq!((payload, &sent_blocks), (blocks.len() * DATA, &blocks));
+            assert_eq!(outbox.payload, 0);
+        }
+    }
+
+    #[test]
+    fn what_waits_is_what_goes_out_soon() {
+        let start = crate::testing::epoch();
+        let mut pace = Pace::default();
+        assert_eq!(pace.target(), MAX_WAITING);
+        for (bytes_per_second, expected) in [
+            (1_000, MIN_WAITING),
+            (200_000, 200_000),
+            (500_000_000, MAX_WAITING),
+        ] {
+            for tenth in 0..10 {
+                pace.record(
+                    start + Duration::from_millis(100 * tenth),
+                    bytes_per_second / 10,
+                );
+            }
+            assert_eq!(pace.target(), expected, "{bytes_per_second}");
+            pace.since = None;
+            pace.bytes = 0;
+        }
+        let mut outbox = Outbox::default();
+        outbox.push_block(Bytes::new(), vec![0; MAX_WAITING / 2 - 1].into(), block(0));
+        assert_eq!(outbox.wanted(), MAX_WAITING / 2 + 1);
+        outbox.push_block(Bytes::new(), vec![0].into(), block(1));
+        assert_eq!(outbox.wanted(), 0);
+    }
+}
