@@ -8,6 +8,7 @@ mod json;
 mod link;
 mod logging;
 mod magnet;
+mod open_files;
 mod out;
 mod progress;
 mod report;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let progress = Progress::new(args.common);
     logging::install(args.common.verbose, &progress);
+    open_files::ask_for_more();
     let outcome = run(args, progress.clone());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

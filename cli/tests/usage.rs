@@ -2,11 +2,16 @@
 
 mod support;
 
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use support::Place;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "download",
+    "stream",
     "seed",
     "create",
     "inspect",
@@ -14,6 +19,8 @@ const COMMANDS: [&str; 10] = [
     "announce",
     "scrape",
     "tracker",
+    "dht",
+    "sim",
     "completions",
 ];
 
@@ -79,4 +86,31 @@ fn shells_get_their_completions() {
         let script = place.ok(&["completions", shell]);
         assert!(script.contains("sequential"), "{shell}");
     }
+}
+
+/// Systems give a process a thousand files or fewer unless it asks, which is less than a session's connections.
+#[test]
+#[cfg(target_os = "linux")]
+fn more_open_files_are_asked_for() {
+    let script = "ulimit -Sn 200; exec \"$0\" tracker --http 127.0.0.1:0 --no-progress";
+    let mut tracker = Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_tailwater")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(tracker.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", tracker.id()));
+    tracker.kill().unwrap();
+    tracker.wait().unwrap();
+    let limits = limits.unwrap();
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let [soft, hard] = [0, 1].map(|column| {
+        let number = limit.unwrap().split_whitespace().nth(column).unwrap();
+        number.parse::<u64>().unwrap_or(u64::MAX)
+    });
+    assert_eq!(soft, hard.min(4_096), "{limit:?}");
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::connections::Place;
 use crate::peer::Direction;
 
 /// Time for a TCP connection to be made.
@@ -47,6 +48,16 @@ pub(crate) struct Handshaken {
     pub(crate) agreed: Reserved,
     /// What came behind the handshake.
     pub(crate) received: BytesMut,
+    /// Given back after the socket.
+    pub(crate) place: Place,
+}
+
+/// Somebody has called.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) stream: TcpStream,
+    pub(crate) addr: SocketAddr,
+    pub(crate) place: Place,
 }
 
 /// Why there is no peer.
@@ -66,8 +77,12 @@ pub(crate) enum DialError {
     UnknownTorrent,
 }
 
-/// Connects and shakes hands.
-pub(crate) async fn dial(addr: SocketAddr, ours: Ours) -> Result<Handshaken, DialError> {
+/// Connects and shakes hands. Whoever dials has waited for the place.
+pub(crate) async fn dial(
+    addr: SocketAddr,
+    ours: Ours,
+    place: Place,
+) -> Result<Handshaken, DialError> {
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await;
     let mut stream = connecting.map_err(|_| DialError::TimedOut(CONNECT_TIMEOUT))??;
     stream.set_nodelay(true)?;
@@ -86,30 +101,33 @@ pub(crate) async fn dial(addr: SocketAddr, ours: Ours) -> Result<Handshaken, Dia
         direction: Direction::Outgoing,
         agreed: theirs.reserved & ours.reserved,
         received,
+        place,
     })
 }
 
 /// Takes a call. `find` says under which name a torrent knows us, or that there is no such torrent.
 pub(crate) async fn answer(
-    mut stream: TcpStream,
-    addr: SocketAddr,
+    mut call: Call,
     find: impl Fn(InfoHash) -> Option<Ours>,
 ) -> Result<(InfoHash, Handshaken), DialError> {
-    stream.set_nodelay(true)?;
+    call.stream.set_nodelay(true)?;
     let exchange = async {
-        let (theirs, received) = receive(&mut stream).await?;
+        let (theirs, received) = receive(&mut call.stream).await?;
         let ours = find(theirs.info_hash).ok_or(DialError::UnknownTorrent)?;
-        stream.write_all(&Handshake::from(ours).to_bytes()).await?;
+        call.stream
+            .write_all(&Handshake::from(ours).to_bytes())
+            .await?;
         Ok((theirs, ours, received))
     };
     let (theirs, ours, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
     let peer = Handshaken {
-        stream,
-        addr,
+        stream: call.stream,
+        addr: call.addr,
         id: theirs.peer_id,
         direction: Direction::Incoming,
         agreed: theirs.reserved & ours.reserved,
         received,
+        place: call.place,
     };
     Ok((theirs.info_hash, peer))
 }

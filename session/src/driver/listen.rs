@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::dial;
+use super::connections::Places;
+use super::dial::{self, Call};
 use super::incident::Incident;
 use super::registry::Registry;
 
@@ -66,10 +67,11 @@ fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Takes calls until the session closes.
+/// Takes calls until the session closes. Whoever finds no place is hung up on.
 pub(crate) async fn listen(
     listener: TcpListener,
     registry: Arc<Registry>,
+    places: Places,
     reserved: Reserved,
     closing: CancellationToken,
 ) {
@@ -82,11 +84,20 @@ pub(crate) async fn listen(
         };
         match accepted {
             Ok((stream, addr, permit)) => {
+                let Some(place) = places.for_caller() else {
+                    tracing::debug!(%addr, "hanging up on a caller: no place for a connection");
+                    continue;
+                };
+                let call = Call {
+                    stream,
+                    addr,
+                    place,
+                };
                 let (registry, closing) = (Arc::clone(&registry), closing.clone());
                 tasks.spawn(async move {
                     tokio::select! {
                         () = closing.cancelled() => {}
-                        () = welcome(stream, addr, &registry, reserved) => {}
+                        () = welcome(call, &registry, reserved) => {}
                     }
                     drop(permit);
                 });
@@ -119,7 +130,8 @@ async fn accept(
 }
 
 /// Shakes hands and passes the peer on to its torrent.
-async fn welcome(stream: TcpStream, addr: SocketAddr, registry: &Registry, reserved: Reserved) {
+async fn welcome(call: Call, registry: &Registry, reserved: Reserved) {
+    let addr = call.addr;
     let find = |info_hash| {
         let ours = dial::Ours {
             info_hash,
@@ -128,7 +140,7 @@ async fn welcome(stream: TcpStream, addr: SocketAddr, registry: &Registry, reser
         };
         registry.accepts(info_hash).then_some(ours)
     };
-    match dial::answer(stream, addr, find).await {
+    match dial::answer(call, find).await {
         Ok((info_hash, peer)) => {
             if let Some(incidents) = registry.find(info_hash) {
                 // A torrent that has gone meanwhile drops the connection.

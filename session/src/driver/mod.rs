@@ -14,6 +14,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod buffers;
+pub(crate) mod connections;
 pub(crate) mod dial;
 pub(crate) mod discovery;
 pub(crate) mod incident;

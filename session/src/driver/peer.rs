@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::buffers::ReceiveBuffers;
+use super::connections::Place;
 use super::discovery::dht::DhtHandle;
 use super::incident::{End, Incident};
 use super::mailbox::Mailbox;
@@ -50,6 +51,8 @@ pub(crate) struct PeerTask {
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
     pub(crate) dht: Option<DhtHandle>,
+    /// Given back after the socket.
+    pub(crate) _place: Place,
 }
 
 type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<Bytes>)>> + Send>>;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::buffers::ReceiveBuffers;
+use super::connections::{Party, Places};
 use super::dial::{self, Handshaken};
 use super::discovery::dht::DhtHandle;
 use super::discovery::own_port::OwnPort;
@@ -36,6 +37,8 @@ const BATCH: usize = 64;
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// A torrent without peers has nothing to publish; it wakes when something happens.
 const IDLE: Duration = Duration::from_secs(600);
+/// A torrent that has more connections than its share lets go of one this often, while others wait.
+const SHED_EVERY: Duration = Duration::from_secs(1);
 /// Commands that may wait for one connection before it counts as stuck.
 const COMMAND_LIMIT: usize = 1 << 17;
 
@@ -43,6 +46,7 @@ const COMMAND_LIMIT: usize = 1 << 17;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
+    pub(crate) places: Places,
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
     pub(crate) events: EventSender,
@@ -89,6 +93,9 @@ pub(crate) struct Running {
     dirty: Vec<PeerKey>,
     tasks: TaskTracker,
     buffers: Arc<ReceiveBuffers>,
+    /// Our share of the session's connections.
+    party: Arc<Party>,
+    shed_again_at: Instant,
     failure: Option<TorrentError>,
     published: Instant,
 }
@@ -128,6 +135,8 @@ impl TorrentTask {
             dirty: Vec::new(),
             tasks: TaskTracker::new(),
             buffers: Arc::default(),
+            party: self.shared.places.join(),
+            shed_again_at: now,
             failure: None,
             published: now,
             task: self,
@@ -170,6 +179,7 @@ impl Running {
             }
             self.listen_to_readers(now);
             self.engine.handle_timeout(now);
+            self.share_places(now);
             self.carry_out(now);
             if now >= self.published + PUBLISH_EVERY || self.is_news() {
                 self.publish(now);
@@ -185,6 +195,17 @@ impl Running {
         };
         let machine = self.engine.poll_timeout(now).unwrap_or(publish);
         publish.min(machine)
+    }
+
+    /// Others get their share of the session's connections if we have more than ours.
+    fn share_places(&mut self, now: Instant) {
+        if now < self.shed_again_at {
+            return;
+        }
+        self.shed_again_at = now + SHED_EVERY;
+        if self.party.is_over_share() {
+            self.engine.shed(now);
+        }
     }
 
     async fn handle(&mut self, now: Instant, incident: Incident) {
@@ -335,6 +356,7 @@ impl Running {
 
     /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
     fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
+        self.party.adopt(&mut peer.place);
         let new = NewPeer {
             addr: peer.addr,
             id: peer.id,
@@ -384,6 +406,7 @@ impl Running {
             down_limit: Arc::clone(&self.task.shared.down_limit),
             up_limit: Arc::clone(&self.task.shared.up_limit),
             dht: self.task.shared.dht.clone(),
+            _place: peer.place,
         };
         self.tasks.spawn(task.run(peer.received, early));
     }
@@ -449,10 +472,12 @@ impl Running {
         };
         let incidents = self.task.incidents_in.clone();
         let closing = self.task.closing.clone();
+        let party = Arc::clone(&self.party);
         self.tasks.spawn(async move {
+            let dialling = async { dial::dial(addr, ours, party.place().await).await };
             let dialled = tokio::select! {
                 () = closing.cancelled() => return,
-                dialled = dial::dial(addr, ours) => dialled,
+                dialled = dialling => dialled,
             };
             let incident = match dialled {
                 Ok(peer) => Incident::Handshaken(peer),

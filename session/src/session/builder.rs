@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
 use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::driver::connections::{self, Places};
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
@@ -37,6 +38,7 @@ pub struct Builder {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) max_down: Option<u64>,
     pub(super) max_up: Option<u64>,
+    pub(super) max_connections: Option<usize>,
     pub(super) max_peers: usize,
     pub(super) upload_slots: usize,
     pub(super) io: IoConfig,
@@ -91,7 +93,21 @@ impl Builder {
         self
     }
 
-    /// The most connected peers of one torrent. Default: 200.
+    /// The most connections to peers, of all torrents together: half-open ones, handshakes, and those that only fetch the
+    /// metadata of a magnet link included. When there are no more, torrents with few come before torrents with many, which
+    /// let go of the peers that they have least use for; who calls us then is hung up on. A torrent may be left without
+    /// any where there are fewer connections than torrents.
+    ///
+    /// Default: 1000, but no more than the process has files to open. Of its soft limit (`RLIMIT_NOFILE`, as it is when the
+    /// session starts) a quarter and 128 more are kept for files, trackers and everything else; at least 16 connections
+    /// are made in any case. Where there is no such limit: 1000.
+    #[must_use]
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// The most connected peers of one torrent, within [`Builder::max_connections`]. Default: 200.
     #[must_use]
     pub const fn max_peers(mut self, peers: usize) -> Self {
         self.max_peers = peers;
@@ -152,6 +168,8 @@ impl Builder {
         let registry = Arc::new(Registry::new(peer_id));
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
+        let limit = self.max_connections;
+        let places = Places::new(limit.unwrap_or_else(connections::default_limit));
         let mut listen_addr = None;
         if self.incoming {
             let refused = |source| StartError::Listen {
@@ -163,6 +181,7 @@ impl Builder {
             tasks.spawn(listen::listen(
                 listener,
                 Arc::clone(&registry),
+                places.clone(),
                 reserved(self.dht.is_some()),
                 closing.clone(),
             ));
@@ -184,6 +203,7 @@ impl Builder {
             .map(|dir| MetadataStore::new(io.clone(), dir));
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
+            places,
             down_limit: Arc::new(Throttle::new(self.max_down)),
             up_limit: Arc::new(Throttle::new(self.max_up)),
             events: EventSender::new(),
@@ -265,6 +285,7 @@ impl Default for Builder {
             state_dir: None,
             max_down: None,
             max_up: None,
+            max_connections: None,
             max_peers: 200,
             upload_slots: 8,
             io: IoConfig::default(),

@@ -147,12 +147,36 @@ impl<S: Space> Engine<S> {
 
     /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
     fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
-        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
         now.saturating_duration_since(peer.since) >= PROBATION
-            && !source.is_some_and(Source::is_named)
+            && !self.is_named(peer)
             && peer.pending.is_empty()
             && peer.down.bytes_per_second(now) == 0
             && (peer.am_choking || !peer.peer_interested)
+    }
+
+    fn is_named(&self, peer: &Peer) -> bool {
+        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
+        source.is_some_and(Source::is_named)
+    }
+
+    /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the one with the lowest
+    /// priority, or else the slowest. The last one stays.
+    pub fn shed(&mut self, now: Instant) {
+        if self.peers.len() < 2 {
+            return;
+        }
+        let ranking = self.ranking();
+        let usefulness = |peer: &Peer| {
+            let [down, up] = [peer.down, peer.up].map(|rate| rate.bytes_per_second(now));
+            let is_named = self.is_named(peer);
+            let priority = ranking.priority(peer.dial_addr.unwrap_or(peer.addr));
+            let is_of_use = !self.is_dispensable(now, peer);
+            (is_of_use, down.saturating_add(up), is_named, priority)
+        };
+        let least = self.peers.iter().map(|(key, peer)| (usefulness(peer), key));
+        if let Some((_, key)) = least.min() {
+            self.disconnect(now, key, Refusal::TooManyPeers);
+        }
     }
 
     /// A connection ended, for whatever reason.

@@ -60,14 +60,16 @@ impl Search {
             return;
         };
         let mut retry = FIRST_RETRY;
-        let mut is_heard = true;
         loop {
-            if self.status.borrow().phase != Phase::Paused {
-                let Ok(stream) = self.begin(&node).await else {
-                    return;
-                };
-                is_heard = self.forward(&node, stream).await;
+            // Whoever resumes a torrent wants its peers now.
+            let runs = |status: &Status| !is_paused(status);
+            if self.status.wait_for(runs).await.is_err() {
+                return;
             }
+            let Ok(stream) = self.begin(&node).await else {
+                return;
+            };
+            let is_heard = self.forward(&node, stream).await;
             let began = Instant::now();
             let retry_at = began + retry;
             if !self.rest(began + ANNOUNCE_EVERY, retry_at, is_heard).await {
@@ -149,11 +151,17 @@ impl Search {
         }
     }
 
-    /// Until it is time for the next lookup: `retry_at` if nobody has heard of us, or peers are few. False when the torrent has
-    /// gone.
+    /// Until it is time for the next lookup: `retry_at` if nobody has heard of us, or peers are few; at once if the torrent is
+    /// paused. False when the torrent has gone.
     async fn rest(&mut self, again_at: Instant, retry_at: Instant, is_heard: bool) -> bool {
         loop {
-            let stats = self.status.borrow_and_update().stats;
+            let (stats, paused) = {
+                let status = self.status.borrow_and_update();
+                (status.stats, is_paused(&status))
+            };
+            if paused {
+                return true;
+            }
             let is_hungry = stats.bytes_left > 0 && stats.peers + stats.connecting < FEW_PEERS;
             let until = match is_hungry || !is_heard {
                 true => retry_at,
@@ -167,4 +175,8 @@ impl Search {
             }
         }
     }
+}
+
+fn is_paused(status: &Status) -> bool {
+    status.phase == Phase::Paused
 }

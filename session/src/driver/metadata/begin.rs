@@ -92,6 +92,7 @@ impl Ground<'_> {
                     web_seeds: magnet.web_seeds.clone(),
                     peers: magnet.peers.clone(),
                     port: self.shared.port.clone(),
+                    party: self.shared.places.join(),
                     reserved: self.shared.reserved(),
                     incidents,
                     incidents_in: incidents_in.clone(),

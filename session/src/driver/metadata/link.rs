@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::driver::connections::Place;
 use crate::metadata::LinkKey;
 use crate::metadata::link::{Fact, Link, LinkConfig, Useless};
 
@@ -46,10 +47,17 @@ pub(super) struct News {
     pub(super) said: Result<Vec<Fact>, LinkEnd>,
 }
 
+/// A connection, and the place that it takes.
+pub(super) struct Socket {
+    pub(super) stream: TcpStream,
+    /// Given back after the socket.
+    pub(super) _place: Place,
+}
+
 pub(super) struct LinkTask {
     key: LinkKey,
     link: Link,
-    stream: TcpStream,
+    socket: Socket,
     requests: mpsc::Receiver<u32>,
     news: mpsc::Sender<News>,
 }
@@ -59,14 +67,14 @@ impl LinkTask {
         key: LinkKey,
         now: Instant,
         config: LinkConfig,
-        stream: TcpStream,
+        socket: Socket,
         requests: mpsc::Receiver<u32>,
         news: mpsc::Sender<News>,
     ) -> Self {
         Self {
             key,
             link: Link::new(now, config),
-            stream,
+            socket,
             requests,
             news,
         }
@@ -110,7 +118,7 @@ impl LinkTask {
                     Some(block) => self.link.request(block),
                     None => return Ok(()),
                 },
-                count = self.stream.read_buf(&mut received) => {
+                count = self.socket.stream.read_buf(&mut received) => {
                     if count? == 0 {
                         return Err(LinkEnd::HungUp);
                     }
@@ -125,7 +133,7 @@ impl LinkTask {
         if out.is_empty() {
             return Ok(());
         }
-        let written = timeout(WRITE_WITHIN, self.stream.write_all(&out)).await;
+        let written = timeout(WRITE_WITHIN, self.socket.stream.write_all(&out)).await;
         Ok(written.map_err(|_| LinkEnd::Stuck)??)
     }
 }

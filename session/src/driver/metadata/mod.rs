@@ -26,6 +26,7 @@ pub(crate) use self::begin::Ground;
 use self::known::Known;
 use self::running::Fetching;
 use super::announce::{Announcer, Tally};
+use super::connections::Party;
 use super::discovery::own_port::OwnPort;
 use super::discovery::search::{Search, SearchTally};
 use super::incident::Incident;
@@ -48,6 +49,8 @@ pub(crate) struct FetchTask {
     pub(crate) web_seeds: Vec<String>,
     pub(crate) peers: Vec<HostPort>,
     pub(crate) port: OwnPort,
+    /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
+    pub(crate) party: Arc<Party>,
     pub(crate) reserved: Reserved,
     pub(crate) incidents: mpsc::Receiver<Incident>,
     pub(crate) incidents_in: mpsc::Sender<Incident>,

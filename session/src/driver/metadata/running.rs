@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -244,7 +245,8 @@ impl Fetching {
         }
     }
 
-    fn take_in(&mut self, now: Instant, peer: Handshaken) {
+    fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
+        self.task.party.adopt(&mut peer.place);
         let is_caller = peer.direction == Direction::Incoming;
         let most = MAX_CONNECTIONS + if is_caller { MAX_INCOMING } else { 0 };
         let can_help = peer.agreed.extension_protocol() && peer.id != self.task.registry.peer_id();
@@ -267,7 +269,11 @@ impl Fetching {
             listen_port: self.task.port.seen_by(peer.addr.ip()),
         };
         let addr = peer.addr;
-        let link = LinkTask::new(key, now, config, peer.stream, asked, self.news_in.clone());
+        let socket = link::Socket {
+            stream: peer.stream,
+            _place: peer.place,
+        };
+        let link = LinkTask::new(key, now, config, socket, asked, self.news_in.clone());
         self.tasks.spawn(link.run(peer.received, token.clone()));
         let link = Link {
             addr,
@@ -286,10 +292,12 @@ impl Fetching {
             reserved: self.task.reserved,
         };
         let (incidents, ending) = (self.task.incidents_in.clone(), self.ending.clone());
+        let party = Arc::clone(&self.task.party);
         self.tasks.spawn(async move {
+            let dialling = async { dial::dial(addr, ours, party.place().await).await };
             let dialled = tokio::select! {
                 () = ending.cancelled() => return,
-                dialled = dial::dial(addr, ours) => dialled,
+                dialled = dialling => dialled,
             };
             let incident = match dialled {
                 Ok(peer) => Incident::Handshaken(peer),

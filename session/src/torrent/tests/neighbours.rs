@@ -80,6 +80,59 @@ fn who_is_of_use_stays_whatever_its_priority() {
 }
 
 #[test]
+fn of_those_of_no_use_the_lowest_priority_is_let_go_first_then_the_newcomer() {
+    let mut bench = full();
+    let order = ascending();
+    // A newcomer stays before them even with a lower priority.
+    let old: Vec<_> = [order[4], order[3]]
+        .into_iter()
+        .map(|number| bench.connect(number, Direction::Incoming).unwrap())
+        .collect();
+    bench.later(30);
+    let new: Vec<_> = [order[0], order[1]]
+        .into_iter()
+        .map(|number| bench.connect(number, Direction::Incoming).unwrap())
+        .collect();
+    for _ in 0..3 {
+        bench.engine.shed(bench.now);
+        bench.drain();
+    }
+    let gone = [old[1], old[0], new[0]];
+    assert_eq!(
+        bench.dismissed,
+        gone.map(|key| (key, Refusal::TooManyPeers))
+    );
+}
+
+#[test]
+fn whoever_moves_bytes_is_let_go_last_and_one_stays() {
+    let mut bench = full();
+    let order = ascending();
+    bench
+        .engine
+        .handle_candidates(bench.now, Source::User, &[addr(order[0])]);
+    bench.drain();
+    let named = bench.connect(order[0], Direction::Outgoing).unwrap();
+    let seed = bench.seed(order[1]);
+    let leech = bench.connect(order[2], Direction::Incoming).unwrap();
+    let idle = bench.connect(order[3], Direction::Incoming).unwrap();
+    bench.later(30);
+    let asked = bench.requests(seed);
+    bench.deliver(seed, &asked[..4]);
+    bench.tell(leech, [Fact::Interested, Fact::Uploaded(16_384)]);
+    for _ in 0..5 {
+        bench.engine.shed(bench.now);
+        bench.drain();
+    }
+    let gone = [idle, named, leech];
+    assert_eq!(
+        bench.dismissed,
+        gone.map(|key| (key, Refusal::TooManyPeers))
+    );
+    assert!(bench.engine.peers.get(seed).is_some());
+}
+
+#[test]
 fn the_address_that_most_peers_see_decides_the_order_of_calls() {
     let config = Config {
         max_connecting: 1,

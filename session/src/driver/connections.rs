@@ -1,0 +1,506 @@
+//! The connections of a whole session: how many there may be, and whose turn it is when there are no more.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// The most connections where file descriptors do not say less.
+const DEFAULT_LIMIT: usize = 1_000;
+/// Of the files that a process may have open, one in so many is kept for what is not a connection to a peer.
+const KEPT_OF_FILES: u64 = 4;
+/// And so many on top of it: trackers, the DHT, the runtime, whatever else the process does.
+const KEPT_FILES: u64 = 128;
+/// However few files there may be, so many connections are tried.
+const LEAST_DEFAULT: usize = 16;
+
+/// The limit of a session that was told none.
+pub(crate) fn default_limit() -> usize {
+    limit_for(open_files_limit())
+}
+
+/// `open_files`: how many files the process may have open, if that is limited.
+fn limit_for(open_files: Option<u64>) -> usize {
+    let left = open_files.map_or(u64::MAX, |files| {
+        (files - files / KEPT_OF_FILES).saturating_sub(KEPT_FILES)
+    });
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    left.clamp(LEAST_DEFAULT, DEFAULT_LIMIT)
+}
+
+#[cfg(unix)]
+fn open_files_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// Sockets are not files here.
+#[cfg(not(unix))]
+const fn open_files_limit() -> Option<u64> {
+    None
+}
+
+/// The places for connections that the torrents of a session share. Clones are handles to the same ones.
+///
+/// A [`Party`], which is a torrent or a fetch of metadata, waits for a place before it dials. Of those that wait, the one
+/// with the fewest places is next, then the one that has waited longest; so the others fall back to its level as their
+/// connections end, and [`Party::is_over_share`] tells them when to let go of some.
+///
+/// Callers do not wait, and whom they call is not known before their handshake. One who had to be refused may have been
+/// for a torrent that nobody else gets through to: then the last free place is kept for the next caller from parties that
+/// have more than their share.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: usize,
+    taken: usize,
+    parties: BTreeMap<u64, Account>,
+    last_id: u64,
+    last_ticket: u64,
+    /// A caller was hung up on, and none has been let in since.
+    refused: bool,
+}
+
+/// What a party has and wants.
+#[derive(Debug, Default)]
+struct Account {
+    held: usize,
+    /// By ticket, the oldest first.
+    waiting: VecDeque<(u64, Grant)>,
+}
+
+/// Wakes whoever waits for a place; it counts as taken by then.
+type Grant = oneshot::Sender<()>;
+
+/// Somebody who makes connections. It has left when this and its places are dropped.
+#[derive(Debug)]
+pub(crate) struct Party {
+    places: Places,
+    id: u64,
+}
+
+/// The right to one connection, half-open or whole; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Places,
+    /// `None` for a caller who has not said whom they call.
+    party: Option<Arc<Party>>,
+}
+
+/// Stands in the queue, and leaves it when it is dropped.
+struct Waiting {
+    party: Arc<Party>,
+    /// `None` once the place is there.
+    ticket: Option<u64>,
+}
+
+impl Places {
+    pub(crate) fn new(limit: usize) -> Self {
+        let state = State {
+            limit,
+            taken: 0,
+            parties: BTreeMap::new(),
+            last_id: 0,
+            last_ticket: 0,
+            refused: false,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    pub(crate) fn join(&self) -> Arc<Party> {
+        let mut state = self.lock();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.parties.insert(id, Account::default());
+        drop(state);
+        Arc::new(Party {
+            places: self.clone(),
+            id,
+        })
+    }
+
+    /// A place for a caller, if there is one.
+    pub(crate) fn for_caller(&self) -> Option<Place> {
+        let mut state = self.lock();
+        state.refused = state.taken >= state.limit;
+        if state.refused {
+            return None;
+        }
+        state.taken += 1;
+        drop(state);
+        Some(Place {
+            places: self.clone(),
+            party: None,
+        })
+    }
+
+    /// Changes something; then whoever can have a place now gets it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let outcome = change(&mut state);
+        let grants = state.grant();
+        // Nobody is woken under the lock.
+        drop(state);
+        for grant in grants {
+            // Whoever no longer waits gives the place back by itself.
+            let _ = grant.send(());
+        }
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock can panic halfway through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn grant(&mut self) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        while let Some(id) = self.next() {
+            let account = self.parties.get_mut(&id);
+            let Some((_, grant)) = account.and_then(Account::serve) else {
+                break;
+            };
+            self.taken += 1;
+            grants.push(grant);
+        }
+        grants
+    }
+
+    /// Whose turn it is, if anybody's.
+    fn next(&self) -> Option<u64> {
+        let free = self.limit.saturating_sub(self.taken);
+        let waiting = self.parties.iter().filter_map(|(&id, account)| {
+            let (ticket, _) = account.waiting.front()?;
+            Some((account.held, *ticket, id))
+        });
+        let (.., id) = waiting.min()?;
+        let kept_for_callers = self.refused && free == 1 && self.is_over_share(id, true);
+        (free > 0 && !kept_for_callers).then_some(id)
+    }
+
+    /// Whether a party has more than its share, and two more than somebody who could use one: for a difference of one, the
+    /// place would only go back and forth. `calls`: parties that might be called count as well.
+    fn is_over_share(&self, id: u64, calls: bool) -> bool {
+        let Some(held) = self.parties.get(&id).map(|account| account.held) else {
+            return false;
+        };
+        let accounts = || self.parties.values();
+        let claimants = accounts().filter(|account| !account.is_idle()).count();
+        // Nobody knows which of the others is being called, but it is not all of them.
+        let called = calls && accounts().any(Account::is_idle);
+        let share = self.limit / (claimants + usize::from(called)).max(1);
+        let wanting = accounts().filter(|account| calls || !account.waiting.is_empty());
+        let least = wanting.map(|account| account.held).min();
+        held > share && least.is_some_and(|least| held >= least + 2)
+    }
+
+    fn give_back(&mut self, party: Option<u64>) {
+        self.taken -= 1;
+        if let Some(account) = party.and_then(|id| self.parties.get_mut(&id)) {
+            account.held -= 1;
+        }
+    }
+}
+
+impl Account {
+    fn is_idle(&self) -> bool {
+        self.held == 0 && self.waiting.is_empty()
+    }
+
+    fn serve(&mut self) -> Option<(u64, Grant)> {
+        let first = self.waiting.pop_front()?;
+        self.held += 1;
+        Some(first)
+    }
+
+    /// Says whether the ticket was still waiting.
+    fn leave(&mut self, ticket: u64) -> bool {
+        let waited = self.waiting.len();
+        self.waiting.retain(|(other, _)| *other != ticket);
+        self.waiting.len() < waited
+    }
+}
+
+impl Party {
+    /// Waits for a place.
+    ///
+    /// # Cancel safety
+    ///
+    /// Whoever drops the future leaves the queue, and a place that was just granted goes to the next.
+    pub(crate) async fn place(self: Arc<Self>) -> Place {
+        let (grant, granted) = oneshot::channel();
+        let ticket = self.places.change(|state| {
+            state.last_ticket += 1;
+            let ticket = state.last_ticket;
+            if let Some(account) = state.parties.get_mut(&self.id) {
+                account.waiting.push_back((ticket, grant));
+            }
+            ticket
+        });
+        let mut waiting = Waiting {
+            party: Arc::clone(&self),
+            ticket: Some(ticket),
+        };
+        // Who stands in the queue is not dropped from it unserved: the account lives as long as the party.
+        let _ = granted.await;
+        waiting.ticket = None;
+        Place {
+            places: self.places.clone(),
+            party: Some(self),
+        }
+    }
+
+    /// A caller has said that it is us they call.
+    pub(crate) fn adopt(self: &Arc<Self>, place: &mut Place) {
+        if place.party.is_some() {
+            return;
+        }
+        place.party = Some(Arc::clone(self));
+        if let Some(account) = self.places.lock().parties.get_mut(&self.id) {
+            account.held += 1;
+        }
+    }
+
+    /// Whether to let go of a connection, because others wait who have fewer, or a caller was refused.
+    pub(crate) fn is_over_share(&self) -> bool {
+        let state = self.places.lock();
+        let calls = state.refused && state.taken >= state.limit;
+        state.is_over_share(self.id, calls)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else {
+            return;
+        };
+        let id = self.party.id;
+        self.party.places.change(|state| {
+            let account = state.parties.get_mut(&id);
+            if !account.is_some_and(|account| account.leave(ticket)) {
+                state.give_back(Some(id));
+            }
+        });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let party = self.party.as_ref().map(|party| party.id);
+        self.places.change(|state| state.give_back(party));
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        self.places.change(|state| state.parties.remove(&self.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A party with what it holds and waits for.
+    struct Torrent {
+        party: Arc<Party>,
+        held: Vec<Place>,
+        waiting: Vec<Pin<Box<dyn Future<Output = Place>>>>,
+    }
+
+    impl Torrent {
+        fn new(places: &Places) -> Self {
+            Self {
+                party: places.join(),
+                held: Vec::new(),
+                waiting: Vec::new(),
+            }
+        }
+
+        fn dial(&mut self, times: usize) {
+            for _ in 0..times {
+                self.waiting.push(Box::pin(Arc::clone(&self.party).place()));
+                self.poll();
+            }
+        }
+
+        fn poll(&mut self) {
+            let mut context = Context::from_waker(Waker::noop());
+            let held = &mut self.held;
+            self.waiting
+                .retain_mut(|place| match place.as_mut().poll(&mut context) {
+                    Poll::Ready(place) => {
+                        held.push(place);
+                        false
+                    }
+                    Poll::Pending => true,
+                });
+        }
+
+        fn is_over_share(&self) -> bool {
+            self.party.is_over_share()
+        }
+    }
+
+    fn taken(places: &Places) -> usize {
+        places.lock().taken
+    }
+
+    #[test]
+    fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
+        let places = Places::new(3);
+        let mut torrent = Torrent::new(&places);
+        torrent.dial(5);
+        assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 2));
+        assert!(places.for_caller().is_none());
+        torrent.held.pop();
+        assert_eq!(taken(&places), 3, "whoever waits gets it");
+        // One leaves before it looks at the place that it was granted.
+        drop(torrent.waiting.remove(0));
+        torrent.poll();
+        assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 0));
+        torrent.held.clear();
+        assert_eq!(taken(&places), 0);
+        let mut caller = places.for_caller().unwrap();
+        assert_eq!(taken(&places), 1);
+        torrent.party.adopt(&mut caller);
+        torrent.party.adopt(&mut caller);
+        assert_eq!(places.lock().parties[&1].held, 1);
+        drop(torrent);
+        drop(caller);
+        assert_eq!(taken(&places), 0);
+        assert!(places.lock().parties.is_empty());
+    }
+
+    #[test]
+    fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
+        let places = Places::new(3);
+        let [mut many, mut few, mut none] = [(); 3].map(|()| Torrent::new(&places));
+        many.dial(4);
+        few.dial(2);
+        none.dial(1);
+        for expected in [[2, 1, 0], [1, 1, 1]] {
+            many.held.pop();
+            for torrent in [&mut many, &mut few, &mut none] {
+                torrent.poll();
+            }
+            assert_eq!([&many, &few, &none].map(|party| party.held.len()), expected);
+        }
+        // Those with one each are equal now, and the oldest that waits is a dial of the first.
+        drop(none);
+        many.poll();
+        assert_eq!(many.held.len(), 2);
+    }
+
+    #[test]
+    fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait() {
+        let places = Places::new(4);
+        let [mut old, mut new] = [(); 2].map(|()| Torrent::new(&places));
+        old.dial(6);
+        assert!(!old.is_over_share(), "nobody else is there");
+        new.dial(3);
+        assert!(old.is_over_share() && !new.is_over_share());
+        new.waiting.clear();
+        assert!(!old.is_over_share(), "nobody waits any more");
+        new.dial(3);
+        for left in [3, 2] {
+            assert!(old.is_over_share());
+            old.held.pop();
+            old.poll();
+            new.poll();
+            assert_eq!(old.held.len(), left, "it does not take the place back");
+        }
+        assert_eq!(new.held.len(), 2);
+        assert!(!old.is_over_share() && !new.is_over_share());
+    }
+
+    #[test]
+    fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
+        let places = Places::new(4);
+        let [mut busy, called] = [(); 2].map(|()| Torrent::new(&places));
+        busy.dial(6);
+        assert!(!busy.is_over_share());
+        assert!(places.for_caller().is_none());
+        assert!(busy.is_over_share());
+        busy.held.pop();
+        busy.poll();
+        assert_eq!(busy.held.len(), 3, "its own dials do not take the place");
+        assert!(!busy.is_over_share(), "one is enough");
+        busy.held.pop();
+        busy.poll();
+        assert_eq!(busy.held.len(), 3, "but any other");
+        let mut caller = places.for_caller().unwrap();
+        called.party.adopt(&mut caller);
+        assert_eq!(taken(&places), 4);
+        // Without anybody else to call, there is nothing to keep a place for.
+        assert!(places.for_caller().is_none());
+        drop(caller);
+        assert_eq!(taken(&places), 3);
+        drop(called);
+        busy.poll();
+        assert_eq!(busy.held.len(), 4);
+        assert!(!busy.is_over_share());
+    }
+
+    #[test]
+    fn the_default_leaves_files_for_everything_else() {
+        for (files, connections) in [
+            (None, 1_000),
+            (Some(u64::MAX), 1_000),
+            (Some(20_000), 1_000),
+            (Some(1_024), 640),
+            (Some(256), 64),
+            (Some(100), 16),
+            (Some(0), 16),
+        ] {
+            assert_eq!(limit_for(files), connections, "{files:?}");
+        }
+        assert!((LEAST_DEFAULT..=DEFAULT_LIMIT).contains(&default_limit()));
+    }
+
+    proptest! {
+        /// Torrents come one after the other, each takes what it can get, and dials again when it lets go of something.
+        #[test]
+        fn sharing_comes_to_rest_and_is_fair(
+            limit in 1..40usize,
+            wishes in prop::collection::vec(0..30usize, 1..7),
+        ) {
+            let places = Places::new(limit);
+            let mut torrents: Vec<_> = wishes.iter().map(|_| Torrent::new(&places)).collect();
+            for (torrent, wish) in torrents.iter_mut().zip(&wishes) {
+                torrent.dial(*wish);
+            }
+            let mut rounds = 0;
+            while torrents.iter().any(Torrent::is_over_share) {
+                rounds += 1;
+                prop_assert!(rounds <= limit, "it never comes to rest");
+                for torrent in &mut torrents {
+                    if torrent.is_over_share() {
+                        torrent.held.remove(0);
+                        torrent.dial(1);
+                    }
+                }
+                torrents.iter_mut().for_each(Torrent::poll);
+                let held: usize = torrents.iter().map(|torrent| torrent.held.len()).sum();
+                prop_assert_eq!(held, limit, "no place lies idle while somebody waits");
+            }
+            let claimants = wishes.iter().filter(|wish| **wish > 0).count();
+            for (torrent, wish) in torrents.iter().zip(&wishes) {
+                let share = (limit / claimants.max(1)).min(*wish);
+                prop_assert!(torrent.held.len() >= share);
+            }
+        }
+    }
+}
