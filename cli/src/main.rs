@@ -25,7 +25,7 @@ use std::thread;
 use clap::Parser;
 use tokio::runtime::Builder;
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::error::CliError;
 use crate::progress::Progress;
 
@@ -50,7 +50,7 @@ fn run(args: Args, progress: Progress) -> Result<(), CliError> {
         source,
     };
     let runtime = Builder::new_multi_thread()
-        .worker_threads(network_threads())
+        .worker_threads(network_threads(&args.command))
         .enable_all()
         .build()
         .map_err(failed)?;
@@ -60,11 +60,14 @@ fn run(args: Args, progress: Progress) -> Result<(), CliError> {
     outcome
 }
 
-/// Half of the processors, for connections. The other half is for whoever reads, writes and hashes files, and for the player.
+/// Half of the processors, for connections. The other half is for whoever reads, writes and hashes files.
 ///
 /// More cost more than they bring: a thread with nothing to do waits for all sockets, and is woken by each packet for a
-/// connection that another one is busy with.
-fn network_threads() -> usize {
+/// connection that another one is busy with. A player that waits is worth it.
+fn network_threads(command: &Command) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    processors.div_ceil(2)
+    match command {
+        Command::Stream(_) => processors,
+        _ => processors.div_ceil(2),
+    }
 }
