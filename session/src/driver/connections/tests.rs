@@ -1,0 +1,199 @@
+//! Places are shared, given back, and never too many.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A party with what it holds and waits for.
+struct Torrent {
+    party: Arc<Party>,
+    held: Vec<Place>,
+    waiting: Vec<Pin<Box<dyn Future<Output = Place>>>>,
+}
+
+impl Torrent {
+    fn new(places: &Places) -> Self {
+        Self {
+            party: places.join(),
+            held: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    fn dial(&mut self, times: usize) {
+        for _ in 0..times {
+            self.waiting.push(Box::pin(Arc::clone(&self.party).place()));
+            self.poll();
+        }
+    }
+
+    fn poll(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let held = &mut self.held;
+        self.waiting
+            .retain_mut(|place| match place.as_mut().poll(&mut context) {
+                Poll::Ready(place) => {
+                    held.push(place);
+                    false
+                }
+                Poll::Pending => true,
+            });
+    }
+
+    fn is_over_share(&self) -> bool {
+        self.party.is_over_share()
+    }
+}
+
+fn taken(places: &Places) -> usize {
+    places.lock().taken
+}
+
+#[test]
+fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
+    let places = Places::new(3);
+    let mut torrent = Torrent::new(&places);
+    torrent.dial(5);
+    assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 2));
+    assert!(places.for_caller().is_none());
+    torrent.held.pop();
+    assert_eq!(taken(&places), 3, "whoever waits gets it");
+    // One leaves before it looks at the place that it was granted.
+    drop(torrent.waiting.remove(0));
+    torrent.poll();
+    assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 0));
+    torrent.held.clear();
+    assert_eq!(taken(&places), 0);
+    let mut caller = places.for_caller().unwrap();
+    assert_eq!(taken(&places), 1);
+    torrent.party.adopt(&mut caller);
+    torrent.party.adopt(&mut caller);
+    assert_eq!(places.lock().parties[&1].held, 1);
+    drop(torrent);
+    drop(caller);
+    assert_eq!(taken(&places), 0);
+    assert!(places.lock().parties.is_empty());
+}
+
+#[test]
+fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
+    let places = Places::new(3);
+    let [mut many, mut few, mut none] = [(); 3].map(|()| Torrent::new(&places));
+    many.dial(4);
+    few.dial(2);
+    none.dial(1);
+    for expected in [[2, 1, 0], [1, 1, 1]] {
+        many.held.pop();
+        for torrent in [&mut many, &mut few, &mut none] {
+            torrent.poll();
+        }
+        assert_eq!([&many, &few, &none].map(|party| party.held.len()), expected);
+    }
+    // Those with one each are equal now, and the oldest that waits is a dial of the first.
+    drop(none);
+    many.poll();
+    assert_eq!(many.held.len(), 2);
+}
+
+#[test]
+fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait() {
+    let places = Places::new(4);
+    let [mut old, mut new] = [(); 2].map(|()| Torrent::new(&places));
+    old.dial(6);
+    assert!(!old.is_over_share(), "nobody else is there");
+    new.dial(3);
+    assert!(old.is_over_share() && !new.is_over_share());
+    new.waiting.clear();
+    assert!(!old.is_over_share(), "nobody waits any more");
+    new.dial(3);
+    for left in [3, 2] {
+        assert!(old.is_over_share());
+        old.held.pop();
+        old.poll();
+        new.poll();
+        assert_eq!(old.held.len(), left, "it does not take the place back");
+    }
+    assert_eq!(new.held.len(), 2);
+    assert!(!old.is_over_share() && !new.is_over_share());
+}
+
+#[test]
+fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
+    let places = Places::new(4);
+    let [mut busy, called] = [(); 2].map(|()| Torrent::new(&places));
+    busy.dial(6);
+    assert!(!busy.is_over_share());
+    assert!(places.for_caller().is_none());
+    assert!(busy.is_over_share());
+    busy.held.pop();
+    busy.poll();
+    assert_eq!(busy.held.len(), 3, "its own dials do not take the place");
+    assert!(!busy.is_over_share(), "one is enough");
+    busy.held.pop();
+    busy.poll();
+    assert_eq!(busy.held.len(), 3, "but any other");
+    let mut caller = places.for_caller().unwrap();
+    called.party.adopt(&mut caller);
+    assert_eq!(taken(&places), 4);
+    // Without anybody else to call, there is nothing to keep a place for.
+    assert!(places.for_caller().is_none());
+    drop(caller);
+    assert_eq!(taken(&places), 3);
+    drop(called);
+    busy.poll();
+    assert_eq!(busy.held.len(), 4);
+    assert!(!busy.is_over_share());
+}
+
+#[test]
+fn the_default_leaves_files_for_everything_else() {
+    for (files, connections) in [
+        (None, 1_000),
+        (Some(u64::MAX), 1_000),
+        (Some(20_000), 1_000),
+        (Some(1_024), 640),
+        (Some(256), 64),
+        (Some(100), 16),
+        (Some(0), 16),
+    ] {
+        assert_eq!(limit_for(files), connections, "{files:?}");
+    }
+    assert!((LEAST_DEFAULT..=DEFAULT_LIMIT).contains(&default_limit()));
+}
+
+proptest! {
+    /// Torrents come one after the other, each takes what it can get, and dials again when it lets go of something.
+    #[test]
+    fn sharing_comes_to_rest_and_is_fair(
+        limit in 1..40usize,
+        wishes in prop::collection::vec(0..30usize, 1..7),
+    ) {
+        let places = Places::new(limit);
+        let mut torrents: Vec<_> = wishes.iter().map(|_| Torrent::new(&places)).collect();
+        for (torrent, wish) in torrents.iter_mut().zip(&wishes) {
+            torrent.dial(*wish);
+        }
+        let mut rounds = 0;
+        while torrents.iter().any(Torrent::is_over_share) {
+            rounds += 1;
+            prop_assert!(rounds <= limit, "it never comes to rest");
+            for torrent in &mut torrents {
+                if torrent.is_over_share() {
+                    torrent.held.remove(0);
+                    torrent.dial(1);
+                }
+            }
+            torrents.iter_mut().for_each(Torrent::poll);
+            let held: usize = torrents.iter().map(|torrent| torrent.held.len()).sum();
+            prop_assert_eq!(held, limit, "no place lies idle while somebody waits");
+        }
+        let claimants = wishes.iter().filter(|wish| **wish > 0).count();
+        for (torrent, wish) in torrents.iter().zip(&wishes) {
+            let share = (limit / claimants.max(1)).min(*wish);
+            prop_assert!(torrent.held.len() >= share);
+        }
+    }
+}
