@@ -46,6 +46,9 @@ fn start(setting: Setting<'_>, torrent: &Path, dir: &Path, more: &[&str]) -> (Pr
         format!("--enable-dht={}", !setting.dht.is_empty()),
         format!("--enable-peer-exchange={}", setting.exchange),
     ]);
+    if setting.mean {
+        command.args(["--max-upload-limit=1K", "--max-download-limit=32K"]);
+    }
     if let Some(node) = setting.dht.first() {
         // Its table of nodes: not that of whoever runs the tests.
         let table = dir.with_extension("aria2-dht");

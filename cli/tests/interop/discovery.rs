@@ -93,6 +93,11 @@ fn ours_tells_transmission() {
 }
 
 #[test]
+fn ours_tells_aria2() {
+    ours_tells(Client::Aria2);
+}
+
+#[test]
 fn libtorrent_tells_ours() {
     ours_is_told(Client::Libtorrent);
 }
@@ -100,6 +105,30 @@ fn libtorrent_tells_ours() {
 #[test]
 fn transmission_tells_ours() {
     ours_is_told(Client::Transmission);
+}
+
+/// aria2 tells of whom it has met within the last minute, and first after a minute: the seed has to come after ours.
+#[test]
+fn aria2_tells_ours() {
+    if !enabled() {
+        return;
+    }
+    let lab = Lab::new();
+    let [seed, leech, teller] = [(); 3].map(|()| lab.machine());
+    let place = Place::new(ONE_FILE);
+    let torrent = place.torrent(&[]);
+    let there = place.folder("told");
+    let teller = Client::Aria2.leech_in(mean(&teller), &place, &torrent, &there);
+    let peers = [teller.addr];
+    let home = place.folder("home");
+    let start = Start::new(&home, &torrent, &peers).within(told(&leech));
+    let out = place.folder("out");
+    let mut ours = start.download(&out);
+    ours.event_where("progress", |progress| progress["peers"] == 1);
+    let (seed, _) = libtorrent::seed_in(Setting::on(&seed), &torrent, &place.data(), &peers);
+    seed.line("connected to ");
+    ours.process.succeed_within(TOLD_WITHIN);
+    place.assert_arrived(&out);
 }
 
 /// A client on `machine` that may hear of peers on the local network and in no other way.
@@ -158,6 +187,11 @@ fn transmission_hears_ours() {
 }
 
 #[test]
+fn aria2_hears_ours() {
+    ours_is_heard(Client::Aria2);
+}
+
+#[test]
 fn ours_hears_libtorrent() {
     ours_hears(Client::Libtorrent);
 }
@@ -165,6 +199,11 @@ fn ours_hears_libtorrent() {
 #[test]
 fn ours_hears_transmission() {
     ours_hears(Client::Transmission);
+}
+
+#[test]
+fn ours_hears_aria2() {
+    ours_hears(Client::Aria2);
 }
 
 /// One process seeds two torrents, of which one is private (BEP 27): that one is not announced.
