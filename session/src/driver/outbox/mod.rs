@@ -223,9 +223,10 @@ impl Pace {
     }
 
     fn target(&self) -> usize {
+        let millis = u64::try_from(WAITING_FOR.as_millis()).unwrap_or(u64::MAX);
         let bytes = self
             .bytes_per_second
-            .map(|rate| rate.saturating_mul(WAITING_FOR.as_secs()));
+            .map(|rate| rate.saturating_mul(millis) / 1_000);
         let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
         bytes.map_or(MAX_WAITING, |bytes| bytes.clamp(MIN_WAITING, MAX_WAITING))
     }
