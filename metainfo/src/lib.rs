@@ -7,6 +7,7 @@ mod error;
 pub mod fuzz;
 mod geometry;
 mod hash;
+mod hash_many;
 mod host_port;
 mod info;
 mod limits;
@@ -23,6 +24,7 @@ pub use geometry::{
     BLOCK_LEN, BlockRef, Geometry, GeometryError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };
 pub use hash::{InfoHash, InfoHashV2, MerkleHash, ParseHexError, PeerId, PieceHash};
+pub use hash_many::{LANES, hash_many, hash_many_from, lanes};
 pub use host_port::{HostPort, ParseHostPortError};
 pub use info::{Attributes, FileEntry, Info, InfoHashes};
 pub use limits::Limits;

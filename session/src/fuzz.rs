@@ -122,6 +122,10 @@ impl Space for Shelf {
     fn release(&mut self, piece: PieceIndex) {
         self.0.remove(&piece);
     }
+
+    fn verify_together(&self) -> usize {
+        4
+    }
 }
 
 /// A torrent is told anything in any order. Its tables must agree with each other after every step, and nobody may be

@@ -1,18 +1,13 @@
 //! A piece on its way: reserved, filled block by block, hashed.
 
-use sha1::{Digest, Sha1};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex};
 
 use crate::budget::{Buffer, Space, Tally};
 use crate::error::Error;
 use crate::hash::BlockDigest;
-use crate::loom::{Arc, Mutex, MutexGuard, lock};
+use crate::loom::{Arc, Mutex, lock};
 use crate::shard::Blocks;
 use crate::slab::Block;
-
-/// How many blocks one write hashes at most. Its own, while it is in cache; after a gap was filled, some of those that
-/// came before, so that the rest does not fall on one write all at once.
-const MAX_HASHED_BY_WRITE: u32 = 4;
 
 /// What became of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +48,6 @@ struct State {
     space: Space,
     /// How many slots are not `Held`.
     missing: u32,
-    /// How many writes are under way. Their blocks may be `Held` already while they hash.
-    writes: u32,
-    /// The hash of the first `hashed` blocks; `None` while somebody is at it.
-    hasher: Option<Sha1>,
-    hashed: u32,
     is_verifying: bool,
 }
 
@@ -104,9 +94,6 @@ impl Partial {
                 slots: (0..blocks).map(|_| Slot::Missing).collect(),
                 space,
                 missing: blocks,
-                writes: 0,
-                hasher: Some(Sha1::new()),
-                hashed: 0,
                 is_verifying: false,
             }),
         }
@@ -131,12 +118,6 @@ impl Partial {
         lock(&self.state).missing
     }
 
-    /// How many bytes of the piece the hash does not cover yet.
-    pub(crate) fn unhashed(&self) -> u32 {
-        let hashed = lock(&self.state).hashed;
-        self.len.saturating_sub(hashed.saturating_mul(BLOCK_LEN))
-    }
-
     pub(crate) fn write(&self, block: BlockRef, data: &[u8]) -> Result<Written, Error> {
         self.check(block, data)?;
         let Some(memory) = self.begin_write(block) else {
@@ -145,18 +126,13 @@ impl Partial {
         let memory = memory.unwrap_or_else(|| self.fetch());
         let buffer = Arc::new(Buffer::fill(memory, data, Arc::clone(&self.tally)));
 
-        let number = block.number();
         let mut state = lock(&self.state);
-        if let Some(slot) = state.slots.get_mut(number as usize) {
+        if let Some(slot) = state.slots.get_mut(block.number() as usize) {
             *slot = Slot::Held(buffer);
             state.missing -= 1;
         }
-        if state.hashed == number {
-            state = self.hash_ahead(state);
-        }
-        state.writes -= 1;
         Ok(Written::Stored {
-            piece_full: state.missing == 0 && state.writes == 0,
+            piece_full: state.missing == 0,
         })
     }
 
@@ -188,7 +164,6 @@ impl Partial {
             return None;
         }
         *slot = Slot::Arriving;
-        state.writes += 1;
         Some(state.space.block())
     }
 
@@ -207,71 +182,35 @@ impl Partial {
         memory
     }
 
-    /// Hashes blocks that follow those already hashed, if nobody else is at it, with the lock open.
-    fn hash_ahead<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let Some(mut hasher) = state.hasher.take() else {
-            return state;
-        };
-        for _ in 0..MAX_HASHED_BY_WRITE {
-            let next = state.slots.get(state.hashed as usize);
-            let Some(buffer) = next.and_then(Slot::buffer).map(Arc::clone) else {
-                break;
-            };
-            drop(state);
-            hasher.update(buffer.bytes());
-            drop(buffer);
-            state = lock(&self.state);
-            state.hashed += 1;
-        }
-        state.hasher = Some(hasher);
-        state
-    }
-
-    /// Hashes what is left and compares. `Ok(None)` when the piece is valid; it then stays in the verifying state,
-    /// for [`take_blocks`](Self::take_blocks). Else the digests of its blocks, and it is empty again.
-    pub(crate) fn verify(&self) -> Result<Option<Vec<BlockDigest>>, Error> {
-        let (mut hasher, hashed) = self.begin_verify()?;
-        for number in hashed.. {
-            let Some(buffer) = self.buffer(number) else {
-                break;
-            };
-            hasher.update(buffer.bytes());
-        }
-        if hasher.finalize().as_slice() == self.hash.as_bytes() {
-            return Ok(None);
-        }
-        let digests = (0..)
-            .map_while(|number| self.buffer(number))
-            .map(|buffer| BlockDigest::of(buffer.bytes()))
-            .collect();
-        self.start_over();
-        Ok(Some(digests))
-    }
-
-    fn begin_verify(&self) -> Result<(Sha1, u32), Error> {
+    /// Claims a full piece for hashing: nobody else may until [`settle`](Self::settle).
+    pub(crate) fn begin_verify(&self) -> Result<Blocks, Error> {
         let piece = self.piece.get();
         let mut state = lock(&self.state);
         if state.is_verifying {
             return Err(Error::Verifying { piece });
         }
-        // A write that is still hashing counts as one whose block is not there yet.
-        let missing = state.missing.max(state.writes);
-        match state.hasher.take() {
-            Some(hasher) if missing == 0 => {
-                state.is_verifying = true;
-                Ok((hasher, state.hashed))
-            }
-            hasher => {
-                state.hasher = hasher;
-                Err(Error::Incomplete { piece, missing })
-            }
+        if state.missing > 0 {
+            let missing = state.missing;
+            return Err(Error::Incomplete { piece, missing });
         }
+        state.is_verifying = true;
+        let blocks = state.slots.iter().filter_map(Slot::buffer);
+        Ok(blocks.map(Arc::clone).collect())
     }
 
-    fn buffer(&self, number: u32) -> Option<Arc<Buffer>> {
-        let state = lock(&self.state);
-        let slot = state.slots.get(number as usize)?;
-        slot.buffer().map(Arc::clone)
+    /// Compares the hash of the blocks that [`begin_verify`](Self::begin_verify) gave out. `None` when the piece is
+    /// valid; it then stays in the verifying state, for [`take_blocks`](Self::take_blocks). Else the digests of its
+    /// blocks, and it is empty again.
+    pub(crate) fn settle(&self, blocks: Blocks, hash: PieceHash) -> Option<Vec<BlockDigest>> {
+        if hash == self.hash {
+            return None;
+        }
+        let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
+        let digests = digests.collect();
+        // The piece has them to itself again, and can give them back.
+        drop(blocks);
+        self.start_over();
+        Some(digests)
     }
 
     fn start_over(&self) {
@@ -286,8 +225,6 @@ impl Partial {
             }
             state.missing += 1;
         }
-        state.hasher = Some(Sha1::new());
-        state.hashed = 0;
         state.is_verifying = false;
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex, hash_many, lanes};
 
 use crate::budget::{BLOCK, Budget};
 use crate::closing::{Closed, Countdown};
@@ -19,11 +19,13 @@ use crate::room::{Reservation, Victim};
 use crate::shard::{Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
 
+/// Pieces that wait to be verified together take at most this share of the budget, one part of so many.
+const UNVERIFIED_SHARE: u64 = 8;
+
 /// Pieces of any number of torrents, in a fixed budget of memory. A clone is another handle to the same storage.
 ///
 /// No operation blocks on another for longer than bookkeeping takes; none waits for room. All may be called from any
-/// thread, also from async code, as long as hashing is welcome there: a write hashes at most a few blocks,
-/// [`verify`](Self::verify) what is [`unhashed`](Self::unhashed).
+/// thread; all but [`verify`](Self::verify), which hashes whole pieces, also from async code.
 ///
 /// When the last clone is dropped without [`close`](Self::close), all memory is given back except what leases keep.
 #[derive(Clone)]
@@ -186,7 +188,7 @@ impl MemoryStorage {
         Ok(Reservation::new(evicted))
     }
 
-    /// Copies one block of the grid into a reserved piece, and hashes it when the blocks before it are hashed.
+    /// Copies one block of the grid into a reserved piece.
     ///
     /// # Errors
     ///
@@ -209,17 +211,6 @@ impl MemoryStorage {
         }
     }
 
-    /// How many bytes of a reserved piece [`verify`](Self::verify) would still have to hash: 0 when its blocks came in
-    /// order. Tells whether to verify in place or on a thread of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotReserved`], [`Error::StaleHandle`], [`Error::Closed`].
-    pub fn unhashed(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<u32, Error> {
-        let running = self.partial(handle, piece)?;
-        Ok(running.subject.unhashed())
-    }
-
     /// Compares a full piece with its hash. It can be read if it is valid, and is empty, but still reserved, if not.
     ///
     /// # Errors
@@ -227,12 +218,67 @@ impl MemoryStorage {
     /// [`Error::Incomplete`], [`Error::Verifying`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
     /// [`Error::StaleHandle`], [`Error::Closed`].
     pub fn verify(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<Verdict, Error> {
-        let running = self.partial(handle, piece)?;
-        let partial = &running.subject;
-        if let Some(block_digests) = partial.verify()? {
-            return Ok(Verdict::Invalid { block_digests });
-        }
+        let mut verdict = Err(Error::NotReserved { piece: piece.get() });
+        self.verify_many(handle, &[piece], |_, found| verdict = found);
+        verdict
+    }
 
+    /// [`verify`](Self::verify) for several pieces, side by side: cheaper than one by one where they are as many as
+    /// [`verify_together`](Self::verify_together) says. Hands each verdict to `tell`.
+    pub fn verify_many(
+        &self,
+        handle: TorrentHandle,
+        pieces: &[PieceIndex],
+        mut tell: impl FnMut(PieceIndex, Result<Verdict, Error>),
+    ) {
+        let mut begun = Vec::with_capacity(pieces.len());
+        for &piece in pieces {
+            let claim = self.partial(handle, piece);
+            match claim.and_then(|running| Ok((running.subject.begin_verify()?, running))) {
+                Ok((blocks, running)) => begun.push((piece, running, blocks)),
+                Err(error) => tell(piece, Err(error)),
+            }
+        }
+        let parts: Vec<Vec<&[u8]>> = begun
+            .iter()
+            .map(|(_, _, blocks)| blocks.iter().map(|block| block.bytes()).collect())
+            .collect();
+        let parts: Vec<&[&[u8]]> = parts.iter().map(Vec::as_slice).collect();
+        let hashes = hash_many(&parts);
+        for ((piece, running, blocks), hash) in begun.into_iter().zip(hashes) {
+            let verdict = match running.subject.settle(blocks, hash) {
+                Some(block_digests) => Ok(Verdict::Invalid { block_digests }),
+                None => self.promote(handle, piece, &running.subject),
+            };
+            tell(piece, verdict);
+        }
+    }
+
+    /// How many pieces of the torrent are best verified together: [`LANES`](tailwater_metainfo::LANES) where this
+    /// processor hashes several pieces faster than one by one, and they are not too much of the budget, in which they
+    /// can be neither read nor evicted until they are verified; else 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn verify_together(&self, handle: TorrentHandle) -> Result<usize, Error> {
+        let mut directory = self.directory()?;
+        let geometry = directory.torrent(handle)?.geometry;
+        let lanes = lanes();
+        let bytes = u64::from(geometry.piece_length()) * lanes as u64;
+        match bytes <= self.inner.config.budget_bytes() / UNVERIFIED_SHARE {
+            true => Ok(lanes),
+            false => Ok(1),
+        }
+    }
+
+    /// A piece has been found valid.
+    fn promote(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+        partial: &Arc<Partial>,
+    ) -> Result<Verdict, Error> {
         let mut directory = self.directory()?;
         self.check(handle)?;
         let key = Key::new(handle, piece);

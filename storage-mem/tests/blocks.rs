@@ -6,6 +6,7 @@
 mod common;
 
 use common::{BLOCK, Content};
+use tailwater_metainfo::lanes;
 use tailwater_storage_mem::{Config, Error, Eviction, MemoryStorage, PieceState, Verdict, Written};
 
 fn streaming(pieces_of_two_blocks: u64) -> MemoryStorage {
@@ -45,16 +46,11 @@ fn a_wrong_piece_tells_which_block_was_wrong() {
 }
 
 #[test]
-fn blocks_in_order_leave_nothing_to_hash() {
+fn the_last_block_to_come_fills_the_piece() {
     let content = Content::new(64 * BLOCK, 64 * 16_384, 1);
     let storage = MemoryStorage::new(Config::new(64 * BLOCK));
     let handle = content.add_to(&storage);
     let piece = content.piece(0);
-    let _ = storage.reserve(handle, piece).unwrap();
-    content.fill(&storage, handle, 0);
-    assert_eq!(storage.unhashed(handle, piece), Ok(0));
-    storage.release(handle, piece).unwrap();
-
     let _ = storage.reserve(handle, piece).unwrap();
     for number in (0..64).rev() {
         let block = content.block(0, number);
@@ -62,9 +58,79 @@ fn blocks_in_order_leave_nothing_to_hash() {
         let piece_full = number == 0;
         assert_eq!(written, Ok(Written::Stored { piece_full }));
     }
-    // One write does not hash a whole piece on its caller's thread.
-    assert!(storage.unhashed(handle, piece).unwrap() > 32 * 16_384);
     assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
+}
+
+#[test]
+fn of_pieces_verified_together_each_has_its_own_verdict() {
+    // More than a processor hashes at once, and a last one that is shorter.
+    let content = Content::new(39 * 2 * BLOCK + 100, 2 * 16_384, 1);
+    let storage = MemoryStorage::new(Config::new(40 * 2 * BLOCK));
+    let handle = content.add_to(&storage);
+    let (unreserved, unfilled, wrong) = (content.piece(3), content.piece(11), [5, 20, 21, 39]);
+    for piece in content.geometry.pieces() {
+        if piece == unreserved {
+            continue;
+        }
+        let _ = storage.reserve(handle, piece).unwrap();
+        for block in content.geometry.blocks(piece) {
+            let mut data = content.data(block).to_vec();
+            if piece == unfilled && block.number() == 1 {
+                continue;
+            }
+            if wrong.contains(&piece.get()) && block.number() == 0 {
+                data[99] ^= 1;
+            }
+            storage.write_block(handle, block, &data).unwrap();
+        }
+    }
+
+    let mut pieces: Vec<_> = content.geometry.pieces().collect();
+    pieces.push(content.piece(0));
+    let mut verdicts: Vec<Vec<_>> = vec![Vec::new(); 40];
+    storage.verify_many(handle, &pieces, |piece, verdict| {
+        verdicts[piece.as_usize()].push(verdict);
+    });
+
+    for (piece, verdicts) in content.geometry.pieces().zip(&verdicts) {
+        let number = piece.get();
+        match &verdicts[..] {
+            // It was named twice: only one of the two may have it.
+            [Err(Error::Verifying { piece: 0 }), Ok(Verdict::Valid)] => assert_eq!(number, 0),
+            [Err(Error::NotReserved { piece: 3 })] => assert_eq!(piece, unreserved),
+            [
+                Err(Error::Incomplete {
+                    piece: 11,
+                    missing: 1,
+                }),
+            ] => assert_eq!(piece, unfilled),
+            [Ok(Verdict::Invalid { block_digests })] => {
+                assert!(wrong.contains(&number));
+                assert_eq!(block_digests.len(), content.geometry.blocks(piece).count());
+                let state = storage.piece_state(handle, piece).unwrap();
+                assert!(matches!(state, PieceState::Partial { missing: 1.. }));
+            }
+            [Ok(Verdict::Valid)] => {
+                assert!(!wrong.contains(&number) && number > 0);
+                let block = content.block(number, 0);
+                let lease = storage.read(handle, block).unwrap();
+                assert_eq!(&lease[..], content.data(block));
+            }
+            other => panic!("{piece}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn only_a_small_part_of_the_budget_waits_to_be_verified() {
+    let content = Content::new(1000 * BLOCK, 16_384, 1);
+    for (blocks, may_wait) in [(1, false), (127, false), (128, true), (1000, true)] {
+        let storage = MemoryStorage::new(Config::new(blocks * BLOCK));
+        let handle = content.add_to(&storage);
+        let together = storage.verify_together(handle).unwrap();
+        let most = if may_wait { lanes() } else { 1 };
+        assert_eq!(together, most, "with a budget of {blocks} blocks");
+    }
 }
 
 #[test]

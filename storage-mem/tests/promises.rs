@@ -162,7 +162,7 @@ fn handle_after_close() {
     );
     assert_eq!(storage.reserve(handle, piece), Err(closed));
     assert_eq!(storage.verify(handle, piece), Err(closed));
-    assert_eq!(storage.unhashed(handle, piece), Err(closed));
+    assert_eq!(storage.verify_together(handle), Err(closed));
     assert_eq!(storage.block_digests(handle, piece), Err(closed));
     assert_eq!(storage.release(handle, piece), Err(closed));
     assert_eq!(storage.evict(handle, piece), Err(closed));

@@ -58,6 +58,11 @@ struct Open {
 }
 
 impl Hashers {
+    /// Whether a piece is being hashed.
+    pub(crate) fn has(&self, piece: PieceIndex) -> bool {
+        self.open.contains_key(&piece)
+    }
+
     /// Hashes a block that has been written, now if its turn has come, or when the gap before it closes.
     ///
     /// A block that was hashed before and comes again forgets the piece's hash: the disk no longer holds what was

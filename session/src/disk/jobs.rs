@@ -7,8 +7,14 @@ use super::hasher::{Hashers, PieceHasher, block_digest};
 use super::pool::Permit;
 use super::torrent::{Completion, MAX_READ, Shared};
 use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex, hash_many_from};
+
+/// From how many pieces verified at a time on reading them back and hashing them side by side is cheaper than hashing
+/// one by one what passes by.
+const BULK: usize = 12;
 
 impl Shared {
     /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
@@ -70,41 +76,77 @@ impl Shared {
         }
         // Padding is zeros, whatever the peer sent for it (BEP 47): such a block is read back as it lies.
         match padded {
+            false if self.in_bulk.load(Ordering::Relaxed) && !hashers.has(piece) => {}
             false => hashers.hash(block, data),
             true => hashers.skip(block),
         }
         Ok(())
     }
 
-    /// Hashes a piece, its first blocks perhaps hashed already, and tells the result.
-    pub(super) fn verify(&self, epoch: u64, piece: PieceIndex, scratch: &mut [u8]) {
-        self.verifying.clear(piece);
-        let hasher = self.hashers().take(piece);
-        let outcome = self.health.check(epoch).and_then(|()| {
-            if self.verified.has(piece) {
-                return Ok((true, Vec::new()));
-            }
-            let valid = self.finish(piece, hasher, scratch)?;
-            let digests = if valid {
-                Vec::new()
-            } else {
-                self.block_digests(piece, scratch)?
-            };
-            Ok((valid, digests))
-        });
-        (self.on_completion)(match outcome {
-            Ok((valid, digests)) => {
-                if valid {
-                    self.verified.set(piece);
+    /// Hashes pieces, their first blocks perhaps hashed already, and tells the results.
+    pub(super) fn verify(&self, epoch: u64, pieces: &[PieceIndex], scratch: &mut [u8]) {
+        self.in_bulk.store(pieces.len() >= BULK, Ordering::Relaxed);
+        let unhashed = {
+            let hashers = self.hashers();
+            let unhashed = pieces.iter().filter(|piece| !hashers.has(**piece));
+            unhashed.copied().collect()
+        };
+        let together = self.hash_together(unhashed, scratch);
+        for &piece in pieces {
+            self.verifying.clear(piece);
+            let hasher = self.hashers().take(piece);
+            let outcome = self.health.check(epoch).and_then(|()| {
+                if self.verified.has(piece) {
+                    return Ok((true, Vec::new()));
                 }
-                Completion::Verified {
-                    piece,
-                    valid,
-                    digests,
+                let valid = match together.get(&piece) {
+                    Some(hash) => self.is_right(piece, hash),
+                    None => self.finish(piece, hasher, scratch)?,
+                };
+                let digests = if valid {
+                    Vec::new()
+                } else {
+                    self.block_digests(piece, scratch)?
+                };
+                Ok((valid, digests))
+            });
+            (self.on_completion)(match outcome {
+                Ok((valid, digests)) => {
+                    if valid {
+                        self.verified.set(piece);
+                    }
+                    Completion::Verified {
+                        piece,
+                        valid,
+                        digests,
+                    }
                 }
-            }
-            Err(error) => Completion::VerifyFailed { piece, error },
+                Err(error) => Completion::VerifyFailed { piece, error },
+            });
+        }
+    }
+
+    /// Reads whole pieces back and hashes them side by side. What cannot be read has no hash here: it is tried again by
+    /// itself.
+    fn hash_together(
+        &self,
+        mut pieces: Vec<PieceIndex>,
+        scratch: &mut [u8],
+    ) -> HashMap<PieceIndex, PieceHash> {
+        let geometry = self.store.layout().geometry();
+        // The last one may be shorter.
+        pieces.retain(|piece| geometry.piece_len(*piece) == geometry.piece_length());
+        if pieces.len() < BULK {
+            return HashMap::new();
+        }
+        let len = usize::try_from(geometry.piece_length()).unwrap_or(usize::MAX);
+        let mut cursor = self.store.cursor();
+        let hashes = hash_many_from(pieces.len(), len, scratch, |number, at, part| {
+            let start = geometry.piece_start(pieces[number]);
+            cursor.read(start + u64::try_from(at).unwrap_or(u64::MAX), part)
         });
+        let hashes = hashes.unwrap_or_default();
+        pieces.into_iter().zip(hashes).collect()
     }
 
     /// Tells the digests of a verified piece.
@@ -126,7 +168,11 @@ impl Shared {
         scratch: &mut [u8],
     ) -> Result<bool, StorageError> {
         self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
-        Ok(self.hashes.get(piece.as_usize()) == Some(&hasher.finish()))
+        Ok(self.is_right(piece, &hasher.finish()))
+    }
+
+    fn is_right(&self, piece: PieceIndex, hash: &PieceHash) -> bool {
+        self.hashes.get(piece.as_usize()) == Some(hash)
     }
 
     fn block_digests(

@@ -16,8 +16,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Bytes that an I/O thread reads at once when it hashes; its scratch memory.
-pub(crate) const SCRATCH_LEN: usize = 128 * 1024;
+/// Bytes that an I/O thread reads at once when it hashes; its scratch memory. Divided among as many pieces as are hashed
+/// side by side.
+pub(crate) const SCRATCH_LEN: usize = 512 * 1024;
 
 /// How the session does its file I/O. Each number counts as at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

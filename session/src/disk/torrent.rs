@@ -11,6 +11,7 @@ use super::pool::{IoPool, Permit};
 use super::resume::ResumeData;
 use super::store::Store;
 use bytes::Bytes;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex};
 use tokio::sync::oneshot;
@@ -106,6 +107,9 @@ pub(super) struct Shared {
     pub(super) touched: AtomicBitmap,
     /// Locked by the torrent's I/O thread only, until it is closed.
     pub(super) hashers: Mutex<Hashers>,
+    /// Pieces come many at a time. Such are read back and hashed side by side, which is cheaper than one by one as they
+    /// are written.
+    pub(super) in_bulk: AtomicBool,
     pub(super) health: Health,
     pub(super) buffers: Arc<Buffers>,
     pending: Pending,
@@ -161,6 +165,7 @@ impl DiskTorrent {
                 digesting: AtomicBitmap::new(&geometry),
                 touched: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
+                in_bulk: AtomicBool::new(false),
                 health: Health::default(),
                 buffers,
                 pending: Pending::default(),
@@ -218,22 +223,23 @@ impl DiskTorrent {
         )
     }
 
-    /// Asks for a piece to be hashed, after all writes to it that were handed over before. The answer is
+    /// Asks for pieces to be hashed, after all writes to them that were handed over before. The answer for each is
     /// [`Completion::Verified`] or [`Completion::VerifyFailed`]; one answer while the question is pending.
     ///
     /// # Errors
     ///
     /// When the storage is closed, or has failed and not been resumed.
-    pub(crate) fn verify(&self, piece: PieceIndex) -> Result<(), StorageError> {
+    pub(crate) fn verify(&self, mut pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
         let epoch = self.shared.health.epoch()?;
         let ticket = self.enter()?;
-        if !self.shared.verifying.set(piece) {
+        pieces.retain(|piece| self.shared.verifying.set(*piece));
+        if pieces.is_empty() {
             return Ok(());
         }
         let lane = self.lane();
         self.pool().submit(
             lane,
-            Box::new(move |scratch| ticket.shared.verify(epoch, piece, scratch)),
+            Box::new(move |scratch| ticket.shared.verify(epoch, &pieces, scratch)),
         )
     }
 
@@ -435,7 +441,7 @@ impl DiskTorrent {
     }
 
     /// The I/O thread that writes this torrent. One thread a torrent: two that write to the same file wait for its lock
-    /// in the kernel, and one can write and hash about 1 GB/s.
+    /// in the kernel, and one can write and hash about 1 GB/s, or more of pieces that come in bulk.
     fn lane(&self) -> usize {
         let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
         usize::try_from(self.shared.store.torrent() % lanes).unwrap_or(0)

@@ -437,8 +437,8 @@ impl Running {
                         link.mailbox.close();
                     }
                 }
-                Output::Verify(piece) => {
-                    if let Err(error) = self.task.store.verify(piece) {
+                Output::Verify(pieces) => {
+                    if let Err(error) = self.task.store.verify(pieces) {
                         self.fail(error);
                     }
                 }

@@ -147,22 +147,28 @@ impl MemoryStore {
         self.storage.set_time(now.saturating_duration_since(epoch));
     }
 
-    pub(super) fn verify(&self, piece: PieceIndex) {
-        let completion = match self.storage.verify(self.handle, piece) {
-            Ok(Verdict::Valid) => Completion::Verified {
+    /// How many pieces are best verified at a time.
+    pub(crate) fn verify_together(&self) -> usize {
+        // A storage that is closed verifies nothing.
+        self.storage.verify_together(self.handle).unwrap_or(1)
+    }
+
+    pub(super) fn verify(&self, pieces: &[PieceIndex]) {
+        let tell = |piece, verdict| {
+            let (valid, digests) = match verdict {
+                Ok(Verdict::Valid) => (true, Vec::new()),
+                Ok(Verdict::Invalid { block_digests }) => (false, numbers(&block_digests)),
+                // The torrent has been removed: nobody waits for the answer.
+                Err(_) => return,
+            };
+            let completion = Completion::Verified {
                 piece,
-                valid: true,
-                digests: Vec::new(),
-            },
-            Ok(Verdict::Invalid { block_digests }) => Completion::Verified {
-                piece,
-                valid: false,
-                digests: numbers(&block_digests),
-            },
-            // The torrent has been removed: nobody waits for the answer.
-            Err(_) => return,
+                valid,
+                digests,
+            };
+            complete(&self.completions, completion);
         };
-        complete(&self.completions, completion);
+        self.storage.verify_many(self.handle, pieces, tell);
     }
 
     pub(super) fn digest(&self, piece: PieceIndex) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, lanes};
 use tailwater_storage_mem::Written;
 
 use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError};
@@ -92,15 +92,15 @@ impl Store {
         }
     }
 
-    /// Asks for a piece's hash to be checked; the answer is a [`Completion`].
-    pub(crate) fn verify(&self, piece: PieceIndex) -> Result<(), StorageError> {
+    /// Asks for the hashes of pieces to be checked; the answers are [`Completion`]s.
+    pub(crate) fn verify(&self, pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
         match self {
             Self::Memory(memory) => {
                 let memory = memory.clone();
-                tokio::task::spawn_blocking(move || memory.verify(piece));
+                tokio::task::spawn_blocking(move || memory.verify(&pieces));
                 Ok(())
             }
-            Self::Disk(disk) => disk.torrent.verify(piece),
+            Self::Disk(disk) => disk.torrent.verify(pieces),
         }
     }
 
@@ -232,6 +232,13 @@ impl Space for Store {
         match self {
             Self::Memory(memory) => memory.release(piece),
             Self::Disk(disk) => disk.claims.close(piece),
+        }
+    }
+
+    fn verify_together(&self) -> usize {
+        match self {
+            Self::Memory(memory) => memory.verify_together(),
+            Self::Disk(_) => lanes(),
         }
     }
 

@@ -31,6 +31,7 @@ mod terms;
 mod tests;
 mod trackers;
 mod urgency;
+mod verifying;
 mod window;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -62,6 +63,7 @@ use picker::Picker;
 use pieces::{Arrival, Pieces};
 use rate::Rate;
 use readers::{Readers, Refetches};
+use verifying::Verifying;
 
 /// How often late requests are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +81,7 @@ pub struct Engine<S> {
     space: S,
     pieces: Pieces,
     picker: Picker,
+    verifying: Verifying,
     peers: Peers,
     candidates: Candidates,
     /// The tracker that named peers last.
@@ -123,6 +126,7 @@ impl<S: Space> Engine<S> {
         let mut engine = Self {
             pieces: Pieces::new(geometry, have),
             picker,
+            verifying: Verifying::default(),
             space,
             peers: Peers::default(),
             candidates: Candidates::new(config.max_candidates),
@@ -169,7 +173,11 @@ impl<S: Space> Engine<S> {
             let housekeeping = *self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
             housekeeping.min(self.choker.poll_timeout(now))
         });
-        [connect, peers, self.rescue_at].into_iter().flatten().min()
+        let verify = self.verifying.poll_timeout();
+        [connect, peers, self.rescue_at, verify]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Time has passed.
@@ -182,6 +190,9 @@ impl<S: Space> Engine<S> {
         }
         if self.rescue_at.is_some_and(|at| at <= now) {
             self.rescue(now);
+        }
+        if self.verifying.poll_timeout().is_some_and(|at| at <= now) {
+            self.verify_waiting();
         }
         if self.choker.is_due(now) {
             self.rechoke(now);
@@ -289,7 +300,7 @@ impl<S: Space> Engine<S> {
                     self.cancel_elsewhere(now, block, key);
                 }
                 if complete {
-                    self.outputs.push_back(Output::Verify(block.piece()));
+                    self.handle_full(now, block.piece());
                 }
             }
         }
@@ -316,9 +327,7 @@ impl<S: Space> Engine<S> {
         let was = self.halted.take();
         if was == Some(Halt::Storage) {
             // The failed storage may never have answered for these.
-            let verifying = |piece: &PieceIndex| self.pieces.state(*piece) == PieceState::Verifying;
-            let again = self.geometry.pieces().filter(verifying).map(Output::Verify);
-            self.outputs.extend(again);
+            self.verify_again();
         }
         self.fill_all(now);
         self.connect_more(now);

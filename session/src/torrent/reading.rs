@@ -24,6 +24,7 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, Some(&window));
         self.readers.open(key, config);
+        self.verify_waiting();
         self.refit_windows(now);
         self.update_pipelines();
         self.withdraw_unread();

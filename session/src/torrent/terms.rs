@@ -71,6 +71,11 @@ pub trait Space {
     /// Gives back the room of a piece that is not going to be completed.
     fn release(&mut self, piece: PieceIndex);
 
+    /// How many pieces are best verified together.
+    fn verify_together(&self) -> usize {
+        1
+    }
+
     /// How many bytes one reader's window may take; `None` where nothing is ever evicted.
     fn share(&self) -> Option<u64> {
         None
@@ -164,8 +169,9 @@ pub enum Output {
         /// Why.
         reason: Refusal,
     },
-    /// Check a piece's hash; answer with [`handle_verdict`](super::Engine::handle_verdict).
-    Verify(PieceIndex),
+    /// Check the hashes of pieces, together if that is cheaper; answer for each with
+    /// [`handle_verdict`](super::Engine::handle_verdict).
+    Verify(Vec<PieceIndex>),
     /// Take digests of a valid piece's blocks; answer with [`handle_digests`](super::Engine::handle_digests).
     Digest(PieceIndex),
     /// A reader waits for a piece that there is no room for; see [`Engine::wanted_space`](super::Engine::wanted_space).

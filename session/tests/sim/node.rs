@@ -160,15 +160,17 @@ impl Node {
     pub(super) fn obey(&mut self, now: Instant, output: Output) {
         match output {
             Output::Command { peer, command } => self.pass_on(now, peer, command),
-            Output::Verify(piece) => {
-                let verdict = match self.store.verify(piece) {
-                    mem::Verdict::Valid => Verdict::Valid,
-                    mem::Verdict::Invalid { block_digests } => {
-                        Verdict::Invalid(numbers(&block_digests))
-                    }
-                };
-                self.verdicts
-                    .push_back((now + self.verdict_delay, piece, verdict));
+            Output::Verify(pieces) => {
+                for (piece, verdict) in self.store.verify(&pieces) {
+                    let verdict = match verdict {
+                        mem::Verdict::Valid => Verdict::Valid,
+                        mem::Verdict::Invalid { block_digests } => {
+                            Verdict::Invalid(numbers(&block_digests))
+                        }
+                    };
+                    self.verdicts
+                        .push_back((now + self.verdict_delay, piece, verdict));
+                }
                 self.hear_verdicts(now);
             }
             Output::Digest(piece) => {

@@ -175,15 +175,21 @@ impl Store {
         }
     }
 
-    pub(super) fn verify(&self, piece: PieceIndex) -> Verdict {
-        let verdict = self.storage().verify(self.handle, piece).unwrap();
+    pub(super) fn verify(&self, pieces: &[PieceIndex]) -> Vec<(PieceIndex, Verdict)> {
+        let mut verdicts = Vec::new();
+        self.storage()
+            .verify_many(self.handle, pieces, |piece, verdict| {
+                verdicts.push((piece, verdict.unwrap()));
+            });
         let mut ledger = self.ledger.borrow_mut();
-        match verdict {
-            Verdict::Valid => drop(ledger.reserved.remove(&piece)),
-            Verdict::Invalid { .. } => ledger.forget(piece),
+        for (piece, verdict) in &verdicts {
+            match verdict {
+                Verdict::Valid => drop(ledger.reserved.remove(piece)),
+                Verdict::Invalid { .. } => ledger.forget(*piece),
+            }
         }
         drop(ledger);
-        verdict
+        verdicts
     }
 
     /// Nothing is asked for that has no room.
@@ -214,6 +220,10 @@ impl Store {
 }
 
 impl Space for Store {
+    fn verify_together(&self) -> usize {
+        self.storage().verify_together(self.handle).unwrap()
+    }
+
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         let storage = self.storage().clone();
         let stats = storage.stats();

@@ -59,7 +59,6 @@ fn write(criterion: &mut Criterion) {
                 })
             });
         });
-        // Without its first block nothing of a piece is hashed.
         group.bench_function(BenchmarkId::new("storage", threads), |bencher| {
             bencher.iter_custom(|count| {
                 let mut time = Duration::ZERO;
@@ -69,7 +68,7 @@ fn write(criterion: &mut Criterion) {
                     };
                     each(&|piece| rig.reserve(piece));
                     time += on_threads(threads, |thread| {
-                        batch(&rig, thread).for_each(|piece| rig.write_rest(piece));
+                        batch(&rig, thread).for_each(|piece| rig.fill(piece));
                     });
                     each(&|piece| rig.release(piece));
                 }
@@ -170,8 +169,7 @@ fn mixed(criterion: &mut Criterion) {
                     let mut left = count;
                     while left > 0 {
                         again(thread);
-                        // Without its first block nothing of the piece is hashed.
-                        for block in rig.geometry.blocks(own(thread)).skip(1) {
+                        for block in rig.geometry.blocks(own(thread)) {
                             if left == 0 {
                                 break;
                             }

@@ -64,16 +64,14 @@ impl Rig {
         black_box(self.storage.write_block(self.handle, block, data)).expect("it is reserved");
     }
 
-    /// All blocks but the first, so that nothing is hashed.
-    pub(crate) fn write_rest(&self, piece: PieceIndex) {
-        let blocks = self.geometry.blocks(piece).skip(1);
+    pub(crate) fn fill(&self, piece: PieceIndex) {
+        let blocks = self.geometry.blocks(piece);
         blocks.for_each(|block| self.write_block(block));
     }
 
     pub(crate) fn put(&self, piece: PieceIndex) {
         self.reserve(piece);
-        let blocks = self.geometry.blocks(piece);
-        blocks.for_each(|block| self.write_block(block));
+        self.fill(piece);
         let verdict = self.storage.verify(self.handle, piece);
         assert_eq!(verdict, Ok(Verdict::Valid));
     }

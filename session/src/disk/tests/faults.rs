@@ -40,7 +40,7 @@ async fn a_full_disk_pauses_and_resuming_needs_only_what_was_lost() {
         refused.is_full(),
         "writes and verifications say the same: {refused}"
     );
-    assert_eq!(rig.torrent.verify(rig.payload.piece(0)), Err(refused));
+    assert_eq!(rig.torrent.verify(vec![rig.payload.piece(0)]), Err(refused));
 
     *state.space.lock().unwrap() = None;
     rig.torrent.resume().await.unwrap();
@@ -63,7 +63,7 @@ async fn what_is_queued_behind_a_failed_write_is_not_judged() {
     *state.space.lock().unwrap() = Some(0);
     state.hold();
     rig.write(rig.payload.geometry.blocks(piece)).await;
-    rig.torrent.verify(piece).unwrap();
+    rig.torrent.verify(vec![piece]).unwrap();
     state.release();
 
     let failed = rig.events.recv().await.unwrap();

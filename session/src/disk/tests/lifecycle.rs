@@ -45,7 +45,7 @@ async fn close_waits_for_pending() {
         let mut close = pin!(rig.torrent.close());
         assert!(poll_once(close.as_mut()).is_pending());
         assert_eq!(
-            rig.torrent.verify(rig.payload.piece(0)),
+            rig.torrent.verify(vec![rig.payload.piece(0)]),
             Err(StorageError::Closed)
         );
         state.release();

@@ -189,7 +189,9 @@ impl Rig {
     }
 
     async fn verify(&mut self, index: u32) -> Completion {
-        self.torrent.verify(self.payload.piece(index)).unwrap();
+        self.torrent
+            .verify(vec![self.payload.piece(index)])
+            .unwrap();
         self.events.recv().await.unwrap()
     }
 

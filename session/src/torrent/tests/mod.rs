@@ -4,6 +4,7 @@ mod candidates;
 mod holepunch;
 mod neighbours;
 mod readers;
+mod verifying;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ struct Shelf {
     pins: Vec<Range<u64>>,
     time: Option<Instant>,
     rarity: BTreeMap<PieceIndex, u32>,
+    together: usize,
 }
 
 impl Shelf {
@@ -62,6 +64,10 @@ impl Space for Shelf {
 
     fn release(&mut self, piece: PieceIndex) {
         self.held.remove(&piece);
+    }
+
+    fn verify_together(&self) -> usize {
+        self.together
     }
 
     fn share(&self) -> Option<u64> {
@@ -98,6 +104,7 @@ struct Bench {
     dialled: Vec<SocketAddr>,
     dismissed: Vec<(PeerKey, Refusal)>,
     verify: Vec<PieceIndex>,
+    verify_calls: usize,
     notes: Vec<Note>,
     starved: Vec<ReaderKey>,
 }
@@ -128,6 +135,7 @@ impl Bench {
             pins: Vec::new(),
             time: None,
             rarity: BTreeMap::new(),
+            together: 1,
         };
         Self {
             now: epoch(),
@@ -137,6 +145,7 @@ impl Bench {
             dialled: Vec::new(),
             dismissed: Vec::new(),
             verify: Vec::new(),
+            verify_calls: 0,
             notes: Vec::new(),
             starved: Vec::new(),
         }
@@ -149,7 +158,10 @@ impl Bench {
                 Output::Command { peer, command } => self.commands.push((peer, command)),
                 Output::Connect(addr) => self.dialled.push(addr),
                 Output::Disconnect { peer, reason } => self.dismissed.push((peer, reason)),
-                Output::Verify(piece) => self.verify.push(piece),
+                Output::Verify(pieces) => {
+                    self.verify.extend(pieces);
+                    self.verify_calls += 1;
+                }
                 Output::Digest(_) => {}
                 Output::Starved(reader) => self.starved.push(reader),
                 Output::Note(note) => self.notes.push(note),

@@ -1,0 +1,87 @@
+//! Pieces that have all their blocks: when they are verified.
+//!
+//! Some storages verify several pieces together cheaper than one by one. While pieces come so fast that enough of them
+//! are there in a moment, they wait for each other. Slower, there is processor time to spare, and nobody has to wait.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::PieceIndex;
+
+use super::{Engine, Output, PieceState, Space};
+
+/// The longest that a piece waits for others. Peers hear so much later that we have it.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The pieces that wait for others to be verified together.
+#[derive(Debug, Default)]
+pub(super) struct Verifying {
+    waiting: Vec<PieceIndex>,
+    /// When they have waited enough.
+    due: Option<Instant>,
+    /// When the last pieces were full; half as many as are verified together.
+    recent: VecDeque<Instant>,
+}
+
+impl Verifying {
+    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// A piece is full. Says whether it is worth waiting for more: whether there would be `together` of them soon.
+    fn push(&mut self, now: Instant, piece: PieceIndex, together: usize) -> bool {
+        if !self.waiting.contains(&piece) {
+            self.waiting.push(piece);
+        }
+        let enough = together / 2;
+        self.recent.push_back(now);
+        while self.recent.len() > enough {
+            self.recent.pop_front();
+        }
+        let since = self.recent.front().copied();
+        let is_fast = self.recent.len() == enough
+            && since.is_some_and(|since| now.saturating_duration_since(since) <= PATIENCE);
+        if is_fast && self.waiting.len() < together {
+            self.due.get_or_insert(now + PATIENCE);
+            return true;
+        }
+        false
+    }
+
+    fn take(&mut self) -> Vec<PieceIndex> {
+        self.due = None;
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+impl<S: Space> Engine<S> {
+    /// A piece has all its blocks.
+    pub(super) fn handle_full(&mut self, now: Instant, piece: PieceIndex) {
+        let together = self.space.verify_together();
+        let is_worthwhile = self.verifying.push(now, piece, together);
+        // A reader wants what there is at once, and when nothing is on its way there is nothing to wait for.
+        let may_wait = self.readers.is_empty() && self.pieces.partial().next().is_some();
+        if !(is_worthwhile && may_wait) {
+            self.verify_waiting();
+        }
+    }
+
+    /// Nobody waits any longer.
+    pub(super) fn verify_waiting(&mut self) {
+        let mut pieces = self.verifying.take();
+        pieces.retain(|piece| self.pieces.state(*piece) == PieceState::Verifying);
+        if !pieces.is_empty() {
+            self.outputs.push_back(Output::Verify(pieces));
+        }
+    }
+
+    /// Asks anew for everything that has not been answered.
+    pub(super) fn verify_again(&mut self) {
+        self.verifying.take();
+        let verifying = |piece: &PieceIndex| self.pieces.state(*piece) == PieceState::Verifying;
+        let again: Vec<_> = self.geometry.pieces().filter(verifying).collect();
+        let together = self.space.verify_together().max(1);
+        let again = again.chunks(together).map(<[_]>::to_vec);
+        self.outputs.extend(again.map(Output::Verify));
+    }
+}
