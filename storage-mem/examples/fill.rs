@@ -34,13 +34,21 @@ fn main() -> Result<(), Failure> {
     let handle = storage.add_torrent(geometry, (0..mebibytes).map(|_| hash).collect())?;
     let data = Arc::new(data);
 
+    let together = storage.verify_together(handle)?;
     let fill = |thread: usize| -> Result<(), Failure> {
-        for piece in geometry.pieces().skip(thread).step_by(threads) {
-            let _ = storage.reserve(handle, piece)?;
-            for block in geometry.blocks(piece) {
-                storage.write_block(handle, block, &data[..block.len() as usize])?;
+        let own = geometry.pieces().skip(thread).step_by(threads);
+        for pieces in own.collect::<Vec<_>>().chunks(together) {
+            for &piece in pieces {
+                let _ = storage.reserve(handle, piece)?;
+                for block in geometry.blocks(piece) {
+                    storage.write_block(handle, block, &data[..block.len() as usize])?;
+                }
             }
-            if storage.verify(handle, piece)? != Verdict::Valid {
+            let mut valid = 0;
+            storage.verify_many(handle, pieces, |_, verdict| {
+                valid += usize::from(verdict == Ok(Verdict::Valid));
+            });
+            if valid < pieces.len() {
                 return Err("a wrong hash".into());
             }
         }

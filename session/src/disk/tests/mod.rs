@@ -1,5 +1,6 @@
 //! The disk storage as a torrent sees it.
 
+mod bulk;
 mod check;
 mod faults;
 mod layout;
