@@ -9,6 +9,10 @@ use super::PeerKey;
 pub(crate) const RECHOKE_EVERY: Duration = Duration::from_secs(10);
 /// How many rounds an optimistic unchoke lasts.
 const OPTIMISTIC_ROUNDS: u32 = 3;
+/// Who takes so many bytes a second from a seed is well served. While nearly everybody is, there is more to give.
+const WELL_SERVED: u64 = 32 * 1024;
+/// A seed with plenty to give has at most so many times its slots.
+const MOST_SLOTS: usize = 4;
 
 /// What the choker needs to know of one peer that wants data.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +26,8 @@ pub(crate) struct Contender {
 
 #[derive(Debug)]
 pub(crate) struct Choker {
+    /// The slots of a torrent that downloads, the fewest of one that seeds.
+    least: usize,
     slots: usize,
     round: u32,
     optimistic: Option<PeerKey>,
@@ -31,6 +37,7 @@ pub(crate) struct Choker {
 impl Choker {
     pub(crate) const fn new(slots: usize) -> Self {
         Self {
+            least: slots,
             slots,
             round: 0,
             optimistic: None,
@@ -38,8 +45,26 @@ impl Choker {
         }
     }
 
+    /// How many peers are uploaded to at once now.
     pub(crate) const fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// A seed opens more slots while its peers take all they can get, and closes them when they get too little each.
+    fn fit_slots(&mut self, contenders: &[Contender], seeding: bool) {
+        if !seeding {
+            self.slots = self.least;
+            return;
+        }
+        let well_served = |peer: &&Contender| peer.unchoked && peer.rate >= WELL_SERVED;
+        let well_served = contenders.iter().filter(well_served).count();
+        let step = self.slots.div_ceil(4);
+        let fitting = match well_served * 4 {
+            most if most >= self.slots * 3 => self.slots + step,
+            few if few < self.slots * 2 => self.slots - step,
+            _ => self.slots,
+        };
+        self.slots = fitting.clamp(self.least, self.least * MOST_SLOTS);
     }
 
     pub(crate) fn poll_timeout(&mut self, now: Instant) -> Instant {
@@ -63,6 +88,7 @@ impl Choker {
         seeding: bool,
         rng: &mut fastrand::Rng,
     ) -> Vec<PeerKey> {
+        self.fit_slots(contenders, seeding);
         if contenders.len() <= self.slots {
             return contenders.iter().map(|contender| contender.key).collect();
         }
@@ -150,6 +176,53 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(3);
         let chosen = choker.choose(&peers, false, &mut rng);
         assert!(!chosen[..3].contains(&PeerKey::new(9, 1)));
+    }
+
+    /// Deals out slots for some rounds, with so many bytes a second for each who has one.
+    fn deal(choker: &mut Choker, rounds: u32, seeding: bool, rate: impl Fn(usize) -> u64) -> usize {
+        let mut peers = contenders(100);
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut chosen = Vec::new();
+        for _ in 0..rounds {
+            for peer in &mut peers {
+                peer.unchoked = chosen.contains(&peer.key);
+                peer.rate = match peer.unchoked {
+                    true => rate(chosen.len()),
+                    false => 0,
+                };
+            }
+            chosen = choker.choose(&peers, seeding, &mut rng);
+            assert_eq!(chosen.len(), choker.slots());
+        }
+        chosen.len()
+    }
+
+    #[test]
+    fn a_seed_with_plenty_to_give_serves_more_peers() {
+        let mut choker = Choker::new(8);
+        // Each takes what it can, whoever else is served.
+        assert_eq!(deal(&mut choker, 3, true, |_| 100_000), 13);
+        assert_eq!(deal(&mut choker, 20, true, |_| 100_000), 8 * MOST_SLOTS);
+        // The line is shared by others now.
+        assert_eq!(deal(&mut choker, 20, true, |_| 1_000), 8);
+    }
+
+    #[test]
+    fn a_seed_with_little_to_give_does_not_spread_it_thin() {
+        let mut choker = Choker::new(8);
+        // 600 KiB/s are enough to serve 18 well; there are four times 8 to be had.
+        for rounds in 1..30 {
+            let served = deal(&mut choker, rounds, true, |slots| 600 * 1024 / slots as u64);
+            assert!((8..=24).contains(&served), "{served} peers");
+        }
+    }
+
+    #[test]
+    fn who_downloads_has_no_more_slots_however_fast_peers_are() {
+        let mut choker = Choker::new(8);
+        assert_eq!(deal(&mut choker, 20, true, |_| 100_000), 8 * MOST_SLOTS);
+        assert_eq!(deal(&mut choker, 1, false, |_| 100_000), 8);
+        assert_eq!(deal(&mut choker, 20, false, |_| 100_000), 8);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Config {
     pub max_candidates: usize,
     /// The most requests outstanding at one peer, of 16 KiB each. Default 2000.
     pub max_requests: usize,
-    /// Peers that are uploaded to at once. Default 8.
+    /// Peers that are uploaded to at once; a seed may have more. Default 8.
     pub upload_slots: usize,
     /// Pieces in order rather than rarest first.
     pub sequential: bool,
