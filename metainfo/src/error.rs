@@ -69,7 +69,7 @@ pub enum FieldProblem {
     /// It is empty where something must be.
     #[error("empty")]
     Empty,
-    /// Nothing of a name or path was left after it was made safe.
+    /// Nothing of the name of the only file was left after it was made safe.
     #[error("no usable name is left of {0:?}")]
     NothingLeft(String),
     /// A path has more components than [`Limits::directory_depth`](crate::Limits::directory_depth).
@@ -96,6 +96,12 @@ pub enum FieldProblem {
     /// A v2 file tree lists a pad file (BEP 52).
     #[error("a pad file in a v2 file tree")]
     PadInTree,
+    /// The names in a directory of the v2 tree are not in order (BEP 52): where its files begin would depend on the reader.
+    #[error("names of the file tree that are not in order")]
+    Unordered,
+    /// A hash is all zeros, which no file has.
+    #[error("a hash of zeros")]
+    ZeroHash,
     /// A hash is not 32 bytes long.
     #[error("{0} bytes where a hash of 32 is due")]
     HashLength(usize),
@@ -107,12 +113,12 @@ pub enum FieldProblem {
         /// Bytes that came.
         found: usize,
     },
+    /// A piece layer belongs to no file that is longer than a piece.
+    #[error("a piece layer that belongs to no file")]
+    StrayLayer,
     /// A piece layer does not hash to its file's `pieces root`.
     #[error("the piece layer does not match the file's pieces root")]
     LayerMismatch,
-    /// A file longer than a piece has no piece layer (BEP 52).
-    #[error("no piece layer for the file {0:?}")]
-    LayerMissing(String),
     /// The v1 and the v2 half of a hybrid torrent differ (BEP 52).
     #[error("the v1 and v2 file lists differ: {0}")]
     Hybrid(String),
@@ -189,6 +195,9 @@ pub enum Warning {
         /// Where it points to.
         target: String,
     },
+    /// A file longer than a piece has no piece layer (BEP 52). Peers can send it, as for a magnet link.
+    #[error("no piece layer for the file {0:?}")]
+    LayerMissing(String),
     /// There are more warnings than are kept.
     #[error("{0} more warnings")]
     More(usize),

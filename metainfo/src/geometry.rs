@@ -9,7 +9,7 @@ use std::fmt;
 pub const BLOCK_LEN: u32 = 16 * 1024;
 
 /// The longest piece that is accepted, in bytes. Every peer's partial pieces are bounded by it.
-pub const MAX_PIECE_LENGTH: u32 = 256 * 1024 * 1024;
+pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024 - BLOCK_LEN;
 
 /// The most pieces a torrent may have; bounds bitfields and per-piece tables.
 pub const MAX_PIECES: u32 = 1 << 21;

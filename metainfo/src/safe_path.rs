@@ -87,15 +87,15 @@ impl AsRef<str> for SafePath {
     }
 }
 
+/// What stands for a component that nothing is left of.
+pub(crate) const NOTHING: &str = "_";
+
 /// Makes one component of a path safe, as libtorrent does; `None` where nothing is left of it.
 ///
-/// Separators and characters that change the direction of writing are dropped, bytes that are not UTF-8 and control
-/// characters become `_`, as does an empty name. `.` and `..` vanish. Overlong names are cut. Windows' device names
+/// Separators, NUL and characters that cannot be seen or change the direction of writing are dropped, bytes that are not
+/// UTF-8 and control characters become `_`. Of an empty name, `.` and `..` nothing is left. Overlong names are cut. Windows' device names
 /// get a `_` in front on every platform, so that a torrent has the same files everywhere.
 pub(crate) fn mend(raw: &[u8]) -> Option<Cow<'_, str>> {
-    if raw.is_empty() {
-        return Some(Cow::Borrowed("_"));
-    }
     match std::str::from_utf8(raw) {
         Ok(name) if is_plain(name) => Some(Cow::Borrowed(name)),
         _ => rebuild(raw).map(Cow::Owned),
@@ -107,7 +107,7 @@ fn is_plain(name: &str) -> bool {
     let is_plain = |byte: u8| {
         matches!(byte, b' '..=b'~') && !matches!(byte, b'/' | b'\\') && !is_refused(byte.into())
     };
-    let is_dots = matches!(name, "." | "..") || (cfg!(windows) && name.ends_with(['.', ' ']));
+    let is_dots = matches!(name, "" | "." | "..") || (cfg!(windows) && name.ends_with(['.', ' ']));
     name.len() <= CUT_AFTER && !is_dots && name.bytes().all(is_plain) && !is_windows_device(name)
 }
 
@@ -138,8 +138,14 @@ fn rebuild(raw: &[u8]) -> Option<String> {
     Some(name)
 }
 
+/// Separators, and what makes a name look like another: it cannot be seen, or changes the direction of writing.
 fn is_dropped(c: char) -> bool {
-    matches!(c, '/' | '\\' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    match c {
+        '/' | '\\' | '\0' => true,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        _ => false,
+    }
 }
 
 fn replace(c: char) -> char {
@@ -222,7 +228,7 @@ mod tests {
             (b"plain.txt", Some("plain.txt")),
             (b"...", Some("...")),
             (b".hidden", Some(".hidden")),
-            (b"", Some("_")),
+            (b"", None),
             (b".", None),
             (b"..", None),
             (b"/", None),
@@ -230,7 +236,9 @@ mod tests {
             ("\u{202e}".as_bytes(), None),
             (b"/etc", Some("etc")),
             (b"a/b\\c", Some("abc")),
-            (b"a\0b\x1bc\x7f", Some("a_b_c_")),
+            (b"a\0b\x1bc\x7f", Some("ab_c_")),
+            (b"\0", None),
+            ("a\u{200b}b\u{2060}\u{feff}".as_bytes(), Some("ab")),
             ("a\u{85}b".as_bytes(), Some("a_b")),
             ("evil\u{202e}gpj.exe".as_bytes(), Some("evilgpj.exe")),
             ("a\u{2066}b\u{2069}\u{200f}".as_bytes(), Some("ab")),

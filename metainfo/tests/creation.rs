@@ -206,7 +206,7 @@ fn what_cannot_be_shared_is_said() {
     fs::write(&path, [0]).unwrap();
     assert!(matches!(
         create(&Creator::new().name(".."), &path),
-        Err(CreateError::Refused(_))
+        Err(CreateError::UnusableName(name)) if name == ".."
     ));
 }
 

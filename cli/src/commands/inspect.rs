@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use serde::Serialize;
-use tailwater_metainfo::Metainfo;
+use tailwater_metainfo::{FileEntry, Metainfo};
 
 use super::Context;
 use crate::args::Inspect;
@@ -61,7 +61,7 @@ fn said(metainfo: &Metainfo) -> Said {
         info_hash_v2: hashes.v2.map(|hash| hash.to_string()),
         piece_length: info.geometry().piece_length(),
         piece_count: info.geometry().piece_count(),
-        total_size: info.payload_len(),
+        total_size: info.files().iter().map(FileEntry::length).sum(),
         private: info.is_private(),
         files: files.collect(),
         trackers: metainfo.trackers().to_vec(),
@@ -96,6 +96,10 @@ impl Display for Human<'_> {
             Size(said.total_size),
             said.total_size
         )?;
+        let padding = said.total_size - metainfo.info().payload_len();
+        if padding > 0 {
+            writeln!(f, "padding:       {} of it", Size(padding))?;
+        }
         writeln!(
             f,
             "pieces:        {} of {}",

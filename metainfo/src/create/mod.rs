@@ -6,7 +6,8 @@
 mod hasher;
 mod walk;
 
-use crate::{BLOCK_LEN, Geometry, GeometryError, MAX_PIECE_LENGTH, Metainfo, MetainfoError};
+use crate::safe_path::mend;
+use crate::{BLOCK_LEN, Geometry, GeometryError, Metainfo, MetainfoError};
 use std::borrow::Cow;
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,6 +15,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tailwater_bencode::{Item, encode};
 use walk::{Found, FoundFile, walk};
+
+/// The longest piece that is made, in bytes: the longest power of two that is accepted.
+const LONGEST_PIECE: u32 = 256 * 1024 * 1024;
 
 /// About how many pieces an automatic piece length aims at, at most.
 const PIECES_WANTED: u64 = 2048;
@@ -43,7 +47,7 @@ pub fn automatic_piece_length(total: u64) -> u32 {
     let mut length = BLOCK_LEN;
     let pieces = |length: u32| total.div_ceil(u64::from(length));
     while (pieces(length) > PIECES_WANTED && length < LONGEST_AUTOMATIC)
-        || (pieces(length) > MOST_AUTOMATIC_PIECES && length < MAX_PIECE_LENGTH)
+        || (pieces(length) > MOST_AUTOMATIC_PIECES && length < LONGEST_PIECE)
     {
         length *= 2;
     }
@@ -100,16 +104,19 @@ pub enum CreateError {
     /// A symlink leads back to a folder that it is in.
     #[error("{} is a symlink to a folder that it is in", .0.display())]
     Loop(PathBuf),
+    /// Nothing is left of the name once it is safe.
+    #[error("{0:?} cannot be the name of a torrent")]
+    UnusableName(String),
     /// A file changed its length while it was read.
     #[error("{} changed while it was read", .0.display())]
     Changed(PathBuf),
     /// The piece length asked for is not a power of two from 16 KiB to 256 MiB.
-    #[error("piece length {0} is not a power of two from {BLOCK_LEN} to {MAX_PIECE_LENGTH}")]
+    #[error("piece length {0} is not a power of two from {BLOCK_LEN} to {LONGEST_PIECE}")]
     PieceLength(u32),
     /// There is nothing to share, or too many pieces.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
-    /// The torrent would not be accepted: it is too large, or no usable name is left of a file's.
+    /// The torrent would not be accepted: it is too large.
     #[error("the torrent would be refused: {0}")]
     Refused(#[from] MetainfoError),
     /// The progress callback broke off.
@@ -224,6 +231,9 @@ impl Creator {
             return Err(CreateError::PieceLength(length));
         }
         let name = self.name_of(path)?;
+        if mend(name.as_bytes()).is_none() {
+            return Err(CreateError::UnusableName(name));
+        }
         let found = walk(path)?;
         let total = found
             .files
@@ -319,7 +329,7 @@ fn io_error<'p>(
 }
 
 fn is_piece_length(length: u32) -> bool {
-    length.is_power_of_two() && (BLOCK_LEN..=MAX_PIECE_LENGTH).contains(&length)
+    length.is_power_of_two() && (BLOCK_LEN..=LONGEST_PIECE).contains(&length)
 }
 
 fn dict<'a>(entries: Vec<(&'static str, Item<'a>)>) -> Item<'a> {

@@ -11,6 +11,7 @@ use crate::{
 };
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
+use std::borrow::Cow;
 use std::ops::Range;
 use tailwater_bencode::{Dict, Value};
 
@@ -34,7 +35,7 @@ pub(crate) fn parse_info(bytes: &[u8], limits: &Limits) -> Result<Info, Metainfo
 pub(super) fn read(dict: Dict<'_, '_>, context: &mut Context<'_>) -> Result<Inner, MetainfoError> {
     let info = Node { dict, path: "info" };
     let (has_v1, has_v2) = versions(&info, context)?;
-    let (name, raw_name) = name(&info, context)?;
+    let (name, raw_name) = name(&info, has_v1, context)?;
     let piece_length = piece_length(&info, has_v2)?;
     let mut files = if has_v1 {
         v1::files(&info, name.as_str(), context)?
@@ -102,6 +103,7 @@ fn versions(
 /// encoding.
 fn name<'a>(
     info: &Node<'_, 'a, '_>,
+    has_v1: bool,
     context: &mut Context<'_>,
 ) -> Result<(SafePath, &'a [u8]), MetainfoError> {
     let text = |value: Value<'_, 'a>| value.as_str().filter(|name| !name.is_empty());
@@ -114,13 +116,15 @@ fn name<'a>(
     if raw.is_empty() {
         return Err(info.error("name", FieldProblem::Empty));
     }
-    let key = if better.is_some() {
-        "name.utf-8"
-    } else {
-        "name"
+    let is_single_file = has_v1 && info.dict.get("files").is_none();
+    let safe = match mend(raw) {
+        Some(safe) => safe,
+        None if is_single_file => {
+            return Err(info.error("name", FieldProblem::NothingLeft(excerpt(&display()))));
+        }
+        // As libtorrent does, so that the same files are found under the same name.
+        None => Cow::Owned(hash_as_name(info, has_v1)),
     };
-    let safe =
-        mend(raw).ok_or_else(|| info.error(key, FieldProblem::NothingLeft(excerpt(&display()))))?;
     if safe.as_bytes() != raw {
         context.warn(Warning::NameChanged {
             original: display(),
@@ -128,6 +132,14 @@ fn name<'a>(
         });
     }
     Ok((SafePath::from_mended(safe.into_owned()), raw))
+}
+
+fn hash_as_name(info: &Node<'_, '_, '_>, has_v1: bool) -> String {
+    let raw = info.dict.as_value().raw();
+    match has_v1 {
+        true => InfoHash::new(Sha1::digest(raw).into()).to_string(),
+        false => InfoHashV2::new(Sha256::digest(raw).into()).to_string(),
+    }
 }
 
 fn piece_length(info: &Node<'_, '_, '_>, has_v2: bool) -> Result<u32, MetainfoError> {

@@ -1,19 +1,23 @@
 //! The piece layers of a v2 torrent, checked against the roots of its files (BEP 52).
 
-use super::context::{Node, error_at};
+use super::context::{Context, Node, error_at};
 use super::paths::excerpt;
-use crate::{FieldProblem, Info, MerkleHash, MetainfoError, merkle};
+use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning, merkle};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};
 
-/// The hashes of the pieces of every file that is longer than a piece, by the file's root.
+/// The hashes of the pieces of the files that are longer than a piece, by the file's root. A file without is as one of a
+/// magnet link: peers have its layer too.
 pub(super) fn read(
     outer: &Node<'_, '_, '_>,
     info: &Info,
+    context: &mut Context<'_>,
 ) -> Result<HashMap<MerkleHash, Box<[MerkleHash]>>, MetainfoError> {
     let mut layers = HashMap::new();
     let piece_length = info.geometry().piece_length();
-    let mut found: Option<HashMap<&[u8], Value<'_, '_>>> = None;
+    let dict = context.optional(outer, "piece layers", "a dictionary", Value::as_dict);
+    // One table instead of a search for each file: both are a stranger's to lengthen.
+    let found = dict.map(first_of_each).unwrap_or_default();
     for file in info
         .files()
         .iter()
@@ -22,21 +26,10 @@ pub(super) fn read(
         let Some(root) = file.pieces_root() else {
             continue;
         };
-        let found = match &mut found {
-            Some(found) => found,
-            None => {
-                let dict = outer.required("piece layers", "a dictionary", Value::as_dict)?;
-                // One table instead of a search for each file: both are a stranger's to lengthen.
-                found.insert(first_of_each(dict))
-            }
+        let Some(&value) = found.get(&root.as_bytes()[..]) else {
+            context.warn(Warning::LayerMissing(excerpt(file.path().as_str())));
+            continue;
         };
-        let missing = || {
-            outer.error(
-                "piece layers",
-                FieldProblem::LayerMissing(excerpt(file.path().as_str())),
-            )
-        };
-        let value = *found.get(&root.as_bytes()[..]).ok_or_else(missing)?;
         let fail = |problem| error_at(format!("piece layers[{root}]"), value, problem);
         let bytes = value
             .as_bytes()
@@ -69,7 +62,22 @@ pub(super) fn read(
         }
         layers.insert(root, layer);
     }
-    Ok(layers)
+    let is_used = |key: &[u8]| {
+        let root = <[u8; 32]>::try_from(key).map(MerkleHash::new);
+        root.is_ok_and(|root| layers.contains_key(&root))
+    };
+    let strays = found.iter().filter(|(key, _)| !is_used(key));
+    let first = strays
+        .map(|(_, value)| *value)
+        .min_by_key(|value| value.span().start);
+    match first {
+        Some(stray) => Err(error_at(
+            "piece layers".to_owned(),
+            stray,
+            FieldProblem::StrayLayer,
+        )),
+        None => Ok(layers),
+    }
 }
 
 fn first_of_each<'d, 'a>(dict: Dict<'d, 'a>) -> HashMap<&'a [u8], Value<'d, 'a>> {

@@ -4,7 +4,7 @@
 use super::context::{Context, Node};
 use super::{info, layers};
 use crate::{FieldProblem, HostPort, Info, Limits, MerkleHash, MetainfoError, Warning};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tailwater_bencode::{List, Value};
 
 /// The checked content of a .torrent file.
@@ -34,10 +34,10 @@ pub(crate) fn parse_outer(bytes: &[u8], limits: &Limits) -> Result<Outer, Metain
     let info_dict = outer.required("info", "a dictionary", Value::as_dict)?;
     let inner = info::read(info_dict, &mut context)?;
     let info = Info::new(inner);
-    let piece_layers = layers::read(&outer, &info)?;
+    let piece_layers = layers::read(&outer, &info, &mut context)?;
     Ok(Outer {
         trackers: trackers(&outer, &mut context),
-        web_seeds: urls(&outer, "url-list", &mut context),
+        web_seeds: web_seeds(&outer, &info, &mut context),
         http_seeds: urls(&outer, "httpseeds", &mut context),
         nodes: nodes(&outer, &mut context),
         comment: text(&outer, "comment", &mut context),
@@ -98,6 +98,20 @@ fn urls(outer: &Node<'_, '_, '_>, key: &str, context: &mut Context<'_>) -> Vec<S
         .collect()
 }
 
+/// Where the files are on the web (BEP 19), each place once. That of several files is a folder: a slash ends
+/// it.
+fn web_seeds(outer: &Node<'_, '_, '_>, info: &Info, context: &mut Context<'_>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut seeds = urls(outer, "url-list", context);
+    for seed in &mut seeds {
+        if info.files().len() > 1 && !seed.ends_with('/') {
+            seed.push('/');
+        }
+    }
+    seeds.retain(|seed| seen.insert(seed.clone()));
+    seeds
+}
+
 fn list_of_urls(list: List<'_, '_>, field: &str, context: &mut Context<'_>) -> Vec<String> {
     let mut urls = Vec::new();
     for (number, value) in list.iter().enumerate() {
@@ -109,12 +123,12 @@ fn list_of_urls(list: List<'_, '_>, field: &str, context: &mut Context<'_>) -> V
     urls
 }
 
-/// A URL, as far as it can be said without knowing its scheme.
+/// A URL, as far as it can be said without knowing its scheme. Spaces in it are a common slip.
 fn url(value: Value<'_, '_>) -> Option<String> {
-    let text = value.as_str()?.trim();
+    let text = value.as_str()?.trim().replace(' ', "%20");
     let usable =
-        text.contains(':') && !text.contains(|c: char| c.is_control() || c.is_whitespace());
-    usable.then(|| text.to_owned())
+        text.contains("://") && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    usable.then_some(text)
 }
 
 /// The DHT nodes of a torrent without tracker: pairs of host and port (BEP 5).
@@ -171,5 +185,36 @@ fn odd(field: String, value: Value<'_, '_>, expected: &'static str) -> Warning {
         field,
         offset: value.span().start,
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web_seeds(files: &str, list: &str) -> Vec<String> {
+        let torrent = format!(
+            "d4:infod{files}4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae8:url-list{list}e"
+        );
+        let outer = parse_outer(torrent.as_bytes(), &Limits::default()).unwrap();
+        outer.web_seeds
+    }
+
+    const ONE: &str = "6:lengthi5e";
+    const ONE_IN_A_FOLDER: &str = "5:filesld6:lengthi5e4:pathl1:aeee";
+    const TWO: &str = "5:filesld6:lengthi5e4:pathl1:aeed6:lengthi5e4:pathl1:beee";
+
+    #[test]
+    fn a_web_seed_of_several_files_is_a_folder() {
+        assert_eq!(web_seeds(ONE, "10:http://s/a"), ["http://s/a"]);
+        assert_eq!(web_seeds(ONE_IN_A_FOLDER, "10:http://s/a"), ["http://s/a"]);
+        assert_eq!(web_seeds(TWO, "10:http://s/a"), ["http://s/a/"]);
+    }
+
+    #[test]
+    fn web_seeds_are_named_once_and_with_their_spaces_encoded() {
+        let list = "l12:http://s/a b13: http://s/a b10:http://s/c13:http://s/a b/10:s/no-schemee";
+        let expected = ["http://s/a%20b/", "http://s/c/"];
+        assert_eq!(web_seeds(TWO, list), expected);
     }
 }

@@ -1,8 +1,9 @@
 //! Paths of files: made safe, kept apart from each other.
 
 use super::context::{Context, error_at};
-use crate::safe_path::mend;
+use crate::safe_path::{NOTHING, mend};
 use crate::{Attributes, FieldProblem, MerkleHash, MetainfoError, SafePath, Warning};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tailwater_bencode::{List, Value};
@@ -41,21 +42,14 @@ impl MendedPath {
         let mut safe = String::new();
         let mut is_changed = false;
         for component in components.clone() {
-            let mended = mend(component);
-            is_changed |= mended.as_deref().map(str::as_bytes) != Some(component);
-            if let Some(name) = mended {
-                if !safe.is_empty() {
-                    safe.push('/');
-                }
-                safe.push_str(&name);
+            let mended = mend(component).unwrap_or(Cow::Borrowed(NOTHING));
+            is_changed |= mended.as_bytes() != component;
+            if !safe.is_empty() {
+                safe.push('/');
             }
+            safe.push_str(&mended);
         }
         let original = is_changed.then(|| display(components));
-        if safe.is_empty() {
-            return Err(FieldProblem::NothingLeft(excerpt(
-                &original.unwrap_or_default(),
-            )));
-        }
         context.charge_path(safe.len() + original.as_ref().map_or(0, String::len))?;
         Ok(Self {
             safe,
@@ -107,10 +101,12 @@ pub(super) fn symlink_target(
 ) -> Result<String, MetainfoError> {
     let components = components(value, field)?;
     let fail = |problem| error_at(field.to_owned(), value, problem);
+    let is_separator = |byte: &u8| matches!(byte, b'/' | b'\\');
     let escapes = |name: &[u8]| {
-        name.is_empty() || name == b".." || name.iter().any(|&byte| matches!(byte, b'/' | b'\\'))
+        name == b".." || (name.iter().any(is_separator) && !name.iter().all(is_separator))
     };
-    if components.clone().next().is_none() || components.clone().any(escapes) {
+    let is_absolute = |name: &[u8]| name.iter().all(is_separator);
+    if components.clone().next().is_none_or(is_absolute) || components.clone().any(escapes) {
         return Err(fail(FieldProblem::EscapingSymlink(excerpt(&display(
             components,
         )))));

@@ -18,24 +18,29 @@ pub(super) fn files(
     }
     let mut files = Vec::new();
     let mut names: Vec<&[u8]> = Vec::new();
-    let mut open: Vec<DictIter<'_, '_>> = vec![tree.iter()];
+    let mut open = vec![Directory::new(tree)];
     while let Some(directory) = open.last_mut() {
-        let Some((name, value)) = directory.next() else {
+        let before = directory.last;
+        let Some((name, value)) = directory.entries.next() else {
             open.pop();
             names.pop();
             continue;
         };
+        directory.last = Some(name);
         names.push(name);
         let field = || tree_field(&root, &names);
         let fail = |problem| error_at(field(), value, problem);
         if names.len() > context.limits.directory_depth {
             return Err(fail(FieldProblem::TooDeep(context.limits.directory_depth)));
         }
+        if before.is_some_and(|before| before >= name) {
+            return Err(fail(FieldProblem::Unordered));
+        }
         let node = value
             .as_dict()
             .ok_or_else(|| fail(FieldProblem::NotA("a dictionary")))?;
         let Some(properties) = file_node(node).map_err(fail)? else {
-            open.push(node.iter());
+            open.push(Directory::new(node));
             continue;
         };
         let path = MendedPath::new(names.iter().copied(), context).map_err(fail)?;
@@ -51,6 +56,21 @@ pub(super) fn files(
         return Err(info.error("file tree", FieldProblem::Empty));
     }
     Ok(files)
+}
+
+/// A directory that is being walked.
+struct Directory<'d, 'a> {
+    entries: DictIter<'d, 'a>,
+    last: Option<&'a [u8]>,
+}
+
+impl<'d, 'a> Directory<'d, 'a> {
+    fn new(dict: Dict<'d, 'a>) -> Self {
+        Self {
+            entries: dict.iter(),
+            last: None,
+        }
+    }
 }
 
 /// Whether the tree is one file of the torrent's own name, which needs no folder around it.
@@ -122,6 +142,9 @@ fn pieces_root(file: &Node<'_, '_, '_>) -> Result<MerkleHash, MetainfoError> {
     let root = file.required("pieces root", "a string", Value::as_bytes)?;
     let hash = <[u8; 32]>::try_from(root)
         .map_err(|_| file.error("pieces root", FieldProblem::HashLength(root.len())))?;
+    if hash == [0; 32] {
+        return Err(file.error("pieces root", FieldProblem::ZeroHash));
+    }
     Ok(MerkleHash::new(hash))
 }
 

@@ -30,7 +30,7 @@ impl PieceHasher {
     /// Takes the bytes that follow.
     pub(crate) fn update(&mut self, data: &[u8]) {
         self.state.update(data);
-        // A piece is at most 256 MiB, so the count fits.
+        // A piece is under 512 MiB, so the count fits.
         self.next = self
             .next
             .saturating_add(u32::try_from(data.len()).unwrap_or(u32::MAX));
