@@ -140,12 +140,10 @@ fn rebuild(raw: &[u8]) -> Option<String> {
 
 /// Separators, and what makes a name look like another: it cannot be seen, or changes the direction of writing.
 fn is_dropped(c: char) -> bool {
-    match c {
-        '/' | '\\' | '\0' => true,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => true,
-        '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
-        _ => false,
-    }
+    let is_separator = matches!(c, '/' | '\\' | '\0');
+    let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_unseen = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    is_separator || is_direction || is_unseen
 }
 
 fn replace(c: char) -> char {

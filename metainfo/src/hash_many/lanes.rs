@@ -4,6 +4,7 @@
     not(any(target_arch = "x86", target_arch = "x86_64")),
     allow(
         dead_code,
+        unused_variables,
         reason = "elsewhere no vectors are known that hashing gains by"
     )
 )]
