@@ -540,7 +540,10 @@ impl Running {
 
     /// Ends every connection and waits for it.
     async fn shut_down(mut self) -> TorrentTask {
-        self.publish(Instant::now());
+        let now = Instant::now();
+        self.engine.handle_closing();
+        self.carry_out(now);
+        self.publish(now);
         self.task.board.end(TorrentError::Closed);
         for (_, link) in self.links.drain() {
             link.mailbox.close();

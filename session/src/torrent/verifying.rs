@@ -75,6 +75,11 @@ impl<S: Space> Engine<S> {
         }
     }
 
+    /// The torrent ends: what is there is verified, so that it is there the next time.
+    pub fn handle_closing(&mut self) {
+        self.verify_waiting();
+    }
+
     /// Asks anew for everything that has not been answered.
     pub(super) fn verify_again(&mut self) {
         self.verifying.take();

@@ -97,6 +97,18 @@ fn a_reader_does_not_wait_for_other_pieces() {
 }
 
 #[test]
+fn what_is_there_at_the_end_is_verified() {
+    let (mut bench, key) = bench();
+    for piece in 0..8 {
+        fill(&mut bench, key, piece, FAST);
+    }
+    assert_eq!(bench.verify.len(), 3);
+    bench.engine.handle_closing();
+    bench.drain();
+    assert_eq!(bench.verify.len(), 8);
+}
+
+#[test]
 fn after_a_failure_of_the_storage_all_are_verified_again() {
     let (mut bench, key) = bench();
     for piece in 0..13 {
