@@ -15,8 +15,8 @@ const MAX_EXTENSION: usize = 10;
 const MAX_COMPONENT: usize = 255;
 
 /// A relative path, each component of which is a plain name on every platform: never empty, `.`, `..`, a Windows
-/// device, or longer than 255 bytes, without separators, control characters and characters that change the direction
-/// of writing. Joined to a folder, it stays inside.
+/// device, or longer than 255 bytes, without separators, control characters and characters that cannot be seen or
+/// change the direction of writing. Joined to a folder, it stays inside.
 ///
 /// Only this crate makes them, out of the names in a torrent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,8 +93,8 @@ pub(crate) const NOTHING: &str = "_";
 /// Makes one component of a path safe, as libtorrent does; `None` where nothing is left of it.
 ///
 /// Separators, NUL and characters that cannot be seen or change the direction of writing are dropped, bytes that are not
-/// UTF-8 and control characters become `_`. Of an empty name, `.` and `..` nothing is left. Overlong names are cut. Windows' device names
-/// get a `_` in front on every platform, so that a torrent has the same files everywhere.
+/// UTF-8 and control characters become `_`. Of an empty name, `.` and `..` nothing is left. Overlong names are cut.
+/// Windows' device names get a `_` in front on every platform, so that a torrent has the same files everywhere.
 pub(crate) fn mend(raw: &[u8]) -> Option<Cow<'_, str>> {
     match std::str::from_utf8(raw) {
         Ok(name) if is_plain(name) => Some(Cow::Borrowed(name)),
@@ -141,7 +141,10 @@ fn rebuild(raw: &[u8]) -> Option<String> {
 /// Separators, and what makes a name look like another: it cannot be seen, or changes the direction of writing.
 fn is_dropped(c: char) -> bool {
     let is_separator = matches!(c, '/' | '\\' | '\0');
-    let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_direction = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     let is_unseen = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     is_separator || is_direction || is_unseen
 }

@@ -18,7 +18,7 @@ const BULK: usize = 12;
 
 impl Shared {
     /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
-    /// cache of the processor now.
+    /// cache of the processor now, unless pieces come in bulk.
     pub(super) fn write(&self, epoch: u64, blocks: &[(BlockRef, Bytes)], permit: Permit) {
         let mut done = 0;
         let mut result = Ok(());
