@@ -10,14 +10,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use tailwater_metainfo::PieceIndex;
 
-/// 50 pieces of two blocks, the last of them short, in two files with padding between.
+/// 50 pieces of four blocks, the last of them short, in two files with padding between. Each is more than an I/O thread
+/// reads of it at once.
 fn many() -> Payload {
     let files = [
-        ("t/a", 700_000, false),
-        ("t/.pad/9000", 9_000, true),
-        ("t/b", 900_001, false),
+        ("t/a", 1_400_000, false),
+        ("t/.pad/18000", 18_000, true),
+        ("t/b", 1_800_003, false),
     ];
-    Payload::new(&files, 32_768, 3)
+    Payload::new(&files, 65_536, 3)
 }
 
 fn pieces(rig: &Rig, numbers: Range<u32>) -> Vec<PieceIndex> {
@@ -120,14 +121,13 @@ async fn a_piece_may_begin_in_bulk_and_end_by_itself() {
     let (mut rig, _) = in_bulk().await;
     write(&rig, 16..18).await;
     let halves = pieces(&rig, 18..20);
-    let block = |piece: &PieceIndex, number| rig.payload.geometry.nth_block(*piece, number);
-    rig.write(halves.iter().flat_map(|piece| block(piece, 0)))
+    let geometry = rig.payload.geometry;
+    let blocks = halves.iter().map(|piece| geometry.blocks(*piece));
+    rig.write(blocks.clone().flat_map(|blocks| blocks.take(2)))
         .await;
     // One piece alone: they no longer come in bulk.
     assert_right(&mut rig, 16..17).await;
-    let block = |piece: &PieceIndex, number| rig.payload.geometry.nth_block(*piece, number);
-    rig.write(halves.iter().flat_map(|piece| block(piece, 1)))
-        .await;
+    rig.write(blocks.flat_map(|blocks| blocks.skip(2))).await;
     write(&rig, 20..21).await;
     assert_right(&mut rig, 17..21).await;
 }
