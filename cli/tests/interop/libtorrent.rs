@@ -104,7 +104,15 @@ pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &s
 
 /// What libtorrent reads in a torrent.
 pub(crate) fn inspect(torrent: &Path) -> Value {
+    inspect_all(&[torrent]).remove(0)
+}
+
+/// What it reads in each of several.
+pub(crate) fn inspect_all(torrents: &[impl AsRef<Path>]) -> Vec<Value> {
     let mut command = Command::new(python());
-    command.args(["-c", TORRENT, "inspect"]).arg(torrent);
-    serde_json::from_str(&process::run("libtorrent inspect", &mut command)).unwrap()
+    command.args(["-c", TORRENT, "inspect"]);
+    command.args(torrents.iter().map(AsRef::as_ref));
+    let said = process::run("libtorrent inspect", &mut command);
+    let said = said.lines().map(serde_json::from_str);
+    said.collect::<Result<_, _>>().unwrap()
 }

@@ -1,7 +1,7 @@
 """Makes a torrent with libtorrent, or prints what libtorrent reads in one.
 
     libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|hybrid
-    libtorrent_torrent.py inspect TORRENT
+    libtorrent_torrent.py inspect TORRENT...
 """
 
 import json
@@ -21,7 +21,12 @@ def create(payload, torrent, piece_kib, version):
         out.write(lt.bencode(torrent_file.generate()))
 
 
-def inspect(torrent):
+def inspect(*torrents):
+    for torrent in torrents:
+        inspect_one(torrent)
+
+
+def inspect_one(torrent):
     info = lt.torrent_info(torrent)
     files = info.files()
     hashes = info.info_hashes()

@@ -20,6 +20,7 @@ mod discovery;
 mod discovery_lab;
 mod libtorrent;
 mod magnets;
+mod odd_names;
 mod ours;
 mod pairs;
 mod payload;
