@@ -24,7 +24,7 @@ pub use geometry::{
     BLOCK_LEN, BlockRef, Geometry, GeometryError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };
 pub use hash::{InfoHash, InfoHashV2, MerkleHash, ParseHexError, PeerId, PieceHash};
-pub use hash_many::{LANES, hash_many, hash_many_from, lanes};
+pub use hash_many::{hash_many, hash_many_from, hashed_together};
 pub use host_port::{HostPort, ParseHostPortError};
 pub use info::{Attributes, FileEntry, Info, InfoHashes};
 pub use limits::Limits;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex, hash_many, lanes};
+use tailwater_metainfo::{
+    BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex, hash_many, hashed_together,
+};
 
 use crate::budget::{BLOCK, Budget};
 use crate::closing::{Closed, Countdown};
@@ -254,9 +256,8 @@ impl MemoryStorage {
         }
     }
 
-    /// How many pieces of the torrent are best verified together: [`LANES`](tailwater_metainfo::LANES) where this
-    /// processor hashes several pieces faster than one by one, and they are not too much of the budget, in which they
-    /// can be neither read nor evicted until they are verified; else 1.
+    /// How many pieces of the torrent are best verified together: [`hashed_together`] where those are not too much of the
+    /// budget, in which they can be neither read nor evicted until they are verified; else 1.
     ///
     /// # Errors
     ///
@@ -264,10 +265,10 @@ impl MemoryStorage {
     pub fn verify_together(&self, handle: TorrentHandle) -> Result<usize, Error> {
         let mut directory = self.directory()?;
         let geometry = directory.torrent(handle)?.geometry;
-        let lanes = lanes();
-        let bytes = u64::from(geometry.piece_length()) * lanes as u64;
+        let together = hashed_together();
+        let bytes = u64::from(geometry.piece_length()) * together as u64;
         match bytes <= self.inner.config.budget_bytes() / UNVERIFIED_SHARE {
-            true => Ok(lanes),
+            true => Ok(together),
             false => Ok(1),
         }
     }

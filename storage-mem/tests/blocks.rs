@@ -6,7 +6,7 @@
 mod common;
 
 use common::{BLOCK, Content};
-use tailwater_metainfo::lanes;
+use tailwater_metainfo::hashed_together;
 use tailwater_storage_mem::{Config, Error, Eviction, MemoryStorage, PieceState, Verdict, Written};
 
 fn streaming(pieces_of_two_blocks: u64) -> MemoryStorage {
@@ -128,7 +128,7 @@ fn only_a_small_part_of_the_budget_waits_to_be_verified() {
         let storage = MemoryStorage::new(Config::new(blocks * BLOCK));
         let handle = content.add_to(&storage);
         let together = storage.verify_together(handle).unwrap();
-        let most = if may_wait { lanes() } else { 1 };
+        let most = if may_wait { hashed_together() } else { 1 };
         assert_eq!(together, most, "with a budget of {blocks} blocks");
     }
 }

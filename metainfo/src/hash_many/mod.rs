@@ -12,12 +12,12 @@ use lanes::{BLOCK, Lanes, Vectors};
 use sha1::{Digest, Sha1};
 
 /// The most pieces that are hashed side by side.
-pub const LANES: usize = 16;
+const LANES: usize = 16;
 
-/// How many pieces of the same length are best handed to [`hash_many`] at once on this processor: [`LANES`], or 1 if it
-/// gains nothing by hashing several.
+/// How many pieces of the same length are best handed to [`hash_many`] at once on this processor: 16, or 1 if it gains
+/// nothing by hashing several.
 #[must_use]
-pub fn lanes() -> usize {
+pub fn hashed_together() -> usize {
     match Vectors::of(Level::new()) {
         Some(_) => LANES,
         None => 1,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, lanes};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 use tailwater_storage_mem::Written;
 
 use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError};
@@ -238,7 +238,7 @@ impl Space for Store {
     fn verify_together(&self) -> usize {
         match self {
             Self::Memory(memory) => memory.verify_together(),
-            Self::Disk(_) => lanes(),
+            Self::Disk(_) => hashed_together(),
         }
     }
 

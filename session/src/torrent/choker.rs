@@ -59,12 +59,14 @@ impl Choker {
         let well_served = |peer: &&Contender| peer.unchoked && peer.rate >= WELL_SERVED;
         let well_served = contenders.iter().filter(well_served).count();
         let step = self.slots.div_ceil(4);
-        let fitting = match well_served * 4 {
-            most if most >= self.slots * 3 => self.slots + step,
-            few if few < self.slots * 2 => self.slots - step,
+        // Whoever wants no limit says the largest number there is.
+        let quarters = |slots: usize, count| slots.saturating_mul(count);
+        let fitting = match quarters(well_served, 4) {
+            most if most >= quarters(self.slots, 3) => self.slots.saturating_add(step),
+            few if few < quarters(self.slots, 2) => self.slots.saturating_sub(step),
             _ => self.slots,
         };
-        self.slots = fitting.clamp(self.least, self.least * MOST_SLOTS);
+        self.slots = fitting.clamp(self.least, self.least.saturating_mul(MOST_SLOTS));
     }
 
     pub(crate) fn poll_timeout(&mut self, now: Instant) -> Instant {
@@ -214,6 +216,24 @@ mod tests {
         for rounds in 1..30 {
             let served = deal(&mut choker, rounds, true, |slots| 600 * 1024 / slots as u64);
             assert!((8..=24).contains(&served), "{served} peers");
+        }
+    }
+
+    #[test]
+    fn any_number_of_slots_will_do() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut peers = contenders(10);
+        for slots in [0, 1, usize::MAX / 2, usize::MAX] {
+            let mut choker = Choker::new(slots);
+            for seeding in [true, true, true, false] {
+                let chosen = choker.choose(&peers, seeding, &mut rng);
+                for peer in &mut peers {
+                    peer.unchoked = chosen.contains(&peer.key);
+                    peer.rate = 100_000;
+                }
+                let most = choker.slots().max(1).min(peers.len());
+                assert!(chosen.len() <= most, "{} of {slots}", chosen.len());
+            }
         }
     }
 

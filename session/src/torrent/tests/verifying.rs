@@ -14,13 +14,15 @@ fn bench() -> (Bench, PeerKey) {
     (bench, key)
 }
 
-/// All blocks of a piece come, so long after what came before.
-fn fill(bench: &mut Bench, key: PeerKey, piece: u32, after: Duration) {
-    bench.now += after;
-    bench.engine.handle_timeout(bench.now);
-    let piece = bench.geometry.piece(piece).unwrap();
-    let blocks: Vec<_> = bench.geometry.blocks(piece).map(Fact::Block).collect();
-    bench.tell(key, blocks);
+/// All blocks of pieces come, each so long after the one before.
+fn fill(bench: &mut Bench, key: PeerKey, pieces: Range<u32>, after: Duration) {
+    for piece in pieces {
+        bench.now += after;
+        bench.engine.handle_timeout(bench.now);
+        let piece = bench.geometry.piece(piece).unwrap();
+        let blocks: Vec<_> = bench.geometry.blocks(piece).map(Fact::Block).collect();
+        bench.tell(key, blocks);
+    }
 }
 
 const FAST: Duration = Duration::from_millis(1);
@@ -30,7 +32,7 @@ const SLOW: Duration = Duration::from_millis(20);
 fn pieces_that_come_slowly_are_verified_as_they_come() {
     let (mut bench, key) = bench();
     for piece in 0..20 {
-        fill(&mut bench, key, piece, SLOW);
+        fill(&mut bench, key, piece..piece + 1, SLOW);
         assert_eq!(bench.verify.len(), piece as usize + 1);
         assert_eq!(bench.verify_calls, bench.verify.len());
     }
@@ -39,9 +41,7 @@ fn pieces_that_come_slowly_are_verified_as_they_come() {
 #[test]
 fn pieces_that_come_fast_are_verified_together() {
     let (mut bench, key) = bench();
-    for piece in 0..35 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..35, FAST);
     // The first three show how fast they come.
     assert_eq!((bench.verify.len(), bench.verify_calls), (35, 3 + 4));
 }
@@ -49,9 +49,7 @@ fn pieces_that_come_fast_are_verified_together() {
 #[test]
 fn nobody_waits_longer_than_a_moment() {
     let (mut bench, key) = bench();
-    for piece in 0..6 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..6, FAST);
     assert_eq!(bench.verify.len(), 3);
     let due = bench.engine.poll_timeout(bench.now).unwrap();
     assert_eq!(due - bench.now, Duration::from_millis(48));
@@ -65,18 +63,14 @@ fn nobody_waits_longer_than_a_moment() {
 #[test]
 fn the_last_piece_waits_for_no_other() {
     let (mut bench, key) = bench();
-    for piece in 0..64 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..64, FAST);
     assert_eq!(bench.verify.len(), 64);
 }
 
 #[test]
 fn a_reader_does_not_wait_for_other_pieces() {
     let (mut bench, key) = bench();
-    for piece in 0..5 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..5, FAST);
     assert_eq!(bench.verify.len(), 3);
     let reader = ReaderConfig {
         file: 0,
@@ -91,7 +85,7 @@ fn a_reader_does_not_wait_for_other_pieces() {
     bench.drain();
     assert_eq!((bench.verify.len(), bench.verify_calls), (5, 4));
     for piece in 5..9 {
-        fill(&mut bench, key, piece, FAST);
+        fill(&mut bench, key, piece..piece + 1, FAST);
         assert_eq!(bench.verify.len(), piece as usize + 1);
     }
 }
@@ -99,9 +93,7 @@ fn a_reader_does_not_wait_for_other_pieces() {
 #[test]
 fn what_is_there_at_the_end_is_verified() {
     let (mut bench, key) = bench();
-    for piece in 0..8 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..8, FAST);
     assert_eq!(bench.verify.len(), 3);
     bench.engine.handle_closing();
     bench.drain();
@@ -111,9 +103,7 @@ fn what_is_there_at_the_end_is_verified() {
 #[test]
 fn after_a_failure_of_the_storage_all_are_verified_again() {
     let (mut bench, key) = bench();
-    for piece in 0..13 {
-        fill(&mut bench, key, piece, FAST);
-    }
+    fill(&mut bench, key, 0..13, FAST);
     bench.verify.clear();
     bench.engine.halt(Halt::Storage);
     bench.engine.resume(bench.now);
