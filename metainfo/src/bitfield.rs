@@ -130,6 +130,17 @@ impl Bitfield {
         self.ones == self.len
     }
 
+    /// The pieces whose bits are set, in order. Takes a step for each eight pieces and each bit.
+    pub fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        ones(self.bytes.iter().copied())
+    }
+
+    /// The pieces whose bits differ from those of another bitfield of the same torrent, in order.
+    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
+        let pairs = self.bytes.iter().zip(&other.bytes);
+        ones(pairs.map(|(one, other)| one ^ other))
+    }
+
     /// Whether no bit is set.
     #[must_use]
     pub const fn is_none(&self) -> bool {
@@ -141,6 +152,17 @@ impl std::fmt::Debug for Bitfield {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Bitfield({} of {})", self.ones, self.len)
     }
+}
+
+/// The pieces of the bits that are set.
+fn ones(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = PieceIndex> {
+    let numbered = (0u32..).step_by(8).zip(bytes);
+    numbered
+        .filter(|(_, byte)| *byte != 0)
+        .flat_map(|(first, byte)| {
+            let set = (0..8).filter(move |bit| byte & (0x80 >> bit) != 0);
+            set.map(move |bit| PieceIndex::of_bit(first + bit))
+        })
 }
 
 const fn byte_count(pieces: u32) -> usize {

@@ -19,6 +19,11 @@ pub const MAX_PIECES: u32 = 1 << 21;
 pub struct PieceIndex(u32);
 
 impl PieceIndex {
+    /// The piece of a bit that is set in a bitfield: those of no piece never are.
+    pub(crate) const fn of_bit(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The index as it goes over the wire.
     #[must_use]
     pub const fn get(self) -> u32 {

@@ -87,8 +87,10 @@ impl From<BlockRef> for BlockRequest {
 ///
 /// [`Bytes`] of a decoded message are slices of the receive buffer and keep that buffer's memory alive: keep a block as
 /// long as it is on its way to storage, copy what must stay.
+///
+/// Exhaustive on purpose: who handles messages is told by the compiler when one is added. What is unknown is
+/// [`Message::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Message {
     /// A frame without a message; it only keeps the connection from timing out.
     KeepAlive,

@@ -3,21 +3,25 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tailwater_metainfo::{Bitfield, PieceIndex};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::dial::Handshaken;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
 use crate::torrent::{BufferMap, PeerKey, PeerStats, Priority, Source};
 
-/// Batches of facts that wait for the torrent; connections that have more wait themselves.
+/// What waits for the torrent; connections that have more wait themselves.
 pub(crate) const INCIDENT_QUEUE: usize = 256;
+/// Batches of facts of one connection that the torrent has not handled, so that one connection cannot fill the queue.
+pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
+
 /// What reaches a torrent.
 pub(crate) enum Incident {
     /// A connection has seen something.
-    Facts(PeerKey, IpAddr, Vec<Fact>),
+    Facts(FactBatch),
     /// A connection ended.
     Ended(PeerKey, End),
     /// A peer has said who it is.
@@ -32,6 +36,16 @@ pub(crate) enum Incident {
     ExternalIp(IpAddr),
     /// A handle asks for something.
     Request(Request),
+}
+
+/// What a connection has seen since the last time: bounded in number by what it decodes in one turn.
+pub(crate) struct FactBatch {
+    pub(crate) key: PeerKey,
+    /// The peer's address: blocks count as sent by it even when the peer has been let go.
+    pub(crate) from: IpAddr,
+    pub(crate) facts: Vec<Fact>,
+    /// One of [`BATCHES_IN_FLIGHT`], given back when the torrent has handled the facts.
+    pub(crate) _permit: OwnedSemaphorePermit,
 }
 
 /// What a handle can ask for.
@@ -54,6 +68,10 @@ pub(crate) enum End {
     Violation(#[from] Violation),
     #[error("the peer hung up")]
     HungUp,
+    #[error("the peer has taken nothing of what we send for {} s", .0.as_secs())]
+    Stalled(Duration),
+    #[error("the peer takes less than it makes us send")]
+    TooFarBehind,
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("we let it go")]

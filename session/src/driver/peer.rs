@@ -7,32 +7,39 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use tailwater_metainfo::{BLOCK_LEN, BlockRef};
+use bytes::BytesMut;
+use tailwater_metainfo::BlockRef;
 use tailwater_wire::piece_header;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep_until;
 
 use super::buffers::ReceiveBuffers;
 use super::connections::Place;
 use super::discovery::dht::DhtHandle;
-use super::incident::{End, Incident};
+use super::incident::{End, FactBatch, Incident};
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
 use super::throttle::Throttle;
 
 use crate::peer::{Command, Connection, Violation};
-use crate::storage::Store;
+use crate::storage::{BlockParts, Store};
 use crate::torrent::PeerKey;
 
 /// The receive buffer of a peer that sends little, in bytes.
 const SMALL_BUFFER: usize = 16 * 1024 + 512;
 /// The receive buffer of a fast peer. It is the batch in which blocks are hashed and facts are told.
 const LARGE_BUFFER: usize = 256 * 1024;
-/// Blocks read from the storage at once.
-const READ_BATCH: usize = 32;
+/// The most bytes of blocks read from the storage at once.
+const READ_BATCH: usize = 512 * 1024;
+/// Messages that wait for the socket, in bytes, beside blocks: a peer for which more wait is not read from, because what it
+/// sends makes more. Honest ones that ask for all they may at once are answered with a fifth of it.
+const MAX_UNREAD: usize = 256 * 1024;
+/// A peer for which more wait is let go: the largest bitfield, and what a peer that takes nothing is told of our progress.
+const MAX_UNSENT: usize = 1024 * 1024;
+/// A socket that takes nothing for this long will take nothing any more.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// Slices handed to one system call.
 const MAX_SLICES: usize = 64;
 /// Timers are looked at this often at least.
@@ -47,6 +54,8 @@ pub(crate) struct PeerTask {
     pub(crate) store: Store,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
     pub(crate) incidents: mpsc::Sender<Incident>,
+    /// The batches of facts that may wait for the torrent.
+    pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) buffers: Arc<ReceiveBuffers>,
     pub(crate) down_limit: Arc<Throttle>,
     pub(crate) up_limit: Arc<Throttle>,
@@ -55,7 +64,7 @@ pub(crate) struct PeerTask {
     pub(crate) _place: Place,
 }
 
-type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<Bytes>)>> + Send>>;
+type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<BlockParts>)>> + Send>>;
 
 /// What goes on beside the machine: buffers, and when the limits let us go on.
 struct Io {
@@ -63,8 +72,12 @@ struct Io {
     buffer_size: usize,
     outbox: Outbox,
     reading: Option<Read>,
+    /// The storage needs room: what is being read is given back when it is there.
+    yields: bool,
     read_again_at: Option<Instant>,
     write_again_at: Option<Instant>,
+    /// Since when something could be sent and the socket has taken nothing.
+    blocked_since: Option<Instant>,
 }
 
 impl PeerTask {
@@ -76,8 +89,10 @@ impl PeerTask {
             buffer_size: SMALL_BUFFER,
             outbox: Outbox::default(),
             reading: None,
+            yields: false,
             read_again_at: None,
             write_again_at: None,
+            blocked_since: None,
         };
         let end = match early {
             Ok(()) => match self.work(&mut io).await {
@@ -96,13 +111,17 @@ impl PeerTask {
         loop {
             let goes_on = self.mailbox.take(&mut commands);
             for command in commands.drain(..) {
-                self.connection.handle_command(command);
+                match command {
+                    Command::YieldBlocks => self.yield_blocks(io),
+                    command => self.connection.handle_command(command),
+                }
             }
             self.queue_messages(io);
             let wrote = self.write(io)?;
             if !goes_on {
                 return Err(End::LetGo);
             }
+            io.check_progress(Instant::now())?;
             let received = self.receive(io)?;
             self.hand_over().await?;
             self.start_reading(io);
@@ -132,12 +151,14 @@ impl PeerTask {
             let payload = io.payload_allowed(now, &self.up_limit);
             let count = io.outbox.fill(&mut slices, payload);
             if count == 0 {
+                io.blocked_since = None;
                 break;
             }
             match self.stream.try_write_vectored(&slices[..count]) {
                 Ok(0) => return Err(End::HungUp),
                 Ok(written) => {
                     wrote = true;
+                    io.blocked_since = None;
                     let sent = io.outbox.advance(now, written);
                     for block in sent.blocks {
                         self.connection.handle_sent(now, block);
@@ -146,18 +167,25 @@ impl PeerTask {
                         io.write_again_at = self.up_limit.spend(now, sent.payload);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    io.blocked_since.get_or_insert(now);
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(wrote)
     }
 
-    /// Reads one buffer full and decodes it; says whether anything came.
+    /// Decodes what was left of the last buffer, or reads another one and decodes it; says whether there was anything.
     fn receive(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
-        if io.read_again_at.is_some_and(|at| at > now) {
+        if self.may_receive_at(io, now).is_none_or(|at| at > now) {
             return Ok(false);
+        }
+        if self.connection.poll_backlog().is_some() {
+            self.connection.handle_bytes(now, &mut io.received)?;
+            return Ok(true);
         }
         io.make_room(self.connection.missing(), &self.buffers);
         let portion = self.down_limit.portion();
@@ -181,6 +209,17 @@ impl PeerTask {
         }
     }
 
+    /// When the peer may be heard: never while too much that it caused waits to be sent.
+    fn may_receive_at(&self, io: &Io, now: Instant) -> Option<Instant> {
+        if io.outbox.messages_len() > MAX_UNREAD {
+            return None;
+        }
+        match self.connection.poll_backlog() {
+            Some(at) => Some(at),
+            None => Some(io.read_again_at.unwrap_or(now)),
+        }
+    }
+
     /// Blocks go to the storage, then facts to the torrent; both hold us back when they are busy.
     async fn hand_over(&mut self) -> Result<(), End> {
         if let (Some(port), Some(dht)) = (self.connection.take_dht_port(), &self.dht) {
@@ -196,8 +235,23 @@ impl PeerTask {
         if facts.is_empty() {
             return Ok(());
         }
-        let incident = Incident::Facts(self.key, self.ip, facts);
-        self.incidents.send(incident).await.map_err(|_| End::LetGo)
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await;
+        let batch = FactBatch {
+            key: self.key,
+            from: self.ip,
+            facts,
+            // The semaphore is never closed.
+            _permit: permit.map_err(|_| End::LetGo)?,
+        };
+        let sent = self.incidents.send(Incident::Facts(batch)).await;
+        sent.map_err(|_| End::LetGo)
+    }
+
+    /// The storage needs the memory of blocks that wait for the socket: they are read again later.
+    fn yield_blocks(&mut self, io: &mut Io) {
+        let unsent = io.outbox.yield_blocks();
+        self.connection.handle_unsent(&unsent);
+        io.yields = io.reading.is_some();
     }
 
     /// Fetches the next blocks that the peer is owed, unless enough wait for the socket.
@@ -205,16 +259,21 @@ impl PeerTask {
         if io.reading.is_some() {
             return;
         }
-        let wanted = io.outbox.wanted().div_ceil(BLOCK_LEN as usize);
-        let next = std::iter::from_fn(|| self.connection.next_upload());
-        let blocks: Vec<_> = next.take(wanted.min(READ_BATCH)).collect();
+        let mut wanted = io.outbox.wanted().min(READ_BATCH);
+        let mut blocks = Vec::new();
+        while wanted > 0
+            && let Some(block) = self.connection.next_upload()
+        {
+            wanted = wanted.saturating_sub(block.len() as usize);
+            blocks.push(block);
+        }
         if !blocks.is_empty() {
             let store = self.store.clone();
             io.reading = Some(Box::pin(async move { store.read(blocks).await }));
         }
     }
 
-    fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Option<Bytes>)>) {
+    fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Option<BlockParts>)>) {
         let mut headers = BytesMut::with_capacity(blocks.len() * 13);
         for (block, data) in blocks {
             let Some(data) = data else {
@@ -236,16 +295,19 @@ impl PeerTask {
         let now = Instant::now();
         let mut until = self.connection.poll_timeout().min(now + LONGEST_SLEEP);
         let held = |at: Option<Instant>| at.filter(|&at| at > now);
-        let (read_held, write_held) = (held(io.read_again_at), held(io.write_again_at));
-        for at in [read_held, write_held].into_iter().flatten() {
+        let may_receive_at = self.may_receive_at(io, now);
+        let stalls_at = io.blocked_since.map(|since| since + STALL_LIMIT);
+        let wakes = [held(may_receive_at), held(io.write_again_at), stalls_at];
+        for at in wakes.into_iter().flatten() {
             until = until.min(at);
         }
+        let reads = may_receive_at.is_some_and(|at| at <= now);
         let writes = io.outbox.can_send(io.payload_allowed(now, &self.up_limit));
-        let interest = match (read_held, writes) {
-            (None, true) => Some(Interest::READABLE | Interest::WRITABLE),
-            (None, false) => Some(Interest::READABLE),
-            (Some(_), true) => Some(Interest::WRITABLE),
-            (Some(_), false) => None,
+        let interest = match (reads, writes) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
         };
         let socket = async {
             match interest {
@@ -265,6 +327,9 @@ impl PeerTask {
             blocks = reading => {
                 io.reading = None;
                 self.queue_blocks(io, blocks);
+                if io.yields {
+                    self.yield_blocks(io);
+                }
             }
             () = sleep_until(until.into()) => {
                 let now = Instant::now();
@@ -278,6 +343,18 @@ impl PeerTask {
 }
 
 impl Io {
+    /// A peer that takes nothing, or too little, is let go.
+    fn check_progress(&self, now: Instant) -> Result<(), End> {
+        let stalled = |since| now.saturating_duration_since(since) >= STALL_LIMIT;
+        if self.blocked_since.is_some_and(stalled) {
+            return Err(End::Stalled(STALL_LIMIT));
+        }
+        match self.outbox.messages_len() > MAX_UNSENT {
+            true => Err(End::TooFarBehind),
+            false => Ok(()),
+        }
+    }
+
     /// How many bytes of blocks may be written now. Messages always may.
     fn payload_allowed(&self, now: Instant, limit: &Throttle) -> usize {
         match self.write_again_at {

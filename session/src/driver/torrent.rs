@@ -1,6 +1,6 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
 use tailwater_wire::Reserved;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +18,7 @@ use super::connections::{Party, Places};
 use super::dial::{self, Handshaken};
 use super::discovery::dht::DhtHandle;
 use super::discovery::own_port::OwnPort;
-use super::incident::{End, Incident, Request};
+use super::incident::{BATCHES_IN_FLIGHT, End, Incident, Request};
 use super::mailbox::Mailbox;
 use super::peer::PeerTask;
 use super::throttle::Throttle;
@@ -31,8 +31,10 @@ use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Verdict};
 
-/// Incidents handled before their outputs go out.
+/// Incidents taken from the queue at once.
 const BATCH: usize = 64;
+/// Facts handled before their outputs go out and other tasks get their turn.
+const FACTS_A_TURN: usize = 1_024;
 /// How often the status is published while something goes on.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// A torrent without peers has nothing to publish; it wakes when something happens.
@@ -151,16 +153,20 @@ impl Running {
     /// Runs until the torrent is closed; then its connections have ended.
     pub(crate) async fn run(mut self) -> TorrentTask {
         let closing = self.task.closing.clone();
-        let mut incidents = Vec::with_capacity(BATCH);
+        let mut incidents = VecDeque::with_capacity(BATCH);
+        let mut received = Vec::with_capacity(BATCH);
         let mut completions = Vec::new();
         loop {
             let now = Instant::now();
             let wake = self.wake(now);
             tokio::select! {
                 () = closing.cancelled() => break,
-                count = self.task.incidents.recv_many(&mut incidents, BATCH) => {
+                // The rest of what came comes first, but not before other tasks of this thread had their turn.
+                () = tokio::task::yield_now(), if !incidents.is_empty() => {}
+                count = self.task.incidents.recv_many(&mut received, BATCH), if incidents.is_empty() => {
                     // The channel cannot close: we hold a sender ourselves.
                     debug_assert!(count > 0);
+                    incidents.extend(received.drain(..));
                 }
                 () = self.task.completions.ready() => {}
                 () = self.task.board.ready() => {}
@@ -170,9 +176,7 @@ impl Running {
                 () = sleep_until(wake.into()) => {}
             }
             let now = Instant::now();
-            for incident in incidents.drain(..) {
-                self.handle(now, incident).await;
-            }
+            self.handle_some(now, &mut incidents).await;
             self.task.completions.take(&mut completions);
             for completion in completions.drain(..) {
                 self.handle_completion(now, completion);
@@ -185,6 +189,8 @@ impl Running {
                 self.publish(now);
             }
         }
+        // Connections wait for their facts to be handled, or for them to be dropped.
+        drop(incidents);
         self.shut_down().await
     }
 
@@ -208,9 +214,25 @@ impl Running {
         }
     }
 
+    /// Handles as many as make one turn.
+    async fn handle_some(&mut self, now: Instant, incidents: &mut VecDeque<Incident>) {
+        let mut facts = 0;
+        while facts < FACTS_A_TURN
+            && let Some(incident) = incidents.pop_front()
+        {
+            if let Incident::Facts(batch) = &incident {
+                facts += batch.facts.len();
+            }
+            self.handle(now, incident).await;
+        }
+    }
+
     async fn handle(&mut self, now: Instant, incident: Incident) {
         match incident {
-            Incident::Facts(key, from, facts) => self.engine.handle_facts(now, key, from, facts),
+            Incident::Facts(batch) => {
+                self.engine
+                    .handle_facts(now, batch.key, batch.from, batch.facts);
+            }
             Incident::Ended(key, end) => self.handle_ended(now, key, &end),
             Incident::Handshaken(peer) => self.take_in(now, peer),
             Incident::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
@@ -402,6 +424,7 @@ impl Running {
             store: self.task.store.clone(),
             mailbox,
             incidents: self.task.incidents_in.clone(),
+            in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
             buffers: Arc::clone(&self.buffers),
             down_limit: Arc::clone(&self.task.shared.down_limit),
             up_limit: Arc::clone(&self.task.shared.up_limit),
@@ -447,6 +470,7 @@ impl Running {
                     let _ = self.task.store.digest(piece);
                 }
                 Output::Starved(reader) => self.task.board.starve(reader),
+                Output::RoomNeeded => self.yield_blocks(),
                 Output::Note(note) => self.tell(&note),
             }
         }
@@ -461,6 +485,16 @@ impl Running {
                 }
                 self.engine.handle_closed(now, key);
             }
+        }
+    }
+
+    /// Blocks that wait for sockets pin their pieces: connections are told to give them back.
+    fn yield_blocks(&mut self) {
+        for (&key, link) in &mut self.links {
+            if link.commands.is_empty() {
+                self.dirty.push(key);
+            }
+            link.commands.push(Command::YieldBlocks);
         }
     }
 

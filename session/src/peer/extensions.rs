@@ -25,6 +25,15 @@ const HOLEPUNCH_BURST: u32 = 50;
 /// After that, one more in this time; what comes faster is ignored.
 const HOLEPUNCH_EVERY: Duration = Duration::from_secs(2);
 
+/// Extension handshakes that a peer may send at once: one at the beginning, and more when something changes (BEP 10).
+const HELLO_BURST: u32 = 8;
+/// After that, one more in this time; what comes faster is ignored.
+const HELLO_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) const fn hello_allowance() -> Allowance {
+    Allowance::new(HELLO_BURST, HELLO_EVERY)
+}
+
 pub(super) const fn holepunch_allowance() -> Allowance {
     Allowance::new(HOLEPUNCH_BURST, HOLEPUNCH_EVERY)
 }
@@ -92,13 +101,19 @@ impl Connection {
         payload: &Bytes,
     ) -> Result<(), Violation> {
         if id == ExtensionHandshake::ID {
-            if let Ok(hello) = ExtensionHandshake::decode(payload) {
+            if self.hellos.take(now)
+                && let Ok(hello) = ExtensionHandshake::decode(payload)
+            {
                 self.handle_hello(hello);
             }
             return Ok(());
         }
-        match ExtensionId::from_u8(id) {
-            Some(ExtensionId::LtDontHave) => {
+        // A number that we gave to no extension.
+        let Some(extension) = ExtensionId::from_u8(id) else {
+            return Ok(());
+        };
+        match extension {
+            ExtensionId::LtDontHave => {
                 if let Ok(DontHave { index }) = DontHave::decode(payload) {
                     let piece = self.piece("lt_donthave", index)?;
                     let gone = self.downloads.forget_piece(piece);
@@ -106,33 +121,41 @@ impl Connection {
                     self.facts.push(Fact::DontHave(piece));
                 }
             }
-            Some(ExtensionId::UtMetadata) => {
+            ExtensionId::UtMetadata => {
                 if let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(payload) {
                     self.serve_metadata(piece);
                 }
             }
-            Some(ExtensionId::UtPex) if !self.config.private && self.pex.admits(now) => {
-                if let Ok(message) = PexMessage::decode(payload) {
+            ExtensionId::UtPex => {
+                if !self.config.private
+                    && self.pex.admits(now)
+                    && let Ok(message) = PexMessage::decode(payload)
+                {
                     self.facts.push(Fact::Pex(message));
                 }
             }
-            Some(ExtensionId::UtHolepunch) if !self.config.private && self.punches.take(now) => {
-                if let Ok(message) = Holepunch::decode(payload) {
+            ExtensionId::UtHolepunch => {
+                if !self.config.private
+                    && self.punches.take(now)
+                    && let Ok(message) = Holepunch::decode(payload)
+                {
                     self.facts.push(Fact::Holepunch(message));
                 }
             }
-            Some(ExtensionId::UploadOnly) => {
+            ExtensionId::UploadOnly => {
                 if let Ok(UploadOnly(upload_only)) = UploadOnly::decode(payload) {
-                    self.facts.push(Fact::UploadOnly(upload_only));
+                    self.flags.set_upload_only(upload_only);
                 }
             }
-            _ => {}
         }
         Ok(())
     }
 
     fn handle_hello(&mut self, hello: ExtensionHandshake) {
         self.their_ids.update(&hello.extensions);
+        if let Some(upload_only) = hello.upload_only {
+            self.flags.tell_upload_only(upload_only);
+        }
         self.facts.push(Fact::Hello(Hello {
             listen_port: hello.listen_port,
             request_queue: hello

@@ -5,8 +5,11 @@
 //! whom is the [torrent's](crate::torrent) business.
 
 pub(crate) mod allowance;
+mod budget;
 mod downloads;
 mod extensions;
+mod flags;
+mod messages;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -17,14 +20,17 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
-use tailwater_wire::{BlockRequest, Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
+use tailwater_wire::{Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
 
 pub use violation::{Consequence, Violation};
 
 use allowance::Allowance;
-use downloads::{Answer, Downloads, Refused};
+use budget::MessageBudget;
+use downloads::Downloads;
 use extensions::{MetadataServer, PexLimiter};
-use uploads::{Ruling, Uploads};
+use flags::Flags;
+use messages::Charge;
+use uploads::Uploads;
 
 /// The longest block that a request may ask for, in bytes. Everybody asks for 16 KiB; older clients for 32 KiB.
 pub const MAX_REQUEST_LEN: u32 = 128 * 1024;
@@ -36,6 +42,13 @@ const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(100);
 const SILENCE_LIMIT: Duration = Duration::from_secs(150);
 /// A message that has begun must end within this time.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(60);
+/// Facts of one turn: what the torrent handles at once. A receive buffer full of blocks makes sixteen.
+const MAX_FACTS: usize = 256;
+/// Messages of one turn: other connections of the same thread wait meanwhile.
+const MAX_MESSAGES: usize = 1_024;
+/// Bytes that one turn's messages may make us send, and one answer more. The rest of the received messages waits until these
+/// are with the socket.
+const MAX_ANSWERS: usize = 64 * 1024;
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +89,13 @@ pub enum Command {
     Holepunch(Holepunch),
     /// We want nothing of anybody, or something again (BEP 21).
     UploadOnly(bool),
+    /// The storage needs room: blocks that were read and wait for the socket go back to it. For the connection's driver; the
+    /// machine has none.
+    YieldBlocks,
 }
 
-/// What a connection tells the torrent.
+/// What a connection tells the torrent. Choke, interest and upload-only are told when they have changed since the last
+/// time, however often they did in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
@@ -98,7 +115,7 @@ pub enum Fact {
     NotInterested,
     /// A requested block came and has been handed to the storage.
     Block(BlockRef),
-    /// A requested block will not come: a choke or the piece's loss voided the request, or somebody else was first.
+    /// A requested block will not come: a choke or the piece's loss voided the request, or another peer was first.
     Returned(BlockRef),
     /// The peer refused to send a requested block (BEP 6).
     Rejected(BlockRef),
@@ -177,6 +194,10 @@ pub struct Connection {
     out: BytesMut,
     /// Something in `out` has to come behind the blocks that were taken to be sent.
     out_follows_blocks: bool,
+    flags: Flags,
+    budget: MessageBudget,
+    /// When to go on with messages that were received and have not been decoded.
+    backlog: Option<Instant>,
     facts: Vec<Fact>,
     blocks: Vec<(BlockRef, Bytes)>,
     /// The numbers under which the peer takes extension messages (BEP 10).
@@ -185,6 +206,8 @@ pub struct Connection {
     pex: PexLimiter,
     /// Hole punching messages that the peer may send.
     punches: Allowance,
+    /// Extension handshakes that the peer may send.
+    hellos: Allowance,
     /// Where the peer says that its DHT node is, until somebody takes it.
     their_dht_port: Option<u16>,
     last_received: Instant,
@@ -204,12 +227,16 @@ impl Connection {
             uploads: Uploads::new(REQUEST_QUEUE),
             out: BytesMut::new(),
             out_follows_blocks: false,
+            flags: Flags::default(),
+            budget: MessageBudget::default(),
+            backlog: None,
             facts: Vec::new(),
             blocks: Vec::new(),
             their_ids: ExtensionIds::NONE,
             metadata: MetadataServer::new(config.metadata.clone()),
             pex: PexLimiter::default(),
             punches: extensions::holepunch_allowance(),
+            hellos: extensions::hello_allowance(),
             their_dht_port: None,
             last_received: now,
             last_sent: now,
@@ -222,24 +249,59 @@ impl Connection {
         connection
     }
 
-    /// Decodes what was received. Blocks leave `buffer` as slices of it, without a copy; an incomplete message stays.
+    /// Decodes what was received. Blocks leave `buffer` as slices of it, without a copy; an incomplete message stays, and so
+    /// do whole ones if [`Self::poll_backlog`] says so afterwards: when the facts of one turn are complete, or the peer
+    /// sends more messages than it may.
     ///
     /// # Errors
     ///
     /// A [`Violation`] ends the connection. Facts and blocks from before it are still there to be taken.
     pub fn handle_bytes(&mut self, now: Instant, buffer: &mut BytesMut) -> Result<(), Violation> {
         self.last_received = now;
-        let mut progressed = false;
-        while let Some(message) = self.decoder.decode(buffer)? {
-            progressed = true;
-            self.handle_message(now, message)?;
-        }
-        self.message_began = match (buffer.is_empty(), progressed) {
+        let mut handled = 0;
+        self.backlog = loop {
+            if let Some(go_on_at) = self.turn_ends(now, handled) {
+                break Some(go_on_at);
+            }
+            let before = buffer.len();
+            let Some(message) = self.decoder.decode(buffer)? else {
+                // Parts of an unknown message are thrown away as they come.
+                if buffer.len() < before {
+                    self.budget.spend(now, before - buffer.len());
+                }
+                break None;
+            };
+            handled += 1;
+            match self.handle_message(now, message)? {
+                Charge::Nothing => {}
+                Charge::Message => self.budget.spend(now, before - buffer.len()),
+                Charge::Bytes(bytes) => self.budget.spend(now, bytes),
+            }
+        };
+        let is_whole = buffer.is_empty() || self.backlog.is_some();
+        self.message_began = match (is_whole, handled) {
             (true, _) => None,
-            (false, true) => Some(now),
-            (false, false) => self.message_began.or(Some(now)),
+            (false, 0) => self.message_began.or(Some(now)),
+            (false, _) => Some(now),
         };
         Ok(())
+    }
+
+    /// When to call [`Self::handle_bytes`] with the same buffer again, whether or not more was received, because messages
+    /// wait in it; `None` if none do. Until then there is no use in receiving more. Facts, blocks and messages to send are
+    /// to be taken first.
+    #[must_use]
+    pub const fn poll_backlog(&self) -> Option<Instant> {
+        self.backlog
+    }
+
+    /// When decoding goes on, if it has to pause now.
+    fn turn_ends(&self, now: Instant, handled: usize) -> Option<Instant> {
+        let exhausted = self.budget.exhausted_until(now);
+        let is_full = self.facts.len() >= MAX_FACTS
+            || self.out.len() >= MAX_ANSWERS
+            || handled >= MAX_MESSAGES;
+        exhausted.or_else(|| is_full.then_some(now))
     }
 
     /// How many bytes the message that is being received still lacks, as far as is known.
@@ -281,13 +343,15 @@ impl Connection {
                 self.send_dont_have(piece);
             }
             Command::AllowFast(piece) => {
-                if self.config.fast && self.uploads.allow_fast(piece) {
+                let len = self.config.geometry.piece_len(piece);
+                if self.config.fast && self.uploads.allow_fast(piece, len) {
                     self.send(&Message::AllowedFast(piece.get()));
                 }
             }
             Command::Pex(message) => self.send_pex(&message),
             Command::Holepunch(message) => self.send_holepunch(message),
             Command::UploadOnly(upload_only) => self.send_upload_only(upload_only),
+            Command::YieldBlocks => {}
         }
     }
 
@@ -325,7 +389,8 @@ impl Connection {
     /// Takes what there is to tell the torrent. The blocks of [`Self::take_blocks`] go to the storage first.
     #[must_use = "a fact that is dropped is never known"]
     pub fn take_facts(&mut self) -> Vec<Fact> {
-        std::mem::take(&mut self.facts)
+        let facts = std::mem::take(&mut self.facts);
+        self.flags.add_news(facts)
     }
 
     /// Takes the requested blocks that came.
@@ -385,6 +450,11 @@ impl Connection {
         }
     }
 
+    /// Blocks that [`Self::next_upload`] gave, in that order, are not sent yet after all: they are given again.
+    pub fn handle_unsent(&mut self, blocks: &[BlockRef]) {
+        self.uploads.put_back(blocks);
+    }
+
     /// The storage does not have the block.
     pub fn handle_unavailable(&mut self, block: BlockRef) {
         self.uploads.handle_done();
@@ -395,131 +465,6 @@ impl Connection {
     #[must_use]
     pub fn is_downloading(&self) -> bool {
         !self.downloads.is_idle()
-    }
-
-    fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), Violation> {
-        match message {
-            Message::Piece { index, begin, data } => self.handle_piece(index, begin, data)?,
-            Message::Request(wanted) => self.handle_request(wanted)?,
-            Message::Have(index) => {
-                let piece = self.piece("have", index)?;
-                self.facts.push(Fact::Have(piece));
-            }
-            Message::Choke => {
-                self.facts.push(Fact::Choked);
-                if !self.config.fast {
-                    let forgotten = self.downloads.handle_choke();
-                    self.facts.extend(forgotten.into_iter().map(Fact::Returned));
-                }
-            }
-            Message::Unchoke => self.facts.push(Fact::Unchoked),
-            Message::Interested => self.facts.push(Fact::Interested),
-            Message::NotInterested => self.facts.push(Fact::NotInterested),
-            Message::Bitfield(bytes) => {
-                let bits = Bitfield::from_bytes(&self.config.geometry, &bytes)?;
-                self.facts.push(Fact::Bitfield(bits));
-            }
-            Message::Cancel(taken_back) => {
-                let block = self.block("cancel", taken_back)?;
-                // BEP 6: each request is answered by exactly one piece or reject.
-                if self.uploads.handle_cancel(block) {
-                    self.reject(block);
-                }
-            }
-            Message::Extended { id, payload } => self.handle_extended(now, id, &payload)?,
-            Message::Port(port) => {
-                self.their_dht_port = self
-                    .config
-                    .dht_port
-                    .and(Some(port))
-                    .filter(|&port| port != 0);
-            }
-            Message::HashRequest(wanted) => self.send(&Message::HashReject(wanted)),
-            message => self.handle_fast(&message)?,
-        }
-        Ok(())
-    }
-
-    /// The messages of BEP 6, and those that need no answer.
-    fn handle_fast(&mut self, message: &Message) -> Result<(), Violation> {
-        let name = match message {
-            Message::HaveAll => "have all",
-            Message::HaveNone => "have none",
-            Message::SuggestPiece(_) => "suggest piece",
-            Message::RejectRequest(_) => "reject request",
-            Message::AllowedFast(_) => "allowed fast",
-            _ => return Ok(()),
-        };
-        if !self.config.fast {
-            return Err(Violation::FastNotAgreed(name));
-        }
-        match *message {
-            Message::HaveAll => {
-                let all = Bitfield::all(&self.config.geometry);
-                self.facts.push(Fact::Bitfield(all));
-            }
-            Message::HaveNone => {
-                let none = Bitfield::none(&self.config.geometry);
-                self.facts.push(Fact::Bitfield(none));
-            }
-            Message::RejectRequest(rejected) => {
-                let block = self.block(name, rejected)?;
-                match self.downloads.handle_reject(block) {
-                    Refused::Standing => self.facts.push(Fact::Rejected(block)),
-                    Refused::AskAgain => self.send(&Message::Request(block.into())),
-                    Refused::Nothing => {}
-                }
-            }
-            Message::AllowedFast(index) => {
-                // Some clients compute the set with a wrong piece count: what is out of range is of no use, not bad.
-                if let Ok(piece) = self.config.geometry.piece(index) {
-                    self.facts.push(Fact::AllowedFast(piece));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn handle_piece(&mut self, index: u32, begin: u32, data: Bytes) -> Result<(), Violation> {
-        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let block = self
-            .config
-            .geometry
-            .block(index, begin, len)
-            .map_err(|error| Violation::OutOfRange {
-                message: "piece",
-                error,
-            })?;
-        match self.downloads.handle_block(block) {
-            // What was taken back may be of use all the same: a reader that jumped there and back, or a piece that is kept
-            // half done. If nobody wants it, the storage turns it away.
-            Answer::Expected | Answer::Recalled => {
-                self.facts.push(Fact::Block(block));
-                self.blocks.push((block, data));
-            }
-            Answer::Unasked => return Err(Violation::UnrequestedBlock { piece: index }),
-        }
-        Ok(())
-    }
-
-    fn handle_request(&mut self, wanted: BlockRequest) -> Result<(), Violation> {
-        if wanted.length > MAX_REQUEST_LEN {
-            return Err(Violation::RequestTooLong(wanted.length));
-        }
-        let block = self.block("request", wanted)?;
-        match self.uploads.handle_request(block) {
-            Ruling::Queued => Ok(()),
-            Ruling::Refused => {
-                self.reject(block);
-                Ok(())
-            }
-            Ruling::Flood if self.config.fast => {
-                self.reject(block);
-                Ok(())
-            }
-            Ruling::Flood => Err(Violation::RequestFlood(REQUEST_QUEUE)),
-        }
     }
 
     fn greet(&mut self, have: &Bitfield) {
@@ -544,20 +489,6 @@ impl Connection {
 
     fn send(&mut self, message: &Message) {
         message.encode(&mut self.out);
-    }
-
-    fn piece(&self, message: &'static str, index: u32) -> Result<PieceIndex, Violation> {
-        self.config
-            .geometry
-            .piece(index)
-            .map_err(|error| Violation::OutOfRange { message, error })
-    }
-
-    fn block(&self, message: &'static str, range: BlockRequest) -> Result<BlockRef, Violation> {
-        self.config
-            .geometry
-            .block(range.index, range.begin, range.length)
-            .map_err(|error| Violation::OutOfRange { message, error })
     }
 }
 

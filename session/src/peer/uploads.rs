@@ -4,11 +4,20 @@ use std::collections::VecDeque;
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
+/// Requests that a choked peer may make in vain before it is let go (as in libtorrent). Those that may have been on their
+/// way when it was choked are forgiven.
+pub(super) const MAX_REFUSALS: usize = 50;
+/// How often the bytes of an allowed-fast piece are served to a choked peer: once, and twice more if its data was lost.
+const ALLOWED_FAST_SERVINGS: u64 = 3;
+
 #[derive(Debug)]
 pub(super) struct Uploads {
     limit: usize,
     choking: bool,
-    allowed_fast: Vec<PieceIndex>,
+    /// With the bytes of each that the peer may still have while it is choked.
+    allowed_fast: Vec<(PieceIndex, u64)>,
+    /// Requests that may still be refused until the peer is unchoked.
+    refusals_left: usize,
     queue: VecDeque<BlockRef>,
     /// Taken by [`Self::next`] and neither sent nor refused yet.
     in_flight: usize,
@@ -20,6 +29,8 @@ pub(super) enum Ruling {
     Queued,
     /// The peer is choked: answered with a reject where it knows what that is.
     Refused,
+    /// It is choked and asks all the same, again and again.
+    TooManyRefused,
     /// It has asked for more than we said that we queue.
     Flood,
 }
@@ -30,20 +41,31 @@ impl Uploads {
             limit,
             choking: true,
             allowed_fast: Vec::new(),
+            refusals_left: MAX_REFUSALS,
             queue: VecDeque::new(),
             in_flight: 0,
         }
     }
 
     pub(super) fn handle_request(&mut self, block: BlockRef) -> Ruling {
-        if self.choking && !self.allowed_fast.contains(&block.piece()) {
-            return Ruling::Refused;
-        }
         if self.queue.len() + self.in_flight >= self.limit {
             return Ruling::Flood;
         }
+        if self.choking && !spend_allowed_fast(&mut self.allowed_fast, block) {
+            return self.refuse();
+        }
         self.queue.push_back(block);
         Ruling::Queued
+    }
+
+    fn refuse(&mut self) -> Ruling {
+        match self.refusals_left.checked_sub(1) {
+            Some(left) => {
+                self.refusals_left = left;
+                Ruling::Refused
+            }
+            None => Ruling::TooManyRefused,
+        }
     }
 
     /// Says whether it was still waiting.
@@ -54,23 +76,30 @@ impl Uploads {
             .is_some()
     }
 
-    /// Says whether that is news.
-    pub(super) fn allow_fast(&mut self, piece: PieceIndex) -> bool {
-        let fresh = !self.allowed_fast.contains(&piece);
+    /// The peer may have a piece of so many bytes while it is choked; says whether that is news.
+    pub(super) fn allow_fast(&mut self, piece: PieceIndex, len: u32) -> bool {
+        let fresh = !self.allowed_fast.iter().any(|(known, _)| *known == piece);
         if fresh {
-            self.allowed_fast.push(piece);
+            let bytes = u64::from(len) * ALLOWED_FAST_SERVINGS;
+            self.allowed_fast.push((piece, bytes));
         }
         fresh
     }
 
     pub(super) fn unchoke(&mut self) {
         self.choking = false;
+        self.refusals_left = MAX_REFUSALS;
     }
 
     /// Returns the requests that will not be answered. With the fast extension those for allowed-fast pieces stay.
     pub(super) fn choke(&mut self, fast: bool) -> Vec<BlockRef> {
+        if !self.choking {
+            // The peer may have filled its queue before the choke reached it.
+            self.refusals_left = MAX_REFUSALS + self.limit;
+        }
         self.choking = true;
-        let stays = |block: &BlockRef| fast && self.allowed_fast.contains(&block.piece());
+        let allowed_fast = &mut self.allowed_fast;
+        let stays = |block: &BlockRef| fast && spend_allowed_fast(allowed_fast, *block);
         let (kept, dropped) = self.queue.drain(..).partition::<Vec<_>, _>(stays);
         self.queue = kept.into();
         dropped
@@ -82,6 +111,14 @@ impl Uploads {
         Some(block)
     }
 
+    /// Blocks taken by [`Self::next`] wait again, ahead of the others; they were the next in this order.
+    pub(super) fn put_back(&mut self, blocks: &[BlockRef]) {
+        self.in_flight = self.in_flight.saturating_sub(blocks.len());
+        for block in blocks.iter().rev() {
+            self.queue.push_front(*block);
+        }
+    }
+
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty()
     }
@@ -90,4 +127,16 @@ impl Uploads {
     pub(super) fn handle_done(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
+}
+
+/// Whether a choked peer may have the block; then it is counted.
+fn spend_allowed_fast(allowed: &mut [(PieceIndex, u64)], block: BlockRef) -> bool {
+    let left = allowed
+        .iter_mut()
+        .find(|(piece, _)| *piece == block.piece())
+        .and_then(|(_, left)| {
+            *left = left.checked_sub(u64::from(block.len()))?;
+            Some(())
+        });
+    left.is_some()
 }

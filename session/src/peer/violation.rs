@@ -38,7 +38,10 @@ pub enum Violation {
     /// More requests waiting than we said that we queue.
     #[error("more than {0} requests at once")]
     RequestFlood(usize),
-    /// Nothing was heard for too long.
+    /// More requests while choked than may be on their way by mistake.
+    #[error("more than {0} requests while choked")]
+    RequestsWhileChoked(usize),
+    /// Nothing was received for too long.
     #[error("silent for {} s", .0.as_secs())]
     Silent(Duration),
     /// A message began and did not end.
@@ -67,6 +70,7 @@ impl Violation {
             | Self::Bitfield(_)
             | Self::FastNotAgreed(_)
             | Self::UnrequestedBlock { .. }
+            | Self::RequestsWhileChoked(_)
             | Self::Silent(_)
             | Self::SlowMessage(_) => Consequence::Disconnect,
         }

@@ -226,7 +226,7 @@ impl Reader {
                 return Poll::Ready(Ok(None));
             };
             match &self.shared.store {
-                Store::Memory(memory) => return Poll::Ready(Ok(memory.read(block))),
+                Store::Memory(memory) => return Poll::Ready(Ok(memory.read_one(block))),
                 Store::Disk(disk) if disk.torrent.has(piece) => {
                     let torrent = disk.torrent.clone();
                     self.disk_read = Some(Box::pin(async move {

@@ -8,9 +8,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_storage_mem::{
-    BlockDigest, Error, MemoryStorage, ReaderId, TorrentHandle, Verdict, Window,
+    BlockDigest, Lease, MemoryStorage, ReaderId, TorrentHandle, Verdict, Window,
 };
 
+use super::BlockParts;
 use crate::disk::Completion;
 use crate::driver::mailbox::Mailbox;
 use crate::torrent::{ByteWindow, Full, ReaderKey};
@@ -74,20 +75,19 @@ impl MemoryStore {
         let _ = self.storage.remove_torrent(self.handle);
     }
 
-    /// A lease where the range lies in one block; else a copy, for the few peers that ask for odd ranges.
-    pub(crate) fn read(&self, block: BlockRef) -> Option<Bytes> {
-        match self.storage.read(self.handle, block) {
-            Ok(lease) => Some(lease.into_bytes()),
-            Err(Error::SpansBlocks { .. }) => {
-                let leases = self.storage.read_vectored(self.handle, block).ok()?;
-                let mut bytes = Vec::with_capacity(block.len() as usize);
-                for lease in leases {
-                    bytes.extend_from_slice(&lease);
-                }
-                Some(bytes.into())
-            }
-            Err(_) => None,
+    /// A lease of a range that lies in one block.
+    pub(crate) fn read_one(&self, range: BlockRef) -> Option<Bytes> {
+        let lease = self.storage.read(self.handle, range).ok()?;
+        Some(lease.into_bytes())
+    }
+
+    /// A lease for each block that the range lies in: one, but for the few peers that ask for odd ranges.
+    pub(crate) fn read(&self, range: BlockRef) -> Option<BlockParts> {
+        if let Some(bytes) = self.read_one(range) {
+            return Some(BlockParts::from([bytes]));
         }
+        let leases = self.storage.read_vectored(self.handle, range).ok()?;
+        Some(leases.into_iter().map(Lease::into_bytes).collect())
     }
 
     /// Makes room for a piece; names the pieces of this torrent that went, and tells the others of theirs.

@@ -3,6 +3,7 @@
 mod claims;
 mod memory;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space};
 
 use claims::Claims;
 pub(crate) use memory::{MemoryStore, Neighbours};
+
+/// A block's bytes in order: in one part for each place where the storage has them.
+pub(crate) type BlockParts = VecDeque<Bytes>;
 
 /// How many bytes of a file on the disk a reader is handed at a time.
 const DISK_GRAIN: u32 = 8 * BLOCK_LEN;
@@ -74,7 +78,7 @@ impl Store {
     }
 
     /// Reads blocks of verified pieces; `None` for one that is not held.
-    pub(crate) async fn read(&self, blocks: Vec<BlockRef>) -> Vec<(BlockRef, Option<Bytes>)> {
+    pub(crate) async fn read(&self, blocks: Vec<BlockRef>) -> Vec<(BlockRef, Option<BlockParts>)> {
         match self {
             Self::Memory(memory) => {
                 let read = |block| (block, memory.read(block));
@@ -85,6 +89,7 @@ impl Store {
                 let data = data.into_iter().map(|result| {
                     result
                         .inspect_err(|error| tracing::debug!("reading for a peer: {error}"))
+                        .map(|bytes| BlockParts::from([bytes]))
                         .ok()
                 });
                 blocks.into_iter().zip(data).collect()

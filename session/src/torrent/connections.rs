@@ -10,6 +10,7 @@ use super::exchange::Exchange;
 use super::holepunch::Punching;
 use super::peers::{Peer, RATE_MEMORY};
 use super::rate::Rate;
+use super::stall::Stall;
 use super::window::Window;
 use super::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Direction};
@@ -79,6 +80,7 @@ impl<S: Space> Engine<S> {
             upload_only: false,
             client: None,
             bits: Bitfield::none(&self.geometry),
+            was_allowed_fast: false,
             counted_as_seed: false,
             am_choking: true,
             am_interested: false,
@@ -91,6 +93,7 @@ impl<S: Space> Engine<S> {
             window,
             current: None,
             snubbed: false,
+            stall: Stall::default(),
             rests_until: None,
             last_delivery: now,
             down: Rate::new(RATE_MEMORY),
@@ -187,12 +190,8 @@ impl<S: Space> Engine<S> {
         let pending: Vec<_> = peer.pending.iter().copied().collect();
         self.give_back(&pending);
         self.pieces.unreserve(key);
-        self.picker.remove_peer(
-            &peer.bits,
-            peer.counted_as_seed,
-            &self.geometry,
-            &mut self.rng,
-        );
+        self.picker
+            .remove_peer(&peer.bits, peer.counted_as_seed, &mut self.rng);
         self.release_addr(now, &peer);
         if !peer.am_choking {
             self.unchoke_waiting();
@@ -252,7 +251,7 @@ impl<S: Space> Engine<S> {
 
     pub(super) fn may_connect(&self) -> bool {
         let underway = self.peers.len() + self.candidates.connecting();
-        self.halted != Some(Halt::Paused)
+        !self.halted.has(Halt::Paused)
             && underway < self.config.max_peers
             && self.candidates.connecting() < self.config.max_connecting
             // A seed waits to be called; whoever wants data calls.

@@ -176,7 +176,7 @@ impl<S: Space> Engine<S> {
         let mut peers = self.peers.iter();
         let is_connected = peers.any(|(_, peer)| peer.addr == addr || peer.dial_addr == Some(addr));
         let underway = self.peers.len() + self.candidates.connecting();
-        let is_free = self.halted != Some(Halt::Paused)
+        let is_free = !self.halted.has(Halt::Paused)
             && underway < self.config.max_peers
             && self.punches.calls.len() < MAX_CALLS;
         // A peer that does not want to is silent (BEP 55).
@@ -199,7 +199,7 @@ impl<S: Space> Engine<S> {
 
     /// An address could not be reached: whoever named it may be able to help.
     pub(super) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
-        if self.config.private || self.wanted == 0 || self.halted == Some(Halt::Paused) {
+        if self.config.private || self.wanted == 0 || self.halted.has(Halt::Paused) {
             return;
         }
         let introducer = self.candidates.introducer(addr);

@@ -12,32 +12,40 @@ use crate::peer::Command;
 const ALLOWED_FAST: usize = 10;
 
 impl<S: Space> Engine<S> {
+    /// The peer has these pieces and no others. Costs a step for each piece in which that differs from before.
     pub(super) fn handle_bitfield(&mut self, key: PeerKey, bits: Bitfield) {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let (old, seed) = (
-            std::mem::replace(&mut peer.bits, bits),
-            peer.counted_as_seed,
-        );
+        let was_seed = std::mem::replace(&mut peer.counted_as_seed, bits.is_all());
+        let old = std::mem::replace(&mut peer.bits, bits.clone());
+        let mut interesting = peer.interesting;
+        for piece in old.differences(&bits) {
+            if self.is_lacking(piece) {
+                match bits.has(piece) {
+                    true => interesting += 1,
+                    false => interesting -= 1,
+                }
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.interesting = interesting;
+        }
         self.picker
-            .remove_peer(&old, seed, &self.geometry, &mut self.rng);
-        peer.counted_as_seed = self
-            .picker
-            .add_peer(&peer.bits, &self.geometry, &mut self.rng);
-        self.count_interesting(key);
+            .replace_peer((&old, was_seed), (&bits, bits.is_all()), &mut self.rng);
         self.allow_fast(key);
     }
 
     /// A peer with next to nothing may fetch a few pieces although it is choked, so that it has something to trade
     /// (BEP 6).
-    pub(super) fn allow_fast(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get(key).filter(|peer| peer.fast) else {
+    fn allow_fast(&mut self, key: PeerKey) {
+        let beginner = self.peers.get_mut(key).filter(|peer| {
+            peer.fast && !peer.was_allowed_fast && (peer.bits.count() as usize) < ALLOWED_FAST
+        });
+        let Some(peer) = beginner else {
             return;
         };
-        if peer.bits.count() as usize >= ALLOWED_FAST {
-            return;
-        }
+        peer.was_allowed_fast = true;
         let ip = peer.addr.ip();
         let count = self.geometry.piece_count();
         for index in allowed_fast_set(ip, &self.config.info_hash, count, ALLOWED_FAST) {
@@ -61,22 +69,19 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The peer gave up a piece (BEP 54); what was asked of it will not come.
-    pub(super) fn handle_dont_have(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) {
+    /// The peer gave up a piece (BEP 54); what was asked of it will not come. Says whether there was anything.
+    pub(super) fn handle_dont_have(&mut self, key: PeerKey, piece: PieceIndex) -> bool {
         let lacking = self.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
-            return;
+            return false;
         };
         if !peer.bits.has(piece) {
-            return;
+            return false;
         }
         if std::mem::take(&mut peer.counted_as_seed) {
             let all = Bitfield::all(&self.geometry);
             self.picker
-                .remove_peer(&all, true, &self.geometry, &mut self.rng);
-            for other in self.geometry.pieces() {
-                self.picker.gained(other, &mut self.rng);
-            }
+                .replace_peer((&all, true), (&all, false), &mut self.rng);
         }
         peer.bits.clear(piece);
         peer.interesting -= u32::from(lacking);
@@ -85,10 +90,10 @@ impl<S: Space> Engine<S> {
         peer.pending
             .retain(|pending| pending.block.piece() != piece);
         self.give_back(&gone);
-        for pending in gone {
+        for pending in &gone {
             self.command(key, Command::Cancel(pending.block));
         }
-        self.fill_all(now);
+        !gone.is_empty()
     }
 
     /// Whether a piece is wanted and not held.

@@ -11,6 +11,7 @@ mod choker;
 mod connections;
 mod exchange;
 mod external;
+mod halts;
 mod hello;
 mod holepunch;
 mod interest;
@@ -25,6 +26,7 @@ mod reading;
 mod requests;
 mod slots;
 mod source;
+mod stall;
 mod stats;
 mod terms;
 #[cfg(test)]
@@ -57,6 +59,7 @@ use blame::Blame;
 pub(crate) use candidates::Candidates;
 use choker::Choker;
 use external::External;
+use halts::Halts;
 use holepunch::Punches;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
@@ -102,10 +105,11 @@ pub struct Engine<S> {
     late: BTreeSet<BlockRef>,
     rng: fastrand::Rng,
     outputs: VecDeque<Output>,
-    /// Requests stop while this stands; see [`Engine::halt`].
-    halted: Option<Halt>,
+    halted: Halts,
     /// Wanted pieces that are not held.
     wanted: u32,
+    /// Their bytes.
+    wanted_bytes: u64,
     completed: bool,
     housekeeping: Option<Instant>,
     down: Rate,
@@ -123,6 +127,10 @@ impl<S: Space> Engine<S> {
             picker.insert(piece, &mut rng);
         }
         let wanted = geometry.piece_count() - have.count();
+        let lacking = geometry.pieces().filter(|&piece| !have.has(piece));
+        let wanted_bytes = lacking
+            .map(|piece| u64::from(geometry.piece_len(piece)))
+            .sum();
         let mut engine = Self {
             pieces: Pieces::new(geometry, have),
             picker,
@@ -143,8 +151,9 @@ impl<S: Space> Engine<S> {
             late: BTreeSet::new(),
             rng,
             outputs: VecDeque::new(),
-            halted: None,
+            halted: Halts::default(),
             wanted,
+            wanted_bytes,
             completed: wanted == 0,
             housekeeping: None,
             down: Rate::new(RATE_MEMORY),
@@ -209,19 +218,28 @@ impl<S: Space> Engine<S> {
         from: IpAddr,
         facts: impl IntoIterator<Item = Fact>,
     ) {
+        let mut freed = false;
         for fact in facts {
-            match fact {
-                Fact::Block(block) => self.handle_block(now, key, from, block),
+            freed |= match fact {
+                Fact::Block(block) => {
+                    self.handle_block(now, key, from, block);
+                    false
+                }
                 fact => self.handle_fact(now, key, fact),
-            }
+            };
         }
         self.update_interest(now, key);
-        self.fill(now, key);
+        match freed {
+            // Once, however many of the facts freed blocks.
+            true => self.fill_all(now),
+            false => self.fill(now, key),
+        }
     }
 
-    fn handle_fact(&mut self, now: Instant, key: PeerKey, fact: Fact) {
+    /// Says whether blocks became free that other peers may be asked for.
+    fn handle_fact(&mut self, now: Instant, key: PeerKey, fact: Fact) -> bool {
         let Some(peer) = self.peers.get_mut(key) else {
-            return;
+            return false;
         };
         match fact {
             Fact::Pex(message) => self.handle_exchange(now, key, &message),
@@ -237,14 +255,18 @@ impl<S: Space> Engine<S> {
             Fact::Redundant(bytes) => self.wasted += bytes,
             Fact::Bitfield(bits) => self.handle_bitfield(key, bits),
             Fact::Have(piece) => self.handle_have(key, piece),
-            Fact::DontHave(piece) => self.handle_dont_have(now, key, piece),
+            Fact::DontHave(piece) => return self.handle_dont_have(key, piece),
             Fact::Choked => peer.peer_choking = true,
             Fact::Unchoked => peer.peer_choking = false,
-            Fact::Returned(block) => self.handle_returned(now, key, block),
+            Fact::Returned(block) => return self.handle_returned(key, block),
             Fact::Rejected(block) => {
-                // A peer that rejects while it serves would reject the next request too.
-                peer.rests_until = (!peer.peer_choking).then(|| now + REST_AFTER_REJECT);
-                self.handle_returned(now, key, block);
+                match peer.peer_choking {
+                    // It lets us request this piece no more.
+                    true => peer.allowed_fast.retain(|piece| *piece != block.piece()),
+                    // A peer that rejects while it serves would reject the next request too.
+                    false => peer.rests_until = Some(now + REST_AFTER_REJECT),
+                }
+                return self.handle_returned(key, block);
             }
             Fact::AllowedFast(piece) => {
                 if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST
@@ -264,17 +286,16 @@ impl<S: Space> Engine<S> {
                 }
             }
         }
+        false
     }
 
-    fn handle_returned(&mut self, now: Instant, key: PeerKey, block: BlockRef) {
-        let pending = self
-            .peers
-            .get_mut(key)
-            .and_then(|peer| peer.take_pending(block));
+    fn handle_returned(&mut self, key: PeerKey, block: BlockRef) -> bool {
+        let peer = self.peers.get_mut(key);
+        let pending = peer.and_then(|peer| peer.take_pending(block));
         if let Some(pending) = pending {
             self.give_back(&[pending]);
-            self.fill_all(now);
         }
+        pending.is_some()
     }
 
     fn handle_block(&mut self, now: Instant, key: PeerKey, from: IpAddr, block: BlockRef) {
@@ -283,7 +304,7 @@ impl<S: Space> Engine<S> {
         let mut was_late = true;
         if let Some(peer) = self.peers.get_mut(key) {
             peer.last_delivery = now;
-            peer.snubbed = false;
+            peer.handle_delivery();
             peer.has_late &= !peer.pending.is_empty();
             peer.down.add(now, len);
             if let Some(pending) = peer.take_pending(block) {
@@ -312,9 +333,9 @@ impl<S: Space> Engine<S> {
         self.fill_all(now);
     }
 
-    /// Nothing is requested from now on; what is on its way is taken back.
+    /// Nothing is requested from now on; what is on its way is taken back. There may be several reasons at once.
     pub fn halt(&mut self, why: Halt) {
-        self.halted = Some(why);
+        self.halted.add(why);
         for piece in self.geometry.pieces() {
             if self.pieces.state(piece) == PieceState::Partial {
                 self.withdraw_piece(piece);
@@ -322,10 +343,10 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Requests again.
+    /// Requests again, whatever the reasons not to were.
     pub fn resume(&mut self, now: Instant) {
-        let was = self.halted.take();
-        if was == Some(Halt::Storage) {
+        let was = std::mem::take(&mut self.halted);
+        if was.has(Halt::Storage) {
             // The failed storage may never have answered for these.
             self.verify_again();
         }
@@ -333,10 +354,10 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// Why nothing is requested, if so.
+    /// Why nothing is requested, if so; that the user said so comes before what the storage did.
     #[must_use]
     pub const fn halted(&self) -> Option<Halt> {
-        self.halted
+        self.halted.first()
     }
 
     /// Pieces in order, or rarest first.
@@ -360,9 +381,7 @@ impl<S: Space> Engine<S> {
                 _ => {}
             }
         }
-        let lacking = |piece: &PieceIndex| self.is_lacking(*piece);
-        self.wanted =
-            u32::try_from(self.geometry.pieces().filter(lacking).count()).unwrap_or(u32::MAX);
+        self.count_wanted();
         for key in self.peers.keys() {
             self.count_interesting(key);
             self.update_interest(now, key);
@@ -391,6 +410,17 @@ impl<S: Space> Engine<S> {
         self.pieces.state(piece)
     }
 
+    /// Counts anew what is wanted and not held.
+    fn count_wanted(&mut self) {
+        let lacking = |piece: &PieceIndex| self.is_lacking(*piece);
+        let (mut pieces, mut bytes) = (0, 0);
+        for piece in self.geometry.pieces().filter(lacking) {
+            pieces += 1;
+            bytes += u64::from(self.geometry.piece_len(piece));
+        }
+        (self.wanted, self.wanted_bytes) = (pieces, bytes);
+    }
+
     fn command(&mut self, peer: PeerKey, command: Command) {
         self.outputs.push_back(Output::Command { peer, command });
     }
@@ -405,7 +435,9 @@ impl<S: Space> Engine<S> {
             .geometry
             .pieces()
             .filter(|&piece| self.is_lacking(piece));
-        assert_eq!(self.wanted as usize, lacking.count(), "wanted pieces");
+        let lens = lacking.map(|piece| u64::from(self.geometry.piece_len(piece)));
+        let counted = lens.fold((0, 0), |(pieces, bytes), len| (pieces + 1, bytes + len));
+        assert_eq!((self.wanted, self.wanted_bytes), counted, "wanted pieces");
         for (_, peer) in self.peers.iter() {
             let interesting = self
                 .geometry

@@ -18,6 +18,7 @@ impl<S: Space> Engine<S> {
                 self.pieces.verified(piece);
                 if self.picker.is_wanted(piece) {
                     self.wanted -= 1;
+                    self.wanted_bytes -= u64::from(self.geometry.piece_len(piece));
                 }
                 self.outputs
                     .push_back(Output::Note(Note::PieceVerified(piece)));
@@ -63,6 +64,7 @@ impl<S: Space> Engine<S> {
         let wanted = self.picker.is_wanted(piece);
         if wanted {
             self.wanted += 1;
+            self.wanted_bytes += u64::from(self.geometry.piece_len(piece));
             self.completed = false;
         }
         self.picker.insert(piece, &mut self.rng);

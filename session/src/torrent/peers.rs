@@ -9,6 +9,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 use super::exchange::Exchange;
 use super::holepunch::Punching;
 use super::rate::Rate;
+use super::stall::Stall;
 use super::window::Window;
 use crate::peer::Direction;
 
@@ -51,6 +52,8 @@ pub(crate) struct Peer {
     pub(crate) upload_only: bool,
     pub(crate) client: Option<String>,
     pub(crate) bits: Bitfield,
+    /// It was told which pieces it may request while it is choked (BEP 6).
+    pub(crate) was_allowed_fast: bool,
     /// The picker counts it as one that came with everything.
     pub(crate) counted_as_seed: bool,
     pub(crate) am_choking: bool,
@@ -67,7 +70,9 @@ pub(crate) struct Peer {
     pub(crate) window: Window,
     /// The piece it is working through; kept, so that blocks arrive in order.
     pub(crate) current: Option<PieceIndex>,
+    /// It owed us a block for too long and has delivered none since.
     pub(crate) snubbed: bool,
+    pub(crate) stall: Stall,
     /// It rejected a request while it was serving us; it is asked for nothing until then.
     pub(crate) rests_until: Option<Instant>,
     pub(crate) last_delivery: Instant,
@@ -87,8 +92,17 @@ impl Peer {
         let may_ask = !self.peer_choking || !self.allowed_fast.is_empty();
         may_ask
             && self.rests_until.is_none()
+            && !self.stall.rests()
             && self.am_interested
-            && self.pending.len() < self.window.size()
+            && self.expected() < self.window.size()
+    }
+
+    /// Requests that it may still answer in time.
+    fn expected(&self) -> usize {
+        match self.has_late {
+            true => self.pending.iter().filter(|pending| !pending.late).count(),
+            false => self.pending.len(),
+        }
     }
 
     /// What it was asked for and has been late with: it may still deliver, and is not asked again.

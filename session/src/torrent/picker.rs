@@ -104,36 +104,35 @@ impl Picker {
         listed
     }
 
-    /// A peer came that has these pieces. Says whether it counts as a seed; [`Self::remove_peer`] must be told.
-    pub(crate) fn add_peer(
+    /// What a peer has changed: from pieces, and whether they were counted as a seed's, to pieces, and whether they are to be.
+    /// Costs a step for each piece that differs; for those of seeds none.
+    pub(crate) fn replace_peer(
         &mut self,
-        bits: &Bitfield,
-        geometry: &Geometry,
-        rng: &mut fastrand::Rng,
-    ) -> bool {
-        if bits.is_all() {
-            self.seeds += 1;
-            return true;
-        }
-        for piece in geometry.pieces().filter(|&piece| bits.has(piece)) {
-            self.gained(piece, rng);
-        }
-        false
-    }
-
-    pub(crate) fn remove_peer(
-        &mut self,
-        bits: &Bitfield,
-        seed: bool,
-        geometry: &Geometry,
+        (old, was_seed): (&Bitfield, bool),
+        (new, is_seed): (&Bitfield, bool),
         rng: &mut fastrand::Rng,
     ) {
-        if seed {
-            self.seeds -= 1;
-            return;
+        self.seeds = self.seeds - u16::from(was_seed) + u16::from(is_seed);
+        match (was_seed, is_seed) {
+            (true, true) => {}
+            (true, false) => new.iter().for_each(|piece| self.gained(piece, rng)),
+            (false, true) => old.iter().for_each(|piece| self.lost(piece, rng)),
+            (false, false) => {
+                for piece in old.differences(new) {
+                    match new.has(piece) {
+                        true => self.gained(piece, rng),
+                        false => self.lost(piece, rng),
+                    }
+                }
+            }
         }
-        for piece in geometry.pieces().filter(|&piece| bits.has(piece)) {
-            self.lost(piece, rng);
+    }
+
+    /// A peer has gone.
+    pub(crate) fn remove_peer(&mut self, bits: &Bitfield, seed: bool, rng: &mut fastrand::Rng) {
+        match seed {
+            true => self.seeds -= 1,
+            false => bits.iter().for_each(|piece| self.lost(piece, rng)),
         }
     }
 
@@ -380,9 +379,10 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let mut picker = Picker::new(&geometry, false);
         let all = Bitfield::all(&geometry);
-        assert!(picker.add_peer(&all, &geometry, &mut rng));
+        let none = Bitfield::none(&geometry);
+        picker.replace_peer((&none, false), (&all, true), &mut rng);
         assert!(picker.availability.iter().all(|count| *count == 0));
-        picker.remove_peer(&all, true, &geometry, &mut rng);
+        picker.remove_peer(&all, true, &mut rng);
         assert_eq!(picker.seeds, 0);
     }
 }

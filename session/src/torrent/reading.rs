@@ -40,7 +40,8 @@ impl<S: Space> Engine<S> {
         if update.seeked {
             self.withdraw_unread();
         }
-        if changed || update.waiting {
+        // A jump takes requests back, and peers that have room now are asked for something else.
+        if changed || update.waiting || update.seeked {
             self.fill_all(now);
             self.tell_starved();
         }
@@ -93,6 +94,8 @@ impl<S: Space> Engine<S> {
     /// While somebody reads: another peer may be faster by now than those who were asked.
     pub(super) fn rescue(&mut self, now: Instant) {
         self.plan_rescue(now);
+        // What a stopped peer owes counts as asked for no longer, so that others are.
+        self.release_late(now, Duration::ZERO);
         self.fill_all(now);
     }
 

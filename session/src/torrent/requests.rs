@@ -1,6 +1,6 @@
 //! Which block to ask of which peer.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
@@ -8,15 +8,13 @@ use super::peers::Pending;
 use super::{Engine, Output, PeerKey, Space};
 use crate::peer::Command;
 
-/// A request that has waited this long is late: others may be asked for the block.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many peers are asked for one block when nothing else is left to ask for.
 const END_GAME_COPIES: u8 = 3;
 
 impl<S: Space> Engine<S> {
     /// Asks `key` for as many blocks as its window has room for.
     pub(super) fn fill(&mut self, now: Instant, key: PeerKey) {
-        if self.halted.is_some() {
+        if self.halted.any() {
             return;
         }
         while self
@@ -141,38 +139,6 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Looks for late requests, whose blocks are free again and whose peers are snubbed, and for peers that have rested.
-    pub(super) fn expire_requests(&mut self, now: Instant) {
-        let mut late = Vec::new();
-        let mut rested = Vec::new();
-        for (key, peer) in self.peers.iter_mut() {
-            if peer.rests_until.is_some_and(|until| until <= now) {
-                peer.rests_until = None;
-                rested.push(key);
-            }
-            let first = peer.pending.iter().map(|pending| pending.asked_at).min();
-            let since = first.map(|asked| asked.max(peer.last_delivery));
-            if since.is_none_or(|since| now.saturating_duration_since(since) < REQUEST_TIMEOUT) {
-                continue;
-            }
-            peer.snubbed = true;
-            peer.window.handle_stall();
-            peer.has_late = true;
-            for pending in peer.pending.iter_mut().filter(|pending| !pending.late) {
-                late.push(*pending);
-                pending.late = true;
-            }
-        }
-        for key in rested {
-            self.fill(now, key);
-        }
-        if !late.is_empty() {
-            self.late.extend(late.iter().map(|pending| pending.block));
-            self.give_back(&late);
-            self.fill_all(now);
-        }
-    }
-
     /// Another peer was first with this block.
     pub(super) fn cancel_elsewhere(&mut self, now: Instant, block: BlockRef, except: PeerKey) {
         let others: Vec<_> = self
@@ -182,8 +148,14 @@ impl<S: Space> Engine<S> {
             .map(|(key, _)| key)
             .collect();
         for key in others {
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.take_pending(block);
+            let Some(peer) = self.peers.get_mut(key) else {
+                continue;
+            };
+            // It is not to begin afresh with another block.
+            let has_stopped = peer.has_stopped(now);
+            peer.take_pending(block);
+            if has_stopped {
+                self.stall(now, key);
             }
             self.outputs.push_back(Output::Command {
                 peer: key,

@@ -176,6 +176,8 @@ pub enum Output {
     Digest(PieceIndex),
     /// A reader waits for a piece that there is no room for; see [`Engine::wanted_space`](super::Engine::wanted_space).
     Starved(ReaderKey),
+    /// A reader needs a piece that there is no room for: what only waits to be sent is to give its memory back.
+    RoomNeeded,
     /// Something that users may want to know.
     Note(Note),
 }

@@ -12,8 +12,8 @@ use super::{Engine, Output, PeerKey, PieceState, Space};
 const URGENT_COPIES: u8 = 2;
 /// A peer that is much slower than others works for deadlines that are so many times its estimated time away.
 const SAFETY: u32 = 4;
-/// A peer that is silent for this long, and four times what a block should take, has stopped.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a peer that has stopped takes, for all we know.
+const STOPPED: Duration = Duration::from_secs(3_600);
 /// Two peers' estimated times that differ by less are the same.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(50);
 
@@ -93,7 +93,10 @@ impl<S: Space> Engine<S> {
         }
         // As long as no room has come free, asking again would only search in vain.
         if self.wanted_space.is_some() || !self.reserve(now, piece) {
-            self.wanted_space = Some(u64::from(self.geometry.piece_len(piece)));
+            let wanted = u64::from(self.geometry.piece_len(piece));
+            if self.wanted_space.replace(wanted).is_none() {
+                self.outputs.push_back(Output::RoomNeeded);
+            }
             self.tell_starved();
             return false;
         }
@@ -186,19 +189,14 @@ impl Peer {
             && !self.snubbed
     }
 
-    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that owes a block for much
-    /// longer than it should has stopped, as far as anybody can tell.
+    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that has stopped, or did when
+    /// it was asked last, is not counted on.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {
-        let bytes = |blocks: usize| {
-            let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
-            blocks.saturating_mul(BLOCK_LEN)
-        };
-        let first = self.pending.front();
-        let owed_since = first.map(|first| first.asked_at.max(self.last_delivery));
-        let silent =
-            owed_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let has_stopped = silent > self.window.time_for(bytes(1)) * 4 + PATIENCE;
-        let silent = if has_stopped { silent * 8 } else { silent };
-        self.window.time_for(bytes(blocks)).max(silent)
+        if self.snubbed || self.has_stopped(now) {
+            return STOPPED;
+        }
+        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+        let bytes = blocks.saturating_mul(BLOCK_LEN);
+        self.window.time_for(bytes).max(self.silent_for(now))
     }
 }

@@ -181,6 +181,8 @@ impl Node {
                 }
             }
             Output::Starved(_) => self.starved += 1,
+            // What is sent here is copied: nothing of the storage is held by a wire.
+            Output::RoomNeeded => {}
             Output::Note(note) => self.notes.push(note),
             other => panic!("{other:?} is not for here"),
         }
@@ -292,6 +294,11 @@ impl Node {
             }
             wire.sending.extend_from_slice(&connection.take_out(now));
             let facts = connection.take_facts();
+            if connection.poll_backlog().is_some_and(|at| at <= now) {
+                busy = true;
+                // A violation ends the connection when the next bytes come.
+                let _ = connection.handle_bytes(now, &mut wire.received);
+            }
             if !facts.is_empty() {
                 busy = true;
                 told.push((*key, wire.addr.ip(), facts));
@@ -322,7 +329,11 @@ impl Node {
     pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         let wires = self.wires.values();
         let connections = wires.filter_map(|wire| wire.peer.as_ref());
-        let timers = connections.map(|(_, connection)| connection.poll_timeout());
+        let timers = connections.map(|(_, connection)| {
+            let backlog = connection.poll_backlog();
+            let timer = connection.poll_timeout();
+            backlog.map_or(timer, |at| at.min(timer))
+        });
         let verdict = self.verdicts.front().map(|(at, ..)| *at);
         timers
             .chain(self.engine.poll_timeout(now))

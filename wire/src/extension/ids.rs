@@ -4,8 +4,9 @@
 ///
 /// The numbers are constants of ours (BEP 10 leaves them to each side). They are those of libtorrent, because tools that
 /// look into traffic know them.
+///
+/// Exhaustive on purpose: who takes an extension's messages is told by the compiler when one is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 #[repr(u8)]
 pub enum ExtensionId {
     /// `ut_pex`: peer exchange (BEP 11).

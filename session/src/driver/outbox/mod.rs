@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use tailwater_metainfo::BlockRef;
 
+use crate::storage::BlockParts;
+
 /// Payload that waits at least: a socket that takes more must not find us reading from the disk.
 const MIN_WAITING: usize = 64 * 1024;
-/// Payload that waits at most; it is memory that belongs to nobody else meanwhile.
+/// Payload that waits at most; it is memory that is lent to this connection meanwhile.
 const MAX_WAITING: usize = 1024 * 1024;
 /// So much time's worth of payload is to wait.
 const WAITING_FOR: Duration = Duration::from_secs(1);
@@ -31,6 +33,10 @@ pub(crate) struct Outbox {
     /// Bytes of the first block have gone out.
     is_begun: bool,
     payload: usize,
+    /// Bytes of messages, without blocks and their headers.
+    messages_len: usize,
+    /// No more blocks are taken until the socket has taken some: those that waited were given back.
+    is_yielding: bool,
     pace: Pace,
 }
 
@@ -39,7 +45,8 @@ pub(crate) struct Outbox {
 enum Ordered {
     Block {
         header: Bytes,
-        data: Bytes,
+        /// The parts of the block that the storage has in one place each; those that are out are gone.
+        data: BlockParts,
         block: BlockRef,
     },
     Message(Bytes),
@@ -57,6 +64,7 @@ pub(crate) struct Sent {
 impl Outbox {
     /// Queues messages. They overtake blocks that wait, unless they have to come behind those.
     pub(crate) fn push_messages(&mut self, bytes: Bytes, follow_blocks: bool) {
+        self.messages_len += bytes.len();
         let is_message = |ordered: &Ordered| matches!(ordered, Ordered::Message(_));
         // One message never overtakes another.
         match follow_blocks || self.ordered.iter().any(is_message) {
@@ -66,8 +74,8 @@ impl Outbox {
     }
 
     /// Queues a block behind all that waits.
-    pub(crate) fn push_block(&mut self, header: Bytes, data: Bytes, block: BlockRef) {
-        self.payload += data.len();
+    pub(crate) fn push_block(&mut self, header: Bytes, data: BlockParts, block: BlockRef) {
+        self.payload += bytes_of(&data);
         self.ordered.push_back(Ordered::Block {
             header,
             data,
@@ -75,14 +83,43 @@ impl Outbox {
         });
     }
 
+    /// How many bytes of messages wait, blocks apart.
+    pub(crate) const fn messages_len(&self) -> usize {
+        self.messages_len
+    }
+
     /// How many bytes of blocks should be added, so that the socket finds enough of them and no more wait than it takes
     /// soon. Many at once or none: each time costs a trip to the storage.
     pub(crate) fn wanted(&self) -> usize {
         let target = self.pace.target();
-        match self.payload < target / 2 {
+        match self.payload < target / 2 && !self.is_yielding {
             true => target - self.payload,
             false => 0,
         }
+    }
+
+    /// Gives back the blocks that wait, the first to be sent first, because the memory that they are in is needed. The very
+    /// first stays, as it may have been begun, but in a copy. No more are wanted until some of it has gone out: the socket
+    /// may have stopped for good.
+    pub(crate) fn yield_blocks(&mut self) -> Vec<BlockRef> {
+        let mut given_back = Vec::new();
+        let mut is_first = true;
+        self.ordered.retain_mut(|ordered| match ordered {
+            Ordered::Message(_) => true,
+            Ordered::Block { data, .. } if std::mem::take(&mut is_first) => {
+                for part in data {
+                    *part = Bytes::copy_from_slice(part);
+                }
+                true
+            }
+            Ordered::Block { data, block, .. } => {
+                self.payload -= bytes_of(data);
+                given_back.push(*block);
+                false
+            }
+        });
+        self.is_yielding = !is_first;
+        given_back
     }
 
     /// Whether anything may go out when so many bytes of blocks may.
@@ -109,6 +146,7 @@ impl Outbox {
                 Some(_) if self.is_begun => self.advance_ordered(written, &mut sent),
                 Some(message) => {
                     let rest = advance(message, written);
+                    self.messages_len -= written - rest;
                     if message.is_empty() {
                         self.messages.pop_front();
                     }
@@ -119,7 +157,8 @@ impl Outbox {
             };
         }
         self.payload -= sent.payload;
-        self.pace.record(now, sent.payload);
+        self.is_yielding &= sent.payload == 0;
+        self.pace.record(now, sent.payload, self.payload == 0);
         sent
     }
 
@@ -131,6 +170,7 @@ impl Outbox {
         let (rest, is_out) = match first {
             Ordered::Message(bytes) => {
                 let rest = advance(bytes, written);
+                self.messages_len -= written - rest;
                 (rest, bytes.is_empty())
             }
             Ordered::Block {
@@ -139,7 +179,7 @@ impl Outbox {
                 block,
             } => {
                 let before = advance(header, written);
-                let rest = advance(data, before);
+                let rest = advance_parts(data, before);
                 sent.payload += before - rest;
                 if data.is_empty() {
                     sent.blocks.push(*block);
@@ -182,12 +222,13 @@ impl Outbox {
 impl Ordered {
     /// Its bytes, and whether they count as a block's.
     fn parts(&self) -> impl Iterator<Item = (&[u8], bool)> {
-        let (first, second) = match self {
+        let (first, data) = match self {
             Self::Message(bytes) => ((&bytes[..], false), None),
-            // A header alone is of no use to anybody: it waits until its block may go.
-            Self::Block { header, data, .. } => ((&header[..], true), Some((&data[..], true))),
+            // A header alone is of no use: it waits until its block may go.
+            Self::Block { header, data, .. } => ((&header[..], true), Some(data)),
         };
-        std::iter::once(first).chain(second)
+        let data = data.into_iter().flatten();
+        std::iter::once(first).chain(data.map(|part| (&part[..], true)))
     }
 }
 
@@ -198,17 +239,50 @@ fn advance(bytes: &mut Bytes, written: usize) -> usize {
     written - taken
 }
 
+/// The same for the parts of a block; those that are out are dropped.
+fn advance_parts(parts: &mut BlockParts, mut written: usize) -> usize {
+    while let Some(part) = parts.front_mut() {
+        written = advance(part, written);
+        if !part.is_empty() {
+            break;
+        }
+        parts.pop_front();
+    }
+    written
+}
+
+fn bytes_of(parts: &BlockParts) -> usize {
+    parts.iter().map(Bytes::len).sum()
+}
+
 /// How fast blocks go out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pace {
     since: Option<Instant>,
     bytes: usize,
-    /// `None` until it has been measured: then it may be anything.
+    /// `None` until it has been measured.
     bytes_per_second: Option<u64>,
+    /// Until then so much is to wait: twice as much each time the socket has taken all that waited.
+    untested: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            since: None,
+            bytes: 0,
+            bytes_per_second: None,
+            untested: MIN_WAITING,
+        }
+    }
 }
 
 impl Pace {
-    fn record(&mut self, now: Instant, bytes: usize) {
+    /// So many bytes have gone out, and with them perhaps all that waited.
+    fn record(&mut self, now: Instant, bytes: usize, is_drained: bool) {
+        if bytes > 0 && is_drained {
+            self.untested = (self.untested * 2).min(MAX_WAITING);
+        }
         self.bytes += bytes;
         let since = *self.since.get_or_insert(now);
         let passed = now.saturating_duration_since(since);
@@ -228,6 +302,6 @@ impl Pace {
             .bytes_per_second
             .map(|rate| rate.saturating_mul(millis) / 1_000);
         let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
-        bytes.map_or(MAX_WAITING, |bytes| bytes.clamp(MIN_WAITING, MAX_WAITING))
+        bytes.map_or(self.untested, |bytes| bytes.clamp(MIN_WAITING, MAX_WAITING))
     }
 }

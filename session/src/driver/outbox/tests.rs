@@ -15,7 +15,7 @@ fn block(number: u32) -> BlockRef {
 /// A block whose bytes all say its number, behind a header of two.
 fn push_block(outbox: &mut Outbox, number: u8) {
     let header = Bytes::from(vec![number; 2]);
-    let data = Bytes::from(vec![number; DATA]);
+    let data = BlockParts::from([Bytes::from(vec![number; DATA])]);
     outbox.push_block(header, data, block(number.into()));
 }
 
@@ -158,7 +158,7 @@ fn whatever_is_sent_at_once_nothing_is_lost_or_mixed() {
 fn what_waits_is_what_goes_out_soon() {
     let start = crate::testing::epoch();
     let mut pace = Pace::default();
-    assert_eq!(pace.target(), MAX_WAITING);
+    assert_eq!(pace.target(), MIN_WAITING);
     for (bytes_per_second, expected) in [
         (1_000, MIN_WAITING),
         (200_000, 200_000),
@@ -168,6 +168,7 @@ fn what_waits_is_what_goes_out_soon() {
             pace.record(
                 start + Duration::from_millis(100 * tenth),
                 bytes_per_second / 10,
+                true,
             );
         }
         assert_eq!(pace.target(), expected, "{bytes_per_second}");
@@ -175,8 +176,88 @@ fn what_waits_is_what_goes_out_soon() {
         pace.bytes = 0;
     }
     let mut outbox = Outbox::default();
-    outbox.push_block(Bytes::new(), vec![0; MAX_WAITING / 2 - 1].into(), block(0));
-    assert_eq!(outbox.wanted(), MAX_WAITING / 2 + 1);
-    outbox.push_block(Bytes::new(), vec![0].into(), block(1));
+    let zeros = |len| BlockParts::from([Bytes::from(vec![0; len])]);
+    outbox.push_block(Bytes::new(), zeros(MIN_WAITING / 2 - 1), block(0));
+    assert_eq!(outbox.wanted(), MIN_WAITING / 2 + 1);
+    outbox.push_block(Bytes::new(), zeros(1), block(1));
     assert_eq!(outbox.wanted(), 0);
+}
+
+#[test]
+fn what_waits_grows_while_the_socket_takes_it_all() {
+    let mut outbox = Outbox::default();
+    let mut wanted = Vec::new();
+    for number in 0..6 {
+        wanted.push(outbox.wanted());
+        let data = Bytes::from(vec![0; outbox.wanted()]);
+        outbox.push_block(Bytes::new(), BlockParts::from([data]), block(number));
+        send_all(&mut outbox);
+    }
+    assert_eq!(wanted[..3], [MIN_WAITING, 2 * MIN_WAITING, 4 * MIN_WAITING]);
+    assert_eq!(wanted[5], MAX_WAITING);
+    // A socket that takes nothing has little lent to it, however fast its peer asks.
+    let mut stuck = Outbox::default();
+    let data = Bytes::from(vec![0; MIN_WAITING]);
+    stuck.push_block(Bytes::new(), BlockParts::from([data]), block(0));
+    assert_eq!(stuck.wanted(), 0);
+}
+
+#[test]
+fn a_block_in_parts_goes_out_as_one() {
+    let parts = |number: u8| [3, 1, 5].map(|len| Bytes::from(vec![number; len]));
+    for room in 1..12 {
+        let mut outbox = Outbox::default();
+        for number in [1, 2] {
+            let header = Bytes::from(vec![number; 2]);
+            outbox.push_block(header, parts(number).into(), block(number.into()));
+        }
+        let mut out = Vec::new();
+        let (mut blocks, mut payload) = (Vec::new(), 0);
+        while outbox.can_send(usize::MAX) {
+            let sent = send(&mut outbox, &mut out, room, usize::MAX);
+            blocks.extend(sent.blocks);
+            payload += sent.payload;
+        }
+        assert_eq!(runs(&out), [(1, 11), (2, 11)], "{room}");
+        assert_eq!((blocks, payload), (vec![block(1), block(2)], 18), "{room}");
+    }
+}
+
+#[test]
+fn blocks_are_given_back_in_order_but_for_the_first_which_is_copied() {
+    let lease = Bytes::from(vec![1; DATA]);
+    for begun in [0, 1, 500] {
+        let mut outbox = Outbox::default();
+        let header = Bytes::from(vec![1; 2]);
+        outbox.push_block(header, BlockParts::from([lease.clone()]), block(1));
+        push_message(&mut outbox, "c", true);
+        push_block(&mut outbox, 2);
+        push_block(&mut outbox, 3);
+        let mut out = Vec::new();
+        send(&mut outbox, &mut out, begun, usize::MAX);
+        assert_eq!(outbox.yield_blocks(), [block(2), block(3)]);
+        assert!(lease.is_unique(), "the storage's memory is free");
+        assert_eq!(outbox.wanted(), 0, "no more as long as nothing goes out");
+        out.extend(send_all(&mut outbox));
+        assert_eq!(runs(&out), [(1, DATA + 2), (b'c', 1)], "{begun}");
+        assert!(outbox.wanted() > 0);
+    }
+    // Nothing waits, and so nothing has to go out first.
+    let mut empty = Outbox::default();
+    assert_eq!(empty.yield_blocks(), []);
+    assert!(empty.wanted() > 0);
+}
+
+#[test]
+fn messages_that_wait_are_counted_until_they_are_out() {
+    let mut outbox = Outbox::default();
+    push_block(&mut outbox, 1);
+    push_message(&mut outbox, "abc", false);
+    push_message(&mut outbox, "de", true);
+    assert_eq!(outbox.messages_len(), 5);
+    let mut out = Vec::new();
+    send(&mut outbox, &mut out, 2, usize::MAX);
+    assert_eq!(outbox.messages_len(), 3);
+    out.extend(send_all(&mut outbox));
+    assert_eq!(outbox.messages_len(), 0);
 }

@@ -1,6 +1,7 @@
 //! What one connection does with what a peer sends.
 
 mod extensions;
+mod floods;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,18 @@ fn block(piece: u32, number: u32) -> BlockRef {
     geometry
         .nth_block(geometry.piece(piece).unwrap(), number)
         .unwrap()
+}
+
+/// What became of many messages.
+#[derive(Debug, Default)]
+struct Turns {
+    facts: Vec<Fact>,
+    /// The most facts of one turn.
+    longest: usize,
+    sent: Vec<Message>,
+    /// Bytes that were not decoded.
+    left: usize,
+    waits_until: Option<Instant>,
 }
 
 /// A connection with its peer at the other end of a wire.
@@ -58,6 +71,27 @@ impl Pair {
             message.encode(&mut bytes);
         }
         self.connection.handle_bytes(self.now, &mut bytes)
+    }
+
+    /// Turn after turn, until all of it is decoded or the peer has to wait.
+    fn receive_all(&mut self, messages: &[Message]) -> Result<Turns, Violation> {
+        let mut bytes = BytesMut::new();
+        for message in messages {
+            message.encode(&mut bytes);
+        }
+        let mut turns = Turns::default();
+        loop {
+            self.connection.handle_bytes(self.now, &mut bytes)?;
+            let facts = self.connection.take_facts();
+            turns.longest = turns.longest.max(facts.len());
+            turns.facts.extend(facts);
+            turns.sent.extend(self.sent());
+            turns.waits_until = self.connection.poll_backlog();
+            if turns.waits_until.is_none_or(|at| at > self.now) {
+                turns.left = bytes.len();
+                return Ok(turns);
+            }
+        }
     }
 
     fn sent(&mut self) -> Vec<Message> {
@@ -152,6 +186,8 @@ fn a_choke_returns_the_requests_only_without_the_fast_extension() {
         (true, vec![Fact::Choked]),
     ] {
         let mut pair = Pair::new(fast);
+        pair.receive(&[Message::Unchoke]).unwrap();
+        assert_eq!(pair.connection.take_facts(), [Fact::Unchoked]);
         pair.connection
             .handle_command(Command::Request(block(0, 0)));
         pair.receive(&[Message::Choke]).unwrap();
@@ -240,14 +276,14 @@ fn a_flood_of_requests_ends_a_plain_connection_and_is_rejected_on_a_fast_one() {
         .collect();
     let mut plain = Pair::new(false);
     plain.connection.handle_command(Command::Unchoke);
-    let violation = plain.receive(&flood).unwrap_err();
+    let violation = plain.receive_all(&flood).unwrap_err();
     assert_eq!(violation, Violation::RequestFlood(REQUEST_QUEUE));
     assert_eq!(violation.consequence(), Consequence::Ban);
     let mut fast = Pair::new(true);
     fast.connection.handle_command(Command::Unchoke);
     fast.sent();
-    fast.receive(&flood).unwrap();
-    assert_eq!(fast.sent(), [Message::RejectRequest(block(0, 0).into())]);
+    let sent = fast.receive_all(&flood).unwrap().sent;
+    assert_eq!(sent, [Message::RejectRequest(block(0, 0).into())]);
 }
 
 #[test]
@@ -304,12 +340,13 @@ fn a_later_bitfield_replaces_the_first() {
     // aria2 begins with `have none` and sends a bitfield when it has something.
     let mut pair = Pair::new(true);
     let bitfield = Message::Bitfield(Bytes::from_static(&[0x40]));
-    pair.receive(&[Message::HaveNone, bitfield]).unwrap();
     let none = Bitfield::none(&geometry());
     let mut some = none.clone();
     some.set(geometry().piece(1).unwrap());
-    let expected = [Fact::Bitfield(none), Fact::Bitfield(some)];
-    assert_eq!(pair.connection.take_facts(), expected);
+    for (message, bits) in [(Message::HaveNone, none), (bitfield, some)] {
+        pair.receive(&[message]).unwrap();
+        assert_eq!(pair.connection.take_facts(), [Fact::Bitfield(bits)]);
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ struct Bench {
     verify_calls: usize,
     notes: Vec<Note>,
     starved: Vec<ReaderKey>,
+    room_needed: u32,
 }
 
 impl Bench {
@@ -148,6 +149,7 @@ impl Bench {
             verify_calls: 0,
             notes: Vec::new(),
             starved: Vec::new(),
+            room_needed: 0,
         }
     }
 
@@ -164,6 +166,7 @@ impl Bench {
                 }
                 Output::Digest(_) => {}
                 Output::Starved(reader) => self.starved.push(reader),
+                Output::RoomNeeded => self.room_needed += 1,
                 Output::Note(note) => self.notes.push(note),
             }
         }

@@ -288,7 +288,11 @@ fn a_slow_peer_is_not_asked_for_what_a_reader_waits_for() {
     }
     for _ in 0..4 {
         let blocks = bench.requests(slow);
-        bench.now += Duration::from_secs(2);
+        for _ in 0..200 {
+            bench.now += Duration::from_millis(10);
+            let blocks = bench.requests(fast);
+            bench.deliver(fast, &blocks);
+        }
         bench.deliver(slow, &blocks[..blocks.len().min(2)]);
     }
     bench.seek(FILM, 500);

@@ -1,0 +1,87 @@
+//! What a peer's messages may cost us.
+
+use std::time::{Duration, Instant};
+
+/// Units that come back each second. A unit is a message, or 64 bytes of one. A peer that downloads 2 GiB a second in
+/// pieces of 256 KiB sends so many `have` messages; a flood costs us some milliseconds of a processor a second.
+const RATE: u32 = 8_192;
+/// Units that may be spent at once: every request of a full queue taken back, the bitfield of the largest torrent.
+const BURST: u32 = 4 * RATE;
+/// Bytes that count as one unit.
+const UNIT_BYTES: usize = 64;
+
+/// A token bucket for messages that a peer may send without having been asked: [`BURST`] units at once, then [`RATE`] a
+/// second. What exceeds it waits, first in our receive buffer and then in the peer's socket.
+///
+/// Not counted are the blocks that were asked for and the requests that are served: bandwidth bounds those.
+#[derive(Debug, Default)]
+pub(super) struct MessageBudget {
+    /// When everything that was spent has come back.
+    full_at: Option<Instant>,
+}
+
+impl MessageBudget {
+    /// Counts a message of so many bytes.
+    pub(super) fn spend(&mut self, now: Instant, bytes: usize) {
+        self.spend_units(now, units(bytes));
+    }
+
+    fn spend_units(&mut self, now: Instant, units: u32) {
+        let from = self.full_at.map_or(now, |at| at.max(now));
+        self.full_at = Some(from + time_for(units));
+    }
+
+    /// Until when nothing may be spent, if that is so now.
+    pub(super) fn exhausted_until(&self, now: Instant) -> Option<Instant> {
+        let owed = self.full_at?.checked_duration_since(now)?;
+        let too_much = owed.checked_sub(time_for(BURST))?;
+        (!too_much.is_zero()).then(|| now + too_much)
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes / UNIT_BYTES)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1)
+}
+
+fn time_for(units: u32) -> Duration {
+    Duration::from_secs(1) * units / RATE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::epoch;
+
+    /// How many messages of so many bytes pass until the budget is exhausted.
+    fn pass(budget: &mut MessageBudget, now: Instant, bytes: usize) -> u32 {
+        let mut passed = 0;
+        while budget.exhausted_until(now).is_none() {
+            budget.spend(now, bytes);
+            passed += 1;
+        }
+        passed
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_so_many_a_second() {
+        let mut now = epoch();
+        let mut budget = MessageBudget::default();
+        assert_eq!(pass(&mut budget, now, 0), BURST + 1);
+        let until = budget.exhausted_until(now).unwrap();
+        assert!(until > now && until - now < Duration::from_millis(1));
+        now += Duration::from_secs(1);
+        assert_eq!(pass(&mut budget, now, 0), RATE);
+        now += Duration::from_secs(3_600);
+        assert_eq!(pass(&mut budget, now, 0), BURST + 1);
+    }
+
+    #[test]
+    fn long_messages_count_by_their_bytes() {
+        let now = epoch();
+        let mut budget = MessageBudget::default();
+        let passed = pass(&mut budget, now, 16 * 1024);
+        assert_eq!(passed, BURST / 257 + 1);
+    }
+}

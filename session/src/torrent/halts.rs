@@ -1,0 +1,39 @@
+//! Why nothing is requested.
+
+use super::Halt;
+
+/// The reasons for which requests stop; each stands by itself. A torrent that is paused while its storage has failed has
+/// both to be mended when it resumes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Halts {
+    paused: bool,
+    storage: bool,
+}
+
+impl Halts {
+    pub(super) const fn add(&mut self, why: Halt) {
+        match why {
+            Halt::Paused => self.paused = true,
+            Halt::Storage => self.storage = true,
+        }
+    }
+
+    pub(super) const fn has(self, why: Halt) -> bool {
+        match why {
+            Halt::Paused => self.paused,
+            Halt::Storage => self.storage,
+        }
+    }
+
+    pub(super) const fn first(self) -> Option<Halt> {
+        match (self.paused, self.storage) {
+            (true, _) => Some(Halt::Paused),
+            (false, true) => Some(Halt::Storage),
+            (false, false) => None,
+        }
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.paused || self.storage
+    }
+}

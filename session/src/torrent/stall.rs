@@ -1,0 +1,135 @@
+//! Peers that have stopped: they owe us blocks and send none.
+//!
+//! What such a peer was asked for is asked of others: while somebody reads as soon as a few round trips have passed, else when
+//! another peer has nothing left to do, at the latest after [`REQUEST_TIMEOUT`]. It may still deliver, and is then as good
+//! as before; until then it is asked for little, and for nothing that is needed soon.
+
+use std::time::{Duration, Instant};
+
+use tailwater_metainfo::BLOCK_LEN;
+
+use super::peers::{Peer, Pending};
+use super::{Engine, PeerKey, Space};
+
+/// A request that has waited this long is late, whatever else goes on.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// While another peer has nothing to do, a request that has waited this long, and much longer than it should, is late.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A peer that is silent for this long, and four times what a block should take, has stopped.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A peer that has stopped is asked for nothing for this long, doubled each time until it delivers.
+const FIRST_REST: Duration = Duration::from_secs(10);
+const MAX_DOUBLINGS: u32 = 4;
+
+/// How often a peer has stopped since it last delivered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stall {
+    count: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Stall {
+    /// Whether the peer is asked for nothing at all.
+    pub(super) const fn rests(&self) -> bool {
+        self.rests_until.is_some()
+    }
+}
+
+impl Peer {
+    /// How long the peer has sent nothing although it owes us a block that is not late yet.
+    pub(super) fn silent_for(&self, now: Instant) -> Duration {
+        let first = self.pending.iter().find(|pending| !pending.late);
+        let since = first.map(|first| first.asked_at.max(self.last_delivery));
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Whether it owes a block for much longer than it should, by its own pace.
+    pub(super) fn has_stopped(&self, now: Instant) -> bool {
+        self.silent_for(now) > self.window.time_for(BLOCK_LEN) * 4 + PATIENCE
+    }
+
+    /// A block came from it.
+    pub(super) fn handle_delivery(&mut self) {
+        self.snubbed = false;
+        self.stall = Stall::default();
+    }
+
+    /// What it was asked for is late: returns what others may be asked for now.
+    fn handle_stall(&mut self, now: Instant) -> Vec<Pending> {
+        let doublings = self.stall.count.min(MAX_DOUBLINGS);
+        self.stall.count += 1;
+        self.stall.rests_until = Some(now + FIRST_REST * 2u32.pow(doublings));
+        self.snubbed = true;
+        self.window.handle_stall();
+        self.has_late = true;
+        let on_time = self.pending.iter_mut().filter(|pending| !pending.late);
+        on_time
+            .map(|pending| {
+                pending.late = true;
+                *pending
+            })
+            .collect()
+    }
+
+    /// Says whether it has just rested enough from refusing or from stopping.
+    fn has_rested(&mut self, now: Instant) -> bool {
+        let is_over = |until: &mut Option<Instant>| until.take_if(|until| *until <= now).is_some();
+        let refused = is_over(&mut self.rests_until);
+        let stopped = is_over(&mut self.stall.rests_until);
+        refused || stopped
+    }
+}
+
+impl<S: Space> Engine<S> {
+    /// Looks for late requests, whose blocks are free again and whose peers are snubbed, and for peers that have rested.
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        let mut rested = Vec::new();
+        for (key, peer) in self.peers.iter_mut() {
+            if peer.has_rested(now) {
+                rested.push(key);
+            }
+        }
+        for key in rested {
+            self.fill(now, key);
+        }
+        let timeout = match self.has_idle_peer(now) {
+            true => IDLE_TIMEOUT,
+            false => REQUEST_TIMEOUT,
+        };
+        if self.release_late(now, timeout) {
+            self.fill_all(now);
+        }
+    }
+
+    /// Whether a peer that delivers could be asked for more if there were anything to ask it for.
+    fn has_idle_peer(&self, now: Instant) -> bool {
+        let idles = |peer: &Peer| peer.has_room() && !peer.snubbed && !peer.has_stopped(now);
+        self.peers.len() > 1 && self.peers.iter().any(|(_, peer)| idles(peer))
+    }
+
+    /// Frees what peers owe that have stopped, after at least `timeout`; says whether there was anything.
+    pub(super) fn release_late(&mut self, now: Instant, timeout: Duration) -> bool {
+        let is_late = |peer: &Peer| {
+            let silent = peer.silent_for(now);
+            silent >= REQUEST_TIMEOUT || (silent >= timeout && peer.has_stopped(now))
+        };
+        let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
+        let late: Vec<_> = late.map(|(key, _)| key).collect();
+        for key in &late {
+            self.stall(now, *key);
+        }
+        !late.is_empty()
+    }
+
+    /// A peer has stopped: its blocks are free.
+    pub(super) fn stall(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let late = peer.handle_stall(now);
+        for pending in late {
+            self.late.insert(pending.block);
+            self.pieces.unrequest(pending.block);
+        }
+    }
+}
