@@ -14,25 +14,25 @@ const ALLOWED_FAST: usize = 10;
 impl<S: Space> Engine<S> {
     /// The peer has these pieces and no others. Costs a step for each piece in which that differs from before.
     pub(super) fn handle_bitfield(&mut self, key: PeerKey, bits: Bitfield) {
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some(peer) = self.peers.get(key) else {
             return;
         };
-        let was_seed = std::mem::replace(&mut peer.counted_as_seed, bits.is_all());
-        let old = std::mem::replace(&mut peer.bits, bits.clone());
         let mut interesting = peer.interesting;
-        for piece in old.differences(&bits) {
-            if self.is_lacking(piece) {
-                match bits.has(piece) {
-                    true => interesting += 1,
-                    false => interesting -= 1,
-                }
+        let differing = peer.bits.differences(&bits);
+        for piece in differing.filter(|piece| self.is_lacking(*piece)) {
+            match bits.has(piece) {
+                true => interesting += 1,
+                false => interesting -= 1,
             }
         }
+        let old = (&peer.bits, peer.counted_as_seed);
+        self.picker
+            .replace_peer(old, (&bits, bits.is_all()), &mut self.rng);
         if let Some(peer) = self.peers.get_mut(key) {
             peer.interesting = interesting;
+            peer.counted_as_seed = bits.is_all();
+            peer.bits = bits;
         }
-        self.picker
-            .replace_peer((&old, was_seed), (&bits, bits.is_all()), &mut self.rng);
         self.allow_fast(key);
     }
 
