@@ -1,5 +1,6 @@
 //! One task that keeps a torrent's trackers informed.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -197,7 +198,9 @@ impl Announcer {
         // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
         if announce.event != Some(tailwater_tracker::Event::Completed) {
             let tracker = Arc::clone(&announce.url);
-            let incident = Incident::TrackerPeers(tracker, response.peers);
+            // Temporary: until the client tells where the tracker is, it may name any address, as one on this machine may.
+            let namer = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let incident = Incident::TrackerPeers(tracker, namer, response.peers);
             let _ = self.incidents.send(incident).await;
         }
     }

@@ -30,8 +30,8 @@ pub(crate) enum Incident {
     DialFailed(SocketAddr),
     /// Addresses that may be peers.
     Candidates(Source, Vec<SocketAddr>),
-    /// Addresses that a tracker named.
-    TrackerPeers(Arc<str>, Vec<SocketAddr>),
+    /// Addresses that a tracker named: its URL, its own address if that is known, and what it named.
+    TrackerPeers(Arc<str>, Option<IpAddr>, Vec<SocketAddr>),
     /// Our address, as somebody sees it who can be trusted.
     ExternalIp(IpAddr),
     /// A handle asks for something.

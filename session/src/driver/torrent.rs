@@ -239,8 +239,9 @@ impl Running {
             Incident::Candidates(source, addrs) => {
                 self.engine.handle_candidates(now, source, &addrs);
             }
-            Incident::TrackerPeers(tracker, addrs) => {
-                self.engine.handle_tracker_peers(now, &tracker, &addrs);
+            Incident::TrackerPeers(tracker, namer, addrs) => {
+                self.engine
+                    .handle_tracker_peers(now, &tracker, namer, &addrs);
             }
             Incident::ExternalIp(ip) => self.engine.handle_external_ip(ip),
             Incident::Request(request) => self.handle_request(now, request).await,

@@ -54,6 +54,7 @@ pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate}
 pub use source::Source;
 pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
+pub(crate) use trackers::named_by_tracker;
 
 use blame::Blame;
 pub(crate) use candidates::Candidates;

@@ -1,20 +1,42 @@
 //! What trackers name, and that private torrents have one tracker at a time (BEP 27).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::source::can_name;
 use super::{Engine, Refusal, Source, Space};
 
+/// Where a tracker is taken to be whose own address is not known, because a proxy asks it: far away, so that it can name
+/// public addresses only.
+const UNKNOWN_TRACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
+
+/// Of the addresses that a tracker at `namer` named, those that it can know: one on the internet cannot see our local
+/// network or this machine, and would have us connect to services that it cannot reach itself.
+pub(crate) fn named_by_tracker(namer: Option<IpAddr>, addrs: &[SocketAddr]) -> Vec<SocketAddr> {
+    let namer = namer.unwrap_or(UNKNOWN_TRACKER);
+    let named = addrs.iter().filter(|addr| can_name(namer, **addr));
+    named.copied().collect()
+}
+
 impl<S: Space> Engine<S> {
-    /// A tracker has named peers. When another one than before does, a private torrent leaves the former's behind: two
-    /// trackers' peers are not brought together by us.
-    pub fn handle_tracker_peers(&mut self, now: Instant, tracker: &Arc<str>, addrs: &[SocketAddr]) {
+    /// A tracker at the address `namer` has named peers; `None` if its address is not known, which counts as one on the
+    /// internet. Addresses that it cannot know are not taken: a local or loopback address from a tracker on the internet.
+    ///
+    /// When another tracker than before names peers, a private torrent leaves the former's behind: two trackers' peers are
+    /// not brought together by us (BEP 27).
+    pub fn handle_tracker_peers(
+        &mut self,
+        now: Instant,
+        tracker: &Arc<str>,
+        namer: Option<IpAddr>,
+        addrs: &[SocketAddr],
+    ) {
         let former = self.tracker.replace(Arc::clone(tracker));
         if self.config.private && former.is_some_and(|former| former != *tracker) {
             self.leave_tracker(now);
         }
-        self.handle_candidates(now, Source::Tracker, addrs);
+        self.handle_candidates(now, Source::Tracker, &named_by_tracker(namer, addrs));
     }
 
     /// Forgets whom the tracker named and lets go whom it brought here. Whoever called has our address from there too.

@@ -21,7 +21,7 @@ use crate::metadata::handle::FetchProgress;
 use crate::metadata::link::{Fact, LinkConfig};
 use crate::metadata::{Fetcher, LinkKey, Output};
 use crate::peer::Direction;
-use crate::torrent::Source;
+use crate::torrent::{Source, named_by_tracker};
 
 /// Connections at once, with those being made. An info dictionary is small: a few peers would do, if they were all honest
 /// and quick.
@@ -146,7 +146,10 @@ impl Fetching {
         let now = Instant::now();
         match incident {
             Incident::Candidates(source, addrs) => self.known.add(now, source, &addrs),
-            Incident::TrackerPeers(_, addrs) => self.known.add(now, Source::Tracker, &addrs),
+            Incident::TrackerPeers(_, namer, addrs) => {
+                let addrs = named_by_tracker(namer, &addrs);
+                self.known.add(now, Source::Tracker, &addrs);
+            }
             Incident::DialFailed(addr) => self.known.handle_closed(now, addr, false),
             Incident::Handshaken(peer) => self.take_in(now, peer),
             // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
