@@ -1,22 +1,30 @@
 //! The listening port: one for all torrents, for both address families.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tailwater_wire::Reserved;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::connections::Places;
 use super::dial::{self, Call};
+use super::handshakes::Handshakes;
 use super::incident::Incident;
 use super::registry::Registry;
+use crate::torrent::Host;
 
-/// Handshakes of callers that are under way at once; further callers wait in the kernel.
-const MAX_HANDSHAKES: usize = 64;
+/// A caller whose torrent does not take it within this time is hung up on. Meanwhile it holds a place for a connection, but
+/// no handshake.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Callers that the kernel keeps waiting.
 const BACKLOG: i32 = 128;
 /// The first port tried when none is asked for, and how many after it (BEP 3 names 6881 to 6889).
@@ -67,7 +75,8 @@ fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Takes calls until the session closes. Whoever finds no place is hung up on.
+/// Takes calls until the session closes. It waits for nothing but calls: a caller for whom there is no place is hung up on,
+/// and one that keeps silent makes room for the next.
 pub(crate) async fn listen(
     listener: TcpListener,
     registry: Arc<Registry>,
@@ -75,16 +84,17 @@ pub(crate) async fn listen(
     reserved: Reserved,
     closing: CancellationToken,
 ) {
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    let tasks = tokio_util::task::TaskTracker::new();
+    let handshakes = Arc::new(Mutex::new(Handshakes::default()));
+    let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = closing.cancelled() => break,
-            accepted = accept(&listener, &handshakes) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, addr, permit)) => {
-                let Some(place) = places.for_caller() else {
+            Ok((stream, addr)) => {
+                let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+                let Some(place) = places.for_caller(addr.ip()) else {
                     tracing::debug!(%addr, "hanging up on a caller: no place for a connection");
                     continue;
                 };
@@ -93,13 +103,14 @@ pub(crate) async fn listen(
                     addr,
                     place,
                 };
-                let (registry, closing) = (Arc::clone(&registry), closing.clone());
+                let ending = closing.child_token();
+                let turn = Turn::begin(&handshakes, addr, ending.clone());
+                let registry = Arc::clone(&registry);
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = closing.cancelled() => {}
-                        () = welcome(call, &registry, reserved) => {}
+                        () = ending.cancelled() => tracing::debug!(%addr, "ending a handshake"),
+                        () = welcome(call, &registry, reserved, turn) => {}
                     }
-                    drop(permit);
                 });
             }
             Err(error) => {
@@ -113,24 +124,46 @@ pub(crate) async fn listen(
     tasks.wait().await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    handshakes: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(handshakes)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, addr) = listener.accept().await?;
-    Ok((
-        stream,
-        SocketAddr::new(addr.ip().to_canonical(), addr.port()),
-        permit,
-    ))
+/// A caller's place in the table of handshakes; left when it is dropped.
+struct Turn {
+    handshakes: Arc<Mutex<Handshakes<CancellationToken>>>,
+    number: u64,
+}
+
+impl Turn {
+    /// Enters the table, and ends those that have to go for it.
+    fn begin(
+        handshakes: &Arc<Mutex<Handshakes<CancellationToken>>>,
+        addr: SocketAddr,
+        ending: CancellationToken,
+    ) -> Self {
+        let now = tokio::time::Instant::now().into_std();
+        let mut table = lock(handshakes);
+        let (number, displaced) = table.begin(now, Host::of(addr.ip()), ending);
+        drop(table);
+        for ending in displaced {
+            ending.cancel();
+        }
+        Self {
+            handshakes: Arc::clone(handshakes),
+            number,
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.handshakes).end(self.number);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing under the lock can panic halfway through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Shakes hands and passes the peer on to its torrent.
-async fn welcome(call: Call, registry: &Registry, reserved: Reserved) {
+async fn welcome(call: Call, registry: &Registry, reserved: Reserved, turn: Turn) {
     let addr = call.addr;
     let find = |info_hash| {
         let ours = dial::Ours {
@@ -140,11 +173,18 @@ async fn welcome(call: Call, registry: &Registry, reserved: Reserved) {
         };
         registry.accepts(info_hash).then_some(ours)
     };
-    match dial::answer(call, find).await {
+    let answered = dial::answer(call, find).await;
+    // What follows is the torrent's affair: one that is busy does not hold up callers of others.
+    drop(turn);
+    match answered {
         Ok((info_hash, peer)) => {
             if let Some(incidents) = registry.find(info_hash) {
+                let handed_over =
+                    timeout(HAND_OVER_WITHIN, incidents.send(Incident::Handshaken(peer)));
                 // A torrent that has gone meanwhile drops the connection.
-                let _ = incidents.send(Incident::Handshaken(peer)).await;
+                if handed_over.await.is_err() {
+                    tracing::debug!(%addr, "hanging up on a caller: its torrent is busy");
+                }
             }
         }
         Err(error) => tracing::debug!(%addr, "incoming connection: {error}"),

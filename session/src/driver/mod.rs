@@ -17,6 +17,7 @@ pub(crate) mod buffers;
 pub(crate) mod connections;
 pub(crate) mod dial;
 pub(crate) mod discovery;
+mod handshakes;
 pub(crate) mod incident;
 pub(crate) mod lifecycle;
 pub(crate) mod listen;

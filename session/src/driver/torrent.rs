@@ -212,6 +212,7 @@ impl Running {
         if self.party.is_over_share() {
             self.engine.shed(now);
         }
+        self.engine.shed_useless(now, self.party.shut_out());
     }
 
     /// Handles as many as make one turn.

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
 use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore};
-use crate::driver::connections::{self, Places};
+use crate::driver::connections::{self, DialLimit, Places};
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
@@ -170,7 +170,10 @@ impl Builder {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let limit = self.max_connections;
-        let places = Places::new(limit.unwrap_or_else(connections::default_limit));
+        let places = Places::new(
+            limit.unwrap_or_else(connections::default_limit),
+            DialLimit::default(),
+        );
         let mut listen_addr = None;
         if self.incoming {
             let refused = |source| StartError::Listen {

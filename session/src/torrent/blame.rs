@@ -3,21 +3,31 @@
 //! One contributor is guilty at once. Of several, the digest of each one's blocks is kept; when the piece is valid
 //! at last, whoever sent something else is guilty, and nobody besides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use tailwater_metainfo::PieceIndex;
 
-/// The most failed pieces whose blocks are remembered; the oldest index goes first.
+use super::bounded::BoundedMap;
+
+/// The most failed pieces whose blocks are remembered; the one that began to fail longest ago goes first.
 const MAX_SUSPECT_PIECES: usize = 64;
 
 /// The digest of one stored block: enough to tell two versions apart.
 pub type BlockDigest = u64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Blame {
     /// By piece: block number, sender, what it sent.
-    suspects: BTreeMap<PieceIndex, BTreeSet<(usize, IpAddr, BlockDigest)>>,
+    suspects: BoundedMap<PieceIndex, BTreeSet<(usize, IpAddr, BlockDigest)>>,
+}
+
+impl Default for Blame {
+    fn default() -> Self {
+        Self {
+            suspects: BoundedMap::new(MAX_SUSPECT_PIECES),
+        }
+    }
 }
 
 impl Blame {
@@ -32,15 +42,13 @@ impl Blame {
         if sources.iter().all(|ip| ip == first) {
             return Some(*first);
         }
-        if self.suspects.len() >= MAX_SUSPECT_PIECES && !self.suspects.contains_key(&piece) {
-            self.suspects.pop_first();
-        }
         let blocks = sources.iter().copied().zip(digests.iter().copied());
-        self.suspects.entry(piece).or_default().extend(
-            blocks
-                .enumerate()
-                .map(|(number, (ip, digest))| (number, ip, digest)),
-        );
+        let blocks = blocks.enumerate();
+        let blocks = blocks.map(|(number, (ip, digest))| (number, ip, digest));
+        match self.suspects.get_mut(&piece) {
+            Some(known) => known.extend(blocks),
+            None => self.suspects.insert(piece, blocks.collect()),
+        }
         None
     }
 
@@ -48,7 +56,7 @@ impl Blame {
     ///
     /// Until then only one peer at a time should fetch it, so that a second failure has one contributor.
     pub(crate) fn is_suspect(&self, piece: PieceIndex) -> bool {
-        self.suspects.contains_key(&piece)
+        self.suspects.contains(&piece)
     }
 
     /// The true digests of a piece that failed before. Returns the guilty.

@@ -6,15 +6,23 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::PeerKey;
+use super::bounded::BoundedMap;
+use super::host::Host;
 use super::priority::Ranking;
 use super::source::{Source, is_usable};
+use super::turns::{Owner, Turn, Turns, is_privileged};
 
 /// After a failure: this long, doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// A first attempt that finds nobody may have been too early: a peer that has just been named is often still starting. So
+/// the second one follows soon, and [`FIRST_RETRY`] is what the third waits.
+const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 /// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps has
 /// not noticed yet that our connection of before is gone.
 const FIRST_RETRY_OF_NAMED: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
+/// So often is a pause doubled; more would make no difference.
+const MAX_DOUBLINGS: u32 = 16;
 /// An address that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;
 
@@ -40,6 +48,10 @@ struct Candidate {
 }
 
 impl Candidate {
+    const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. } | State::Parked)
+    }
+
     /// Whether it makes room for an address from `source` when there is none.
     fn yields_to(&self, source: Source) -> bool {
         let is_worse = self.source > source;
@@ -48,25 +60,17 @@ impl Candidate {
     }
 }
 
-/// The place of an address whose time has come among the others. The priority (BEP 40) decides between equals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
-    failures: u32,
-    source: Source,
-    priority: Reverse<u32>,
-    addr: SocketAddr,
-}
-
 #[derive(Debug)]
 pub(crate) struct Candidates {
     /// The most addresses kept. What comes after is dropped, unless it is worth more than one that is there.
     limit: usize,
     by_addr: BTreeMap<SocketAddr, Candidate>,
     /// Of the idle ones those that have their turn, and the others by the time when they get it.
-    due: BTreeSet<Turn>,
+    due: Turns,
     waiting: BTreeSet<(Instant, SocketAddr)>,
     parked: BTreeSet<SocketAddr>,
-    banned: BTreeSet<IpAddr>,
+    /// The oldest ban makes room for a new one.
+    banned: BoundedMap<Host, ()>,
     connecting: usize,
     ranking: Ranking,
 }
@@ -76,10 +80,10 @@ impl Candidates {
         Self {
             limit,
             by_addr: BTreeMap::new(),
-            due: BTreeSet::new(),
+            due: Turns::default(),
             waiting: BTreeSet::new(),
             parked: BTreeSet::new(),
-            banned: BTreeSet::new(),
+            banned: BoundedMap::new(limit),
             connecting: 0,
             ranking: Ranking::default(),
         }
@@ -95,7 +99,7 @@ impl Candidates {
     }
 
     pub(crate) fn is_banned(&self, ip: IpAddr) -> bool {
-        self.banned.contains(&ip)
+        self.banned.contains(&Host::of(ip))
     }
 
     /// Where a known address came from.
@@ -103,40 +107,52 @@ impl Candidates {
         self.by_addr.get(&addr).map(|candidate| candidate.source)
     }
 
-    /// Never connects to this address again; says whether that is news.
+    /// Never connects to this host again; says whether that is news.
     pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
-        if self.banned.len() >= self.limit {
-            self.banned.pop_first();
+        let host = Host::of(ip);
+        if self.banned.contains(&host) {
+            return false;
         }
-        let theirs = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
-        let idle =
-            |candidate: &Candidate| matches!(candidate.state, State::Idle { .. } | State::Parked);
-        let idle: Vec<_> = self
-            .by_addr
-            .range(theirs)
-            .filter(|(_, candidate)| idle(candidate))
-            .map(|(addr, _)| *addr)
-            .collect();
+        let theirs = self.by_addr.range(host.addrs());
+        let idle = theirs.filter(|(_, candidate)| candidate.is_idle());
+        let idle: Vec<_> = idle.map(|(addr, _)| *addr).collect();
         for addr in idle {
             self.forget(addr);
         }
-        self.banned.insert(ip)
+        self.banned.insert(host, ());
+        true
+    }
+
+    /// A host has one connection more, unless it was named by hand: such connections are not counted.
+    pub(super) fn handle_joined(&mut self, ip: IpAddr) {
+        self.due.count_connection(Host::of(ip), true);
+    }
+
+    /// A connection that was counted has ended.
+    pub(super) fn handle_left(&mut self, ip: IpAddr) {
+        self.due.count_connection(Host::of(ip), false);
+    }
+
+    /// The connections of a host that are counted.
+    pub(super) fn connections(&self, ip: IpAddr) -> usize {
+        self.due.connections(Host::of(ip))
     }
 
     /// Our own addresses are known better: equals are ordered anew.
     pub(super) fn set_ranking(&mut self, ranking: Ranking) {
         self.ranking = ranking;
-        let due = std::mem::take(&mut self.due);
-        self.due = due
-            .into_iter()
-            .map(|turn| Turn {
-                priority: Reverse(ranking.priority(turn.addr)),
-                ..turn
-            })
-            .collect();
+        for turn in self.due.take_all() {
+            let priority = Reverse(ranking.priority(turn.addr));
+            self.due.insert(Turn { priority, ..turn });
+        }
     }
 
     pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
+        // An IPv4 address in IPv6's clothes is an IPv4 address.
+        let addr = match addr.ip().to_canonical() {
+            IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
+            IpAddr::V6(_) => addr,
+        };
         if !is_usable(addr) || self.is_banned(addr.ip()) {
             return;
         }
@@ -146,7 +162,7 @@ impl Candidates {
             }
             return;
         }
-        if self.has_room(now, source) {
+        if self.has_room_of_host(addr, source) && self.has_room(now, source) {
             let fresh = Candidate {
                 source,
                 state: State::Idle { next_attempt: now },
@@ -159,6 +175,33 @@ impl Candidates {
         }
     }
 
+    /// Whether a host has as many connections as it may.
+    pub(super) fn is_crowded(&self, ip: IpAddr) -> bool {
+        self.connections(ip) >= Host::of(ip).max_connections()
+    }
+
+    /// Makes room for an address among those of its host, if it may have any: a host has a port or a few.
+    fn has_room_of_host(&mut self, addr: SocketAddr, source: Source) -> bool {
+        let host = Host::of(addr.ip());
+        if source.is_named() || self.due.known(host) < host.max_addrs() {
+            return true;
+        }
+        let theirs = self.by_addr.range(host.addrs());
+        let yields = |known: &SocketAddr, candidate: &Candidate| {
+            let is_worse = is_privileged(known) && !is_privileged(&addr);
+            let is_idle = candidate.is_idle() && !candidate.source.is_named();
+            is_idle && (is_worse || candidate.yields_to(source))
+        };
+        let worst = theirs
+            .filter(|(known, candidate)| yields(known, candidate))
+            .max_by_key(|(known, candidate)| {
+                let is_last_resort = is_privileged(known);
+                (is_last_resort, candidate.failures, candidate.source)
+            });
+        let worst = worst.map(|(known, _)| *known);
+        worst.inspect(|worst| self.forget(*worst)).is_some()
+    }
+
     /// Makes room for an address if it may have any.
     fn has_room(&mut self, now: Instant, source: Source) -> bool {
         if self.by_addr.len() < self.limit || source.is_named() {
@@ -166,7 +209,7 @@ impl Candidates {
         }
         self.promote(now);
         let farthest = self.waiting.last().map(|(_, addr)| *addr);
-        let last = self.due.last().map(|turn| turn.addr);
+        let last = self.due.last();
         let yields = |addr: &SocketAddr| {
             let candidate = self.by_addr.get(addr);
             candidate.is_some_and(|candidate| candidate.yields_to(source))
@@ -183,7 +226,7 @@ impl Candidates {
     /// The address whose turn it is; it counts as connecting from now on.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         self.promote(now);
-        let addr = self.due.first()?.addr;
+        let addr = self.due.first()?;
         self.change(addr, |candidate| candidate.state = State::Connecting);
         Some(addr)
     }
@@ -193,7 +236,7 @@ impl Candidates {
         let due = self
             .due
             .first()
-            .and_then(|turn| match self.by_addr.get(&turn.addr)?.state {
+            .and_then(|addr| match self.by_addr.get(&addr)?.state {
                 State::Idle { next_attempt } => Some(next_attempt),
                 _ => None,
             });
@@ -203,8 +246,9 @@ impl Candidates {
     /// An address is connected to out of turn, because it waits for us just now. Says whether it may be.
     pub(super) fn begin(&mut self, now: Instant, addr: SocketAddr, source: Source) -> bool {
         self.add(now, addr, source);
-        let state = self.by_addr.get(&addr).map(|candidate| candidate.state);
-        let is_free = matches!(state, Some(State::Idle { .. } | State::Parked));
+        let is_free = self.by_addr.get(&addr).is_some_and(|candidate| {
+            candidate.is_idle() && self.due.is_open(Owner::of(addr, candidate.source))
+        });
         if is_free {
             self.change(addr, |candidate| candidate.state = State::Connecting);
         }
@@ -216,27 +260,46 @@ impl Candidates {
         self.change(addr, |candidate| candidate.state = State::Connected);
     }
 
-    /// The connection could not be made, or it ended. `useful`: it had delivered something.
+    /// The connection could not be made.
+    pub(crate) fn handle_failed(&mut self, now: Instant, addr: SocketAddr) {
+        let failures = self.failures(addr) + 1;
+        let wait = match failures {
+            1 => SECOND_ATTEMPT,
+            _ => FIRST_RETRY * 2u32.pow((failures - 2).min(MAX_DOUBLINGS)),
+        };
+        self.retry(now, addr, failures, wait);
+    }
+
+    /// The connection ended. `useful`: it had delivered something.
     pub(crate) fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
+        let failures = if useful { 1 } else { self.failures(addr) + 1 };
+        let wait = FIRST_RETRY * 2u32.pow((failures - 1).min(MAX_DOUBLINGS));
+        self.retry(now, addr, failures, wait);
+    }
+
+    fn failures(&self, addr: SocketAddr) -> u32 {
+        let candidate = self.by_addr.get(&addr);
+        candidate.map_or(0, |candidate| candidate.failures)
+    }
+
+    fn retry(&mut self, now: Instant, addr: SocketAddr, failures: u32, wait: Duration) {
         let Some(candidate) = self.by_addr.get(&addr) else {
             return;
         };
-        let failures = if useful { 1 } else { candidate.failures + 1 };
-        let is_hopeless = failures > MAX_FAILURES && !candidate.source.is_named();
+        let is_named = candidate.source.is_named();
+        let is_hopeless = failures > MAX_FAILURES && !is_named;
         if is_hopeless || !candidate.source.is_retried() || self.is_banned(addr.ip()) {
             self.forget(addr);
             return;
         }
-        let doublings = failures.saturating_sub(1).min(16);
-        let first = match candidate.source.is_named() {
-            true => FIRST_RETRY_OF_NAMED,
-            false => FIRST_RETRY,
+        let wait = match is_named {
+            true => FIRST_RETRY_OF_NAMED * 2u32.pow((failures - 1).min(MAX_DOUBLINGS)),
+            false => wait,
         };
-        let wait = (first * 2u32.pow(doublings)).min(LONGEST_RETRY);
         self.change(addr, |candidate| {
             candidate.failures = failures;
             candidate.state = State::Idle {
-                next_attempt: now + wait,
+                next_attempt: now + wait.min(LONGEST_RETRY),
             };
         });
     }
@@ -316,6 +379,8 @@ impl Candidates {
     }
 
     fn enlist(&mut self, addr: SocketAddr, candidate: Candidate) {
+        let owner = Owner::of(addr, candidate.source);
+        self.due.count_known(owner, true);
         match candidate.state {
             // Even if its time has come: it gets its turn when somebody asks whose it is.
             State::Idle { next_attempt } => {
@@ -324,22 +389,31 @@ impl Candidates {
             State::Parked => {
                 self.parked.insert(addr);
             }
-            State::Connecting => self.connecting += 1,
+            State::Connecting => {
+                self.connecting += 1;
+                self.due.count_attempt(owner, true);
+            }
             State::Connected => {}
         }
     }
 
     fn delist(&mut self, addr: SocketAddr, candidate: Candidate) {
+        let owner = Owner::of(addr, candidate.source);
+        self.due.count_known(owner, false);
         match candidate.state {
             State::Idle { next_attempt } => {
                 if !self.waiting.remove(&(next_attempt, addr)) {
-                    self.due.remove(&self.turn(addr, candidate));
+                    let turn = self.turn(addr, candidate);
+                    self.due.remove(&turn);
                 }
             }
             State::Parked => {
                 self.parked.remove(&addr);
             }
-            State::Connecting => self.connecting -= 1,
+            State::Connecting => {
+                self.connecting -= 1;
+                self.due.count_attempt(owner, false);
+            }
             State::Connected => {}
         }
     }
@@ -351,13 +425,15 @@ impl Candidates {
         {
             self.waiting.pop_first();
             if let Some(candidate) = self.by_addr.get(&addr) {
-                self.due.insert(self.turn(addr, *candidate));
+                let turn = self.turn(addr, *candidate);
+                self.due.insert(turn);
             }
         }
     }
 
     fn turn(&self, addr: SocketAddr, candidate: Candidate) -> Turn {
         Turn {
+            is_last_resort: is_privileged(&addr) && !candidate.source.is_named(),
             failures: candidate.failures,
             source: candidate.source,
             priority: Reverse(self.ranking.priority(addr)),
@@ -368,6 +444,7 @@ impl Candidates {
     /// What must hold after every step; panics otherwise.
     pub(super) fn check_invariants(&self) {
         let mut counts = [0; 4];
+        let mut owners = BTreeMap::<_, [usize; 2]>::new();
         for (&addr, &candidate) in &self.by_addr {
             let (state, is_listed) = match candidate.state {
                 State::Idle { next_attempt } => {
@@ -381,6 +458,9 @@ impl Candidates {
             };
             assert!(is_listed, "{addr}: {candidate:?}");
             counts[state] += 1;
+            let counted = owners.entry(Owner::of(addr, candidate.source)).or_default();
+            counted[0] += 1;
+            counted[1] += usize::from(candidate.state == State::Connecting);
         }
         let listed = [
             self.due.len() + self.waiting.len(),
@@ -388,5 +468,6 @@ impl Candidates {
             self.connecting,
         ];
         assert_eq!(counts[..3], listed, "lists of candidates");
+        self.due.check_invariants(&owners);
     }
 }

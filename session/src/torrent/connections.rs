@@ -11,6 +11,7 @@ use super::holepunch::Punching;
 use super::peers::{Peer, RATE_MEMORY};
 use super::rate::Rate;
 use super::stall::Stall;
+use super::turnover::Usage;
 use super::window::Window;
 use super::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Direction};
@@ -19,8 +20,9 @@ use crate::peer::{Command, Direction};
 /// is beyond their queue without a word.
 const UNTOLD_QUEUE: usize = 250;
 
-/// A newcomer has this long to be of use before another may take its place.
-const PROBATION: Duration = Duration::from_secs(30);
+/// Two connections that both sides open at once are complete within this time of each other: the time that a dial and its
+/// handshakes may take.
+const CROSSING: Duration = Duration::from_secs(20);
 
 impl<S: Space> Engine<S> {
     /// Addresses that may be peers. Those that a private torrent may not use are not taken, whoever hands them in.
@@ -39,7 +41,7 @@ impl<S: Space> Engine<S> {
         self.punches.handle_dialled(addr);
         // While it is known: one failure too many, and it is forgotten.
         self.ask_for_introduction(now, addr);
-        self.candidates.handle_closed(now, addr, false);
+        self.candidates.handle_failed(now, addr);
         self.connect_more(now);
     }
 
@@ -66,6 +68,10 @@ impl<S: Space> Engine<S> {
         if outgoing {
             self.candidates.handle_connected(new.addr);
         }
+        let is_counted = !self.is_named_newcomer(&new);
+        if is_counted {
+            self.candidates.handle_joined(new.addr.ip());
+        }
         let mut window = Window::new(self.config.max_requests.min(UNTOLD_QUEUE));
         window.set_streaming(!self.readers.is_empty());
         let key = self.peers.insert(Peer {
@@ -74,6 +80,7 @@ impl<S: Space> Engine<S> {
             other_door: None,
             sees_us_at: None,
             since: now,
+            usage: Usage::new(now, is_counted),
             id: new.id,
             direction: new.direction,
             fast: new.fast,
@@ -105,8 +112,7 @@ impl<S: Space> Engine<S> {
         Ok(key)
     }
 
-    /// Decides about a newcomer. Of two connections to one peer, both sides keep the same one: that which the larger
-    /// peer id opened.
+    /// Decides about a newcomer.
     pub(super) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
         if new.id == self.config.peer_id {
             return Err(Refusal::Ourselves);
@@ -118,68 +124,31 @@ impl<S: Space> Engine<S> {
         if self.config.private && is_called && self.candidates.source(new.addr).is_none() {
             return Err(Refusal::OtherTracker);
         }
-        let known = self.peers.iter().find(|(_, peer)| peer.id == new.id);
-        if let Some((old, peer)) = known {
-            let opened_by_larger = |direction| match direction {
-                Direction::Outgoing => self.config.peer_id > new.id,
-                Direction::Incoming => self.config.peer_id < new.id,
-            };
-            let same_way = peer.direction == new.direction;
-            if same_way || !opened_by_larger(new.direction) {
-                return Err(Refusal::Duplicate);
-            }
-            self.disconnect(now, old, Refusal::Duplicate);
-        } else if self.peers.len() >= self.config.max_peers {
-            let least = self.outranked_by(now, new.addr);
-            self.disconnect(now, least.ok_or(Refusal::TooManyPeers)?, Refusal::Outranked);
-        }
-        Ok(())
+        self.settle_duplicate(now, new)?;
+        self.make_room(now, new)
     }
 
-    /// Of the peers that are of no use just now the one with the lowest priority, if that is lower than a newcomer's.
-    fn outranked_by(&self, now: Instant, new: SocketAddr) -> Option<PeerKey> {
-        let ranking = self.ranking();
-        let least = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| self.is_dispensable(now, peer))
-            .map(|(key, peer)| (ranking.priority(peer.dial_addr.unwrap_or(peer.addr)), key))
-            .min()?;
-        (least.0 < ranking.priority(new)).then_some(least.1)
-    }
-
-    /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
-    fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
-        now.saturating_duration_since(peer.since) >= PROBATION
-            && !self.is_named(peer)
-            && peer.pending.is_empty()
-            && peer.down.bytes_per_second(now) == 0
-            && (peer.am_choking || !peer.peer_interested)
-    }
-
-    fn is_named(&self, peer: &Peer) -> bool {
-        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
-        source.is_some_and(Source::is_named)
-    }
-
-    /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the one with the lowest
-    /// priority, or else the slowest. The last one stays.
-    pub fn shed(&mut self, now: Instant) {
-        if self.peers.len() < 2 {
-            return;
-        }
-        let ranking = self.ranking();
-        let usefulness = |peer: &Peer| {
-            let [down, up] = [peer.down, peer.up].map(|rate| rate.bytes_per_second(now));
-            let is_named = self.is_named(peer);
-            let priority = ranking.priority(peer.dial_addr.unwrap_or(peer.addr));
-            let is_of_use = !self.is_dispensable(now, peer);
-            (is_of_use, down.saturating_add(up), is_named, priority)
+    /// Of two connections to one peer that cross, both sides keep the same one: that which the larger peer id opened.
+    ///
+    /// A peer id is no secret, so it proves nothing of a connection from another host: both stay. From the same host too, a
+    /// connection over which data moves is not given up for one that is opened much later.
+    fn settle_duplicate(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+        let is_same = |peer: &Peer| peer.id == new.id && peer.is_at_host_of(new.addr.ip());
+        let Some((old, peer)) = self.peers.iter().find(|(_, peer)| is_same(peer)) else {
+            return Ok(());
         };
-        let least = self.peers.iter().map(|(key, peer)| (usefulness(peer), key));
-        if let Some((_, key)) = least.min() {
-            self.disconnect(now, key, Refusal::TooManyPeers);
+        let opened_by_larger = |direction| match direction {
+            Direction::Outgoing => self.config.peer_id > new.id,
+            Direction::Incoming => self.config.peer_id < new.id,
+        };
+        let crosses = now.saturating_duration_since(peer.since) < CROSSING;
+        let is_proven = !crosses && peer.is_of_use(now);
+        let same_way = peer.direction == new.direction;
+        if same_way || is_proven || !opened_by_larger(new.direction) {
+            return Err(Refusal::Duplicate);
         }
+        self.disconnect(now, old, Refusal::Duplicate);
+        Ok(())
     }
 
     /// A connection ended, for whatever reason.
@@ -187,6 +156,9 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.remove(key) else {
             return;
         };
+        if peer.usage.is_counted {
+            self.candidates.handle_left(peer.addr.ip());
+        }
         let pending: Vec<_> = peer.pending.iter().copied().collect();
         self.give_back(&pending);
         self.pieces.unreserve(key);
@@ -235,7 +207,7 @@ impl<S: Space> Engine<S> {
         let theirs: Vec<_> = self
             .peers
             .iter()
-            .filter(|(_, peer)| peer.addr.ip() == ip)
+            .filter(|(_, peer)| peer.is_at_host_of(ip))
             .map(|(key, _)| key)
             .collect();
         for key in theirs {
@@ -250,10 +222,8 @@ impl<S: Space> Engine<S> {
     }
 
     pub(super) fn may_connect(&self) -> bool {
-        let underway = self.peers.len() + self.candidates.connecting();
         !self.halted.has(Halt::Paused)
-            && underway < self.config.max_peers
-            && self.candidates.connecting() < self.config.max_connecting
+            && self.dials_left() > 0
             // A seed waits to be called; whoever wants data calls.
             && (self.wanted > 0 || self.peers.len() == 0)
     }
@@ -263,6 +233,7 @@ impl<S: Space> Engine<S> {
             let Some(addr) = self.candidates.next(now) else {
                 break;
             };
+            self.handle_dial();
             self.outputs.push_back(Output::Connect(addr));
         }
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tailwater_wire::{MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
 
+use super::bounded::BoundedMap;
+use super::host::Host;
 use super::peers::Peer;
 use super::source::can_name;
 use super::{Engine, PeerKey, Source, Space};
@@ -13,8 +15,14 @@ use crate::peer::{Command, Direction};
 
 /// A peer hears of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
-/// How many addresses one peer may add to the list while it is connected, so that it cannot fill it.
+/// How many addresses a peer may add to the list within [`QUOTA_EVERY`], so that it cannot fill it. The peers of one host
+/// share them, as connections cost nothing and a new one is no new peer; but those of a loopback address do not, which may
+/// be a whole swarm.
 const QUOTA: usize = 200;
+/// When a host has its quota anew: 200 addresses an hour are more than honest peers of a large swarm name.
+const QUOTA_EVERY: Duration = Duration::from_secs(3_600);
+/// Hosts whose count is remembered. That it be forgotten early takes so many hosts.
+const MAX_NAMERS: usize = 1_000;
 
 /// What one peer has told and been told.
 #[derive(Debug, Default)]
@@ -23,7 +31,53 @@ pub(crate) struct Exchange {
     told: BTreeSet<SocketAddr>,
     last: Option<Instant>,
     /// Addresses taken from it.
-    taken: usize,
+    taken: Taken,
+}
+
+/// Addresses taken within some time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    count: usize,
+    since: Option<Instant>,
+}
+
+impl Taken {
+    /// How many of `wanted` addresses may be taken now; they count as taken.
+    fn take(&mut self, now: Instant, wanted: usize) -> usize {
+        let is_over = |since| now.saturating_duration_since(since) >= QUOTA_EVERY;
+        if self.since.is_none_or(is_over) {
+            *self = Self {
+                count: 0,
+                since: Some(now),
+            };
+        }
+        let taken = wanted.min(QUOTA.saturating_sub(self.count));
+        self.count += taken;
+        taken
+    }
+}
+
+/// What was taken from each host, whatever became of its connections.
+#[derive(Debug)]
+pub(super) struct NamedBy {
+    hosts: BoundedMap<Host, Taken>,
+}
+
+impl Default for NamedBy {
+    fn default() -> Self {
+        Self {
+            hosts: BoundedMap::new(MAX_NAMERS),
+        }
+    }
+}
+
+impl NamedBy {
+    fn take(&mut self, now: Instant, host: Host, wanted: usize) -> usize {
+        let mut taken = self.hosts.remove(&host).unwrap_or_default();
+        let may = taken.take(now, wanted);
+        self.hosts.insert(host, taken);
+        may
+    }
 }
 
 impl Exchange {
@@ -68,10 +122,14 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let left = QUOTA.saturating_sub(peer.exchange.taken);
         let (namer, introduces) = (peer.addr.ip(), peer.punching.speaks());
-        let named = message.added.iter().take(left);
-        peer.exchange.taken += named.len();
+        let (host, wanted) = (Host::of(namer), message.added.len());
+        let is_shared = host.by_scope(true, true, false);
+        let taken = match is_shared {
+            true => self.named_by.take(now, host, wanted),
+            false => peer.exchange.taken.take(now, wanted),
+        };
+        let named = message.added.iter().take(taken);
         let named = named.filter(|other| can_name(namer, other.addr));
         for other in named {
             self.candidates.add(now, other.addr, Source::Exchange);

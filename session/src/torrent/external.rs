@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::host::site;
+
 /// Votes that are kept for each address family; older ones make room.
 const MAX_VOTES: usize = 32;
-/// So many peers have to agree: one alone could say anything.
-const MIN_VOTES: usize = 2;
+/// Voters of so many sites have to agree: one alone could say anything, and who has two addresses is no rarity.
+const MIN_VOTES: usize = 3;
 
 /// What others say of us, for both address families.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ pub(super) struct External {
 struct Ballot {
     /// The word of somebody who knows; peers do not outvote it.
     told: Option<IpAddr>,
-    /// Who said what, the latest last. Each address has one vote.
+    /// Which site said what, the latest last. Each has one vote, whatever the number of its addresses.
     votes: VecDeque<(IpAddr, IpAddr)>,
 }
 
@@ -48,7 +50,7 @@ impl External {
 
     /// A peer has said what it sees (`yourip`, BEP 10).
     pub(super) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
-        let (voter, ip) = (voter.to_canonical(), ip.to_canonical());
+        let (voter, ip) = (site(voter), ip.to_canonical());
         if is_possible(ip) {
             let votes = &mut self.ballot(ip).votes;
             votes.retain(|(who, _)| *who != voter);
@@ -89,25 +91,40 @@ mod tests {
         IpAddr::from([9, 9, 9, last])
     }
 
+    /// Each of a site of its own.
     fn voter(number: u8) -> IpAddr {
-        IpAddr::from([8, 8, 8, number])
+        IpAddr::from([8, 8, number, 8])
     }
 
     #[test]
-    fn more_than_half_of_the_voters_decide_and_one_alone_does_not() {
+    fn more_than_half_of_the_voters_decide_and_two_alone_do_not() {
         let mut external = External::default();
-        external.handle_vote(voter(1), ip(1));
-        external.handle_vote(voter(1), ip(1));
-        assert_eq!(external.v4(), None, "one vote each");
-        external.handle_vote(voter(2), ip(1));
+        for number in [1, 1, 2] {
+            external.handle_vote(voter(number), ip(1));
+        }
+        assert_eq!(external.v4(), None, "two voters");
+        external.handle_vote(voter(3), ip(1));
         assert_eq!(external.v4(), Some([9, 9, 9, 1].into()));
-        external.handle_vote(voter(3), ip(3));
-        external.handle_vote(voter(4), ip(4));
+        for number in 4..=6 {
+            external.handle_vote(voter(number), ip(number));
+        }
         assert_eq!(external.v4(), None, "half is not more than half");
         // Who changes their mind has voted once.
         external.handle_vote(voter(4), ip(1));
         assert_eq!(external.v4(), Some([9, 9, 9, 1].into()));
         assert_eq!(external.v6(), None);
+    }
+
+    #[test]
+    fn a_site_has_one_vote_whatever_the_number_of_its_addresses() {
+        let mut external = External::default();
+        for last in 0..200 {
+            external.handle_vote(IpAddr::from([8, 8, 8, last]), ip(1));
+            let six = [0x2001, 0xdb8, 1, u16::from(last), 0, 0, 0, 1];
+            external.handle_vote(IpAddr::from(six), ip(1));
+        }
+        assert_eq!(external.v4(), None);
+        assert_eq!(external.v4.votes.len(), 2);
     }
 
     #[test]
@@ -126,7 +143,7 @@ mod tests {
         let mut external = External::default();
         for impossible in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1"] {
             external.handle_told(impossible.parse().unwrap());
-            for number in 0..3 {
+            for number in 0..5 {
                 external.handle_vote(voter(number), impossible.parse().unwrap());
             }
         }

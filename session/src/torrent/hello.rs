@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use super::peers::Peer;
 use super::priority::Ranking;
 use super::source::{Scope, can_name};
-use super::{Engine, PeerKey, Source, Space};
+use super::{Engine, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Hello};
 
 impl<S: Space> Engine<S> {
@@ -31,6 +32,7 @@ impl<S: Space> Engine<S> {
             self.note_caller(now, addr);
         }
         self.note_other_door(key, hello.other_ip);
+        self.part_with_second_door(now, key);
         self.note_vote(key, hello.your_ip);
     }
 
@@ -51,6 +53,30 @@ impl<S: Space> Engine<S> {
             let door = SocketAddr::new(ip, known.port());
             peer.other_door = Some(door).filter(|&door| can_name(known.ip(), door));
         }
+    }
+
+    /// A peer of both address families may be connected over both. Each of the two says that the other address is its own
+    /// too: one side's word alone, or the id, would let a stranger part us from another peer. The one in use stays.
+    fn part_with_second_door(&mut self, now: Instant, key: PeerKey) {
+        let Some((peer, door)) = self.peers.get(key).and_then(|p| Some((p, p.other_door?))) else {
+            return;
+        };
+        let vouches = |other: &Peer| {
+            let door = other.other_door;
+            other.id == peer.id && door.is_some_and(|door| peer.is_at_host_of(door.ip()))
+        };
+        let is_second = |other: &Peer| other.is_at_host_of(door.ip()) && vouches(other);
+        let second = self.peers.iter().find(|(_, other)| is_second(other));
+        let Some((other_key, other)) = second else {
+            return;
+        };
+        // The same on both sides: neither has moved anything, or both know which has.
+        let merit = |peer: &Peer| (peer.moved() > 0, peer.addr.is_ipv4());
+        let worse = match merit(peer) < merit(other) {
+            true => key,
+            false => other_key,
+        };
+        self.disconnect(now, worse, Refusal::Duplicate);
     }
 
     /// The first word of each connection counts: one that changes its mind tells nothing.

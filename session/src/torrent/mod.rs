@@ -5,6 +5,7 @@
 //! hands in facts with the time and carries out what [`Engine::poll_output`] says.
 
 mod blame;
+mod bounded;
 mod buffer_map;
 mod candidates;
 mod choker;
@@ -14,6 +15,7 @@ mod external;
 mod halts;
 mod hello;
 mod holepunch;
+mod host;
 mod interest;
 mod outcomes;
 mod peers;
@@ -32,6 +34,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod trackers;
+mod turnover;
+mod turns;
 mod urgency;
 mod verifying;
 mod window;
@@ -59,14 +63,17 @@ pub(crate) use trackers::named_by_tracker;
 use blame::Blame;
 pub(crate) use candidates::Candidates;
 use choker::Choker;
+use exchange::NamedBy;
 use external::External;
 use halts::Halts;
 use holepunch::Punches;
+pub(crate) use host::Host;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
 use pieces::{Arrival, Pieces};
 use rate::Rate;
 use readers::{Readers, Refetches};
+use turnover::Turnover;
 use verifying::Verifying;
 
 /// How often late requests are looked for.
@@ -92,6 +99,9 @@ pub struct Engine<S> {
     tracker: Option<Arc<str>>,
     external: External,
     punches: Punches,
+    /// What peers at each host have named (BEP 11).
+    named_by: NamedBy,
+    turnover: Turnover,
     /// What peers know of us: that we want nothing.
     told_upload_only: bool,
     choker: Choker,
@@ -142,6 +152,8 @@ impl<S: Space> Engine<S> {
             tracker: None,
             external: External::default(),
             punches: Punches::default(),
+            named_by: NamedBy::default(),
+            turnover: Turnover::default(),
             told_upload_only: wanted == 0,
             choker: Choker::new(config.upload_slots),
             readers: Readers::new(geometry),
@@ -196,6 +208,7 @@ impl<S: Space> Engine<S> {
             self.housekeeping = Some(now + HOUSEKEEPING_EVERY);
             self.expire_requests(now);
             self.tend_readers(now);
+            self.tend_peers(now);
             self.exchange_peers(now);
         }
         if self.rescue_at.is_some_and(|at| at <= now) {

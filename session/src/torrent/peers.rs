@@ -8,8 +8,10 @@ use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 
 use super::exchange::Exchange;
 use super::holepunch::Punching;
+use super::host::Host;
 use super::rate::Rate;
 use super::stall::Stall;
+use super::turnover::Usage;
 use super::window::Window;
 use crate::peer::Direction;
 
@@ -46,6 +48,8 @@ pub(crate) struct Peer {
     /// Our address, as it says.
     pub(crate) sees_us_at: Option<IpAddr>,
     pub(crate) since: Instant,
+    /// What it has been good for.
+    pub(super) usage: Usage,
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
     pub(crate) fast: bool,
@@ -83,6 +87,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    pub(super) fn is_at_host_of(&self, ip: IpAddr) -> bool {
+        Host::of(self.addr.ip()) == Host::of(ip)
+    }
+
     /// Whether a request for this piece would be answered.
     pub(crate) fn lets_us_request(&self, piece: PieceIndex) -> bool {
         !self.peer_choking || self.allowed_fast.contains(&piece)

@@ -54,8 +54,12 @@ impl Source {
 /// Whether an address can be a peer's at all.
 pub(super) fn is_usable(addr: SocketAddr) -> bool {
     let ip = addr.ip().to_canonical();
-    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
+    let is_reserved = match ip {
+        // "This network", and what has no use yet, with the broadcast address (RFC 6890).
+        IpAddr::V4(ip) => matches!(ip.octets()[0], 0 | 240..),
+        IpAddr::V6(_) => false,
+    };
+    addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !is_reserved
 }
 
 /// From how far an address can be reached, the farthest first.

@@ -131,8 +131,12 @@ pub enum Refusal {
     Banned,
     /// The torrent has its share of peers.
     TooManyPeers,
-    /// The torrent has its share of peers, and one that BEP 40 prefers has come.
+    /// The torrent has its share of peers, this one is of no use just now, and another has come that may be.
     Outranked,
+    /// Its address, or its /64 of IPv6, has as many connections as one may have.
+    TooManyOfAddress,
+    /// Nothing has moved, and neither side has wanted anything, for a long time.
+    Inactive,
     /// It belongs to a tracker that has been left, and the torrent is private (BEP 27).
     OtherTracker,
     /// Neither side has anything that the other lacks.

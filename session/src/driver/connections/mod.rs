@@ -1,12 +1,21 @@
 //! The connections of a whole session: how many there may be, and whose turn it is when there are no more.
 
+mod dials;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+
+use crate::torrent::Host;
+
+pub(crate) use dials::DialLimit;
 
 /// The most connections where file descriptors do not say less.
 const DEFAULT_LIMIT: usize = 1_000;
@@ -16,6 +25,9 @@ const KEPT_OF_FILES: u64 = 4;
 const KEPT_FILES: u64 = 128;
 /// However few files there may be, so many connections are tried.
 const LEAST_DEFAULT: usize = 16;
+
+/// A torrent lets go of so many useless peers at once, at most, when others are shut out.
+const MAX_SHED: usize = 8;
 
 /// The limit of a session that was told none.
 pub(crate) fn default_limit() -> usize {
@@ -44,16 +56,21 @@ const fn open_files_limit() -> Option<u64> {
 
 /// The places for connections that the torrents of a session share. Clones are handles to the same ones.
 ///
-/// A [`Party`], which is a torrent or a fetch of metadata, waits for a place before it dials. Of those that wait, the one
+/// A [`Party`], which is a torrent or a fetch of metadata, waits for a place, and for its turn to dial, before it dials. Of those that wait, the one
 /// with the fewest places is next, then the one that has waited longest; so the others fall back to its level as their
 /// connections end, and [`Party::is_over_share`] tells them when to let go of some.
 ///
 /// Callers do not wait, and whom they call is not known before their handshake. One who had to be refused may have been
 /// for a torrent that nobody else gets through to: then the last free place is kept for the next caller from parties that
 /// have more than their share.
+///
+/// A caller's host takes no more places than it leaves free. So one host can take half of them, two a third each, and
+/// there is always room for the next.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     state: Arc<Mutex<State>>,
+    /// Where the task runs that wakes those who wait for their turn to dial; `None` outside a runtime.
+    runtime: Option<Handle>,
 }
 
 #[derive(Debug)]
@@ -65,12 +82,21 @@ struct State {
     last_ticket: u64,
     /// A caller was hung up on, and none has been let in since.
     refused: bool,
+    /// Callers that were hung up on.
+    refusals: u64,
+    /// Places of callers by their host.
+    hosts: BTreeMap<Host, usize>,
+    dials: DialLimit,
+    /// A task waits until the next dial may be made.
+    is_timed: bool,
 }
 
 /// What a party has and wants.
 #[derive(Debug, Default)]
 struct Account {
     held: usize,
+    /// Of the session's refusals those that it has heard of.
+    heard: u64,
     /// By ticket, the oldest first.
     waiting: VecDeque<(u64, Grant)>,
 }
@@ -91,6 +117,8 @@ pub(crate) struct Place {
     places: Places,
     /// `None` for a caller who has not said whom they call.
     party: Option<Arc<Party>>,
+    /// Where a caller called from.
+    caller: Option<Host>,
 }
 
 /// Stands in the queue, and leaves it when it is dropped.
@@ -101,7 +129,8 @@ struct Waiting {
 }
 
 impl Places {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// Places for so many connections. Outside a tokio runtime, nothing wakes dials that the limit holds back.
+    pub(crate) fn new(limit: usize, dials: DialLimit) -> Self {
         let state = State {
             limit,
             taken: 0,
@@ -109,9 +138,14 @@ impl Places {
             last_id: 0,
             last_ticket: 0,
             refused: false,
+            refusals: 0,
+            hosts: BTreeMap::new(),
+            dials,
+            is_timed: false,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
+            runtime: Handle::try_current().ok(),
         }
     }
 
@@ -119,7 +153,11 @@ impl Places {
         let mut state = self.lock();
         state.last_id += 1;
         let id = state.last_id;
-        state.parties.insert(id, Account::default());
+        let account = Account {
+            heard: state.refusals,
+            ..Account::default()
+        };
+        state.parties.insert(id, account);
         drop(state);
         Arc::new(Party {
             places: self.clone(),
@@ -128,17 +166,23 @@ impl Places {
     }
 
     /// A place for a caller, if there is one.
-    pub(crate) fn for_caller(&self) -> Option<Place> {
+    pub(crate) fn for_caller(&self, ip: IpAddr) -> Option<Place> {
+        let host = Host::of(ip);
         let mut state = self.lock();
-        state.refused = state.taken >= state.limit;
+        let free = state.limit.saturating_sub(state.taken);
+        let held = state.hosts.get(&host).copied().unwrap_or(0);
+        state.refused = held >= free;
         if state.refused {
+            state.refusals += 1;
             return None;
         }
         state.taken += 1;
+        state.hosts.insert(host, held + 1);
         drop(state);
         Some(Place {
             places: self.clone(),
             party: None,
+            caller: Some(host),
         })
     }
 
@@ -146,12 +190,16 @@ impl Places {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let outcome = change(&mut state);
-        let grants = state.grant();
+        let now = now();
+        let grants = state.grant(now);
+        let timer = self.runtime.as_ref().filter(|_| !state.is_timed);
+        let timer = timer.and_then(|runtime| Some((runtime, state.next_dial(now)?)));
+        state.is_timed |= timer.is_some();
         // Nobody is woken under the lock.
         drop(state);
-        for grant in grants {
-            // Whoever no longer waits gives the place back by itself.
-            let _ = grant.send(());
+        wake(grants);
+        if let Some((runtime, at)) = timer {
+            runtime.spawn(serve_dials(Arc::downgrade(&self.state), at));
         }
         outcome
     }
@@ -162,18 +210,59 @@ impl Places {
     }
 }
 
+/// By tokio's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn wake(grants: Vec<Grant>) {
+    for grant in grants {
+        // Whoever no longer waits gives the place back by itself.
+        let _ = grant.send(());
+    }
+}
+
+/// Grants places at the times when dials may be made, until nobody waits for such a time or the session is gone.
+async fn serve_dials(state: Weak<Mutex<State>>, mut at: Instant) {
+    loop {
+        sleep_until(at.into()).await;
+        let Some(state) = state.upgrade() else {
+            return;
+        };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        let grants = state.grant(now);
+        let next = state.next_dial(now);
+        state.is_timed = next.is_some();
+        drop(state);
+        wake(grants);
+        match next {
+            Some(next) => at = next,
+            None => return,
+        }
+    }
+}
+
 impl State {
-    fn grant(&mut self) -> Vec<Grant> {
+    fn grant(&mut self, now: Instant) -> Vec<Grant> {
         let mut grants = Vec::new();
-        while let Some(id) = self.next() {
+        while self.dials.next(now) <= now
+            && let Some(id) = self.next()
+        {
             let account = self.parties.get_mut(&id);
             let Some((_, grant)) = account.and_then(Account::serve) else {
                 break;
             };
             self.taken += 1;
+            self.dials.take(now);
             grants.push(grant);
         }
         grants
+    }
+
+    /// When somebody gets a place who waits for nothing but the turn to dial.
+    fn next_dial(&self, now: Instant) -> Option<Instant> {
+        self.next().map(|_| self.dials.next(now))
     }
 
     /// Whose turn it is, if anybody's.
@@ -204,8 +293,16 @@ impl State {
         held > share && least.is_some_and(|least| held >= least + 2)
     }
 
-    fn give_back(&mut self, party: Option<u64>) {
+    fn give_back(&mut self, party: Option<u64>, caller: Option<Host>) {
         self.taken -= 1;
+        if let Some(host) = caller
+            && let Some(held) = self.hosts.get_mut(&host)
+        {
+            *held -= 1;
+            if *held == 0 {
+                self.hosts.remove(&host);
+            }
+        }
         if let Some(account) = party.and_then(|id| self.parties.get_mut(&id)) {
             account.held -= 1;
         }
@@ -232,7 +329,7 @@ impl Account {
 }
 
 impl Party {
-    /// Waits for a place.
+    /// Waits for a place, and for the turn to dial.
     ///
     /// # Cancel safety
     ///
@@ -257,6 +354,7 @@ impl Party {
         Place {
             places: self.places.clone(),
             party: Some(self),
+            caller: None,
         }
     }
 
@@ -277,6 +375,24 @@ impl Party {
         let calls = state.refused && state.taken >= state.limit;
         state.is_over_share(self.id, calls)
     }
+
+    /// How many peers to let go of that are of no use, because others are shut out: callers who were refused since the last
+    /// time, or dials of any torrent that wait for a place.
+    pub(crate) fn shut_out(&self) -> usize {
+        let mut state = self.places.lock();
+        let is_full = state.taken >= state.limit;
+        let waiting = state.parties.values().map(|account| account.waiting.len());
+        let waiting = if is_full { waiting.sum() } else { 0 };
+        let refusals = state.refusals;
+        let Some(account) = state.parties.get_mut(&self.id) else {
+            return 0;
+        };
+        let refused = refusals - std::mem::replace(&mut account.heard, refusals);
+        usize::try_from(refused)
+            .unwrap_or(MAX_SHED)
+            .saturating_add(waiting)
+            .min(MAX_SHED)
+    }
 }
 
 impl Drop for Waiting {
@@ -288,7 +404,7 @@ impl Drop for Waiting {
         self.party.places.change(|state| {
             let account = state.parties.get_mut(&id);
             if !account.is_some_and(|account| account.leave(ticket)) {
-                state.give_back(Some(id));
+                state.give_back(Some(id), None);
             }
         });
     }
@@ -297,7 +413,8 @@ impl Drop for Waiting {
 impl Drop for Place {
     fn drop(&mut self) {
         let party = self.party.as_ref().map(|party| party.id);
-        self.places.change(|state| state.give_back(party));
+        let caller = self.caller;
+        self.places.change(|state| state.give_back(party, caller));
     }
 }
 

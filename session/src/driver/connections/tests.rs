@@ -1,11 +1,21 @@
 //! Places are shared, given back, and never too many.
 
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 
 use super::*;
+
+use std::time::Duration;
+
+const CALLER: IpAddr = IpAddr::V4(Ipv4Addr::new(9, 9, 9, 9));
+
+/// Places whose dials are not limited.
+fn places(limit: usize) -> Places {
+    Places::new(limit, DialLimit::new(u32::MAX, Duration::ZERO))
+}
 
 /// A party with what it holds and waits for.
 struct Torrent {
@@ -54,11 +64,11 @@ fn taken(places: &Places) -> usize {
 
 #[test]
 fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
-    let places = Places::new(3);
+    let places = places(3);
     let mut torrent = Torrent::new(&places);
     torrent.dial(5);
     assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 2));
-    assert!(places.for_caller().is_none());
+    assert!(places.for_caller(CALLER).is_none());
     torrent.held.pop();
     assert_eq!(taken(&places), 3, "whoever waits gets it");
     // One leaves before it looks at the place that it was granted.
@@ -67,7 +77,7 @@ fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
     assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 0));
     torrent.held.clear();
     assert_eq!(taken(&places), 0);
-    let mut caller = places.for_caller().unwrap();
+    let mut caller = places.for_caller(CALLER).unwrap();
     assert_eq!(taken(&places), 1);
     torrent.party.adopt(&mut caller);
     torrent.party.adopt(&mut caller);
@@ -80,7 +90,7 @@ fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
 
 #[test]
 fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
-    let places = Places::new(3);
+    let places = places(3);
     let [mut many, mut few, mut none] = [(); 3].map(|()| Torrent::new(&places));
     many.dial(4);
     few.dial(2);
@@ -100,7 +110,7 @@ fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
 
 #[test]
 fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait() {
-    let places = Places::new(4);
+    let places = places(4);
     let [mut old, mut new] = [(); 2].map(|()| Torrent::new(&places));
     old.dial(6);
     assert!(!old.is_over_share(), "nobody else is there");
@@ -122,11 +132,11 @@ fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait
 
 #[test]
 fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
-    let places = Places::new(4);
+    let places = places(4);
     let [mut busy, called] = [(); 2].map(|()| Torrent::new(&places));
     busy.dial(6);
     assert!(!busy.is_over_share());
-    assert!(places.for_caller().is_none());
+    assert!(places.for_caller(CALLER).is_none());
     assert!(busy.is_over_share());
     busy.held.pop();
     busy.poll();
@@ -135,11 +145,11 @@ fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
     busy.held.pop();
     busy.poll();
     assert_eq!(busy.held.len(), 3, "but any other");
-    let mut caller = places.for_caller().unwrap();
+    let mut caller = places.for_caller(CALLER).unwrap();
     called.party.adopt(&mut caller);
     assert_eq!(taken(&places), 4);
     // Without anybody else to call, there is nothing to keep a place for.
-    assert!(places.for_caller().is_none());
+    assert!(places.for_caller(CALLER).is_none());
     drop(caller);
     assert_eq!(taken(&places), 3);
     drop(called);
@@ -164,6 +174,76 @@ fn the_default_leaves_files_for_everything_else() {
     assert!((LEAST_DEFAULT..=DEFAULT_LIMIT).contains(&default_limit()));
 }
 
+#[test]
+fn one_host_leaves_places_for_others_whatever_the_number_of_its_calls() {
+    let places = places(1_000);
+    let ip = |last: u8| IpAddr::from([9, 9, 9, last]);
+    let call = |ip: IpAddr| (0..2_000).filter_map(|_| places.for_caller(ip)).collect();
+    let mut held: Vec<Vec<Place>> = Vec::new();
+    for last in 0..4 {
+        held.push(call(ip(last)));
+    }
+    let counts: Vec<_> = held.iter().map(Vec::len).collect();
+    assert_eq!(counts, [500, 250, 125, 63]);
+    // A /64 is one host too.
+    let six = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+    let of_six: Vec<_> = (0..2_000)
+        .filter_map(|last| places.for_caller(six(last)))
+        .collect();
+    assert_eq!(of_six.len(), 31);
+    held.clear();
+    drop(of_six);
+    assert_eq!(taken(&places), 0);
+    assert!(places.lock().hosts.is_empty());
+}
+
+#[test]
+fn torrents_let_go_of_useless_peers_when_callers_are_refused_or_dials_wait_for_places() {
+    let places = places(4);
+    let [mut torrent, other] = [(); 2].map(|()| Torrent::new(&places));
+    torrent.dial(4);
+    assert_eq!(torrent.party.shut_out(), 0);
+    for _ in 0..2 {
+        assert!(places.for_caller(CALLER).is_none());
+    }
+    for torrent in [&torrent, &other] {
+        assert_eq!([(); 2].map(|()| torrent.party.shut_out()), [2, 0]);
+    }
+    torrent.dial(20);
+    assert_eq!(torrent.party.shut_out(), MAX_SHED);
+    torrent.waiting.clear();
+    assert_eq!(torrent.party.shut_out(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_dials_thirty_times_a_second_and_who_has_fewest_places_is_next() {
+    let places = Places::new(1_000, DialLimit::default());
+    let [mut many, mut late] = [(); 2].map(|()| Torrent::new(&places));
+    many.dial(500);
+    assert_eq!(many.held.len(), 10);
+    let second = async |torrents: &mut [&mut Torrent]| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for torrent in torrents {
+            torrent.poll();
+        }
+    };
+    second(&mut [&mut many]).await;
+    assert!((39..=41).contains(&many.held.len()), "{}", many.held.len());
+    // A torrent that comes later does not wait behind the others of the first.
+    late.dial(5);
+    let before = many.held.len();
+    second(&mut [&mut many, &mut late]).await;
+    assert_eq!(late.held.len(), 5);
+    let all = many.held.len() - before + 5;
+    assert!((29..=31).contains(&all), "{all}");
+    // The bucket fills up again, and no further.
+    many.waiting.clear();
+    many.held.clear();
+    second(&mut []).await;
+    many.dial(50);
+    assert_eq!(many.held.len(), 10);
+}
+
 proptest! {
     /// Torrents come one after the other, each takes what it can get, and dials again when it lets go of something.
     #[test]
@@ -171,7 +251,7 @@ proptest! {
         limit in 1..40usize,
         wishes in prop::collection::vec(0..30usize, 1..7),
     ) {
-        let places = Places::new(limit);
+        let places = places(limit);
         let mut torrents: Vec<_> = wishes.iter().map(|_| Torrent::new(&places)).collect();
         for (torrent, wish) in torrents.iter_mut().zip(&wishes) {
             torrent.dial(*wish);

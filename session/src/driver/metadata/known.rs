@@ -79,6 +79,10 @@ impl Known {
         self.candidates.handle_connected(addr);
     }
 
+    pub(super) fn handle_failed(&mut self, now: Instant, addr: SocketAddr) {
+        self.candidates.handle_failed(now, addr);
+    }
+
     pub(super) fn handle_closed(&mut self, now: Instant, addr: SocketAddr, gave: bool) {
         self.candidates.handle_closed(now, addr, gave);
         if gave && !self.shunned.contains(&addr) {

@@ -150,7 +150,7 @@ impl Fetching {
                 let addrs = named_by_tracker(namer, &addrs);
                 self.known.add(now, Source::Tracker, &addrs);
             }
-            Incident::DialFailed(addr) => self.known.handle_closed(now, addr, false),
+            Incident::DialFailed(addr) => self.known.handle_failed(now, addr),
             Incident::Handshaken(peer) => self.take_in(now, peer),
             // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
             Incident::ExternalIp(_)

@@ -1,6 +1,6 @@
 //! Whom the list of candidates names next, against a naive one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,9 @@ use crate::testing::epoch;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// All on one host.
 fn addr(port: u16) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 1], port))
+    SocketAddr::from(([10, 0, 0, 1], 6_880 + port))
 }
 
 #[test]
@@ -26,14 +27,28 @@ fn failures_back_off_and_are_forgotten_in_the_end() {
     while candidates.known() > 0 {
         assert_eq!(candidates.next(now), Some(addr(1)));
         assert_eq!(candidates.next(now), None);
-        candidates.handle_closed(now, addr(1), false);
+        candidates.handle_failed(now, addr(1));
         if let Some(next) = candidates.next_attempt() {
             waits.push((next - now).as_secs());
             now = next;
         }
     }
-    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1_280]);
+    assert_eq!(waits, [1, 10, 20, 40, 80, 160, 320, 640]);
     assert_eq!(candidates.connecting(), 0);
+}
+
+#[test]
+fn only_what_could_not_be_reached_is_tried_again_at_once() {
+    let now = epoch();
+    let mut candidates = Candidates::new(10);
+    candidates.add(now, addr(1), Source::Tracker);
+    candidates.next(now).unwrap();
+    candidates.handle_connected(addr(1));
+    candidates.handle_closed(now, addr(1), false);
+    assert_eq!(
+        candidates.next_attempt(),
+        Some(now + Duration::from_secs(10))
+    );
 }
 
 #[test]
@@ -78,7 +93,14 @@ fn the_banned_and_the_impossible_are_never_tried() {
     assert!(candidates.ban(addr(1).ip()));
     assert!(!candidates.ban(addr(1).ip()));
     candidates.add(now, addr(2), Source::Tracker);
-    for impossible in [([10, 0, 0, 2], 0), ([224, 0, 0, 1], 5), ([0; 4], 5)] {
+    for impossible in [
+        ([10, 0, 0, 2], 0),
+        ([224, 0, 0, 1], 6_881),
+        ([0; 4], 6_881),
+        ([240, 0, 0, 1], 6_881),
+        ([255; 4], 6_881),
+        ([0, 1, 2, 3], 6_881),
+    ] {
         candidates.add(now, SocketAddr::from(impossible), Source::Tracker);
     }
     assert_eq!(candidates.next(now), None);
@@ -160,12 +182,129 @@ fn what_a_relay_names_is_tried_once() {
     assert_eq!(candidates.source(addr(2)), Some(Source::Tracker));
 }
 
+#[test]
+fn hosts_take_turns_whatever_the_number_of_their_ports() {
+    let now = epoch();
+    let mut candidates = Candidates::new(3_000);
+    for scope in [[9, 9, 9], [10, 0, 0], [127, 0, 0]] {
+        let at = |last: u8, port| SocketAddr::from(([scope[0], scope[1], scope[2], last], port));
+        for port in 10_000..12_000 {
+            candidates.add(now, at(1, port), Source::Tracker);
+        }
+        for last in 2..=5 {
+            candidates.add(now, at(last, 6_881), Source::Dht);
+        }
+        let mut next = std::iter::from_fn(|| candidates.next(now));
+        let first: BTreeSet<_> = next.by_ref().take(5).map(|addr| addr.ip()).collect();
+        assert_eq!(first.len(), 5, "{scope:?}");
+        // Attempts outstanding at the host with the many ports.
+        let more = next.count() + 1;
+        let expected = match scope[0] {
+            9 => 1,
+            10 => 4,
+            _ => 16,
+        };
+        assert_eq!(more, expected);
+        candidates.check_invariants();
+    }
+}
+
+#[test]
+fn few_ports_of_a_host_are_remembered_and_those_of_other_services_are_the_last() {
+    let now = epoch();
+    let at = |port| SocketAddr::from(([9, 9, 9, 9], port));
+    let mut candidates = Candidates::new(3_000);
+    for port in 1..2_000 {
+        candidates.add(now, at(port), Source::Tracker);
+    }
+    assert_eq!(candidates.known(), 8);
+    assert!((1_024..1_032).all(|port| candidates.source(at(port)).is_some()));
+    // What is worth more, or replaces what has failed twice, is taken; what the user names is not counted.
+    candidates.add(now, at(5_000), Source::Exchange);
+    assert_eq!(candidates.source(at(5_000)), None);
+    candidates.add(now, at(5_001), Source::Local);
+    candidates.add(now, at(5_002), Source::User);
+    assert_eq!(candidates.known(), 9);
+    let other = SocketAddr::from(([9, 9, 9, 8], 80));
+    candidates.add(now, other, Source::Tracker);
+    let order: Vec<_> = std::iter::from_fn(|| candidates.next(now)).collect();
+    assert_eq!(order, [at(5_002), at(5_001), other]);
+    // Once the other service has had its turn, the ports of peers have theirs, one at a time.
+    candidates.handle_failed(now, at(5_001));
+    assert!(
+        candidates
+            .next(now)
+            .is_some_and(|addr| addr.ip() == at(1).ip())
+    );
+    assert_eq!(candidates.next(now), None);
+    candidates.check_invariants();
+}
+
+#[test]
+fn a_host_that_is_connected_is_not_called_again_until_it_leaves() {
+    let now = epoch();
+    let at = |port| SocketAddr::from(([9, 9, 9, 9], port));
+    let mut candidates = Candidates::new(10);
+    candidates.handle_joined(at(50_000).ip());
+    candidates.add(now, at(6_881), Source::Tracker);
+    assert_eq!(candidates.next(now), None);
+    assert!(!candidates.begin(now, at(6_882), Source::Holepunch));
+    assert_eq!(candidates.next_attempt(), Some(now));
+    assert_eq!(candidates.next(now), None);
+    assert_eq!(candidates.next_attempt(), None, "nothing to wake up for");
+    // By hand, any number.
+    candidates.add(now, at(6_883), Source::User);
+    assert_eq!(candidates.next(now), Some(at(6_883)));
+    candidates.handle_left(at(50_000).ip());
+    assert_eq!(candidates.next(now), Some(at(6_881)));
+}
+
+#[test]
+fn the_oldest_ban_is_forgotten_and_an_ipv6_host_is_banned_whole() {
+    let ip = |n: u16| std::net::IpAddr::from([9, 9, (n >> 8) as u8, (n & 255) as u8]);
+    let mut candidates = Candidates::new(10);
+    for number in (0..10).rev() {
+        assert!(candidates.ban(ip(number)));
+    }
+    // News of a ban that stands does not lift another.
+    assert!(!candidates.ban(ip(0)));
+    assert!(candidates.is_banned(ip(9)));
+    assert!(candidates.ban(ip(300)));
+    assert!(!candidates.is_banned(ip(9)));
+    assert!((0..9).all(|number| candidates.is_banned(ip(number))));
+    let parse = |ip: &str| ip.parse().unwrap();
+    candidates.add(
+        epoch(),
+        "[2001:db8::7]:6881".parse().unwrap(),
+        Source::Tracker,
+    );
+    for banned in ["2001:db8::1", "::1", "::ffff:8.8.8.8", "fe80::1"] {
+        candidates.ban(parse(banned));
+    }
+    assert_eq!(candidates.known(), 0);
+    for (ip, is_banned) in [
+        ("2001:db8::ffff:2", true),
+        ("2001:db8:0:1::1", false),
+        ("::2", false),
+        ("::1", true),
+        ("127.0.0.1", false),
+        ("8.8.8.8", true),
+        ("8.8.8.9", false),
+        ("fe80::2", false),
+    ] {
+        assert_eq!(candidates.is_banned(parse(ip)), is_banned, "{ip}");
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Add(u16, Source),
     Next,
     Connected(u16),
     Closed(u16, bool),
+    Failed(u16),
+    Joined(u16),
+    Left(u16),
     Begin(u16),
     Park(u16),
     Unpark,
@@ -190,7 +329,10 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (port(), source()).prop_map(|(port, source)| Op::Add(port, source)),
         6 => Just(Op::Next),
         3 => port().prop_map(Op::Connected),
-        6 => (port(), any::<bool>()).prop_map(|(port, useful)| Op::Closed(port, useful)),
+        3 => (port(), any::<bool>()).prop_map(|(port, useful)| Op::Closed(port, useful)),
+        3 => port().prop_map(Op::Failed),
+        2 => port().prop_map(Op::Joined),
+        2 => port().prop_map(Op::Left),
         1 => port().prop_map(Op::Begin),
         2 => port().prop_map(Op::Park),
         1 => Just(Op::Unpark),
@@ -215,22 +357,62 @@ enum State {
 struct Naive {
     all: BTreeMap<SocketAddr, (Source, State, u32)>,
     banned: Vec<std::net::IpAddr>,
+    joined: BTreeMap<std::net::IpAddr, usize>,
     ranking: Ranking,
 }
 
 const LIMIT: usize = 12;
 
-/// Several addresses of each of a few hosts.
-fn peer(number: u16) -> SocketAddr {
-    let host = u8::try_from(number % 9).unwrap_or_default();
-    SocketAddr::from(([10, host, 1, 1], number))
+fn peer_scope(addr: SocketAddr) -> u8 {
+    match addr.ip() {
+        std::net::IpAddr::V4(ip) => ip.octets()[0],
+        std::net::IpAddr::V6(_) => 0,
+    }
 }
 
+/// Several addresses of each of a few hosts, near and far.
+fn peer(number: u16) -> SocketAddr {
+    let host = u8::try_from(number % 9).unwrap_or_default();
+    let network = [9, 10, 127][usize::from(host % 3)];
+    SocketAddr::from(([network, host, 1, 1], 1_010 + number))
+}
+
+type Turn = (bool, u32, Source, std::cmp::Reverse<u32>, SocketAddr);
+/// What an address shares its turn with: of its host, or by itself if it was named by hand.
+type Owner = (Option<SocketAddr>, Option<std::net::IpAddr>);
+
 impl Naive {
-    fn turn(&self, addr: SocketAddr) -> (u32, Source, std::cmp::Reverse<u32>, SocketAddr) {
+    fn turn(&self, addr: SocketAddr) -> Turn {
         let (source, _, failures) = self.all[&addr];
         let priority = std::cmp::Reverse(self.ranking.priority(addr));
-        (failures, source, priority, addr)
+        let is_last = addr.port() < 1_024 && source != Source::User;
+        (is_last, failures, source, priority, addr)
+    }
+
+    fn owner(&self, addr: SocketAddr) -> Owner {
+        match self.all[&addr].0 {
+            Source::User => (Some(addr), None),
+            _ => (None, Some(addr.ip())),
+        }
+    }
+
+    /// Whether nothing more is allowed to an address, and what it has: connections and attempts.
+    fn load(&self, addr: SocketAddr) -> (bool, usize) {
+        if self.all[&addr].0 == Source::User {
+            return (false, 0);
+        }
+        let ip = addr.ip();
+        let attempts = self.all.iter().filter(|(addr, (source, state, _))| {
+            addr.ip() == ip && *source != Source::User && *state == State::Connecting
+        });
+        let attempts = attempts.count();
+        let load = attempts + self.joined.get(&ip).copied().unwrap_or(0);
+        let is_full = match peer_scope(addr) {
+            9 => load >= 1,
+            10 => attempts >= 4 || load >= 8,
+            _ => attempts >= 16,
+        };
+        (is_full, if is_full { 0 } else { load })
     }
 
     fn idle(&self, is_due: bool, now: Instant) -> impl Iterator<Item = (Instant, SocketAddr)> {
@@ -246,6 +428,22 @@ impl Naive {
         self.idle(true, now).map(|(_, addr)| addr)
     }
 
+    /// Of each owner the first one that is due, in their order.
+    fn firsts(&self, now: Instant) -> Vec<((bool, usize), Turn, Owner)> {
+        let mut firsts = BTreeMap::new();
+        for addr in self.due(now) {
+            let turn = self.turn(addr);
+            let first = firsts.entry(self.owner(addr)).or_insert(turn);
+            *first = turn.min(*first);
+        }
+        let firsts = firsts.into_iter();
+        let mut firsts: Vec<_> = firsts
+            .map(|(owner, turn)| (self.load(turn.4), turn, owner))
+            .collect();
+        firsts.sort_unstable();
+        firsts
+    }
+
     fn add(&mut self, now: Instant, addr: SocketAddr, new: Source) {
         if self.banned.contains(&addr.ip()) {
             return;
@@ -256,7 +454,10 @@ impl Naive {
         }
         if self.all.len() >= LIMIT && new != Source::User {
             let farthest = self.idle(false, now).max().map(|(_, addr)| addr);
-            let last = self.due(now).max_by_key(|addr| self.turn(*addr));
+            let last = self.firsts(now).pop().and_then(|(.., owner)| {
+                let theirs = self.due(now).filter(|addr| self.owner(*addr) == owner);
+                theirs.max_by_key(|addr| self.turn(*addr))
+            });
             let yields = |addr: &SocketAddr| {
                 let (source, _, failures) = self.all[addr];
                 source > new || (source == new && failures > 1)
@@ -269,7 +470,8 @@ impl Naive {
     }
 
     fn next(&mut self, now: Instant) -> Option<SocketAddr> {
-        let next = self.due(now).min_by_key(|addr| self.turn(*addr))?;
+        let ((is_full, _), turn, _) = *self.firsts(now).first()?;
+        let next = Some(turn.4).filter(|_| !is_full)?;
         self.set(next, State::Connecting);
         Some(next)
     }
@@ -277,6 +479,20 @@ impl Naive {
     fn set(&mut self, addr: SocketAddr, new: State) {
         if let Some((_, state, _)) = self.all.get_mut(&addr) {
             *state = new;
+        }
+    }
+
+    fn fail(&mut self, now: Instant, addr: SocketAddr) {
+        let failures = self.all.get(&addr).map_or(0, |(.., failures)| *failures) + 1;
+        self.close(now, addr, false);
+        if let Some((source, State::Idle(at), _)) = self.all.get_mut(&addr)
+            && *source != Source::User
+        {
+            let seconds = match failures {
+                1 => 1,
+                _ => 10 * 2u64.pow(failures - 2),
+            };
+            *at = now + Duration::from_secs(seconds).min(HOUR);
         }
     }
 
@@ -325,11 +541,27 @@ proptest! {
                     real.handle_closed(now, peer(port), useful);
                     naive.close(now, peer(port), useful);
                 }
+                Op::Failed(port) => {
+                    real.handle_failed(now, peer(port));
+                    naive.fail(now, peer(port));
+                }
+                Op::Joined(port) => {
+                    real.handle_joined(peer(port).ip());
+                    *naive.joined.entry(peer(port).ip()).or_default() += 1;
+                }
+                Op::Left(port) => {
+                    let joined = naive.joined.entry(peer(port).ip()).or_default();
+                    if *joined > 0 {
+                        *joined -= 1;
+                        real.handle_left(peer(port).ip());
+                    }
+                }
                 Op::Begin(port) => {
                     let may = real.begin(now, peer(port), Source::Exchange);
                     naive.add(now, peer(port), Source::Exchange);
                     let state = naive.all.get(&peer(port)).map(|(_, state, _)| *state);
-                    let is_free = matches!(state, Some(State::Idle(_) | State::Parked));
+                    let is_free = matches!(state, Some(State::Idle(_) | State::Parked))
+                        && !naive.load(peer(port)).0;
                     prop_assert_eq!(may, is_free);
                     if is_free {
                         naive.set(peer(port), State::Connecting);
@@ -376,7 +608,8 @@ proptest! {
             let connecting = naive.all.values().filter(|(_, state, _)| *state == State::Connecting);
             prop_assert_eq!(real.connecting(), connecting.count());
             let due = real.next_attempt().is_some_and(|at| at <= now);
-            prop_assert_eq!(due, naive.due(now).next().is_some());
+            let is_open = naive.firsts(now).first().is_some_and(|((is_full, _), ..)| !is_full);
+            prop_assert!(due || !is_open, "whose turn it is has to wait");
         }
     }
 }

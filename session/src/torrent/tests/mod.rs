@@ -2,6 +2,7 @@
 
 mod candidates;
 mod holepunch;
+mod hosts;
 mod neighbours;
 mod readers;
 mod verifying;

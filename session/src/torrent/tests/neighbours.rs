@@ -39,18 +39,24 @@ fn ascending() -> Vec<u8> {
 fn a_newcomer_with_a_higher_priority_takes_the_place_of_the_lowest() {
     let mut bench = full();
     let order = ascending();
+    // Each has something for us and lets us have none of it: it may yet.
     let keys: Vec<_> = order[..4]
         .iter()
         .map(|number| bench.connect(*number, Direction::Incoming).unwrap())
         .collect();
+    let all = Bitfield::all(&bench.geometry);
+    for &key in &keys {
+        bench.tell(key, [Fact::Bitfield(all.clone())]);
+    }
     assert_eq!(
         bench.connect(order[4], Direction::Incoming),
         Err(Refusal::TooManyPeers),
         "they have not had the time to be of use"
     );
     bench.later(30);
-    bench.connect(order[4], Direction::Incoming).unwrap();
+    let newcomer = bench.connect(order[4], Direction::Incoming).unwrap();
     assert_eq!(bench.dismissed, [(keys[0], Refusal::Outranked)]);
+    bench.tell(newcomer, [Fact::Bitfield(all)]);
     // The one that had to go comes back and finds none below it.
     bench.later(30);
     let again = bench.connect(order[0], Direction::Incoming);
@@ -141,7 +147,14 @@ fn the_address_that_most_peers_see_decides_the_order_of_calls() {
     let mut bench = Bench::with(config, 100, Bitfield::none);
     let addrs: Vec<_> = (1..=30).map(addr).collect();
     for number in 40..43 {
-        let voter = bench.connect(number, Direction::Incoming).unwrap();
+        let new = NewPeer {
+            addr: SocketAddr::from(([10, 0, number, 1], 6881)),
+            id: PeerId::new([number; 20]),
+            direction: Direction::Incoming,
+            fast: true,
+        };
+        let voter = bench.engine.handle_connected(bench.now, new).unwrap();
+        bench.drain();
         let hello = Hello {
             your_ip: Some(IpAddr::from(OURS)),
             ..Hello::default()

@@ -1,0 +1,47 @@
+//! How many connections a session opens in a second.
+
+use std::time::{Duration, Instant};
+
+/// Dials a second, over all torrents, as in libtorrent (`connection_speed`): whoever names addresses, be it a tracker, does
+/// not make us a port scanner.
+const PER_SECOND: u32 = 30;
+/// Dials at once after a quiet time: the first peers of a torrent do not wait.
+const BURST: u32 = 10;
+
+/// A token bucket, kept as the time at which it will be full again (the generic cell rate algorithm).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialLimit {
+    every: Duration,
+    /// What the bucket holds, in time.
+    depth: Duration,
+    full_at: Option<Instant>,
+}
+
+impl Default for DialLimit {
+    fn default() -> Self {
+        Self::new(BURST, Duration::from_secs(1) / PER_SECOND)
+    }
+}
+
+impl DialLimit {
+    /// `burst` dials at once, and one more after each `every`.
+    pub(crate) fn new(burst: u32, every: Duration) -> Self {
+        Self {
+            every,
+            depth: every * burst.saturating_sub(1),
+            full_at: None,
+        }
+    }
+
+    /// When the next dial may be made: now, or later.
+    pub(super) fn next(&self, now: Instant) -> Instant {
+        let next = self.full_at.and_then(|full| full.checked_sub(self.depth));
+        next.map_or(now, |next| next.max(now))
+    }
+
+    /// A dial is made.
+    pub(super) fn take(&mut self, now: Instant) {
+        let full = self.full_at.map_or(now, |full| full.max(now));
+        self.full_at = Some(full + self.every);
+    }
+}

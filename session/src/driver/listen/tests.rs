@@ -1,0 +1,106 @@
+//! Callers that keep silent, and torrents that are busy, hold up no others.
+
+use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_wire::{HANDSHAKE_LEN, Handshake};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::driver::connections::DialLimit;
+use crate::driver::registry::Reach;
+
+/// Nothing here takes a tenth of it, but the time limits of the handshakes in their hundreds take longer.
+const WATCHDOG: Duration = Duration::from_secs(20);
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+struct Station {
+    addr: SocketAddr,
+    registry: Arc<Registry>,
+    closing: CancellationToken,
+}
+
+impl Station {
+    fn new(places: usize) -> Self {
+        let listener = bind(Some(LOOPBACK)).unwrap();
+        let station = Self {
+            addr: listener.local_addr().unwrap(),
+            registry: Arc::new(Registry::new(PeerId::new([1; 20]))),
+            closing: CancellationToken::new(),
+        };
+        tokio::spawn(listen(
+            listener,
+            Arc::clone(&station.registry),
+            Places::new(places, DialLimit::default()),
+            Reserved::FAST,
+            station.closing.clone(),
+        ));
+        station
+    }
+
+    fn torrent(
+        &self,
+        byte: u8,
+        queue: usize,
+    ) -> (mpsc::Sender<Incident>, mpsc::Receiver<Incident>) {
+        let (sender, receiver) = mpsc::channel(queue);
+        let name = InfoHash::new([byte; 20]);
+        assert!(self.registry.insert(name, Reach::Public, sender.clone()));
+        (sender, receiver)
+    }
+
+    /// Shakes hands; `None` if it is hung up on.
+    async fn call(&self, torrent: u8) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        let handshake = Handshake {
+            reserved: Reserved::FAST,
+            info_hash: InfoHash::new([torrent; 20]),
+            peer_id: PeerId::new([2; 20]),
+        };
+        stream.write_all(&handshake.to_bytes()).await.ok()?;
+        stream.read_exact(&mut [0; HANDSHAKE_LEN]).await.ok()?;
+        Some(stream)
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+#[tokio::test]
+async fn silent_sockets_shut_no_caller_out() {
+    let station = Station::new(1_000);
+    let (_sender, mut queue) = station.torrent(7, 8);
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(station.addr).await.unwrap());
+    }
+    let call = async {
+        let _stream = station.call(7).await.expect("a caller was hung up on");
+        queue.recv().await
+    };
+    let taken = timeout(WATCHDOG, call).await.expect("the watchdog bit");
+    assert!(matches!(taken, Some(Incident::Handshaken(_))));
+}
+
+#[tokio::test]
+async fn callers_of_a_torrent_that_takes_none_hold_up_no_callers_of_another() {
+    let station = Station::new(1_000);
+    let (busy, _never_read) = station.torrent(7, 1);
+    busy.send(Incident::ExternalIp(LOOPBACK.ip()))
+        .await
+        .unwrap();
+    let (_sender, mut queue) = station.torrent(8, 8);
+    let call = async {
+        let mut stuck = Vec::new();
+        for _ in 0..150 {
+            stuck.push(station.call(7).await);
+        }
+        let _stream = station.call(8).await.expect("a caller was hung up on");
+        queue.recv().await
+    };
+    let taken = timeout(WATCHDOG, call).await.expect("the watchdog bit");
+    assert!(matches!(taken, Some(Incident::Handshaken(_))));
+}

@@ -1,0 +1,295 @@
+//! Which peers are of use, and which one makes room when the torrent is full.
+//!
+//! A connection costs a stranger nothing, so being connected is no merit. A peer is of use while bytes move, one way or the
+//! other. A torrent that is full lets a newcomer in for one that is not; a peer that neither side wants anything of leaves
+//! after a while in any case.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::peers::Peer;
+use super::{Engine, Halt, NewPeer, PeerKey, Refusal, Source, Space};
+use crate::peer::Direction;
+
+/// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
+/// unchoke and a first block on a slow line.
+const PROBATION: Duration = Duration::from_secs(5);
+/// Whoever delivered or was served within this time is of use: a choker's round and an optimistic unchoke (BEP 3).
+const RECENTLY: Duration = Duration::from_secs(30);
+/// A peer that has been asked for blocks, or may ask for them, has this long to let bytes move; then it is as good as idle.
+const CHANCE: Duration = Duration::from_secs(60);
+/// A peer leaves after so long without a byte and without interest on either side; libtorrent's `inactivity_timeout`.
+const INACTIVITY: Duration = Duration::from_secs(600);
+/// A host with more connections than these, and than a quarter of all, is a crowd: its idle connections make room first,
+/// and without probation. Only a loopback address may have so many.
+const CROWD: usize = 8;
+const CROWD_SHARE: usize = 4;
+/// While most peers of a full torrent are of no use, so many addresses are tried in a second.
+const DIALS_WHEN_FULL: usize = 4;
+
+/// What one peer has been good for.
+#[derive(Debug)]
+pub(super) struct Usage {
+    /// Its host's connections are counted, and this is one of them: it was not named by hand.
+    pub(super) is_counted: bool,
+    /// The bytes that had moved when we looked last.
+    moved: u64,
+    /// When bytes were last seen to move.
+    used_at: Option<Instant>,
+    /// Since when bytes could move, if they can.
+    chance_since: Option<Instant>,
+    /// Since when neither side wants anything.
+    idle_since: Instant,
+}
+
+impl Usage {
+    pub(super) const fn new(now: Instant, is_counted: bool) -> Self {
+        Self {
+            is_counted,
+            moved: 0,
+            used_at: None,
+            chance_since: None,
+            idle_since: now,
+        }
+    }
+}
+
+/// What a full torrent may still do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turnover {
+    /// Connections that may still be opened before we look again, although there is no room.
+    dials: usize,
+}
+
+/// What there is to say for a peer of which nothing comes just now; the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Neither side wants anything.
+    Idle,
+    /// One side wants something, and nothing has ever come of it.
+    Untried,
+    /// It has been of use.
+    Proven,
+}
+
+impl Peer {
+    /// Bytes of blocks, in both directions.
+    pub(super) const fn moved(&self) -> u64 {
+        self.down.total() + self.up.total()
+    }
+
+    const fn is_wanted(&self) -> bool {
+        self.am_interested || self.peer_interested
+    }
+
+    /// Whether blocks can be on their way.
+    fn has_chance(&self) -> bool {
+        !self.pending.is_empty() || (!self.am_choking && self.peer_interested)
+    }
+
+    /// Whether bytes have moved of late.
+    pub(super) fn is_of_use(&self, now: Instant) -> bool {
+        let is_recent = |at| now.saturating_duration_since(at) < RECENTLY;
+        self.moved() != self.usage.moved || self.usage.used_at.is_some_and(is_recent)
+    }
+
+    /// Whether bytes have moved of late, or must be given the time to.
+    fn is_promising(&self, now: Instant) -> bool {
+        let is_fresh = |at| now.saturating_duration_since(at) < CHANCE;
+        self.is_of_use(now) || (self.has_chance() && self.usage.chance_since.is_none_or(is_fresh))
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.is_wanted(), self.moved()) {
+            (false, _) => Standing::Idle,
+            (true, 0) => Standing::Untried,
+            (true, _) => Standing::Proven,
+        }
+    }
+
+    /// Sees what has happened since the last time.
+    fn look(&mut self, now: Instant) {
+        let moved = self.moved();
+        let has_moved = moved != self.usage.moved;
+        if has_moved {
+            self.usage.moved = moved;
+            self.usage.used_at = Some(now);
+        }
+        let since = self.usage.chance_since.filter(|_| !has_moved);
+        self.usage.chance_since = self.has_chance().then(|| since.unwrap_or(now));
+        if has_moved || self.is_wanted() {
+            self.usage.idle_since = now;
+        }
+    }
+}
+
+impl<S: Space> Engine<S> {
+    /// Looks once a second at what peers are good for; those that are inactive leave.
+    pub(super) fn tend_peers(&mut self, now: Instant) {
+        for (_, peer) in self.peers.iter_mut() {
+            peer.look(now);
+        }
+        let is_inactive =
+            |peer: &Peer| now.saturating_duration_since(peer.usage.idle_since) >= INACTIVITY;
+        if !self.halted.has(Halt::Paused) {
+            let peers = self.peers.iter();
+            let inactive = peers.filter(|(_, peer)| is_inactive(peer) && !self.is_named(peer));
+            let inactive: Vec<_> = inactive.map(|(key, _)| key).collect();
+            for key in inactive {
+                self.disconnect(now, key, Refusal::Inactive);
+            }
+        }
+        self.turnover.dials = self.dials_when_full(now);
+    }
+
+    /// A full torrent that wants data goes on looking for peers while most that it has are of no use.
+    fn dials_when_full(&self, now: Instant) -> usize {
+        if self.wanted == 0 || self.peers.len() < self.config.max_peers {
+            return 0;
+        }
+        let of_use = self.peers.iter().filter(|(_, peer)| peer.is_of_use(now));
+        let is_enough = of_use.count() * 2 >= self.peers.len();
+        let mut peers = self.peers.iter();
+        match !is_enough && peers.any(|(_, peer)| self.is_dispensable(now, peer)) {
+            true => DIALS_WHEN_FULL,
+            false => 0,
+        }
+    }
+
+    /// How many more connections may be opened, peers' places considered.
+    pub(super) fn dials_left(&self) -> usize {
+        let connecting = self.candidates.connecting();
+        let free = self.config.max_peers.saturating_sub(self.peers.len());
+        let at_once = match free {
+            0 => DIALS_WHEN_FULL.min(connecting + self.turnover.dials),
+            _ => free,
+        };
+        let at_once = at_once.min(self.config.max_connecting);
+        at_once.saturating_sub(connecting)
+    }
+
+    pub(super) fn handle_dial(&mut self) {
+        if self.peers.len() >= self.config.max_peers {
+            self.turnover.dials = self.turnover.dials.saturating_sub(1);
+        }
+    }
+
+    /// Makes sure that a newcomer may stay.
+    ///
+    /// # Errors
+    ///
+    /// When its host has its share of connections, or the torrent of peers, and none of them is worth less.
+    pub(super) fn make_room(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+        let (ip, is_named) = (new.addr.ip(), self.is_named_newcomer(new));
+        if !is_named && self.candidates.is_crowded(ip) {
+            let idle = self.idle_of_host(now, ip);
+            self.disconnect(
+                now,
+                idle.ok_or(Refusal::TooManyOfAddress)?,
+                Refusal::Outranked,
+            );
+        }
+        if self.peers.len() >= self.config.max_peers {
+            let least = self.least_useful(now, new.addr, is_named);
+            self.disconnect(now, least.ok_or(Refusal::TooManyPeers)?, Refusal::Outranked);
+        }
+        Ok(())
+    }
+
+    /// Whether a newcomer's address was chosen by hand: of callers, that is not known.
+    pub(super) fn is_named_newcomer(&self, new: &NewPeer) -> bool {
+        let source = self.candidates.source(new.addr);
+        new.direction == Direction::Outgoing && source.is_some_and(Source::is_named)
+    }
+
+    /// Of a host's connections one that neither side wants anything of: perhaps it is over, and its peer calls again.
+    fn idle_of_host(&self, now: Instant, ip: IpAddr) -> Option<PeerKey> {
+        let is_idle = |peer: &Peer| {
+            peer.usage.is_counted
+                && peer.is_at_host_of(ip)
+                && peer.standing() == Standing::Idle
+                && self.is_dispensable(now, peer)
+        };
+        let mut peers = self.peers.iter();
+        let (key, _) = peers.find(|(_, peer)| is_idle(peer))?;
+        Some(key)
+    }
+
+    /// The peer that a newcomer displaces in a full torrent, if any: a useless one of a crowd, else one that neither side
+    /// wants anything of, else the one with the lowest priority (BEP 40), if that is lower than the newcomer's.
+    fn least_useful(&self, now: Instant, new: SocketAddr, is_named: bool) -> Option<PeerKey> {
+        let ranking = self.ranking();
+        let others = self.candidates.connections(new.ip());
+        let (key, peer) = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| self.is_dispensable(now, peer))
+            .min_by_key(|(_, peer)| self.merit(peer))?;
+        let crowd = self.candidates.connections(peer.addr.ip());
+        let may = is_named
+            || crowd > CROWD.max(others + 1)
+            || peer.standing() == Standing::Idle
+            || ranking.priority(peer.dial_addr.unwrap_or(peer.addr)) < ranking.priority(new);
+        may.then_some(key)
+    }
+
+    /// What there is to say for a peer that is dispensable; the least goes first.
+    fn merit(&self, peer: &Peer) -> impl Ord + use<S> {
+        let crowd = match peer.usage.is_counted {
+            true => self.candidates.connections(peer.addr.ip()),
+            false => 0,
+        };
+        let priority = self.ranking().priority(peer.dial_addr.unwrap_or(peer.addr));
+        let excess = crowd.saturating_sub(CROWD);
+        (Reverse(excess), peer.standing(), Reverse(crowd), priority)
+    }
+
+    /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
+    pub(super) fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
+        if self.is_named(peer) || peer.is_of_use(now) {
+            return false;
+        }
+        let share = self.config.max_peers / CROWD_SHARE;
+        let crowd = self.candidates.connections(peer.addr.ip());
+        if peer.usage.is_counted && crowd > CROWD.max(share) {
+            return true;
+        }
+        let age = now.saturating_duration_since(peer.since);
+        age >= PROBATION && !peer.is_promising(now)
+    }
+
+    pub(super) fn is_named(&self, peer: &Peer) -> bool {
+        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
+        source.is_some_and(Source::is_named)
+    }
+
+    /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the least, or else the
+    /// slowest. The last one stays.
+    pub fn shed(&mut self, now: Instant) {
+        if self.peers.len() < 2 {
+            return;
+        }
+        let usefulness = |peer: &Peer| {
+            let [down, up] = [peer.down, peer.up].map(|rate| rate.bytes_per_second(now));
+            let is_kept = !self.is_dispensable(now, peer);
+            let merit = self.merit(peer);
+            (is_kept, down.saturating_add(up), self.is_named(peer), merit)
+        };
+        let least = self.peers.iter().map(|(key, peer)| (usefulness(peer), key));
+        if let Some((_, key)) = least.min() {
+            self.disconnect(now, key, Refusal::TooManyPeers);
+        }
+    }
+
+    /// Lets go of up to `count` peers that are of no use just now, because others are shut out of the session.
+    pub fn shed_useless(&mut self, now: Instant, count: usize) {
+        let peers = self.peers.iter();
+        let useless = peers.filter(|(_, peer)| self.is_dispensable(now, peer));
+        let mut useless: Vec<_> = useless.map(|(key, peer)| (self.merit(peer), key)).collect();
+        useless.sort_unstable();
+        for (_, key) in useless.into_iter().take(count) {
+            self.disconnect(now, key, Refusal::TooManyPeers);
+        }
+    }
+}
