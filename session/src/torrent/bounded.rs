@@ -23,6 +23,7 @@ impl<K: Copy + Ord, V> BoundedMap<K, V> {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -15,12 +15,12 @@ use crate::peer::{Command, Direction};
 
 /// A peer hears of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
-/// How many addresses a peer may add to the list within [`QUOTA_EVERY`], so that it cannot fill it. The peers of one host
+/// How many addresses a peer may add to the list while it is connected, so that it cannot fill it. The peers of one host
 /// share them, as connections cost nothing and a new one is no new peer; but those of a loopback address do not, which may
 /// be a whole swarm.
 const QUOTA: usize = 200;
-/// When a host has its quota anew: 200 addresses an hour are more than honest peers of a large swarm name.
-const QUOTA_EVERY: Duration = Duration::from_secs(3_600);
+/// A host that has named no address for so long has its quota anew. One that comes back by then names the same ones.
+const QUOTA_FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// Hosts whose count is remembered. That it be forgotten early takes so many hosts.
 const MAX_NAMERS: usize = 1_000;
 
@@ -34,22 +34,19 @@ pub(crate) struct Exchange {
     taken: Taken,
 }
 
-/// Addresses taken within some time.
+/// Addresses taken, and when the last were named.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
     count: usize,
-    since: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Taken {
     /// How many of `wanted` addresses may be taken now; they count as taken.
     fn take(&mut self, now: Instant, wanted: usize) -> usize {
-        let is_over = |since| now.saturating_duration_since(since) >= QUOTA_EVERY;
-        if self.since.is_none_or(is_over) {
-            *self = Self {
-                count: 0,
-                since: Some(now),
-            };
+        let is_forgotten = |last| now.saturating_duration_since(last) >= QUOTA_FORGOTTEN;
+        if self.last.replace(now).is_some_and(is_forgotten) {
+            self.count = 0;
         }
         let taken = wanted.min(QUOTA.saturating_sub(self.count));
         self.count += taken;
