@@ -7,17 +7,18 @@ import sys
 
 # What each crate may use, of ours. Tests of `session` may simulate.
 MAY_USE = {
+    "tailwater-types": set(),
     "tailwater-bencode": set(),
     "tailwater-metainfo": {"tailwater-bencode"},
     "tailwater-wire": {"tailwater-bencode", "tailwater-metainfo"},
-    "tailwater-tracker": {"tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo"},
     # The network only for the simulation at scale, behind the feature `sim`.
-    "tailwater-dht": {"tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
+    "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
     "tailwater-storage-mem": {"tailwater-metainfo"},
     "tailwater-netsim": set(),
     "tailwater-session": {
-        "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker", "tailwater-dht",
-        "tailwater-storage-mem",
+        "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
+        "tailwater-dht", "tailwater-storage-mem",
     },
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
@@ -33,7 +34,8 @@ MAY_USE_IN_TESTS = {
 }
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {
-    "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage-mem", "tailwater-netsim",
+    "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage-mem",
+    "tailwater-netsim",
 }
 
 

@@ -1,14 +1,17 @@
 //! What an address says about whoever is behind it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+
+pub(crate) use tailwater_types::address::{can_name, can_see, is_usable};
 
 /// Leading bits of an IPv4 address that one owner of several addresses has in common in all of them.
 const V4_NETWORK_BITS: u32 = 24;
 /// The same of an IPv6 address: a single subscriber has 2^64 and more.
 const V6_NETWORK_BITS: u32 = 64;
 
-/// Whether the address is of a local network: anybody there may have any address, and any id. BEP 42 lists IPv4 blocks; the
-/// IPv6 ones are their counterparts.
+/// Whether the address is of a network whose hosts may have any id: BEP 42 lists IPv4 blocks, the IPv6 ones are their
+/// counterparts. It is narrower than
+/// [`Scope`](tailwater_types::address::Scope), as BEP 42 does not list 100.64.0.0/10.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
@@ -27,22 +30,6 @@ pub(crate) fn same_network(one: IpAddr, other: IpAddr) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether a datagram can be sent there, and comes from there, at all.
-pub(crate) fn is_usable(addr: SocketAddr) -> bool {
-    let ip = addr.ip();
-    let is_impossible = ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST;
-    addr.port() != 0 && !is_impossible
-}
-
-/// Whether a node at `from` may send us to `named`. A public one that names an address of a local network means a host next
-/// to us, which it cannot know and we should not disturb; one of a local network may know anybody, its neighbours included.
-pub(crate) fn may_name(from: IpAddr, named: SocketAddr) -> bool {
-    let named_is_loopback = named.ip().to_canonical().is_loopback();
-    is_usable(named)
-        && (!is_local(named.ip()) || is_local(from))
-        && (!named_is_loopback || from.to_canonical().is_loopback())
 }
 
 /// An IPv4 address in IPv6 clothes, undressed.

@@ -611,6 +611,8 @@ fn poisoned_answers_are_not_followed() {
         named(NodeId::new([1; 20]), "10.0.0.1:6881"),
         named(NodeId::new([2; 20]), "192.168.1.1:80"),
         named(NodeId::new([3; 20]), "127.0.0.1:53"),
+        named(NodeId::new([6; 20]), "100.64.0.1:6881"),
+        named(NodeId::new([7; 20]), "240.0.0.1:6881"),
         named(NodeId::new([4; 20]), "30.1.2.3:0"),
         named(NodeId::new([5; 20]), "239.1.2.3:6881"),
         named(own_id, "31.1.2.3:6881"),

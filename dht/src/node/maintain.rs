@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::lookup::{Job, Lookup};
 use super::queries::Purpose;
 use super::{Event, Family, Node};
-use crate::address::is_local;
+use crate::address::can_see;
 use crate::{BUCKET_SIZE, Method, NodeId, NodeInfo, Response, Want};
 
 /// Greetings under way at a time, in both families together.
@@ -224,10 +224,7 @@ impl Node {
     /// `voter` says that it sees us at `seen`.
     pub(super) fn on_vote(&mut self, now: Instant, voter: IpAddr, seen: IpAddr) {
         let family = Family::of(&SocketAddr::new(seen, 0));
-        let is_possible = !seen.is_unspecified()
-            && !seen.is_multicast()
-            && voter.is_ipv4() == seen.is_ipv4()
-            && (!is_local(seen) || is_local(voter));
+        let is_possible = voter.is_ipv4() == seen.is_ipv4() && can_see(voter, seen);
         let Some(side) = self.sides[family.index()].as_mut().filter(|_| is_possible) else {
             return;
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::lookup::{Job, Lookup, Stage};
 use super::queries::{Pending, Purpose};
 use super::{Event, Family, Node, RequestId};
-use crate::address::may_name;
+use crate::address::can_name;
 use crate::{BUCKET_SIZE, Item, ItemFields, ItemKey, MutableItem, NodeInfo, Response};
 
 /// Nodes of one answer that are looked at: BEP 5 has 8, and some send 20.
@@ -121,7 +121,7 @@ impl Node {
         let ip = from.addr.ip();
         let is_sensible = |node: &NodeInfo| {
             let own_id = self.own_id(Family::of(&node.addr));
-            may_name(ip, node.addr) && own_id.is_some_and(|own_id| own_id != node.id)
+            can_name(ip, node.addr) && own_id.is_some_and(|own_id| own_id != node.id)
         };
         let v4 = response.nodes.iter().flatten().take(MAX_NODES_OF_ANSWER);
         let v6 = response.nodes6.iter().flatten().take(MAX_NODES_OF_ANSWER);
@@ -140,7 +140,7 @@ impl Node {
     ) -> bool {
         let ip = from.addr.ip();
         let family = lookup.family;
-        let is_sensible = |peer: &SocketAddr| may_name(ip, *peer) && Family::of(peer) == family;
+        let is_sensible = |peer: &SocketAddr| can_name(ip, *peer) && Family::of(peer) == family;
         let peers: Vec<_> = response
             .values
             .iter()

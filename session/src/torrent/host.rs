@@ -35,7 +35,7 @@ impl Host {
     pub(crate) fn by_scope<T>(self, global: T, local: T, loopback: T) -> T {
         match Scope::of(self.0) {
             Scope::Global => global,
-            Scope::Local => local,
+            Scope::Local | Scope::LinkLocal => local,
             Scope::Loopback => loopback,
         }
     }

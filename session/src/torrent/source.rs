@@ -1,6 +1,6 @@
-//! Where peers' addresses come from, and which of them can be meant.
+//! Where peers' addresses come from. Which of them can be meant, `tailwater-types` says.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+pub(super) use tailwater_types::address::{Scope, can_name, is_usable};
 
 /// Where a peer's address came from, the most trusted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,85 +48,5 @@ impl Source {
     /// Whether the address is worth another try when it has failed.
     pub(super) const fn is_retried(self) -> bool {
         !matches!(self, Self::Holepunch)
-    }
-}
-
-/// Whether an address can be a peer's at all.
-pub(super) fn is_usable(addr: SocketAddr) -> bool {
-    let ip = addr.ip().to_canonical();
-    let is_reserved = match ip {
-        // "This network", and what has no use yet, with the broadcast address (RFC 6890).
-        IpAddr::V4(ip) => matches!(ip.octets()[0], 0 | 240..),
-        IpAddr::V6(_) => false,
-    };
-    addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !is_reserved
-}
-
-/// From how far an address can be reached, the farthest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scope {
-    Global,
-    /// A private network, or one link.
-    Local,
-    Loopback,
-}
-
-impl Scope {
-    pub(super) fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            ip if ip.is_loopback() => Self::Loopback,
-            IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || is_shared(ip) => Self::Local,
-            IpAddr::V6(ip) if is_local(ip) => Self::Local,
-            _ => Self::Global,
-        }
-    }
-}
-
-/// Whether somebody at `namer` can know the peer at `addr`. Who is far away and names an address of our own network would
-/// have us knock at doors that it cannot see.
-pub(super) fn can_name(namer: IpAddr, addr: SocketAddr) -> bool {
-    is_usable(addr) && Scope::of(addr.ip()) <= Scope::of(namer)
-}
-
-/// 100.64.0.0/10, behind a provider's address translation (RFC 6598).
-const fn is_shared(ip: Ipv4Addr) -> bool {
-    let [a, b, ..] = ip.octets();
-    a == 100 && b & 0xc0 == 64
-}
-
-const fn is_local(ip: Ipv6Addr) -> bool {
-    ip.is_unique_local() || ip.is_unicast_link_local()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_named_only_by_who_can_see_it() {
-        let addr = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 6881);
-        for (namer, named, can) in [
-            ("8.8.8.8", "9.9.9.9", true),
-            ("8.8.8.8", "10.0.0.1", false),
-            ("8.8.8.8", "100.64.0.1", false),
-            ("8.8.8.8", "100.128.0.1", true),
-            ("8.8.8.8", "127.0.0.1", false),
-            ("8.8.8.8", "::ffff:192.168.0.1", false),
-            ("8.8.8.8", "fe80::1", false),
-            ("8.8.8.8", "fd00::1", false),
-            ("8.8.8.8", "2001:db8::1", true),
-            ("192.168.0.1", "10.0.0.1", true),
-            ("192.168.0.1", "9.9.9.9", true),
-            ("192.168.0.1", "127.0.0.1", false),
-            ("127.0.0.1", "127.0.0.2", true),
-            ("::1", "192.168.0.1", true),
-            ("127.0.0.1", "0.0.0.0", false),
-            ("127.0.0.1", "255.255.255.255", false),
-            ("127.0.0.1", "ff02::1", false),
-        ] {
-            let namer = namer.parse().unwrap();
-            assert_eq!(can_name(namer, addr(named)), can, "{namer} names {named}");
-        }
-        assert!(!is_usable(SocketAddr::from(([9, 9, 9, 9], 0))));
     }
 }
