@@ -115,6 +115,10 @@ pub struct AnnounceResponse {
     /// Something the user should see, although the announce succeeded. Free of control
     /// characters, at most [`MAX_TEXT_LEN`](crate::MAX_TEXT_LEN) bytes.
     pub warning: Option<String>,
+    /// The address of the tracker that answered, as far as the transport knows it; of two, the one that is reached from
+    /// farther away. Who gets the peers can leave out those that the tracker cannot know: one on the internet does not see
+    /// hosts of a private network.
+    pub tracker_ip: Option<IpAddr>,
     /// To be sent back with the next announce.
     pub tracker_id: Option<Vec<u8>>,
 }
@@ -131,6 +135,7 @@ impl AnnounceResponse {
             peers: Vec::new(),
             external_ip: None,
             warning: None,
+            tracker_ip: None,
             tracker_id: None,
         }
     }

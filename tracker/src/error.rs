@@ -81,6 +81,23 @@ pub enum TrackerError {
         /// The address.
         address: IpAddr,
     },
+    /// The tracker's URL comes from a stranger and leads to an address that is not public, where only announce paths
+    /// without a query may be asked: see [`AddressPolicy`](crate::AddressPolicy).
+    #[error(
+        "{address} is not public, and a torrent may have only announce URLs without a query asked there"
+    )]
+    UrlRefused {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A tracker that was asked over HTTPS redirected to HTTP, which would send the passkey in clear.
+    #[error(
+        "the tracker redirected from https to http ({host}), which would send the request in clear"
+    )]
+    InsecureRedirect {
+        /// The host that it redirected to.
+        host: String,
+    },
     /// No answer in time.
     #[error("no answer from the tracker within {after:?}")]
     Timeout {

@@ -23,7 +23,7 @@ pub use announce::{
     AnnounceRequest, AnnounceResponse, DEFAULT_INTERVAL, Event, MAX_PEERS, MAX_TRACKER_ID_LEN,
 };
 #[cfg(feature = "client")]
-pub use client::{AddressPolicy, Client, ClientConfig, is_public_address};
+pub use client::{AddressPolicy, Client, ClientConfig, Hop, UrlTrust};
 pub use error::{RetryIn, TrackerError};
 pub use schedule::{
     Announce, AnnounceId, AnnounceSchedule, MAX_TRACKERS, ScheduleConfig, TrackerState,

@@ -250,7 +250,9 @@ async fn a_request_says_who_asks_and_what() {
     })
     .await;
     let url = stub.url.replace("http://", "http://us%65r:p%40ss@") + "?passkey=%aB";
-    assert_eq!(announce(&client(), &url).await, Ok(1));
+    // A stranger's URL on loopback may have no passkey in its query.
+    let client = client().for_named_urls();
+    assert_eq!(announce(&client, &url).await, Ok(1));
     let head = received.await.unwrap();
     let hash = "%FF".repeat(20);
     let start = format!(
@@ -333,8 +335,8 @@ async fn redirects_are_followed_to_a_limit() {
 fn guarded() -> Client {
     let public = |address: std::net::IpAddr| address == std::net::IpAddr::from([127, 0, 0, 1]);
     let mut config = ClientConfig::default();
-    config.address_policy = AddressPolicy::custom(move |address, via| {
-        public(address) || !via.iter().copied().any(public)
+    config.address_policy = AddressPolicy::custom(move |hop| {
+        public(hop.address) || !hop.via.iter().copied().any(public)
     });
     Client::new(config)
 }
@@ -365,7 +367,7 @@ async fn a_public_tracker_does_not_lead_into_the_private_network() {
 
     // By name, the address is known only after resolving.
     let mut config = ClientConfig::default();
-    config.address_policy = AddressPolicy::custom(|_, via| via.is_empty());
+    config.address_policy = AddressPolicy::custom(|hop| hop.via.is_empty());
     let client = Client::new(config);
     let url = public.url.replace("127.0.0.1", "localhost");
     let by_name = Stub::saying(http("302 Found", &format!("location: {url}\r\n"), b"")).await;

@@ -41,9 +41,14 @@ impl Question {
                 ("the magnet link".to_owned(), magnet.hashes, None, trackers)
             }
         };
-        let mut urls: Vec<String> = match asked.tracker.is_empty() {
-            true => trackers,
-            false => asked.tracker.iter().map(ToString::to_string).collect(),
+        // What the user named by hand may lead anywhere, what a torrent names may not.
+        let client = Client::new(ClientConfig::default());
+        let (client, mut urls): (_, Vec<String>) = match asked.tracker.is_empty() {
+            true => (client, trackers),
+            false => (
+                client.for_named_urls(),
+                asked.tracker.iter().map(ToString::to_string).collect(),
+            ),
         };
         urls.sort_unstable();
         urls.dedup();
@@ -53,7 +58,7 @@ impl Question {
         };
         Ok(Self {
             info_hash,
-            client: Client::new(ClientConfig::default()),
+            client,
             urls,
             total,
         })

@@ -25,7 +25,7 @@ pub struct ClientConfig {
     pub max_response_len: usize,
     /// How many redirects in a row are followed. Default: 5.
     pub max_redirects: usize,
-    /// Which addresses may be asked. Default: [`AddressPolicy::no_private_redirects`].
+    /// Which addresses may be asked. Default: [`AddressPolicy::guarded`].
     pub address_policy: AddressPolicy,
     roots: RootCertStore,
 }

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
-use super::policy::AddressPolicy;
+use super::policy::{AddressPolicy, UrlTrust};
 use crate::error::TrackerError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,6 +23,8 @@ pub(super) struct Guard {
     pub(super) policy: AddressPolicy,
     /// Who redirected here.
     pub(super) via: Arc<[IpAddr]>,
+    /// How far the URL is trusted.
+    pub(super) trust: UrlTrust,
 }
 
 impl Guard {
@@ -35,21 +37,30 @@ impl Guard {
         let resolved = tokio::net::lookup_host((host, port)).await;
         let resolved = resolved.map_err(|error| TrackerError::io("resolve host", &error))?;
         let (allowed, refused): (Vec<_>, Vec<_>) =
-            resolved.partition(|address| self.policy.allows(address.ip(), &self.via));
+            resolved.partition(|address| self.allows(address.ip()));
         match (allowed.is_empty(), refused.first()) {
-            (true, Some(address)) => Err(TrackerError::AddressRefused {
-                address: address.ip(),
-            }),
+            (true, Some(address)) => Err(self.refusal(address.ip())),
             _ => Ok(allowed),
+        }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        self.policy.allows(address, &self.via, self.trust)
+    }
+
+    /// Why an address is refused: because of the URL, if another one would be allowed there.
+    fn refusal(&self, address: IpAddr) -> TrackerError {
+        let is_by_url = self.policy.allows(address, &self.via, UrlTrust::Plain);
+        match is_by_url && self.trust == UrlTrust::Composed {
+            true => TrackerError::UrlRefused { address },
+            false => TrackerError::AddressRefused { address },
         }
     }
 
     fn check_literal(&self, uri: &Uri) -> Result<(), TrackerError> {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse() {
-            Ok(address) if !self.policy.allows(address, &self.via) => {
-                Err(TrackerError::AddressRefused { address })
-            }
+            Ok(address) if !self.allows(address) => Err(self.refusal(address)),
             _ => Ok(()),
         }
     }

@@ -22,6 +22,7 @@ use url::Url;
 use super::body;
 use super::config::ClientConfig;
 use super::connect::{Connector, Guard};
+use super::policy::UrlTrust;
 use super::tasks::Tasks;
 use crate::error::TrackerError;
 
@@ -34,9 +35,20 @@ const MAX_HEAD_LEN: usize = 64 * 1024;
 
 type Transport = HyperClient<HttpsConnector<Connector>, Empty<Bytes>>;
 
+/// What is asked.
+pub(super) struct Question<'a> {
+    /// The URL, with all parameters.
+    pub(super) url: &'a str,
+    pub(super) trust: UrlTrust,
+    /// Whether a path is one that requests of this kind have.
+    pub(super) is_expected: fn(&str) -> bool,
+}
+
 /// An answer with a status other than a redirect's.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Whose it is.
+    pub(super) from: Option<IpAddr>,
     pub(super) body: Vec<u8>,
 }
 
@@ -45,9 +57,9 @@ pub(super) struct Http {
     config: Arc<ClientConfig>,
     tls: rustls::ClientConfig,
     tasks: Tasks,
-    /// For URLs as the user wrote them. Redirects never use its connections: those were checked
-    /// without regard to who redirected.
-    direct: Transport,
+    /// For URLs that nobody redirected to. Each trust has connections of its own, as those of another were judged
+    /// otherwise; redirects leave none behind.
+    direct: [Transport; 3],
 }
 
 impl Http {
@@ -57,7 +69,8 @@ impl Http {
             .expect("ring's suites serve TLS 1.2 and 1.3, which are the default versions")
             .with_root_certificates(config.roots().clone())
             .with_no_client_auth();
-        let direct = transport(&config, &tls, &tasks, &[]);
+        let direct = [UrlTrust::Named, UrlTrust::Plain, UrlTrust::Composed]
+            .map(|trust| transport(&config, &tls, &tasks, (&[], trust)));
         Self {
             config,
             tls,
@@ -66,29 +79,31 @@ impl Http {
         }
     }
 
-    /// Gets `url` within the configured time, size and number of redirects.
-    pub(super) async fn get(&self, url: &str) -> Result<Answer, TrackerError> {
+    /// Asks within the configured time, size and number of redirects.
+    pub(super) async fn get(&self, question: &Question<'_>) -> Result<Answer, TrackerError> {
         let after = self.config.http_timeout;
-        let following = self.follow(url);
+        let following = self.follow(question);
         tokio::time::timeout(after, following)
             .await
             .unwrap_or(Err(TrackerError::Timeout { after }))
     }
 
-    async fn follow(&self, url: &str) -> Result<Answer, TrackerError> {
+    async fn follow(&self, question: &Question<'_>) -> Result<Answer, TrackerError> {
         let invalid = |error: url::ParseError| TrackerError::InvalidUrl {
             reason: error.to_string(),
         };
-        let mut url = Url::parse(url).map_err(invalid)?;
+        let first = Url::parse(question.url).map_err(invalid)?;
+        let (mut url, mut trust) = (first.clone(), question.trust);
         let mut via = Vec::new();
         loop {
-            let response = self.send(&url, &via).await?;
+            let response = self.send(&url, &via, trust).await?;
             let Some(location) = redirect(&response) else {
                 let limit = self.config.max_response_len;
-                let status = response.status();
+                let (status, from) = (response.status(), remote(&response));
                 let body = body::read(response.into_body(), limit).await?;
                 return Ok(Answer {
                     status,
+                    from,
                     body: body::decompress(body, limit)?,
                 });
             };
@@ -96,22 +111,33 @@ impl Http {
             if via.len() >= limit {
                 return Err(TrackerError::TooManyRedirects { limit });
             }
-            url = url.join(location).map_err(invalid)?;
-            if !matches!(url.scheme(), "http" | "https") {
-                return Err(TrackerError::UnsupportedScheme {
-                    scheme: url.scheme().to_owned(),
-                });
-            }
-            via.push(remote(&response)?);
+            url = next_url(&url, location)?;
+            trust = trust_in_redirect(&url, &first, question.is_expected);
+            // Without its address the policy could not be asked, so the redirect is not followed.
+            let unknown = || TrackerError::malformed("a redirect by an unknown address");
+            via.push(remote(&response).ok_or_else(unknown)?);
         }
     }
 
-    async fn send(&self, url: &Url, via: &[IpAddr]) -> Result<Response<Incoming>, TrackerError> {
+    async fn send(
+        &self,
+        url: &Url,
+        via: &[IpAddr],
+        trust: UrlTrust,
+    ) -> Result<Response<Incoming>, TrackerError> {
         let request = self.request(url)?;
         let sent = match via {
-            [] => self.direct.request(request).await,
+            [] => {
+                let [named, plain, composed] = &self.direct;
+                let direct = match trust {
+                    UrlTrust::Named => named,
+                    UrlTrust::Plain => plain,
+                    UrlTrust::Composed => composed,
+                };
+                direct.request(request).await
+            }
             _ => {
-                transport(&self.config, &self.tls, &self.tasks, via)
+                transport(&self.config, &self.tls, &self.tasks, (via, trust))
                     .request(request)
                     .await
             }
@@ -153,11 +179,12 @@ fn transport(
     config: &ClientConfig,
     tls: &rustls::ClientConfig,
     tasks: &Tasks,
-    via: &[IpAddr],
+    (via, trust): (&[IpAddr], UrlTrust),
 ) -> Transport {
     let guard = Guard {
         policy: config.address_policy.clone(),
         via: via.into(),
+        trust,
     };
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls.clone())
@@ -185,11 +212,38 @@ fn redirect(response: &Response<Incoming>) -> Option<&str> {
     }
 }
 
-fn remote(response: &Response<Incoming>) -> Result<IpAddr, TrackerError> {
+/// Where a redirect from `url` leads, if it may.
+fn next_url(url: &Url, location: &str) -> Result<Url, TrackerError> {
+    let next = url
+        .join(location)
+        .map_err(|error| TrackerError::InvalidUrl {
+            reason: error.to_string(),
+        })?;
+    match (url.scheme(), next.scheme()) {
+        // Passkeys, and which torrents a user has, would travel in clear.
+        ("https", "http") => Err(TrackerError::InsecureRedirect {
+            host: next.host_str().unwrap_or_default().to_owned(),
+        }),
+        (_, "http" | "https") => Ok(next),
+        (_, other) => Err(TrackerError::UnsupportedScheme {
+            scheme: other.to_owned(),
+        }),
+    }
+}
+
+/// A redirect's URL is a stranger's, also where the user named the first one. It may repeat the query that we sent.
+fn trust_in_redirect(url: &Url, first: &Url, is_expected: fn(&str) -> bool) -> UrlTrust {
+    let mut own = url.clone();
+    if own.query() == first.query() {
+        own.set_query(None);
+    }
+    UrlTrust::of_stranger(&own, is_expected)
+}
+
+/// The address that an answer came from, canonical.
+fn remote(response: &Response<Incoming>) -> Option<IpAddr> {
     let info = response.extensions().get::<HttpInfo>();
-    // Without it the policy could not be asked, so the redirect is not followed.
-    let unknown = || TrackerError::malformed("a redirect by an unknown address");
-    Ok(info.ok_or_else(unknown)?.remote_addr().ip())
+    Some(info?.remote_addr().ip().to_canonical())
 }
 
 fn authorization(url: &Url) -> Option<HeaderValue> {

@@ -15,9 +15,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 pub use config::ClientConfig;
-pub use policy::{AddressPolicy, is_public_address};
+pub use policy::{AddressPolicy, Hop, UrlTrust};
 
-use self::http::{Answer, Http};
+use self::http::{Answer, Http, Question};
 use self::tasks::Tasks;
 use self::udp::Udp;
 use crate::announce::{AnnounceRequest, AnnounceResponse};
@@ -33,6 +33,8 @@ use crate::scrape::ScrapeResponse;
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// Whether the user named the URLs by hand.
+    is_named: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,34 @@ impl Client {
         };
         Self {
             shared: Arc::new(shared),
+            is_named: false,
+        }
+    }
+
+    /// The same client, for URLs that the user named by hand: the address policy takes them for
+    /// [`UrlTrust::Named`] rather than for a stranger's, so that they may lead anywhere.
+    #[must_use]
+    pub fn for_named_urls(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            is_named: true,
+        }
+    }
+
+    /// A UDP tracker is sent numbers, and a path only when it has answered like a tracker (BEP 15, BEP 41): no URL makes
+    /// another service do anything.
+    const fn udp_trust(&self) -> UrlTrust {
+        match self.is_named {
+            true => UrlTrust::Named,
+            false => UrlTrust::Plain,
+        }
+    }
+
+    fn trust(&self, url: &str, is_expected: impl Fn(&str) -> bool) -> UrlTrust {
+        match Url::parse(url.trim()) {
+            _ if self.is_named => UrlTrust::Named,
+            Ok(url) => UrlTrust::of_stranger(&url, is_expected),
+            Err(_) => UrlTrust::Composed,
         }
     }
 
@@ -75,10 +105,18 @@ impl Client {
         request: &AnnounceRequest,
     ) -> Result<AnnounceResponse, TrackerError> {
         if let Some(url) = udp_url(url)? {
-            return self.shared.udp.announce(&url, request).await;
+            let trust = self.udp_trust();
+            return self.shared.udp.announce(&url, request, trust).await;
         }
-        let url = codec::announce_url(url, request)?;
-        settle(&self.shared.http.get(&url).await?, codec::parse_announce)
+        let question = Question {
+            trust: self.trust(url, codec::is_announce_path),
+            url: &codec::announce_url(url, request)?,
+            is_expected: codec::is_announce_path,
+        };
+        let answer = self.shared.http.get(&question).await?;
+        let mut response = settle(&answer, codec::parse_announce)?;
+        response.tracker_ip = answer.from;
+        Ok(response)
     }
 
     /// Asks the tracker at the announce URL `url` how many peers the torrents have, of which
@@ -97,10 +135,16 @@ impl Client {
         info_hashes: &[InfoHash],
     ) -> Result<ScrapeResponse, TrackerError> {
         if let Some(url) = udp_url(url)? {
-            return self.shared.udp.scrape(&url, info_hashes).await;
+            let trust = self.udp_trust();
+            return self.shared.udp.scrape(&url, info_hashes, trust).await;
         }
-        let url = codec::scrape_url(url, info_hashes)?;
-        let answer = self.shared.http.get(&url).await?;
+        let question = Question {
+            // The path is still the announce's.
+            trust: self.trust(url, codec::is_announce_path),
+            url: &codec::scrape_url(url, info_hashes)?,
+            is_expected: codec::is_scrape_path,
+        };
+        let answer = self.shared.http.get(&question).await?;
         settle(&answer, |body| codec::parse_scrape(body, info_hashes))
     }
 }

@@ -1,61 +1,127 @@
-//! Which addresses a tracker may be at.
+//! Which hosts a request may go to, when its URL came from a stranger.
+//!
+//! The rule for every HTTP request that the engine makes for a stranger's URL, and for UDP addresses: it knows nothing of
+//! trackers.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-type Rule = dyn Fn(IpAddr, &[IpAddr]) -> bool + Send + Sync;
+use tailwater_types::address::{Scope, can_see, is_public, is_unicast};
+use url::Url;
 
-/// Which addresses the client may talk to. Asked for every address after its name was resolved,
-/// and again at each redirect.
+type Rule = dyn Fn(&Hop<'_>) -> bool + Send + Sync;
+
+/// How far a URL is trusted with hosts that only we can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Not `#[non_exhaustive]`: a rule decides for each.
+pub enum UrlTrust {
+    /// The user named it by hand.
+    Named,
+    /// A stranger's, of the form that a request of its kind has: whatever listens there, it is asked nothing that the
+    /// stranger composed.
+    Plain,
+    /// A stranger's, with a path or a query of the stranger's own. To an internal service it may mean anything, `delete`
+    /// for example.
+    Composed,
+}
+
+impl UrlTrust {
+    /// The trust in a stranger's URL: [`Plain`](Self::Plain) if it has no query and `is_expected` knows its path.
+    #[must_use]
+    pub fn of_stranger(url: &Url, is_expected: impl Fn(&str) -> bool) -> Self {
+        let has_query = url.query().is_some_and(|query| !query.is_empty());
+        match !has_query && is_expected(url.path()) {
+            true => Self::Plain,
+            false => Self::Composed,
+        }
+    }
+}
+
+/// One step of a request: an address that it is about to connect to.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Hop<'a> {
+    /// The address, canonical: no IPv4 address comes as an IPv6 one.
+    pub address: IpAddr,
+    /// The addresses that redirected here, oldest first; none for the first URL.
+    pub via: &'a [IpAddr],
+    /// How far the URL of this step is trusted.
+    pub trust: UrlTrust,
+}
+
+/// Which addresses may be asked. Consulted for every address after its name was resolved, and again at each redirect: the
+/// connection goes to exactly the address that was judged.
 ///
-/// A tracker's URL comes from a torrent, that is from a stranger, and so does the target of its
-/// redirect: without a rule, either could make this client send requests to services that only
-/// the local network reaches. The default is
-/// [`no_private_redirects`](Self::no_private_redirects).
+/// A tracker's URL comes from a torrent, that is from a stranger, and so does the target of its redirect: without a rule,
+/// either could make us send requests to services that only the local network reaches (server-side request forgery). The
+/// default is [`guarded`](Self::guarded).
 #[derive(Clone)]
 pub struct AddressPolicy(Arc<Rule>);
 
 impl AddressPolicy {
-    /// Any address in a URL, but who was redirected by a public address stays among public ones.
+    /// What the user named by hand is asked, wherever it is. A stranger's URL leads
     ///
-    /// Trackers on loopback and in private networks work: users write them.
+    /// - to public addresses;
+    /// - to addresses that are not public only if it is [`Plain`](UrlTrust::Plain): private networks and this host have
+    ///   trackers, too;
+    /// - never to link-local addresses, where clouds keep secrets (169.254.169.254), nor to reserved, multicast and
+    ///   unspecified ones.
+    ///
+    /// A redirect counts as a stranger's URL, and leads nowhere that its sender cannot see: from a public address to public
+    /// ones, from a private network not to this host.
     #[must_use]
-    pub fn no_private_redirects() -> Self {
-        Self::custom(|address, via| {
-            is_public_address(address) || !via.iter().copied().any(is_public_address)
+    pub fn guarded() -> Self {
+        Self::custom(|hop| {
+            let is_public_hop = is_public(hop.address);
+            let can_be_seen = hop
+                .via
+                .iter()
+                .all(|&by| can_see(by, hop.address) && (is_public_hop || !is_public(by)));
+            can_be_seen
+                && match hop.trust {
+                    UrlTrust::Named => true,
+                    UrlTrust::Plain => {
+                        is_unicast(hop.address) && Scope::of(hop.address) != Scope::LinkLocal
+                    }
+                    UrlTrust::Composed => is_public_hop,
+                }
         })
     }
 
     /// Public addresses only.
     #[must_use]
     pub fn public_only() -> Self {
-        Self::custom(|address, _| is_public_address(address))
+        Self::custom(|hop| is_public(hop.address))
     }
 
     /// No restriction.
     #[must_use]
     pub fn any() -> Self {
-        Self::custom(|_, _| true)
+        Self::custom(|_| true)
     }
 
-    /// A rule of the caller's: given an address, and the addresses that redirected to it, oldest
-    /// first (none for the address of the tracker's own URL), whether it is allowed.
+    /// A rule of the caller's: whether a request may take this step.
     #[must_use]
-    pub fn custom(rule: impl Fn(IpAddr, &[IpAddr]) -> bool + Send + Sync + 'static) -> Self {
+    pub fn custom(rule: impl Fn(&Hop<'_>) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(rule))
     }
 
-    /// Whether `address` is allowed after redirects by `via`.
+    /// Whether a request may take this step.
     #[must_use]
-    pub fn allows(&self, address: IpAddr, via: &[IpAddr]) -> bool {
-        (self.0)(address.to_canonical(), via)
+    pub fn allows(&self, address: IpAddr, via: &[IpAddr], trust: UrlTrust) -> bool {
+        let address = address.to_canonical();
+        (self.0)(&Hop {
+            address,
+            via,
+            trust,
+        })
     }
 }
 
 impl Default for AddressPolicy {
     fn default() -> Self {
-        Self::no_private_redirects()
+        Self::guarded()
     }
 }
 
@@ -65,130 +131,76 @@ impl fmt::Debug for AddressPolicy {
     }
 }
 
-/// Whether an address is one of the public internet, by the registries of special-purpose
-/// addresses (RFC 6890). Addresses that embed an IPv4 one (mapped, NAT64, 6to4) count as it.
-#[must_use]
-pub fn is_public_address(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => match embedded_v4(v6) {
-            Some(v4) => is_public_v4(v4),
-            None => is_public_v6(v6),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let shared = a == 100 && b & 0xc0 == 64;
-    let protocol_assignments = (a, b, c) == (192, 0, 0);
-    let benchmarking = a == 198 && b & 0xfe == 18;
-    let reserved = a == 0 || a >= 240;
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || address.is_multicast()
-        || shared
-        || protocol_assignments
-        || benchmarking
-        || reserved)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    // Everything that is globally routed lies in 2000::/3; documentation (2001:db8::/32,
-    // 3fff::/20) and protocol assignments (2001::/23) lie there too.
-    let unicast = first & 0xe000 == 0x2000;
-    let documentation = (first, second) == (0x2001, 0xdb8) || (first == 0x3fff && second < 0x1000);
-    let protocol_assignments = first == 0x2001 && second < 0x200;
-    unicast && !documentation && !protocol_assignments
-}
-
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let octets = address.octets();
-    let four =
-        |at: usize| Ipv4Addr::new(octets[at], octets[at + 1], octets[at + 2], octets[at + 3]);
-    match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(four(12)),
-        [0x2002, ..] => Some(four(2)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn special_purpose_addresses_are_not_public() {
-        for text in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "10.1.2.3",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.1",
-            "192.0.2.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "198.19.255.255",
-            "198.51.100.1",
-            "203.0.113.1",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "::7f00:1",
-            "64:ff9b::7f00:1",
-            "64:ff9b:1::1",
-            "2001::1",
-            "2001:db8::1",
-            "2002:c0a8:101::1",
-            "3fff::1",
-            "fc00::1",
-            "fe80::1",
-            "ff02::1",
+    fn a_strangers_url_reaches_internal_hosts_only_if_it_is_plain() {
+        let policy = AddressPolicy::default();
+        for (address, plain, composed) in [
+            ("1.1.1.1", true, true),
+            ("2606:4700::1111", true, true),
+            ("127.0.0.1", true, false),
+            ("::1", true, false),
+            ("10.0.0.1", true, false),
+            ("100.64.0.1", true, false),
+            ("fd00::1", true, false),
+            ("::ffff:192.168.0.1", true, false),
+            ("64:ff9b::a00:1", true, false),
+            ("203.0.113.1", true, false),
+            ("169.254.169.254", false, false),
+            ("::ffff:169.254.169.254", false, false),
+            ("64:ff9b::a9fe:a9fe", false, false),
+            ("fe80::1", false, false),
+            ("0.0.0.0", false, false),
+            ("0.1.2.3", false, false),
+            ("224.0.0.1", false, false),
+            ("240.0.0.1", false, false),
+            ("255.255.255.255", false, false),
+            ("::", false, false),
+            ("ff02::1", false, false),
         ] {
-            assert!(!is_public_address(text.parse().unwrap()), "{text}");
-        }
-        for text in [
-            "1.1.1.1",
-            "100.63.0.1",
-            "100.128.0.1",
-            "172.15.0.1",
-            "172.32.0.1",
-            "192.0.1.1",
-            "198.17.0.1",
-            "198.20.0.1",
-            "223.255.255.255",
-            "::ffff:8.8.8.8",
-            "64:ff9b::808:808",
-            "2001:4860:4860::8888",
-            "2606:4700::1111",
-            "2002:808:808::1",
-        ] {
-            assert!(is_public_address(text.parse().unwrap()), "{text}");
+            let allows = |trust| policy.allows(ip(address), &[], trust);
+            assert!(allows(UrlTrust::Named), "{address}, by hand");
+            assert_eq!(allows(UrlTrust::Plain), plain, "{address}, plain");
+            assert_eq!(allows(UrlTrust::Composed), composed, "{address}, composed");
         }
     }
 
     #[test]
-    fn the_default_guards_redirects_only() {
+    fn a_redirect_leads_nowhere_that_its_sender_cannot_see() {
         let policy = AddressPolicy::default();
-        let [public, private, loopback] =
-            ["1.1.1.1", "192.168.0.1", "127.0.0.1"].map(|ip| ip.parse().unwrap());
-        assert!(policy.allows(private, &[]));
-        assert!(policy.allows(loopback, &[private]));
-        assert!(policy.allows(public, &[private]));
-        assert!(!policy.allows(loopback, &[public]));
-        assert!(!policy.allows(private, &[loopback, public, private]));
-        assert!(!AddressPolicy::public_only().allows(private, &[]));
-        assert!(AddressPolicy::any().allows(private, &[public]));
+        let [public, private, loopback] = ["1.1.1.1", "192.168.0.1", "127.0.0.1"].map(ip);
+        let allows = |address, via: &[_]| policy.allows(address, via, UrlTrust::Plain);
+        assert!(allows(private, &[private]));
+        assert!(allows(private, &[loopback]));
+        assert!(allows(loopback, &[loopback]));
+        assert!(allows(public, &[private]));
+        assert!(!allows(loopback, &[private]));
+        assert!(!allows(loopback, &[public]));
+        assert!(!allows(private, &[loopback, public, private]));
+        assert!(!policy.allows(private, &[loopback], UrlTrust::Composed));
+        assert!(!AddressPolicy::public_only().allows(private, &[], UrlTrust::Named));
+        assert!(AddressPolicy::any().allows(private, &[public], UrlTrust::Composed));
+    }
+
+    #[test]
+    fn a_query_or_an_odd_path_is_composed() {
+        let trust = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            UrlTrust::of_stranger(&url, |path| path == "/announce")
+        };
+        assert_eq!(trust("http://t/announce"), UrlTrust::Plain);
+        assert_eq!(trust("http://t/announce?#x"), UrlTrust::Plain);
+        assert_eq!(trust("http://t/announce?x"), UrlTrust::Composed);
+        assert_eq!(trust("http://t/admin/../announce"), UrlTrust::Plain);
+        assert_eq!(trust("http://t/announce/../admin"), UrlTrust::Composed);
+        assert_eq!(trust("http://t/announce/%2e%2e/admin"), UrlTrust::Composed);
+        assert_eq!(trust("http://t/"), UrlTrust::Composed);
     }
 }

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
+use tailwater_types::address::Scope;
 use tokio::net::UdpSocket;
 use url::Url;
 
 use super::config::ClientConfig;
 use super::connect::Guard;
+use super::policy::UrlTrust;
 use crate::announce::{AnnounceRequest, AnnounceResponse, MAX_PEERS};
 use crate::driver::{now, random_u64};
 use crate::error::TrackerError;
@@ -57,14 +59,20 @@ impl Udp {
         &self,
         url: &Url,
         request: &AnnounceRequest,
+        trust: UrlTrust,
     ) -> Result<AnnounceResponse, TrackerError> {
-        let announced =
-            async |address| match self.ask(url, address, Question::Announce(request)).await? {
-                Reply::Announce(response) => Ok(response),
-                Reply::Scrape(_) => Err(mismatch()),
-            };
+        let announced = async |address: SocketAddr| match self
+            .ask(url, address, Question::Announce(request))
+            .await?
+        {
+            Reply::Announce(mut response) => {
+                response.tracker_ip = Some(address.ip().to_canonical());
+                Ok(response)
+            }
+            Reply::Scrape(_) => Err(mismatch()),
+        };
         self.in_time(async {
-            match self.addresses(url).await? {
+            match self.addresses(url, trust).await? {
                 (Some(v4), Some(v6)) => both(announced(v4), announced(v6)).await,
                 (Some(only), None) | (None, Some(only)) => announced(only).await,
                 (None, None) => Err(no_address()),
@@ -78,9 +86,10 @@ impl Udp {
         &self,
         url: &Url,
         info_hashes: &[InfoHash],
+        trust: UrlTrust,
     ) -> Result<ScrapeResponse, TrackerError> {
         self.in_time(async {
-            let (v4, v6) = self.addresses(url).await?;
+            let (v4, v6) = self.addresses(url, trust).await?;
             let mut outcome = Err(no_address());
             for address in [v4, v6].into_iter().flatten() {
                 outcome = match self.ask(url, address, Question::Scrape(info_hashes)).await {
@@ -108,6 +117,7 @@ impl Udp {
     async fn addresses(
         &self,
         url: &Url,
+        trust: UrlTrust,
     ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), TrackerError> {
         let invalid = |reason: &str| TrackerError::InvalidUrl {
             reason: reason.to_owned(),
@@ -117,6 +127,7 @@ impl Udp {
         let guard = Guard {
             policy: self.config.address_policy.clone(),
             via: [].into(),
+            trust,
         };
         let addresses = guard.resolve(host.trim_matches(['[', ']']), port).await?;
         let first = |family| {
@@ -245,6 +256,12 @@ fn join(mut first: AnnounceResponse, second: AnnounceResponse) -> AnnounceRespon
     first.interval = first.interval.max(second.interval);
     first.seeders = first.seeders.max(second.seeders);
     first.leechers = first.leechers.max(second.leechers);
+    // Whoever is at the far end can see less.
+    first.tracker_ip = first
+        .tracker_ip
+        .into_iter()
+        .chain(second.tracker_ip)
+        .min_by_key(|ip| Scope::of(*ip));
     let room = MAX_PEERS.saturating_sub(first.peers.len());
     first.peers.extend(second.peers.into_iter().take(room));
     first
@@ -281,7 +298,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_families_answer_as_one() {
-        let (v4, v6) = (answer(60, "10.0.0.1:1"), answer(90, "[2001:db8::1]:1"));
+        let (mut v4, mut v6) = (answer(60, "10.0.0.1:1"), answer(90, "[2001:db8::1]:1"));
+        (v4.tracker_ip, v6.tracker_ip) = ("127.0.0.1".parse().ok(), "2001:db8::9".parse().ok());
         let joined = both(ready(Ok(v4.clone())), ready(Ok(v6.clone())))
             .await
             .unwrap();
@@ -289,6 +307,8 @@ mod tests {
             (joined.interval, joined.peers.len()),
             (Duration::from_secs(90), 2)
         );
+        // The peers of both are judged as if the one that sees less had named them.
+        assert_eq!(joined.tracker_ip, v6.tracker_ip);
 
         let no = || ready(Err(refused("no")));
         assert_eq!(both(no(), ready(Ok(v6.clone()))).await, Ok(v6.clone()));

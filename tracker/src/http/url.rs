@@ -10,6 +10,9 @@ use crate::announce::AnnounceRequest;
 use crate::error::TrackerError;
 use crate::scrape::MAX_SCRAPE_HASHES;
 
+/// The longest passkey in a path that is asked of an address that is not public, in bytes. Trackers use 32 to 64.
+const MAX_PASSKEY_LEN: usize = 128;
+
 /// The URL of an announce: `tracker` with the request's parameters after those that it has
 /// already (a passkey, say).
 ///
@@ -74,6 +77,40 @@ pub fn scrape_url(tracker: &str, info_hashes: &[InfoHash]) -> Result<String, Tra
         query.bytes("info_hash", hash.as_bytes());
     }
     Ok(query.url)
+}
+
+/// Whether a path is one that trackers have for announces: `announce` or `announce.php`, with a passkey before or after it
+/// if there is one.
+///
+/// Nothing else may be asked of an address that is not public for a stranger's URL, so the passkey is but letters, digits,
+/// `-` and `_`: a service that reads it as more than a name would have to call something dangerous `announce`.
+#[must_use]
+pub fn is_announce_path(path: &str) -> bool {
+    is_path_of(path, "announce")
+}
+
+/// The same for scrapes: `scrape` or `scrape.php` (BEP 48).
+#[must_use]
+pub fn is_scrape_path(path: &str) -> bool {
+    is_path_of(path, "scrape")
+}
+
+fn is_path_of(path: &str, name: &str) -> bool {
+    let is_name = |part: &str| part.strip_suffix(".php").unwrap_or(part) == name;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut parts = path.split('/');
+    match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some(""), Some(only), None, None] => is_name(only),
+        [Some(""), Some(first), Some(last), None] => {
+            is_passkey(first) && is_name(last) || is_name(first) && is_passkey(last)
+        }
+        _ => false,
+    }
+}
+
+fn is_passkey(part: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=MAX_PASSKEY_LEN).contains(&part.len()) && part.bytes().all(is_plain)
 }
 
 fn parse(tracker: &str) -> Result<Url, TrackerError> {
@@ -181,6 +218,48 @@ mod tests {
         ] {
             let url = announce_url(tracker, &request()).unwrap();
             assert!(url.starts_with(start), "{tracker}: {url}");
+        }
+    }
+
+    #[test]
+    fn announce_paths_are_told_from_others() {
+        for path in [
+            "/announce",
+            "/announce/",
+            "/announce.php",
+            "/0123456789abcdef0123456789abcdef/announce",
+            "/tracker/announce.php",
+            "/announce/abc_D-3",
+        ] {
+            assert!(is_announce_path(path), "{path}");
+            assert!(
+                is_scrape_path(&path.replace("announce", "scrape")),
+                "{path}"
+            );
+            assert!(!is_scrape_path(path), "{path}");
+        }
+        let long = format!("/{}/announce", "a".repeat(MAX_PASSKEY_LEN + 1));
+        for path in [
+            "",
+            "/",
+            "announce",
+            "/a",
+            "/internal/admin",
+            "/announcement",
+            "/reannounce",
+            "/announce.phps",
+            "/announce.php.php",
+            "/ANNOUNCE",
+            "//announce",
+            "/a/b/announce",
+            "/a.b/announce",
+            "/announce/..%2fadmin",
+            "/announce/a%3Fdo=delete",
+            "/announce;do=delete",
+            "/announce/a;b",
+            long.as_str(),
+        ] {
+            assert!(!is_announce_path(path), "{path}");
         }
     }
 
