@@ -1,6 +1,5 @@
 //! One task that keeps a torrent's trackers informed.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -198,9 +197,7 @@ impl Announcer {
         // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
         if announce.event != Some(tailwater_tracker::Event::Completed) {
             let tracker = Arc::clone(&announce.url);
-            // Temporary: until the client tells where the tracker is, it may name any address, as one on this machine may.
-            let namer = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            let incident = Incident::TrackerPeers(tracker, namer, response.peers);
+            let incident = Incident::TrackerPeers(tracker, response.tracker_ip, response.peers);
             let _ = self.incidents.send(incident).await;
         }
     }
@@ -242,5 +239,54 @@ async fn at(wake: Option<Instant>) {
     match wake {
         Some(wake) => sleep_until(wake.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tailwater_tracker::{ClientConfig, Server, ServerConfig};
+
+    use super::*;
+    use crate::driver::discovery::port_map::PortMapStatus;
+
+    /// The torrent judges by it which of the peers this tracker can know.
+    #[tokio::test]
+    async fn the_torrent_hears_where_the_tracker_is() {
+        let tracker = IpAddr::from([127, 0, 0, 2]);
+        let mut config = ServerConfig::default();
+        config.http = Some((tracker, 0).into());
+        let server = Server::bind(config).await.unwrap();
+        let url = format!("http://{}/announce", server.http_addr().unwrap());
+        let (incidents, mut heard) = mpsc::channel(8);
+        let (_status_in, status) = watch::channel(Status::default());
+        let closing = CancellationToken::new();
+        let announcer = Announcer {
+            client: Client::new(ClientConfig::default()),
+            tiers: vec![vec![url]],
+            all_tiers: false,
+            one_tracker: false,
+            info_hash: InfoHash::new([1; 20]),
+            peer_id: PeerId::new([2; 20]),
+            port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
+            seed: 1,
+            status,
+            incidents,
+            events: EventSender::new(),
+            tally: watch::channel(Tally::default()).0,
+            closing: closing.clone(),
+        };
+        let telling = async {
+            loop {
+                if let Some(Incident::TrackerPeers(_, namer, _)) = heard.recv().await {
+                    closing.cancel();
+                    return namer;
+                }
+            }
+        };
+        let ((), namer) = tokio::join!(announcer.run(), telling);
+        assert_eq!(namer, Some(tracker));
+        server.close().await;
     }
 }
