@@ -31,5 +31,7 @@ pub use schedule::{
 };
 pub use scrape::{MAX_SCRAPE_HASHES, ScrapeResponse, ScrapeStats};
 #[cfg(feature = "server")]
-pub use server::{Server, ServerConfig, ServerStats, SwarmAnswer, SwarmLimits, Swarms, SwarmsFull};
+pub use server::{
+    AddressShare, Server, ServerConfig, ServerStats, SwarmAnswer, SwarmLimits, Swarms, SwarmsFull,
+};
 pub use text::MAX_TEXT_LEN;

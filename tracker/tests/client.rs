@@ -201,6 +201,32 @@ async fn the_server_drops_who_asks_nothing_and_serves_the_next() {
     let _ = slow.read_to_end(&mut rest).await;
 }
 
+/// Sockets that say nothing used to keep everybody out for as long as they could.
+#[tokio::test]
+async fn silent_sockets_keep_nobody_out() {
+    let mut config = ServerConfig::default();
+    config.http = Some(([127, 0, 0, 1], 0).into());
+    config.max_connections = 16;
+    config.connections_per_address.local = 8;
+    config.request_timeout = Duration::from_secs(3600);
+    let server = Server::bind(config).await.unwrap();
+    let addr = server.http_addr().unwrap();
+    let url = format!("http://{addr}/announce");
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(addr).await.unwrap());
+        announce(&client(), &url).await.unwrap();
+    }
+    // All but the last few were let go.
+    let mut rest = Vec::new();
+    for mut stream in silent.drain(..56) {
+        let ended = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest));
+        let ended = ended.await.expect("the server closes what it displaces");
+        assert!(!matches!(ended, Ok(1..)), "it says nothing");
+    }
+    server.close().await;
+}
+
 #[tokio::test]
 async fn the_server_refuses_other_methods_and_long_heads() {
     let server = server().await;

@@ -1,7 +1,9 @@
 //! The knobs of the server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use tailwater_types::address::Scope;
 
 /// Where a [`Server`](super::Server) listens and what it answers. [`Default`] gives the values
 /// named.
@@ -19,9 +21,12 @@ pub struct ServerConfig {
     pub min_interval: Duration,
     /// What the swarms may hold.
     pub limits: SwarmLimits,
-    /// How many HTTP connections may be open at once; further ones wait to be accepted.
-    /// Default: 512.
+    /// How many HTTP connections may be open at once. A further one takes the place of the one
+    /// that has been silent for longest, of the address that has the most. Default: 512.
     pub max_connections: usize,
+    /// How many of them one address may have; a further one takes the place of one of its own.
+    /// Default: 16, and 256 for an address of this host or its networks.
+    pub connections_per_address: AddressShare,
     /// The longest time from an HTTP connection's start or its last answer to the next whole
     /// request, after which it is closed. Default: 10 s.
     pub request_timeout: Duration,
@@ -36,12 +41,37 @@ impl Default for ServerConfig {
             min_interval: Duration::from_secs(60),
             limits: SwarmLimits::default(),
             max_connections: 512,
+            connections_per_address: AddressShare {
+                public: 16,
+                local: 256,
+            },
             request_timeout: Duration::from_secs(10),
         }
     }
 }
 
-/// Bounds of the server's memory: about 200 bytes a peer and 300 a torrent.
+/// What one address may have: an IPv4 address, or an IPv6 /64, as those are what one subscriber has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Not `#[non_exhaustive]`: it is made by callers.
+pub struct AddressShare {
+    /// A public address. Behind it is one home, or a few at a provider that translates addresses.
+    pub public: usize,
+    /// An address of this host or of a private network: many clients may run on one machine, and a gateway may stand for
+    /// all of its network.
+    pub local: usize,
+}
+
+impl AddressShare {
+    /// The share of an address.
+    pub(super) fn of(&self, ip: IpAddr) -> usize {
+        match Scope::of(ip) {
+            Scope::Global => self.public,
+            Scope::Local | Scope::LinkLocal | Scope::Loopback => self.local,
+        }
+    }
+}
+
+/// Bounds of the server's memory: about 300 bytes a peer and 300 a torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SwarmLimits {
@@ -54,6 +84,13 @@ pub struct SwarmLimits {
     /// How many peers there are in all; a further one is answered but not remembered.
     /// Default: 200 000.
     pub max_peers: usize,
+    /// How many of a torrent's peers in an address family one address may be; a further one is
+    /// answered but not remembered. Default: 32, and 256 for an address of this host or its
+    /// networks.
+    pub torrent_peers_per_address: AddressShare,
+    /// The same for the peers of all torrents, and so for the torrents that it can fill the
+    /// server with. Default: 1000 (a seedbox's torrents), and 5000.
+    pub peers_per_address: AddressShare,
     /// The most peers in one answer, whatever the request wants. Default: 200.
     pub max_answer: usize,
     /// The number of peers in an answer to a request that names none. Default: 50.
@@ -66,6 +103,14 @@ impl Default for SwarmLimits {
             max_torrents: 10_000,
             max_peers_per_torrent: 5000,
             max_peers: 200_000,
+            torrent_peers_per_address: AddressShare {
+                public: 32,
+                local: 256,
+            },
+            peers_per_address: AddressShare {
+                public: 1000,
+                local: 5000,
+            },
             max_answer: 200,
             default_answer: 50,
         }

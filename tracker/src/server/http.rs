@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,9 +16,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::connections::{ConnectionKey, Connections};
 use crate::driver::now;
 
 /// What a request's head may take, in bytes: a scrape of 74 torrents has 5 KiB.
@@ -29,21 +30,48 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(120);
 /// How long to wait when the system has no sockets left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The open connections, each with the token that ends it. The lock is never held across an await.
+#[derive(Debug)]
+struct Board(Mutex<Connections<CancellationToken>>);
+
+impl Board {
+    fn lock(&self) -> MutexGuard<'_, Connections<CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's entry, which goes with it.
+#[derive(Debug)]
+struct Entry {
+    key: ConnectionKey,
+    board: Arc<Board>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.board.lock().remove(self.key);
+    }
+}
+
 /// Accepts connections until the server closes.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(shared.config.max_connections));
+    let config = &shared.config;
+    let connections = Connections::new(config.max_connections, config.connections_per_address);
+    let board = Arc::new(Board(Mutex::new(connections)));
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, from)) => {
-                let connection = connection(stream, from.ip(), Arc::clone(&shared));
-                shared.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                let token = shared.token.child_token();
+                let (key, displaced) = board.lock().admit(now(), from.ip(), token.clone());
+                if let Some(displaced) = displaced {
+                    displaced.cancel();
+                }
+                let entry = Entry {
+                    key,
+                    board: Arc::clone(&board),
+                };
+                let connection = connection(stream, from.ip(), Arc::clone(&shared), entry);
+                shared.spawn_until(token, connection);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -53,8 +81,9 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn connection(stream: TcpStream, from: IpAddr, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, from: IpAddr, shared: Arc<Shared>, entry: Entry) {
     let service = service_fn(|request| {
+        entry.board.lock().on_request(now(), entry.key);
         let response = answer(&shared, from, &request);
         async { Ok::<_, Infallible>(response) }
     });

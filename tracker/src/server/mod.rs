@@ -1,10 +1,12 @@
 //! A small tracker in memory, over HTTP and UDP.
 
 mod config;
+mod connections;
 mod cookie;
 mod http;
 mod listen;
 mod service;
+mod share;
 mod swarm;
 mod table;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use config::{ServerConfig, SwarmLimits};
+pub use config::{AddressShare, ServerConfig, SwarmLimits};
 pub(crate) use service::Service;
 pub use swarm::{SwarmAnswer, Swarms, SwarmsFull};
 
@@ -68,7 +70,15 @@ impl Shared {
 
     /// Runs a task until the server closes.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let token = self.token.clone();
+        self.spawn_until(self.token.clone(), task);
+    }
+
+    /// Runs a task until `token`, a child of the server's, is cancelled.
+    fn spawn_until(
+        &self,
+        token: CancellationToken,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         drop(self.tasks.spawn(async move {
             token.run_until_cancelled_owned(task).await;
         }));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::{InfoHash, PeerId};
 
 use super::config::SwarmLimits;
+use super::share::Shares;
 use super::table::{Peer, PeerTable};
 use crate::announce::{AnnounceRequest, AnnounceResponse, Event};
 use crate::schedule::after;
@@ -41,6 +42,8 @@ pub struct Swarms {
     rng: fastrand::Rng,
     torrents: HashMap<InfoHash, Torrent>,
     peers: usize,
+    /// Of all torrents.
+    shares: Shares,
     next_sweep: Option<Instant>,
 }
 
@@ -85,6 +88,7 @@ impl Swarms {
             rng: fastrand::Rng::with_seed(seed),
             torrents: HashMap::new(),
             peers: 0,
+            shares: Shares::default(),
             next_sweep: None,
         }
     }
@@ -166,7 +170,11 @@ impl Swarms {
             return;
         }
         for torrent in self.torrents.values_mut() {
-            self.peers -= torrent.v4.expire(now) + torrent.v6.expire(now);
+            let expired = [torrent.v4.expire(now), torrent.v6.expire(now)].concat();
+            self.peers -= expired.len();
+            for address in expired {
+                self.shares.remove(address.ip());
+            }
         }
         self.torrents.retain(|_, torrent| torrent.len() > 0);
         self.next_sweep = (!self.torrents.is_empty()).then(|| after(now, self.interval));
@@ -195,16 +203,20 @@ impl Swarms {
         if request.port == 0 {
             return;
         }
-        let all_full = self.peers >= self.limits.max_peers;
+        let ip = asker.ip();
+        let all_full = self.peers >= self.limits.max_peers
+            || self.shares.of(ip) >= self.limits.peers_per_address.of(ip);
         let per_torrent = self.limits.max_peers_per_torrent;
+        let of_address = self.limits.torrent_peers_per_address.of(ip);
         let known = self.torrents.get(&request.info_hash);
-        if known.is_none() && (all_full || per_torrent == 0) {
+        if known.is_none() && (all_full || per_torrent == 0 || of_address == 0) {
             return;
         }
         let torrent = self.torrents.entry(request.info_hash).or_default();
-        let table = torrent.table(asker.ip());
+        let table = torrent.table(ip);
         let before = table.get(asker).map(|peer| peer.seed);
-        if before.is_none() && (all_full || table.len() >= per_torrent) {
+        let is_full = all_full || table.len() >= per_torrent || table.of_address(ip) >= of_address;
+        if before.is_none() && is_full {
             return;
         }
         let seed = request.left == 0;
@@ -215,7 +227,10 @@ impl Swarms {
             seed,
             expires,
         });
-        self.peers += usize::from(before.is_none());
+        if before.is_none() {
+            self.peers += 1;
+            self.shares.add(ip);
+        }
         // Only a peer that was known as incomplete can have completed.
         if request.event == Some(Event::Completed) && before == Some(false) && seed {
             torrent.completed = torrent.completed.saturating_add(1);
@@ -226,7 +241,10 @@ impl Swarms {
         let Some(torrent) = self.torrents.get_mut(&info_hash) else {
             return;
         };
-        self.peers -= usize::from(torrent.table(asker.ip()).remove(asker));
+        if torrent.table(asker.ip()).remove(asker) {
+            self.peers -= 1;
+            self.shares.remove(asker.ip());
+        }
         if torrent.len() == 0 {
             self.torrents.remove(&info_hash);
         }

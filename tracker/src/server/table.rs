@@ -1,10 +1,12 @@
 //! The peers of one torrent in one address family.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use tailwater_metainfo::PeerId;
+
+use super::share::Shares;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -20,6 +22,7 @@ pub(super) struct PeerTable {
     peers: Vec<Peer>,
     places: HashMap<SocketAddr, usize>,
     seeds: usize,
+    shares: Shares,
 }
 
 impl PeerTable {
@@ -29,6 +32,11 @@ impl PeerTable {
 
     pub(super) const fn seeds(&self) -> usize {
         self.seeds
+    }
+
+    /// How many peers the address has, on different ports, or with others of its /64.
+    pub(super) fn of_address(&self, ip: IpAddr) -> usize {
+        self.shares.of(ip)
     }
 
     pub(super) fn get(&self, address: SocketAddr) -> Option<&Peer> {
@@ -42,6 +50,7 @@ impl PeerTable {
             self.seeds -= usize::from(self.peers[place].seed);
             self.peers[place] = peer;
         } else {
+            self.shares.add(peer.address.ip());
             self.places.insert(peer.address, self.peers.len());
             self.peers.push(peer);
         }
@@ -53,6 +62,7 @@ impl PeerTable {
             return false;
         };
         let removed = self.peers.swap_remove(place);
+        self.shares.remove(address.ip());
         self.seeds -= usize::from(removed.seed);
         if let Some(moved) = self.peers.get(place) {
             self.places.insert(moved.address, place);
@@ -60,14 +70,14 @@ impl PeerTable {
         true
     }
 
-    /// Removes those whose time has come, and says how many there were.
-    pub(super) fn expire(&mut self, now: Instant) -> usize {
+    /// Removes those whose time has come, and says which they were.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<SocketAddr> {
         let expired = self.peers.iter().filter(|peer| peer.expires <= now);
         let expired: Vec<SocketAddr> = expired.map(|peer| peer.address).collect();
+        for address in &expired {
+            self.remove(*address);
+        }
         expired
-            .iter()
-            .filter(|address| self.remove(**address))
-            .count()
     }
 
     /// Up to `want` random peers other than `asker`, none of them expired.
@@ -186,10 +196,11 @@ mod tests {
                     _ => {
                         let before = model.len();
                         model.retain(|_, (_, expires)| *expires > second);
-                        prop_assert_eq!(table.expire(at(second)), before - model.len());
+                        prop_assert_eq!(table.expire(at(second)).len(), before - model.len());
                     }
                 }
                 prop_assert_eq!(table.len(), model.len());
+                prop_assert_eq!(table.of_address(it.address.ip()), model.len());
                 prop_assert_eq!(table.seeds(), model.values().filter(|(seed, _)| *seed).count());
                 for (address, (seed, _)) in &model {
                     prop_assert_eq!(table.get(*address).map(|peer| peer.seed), Some(*seed));

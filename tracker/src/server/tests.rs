@@ -152,11 +152,74 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn one_address_has_a_share_of_a_torrent_and_of_all() {
+    let now = origin();
+    let mut swarms = swarms(SwarmLimits::default());
+    announce(&mut swarms, now, "203.0.113.1", &request(1));
+    let request = |port| AnnounceRequest {
+        num_want: Some(0),
+        ..request(port)
+    };
+    for port in 1..=20_000 {
+        announce(&mut swarms, now, "203.0.113.9", &request(port));
+        announce(
+            &mut swarms,
+            now,
+            &format!("2001:db8::{port:x}"),
+            &request(port),
+        );
+        announce(&mut swarms, now, "127.0.0.1", &request(port));
+    }
+    assert_eq!(swarms.peer_count(), 1 + 32 + 32 + 256);
+    // Who is known is renewed, and who leaves makes room.
+    let mut gone = request(32);
+    gone.event = Some(Event::Stopped);
+    announce(&mut swarms, now, "203.0.113.9", &gone);
+    assert_eq!(swarms.peer_count(), 320);
+    announce(&mut swarms, now, "203.0.113.9", &request(20_000));
+    announce(&mut swarms, now, "203.0.113.9", &request(20_000));
+    assert_eq!(swarms.peer_count(), 321);
+
+    let of = |number: u16| {
+        let mut hash = [0; 20];
+        hash[..2].copy_from_slice(&number.to_be_bytes());
+        AnnounceRequest::new(InfoHash::new(hash), PeerId::new([0; 20]), 1)
+    };
+    for number in 0..20_000 {
+        announce(&mut swarms, now, "203.0.113.9", &of(number));
+    }
+    // The torrents of others still find a place, and the whole share expires.
+    assert_eq!(
+        (swarms.torrent_count(), swarms.peer_count()),
+        (969, 321 + 968)
+    );
+    announce(&mut swarms, now, "203.0.113.1", &of(20_000));
+    assert_eq!(swarms.torrent_count(), 970);
+    swarms.handle_timeout(now + 3 * INTERVAL);
+    assert_eq!((swarms.torrent_count(), swarms.peer_count()), (0, 0));
+    announce(&mut swarms, now, "203.0.113.9", &of(1));
+    assert_eq!(swarms.peer_count(), 1);
+}
+
+/// A simulation on one machine, or a swarm behind one gateway, is no attack.
+#[test]
+fn two_hundred_clients_of_this_host_share_a_swarm() {
+    let now = origin();
+    let mut swarms = swarms(SwarmLimits::default());
+    for port in 1..=200 {
+        announce(&mut swarms, now, "127.0.0.1", &request(port));
+    }
+    assert_eq!(swarms.peer_count(), 200);
+}
+
+#[test]
 fn answers_are_bounded() {
     let now = origin();
     let mut swarms = swarms(SwarmLimits::default());
     for port in 1..=1000 {
-        announce(&mut swarms, now, "10.0.0.1", &request(port));
+        // One address may not be all of them.
+        let from = format!("10.0.0.{}", 1 + port % 10);
+        announce(&mut swarms, now, &from, &request(port));
     }
     for (wanted, given) in [
         (None, 50),
@@ -168,7 +231,7 @@ fn answers_are_bounded() {
             num_want: wanted,
             ..request(5)
         };
-        assert_eq!(announce(&mut swarms, now, "10.0.0.1", &asker).len(), given);
+        assert_eq!(announce(&mut swarms, now, "10.0.0.6", &asker).len(), given);
     }
     // Who listens nowhere is not handed out.
     announce(&mut swarms, now, "10.0.0.2", &request(0));
