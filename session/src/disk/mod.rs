@@ -38,5 +38,7 @@ pub(crate) use layout::{FileSpan, Layout};
 pub(crate) use metadata::MetadataStore;
 pub use pool::IoConfig;
 pub(crate) use pool::IoPool;
+#[cfg(test)]
+pub(crate) use pool::Job;
 pub(crate) use resume::{ResumeData, ResumeStore};
 pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, OnCompletion};

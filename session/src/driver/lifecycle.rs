@@ -1,6 +1,5 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tailwater_metainfo::{Bitfield, InfoHash};
@@ -8,15 +7,14 @@ use tokio::sync::watch;
 
 use super::announce::Announcer;
 use super::discovery::search::Search;
-use super::incident::Incident;
-use super::registry::Registry;
+use super::registry::Registration;
 use super::torrent::TorrentTask;
 use crate::disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
 use crate::error::TorrentError;
 use crate::events::Event;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{Priority, Source, Stats};
+use crate::torrent::{Priority, Stats};
 
 /// Resume data is saved this often while something is being downloaded.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
@@ -36,8 +34,10 @@ pub(crate) struct Life {
     pub(crate) recheck: bool,
     /// Write nothing; fail if anything is missing.
     pub(crate) seed_only: bool,
+    /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
-    pub(crate) registry: Arc<Registry>,
+    /// The torrent's name in the session, held to the end.
+    pub(crate) registration: Registration,
 }
 
 impl Life {
@@ -52,7 +52,7 @@ impl Life {
             recheck,
             seed_only,
             peers,
-            registry,
+            registration,
         } = self;
         let info_hash = task.config.info_hash;
         let (status, events) = (task.status.clone(), task.shared.events.clone());
@@ -84,10 +84,8 @@ impl Life {
                     have: have.count(),
                     total: have.piece_count(),
                 });
-                let incidents = task.incidents_in.clone();
-                let running = task.start(have, priorities);
-                // The queue is new and cannot be full.
-                let _ = incidents.try_send(Incident::Candidates(Source::User, peers));
+                let running = task.start(have, priorities, &peers);
+                registration.open();
                 let saver = Saver {
                     store: &store,
                     resume: resume.as_ref(),
@@ -109,7 +107,7 @@ impl Life {
                 saver.save().await;
             }
         }
-        registry.remove(info_hash);
+        drop(registration);
         store.close().await;
         status.send_modify(|status| {
             status.phase = Phase::Closed;

@@ -1,7 +1,7 @@
 //! Which torrents a session has, by their names on the wire.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tailwater_metainfo::{Info, InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
@@ -30,6 +30,8 @@ impl Reach {
 struct Entry {
     incidents: mpsc::Sender<Incident>,
     reach: Reach,
+    /// Whether it takes callers, and is named to the local network.
+    is_open: bool,
 }
 
 /// Looked at once for each incoming connection, never on the way of a block.
@@ -54,17 +56,46 @@ impl Registry {
         self.peer_id
     }
 
-    /// Says whether the name was free.
+    /// Says whether the name was free. The torrent takes callers from now on.
     pub(crate) fn insert(
         &self,
         info_hash: InfoHash,
         reach: Reach,
         incidents: mpsc::Sender<Incident>,
     ) -> bool {
+        let entry = Entry {
+            incidents,
+            reach,
+            is_open: true,
+        };
+        self.insert_entry(info_hash, entry)
+    }
+
+    /// Takes the name for a torrent that is not ready yet: callers are refused until [`Registration::open`]. `None` when
+    /// the name is taken.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        info_hash: InfoHash,
+        reach: Reach,
+        incidents: mpsc::Sender<Incident>,
+    ) -> Option<Registration> {
+        let entry = Entry {
+            incidents,
+            reach,
+            is_open: false,
+        };
+        let registry = Arc::clone(self);
+        self.insert_entry(info_hash, entry).then(|| Registration {
+            registry,
+            info_hash,
+        })
+    }
+
+    fn insert_entry(&self, info_hash: InfoHash, entry: Entry) -> bool {
         let mut torrents = self.lock();
         let free = !torrents.contains_key(&info_hash);
         if free {
-            torrents.insert(info_hash, Entry { incidents, reach });
+            torrents.insert(info_hash, entry);
         }
         drop(torrents);
         self.changes.send_modify(|changes| *changes += 1);
@@ -77,14 +108,15 @@ impl Registry {
     }
 
     pub(crate) fn accepts(&self, info_hash: InfoHash) -> bool {
-        self.lock().contains_key(&info_hash)
+        let torrents = self.lock();
+        torrents.get(&info_hash).is_some_and(|entry| entry.is_open)
     }
 
+    /// The way to a torrent that takes callers.
     pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<Incident>> {
         let torrents = self.lock();
-        torrents
-            .get(&info_hash)
-            .map(|entry| entry.incidents.clone())
+        let entry = torrents.get(&info_hash).filter(|entry| entry.is_open);
+        entry.map(|entry| entry.incidents.clone())
     }
 
     /// The torrents that anybody may hear of.
@@ -113,7 +145,33 @@ impl Registry {
 
 impl Entry {
     fn is_public(&self) -> bool {
-        self.reach == Reach::Public
+        self.is_open && self.reach == Reach::Public
+    }
+}
+
+/// A torrent's hold on its name, which is free again when this is dropped: also when its making was given up half way.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    registry: Arc<Registry>,
+    info_hash: InfoHash,
+}
+
+impl Registration {
+    /// The torrent is ready: it takes callers from now on.
+    ///
+    /// Until then they are refused at their handshake. While files are checked, which can take an hour, they would fill
+    /// the torrent's queue, and then each would hold one of the few places for handshakes.
+    pub(crate) fn open(&self) {
+        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+            entry.is_open = true;
+        }
+        self.registry.changes.send_modify(|changes| *changes += 1);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.registry.remove(self.info_hash);
     }
 }
 
@@ -140,5 +198,26 @@ mod tests {
         registry.remove(public);
         assert!(changes.has_changed().unwrap());
         assert!(registry.public_torrents().is_empty());
+    }
+
+    #[test]
+    fn a_torrent_takes_callers_when_it_is_open_and_its_name_is_free_when_it_is_dropped() {
+        let registry = Arc::new(Registry::new(PeerId::new([1; 20])));
+        let (incidents, _queue) = mpsc::channel(1);
+        let hash = InfoHash::new([1; 20]);
+        let register = || registry.register(hash, Reach::Public, incidents.clone());
+        let registration = register().unwrap();
+        assert!(!registry.accepts(hash) && registry.find(hash).is_none());
+        assert!(registry.find_public(hash).is_none() && registry.public_torrents().is_empty());
+        assert!(register().is_none());
+        let mut changes = registry.subscribe();
+        registration.open();
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        assert!(registry.accepts(hash) && registry.find(hash).is_some());
+        assert_eq!(registry.public_torrents(), [hash]);
+        drop(registration);
+        assert!(changes.has_changed().unwrap() && !registry.accepts(hash));
+        assert!(register().is_some());
     }
 }

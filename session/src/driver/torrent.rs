@@ -29,7 +29,9 @@ use crate::peer::{self, Command, Connection, Consequence};
 use crate::reader::board::Board;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Verdict};
+use crate::torrent::{
+    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Source, Verdict,
+};
 
 /// Incidents taken from the queue at once.
 const BATCH: usize = 64;
@@ -122,8 +124,14 @@ impl TorrentTask {
         }
     }
 
-    /// Begins with the pieces that are there already.
-    pub(crate) fn start(self, have: Bitfield, priorities: Vec<(PieceIndex, Priority)>) -> Running {
+    /// Begins with the pieces that are there already, and the peers that the user named. Those do not come through the
+    /// queue, which may be full by now.
+    pub(crate) fn start(
+        self,
+        have: Bitfield,
+        priorities: Vec<(PieceIndex, Priority)>,
+        peers: &[SocketAddr],
+    ) -> Running {
         let now = Instant::now();
         let config = Config {
             listen_port: self.shared.port.listened(),
@@ -131,6 +139,7 @@ impl TorrentTask {
         };
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         engine.set_priorities(now, priorities);
+        engine.handle_candidates(now, Source::User, peers);
         let mut running = Running {
             engine,
             links: HashMap::new(),

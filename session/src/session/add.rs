@@ -48,18 +48,23 @@ impl Inner {
         let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
         let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
         let reach = Reach::of(&info);
-        if !self.registry.insert(info_hash, reach, incidents_in.clone()) {
-            return Err(AddError::Duplicate(info_hash));
-        }
+        // From here on the name goes with whatever ends this: an error, or a caller that drops the future.
+        let registration = self
+            .registry
+            .register(info_hash, reach, incidents_in.clone())
+            .ok_or(AddError::Duplicate(info_hash))?;
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
         let priorities = priorities(&info, |file| match wanted[file] {
             true => Priority::Normal,
             false => Priority::Skip,
         });
         let opened = self.open(&info, &wanted, &priorities, &options, &completions);
-        let store = opened
-            .await
-            .inspect_err(|_| self.registry.remove(info_hash))?;
+        let store = opened.await?;
+        if self.closing.is_cancelled() {
+            // Whoever closed the session may have waited for its tasks already: it is too late for another.
+            store.close().await;
+            return Err(AddError::Closed);
+        }
         let reading = Arc::new(reader::Shared::new(info.geometry(), store.clone()));
         let (status_in, status) = watch::channel(Status::default());
         let ends = Ends {
@@ -91,7 +96,7 @@ impl Inner {
             recheck: options.recheck,
             seed_only: options.seed_only,
             peers: options.peers,
-            registry: Arc::clone(&self.registry),
+            registration,
         };
         self.tasks.spawn(life.live());
         Ok(Torrent {

@@ -3,6 +3,8 @@
 mod add;
 mod builder;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -55,12 +55,13 @@ impl Inner {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
         let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
+        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
         if !options.on_demand {
             // What is downloaded is to stay, whoever reads something else.
             let all = 0..geometry.total();
-            self.memory.set_pins(handle, std::slice::from_ref(&all))?;
+            let pinned = self.memory.set_pins(handle, std::slice::from_ref(&all));
+            pinned.inspect_err(|_| store.remove())?;
         }
-        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
         Ok(Store::Memory(store))
     }
 
