@@ -34,7 +34,7 @@ pub use handle::TorrentHandle;
 pub use hash::{BlockDigest, Verdict};
 pub use lease::Lease;
 pub use partial::Written;
-pub use room::{Evicted, Reservation};
+pub use room::{Evicted, Reservation, ReservationId};
 pub use space::SpaceAvailable;
 pub use stats::{PieceState, Stats};
 pub use storage::MemoryStorage;

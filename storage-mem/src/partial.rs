@@ -6,6 +6,7 @@ use crate::budget::{Buffer, Space, Tally};
 use crate::error::Error;
 use crate::hash::BlockDigest;
 use crate::loom::{Arc, Mutex, lock};
+use crate::room::ReservationId;
 use crate::shard::Blocks;
 use crate::slab::Block;
 
@@ -32,6 +33,7 @@ pub enum Written {
 /// ```
 #[derive(Debug)]
 pub(crate) struct Partial {
+    id: ReservationId,
     piece: PieceIndex,
     len: u32,
     hash: PieceHash,
@@ -82,9 +84,16 @@ impl Slot {
 
 impl Partial {
     /// `space` must cover the whole piece.
-    pub(crate) fn new(piece: PieceIndex, len: u32, hash: PieceHash, space: Space) -> Self {
+    pub(crate) fn new(
+        id: ReservationId,
+        piece: PieceIndex,
+        len: u32,
+        hash: PieceHash,
+        space: Space,
+    ) -> Self {
         let blocks = len.div_ceil(BLOCK_LEN);
         Self {
+            id,
             piece,
             len,
             hash,
@@ -97,6 +106,11 @@ impl Partial {
                 is_verifying: false,
             }),
         }
+    }
+
+    /// Which reservation of the piece it is.
+    pub(crate) const fn id(&self) -> ReservationId {
+        self.id
     }
 
     /// How many blocks the piece has.

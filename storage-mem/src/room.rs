@@ -23,23 +23,31 @@ pub struct Reservation {
     /// What had to go, of this torrent and of others, in the order of [`Eviction`](crate::Eviction). It cannot be read
     /// any more.
     pub evicted: Vec<Evicted>,
+    /// Tells this reservation from earlier and later ones of the same piece; `None` when the piece is verified.
+    pub id: Option<ReservationId>,
 }
 
 impl Reservation {
-    pub(crate) const fn existing() -> Self {
+    pub(crate) const fn existing(id: Option<ReservationId>) -> Self {
         Self {
             is_new: false,
             evicted: Vec::new(),
+            id,
         }
     }
 
-    pub(crate) const fn new(evicted: Vec<Evicted>) -> Self {
+    pub(crate) const fn new(id: ReservationId, evicted: Vec<Evicted>) -> Self {
         Self {
             is_new: true,
             evicted,
+            id: Some(id),
         }
     }
 }
+
+/// One reservation of one piece; no other of the same storage has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReservationId(pub(crate) u64);
 
 /// A piece that was given up for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

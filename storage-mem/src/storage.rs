@@ -17,7 +17,7 @@ use crate::hash::Verdict;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::order::Order;
 use crate::partial::{Partial, Written};
-use crate::room::{Reservation, Victim};
+use crate::room::{Reservation, ReservationId, Victim};
 use crate::shard::{Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
 
@@ -149,7 +149,12 @@ impl MemoryStorage {
             return Err(torrent.no_such_piece(piece));
         };
         if torrent.held.contains_key(&piece.get()) {
-            return Ok(Reservation::existing());
+            let mut shard = self.inner.shards.lock(Key::new(handle, piece));
+            let id = match shard.get(Key::new(handle, piece)) {
+                Some(Piece::Partial(partial)) => Some(partial.id()),
+                _ => None,
+            };
+            return Ok(Reservation::existing(id));
         }
         let len = torrent.geometry.piece_len(piece);
         let needed = len.div_ceil(BLOCK_LEN);
@@ -175,7 +180,8 @@ impl MemoryStorage {
             self.inner.budget.give_back(excess);
             return Err(full(free));
         };
-        let partial = Arc::new(Partial::new(piece, len, hash, space));
+        let id = ReservationId(self.inner.shards.clock.step());
+        let partial = Arc::new(Partial::new(id, piece, len, hash, space));
         let held = Held {
             generation: handle.generation,
             piece: Piece::Partial(partial),
@@ -184,10 +190,9 @@ impl MemoryStorage {
         torrent.held.insert(piece.get(), Entry::reserved(piece));
         let key = Key::new(handle, piece);
         self.inner.shards.lock(key).insert(key, held);
-        self.inner.shards.clock.step();
         drop(directory);
         self.inner.budget.give_back(excess);
-        Ok(Reservation::new(evicted))
+        Ok(Reservation::new(id, evicted))
     }
 
     /// Copies one block of the grid into a reserved piece.
@@ -202,9 +207,39 @@ impl MemoryStorage {
         block: BlockRef,
         data: &[u8],
     ) -> Result<Written, Error> {
+        self.write(handle, block, None, data)
+    }
+
+    /// As [`write_block`](Self::write_block), into one reservation of the piece: [`Error::NotReserved`] when that was
+    /// given up, even if the piece has been reserved again since. So what was on its way to the one never gets into the
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write_block`](Self::write_block).
+    pub fn write_block_into(
+        &self,
+        handle: TorrentHandle,
+        block: BlockRef,
+        reservation: ReservationId,
+        data: &[u8],
+    ) -> Result<Written, Error> {
+        self.write(handle, block, Some(reservation), data)
+    }
+
+    fn write(
+        &self,
+        handle: TorrentHandle,
+        block: BlockRef,
+        only: Option<ReservationId>,
+        data: &[u8],
+    ) -> Result<Written, Error> {
         self.check(handle)?;
         let piece = block.piece();
         match self.inner.shards.begin_partial(handle, piece)? {
+            Some(running) if only.is_some_and(|id| id != running.subject.id()) => {
+                Err(Error::NotReserved { piece: piece.get() })
+            }
             Some(running) => running.subject.write(block, data),
             None => match self.piece_state(handle, piece)? {
                 PieceState::Verified => Ok(Written::Duplicate),

@@ -260,3 +260,28 @@ fn kept_buffers_make_room_for_what_they_do_not_fit() {
     assert_eq!(storage.stats().free_list, BLOCK);
     assert_eq!(storage.stats().used, 2 * BLOCK);
 }
+
+#[test]
+fn a_block_meant_for_one_reservation_never_gets_into_another() {
+    let content = Content::pieces_of_two_blocks(1, 1);
+    let storage = streaming(1);
+    let handle = content.add_to(&storage);
+    let (piece, block) = (content.piece(0), content.block(0, 0));
+    let first = storage.reserve(handle, piece).unwrap().id.unwrap();
+    assert_eq!(storage.reserve(handle, piece).unwrap().id, Some(first));
+    storage.release(handle, piece).unwrap();
+    let second = storage.reserve(handle, piece).unwrap().id.unwrap();
+
+    let write = |id| storage.write_block_into(handle, block, id, &content.data(block));
+    assert_eq!(write(first), Err(Error::NotReserved { piece: 0 }));
+    let missing = storage.piece_state(handle, piece);
+    assert_eq!(missing, Ok(PieceState::Partial { missing: 2 }));
+    assert!(matches!(write(second), Ok(Written::Stored { .. })));
+    let other = content.block(0, 1);
+    storage
+        .write_block(handle, other, &content.data(other))
+        .unwrap();
+    assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
+    assert_eq!(storage.reserve(handle, piece).unwrap().id, None);
+    assert_eq!(write(second), Ok(Written::Duplicate));
+}

@@ -19,13 +19,23 @@ const BULK: usize = 12;
 impl Shared {
     /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
     /// cache of the processor now, unless pieces come in bulk.
-    pub(super) fn write(&self, epoch: u64, blocks: &[(BlockRef, Bytes)], permit: Permit) {
+    pub(super) fn write(
+        &self,
+        epoch: u64,
+        blocks: &[(BlockRef, Bytes)],
+        is_wanted: &dyn Fn(usize) -> bool,
+        permit: Permit,
+    ) {
         let mut done = 0;
         let mut result = Ok(());
         {
             let mut cursor = self.store.cursor();
             let mut hashers = self.hashers();
-            for (block, data) in blocks {
+            for (number, (block, data)) in blocks.iter().enumerate() {
+                if !is_wanted(number) {
+                    done += 1;
+                    continue;
+                }
                 result = self
                     .health
                     .check(epoch)
@@ -39,7 +49,8 @@ impl Shared {
         drop(permit);
         if let Err(error) = result {
             self.health.fail(epoch, &error);
-            let lost = blocks[done..].iter().map(|(block, _)| *block);
+            let lost = (done..blocks.len()).filter(|&number| is_wanted(number));
+            let lost = lost.map(|number| blocks[number].0);
             // A piece that was verified meanwhile lacks nothing.
             let lost = lost.filter(|block| !self.verified.has(block.piece()));
             (self.on_completion)(Completion::WriteFailed {

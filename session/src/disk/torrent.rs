@@ -203,7 +203,18 @@ impl DiskTorrent {
     /// When the storage is closed, has failed and not been resumed, or a block's data has the wrong length. Then none of
     /// the blocks is queued, except that some may be if it is closed meanwhile. Errors of the disk come later, as
     /// [`Completion::WriteFailed`].
-    pub(crate) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
+    #[cfg(test)]
+    pub(super) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
+        self.write_if(blocks, |_| true).await
+    }
+
+    /// As `write`, but when a block's turn comes `is_wanted` is asked, by the number of the block in `blocks`, whether it
+    /// is to be written still: the wait may have been long.
+    pub(crate) async fn write_if(
+        &self,
+        blocks: Vec<(BlockRef, Bytes)>,
+        is_wanted: impl Fn(usize) -> bool + Send + 'static,
+    ) -> Result<(), StorageError> {
         for (block, data) in &blocks {
             if u32::try_from(data.len()) != Ok(block.len()) {
                 return Err(StorageError::WrongLength {
@@ -219,7 +230,7 @@ impl DiskTorrent {
         let permit = self.pool().write_room(cost).await?;
         self.pool().submit(
             lane,
-            Box::new(move |_| ticket.shared.write(epoch, &blocks, permit)),
+            Box::new(move |_| ticket.shared.write(epoch, &blocks, &is_wanted, permit)),
         )
     }
 

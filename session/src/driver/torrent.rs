@@ -30,7 +30,7 @@ use crate::reader::board::Board;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{
-    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, Priority, Source, Verdict,
+    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PieceState, Priority, Source, Verdict,
 };
 
 /// Incidents taken from the queue at once.
@@ -334,7 +334,10 @@ impl Running {
                 valid,
                 digests,
             } => {
-                self.task.store.settle(piece);
+                // The answer to an earlier attempt says nothing of the one under way.
+                if self.engine.piece_state(piece) == PieceState::Verifying {
+                    self.task.store.settle(piece);
+                }
                 let verdict = match valid {
                     true => Verdict::Valid,
                     false => Verdict::Invalid(digests),

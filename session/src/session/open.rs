@@ -55,7 +55,13 @@ impl Inner {
             return Err(AddError::TooLargeForMemory { needed, budget });
         }
         let handle = self.memory.add_torrent(geometry, piece_hashes(info)?)?;
-        let store = MemoryStore::new(self.memory.clone(), handle, completions, &self.neighbours);
+        let store = MemoryStore::new(
+            self.memory.clone(),
+            handle,
+            geometry,
+            completions,
+            &self.neighbours,
+        );
         if !options.on_demand {
             // What is downloaded is to stay, whoever reads something else.
             let all = 0..geometry.total();

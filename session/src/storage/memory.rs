@@ -6,21 +6,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 use tailwater_storage_mem::{
-    BlockDigest, Lease, MemoryStorage, ReaderId, TorrentHandle, Verdict, Window,
+    BlockDigest, Lease, MemoryStorage, ReaderId, ReservationId, TorrentHandle, Verdict, Window,
+    Written,
 };
 
 use super::BlockParts;
+use super::claims::Claims;
 use crate::disk::Completion;
 use crate::driver::mailbox::Mailbox;
-use crate::torrent::{ByteWindow, Full, ReaderKey};
+use crate::torrent::{ByteWindow, Full, PeerKey, ReaderKey};
 
 /// A torrent in the session's memory storage; clones are handles to the same one.
 #[derive(Clone)]
 pub(crate) struct MemoryStore {
     pub(crate) storage: MemoryStorage,
     pub(crate) handle: TorrentHandle,
+    pub(super) claims: Arc<Claims<ReservationId>>,
     completions: Arc<Mailbox<Completion>>,
     neighbours: Arc<Neighbours>,
 }
@@ -55,6 +58,7 @@ impl MemoryStore {
     pub(crate) fn new(
         storage: MemoryStorage,
         handle: TorrentHandle,
+        geometry: Geometry,
         completions: &Arc<Mailbox<Completion>>,
         neighbours: &Arc<Neighbours>,
     ) -> Self {
@@ -63,6 +67,7 @@ impl MemoryStore {
         Self {
             storage,
             handle,
+            claims: Arc::new(Claims::new(geometry)),
             completions: Arc::clone(completions),
             neighbours: Arc::clone(neighbours),
         }
@@ -73,6 +78,21 @@ impl MemoryStore {
         self.neighbours.listeners().remove(&self.handle);
         // A session that is closing may have closed the storage before.
         let _ = self.storage.remove_torrent(self.handle);
+    }
+
+    /// Takes a block; whether it is wanted.
+    pub(super) fn write(&self, from: PeerKey, block: BlockRef, data: &[u8]) -> bool {
+        let Some(reservation) = self.claims.claim(block, from) else {
+            return false;
+        };
+        let storage = &self.storage;
+        let written = storage.write_block_into(self.handle, block, reservation, data);
+        let is_stored = matches!(written, Ok(Written::Stored { .. }));
+        match is_stored {
+            true => self.claims.stored(block, from, reservation),
+            false => self.claims.disclaim(block, from, reservation),
+        }
+        is_stored
     }
 
     /// A lease of a range that lies in one block.
@@ -93,6 +113,10 @@ impl MemoryStore {
     /// Makes room for a piece; names the pieces of this torrent that went, and tells the others of theirs.
     pub(crate) fn reserve(&self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
+        // There is one: only the torrent's task reserves, and nothing that is verified.
+        if let Some(id) = reservation.id {
+            self.claims.open(piece, id);
+        }
         let mut ours = Vec::new();
         for evicted in reservation.evicted {
             if evicted.handle == self.handle {
@@ -105,6 +129,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn release(&self, piece: PieceIndex) {
+        self.claims.close(piece);
         // Nothing to give back when the storage is closed already.
         let _ = self.storage.release(self.handle, piece);
     }

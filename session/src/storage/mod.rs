@@ -2,20 +2,22 @@
 
 mod claims;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
-use tailwater_storage_mem::Written;
 
 use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError};
 use crate::error::AddError;
-use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space};
+use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
 
 use claims::Claims;
 pub(crate) use memory::{MemoryStore, Neighbours};
@@ -37,43 +39,70 @@ pub(crate) enum Store {
 #[derive(Clone)]
 pub(crate) struct DiskStore {
     pub(crate) torrent: DiskTorrent,
-    claims: Arc<Claims>,
+    claims: Arc<Claims<u64>>,
+    attempts: Arc<AtomicU64>,
 }
 
 impl DiskStore {
     pub(crate) fn new(torrent: DiskTorrent) -> Self {
         let claims = Arc::new(Claims::new(*torrent.geometry()));
-        Self { torrent, claims }
+        Self {
+            torrent,
+            claims,
+            attempts: Arc::default(),
+        }
+    }
+
+    async fn write(&self, from: PeerKey, blocks: Vec<(BlockRef, Bytes)>) -> Vec<BlockRef> {
+        let mut unwanted = Vec::new();
+        let (mut mine, mut claimed) = (Vec::new(), Vec::new());
+        for (block, data) in blocks {
+            match self.claims.claim(block, from) {
+                Some(attempt) => {
+                    claimed.push((block, attempt));
+                    mine.push((block, data));
+                }
+                None => unwanted.push(block),
+            }
+        }
+        let (claims, attempts) = (Arc::clone(&self.claims), claimed.clone());
+        // Asked on the I/O thread. Whatever a later attempt writes comes behind it, as a torrent has one.
+        let is_wanted = move |number: usize| {
+            let claim = attempts.get(number);
+            claim.is_some_and(|&(block, attempt)| claims.is_current(block, attempt))
+        };
+        let written = self.torrent.write_if(mine, is_wanted).await;
+        for (block, attempt) in claimed {
+            match written {
+                Ok(()) => self.claims.stored(block, from, attempt),
+                // The torrent hears of the reason as a completion.
+                Err(_) => {
+                    self.claims.disclaim(block, from, attempt);
+                    unwanted.push(block);
+                }
+            }
+        }
+        unwanted
     }
 }
 
 impl Store {
-    /// Takes blocks that peers sent; waits while the storage is busy. Returns those that are not wanted: somebody was
-    /// first, or their piece is not being fetched.
-    pub(crate) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Vec<BlockRef> {
+    /// Takes blocks that a peer sent; waits while the storage is busy. Returns those that are not wanted: another was
+    /// first, or their piece is not being fetched. Of the others [`Space::is_stored`] says when the torrent is told of
+    /// them whether they still count.
+    pub(crate) async fn write(
+        &self,
+        from: PeerKey,
+        blocks: Vec<(BlockRef, Bytes)>,
+    ) -> Vec<BlockRef> {
         match self {
             Self::Memory(memory) => {
-                let unwanted = blocks.iter().filter(|(block, data)| {
-                    let written = memory.storage.write_block(memory.handle, *block, data);
-                    !matches!(written, Ok(Written::Stored { .. }))
-                });
+                let unwanted = blocks
+                    .iter()
+                    .filter(|(block, data)| !memory.write(from, *block, data));
                 unwanted.map(|(block, _)| *block).collect()
             }
-            Self::Disk(disk) => {
-                let (mine, others) = blocks
-                    .into_iter()
-                    .partition::<Vec<_>, _>(|(block, _)| disk.claims.claim(*block));
-                let mut unwanted: Vec<_> = others.into_iter().map(|(block, _)| block).collect();
-                let refs: Vec<_> = mine.iter().map(|(block, _)| *block).collect();
-                if disk.torrent.write(mine).await.is_err() {
-                    // The torrent hears of the reason as a completion.
-                    for block in refs {
-                        disk.claims.disclaim(block);
-                        unwanted.push(block);
-                    }
-                }
-                unwanted
-            }
+            Self::Disk(disk) => disk.write(from, blocks).await,
         }
     }
 
@@ -123,8 +152,9 @@ impl Store {
 
     /// A piece's verdict is known: no more of its blocks are taken.
     pub(crate) fn settle(&self, piece: PieceIndex) {
-        if let Self::Disk(disk) = self {
-            disk.claims.close(piece);
+        match self {
+            Self::Memory(memory) => memory.claims.close(piece),
+            Self::Disk(disk) => disk.claims.close(piece),
         }
     }
 
@@ -132,7 +162,7 @@ impl Store {
     pub(crate) fn disclaim(&self, blocks: &[BlockRef]) {
         if let Self::Disk(disk) = self {
             for &block in blocks {
-                disk.claims.disclaim(block);
+                disk.claims.lose(block);
             }
         }
     }
@@ -227,7 +257,8 @@ impl Space for Store {
         match self {
             Self::Memory(memory) => memory.reserve(piece),
             Self::Disk(disk) => {
-                disk.claims.open(piece);
+                let attempt = disk.attempts.fetch_add(1, Ordering::Relaxed);
+                disk.claims.open(piece, attempt);
                 Ok(Vec::new())
             }
         }
@@ -237,6 +268,13 @@ impl Space for Store {
         match self {
             Self::Memory(memory) => memory.release(piece),
             Self::Disk(disk) => disk.claims.close(piece),
+        }
+    }
+
+    fn is_stored(&self, block: BlockRef, peer: PeerKey) -> bool {
+        match self {
+            Self::Memory(memory) => memory.claims.is_stored(block, peer),
+            Self::Disk(disk) => disk.claims.is_stored(block, peer),
         }
     }
 

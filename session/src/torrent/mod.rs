@@ -315,6 +315,11 @@ impl<S: Space> Engine<S> {
     fn handle_block(&mut self, now: Instant, key: PeerKey, from: IpAddr, block: BlockRef) {
         let len = u64::from(block.len());
         self.down.add(now, len);
+        if !self.space.is_stored(block, key) {
+            // It was for an earlier attempt at the piece. A request that stands is for this one, and will be answered.
+            self.wasted += len;
+            return;
+        }
         let mut was_late = true;
         if let Some(peer) = self.peers.get_mut(key) {
             peer.last_delivery = now;

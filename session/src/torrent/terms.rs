@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Instant;
 
-use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
+use tailwater_metainfo::{BlockRef, InfoHash, PeerId, PieceIndex};
 
 use super::{BlockDigest, ByteWindow, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
@@ -70,6 +70,13 @@ pub trait Space {
 
     /// Gives back the room of a piece that is not going to be completed.
     fn release(&mut self, piece: PieceIndex);
+
+    /// Whether the bytes that are stored for a block are `peer`'s. A connection tells of a block some time after it was
+    /// stored; the piece may have been given up meanwhile and begun anew, and then the block counts for nothing.
+    fn is_stored(&self, block: BlockRef, peer: PeerKey) -> bool {
+        let _ = (block, peer);
+        true
+    }
 
     /// How many pieces are best verified together.
     fn verify_together(&self) -> usize {
