@@ -27,6 +27,7 @@ use tokio::runtime::Builder;
 
 use crate::args::{Args, Command};
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 fn main() -> ExitCode {
@@ -49,12 +50,13 @@ fn run(args: Args, progress: Progress) -> Result<(), CliError> {
         operation: "start the runtime",
         source,
     };
+    let interrupt = Interrupt::install(progress.clone())?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(network_threads(&args.command))
         .enable_all()
         .build()
         .map_err(failed)?;
-    let outcome = runtime.block_on(commands::run(args, progress));
+    let outcome = runtime.block_on(commands::run(args, progress, interrupt));
     // What still runs, such as the resolution of a name, has nothing to say any more.
     runtime.shutdown_background();
     outcome

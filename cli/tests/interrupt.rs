@@ -4,8 +4,20 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
 use serde_json::Value;
 use support::{LOCAL, Place, noise};
+
+/// Nothing here takes longer unless it hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(60);
 
 fn shared(place: &Place, tracker: &str) {
     place.write("here/one", &noise(9, 100_000));
@@ -98,4 +110,155 @@ fn an_interrupted_demo_cleans_up() {
     let finished = demo.finish();
     assert_eq!(finished.code, Some(130), "{finished:?}");
     assert!(place.temporary().is_empty(), "{:?}", place.temporary());
+}
+
+/// Sends a signal.
+fn signal(pid: u32, name: &str) {
+    let kill = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+}
+
+/// How a process ended; one that hangs is killed, and has no code.
+fn end(mut child: Child) -> Option<i32> {
+    let pid = child.id();
+    let (sender, ended) = channel();
+    let waiting = std::thread::spawn(move || {
+        let status = child.wait().unwrap();
+        // The receiver has given up if this comes too late.
+        let _ = sender.send(status.code());
+    });
+    let code = ended.recv_timeout(HANGS_AFTER).unwrap_or_else(|_| {
+        signal(pid, "KILL");
+        None
+    });
+    waiting.join().unwrap();
+    code
+}
+
+/// Starts a command that prints more than a pipe holds, and returns when it has begun to print. The rest stays unread: from
+/// then on its main thread is blocked in a write, or will be.
+fn printing(place: &Place) -> Child {
+    for index in 0..1_500 {
+        place.write(&format!("here/many/{index:0100}"), b"x");
+    }
+    place.ok(&["create", "here/many", "-o", "many.torrent"]);
+    let mut inspecting = place
+        .command(&["inspect", "many.torrent"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = inspecting.stdout.as_mut().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    inspecting
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_a_reader_of_our_output() {
+    let place = Place::new();
+    let mut inspecting = printing(&place);
+    let mut errors = inspecting.stderr.take().unwrap();
+    signal(inspecting.id(), "INT");
+    assert_eq!(end(inspecting), Some(130));
+    let mut said = String::new();
+    errors.read_to_string(&mut said).unwrap();
+    assert!(said.contains("closing took too long"), "{said}");
+}
+
+#[test]
+fn a_second_interrupt_needs_no_thread_of_the_main_runtime() {
+    let place = Place::new();
+    let inspecting = printing(&place);
+    signal(inspecting.id(), "INT");
+    signal(inspecting.id(), "TERM");
+    assert_eq!(end(inspecting), Some(130));
+}
+
+/// Peers that send as fast as they can, and come back when they are dropped.
+struct Flood {
+    is_over: Arc<AtomicBool>,
+    /// One for each batch that was taken, and for each connection that was ended.
+    news: Receiver<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    /// `message` is what each of them repeats.
+    fn start(addr: SocketAddr, info_hash: [u8; 20], message: &'static [u8]) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (sender, news) = channel();
+        let peer = |number: u8| {
+            let (is_over, sender) = (Arc::clone(&is_over), sender.clone());
+            std::thread::spawn(move || {
+                let batch = message.repeat((1 << 18) / message.len());
+                while !is_over.load(Ordering::Relaxed) {
+                    let Ok(mut stream) = TcpStream::connect(addr) else {
+                        continue;
+                    };
+                    stream.set_write_timeout(Some(HANGS_AFTER)).unwrap();
+                    let mut hello = b"\x13BitTorrent protocol\0\0\0\0\0\0\0\x04".to_vec();
+                    hello.extend(info_hash);
+                    hello.extend([b'a' + number; 20]);
+                    let mut sent = stream.write_all(&hello);
+                    while sent.is_ok() && !is_over.load(Ordering::Relaxed) {
+                        sent = stream.write_all(&batch);
+                        // The test may have counted enough.
+                        let _ = sender.send(());
+                    }
+                }
+            })
+        };
+        Self {
+            threads: (0..4).map(peer).collect(),
+            is_over,
+            news,
+        }
+    }
+
+    /// Waits until it is on: a few MB were taken, or as many connections ended.
+    fn is_on(&self) {
+        for _ in 0..16 {
+            self.news.recv_timeout(HANGS_AFTER).unwrap();
+        }
+    }
+
+    fn stop(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// The name of a torrent on the wire.
+fn info_hash(place: &Place, torrent: &str) -> [u8; 20] {
+    let said: Value = serde_json::from_str(&place.ok(&["inspect", torrent, "--json"])).unwrap();
+    let hex = said["info_hash_v1"].as_str().unwrap().to_owned();
+    let bytes = hex.as_bytes().chunks(2);
+    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    bytes.map(byte).collect::<Vec<_>>().try_into().unwrap()
+}
+
+/// On two processors one thread serves all connections: the test is that Ctrl-C does not run on it.
+#[test]
+fn an_interrupt_does_not_wait_for_a_flood_of_messages() {
+    const HAVE_NONE: &[u8] = b"\0\0\0\x01\x0f";
+    const TOGGLED: &[u8] = b"\0\0\0\x01\x02\0\0\0\x01\x03";
+    const KEEP_ALIVE: &[u8] = b"\0\0\0\0";
+    let place = Place::new();
+    place.write("here/large", &vec![0; 64 << 20]);
+    let small_pieces = ["--piece-length", "16KiB", "-o", "large.torrent"];
+    place.ok(&[&["create", "here/large"], &small_pieces[..]].concat());
+    let info_hash = info_hash(&place, "large.torrent");
+    for message in [HAVE_NONE, TOGGLED, KEEP_ALIVE] {
+        let (seeder, addr) = place.seed("large.torrent", "here");
+        let flood = Flood::start(addr.parse().unwrap(), info_hash, message);
+        flood.is_on();
+        seeder.signal("INT");
+        let finished = seeder.finish();
+        flood.stop();
+        assert_eq!(finished.code, Some(130), "{message:?}: {finished:?}");
+    }
 }

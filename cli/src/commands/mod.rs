@@ -39,11 +39,15 @@ impl Context {
 }
 
 /// Does what the command line asks for.
-pub(crate) async fn run(args: Args, progress: Progress) -> Result<(), CliError> {
+pub(crate) async fn run(
+    args: Args,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> Result<(), CliError> {
     let context = Context {
         common: args.common,
         progress,
-        interrupt: Interrupt::install()?,
+        interrupt,
     };
     match args.command {
         Command::Demo(args) => demo::run(&context, &args).await,

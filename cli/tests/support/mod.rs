@@ -96,14 +96,22 @@ impl Place {
         found
     }
 
-    pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tailwater"))
+    /// The binary with these arguments, to be started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+        command
             .args(args)
             .current_dir(self.work())
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
             .env("TMPDIR", self.dir.path().join("tmp"))
             .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let mut child = self
+            .command(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -59,6 +59,7 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> 
     let outcome = swarm.play(context, &dir).await;
     // The folder goes when nobody uses its files any more.
     swarm.close().await;
+    context.interrupt.closed();
     drop(dir);
     let summary = outcome?;
     match context.common.json {
