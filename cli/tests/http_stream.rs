@@ -141,6 +141,58 @@ fn with_the_disk_what_was_watched_is_kept() {
     assert!(std::fs::read(place.path("there/album/disc/film.mp4")).unwrap() == film);
 }
 
+/// A film of which the system's buffers do not hold all, and its seeder.
+fn long_film(place: &Place) -> (Running, String) {
+    place.write("here/film.mp4", &noise(5, 16 << 20));
+    place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
+    place.seed("film.torrent", "here")
+}
+
+#[test]
+fn silent_sockets_shut_no_caller_out() {
+    let place = Place::new();
+    let (_seeder, addr) = long_film(&place);
+    let streaming = Streaming::start(&place, "film.torrent", &addr, &[]);
+    let http = streaming.url("http").to_owned();
+    let mut held = Vec::new();
+    for count in [64, 500] {
+        while held.len() < count {
+            held.push(TcpStream::connect(&http).unwrap());
+        }
+        let (head, body) = streaming.get("file", "Range: bytes=1000-1099\r\n");
+        assert!(head.starts_with("HTTP/1.1 206 "), "{count}: {head}");
+        assert_eq!(body.len(), 100);
+    }
+}
+
+#[test]
+fn clients_that_do_not_read_shut_no_caller_out() {
+    let place = Place::new();
+    let (_seeder, addr) = long_film(&place);
+    let streaming = Streaming::start(&place, "film.torrent", &addr, &[]);
+    let http = streaming.url("http").to_owned();
+    let unread = |_| {
+        let mut stream = TcpStream::connect(&http).unwrap();
+        write!(stream, "GET /0 HTTP/1.1\r\nHost: {http}\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+        stream
+    };
+    let held: Vec<_> = (0..16).map(unread).collect();
+    let (head, body) = loop {
+        let (head, body) = streaming.get("file", "Range: bytes=1000-1099\r\n");
+        if !head.starts_with("HTTP/1.1 503 ") {
+            break (head, body);
+        }
+        // It says when to come back; by then one of them has taken nothing for long enough.
+        assert!(head.contains("\r\nretry-after: 2\r\n"), "{head}");
+    };
+    assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+    assert_eq!(body.len(), 100);
+    drop(held);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it_though_a_client_waits() {

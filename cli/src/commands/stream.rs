@@ -173,7 +173,7 @@ async fn stream(
     let source = TorrentSource::new(torrent.clone(), lookbehind, duration);
     let hosts = Hosts::of(http.addr);
     let limits = Limits::default();
-    let site = Site::new(source.clone(), Arc::clone(&library), hosts, limits.streams);
+    let site = Site::new(source.clone(), Arc::clone(&library), hosts, limits);
     let server = Server::start(http.listener, http.addr, site, limits);
     let shown = Shown {
         context,

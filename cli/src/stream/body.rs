@@ -6,11 +6,10 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use super::places::Place;
+use super::source::Read;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::source::Read;
 
 /// The most bytes asked of a reader at once. A reader of memory gives a block of 16 KiB, as a lease.
 const READ_LEN: usize = 64 * 1024;
@@ -34,7 +33,7 @@ pub(crate) struct FileBody<R> {
     is_placed: bool,
     left: u64,
     /// The right to read, given back at the end.
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// What comes next.
@@ -64,7 +63,7 @@ fn len(bytes: &Bytes) -> u64 {
 }
 
 impl<R: Read> FileBody<R> {
-    pub(crate) fn new(mut reader: R, parts: Vec<Part>, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(mut reader: R, parts: Vec<Part>, place: Place) -> Self {
         let first = parts.iter().find_map(|part| match part {
             Part::File(range) => Some(range.start),
             Part::Text(_) => None,
@@ -78,7 +77,7 @@ impl<R: Read> FileBody<R> {
             left: total(&parts),
             parts: parts.into(),
             is_placed: true,
-            _permit: permit,
+            _place: place,
         }
     }
 
@@ -158,18 +157,20 @@ impl<R: Read> HttpBody for Body<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use http_body_util::BodyExt;
-    use tokio::sync::Semaphore;
 
+    use super::super::client::Client;
+    use super::super::places::Places;
+    use super::super::server::Limits;
     use super::super::source::Source;
     use super::super::tests::memory::{LEASE, Memory, content};
     use super::*;
 
     async fn body(memory: &Memory, parts: Vec<Part>) -> Body<<Memory as Source>::Reader> {
-        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        Body::File(FileBody::new(memory.open(0).unwrap(), parts, permit))
+        let client = Client::new([127, 0, 0, 1].into());
+        let places = Places::new(1, Limits::default().patience);
+        let place = places.take(&client).await.unwrap();
+        Body::File(FileBody::new(memory.open(0).unwrap(), parts, place))
     }
 
     #[tokio::test]

@@ -6,12 +6,13 @@
 //! | `library`, `page`, `playlist`, `stats` | what there is to see |
 //! | `source` | what the bytes have to offer; `torrent` is the one that has them |
 //! | `file`, `answer`, `body`, `site` | requests and their responses |
-//! | `server`, `patience` | connections and their limits |
+//! | `server`, `client`, `places`, `watched` | connections, their limits, and which of them goes when places are short |
 //! | `choice`, `player` | what the command line asks for: which file, which program |
 
 mod answer;
 mod body;
 mod choice;
+mod client;
 mod condition;
 mod escape;
 mod file;
@@ -20,7 +21,7 @@ mod host;
 mod library;
 mod media;
 mod page;
-mod patience;
+mod places;
 mod player;
 mod playlist;
 mod range;
@@ -31,6 +32,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod torrent;
+mod watched;
 
 pub(crate) use choice::choose;
 pub(crate) use host::Hosts;

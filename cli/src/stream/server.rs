@@ -12,13 +12,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::patience::Patience;
+use super::client::{Answer, Client, Patience};
+use super::places::{Place, Places};
 use super::site::Site;
 use super::source::Source;
+use super::watched::Watched;
 
 /// The most that is read of a request's head, and that waits in a connection to be written, in bytes: four blocks of a
 /// file, which count against the memory budget as long as the client does not take them.
@@ -31,14 +32,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What clients can have of us.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections at once; more are closed as soon as they are made.
+    /// Connections at once; one more displaces another, or is closed as soon as it is made.
     pub(crate) connections: usize,
-    /// Files that are read at once; more get 503.
+    /// Files that are read at once; one more displaces another, or gets 503.
     pub(crate) streams: usize,
     /// A request's head arrives within this time, and the next one on the same connection.
     pub(crate) head_within: Duration,
-    /// A client that takes nothing for so long is dropped.
+    /// The same for connections that are made while more than half of the places are taken.
+    pub(crate) head_within_when_short: Duration,
+    /// A client that takes nothing for so long is dropped, even if there are places.
     pub(crate) stuck_for: Duration,
+    /// Who is displaced when there are none.
+    pub(crate) patience: Patience,
 }
 
 impl Default for Limits {
@@ -47,8 +52,16 @@ impl Default for Limits {
             connections: 64,
             streams: 16,
             head_within: Duration::from_secs(20),
+            // Clients send the head with the connection; this is for a poor wireless link.
+            head_within_when_short: Duration::from_secs(5),
             // A player that was paused asks again.
             stuck_for: Duration::from_secs(300),
+            patience: Patience {
+                // Longer than a player that plays goes without reading, but for those that fill a large buffer first.
+                stalled_after: Duration::from_secs(5),
+                // Players give up after 10 s (VLC) to 60 s (ffmpeg, mpv) themselves.
+                starved_after: Duration::from_secs(60),
+            },
         }
     }
 }
@@ -73,9 +86,7 @@ impl Server {
         let doors = Doors {
             site: Arc::new(site),
             limits,
-            places: Arc::new(Semaphore::new(
-                limits.connections.min(Semaphore::MAX_PERMITS),
-            )),
+            places: Places::new(limits.connections, limits.patience),
             closing: closing.clone(),
             tasks: tasks.clone(),
         };
@@ -110,7 +121,7 @@ impl Drop for Server {
 struct Doors<S> {
     site: Arc<Site<S>>,
     limits: Limits,
-    places: Arc<Semaphore>,
+    places: Places,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
@@ -118,19 +129,31 @@ struct Doors<S> {
 impl<S: Source> Doors<S> {
     async fn open(self, listener: TcpListener) {
         loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, addr) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!(%error, "cannot accept");
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-                tracing::debug!("one client too many");
+            let client = Client::new(addr.ip());
+            let Some(place) = self.places.take(&client).await else {
+                tracing::debug!(%addr, "one client too many");
                 continue;
             };
-            let serving = serve(stream, Arc::clone(&self.site), self.limits, place);
+            let head_within = match self.places.are_short() {
+                true => self.limits.head_within_when_short,
+                false => self.limits.head_within,
+            };
+            let connection = Connection {
+                stream,
+                client,
+                place,
+                head_within,
+                stuck_for: self.limits.stuck_for,
+            };
+            let serving = connection.serve(Arc::clone(&self.site));
             let closing = self.closing.clone();
             self.tasks
                 .spawn(async move { closing.run_until_cancelled(serving).await });
@@ -138,37 +161,47 @@ impl<S: Source> Doors<S> {
     }
 }
 
-async fn serve<S: Source>(
+/// One connection.
+struct Connection {
     stream: TcpStream,
-    site: Arc<Site<S>>,
-    limits: Limits,
-    place: OwnedSemaphorePermit,
-) {
-    // Without it the last bytes of an answer may wait for an acknowledgement; it is no loss if it cannot be had.
-    let _ = stream.set_nodelay(true);
-    let answer = move |request: Request<Incoming>| {
-        let site = Arc::clone(&site);
-        async move {
-            // No request here has a body; what comes anyway is not read, and ends the connection.
-            let (parts, _) = request.into_parts();
-            let response = site.answer(&parts).await;
-            let (path, range) = (parts.uri.path(), parts.headers.get(RANGE));
-            tracing::debug!(method = %parts.method, path, ?range, status = %response.status(), "asked");
-            Ok::<_, Infallible>(response)
-        }
-    };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_within)
-        .max_buf_size(BUFFER_LEN)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(
-            TokioIo::new(Patience::new(stream, limits.stuck_for)),
-            service_fn(answer),
-        );
-    // Clients go when they like.
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection ended");
+    client: Arc<Client>,
+    place: Place,
+    head_within: Duration,
+    stuck_for: Duration,
+}
+
+impl Connection {
+    /// Until the client goes, or is displaced.
+    async fn serve<S: Source>(self, site: Arc<Site<S>>) {
+        // Without it the last bytes of an answer may wait for an acknowledgement; it is no loss if it cannot be had.
+        let _ = self.stream.set_nodelay(true);
+        let client = &self.client;
+        let answer = |request: Request<Incoming>| {
+            let answering = client.on_request();
+            let (site, client) = (Arc::clone(&site), Arc::clone(client));
+            async move {
+                // No request here has a body; what comes anyway is not read, and ends the connection.
+                let (parts, _) = request.into_parts();
+                let response = site.answer(&parts, &client).await;
+                let (path, range) = (parts.uri.path(), parts.headers.get(RANGE));
+                tracing::debug!(method = %parts.method, path, ?range, status = %response.status(), "asked");
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, answering)))
+            }
+        };
+        let watched = Watched::new(self.stream, Arc::clone(client), self.stuck_for);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_within)
+            .max_buf_size(BUFFER_LEN)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(watched), service_fn(answer));
+        let serving = async {
+            // Clients go when they like.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        };
+        client.serve(serving).await;
+        drop(self.place);
     }
-    drop(place);
 }

@@ -8,16 +8,18 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use super::answer::{self, set};
 use super::body::{Body, FileBody};
+use super::client::Client;
 use super::file::{self, Outline};
 use super::guard;
 use super::host::Hosts;
 use super::library::{Item, Library};
 use super::page;
+use super::places::Places;
 use super::playlist;
+use super::server::Limits;
 use super::source::Source;
 use super::stats::Snapshot;
 
@@ -30,8 +32,8 @@ pub(crate) struct Site<S> {
     library: Arc<Library>,
     page: Bytes,
     hosts: Hosts,
-    /// The right to read a file.
-    streams: Arc<Semaphore>,
+    /// For those who read a file.
+    streams: Places,
 }
 
 /// The whole of `/stats`.
@@ -47,19 +49,23 @@ struct Stats<'a> {
 }
 
 impl<S: Source> Site<S> {
-    /// At most `streams` files are read at once.
-    pub(crate) fn new(source: S, library: Arc<Library>, hosts: Hosts, streams: usize) -> Self {
+    /// At most `limits.streams` files are read at once.
+    pub(crate) fn new(source: S, library: Arc<Library>, hosts: Hosts, limits: Limits) -> Self {
         Self {
             page: page::render(&library).into(),
             source,
             library,
             hosts,
-            streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
+            streams: Places::new(limits.streams, limits.patience),
         }
     }
 
     /// Answers a request. Nothing is changed by any.
-    pub(crate) async fn answer(&self, request: &Parts) -> Response<Body<S::Reader>> {
+    pub(crate) async fn answer(
+        &self,
+        request: &Parts,
+        client: &Arc<Client>,
+    ) -> Response<Body<S::Reader>> {
         let method = &request.method;
         let asked =
             guard::host(request, self.hosts).and_then(|host| guard::origin(request).map(|()| host));
@@ -84,7 +90,7 @@ impl<S: Source> Site<S> {
             ),
             "/stats" => self.stats(method).await,
             path => match self.find(path) {
-                Some(item) => self.file(request, item),
+                Some(item) => self.file(request, item, client).await,
                 None => answer::error(method, StatusCode::NOT_FOUND, "there is nothing here"),
             },
         }
@@ -103,7 +109,12 @@ impl<S: Source> Site<S> {
         name.is_none_or(is_name).then_some(item)
     }
 
-    fn file(&self, request: &Parts, item: &Item) -> Response<Body<S::Reader>> {
+    async fn file(
+        &self,
+        request: &Parts,
+        item: &Item,
+        client: &Arc<Client>,
+    ) -> Response<Body<S::Reader>> {
         let Outline {
             mut response,
             parts,
@@ -112,7 +123,7 @@ impl<S: Source> Site<S> {
             return response;
         }
         let method = &request.method;
-        let Ok(permit) = Arc::clone(&self.streams).try_acquire_owned() else {
+        let Some(place) = self.streams.take(client).await else {
             let reason = "too many files are being read";
             let mut busy = answer::error(method, StatusCode::SERVICE_UNAVAILABLE, reason);
             set(
@@ -124,7 +135,7 @@ impl<S: Source> Site<S> {
         };
         match self.source.open(item.index) {
             Ok(reader) => {
-                *response.body_mut() = Body::File(FileBody::new(reader, parts, permit));
+                *response.body_mut() = Body::File(FileBody::new(reader, parts, place));
                 response
             }
             Err(error) => unavailable(method, &error),

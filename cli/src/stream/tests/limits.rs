@@ -134,23 +134,151 @@ async fn streams_are_bounded_and_come_back() {
     assert_eq!(again.status, StatusCode::PARTIAL_CONTENT);
 }
 
+/// A client that asks for the film and takes nothing of it.
+async fn unread(served: &Served, headers: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(served.addr).await.unwrap();
+    let request = format!("GET /0 HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", served.addr);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The status of the first answer to a part of the film that is not 503.
+async fn admitted(served: &Served) -> StatusCode {
+    loop {
+        let mut client = served.client().await;
+        let answer = client.get("/0", &[("range", "bytes=0-1")]).await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            return answer.status;
+        }
+    }
+}
+
 #[tokio::test]
-async fn connections_are_bounded_and_come_back() {
+async fn clients_that_do_not_read_make_room_for_those_who_ask() {
+    let mut limits = Limits::default();
+    limits.patience.stalled_after = Duration::ZERO;
+    let served = Served::files(FILM, limits).await;
+    let mut held = Vec::new();
+    for _ in 0..limits.streams {
+        held.push(unread(&served, "").await);
+    }
+    served.memory.readers(limits.streams).await;
+    assert_eq!(admitted(&served).await, StatusCode::PARTIAL_CONTENT);
+    // The one that was displaced comes back in the same way, as a player does that was paused.
+    let mut back = unread(&served, "Range: bytes=5-9\r\n").await;
+    let mut status = [0; 12];
+    back.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 206");
+}
+
+#[tokio::test]
+async fn clients_that_read_keep_their_streams() {
+    let mut limits = Limits {
+        streams: 1,
+        ..Limits::default()
+    };
+    limits.patience.stalled_after = Duration::ZERO;
+    let memory = Memory::dry(&[LARGE]);
+    let served = Served::start(FILM, memory, limits).await;
+    // It waits for bytes, and would take them.
+    let mut reading = served.client().await;
+    let response = reading.begin(Method::GET, "/0", &[]).await.unwrap();
+    let mut client = served.client().await;
+    let busy = client.get("/0", &[]).await;
+    assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
+    drop(response);
+}
+
+#[tokio::test]
+async fn clients_that_wait_in_vain_make_room() {
+    let mut limits = Limits {
+        streams: 1,
+        ..Limits::default()
+    };
+    limits.patience.starved_after = Duration::ZERO;
+    let memory = Memory::dry(&[LARGE]);
+    let served = Served::start(FILM, memory, limits).await;
+    let mut waiting = served.client().await;
+    let response = waiting.begin(Method::GET, "/0", &[]).await.unwrap();
+    let mut client = served.client().await;
+    let second = client.begin(Method::GET, "/0", &[]).await.unwrap();
+    assert_eq!(second.status(), StatusCode::OK);
+    assert!(response.into_body().collect().await.is_err(), "displaced");
+}
+
+#[tokio::test]
+async fn silent_connections_make_room() {
+    let limits = Limits {
+        connections: 8,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let asked = format!("GET /stats HTTP/1.1\r\nHost: {}\r\n\r\n", served.addr);
+    for beginning in ["", "GET / HTTP/1.1\r\nHost: ", &asked] {
+        let mut held = Vec::new();
+        for _ in 0..4 * limits.connections {
+            let mut stream = TcpStream::connect(served.addr).await.unwrap();
+            stream.write_all(beginning.as_bytes()).await.unwrap();
+            if beginning == asked {
+                stream.read_exact(&mut [0; 12]).await.unwrap();
+            }
+            held.push(stream);
+        }
+        let mut client = served.client().await;
+        let answer = client.get("/0", &[("range", "bytes=0-1")]).await;
+        assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT, "{beginning:?}");
+        // The oldest have gone: this returns. The youngest has not.
+        let _ = held[0].read_to_end(&mut Vec::new()).await;
+        let youngest = held.last_mut().unwrap();
+        if beginning.is_empty() {
+            youngest.write_all(asked.as_bytes()).await.unwrap();
+            let mut status = [0; 12];
+            youngest.read_exact(&mut status).await.unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_in_use_are_bounded_and_come_back() {
     let limits = Limits {
         connections: 1,
         ..Limits::default()
     };
-    let served = Served::files(FILM, limits).await;
+    let memory = Memory::dry(&[LARGE]);
+    let served = Served::start(FILM, memory, limits).await;
     let mut first = served.client().await;
-    assert_eq!(first.get("/stats", &[]).await.status, StatusCode::OK);
+    let response = first.begin(Method::GET, "/0", &[]).await.unwrap();
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
         served.addr
     );
     assert_eq!(raw(served.addr, &request).await, "", "one too many");
-    drop(first);
+    drop((first, response));
     // The server notices in its own time.
     while raw(served.addr, &request).await.is_empty() {}
+}
+
+#[tokio::test]
+async fn heads_come_sooner_when_connections_are_short() {
+    let limits = Limits {
+        connections: 2,
+        head_within_when_short: SOON,
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let mut first = TcpStream::connect(served.addr).await.unwrap();
+    // It has the second of two places, and says nothing.
+    let answer = raw(served.addr, "").await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+        "{answer}"
+    );
+    let request = format!("GET /stats HTTP/1.1\r\nHost: {}\r\n\r\n", served.addr);
+    first.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    first.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let library = Arc::new(library(files, None));
-        let site = Site::new(memory.clone(), library, Hosts::of(addr), limits.streams);
+        let site = Site::new(memory.clone(), library, Hosts::of(addr), limits);
         Self {
             server: Server::start(listener, addr, site, limits),
             memory,

@@ -1,26 +1,31 @@
-//! A connection that gives up on a client who does not read.
+//! A connection that tells whether its client reads, and gives up on one that does not.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::client::Client;
+
 /// Fails with [`io::ErrorKind::TimedOut`] when nothing can be written for so long.
-pub(crate) struct Patience<S> {
+pub(crate) struct Watched<S> {
     stream: S,
+    client: Arc<Client>,
     limit: Duration,
     /// Runs out if nothing is written until then; made once it is needed.
     timer: Option<Pin<Box<Sleep>>>,
     is_stuck: bool,
 }
 
-impl<S: AsyncWrite + Unpin> Patience<S> {
-    pub(crate) const fn new(stream: S, limit: Duration) -> Self {
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    pub(crate) const fn new(stream: S, client: Arc<Client>, limit: Duration) -> Self {
         Self {
             stream,
+            client,
             limit,
             timer: None,
             is_stuck: false,
@@ -35,6 +40,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
         let written = write(Pin::new(&mut self.stream), cx);
         if written.is_ready() {
             self.is_stuck = false;
+            self.client.on_taken();
             return written;
         }
         let deadline = || Instant::now() + self.limit;
@@ -43,6 +49,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
             .get_or_insert_with(|| Box::pin(sleep_until(deadline())));
         if !self.is_stuck {
             self.is_stuck = true;
+            self.client.on_blocked();
             timer.as_mut().reset(deadline());
         }
         match timer.as_mut().poll(cx) {
@@ -52,7 +59,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +69,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,10 +107,15 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
+    fn watched<S: AsyncWrite + Unpin>(stream: S) -> Watched<S> {
+        let client = Client::new([127, 0, 0, 1].into());
+        Watched::new(stream, client, LIMIT)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_client_who_stops_reading_is_given_up() {
         let (ours, mut theirs) = duplex(4);
-        let mut ours = Patience::new(ours, LIMIT);
+        let mut ours = watched(ours);
         ours.write_all(b"full").await.unwrap();
         let error = ours.write_all(b"more").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -113,7 +125,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_who_reads_slowly_is_not() {
         let (ours, mut theirs) = duplex(1);
-        let mut ours = Patience::new(ours, LIMIT);
+        let mut ours = watched(ours);
         let reading = tokio::spawn(async move {
             let mut read = Vec::new();
             while let Ok(byte) = theirs.read_u8().await {
