@@ -31,8 +31,6 @@ pub(super) struct Surroundings {
     pub(super) route: Option<Route>,
     /// Where UPnP gateways hear searches.
     pub(super) ssdp: SocketAddr,
-    /// Addresses at which a gateway is believed to be even if they are on this machine.
-    pub(super) trusted: Vec<IpAddr>,
     /// Whether to listen to what gateways say to all.
     pub(super) hears_notices: bool,
 }
@@ -42,7 +40,6 @@ impl Default for Surroundings {
         Self {
             route: None,
             ssdp: SocketAddr::from((Ipv4Addr::new(239, 255, 255, 250), 1900)),
-            trusted: Vec::new(),
             hears_notices: true,
         }
     }

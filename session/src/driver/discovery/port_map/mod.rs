@@ -10,6 +10,7 @@ mod gateway;
 mod keeper;
 mod notices;
 mod route;
+mod ssdp;
 mod terms;
 mod upnp;
 

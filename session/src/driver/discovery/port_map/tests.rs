@@ -51,7 +51,6 @@ impl Run {
                 local: LOCAL,
             }),
             ssdp: igd.map_or(SocketAddr::from((at, 9)), |igd| igd.ssdp),
-            trusted: vec![at.into()],
             hears_notices: false,
         };
         let (sender, found) = watch::channel(PortMapStatus::default());
@@ -211,6 +210,49 @@ async fn a_device_that_comes_back_at_another_port_is_found_again() {
     until("mapped again", || gateway.entry("TCP", 6881).is_some()).await;
     run.close().await;
     assert!(gateway.with(|state| state.table.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_answers_before_the_gateway_is_not_believed() {
+    let (at, elsewhere) = (own_address(), own_address());
+    let gateway = Igd::start(at, igd::Manner::Mapping).await;
+    let liar = Igd::start(elsewhere, igd::Manner::Mapping).await;
+    gateway.is_overtaken_by(&liar);
+    let mut run = Run::start(at, Some(&gateway));
+    assert_eq!(run.mapped().await, status(Protocol::Upnp, 6881, 6882));
+    assert!(gateway.entry("TCP", 6881).is_some());
+    run.close().await;
+    assert_eq!(liar.with(|state| state.connections), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_not_the_gateway_is_not_asked_when_the_gateway_is_silent() {
+    let (at, elsewhere) = (own_address(), own_address());
+    let liar = Igd::start(elsewhere, igd::Manner::Mapping).await;
+    let run = Run::start(at, Some(&liar));
+    until("searched", || liar.with(|state| state.searches) > 0).await;
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(liar.with(|state| state.connections), 0);
+    assert_eq!(*run.found.borrow(), PortMapStatus::default());
+    run.close().await;
+}
+
+/// The gateway itself, or what speaks in its name, names URLs of other machines: they get no request.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_leads_to_no_other_machine() {
+    use igd::Manner::{Base, Control, Location, Redirect, Schema};
+    for manner in [Base, Control, Location, Redirect, Schema] {
+        let (at, elsewhere) = (own_address(), own_address());
+        let victim = Igd::start(elsewhere, igd::Manner::Mapping).await;
+        let gateway = Igd::start(at, manner).await;
+        gateway.names(&victim);
+        let run = Run::start(at, Some(&gateway));
+        until("searched", || gateway.with(|state| state.searches) > 0).await;
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(*run.found.borrow(), PortMapStatus::default(), "{manner:?}");
+        run.close().await;
+        assert_eq!(victim.with(|state| state.connections), 0, "{manner:?}");
+    }
 }
 
 /// PCP and NAT-PMP that are ill in every way lead to UPnP.

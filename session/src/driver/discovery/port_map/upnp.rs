@@ -1,6 +1,6 @@
 //! A UPnP Internet gateway device.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use igd_next::aio::Gateway;
@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::gateway::{Surroundings, log};
 use super::route::local_address;
+use super::ssdp::Search;
 use super::terms::{Failure, Grant, Mapping, Request};
 use super::{Protocol, Route, Transport};
 
@@ -33,23 +34,27 @@ pub(super) struct Upnp {
 }
 
 impl Upnp {
-    /// Finds the first device that answers and can map ports.
+    /// Finds the gateway of the route, if it is a device that can map ports. All that it names has to be at its own
+    /// address: its description, its control URL. The crate follows no redirect, and reads at most 1 MiB of a document.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When it is no such device.
     pub(super) async fn search(route: Route, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let mut options = SearchOptions::default();
-        options.bind_addr = SocketAddr::from((route.local, 0));
-        options.broadcast_address = surroundings.ssdp;
-        options.timeout = Some(SEARCH_WITHIN);
-        options.gateway_ip_version = GatewayIpVersion::V4;
-        options
-            .allowed_gateway_ips
-            .clone_from(&surroundings.trusted);
-        let gateway = search_gateway(options)
+        let search = Search::bind(route, surroundings.ssdp)
             .await
             .map_err(|error| silent(&error))?;
+        let mut options = SearchOptions::default();
+        // No other machine can send to it.
+        options.bind_addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        options.broadcast_address = search.addr().map_err(|error| silent(&error))?;
+        options.timeout = Some(SEARCH_WITHIN);
+        options.gateway_ip_version = GatewayIpVersion::V4;
+        options.allowed_gateway_ips = vec![route.gateway.into()];
+        let gateway = tokio::select! {
+            found = search_gateway(options) => found.map_err(|error| silent(&error))?,
+            Err(error) = search.run() => return Err(silent(&error)),
+        };
         let local = local_address(gateway.addr)
             .await
             .map_err(|error| silent(&error))?;

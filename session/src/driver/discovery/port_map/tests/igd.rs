@@ -37,6 +37,16 @@ pub(super) enum Manner {
     Garbage,
     /// Documents without end.
     Endless,
+    /// Its description says that its URLs begin at another machine.
+    Base,
+    /// Its control URL is on another machine.
+    Control,
+    /// Its description is on another machine.
+    Location,
+    /// Every request is redirected to another machine.
+    Redirect,
+    /// The description of its service is on another machine.
+    Schema,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +61,11 @@ pub(super) struct Entry {
 pub(super) struct State {
     pub(super) manner: Manner,
     http: SocketAddr,
+    /// The machine that some manners name.
+    other: SocketAddr,
+    /// Another device, which answers searches first: where from, and where its documents are.
+    faster: Option<(Arc<UdpSocket>, SocketAddr)>,
+    pub(super) searches: u32,
     pub(super) connections: u32,
     /// By protocol ("TCP", "UDP") and outer port.
     pub(super) table: HashMap<(String, u16), Entry>,
@@ -60,6 +75,7 @@ pub(super) struct State {
 pub(super) struct Igd {
     /// Where searches are heard.
     pub(super) ssdp: SocketAddr,
+    answers: Arc<UdpSocket>,
     state: Arc<Mutex<State>>,
     answering: JoinHandle<()>,
     accepting: JoinHandle<()>,
@@ -67,18 +83,22 @@ pub(super) struct Igd {
 
 impl Igd {
     pub(super) async fn start(at: Ipv4Addr, manner: Manner) -> Self {
-        let searches = UdpSocket::bind((at, 0)).await.unwrap();
+        let searches = Arc::new(UdpSocket::bind((at, 0)).await.unwrap());
         let listener = TcpListener::bind((at, 0)).await.unwrap();
         let ssdp = searches.local_addr().unwrap();
         let http = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
             manner,
             http,
+            other: http,
+            faster: None,
+            searches: 0,
             connections: 0,
             table: HashMap::new(),
         }));
         Self {
             ssdp,
+            answers: Arc::clone(&searches),
             answering: tokio::spawn(answer_searches(searches, Arc::clone(&state))),
             accepting: tokio::spawn(accept(listener, Arc::clone(&state))),
             state,
@@ -95,6 +115,18 @@ impl Igd {
             state.table.clear();
         });
         self.accepting = tokio::spawn(accept(listener, Arc::clone(&self.state)));
+    }
+
+    /// Another device hears the same searches, and answers them first.
+    pub(super) fn is_overtaken_by(&self, other: &Self) {
+        let faster = (Arc::clone(&other.answers), other.with(|state| state.http));
+        self.with(|state| state.faster = Some(faster));
+    }
+
+    /// The machine that its manner is about.
+    pub(super) fn names(&self, other: &Self) {
+        let other = other.with(|state| state.http);
+        self.with(|state| state.other = other);
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -114,16 +146,27 @@ impl Drop for Igd {
     }
 }
 
-async fn answer_searches(searches: UdpSocket, state: Arc<Mutex<State>>) {
+async fn answer_searches(searches: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
     let mut buffer = [0; 1500];
     loop {
         let (len, from) = searches.recv_from(&mut buffer).await.unwrap();
         assert!(buffer[..len].starts_with(b"M-SEARCH * HTTP/1.1\r\n"));
-        let http = state.lock().unwrap().http;
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nST: {SERVICE}\r\nLOCATION: http://{http}/root.xml\r\n\r\n"
-        );
-        searches.send_to(answer.as_bytes(), from).await.unwrap();
+        let (faster, location) = {
+            let mut state = state.lock().unwrap();
+            state.searches += 1;
+            let location = match state.manner {
+                Manner::Location => state.other,
+                _ => state.http,
+            };
+            (state.faster.clone(), location)
+        };
+        let own = (Arc::clone(&searches), location);
+        for (socket, http) in faster.into_iter().chain([own]) {
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nST: {SERVICE}\r\nLOCATION: http://{http}/root.xml\r\n\r\n"
+            );
+            socket.send_to(answer.as_bytes(), from).await.unwrap();
+        }
     }
 }
 
@@ -149,6 +192,14 @@ async fn serve(mut connection: TcpStream, state: Arc<Mutex<State>>) -> std::io::
             loop {
                 connection.write_all(&[b'x'; 16 * 1024]).await?;
             }
+        }
+        Manner::Redirect => {
+            let other = state.lock().unwrap().other;
+            let path = request.split(' ').nth(1).unwrap();
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{other}{path}\r\nContent-Length: 0\r\n\r\n"
+            );
+            return connection.write_all(answer.as_bytes()).await;
         }
         _ => {}
     }
@@ -186,7 +237,7 @@ impl State {
             return ("200 OK", "</s:Envelope>\u{0}<<<".to_owned());
         }
         if request.starts_with("GET /root.xml ") {
-            return ("200 OK", root());
+            return ("200 OK", root(self.manner, self.other));
         }
         if request.starts_with("GET /scpd.xml ") {
             return ("200 OK", scpd());
@@ -255,10 +306,20 @@ fn envelope(body: &str) -> String {
     )
 }
 
-fn root() -> String {
+fn root(manner: Manner, other: SocketAddr) -> String {
+    let url = |path: &str, is_elsewhere: bool| match is_elsewhere {
+        true => format!("http://{other}{path}"),
+        false => path.to_owned(),
+    };
+    let schema = url("/scpd.xml", manner == Manner::Schema);
+    let control = url("/control", manner == Manner::Control);
+    let base = match manner {
+        Manner::Base => format!("<URLBase>http://{other}/</URLBase>"),
+        _ => String::new(),
+    };
     let service = format!(
         "<service><serviceType>{SERVICE}</serviceType><serviceId>urn:upnp-org:serviceId:WANIPConn1</serviceId>\
-        <SCPDURL>/scpd.xml</SCPDURL><controlURL>/control</controlURL><eventSubURL>/events</eventSubURL></service>"
+        <SCPDURL>{schema}</SCPDURL><controlURL>{control}</controlURL><eventSubURL>/events</eventSubURL></service>"
     );
     let device = |name: &str, inside: &str| {
         format!(
@@ -273,7 +334,7 @@ fn root() -> String {
     let wan = device("WANDevice", &list(&connection));
     let gateway = device("InternetGatewayDevice", &list(&wan));
     format!(
-        "<?xml version=\"1.0\"?><root xmlns=\"urn:schemas-upnp-org:device-1-0\">{gateway}</root>"
+        "<?xml version=\"1.0\"?><root xmlns=\"urn:schemas-upnp-org:device-1-0\">{base}{gateway}</root>"
     )
 }
 
