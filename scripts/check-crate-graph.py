@@ -16,6 +16,8 @@ MAY_USE = {
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
     "tailwater-storage-mem": {"tailwater-metainfo"},
     "tailwater-netsim": set(),
+    # For tests and benches alone.
+    "tailwater-hostile": {"tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
         "tailwater-dht", "tailwater-storage-mem",
@@ -28,7 +30,8 @@ MAY_USE = {
     },
 }
 MAY_USE_IN_TESTS = {
-    "tailwater-session": {"tailwater-netsim"},
+    "tailwater-session": {"tailwater-hostile", "tailwater-netsim"},
+    "tailwater": {"tailwater-hostile"},
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},
 }

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod content;
+mod counts;
+mod http;
+mod pacer;
+pub mod peer;
+mod pump;
+mod script;
+mod silent;
+pub mod tcp;
+mod tracker;
+
+pub use content::Content;
+pub use counts::Counts;
+pub use http::HttpClient;
+pub use pacer::Pacer;
+pub use peer::{Flood, Peer};
+pub use pump::Pump;
+pub use script::Script;
+pub use silent::Silent;
+pub use tracker::Tracker;

@@ -1,0 +1,56 @@
+//! What one side of a connection says, without I/O.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+/// One side of a connection: bytes in, bytes out, and when it wants to be called again.
+///
+/// A script knows no socket and no clock, so the same one attacks over TCP ([`tcp::Crowd`](crate::tcp::Crowd)), over a
+/// simulated network ([`Pump`](crate::Pump)), or through whatever transport comes later. It may have more to say without
+/// end: whoever drives it bounds time and bytes.
+pub trait Script: Send {
+    /// Bytes came from the other side.
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
+
+    /// The next bytes to send. Asked whenever the transport would take some; `None` when there is nothing to say now.
+    #[must_use = "bytes that are dropped are never sent"]
+    fn poll_send(&mut self, now: Instant) -> Option<Bytes>;
+
+    /// When there will be something to say, if nothing comes before.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Whether the other side's bytes are taken from the socket now. A peer that does not read lets them pile up.
+    fn is_reading(&self) -> bool {
+        true
+    }
+
+    /// Whether it hangs up once all is sent.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+impl Script for Box<dyn Script> {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        (**self).handle_bytes(now, bytes);
+    }
+
+    fn poll_send(&mut self, now: Instant) -> Option<Bytes> {
+        (**self).poll_send(now)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        (**self).poll_timeout()
+    }
+
+    fn is_reading(&self) -> bool {
+        (**self).is_reading()
+    }
+
+    fn is_over(&self) -> bool {
+        (**self).is_over()
+    }
+}

@@ -1,0 +1,19 @@
+//! Who connects, or is connected to, and says nothing.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::Script;
+
+/// Says nothing at all: neither a handshake nor a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Script for Silent {
+    fn handle_bytes(&mut self, _now: Instant, _bytes: &[u8]) {}
+
+    fn poll_send(&mut self, _now: Instant) -> Option<Bytes> {
+        None
+    }
+}

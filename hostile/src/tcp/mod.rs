@@ -1,0 +1,12 @@
+//! Scripts over TCP, on this machine alone.
+
+mod bounds;
+mod crowd;
+mod drive;
+
+pub use bounds::Bounds;
+pub use crowd::{Crowd, Dial, Listener};
+pub use drive::drive;
+
+#[cfg(test)]
+mod tests;
