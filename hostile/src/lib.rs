@@ -19,4 +19,6 @@ pub use peer::{Flood, Peer};
 pub use pump::Pump;
 pub use script::Script;
 pub use silent::Silent;
+/// The messages that attacks are made of.
+pub use tailwater_wire as wire;
 pub use tracker::Tracker;
