@@ -5,6 +5,7 @@ mod holepunch;
 mod hosts;
 mod neighbours;
 mod readers;
+mod stalled;
 mod verifying;
 
 use std::collections::{BTreeMap, BTreeSet};
