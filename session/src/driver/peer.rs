@@ -84,16 +84,7 @@ impl PeerTask {
     /// Runs until the connection ends, and tells the torrent why. `received` came behind the handshake, and `early` is
     /// what the machine made of it.
     pub(crate) async fn run(mut self, received: BytesMut, early: Result<(), Violation>) {
-        let mut io = Io {
-            received,
-            buffer_size: SMALL_BUFFER,
-            outbox: Outbox::default(),
-            reading: None,
-            yields: false,
-            read_again_at: None,
-            write_again_at: None,
-            blocked_since: None,
-        };
+        let mut io = Io::new(received);
         let end = match early {
             Ok(()) => match self.work(&mut io).await {
                 Ok(never) => match never {},
@@ -180,7 +171,10 @@ impl PeerTask {
     /// Decodes what was left of the last buffer, or reads another one and decodes it; says whether there was anything.
     fn receive(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
-        if self.may_receive_at(io, now).is_none_or(|at| at > now) {
+        if io
+            .may_receive_at(now, self.connection.poll_backlog())
+            .is_none_or(|at| at > now)
+        {
             return Ok(false);
         }
         if self.connection.poll_backlog().is_some() {
@@ -206,17 +200,6 @@ impl PeerTask {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// When the peer may be heard: never while too much that it caused waits to be sent.
-    fn may_receive_at(&self, io: &Io, now: Instant) -> Option<Instant> {
-        if io.outbox.messages_len() > MAX_UNREAD {
-            return None;
-        }
-        match self.connection.poll_backlog() {
-            Some(at) => Some(at),
-            None => Some(io.read_again_at.unwrap_or(now)),
         }
     }
 
@@ -295,7 +278,7 @@ impl PeerTask {
         let now = Instant::now();
         let mut until = self.connection.poll_timeout().min(now + LONGEST_SLEEP);
         let held = |at: Option<Instant>| at.filter(|&at| at > now);
-        let may_receive_at = self.may_receive_at(io, now);
+        let may_receive_at = io.may_receive_at(now, self.connection.poll_backlog());
         let stalls_at = io.blocked_since.map(|since| since + STALL_LIMIT);
         let wakes = [held(may_receive_at), held(io.write_again_at), stalls_at];
         for at in wakes.into_iter().flatten() {
@@ -343,6 +326,19 @@ impl PeerTask {
 }
 
 impl Io {
+    fn new(received: BytesMut) -> Self {
+        Self {
+            received,
+            buffer_size: SMALL_BUFFER,
+            outbox: Outbox::default(),
+            reading: None,
+            yields: false,
+            read_again_at: None,
+            write_again_at: None,
+            blocked_since: None,
+        }
+    }
+
     /// A peer that takes nothing, or too little, is let go.
     fn check_progress(&self, now: Instant) -> Result<(), End> {
         let stalled = |since| now.saturating_duration_since(since) >= STALL_LIMIT;
@@ -352,6 +348,15 @@ impl Io {
         match self.outbox.messages_len() > MAX_UNSENT {
             true => Err(End::TooFarBehind),
             false => Ok(()),
+        }
+    }
+
+    /// When more of what the peer sends may be handled, `backlog` first; never while too much that it caused waits to be
+    /// sent.
+    fn may_receive_at(&self, now: Instant, backlog: Option<Instant>) -> Option<Instant> {
+        match self.outbox.messages_len() > MAX_UNREAD {
+            true => None,
+            false => backlog.or(self.read_again_at).or(Some(now)),
         }
     }
 
@@ -388,5 +393,43 @@ impl Io {
                 self.received = BytesMut::new();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::epoch;
+
+    fn with_messages(bytes: usize) -> Io {
+        let mut io = Io::new(BytesMut::new());
+        io.outbox.push_messages(vec![0; bytes].into(), false);
+        io
+    }
+
+    #[test]
+    fn a_peer_that_takes_no_answers_is_not_read_and_then_let_go() {
+        let now = epoch();
+        let later = Some(now + Duration::from_secs(1));
+        let io = with_messages(MAX_UNREAD);
+        assert_eq!(io.may_receive_at(now, None), Some(now));
+        assert_eq!(io.may_receive_at(now, later), later, "its messages wait");
+        let io = with_messages(MAX_UNREAD + 1);
+        assert_eq!(io.may_receive_at(now, None), None);
+        assert_eq!(io.may_receive_at(now, later), None);
+        assert!(io.check_progress(now).is_ok());
+        let end = with_messages(MAX_UNSENT + 1).check_progress(now);
+        assert!(matches!(end, Err(End::TooFarBehind)));
+    }
+
+    #[test]
+    fn a_socket_that_takes_nothing_for_a_minute_ends() {
+        let now = epoch();
+        let mut io = with_messages(1);
+        io.blocked_since = Some(now);
+        let almost = now + Duration::from_secs(59);
+        assert!(io.check_progress(almost).is_ok());
+        let end = io.check_progress(now + Duration::from_secs(60));
+        assert!(matches!(end, Err(End::Stalled(_))));
     }
 }
