@@ -128,7 +128,7 @@ impl Announcer {
                     if now_complete && !std::mem::replace(&mut complete, now_complete) {
                         schedule.handle_completed(Instant::now());
                     }
-                    if !now_complete && stats.peers + stats.connecting < FEW_PEERS {
+                    if !now_complete && stats.promising_peers() < FEW_PEERS {
                         schedule.handle_need_peers(Instant::now());
                     }
                 }

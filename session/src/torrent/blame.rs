@@ -119,4 +119,14 @@ mod tests {
         }
         assert_eq!(blame.suspects.len(), MAX_SUSPECT_PIECES);
     }
+
+    #[test]
+    fn the_piece_that_failed_longest_ago_is_forgotten_first() {
+        let mut blame = Blame::default();
+        for index in (0..1_000).rev() {
+            blame.handle_failed(piece(index), &[ALICE, BOB], &[1, 2]);
+        }
+        assert!((0..64).all(|index| blame.is_suspect(piece(index))));
+        assert!(!blame.is_suspect(piece(64)));
+    }
 }

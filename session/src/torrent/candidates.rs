@@ -124,12 +124,12 @@ impl Candidates {
     }
 
     /// A host has one connection more, unless it was named by hand: such connections are not counted.
-    pub(super) fn handle_joined(&mut self, ip: IpAddr) {
+    pub(crate) fn handle_joined(&mut self, ip: IpAddr) {
         self.due.count_connection(Host::of(ip), true);
     }
 
     /// A connection that was counted has ended.
-    pub(super) fn handle_left(&mut self, ip: IpAddr) {
+    pub(crate) fn handle_left(&mut self, ip: IpAddr) {
         self.due.count_connection(Host::of(ip), false);
     }
 
@@ -176,7 +176,7 @@ impl Candidates {
     }
 
     /// Whether a host has as many connections as it may.
-    pub(super) fn is_crowded(&self, ip: IpAddr) -> bool {
+    pub(crate) fn is_crowded(&self, ip: IpAddr) -> bool {
         self.connections(ip) >= Host::of(ip).max_connections()
     }
 
@@ -438,6 +438,14 @@ impl Candidates {
             source: candidate.source,
             priority: Reverse(self.ranking.priority(addr)),
             addr,
+        }
+    }
+
+    /// What the engine counts must be what is counted here, and within the limits; panics otherwise.
+    pub(super) fn check_connections(&self, hosts: &BTreeMap<Host, usize>) {
+        for (host, counted) in hosts {
+            assert_eq!(self.due.connections(*host), *counted, "{host:?}");
+            assert!(*counted <= host.max_connections(), "{host:?}");
         }
     }
 

@@ -450,6 +450,7 @@ impl<S: Space> Engine<S> {
         self.picker.check_invariants();
         self.readers.check_invariants();
         self.candidates.check_invariants();
+        self.check_hosts();
         let lacking = self
             .geometry
             .pieces()

@@ -37,6 +37,8 @@ pub struct Stats {
     pub peers: usize,
     /// Those among them that have everything.
     pub seeds: usize,
+    /// Those among the connected that have had half a minute, and that neither side wants anything of.
+    pub idle_peers: usize,
     /// Connections being made.
     pub connecting: usize,
     /// Addresses known.
@@ -67,6 +69,14 @@ pub struct PeerStats {
     pub window: usize,
 }
 
+impl Stats {
+    /// Peers that are or may be of use, connected or not yet: idle ones are no reason not to look for others.
+    #[must_use]
+    pub const fn promising_peers(&self) -> usize {
+        self.peers.saturating_sub(self.idle_peers) + self.connecting
+    }
+}
+
 impl<S: Space> Engine<S> {
     /// The torrent as it is now. It costs a look at each peer, and none at the pieces.
     #[must_use]
@@ -90,6 +100,7 @@ impl<S: Space> Engine<S> {
                 .iter()
                 .filter(|(_, peer)| peer.bits.is_all())
                 .count(),
+            idle_peers: self.idle_peers(now),
             connecting: self.candidates.connecting(),
             known_addrs: self.candidates.known(),
         }

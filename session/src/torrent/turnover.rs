@@ -5,9 +5,11 @@
 //! after a while in any case.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::host::Host;
 use super::peers::Peer;
 use super::{Engine, Halt, NewPeer, PeerKey, Refusal, Source, Space};
 use crate::peer::Direction;
@@ -125,6 +127,14 @@ impl Peer {
 }
 
 impl<S: Space> Engine<S> {
+    /// Peers that have had some time, and that neither side wants anything of.
+    pub(super) fn idle_peers(&self, now: Instant) -> usize {
+        let is_old = |peer: &Peer| now.saturating_duration_since(peer.since) >= RECENTLY;
+        let peers = self.peers.iter();
+        let idle = peers.filter(|(_, peer)| is_old(peer) && !peer.is_wanted());
+        idle.count()
+    }
+
     /// Looks once a second at what peers are good for; those that are inactive leave.
     pub(super) fn tend_peers(&mut self, now: Instant) {
         for (_, peer) in self.peers.iter_mut() {
@@ -280,6 +290,15 @@ impl<S: Space> Engine<S> {
         if let Some((_, key)) = least.min() {
             self.disconnect(now, key, Refusal::TooManyPeers);
         }
+    }
+
+    /// What must hold after every step; panics otherwise: hosts' connections are counted right, and within their limits.
+    pub(super) fn check_hosts(&self) {
+        let mut hosts = BTreeMap::<Host, usize>::new();
+        for (_, peer) in self.peers.iter().filter(|(_, peer)| peer.usage.is_counted) {
+            *hosts.entry(Host::of(peer.addr.ip())).or_default() += 1;
+        }
+        self.candidates.check_connections(&hosts);
     }
 
     /// Lets go of up to `count` peers that are of no use just now, because others are shut out of the session.

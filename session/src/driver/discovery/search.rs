@@ -162,7 +162,7 @@ impl Search {
             if paused {
                 return true;
             }
-            let is_hungry = stats.bytes_left > 0 && stats.peers + stats.connecting < FEW_PEERS;
+            let is_hungry = stats.bytes_left > 0 && stats.promising_peers() < FEW_PEERS;
             let until = match is_hungry || !is_heard {
                 true => retry_at,
                 false => again_at,

@@ -277,6 +277,18 @@ fn a_peer_of_no_use_in_either_direction_leaves_after_ten_minutes() {
 }
 
 #[test]
+fn idle_peers_are_not_counted_among_those_that_may_be_of_use() {
+    let mut bench = bench(false);
+    bench.crowd("127.0.0.1", 5);
+    let seed = bench.seed(1);
+    let promising = |bench: &Bench| bench.engine.stats(bench.now).promising_peers();
+    assert_eq!(promising(&bench), 6);
+    bench.later(30);
+    assert_eq!(promising(&bench), 1);
+    assert!(bench.is_there(seed));
+}
+
+#[test]
 fn useless_peers_are_let_go_when_others_are_shut_out_of_the_session() {
     let mut bench = bench(false);
     let crowd = bench.crowd("127.0.0.1", 100);
