@@ -73,11 +73,12 @@ impl Drop for Station {
 async fn silent_sockets_shut_no_caller_out() {
     let station = Station::new(1_000);
     let (_sender, mut queue) = station.torrent(7, 8);
-    let mut silent = Vec::new();
-    for _ in 0..300 {
-        silent.push(TcpStream::connect(station.addr).await.unwrap());
-    }
     let call = async {
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            // Those that nobody accepts wait in the kernel, until there are too many of them too.
+            silent.push(TcpStream::connect(station.addr).await.unwrap());
+        }
         let _stream = station.call(7).await.expect("a caller was hung up on");
         queue.recv().await
     };
