@@ -52,3 +52,4 @@ pub use table::{
     BUCKET_REFRESH, BUCKET_SIZE, Entry, GOOD_FOR, MAX_BUCKETS, MAX_FAILURES, MAX_SPARES, Outcome,
     RoutingTable, Status,
 };
+pub use tailwater_types::address::AddressShare;

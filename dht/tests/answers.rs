@@ -1,122 +1,19 @@
 //! What a node answers, whom, and how much.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
+mod desk;
 mod lab;
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
+use desk::{Desk, HASH, get, get_peers, put, question, stored};
 use lab::{MINUTE, SECOND, public, seed, start};
 use tailwater_dht::{
     BloomFilter, Body, Config, ErrorCode, Event, Family, Item, ItemFields, ItemValue,
-    MAX_AMPLIFICATION, MAX_DATAGRAM_LEN, MAX_SENT_DATAGRAM_LEN, Message, Method, MutableItem, Node,
-    NodeId, NodeInfo, NodeLimits, PEER_LIFETIME, Put, Query, Response, Salt, SecretKey,
-    TOKEN_ROTATION, Token, Want,
+    MAX_AMPLIFICATION, Message, Method, MutableItem, Node, NodeId, NodeInfo, NodeLimits,
+    PEER_LIFETIME, Query, Response, Salt, SecretKey, TOKEN_ROTATION, Token, Want,
 };
 use tailwater_metainfo::InfoHash;
-
-const HASH: InfoHash = InfoHash::new([0x5a; 20]);
-
-/// One node and whoever asks it.
-struct Desk {
-    node: Node,
-    now: Instant,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self::with(Config::new(seed(1)))
-    }
-
-    fn with(config: Config) -> Self {
-        let now = start();
-        Self {
-            node: Node::new(now, config),
-            now,
-        }
-    }
-
-    /// Puts a question, and returns the answer's bytes.
-    fn ask_raw(&mut self, from: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
-        self.node.handle_datagram(self.now, from, question);
-        self.node.check_invariants();
-        let mut answer = None;
-        while let Some(transmit) = self.node.poll_transmit() {
-            let is_answer = Message::decode(&transmit.payload)
-                .is_ok_and(|message| !matches!(message.body, Body::Query(_)));
-            if transmit.to == from && is_answer {
-                assert_eq!(answer, None, "two answers");
-                answer = Some(transmit.payload);
-            }
-        }
-        answer
-    }
-
-    fn ask(&mut self, from: SocketAddr, method: Method) -> Option<Message> {
-        let question = question(method);
-        let answer = self.ask_raw(from, &question)?;
-        let message = Message::decode(&answer).unwrap();
-        // An item cannot be cut.
-        let has_item = matches!(&message.body, Body::Response(response) if response.item.is_some());
-        assert!(answer.len() <= MAX_SENT_DATAGRAM_LEN || has_item);
-        assert!(answer.len() <= MAX_DATAGRAM_LEN);
-        Some(message)
-    }
-
-    fn response(&mut self, from: SocketAddr, method: Method) -> Response {
-        match self.ask(from, method).map(|message| message.body) {
-            Some(Body::Response(response)) => response,
-            other => panic!("not a response: {other:?}"),
-        }
-    }
-
-    fn refusal(&mut self, from: SocketAddr, method: Method) -> ErrorCode {
-        match self.ask(from, method).map(|message| message.body) {
-            Some(Body::Error(error)) => error.code,
-            other => panic!("not a refusal: {other:?}"),
-        }
-    }
-
-    fn token(&mut self, from: SocketAddr) -> Token {
-        self.response(from, get_peers(false))
-            .token
-            .expect("a token")
-    }
-
-    fn announce(&mut self, from: SocketAddr, token: Token, seed: bool) -> Option<Message> {
-        self.ask(
-            from,
-            Method::AnnouncePeer {
-                info_hash: HASH,
-                port: 1000,
-                implied_port: false,
-                seed,
-                token,
-            },
-        )
-    }
-}
-
-fn question(method: Method) -> Vec<u8> {
-    let asking = NodeId::new(*b"abcdefghij0123456789");
-    Message::new(7.into(), Query::new(asking, method).into()).encode()
-}
-
-const fn get_peers(scrape: bool) -> Method {
-    Method::GetPeers {
-        info_hash: HASH,
-        want: Want {
-            v4: false,
-            v6: false,
-        },
-        no_seed: false,
-        scrape,
-    }
-}
-
-fn stored(message: Option<Message>) -> bool {
-    matches!(message.expect("an answer").body, Body::Response(_))
-}
 
 #[test]
 fn every_answer_tells_where_the_question_came_from() {
@@ -155,6 +52,29 @@ fn a_token_is_for_one_address_and_ten_minutes_at_most() {
     );
     let made_up = Token::new(b"made up").unwrap();
     assert!(!stored(desk.announce(public(1), made_up, false)));
+}
+
+#[test]
+fn a_token_is_for_one_torrent_or_item() {
+    let mut desk = Desk::new();
+    let from = public(1);
+    let token = desk.token(from);
+    let announce = |hash| Method::AnnouncePeer {
+        info_hash: InfoHash::new([hash; 20]),
+        port: 1000,
+        implied_port: false,
+        seed: false,
+        token,
+    };
+    assert!(!stored(desk.ask(from, announce(1))), "another torrent's");
+    assert!(stored(desk.ask(from, announce(0x5a))));
+    let refusal = desk.refusal(from, put(token, mutable(1, "a"), None));
+    assert_eq!(refusal, ErrorCode::PROTOCOL, "a torrent's");
+    let value = |text: &[u8]| Item::Immutable(ItemValue::from_text(text).unwrap());
+    let token = desk.item_token(from, &value(b"one"));
+    let refusal = desk.refusal(from, put(token, value(b"two"), None));
+    assert_eq!(refusal, ErrorCode::PROTOCOL, "another item's");
+    assert!(stored(desk.ask(from, put(token, value(b"one"), None))));
 }
 
 #[test]
@@ -242,8 +162,7 @@ fn what_others_have_stored_here_is_found_here() {
         "{found:?}"
     );
     let item = Item::Immutable(ItemValue::new(b"5:hello").expect("a value"));
-    let put = put(desk.token(public(1)), item.clone(), None);
-    assert!(stored(desk.ask(public(1), put)));
+    assert!(stored(desk.put(public(1), &item)));
     let request = desk.node.get(desk.now, &item.key());
     let found = desk.node.poll_event();
     assert_eq!(found, Some(Event::Item { request, item }));
@@ -273,20 +192,6 @@ fn samples_name_torrents_of_which_there_are_peers() {
     assert_eq!((one.stored, one.info_hashes), (1, vec![HASH]));
 }
 
-fn put(token: Token, item: Item, cas: Option<i64>) -> Method {
-    let mut put = Put::new(token, item);
-    put.cas = cas;
-    Method::Put(Box::new(put))
-}
-
-fn get(item: &Item, seq: Option<i64>) -> Method {
-    Method::Get {
-        target: item.target(),
-        seq,
-        want: Want::default(),
-    }
-}
-
 fn mutable(seq: i64, text: &str) -> Item {
     let value = ItemValue::from_text(text.as_bytes()).unwrap();
     let secret = SecretKey::from_seed(&[5; 32]);
@@ -302,7 +207,7 @@ fn mutable(seq: i64, text: &str) -> Item {
 fn mutable_items_only_move_forward() {
     let mut desk = Desk::new();
     let from = public(1);
-    let token = desk.token(from);
+    let token = desk.item_token(from, &mutable(4, "four"));
     let mut put = |item, cas| {
         desk.now += SECOND;
         match desk.ask(from, put(token, item, cas)).unwrap().body {
@@ -342,7 +247,7 @@ fn mutable_items_only_move_forward() {
 fn a_bad_signature_token_or_value_is_refused() {
     let mut desk = Desk::new();
     let from = public(1);
-    let token = desk.token(from);
+    let token = desk.item_token(from, &mutable(1, "aaaaaaaaaaaaaaa"));
     let good = question(put(token, mutable(1, "aaaaaaaaaaaaaaa"), None));
     let text = good.escape_ascii().to_string();
     assert!(text.contains("15:aaaaaaaaaaaaaaa"));
@@ -467,8 +372,7 @@ fn an_address_that_may_not_be_there_cannot_be_flooded_with_long_answers() {
     let mut desk = Desk::new();
     let value = ItemValue::from_text(&[b'x'; 990]).unwrap();
     let item = Item::Immutable(value);
-    let token = desk.token(public(1));
-    assert!(stored(desk.ask(public(1), put(token, item.clone(), None))));
+    assert!(stored(desk.put(public(1), &item)));
     let question = question(get(&item, None));
     let (victim, mut sent, mut received) = (public(2), 0, 0);
     for _ in 0..60 {
@@ -490,37 +394,6 @@ fn an_address_that_may_not_be_there_cannot_be_flooded_with_long_answers() {
     assert!(received < 1000 * 20 * 60 / 4);
     // The first ones get what they want.
     assert!(desk.response(public(3), get(&item, None)).item.is_some());
-}
-
-#[test]
-fn stores_are_bounded() {
-    let mut limits = NodeLimits::default();
-    (limits.torrents, limits.peers_per_torrent) = (3, 2);
-    (limits.peers, limits.items) = (5, 2);
-    let mut desk = Desk::with(Config::new(seed(1)).with_limits(limits));
-    for number in 0..10 {
-        desk.now += SECOND;
-        let from = public(usize::from(number));
-        let token = desk.token(from);
-        for hash in [number, 100] {
-            let announce = Method::AnnouncePeer {
-                info_hash: InfoHash::new([hash; 20]),
-                port: 1,
-                implied_port: false,
-                seed: false,
-                token,
-            };
-            desk.response(from, announce);
-        }
-        let item = Item::Immutable(ItemValue::from_text(&[number]).unwrap());
-        desk.response(from, put(token, item, None));
-        let stats = desk.node.stats();
-        assert!(
-            stats.torrents <= 3 && stats.peers <= 5 && stats.items <= 2,
-            "{stats:?}"
-        );
-    }
-    assert_eq!(desk.node.stats().items, 2);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 
 mod lab;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lab::{Lab, MINUTE, SECOND, private, public, public6, seed};
 use tailwater_dht::{
-    Announce, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, MAX_LOOKUPS, NodeId, NodeInfo,
-    SECOND_FAMILY_TIMEOUT,
+    Announce, Body, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, MAX_LOOKUP_QUERIES,
+    MAX_LOOKUPS, Message, Method, Node, NodeId, NodeInfo, Response, SECOND_FAMILY_TIMEOUT,
 };
 use tailwater_metainfo::InfoHash;
 use tailwater_netsim::Link;
@@ -304,4 +305,70 @@ fn a_network_that_is_not_there_does_not_hold_up_the_other() {
         assert_eq!(report.closest.len(), 8);
         assert!(at_least <= took && took < less_than, "{took:?}");
     }
+}
+
+/// How many questions a lookup asks of nodes that each name eight that are nearer.
+fn questions_when_led_on(addr: impl Fn(usize) -> SocketAddr) -> u32 {
+    let target = NodeId::from(HASH);
+    // Each is nearer than all before it.
+    let lure = |number: usize| {
+        let mut id = *target.as_bytes();
+        let rest = 0xffff - u16::try_from(number).unwrap();
+        id[18] ^= rest.to_be_bytes()[0];
+        id[19] ^= rest.to_be_bytes()[1];
+        NodeInfo {
+            id: NodeId::new(id),
+            addr: addr(number),
+        }
+    };
+    let mut now = lab::start();
+    let mut node = Node::new(now, Config::new(seed(1)));
+    node.add_node(now, lure(0).addr);
+    let mut named = 1;
+    let mut request = None;
+    let report = loop {
+        while let Some(transmit) = node.poll_transmit() {
+            let question = Message::decode(&transmit.payload).unwrap();
+            let Body::Query(query) = &question.body else {
+                continue;
+            };
+            let known = (0..named).map(lure).find(|lure| lure.addr == transmit.to);
+            let mut response = Response::new(known.expect("was named").id);
+            if matches!(query.method, Method::GetPeers { .. }) {
+                response.nodes = Some(
+                    (named..named + 8)
+                        .map(|number| lure(number).as_v4().unwrap())
+                        .collect(),
+                );
+                named += 8;
+            }
+            now += Duration::from_millis(1);
+            let answer = Message::new(question.transaction_id, response.into());
+            node.handle_datagram(now, transmit.to, &answer.encode());
+            node.check_invariants();
+        }
+        match request {
+            None => request = Some(node.get_peers(now, &HASH)),
+            Some(_) => {
+                now = node.poll_timeout().expect("a lookup is under way");
+                node.handle_timeout(now);
+            }
+        }
+        let finished = std::iter::from_fn(|| node.poll_event()).find_map(|event| match event {
+            Event::Finished { report, .. } => Some(report),
+            _ => None,
+        });
+        if let Some(report) = finished {
+            break report;
+        }
+    };
+    report.asked
+}
+
+#[test]
+fn a_lookup_that_is_led_on_and_on_ends() {
+    // Anybody may have any id in a local network.
+    assert_eq!(questions_when_led_on(private), MAX_LOOKUP_QUERIES);
+    // Elsewhere ids that BEP 42 does not permit are asked a few times only.
+    assert_eq!(questions_when_led_on(public), 24);
 }

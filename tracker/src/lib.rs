@@ -31,7 +31,7 @@ pub use schedule::{
 };
 pub use scrape::{MAX_SCRAPE_HASHES, ScrapeResponse, ScrapeStats};
 #[cfg(feature = "server")]
-pub use server::{
-    AddressShare, Server, ServerConfig, ServerStats, SwarmAnswer, SwarmLimits, Swarms, SwarmsFull,
-};
+pub use server::{Server, ServerConfig, ServerStats, SwarmAnswer, SwarmLimits, Swarms, SwarmsFull};
+#[cfg(feature = "server")]
+pub use tailwater_types::address::AddressShare;
 pub use text::MAX_TEXT_LEN;

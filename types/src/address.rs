@@ -1,6 +1,12 @@
 //! What an address says about the host behind it, and which hosts can know that host.
 
+mod share;
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+pub use share::{AddressCounts, AddressShare};
 
 /// From how far an address can be reached, the farthest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,6 +181,3 @@ const fn is_public_v6(ip: Ipv6Addr) -> bool {
     let protocol_assignments = first == 0x2001 && second < 0x200;
     unicast && !documentation && !protocol_assignments
 }
-
-#[cfg(test)]
-mod tests;

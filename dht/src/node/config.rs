@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tailwater_types::address::AddressShare;
+
 use crate::{ClientVersion, NodeId, NodeInfo, SavedTable};
 
 /// One of the two networks that a node can be in (BEP 32).
@@ -59,6 +61,16 @@ pub struct NodeLimits {
     pub peers_per_torrent: usize,
     /// Peers that are stored in all, in each family. Beyond it nothing new is stored. Default 20 000.
     pub peers: usize,
+    /// Peers of one torrent that one address is, in each family; beyond it the one announced longest ago of that address
+    /// goes. An address is an IPv4 one or an IPv6 /64; of IPv4 only those of a local network are several. Default 4, and 250 of a
+    /// local network.
+    pub torrent_peers_per_address: AddressShare,
+    /// Peers of all torrents that one address is, in each family, and so how many torrents it can have here. Beyond it
+    /// nothing new of that address is stored. Default 100, and 500 of a local network.
+    pub peers_per_address: AddressShare,
+    /// Items that are stored for one address. Beyond it nothing new of that address is stored. Default 50, and 250 of a local
+    /// network.
+    pub items_per_address: AddressShare,
     /// Items that are stored. Beyond it the one stored longest ago goes. Default 1000; each costs up to 1300 bytes.
     pub items: usize,
 }
@@ -74,6 +86,18 @@ impl Default for NodeLimits {
             torrents: 2000,
             peers_per_torrent: 500,
             peers: 20_000,
+            torrent_peers_per_address: AddressShare {
+                global: 4,
+                local: 250,
+            },
+            peers_per_address: AddressShare {
+                global: 100,
+                local: 500,
+            },
+            items_per_address: AddressShare {
+                global: 50,
+                local: 250,
+            },
             items: 1000,
         }
     }

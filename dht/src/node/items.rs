@@ -1,7 +1,10 @@
 //! Items that others have put (BEP 44).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use tailwater_types::address::{AddressCounts, AddressGroup, AddressShare};
 
 use crate::{ErrorCode, Item, NodeId};
 
@@ -12,6 +15,9 @@ pub const ITEM_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
 pub(super) struct ItemStore {
     items: BTreeMap<NodeId, Stored>,
     limit: usize,
+    share: AddressShare,
+    /// How many of the items each address has stored.
+    of_address: AddressCounts,
     expire_at: Option<Instant>,
 }
 
@@ -19,13 +25,17 @@ pub(super) struct ItemStore {
 struct Stored {
     item: Item,
     put: Instant,
+    /// Who stored it first: whoever puts it again does so in the owner's service, or to have it counted elsewhere.
+    by: IpAddr,
 }
 
 impl ItemStore {
-    pub(super) const fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, share: AddressShare) -> Self {
         Self {
             items: BTreeMap::new(),
             limit,
+            share,
+            of_address: AddressCounts::new(),
             expire_at: None,
         }
     }
@@ -34,10 +44,11 @@ impl ItemStore {
         self.items.get(target).map(|stored| &stored.item)
     }
 
-    /// Stores an item, or puts off its end.
+    /// Stores an item of whoever is at `from`, or puts off its end.
     pub(super) fn put(
         &mut self,
         now: Instant,
+        from: IpAddr,
         item: Item,
         cas: Option<i64>,
     ) -> Result<(), ErrorCode> {
@@ -52,6 +63,9 @@ impl ItemStore {
                 return Err(ErrorCode::SEQ_TOO_LOW);
             }
         }
+        if stored.is_none() && self.of_address.of(from) >= self.share.of(from) {
+            return Err(ErrorCode::SERVER);
+        }
         // Checked last, as it costs the most; not again for what is known.
         if stored != Some(&item)
             && let Item::Mutable(new) = &item
@@ -65,7 +79,14 @@ impl ItemStore {
         if self.limit == 0 {
             return Err(ErrorCode::SERVER);
         }
-        self.items.insert(target, Stored { item, put: now });
+        let by = match self.items.get(&target) {
+            Some(stored) => stored.by,
+            None => {
+                self.of_address.add(from);
+                from
+            }
+        };
+        self.items.insert(target, Stored { item, put: now, by });
         self.expire_at = self.expire_at.or_else(|| now.checked_add(ITEM_LIFETIME));
         Ok(())
     }
@@ -74,8 +95,14 @@ impl ItemStore {
         if self.expire_at.is_none_or(|at| at > now) {
             return;
         }
-        self.items
-            .retain(|_, stored| now.saturating_duration_since(stored.put) < ITEM_LIFETIME);
+        let of_address = &mut self.of_address;
+        self.items.retain(|_, stored| {
+            let is_young = now.saturating_duration_since(stored.put) < ITEM_LIFETIME;
+            if !is_young {
+                of_address.remove(stored.by);
+            }
+            is_young
+        });
         let oldest = self.items.values().map(|stored| stored.put).min();
         self.expire_at = oldest.and_then(|put| put.checked_add(ITEM_LIFETIME));
     }
@@ -90,13 +117,19 @@ impl ItemStore {
 
     fn drop_stalest(&mut self) {
         let stalest = self.items.iter().min_by_key(|(_, stored)| stored.put);
-        if let Some((&target, _)) = stalest {
-            self.items.remove(&target);
+        let stalest = stalest.map(|(target, _)| *target);
+        if let Some(gone) = stalest.and_then(|target| self.items.remove(&target)) {
+            self.of_address.remove(gone.by);
         }
     }
 
     pub(super) fn check_invariants(&self) {
         assert!(self.items.len() <= self.limit, "too many items");
+        assert_eq!(
+            self.of_address.total(),
+            self.items.len(),
+            "shares are counted"
+        );
         assert!(
             self.items.is_empty() || self.expire_at.is_some(),
             "items for ever"
@@ -111,6 +144,8 @@ impl ItemStore {
         let values: usize = values
             .map(|stored| stored.item.value().as_bytes().len())
             .sum();
-        values + self.items.len() * 2 * size_of::<(NodeId, Stored)>()
+        values
+            + self.items.len() * 2 * size_of::<(NodeId, Stored)>()
+            + self.of_address.groups() * 2 * size_of::<(AddressGroup, usize)>()
     }
 }

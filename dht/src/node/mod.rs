@@ -101,7 +101,7 @@ impl Node {
         let mut node = Self {
             tokens: Tokens::new(now, &config.seed),
             limiter: Limiter::new(now, config.limits),
-            items: ItemStore::new(config.limits.items),
+            items: ItemStore::new(config.limits.items, config.limits.items_per_address),
             random,
             sides,
             config,

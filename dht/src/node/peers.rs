@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
+use tailwater_types::address::{AddressCounts, AddressGroup, AddressShare};
 
 use super::config::NodeLimits;
 use super::random::Random;
@@ -26,6 +27,10 @@ pub(super) struct PeerStore {
     torrents_limit: usize,
     peers_limit: usize,
     per_torrent: usize,
+    torrent_share: AddressShare,
+    share: AddressShare,
+    /// How many of the peers each address is.
+    of_address: AddressCounts,
     expire_at: Option<Instant>,
 }
 
@@ -38,50 +43,97 @@ struct Peer {
     announced: Instant,
 }
 
+/// Where a peer is stored.
+enum Place {
+    Free,
+    /// In the place of another of its torrent.
+    Of(usize),
+    Denied,
+}
+
 impl PeerStore {
-    pub(super) const fn new(limits: &NodeLimits) -> Self {
+    pub(super) fn new(limits: &NodeLimits) -> Self {
         Self {
             torrents: BTreeMap::new(),
             count: 0,
             torrents_limit: limits.torrents,
             peers_limit: limits.peers,
             per_torrent: limits.peers_per_torrent,
+            torrent_share: limits.torrent_peers_per_address,
+            share: limits.peers_per_address,
+            of_address: AddressCounts::new(),
             expire_at: None,
         }
     }
 
     pub(super) fn announce(&mut self, now: Instant, hash: InfoHash, addr: SocketAddr, seed: bool) {
+        match self.place(&hash, addr) {
+            Place::Denied => return,
+            Place::Free => {}
+            Place::Of(at) => self.remove(&hash, at),
+        }
         if !self.torrents.contains_key(&hash) && self.torrents.len() >= self.torrents_limit {
             self.drop_stalest();
         }
-        if self.torrents_limit == 0 {
-            return;
-        }
-        let peers = self.torrents.entry(hash).or_default();
         let fresh = Peer {
             addr,
             is_seed: seed,
             announced: now,
         };
         // The most recent stands at the end.
-        let is_same = |peer: &Peer| match is_local(addr.ip()) {
+        self.torrents.entry(hash).or_default().push(fresh);
+        self.count += 1;
+        self.of_address.add(addr.ip());
+        self.expire_at = self.expire_at.or_else(|| now.checked_add(PEER_LIFETIME));
+    }
+
+    /// Where there is a place for a peer of a torrent.
+    fn place(&self, hash: &InfoHash, addr: SocketAddr) -> Place {
+        let peers = self.torrents.get(hash).map_or(&[][..], Vec::as_slice);
+        let ip = addr.ip();
+        let is_same = |peer: &Peer| match is_local(ip) {
             true => peer.addr == addr,
-            false => peer.addr.ip() == addr.ip(),
+            false => peer.addr.ip() == ip,
         };
         if let Some(at) = peers.iter().position(is_same) {
-            peers.remove(at);
-        } else if peers.len() >= self.per_torrent && !peers.is_empty() {
-            peers.remove(0);
-        } else if self.count >= self.peers_limit || self.per_torrent == 0 {
-            if peers.is_empty() {
-                self.torrents.remove(&hash);
-            }
-            return;
-        } else {
-            self.count += 1;
+            return Place::Of(at);
         }
-        peers.push(fresh);
-        self.expire_at = self.expire_at.or_else(|| now.checked_add(PEER_LIFETIME));
+        let group = AddressGroup::of(ip);
+        let mut own = peers
+            .iter()
+            .enumerate()
+            .filter(|(_, peer)| AddressGroup::of(peer.addr.ip()) == group);
+        let oldest = own.next().map(|(at, _)| at);
+        let own = usize::from(oldest.is_some()) + own.count();
+        if own >= self.torrent_share.of(ip) {
+            return oldest.map_or(Place::Denied, Place::Of);
+        }
+        if self.of_address.of(ip) >= self.share.of(ip) {
+            return Place::Denied;
+        }
+        if peers.len() >= self.per_torrent {
+            return if peers.is_empty() {
+                Place::Denied
+            } else {
+                Place::Of(0)
+            };
+        }
+        match self.count >= self.peers_limit || self.torrents_limit == 0 {
+            true => Place::Denied,
+            false => Place::Free,
+        }
+    }
+
+    fn remove(&mut self, hash: &InfoHash, at: usize) {
+        let Some(peers) = self.torrents.get_mut(hash) else {
+            return;
+        };
+        let gone = peers.remove(at);
+        if peers.is_empty() {
+            self.torrents.remove(hash);
+        }
+        self.count -= 1;
+        self.of_address.remove(gone.addr.ip());
     }
 
     /// Up to `most` peers, another choice each time, and if `no_seed` first those that are not seeds.
@@ -149,7 +201,11 @@ impl PeerStore {
             return;
         }
         let is_young = |peer: &Peer| now.saturating_duration_since(peer.announced) < PEER_LIFETIME;
+        let of_address = &mut self.of_address;
         self.torrents.retain(|_, peers| {
+            for gone in peers.iter().filter(|peer| !is_young(peer)) {
+                of_address.remove(gone.addr.ip());
+            }
             peers.retain(is_young);
             !peers.is_empty()
         });
@@ -177,8 +233,13 @@ impl PeerStore {
             .torrents
             .iter()
             .min_by_key(|(_, peers)| announced(peers));
-        if let Some((&hash, _)) = stalest {
-            self.count -= self.torrents.remove(&hash).map_or(0, |peers| peers.len());
+        let stalest = stalest.map(|(hash, _)| *hash);
+        for gone in stalest
+            .and_then(|hash| self.torrents.remove(&hash))
+            .unwrap_or_default()
+        {
+            self.count -= 1;
+            self.of_address.remove(gone.addr.ip());
         }
     }
 
@@ -186,6 +247,7 @@ impl PeerStore {
         let count: usize = self.torrents.values().map(Vec::len).sum();
         assert_eq!(count, self.count, "peers are counted");
         assert!(count <= self.peers_limit && self.torrents.len() <= self.torrents_limit);
+        assert_eq!(self.of_address.total(), count, "shares are counted");
         for peers in self.torrents.values() {
             assert!(
                 (1..=self.per_torrent).contains(&peers.len()),
@@ -197,6 +259,8 @@ impl PeerStore {
 
     pub(super) fn heap_bytes(&self) -> usize {
         let peers: usize = self.torrents.values().map(Vec::capacity).sum();
-        peers * size_of::<Peer>() + self.torrents.len() * 2 * size_of::<(InfoHash, Vec<Peer>)>()
+        peers * size_of::<Peer>()
+            + self.torrents.len() * 2 * size_of::<(InfoHash, Vec<Peer>)>()
+            + self.of_address.groups() * 2 * size_of::<(AddressGroup, usize)>()
     }
 }

@@ -82,7 +82,7 @@ impl Node {
             } => {
                 let target = (*info_hash).into();
                 self.name_nodes(now, family, &target, *want, &mut response);
-                response.token = Some(self.tokens.make(now, asking.addr.ip()));
+                response.token = Some(self.tokens.make(now, asking.addr.ip(), &target));
                 self.name_peers(family, info_hash, (*no_seed, *scrape), &mut response);
             }
             Method::AnnouncePeer {
@@ -92,7 +92,9 @@ impl Node {
                 seed,
                 token,
             } => {
-                if !self.tokens.is_valid(now, asking.addr.ip(), token) {
+                let target = (*info_hash).into();
+                let ip = asking.addr.ip();
+                if !self.tokens.is_valid(now, ip, &target, token) {
                     return Err((ErrorCode::PROTOCOL, "bad token"));
                 }
                 let port = if *implied_port {
@@ -100,14 +102,14 @@ impl Node {
                 } else {
                     *port
                 };
-                let peer = SocketAddr::new(asking.addr.ip(), port);
+                let peer = SocketAddr::new(ip, port);
                 if let Some(side) = self.side_mut(family) {
                     side.peers.announce(now, *info_hash, peer, *seed);
                 }
             }
             Method::Get { target, seq, want } => {
                 self.name_nodes(now, family, target, *want, &mut response);
-                response.token = Some(self.tokens.make(now, asking.addr.ip()));
+                response.token = Some(self.tokens.make(now, asking.addr.ip(), target));
                 response.item = self.items.get(target).map(|item| fields(item, *seq));
             }
             Method::Put(put) => self.on_put(now, asking, put)?,
@@ -129,10 +131,14 @@ impl Node {
         asking: &NodeInfo,
         put: &Put,
     ) -> Result<(), (ErrorCode, &'static str)> {
-        if !self.tokens.is_valid(now, asking.addr.ip(), &put.token) {
+        let ip = asking.addr.ip();
+        if !self
+            .tokens
+            .is_valid(now, ip, &put.item.target(), &put.token)
+        {
             return Err((ErrorCode::PROTOCOL, "bad token"));
         }
-        let stored = self.items.put(now, put.item.clone(), put.cas);
+        let stored = self.items.put(now, ip, put.item.clone(), put.cas);
         stored.map_err(|code| {
             let text = match code {
                 ErrorCode::CAS_MISMATCH => "another item is stored",

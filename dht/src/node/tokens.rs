@@ -1,4 +1,6 @@
 //! Write tokens: proof that an address receives what is sent to it (BEP 5).
+//!
+//! A token is for one target: a torrent or an item. So each announce costs its sender a question of its own.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -6,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha1::{Digest, Sha1};
 
 use super::random::derive;
-use crate::Token;
+use crate::{NodeId, Token};
 
 /// How long one secret makes tokens; tokens of the one before are accepted too, so each is for 5 to 10 minutes (BEP 5).
 pub const TOKEN_ROTATION: Duration = Duration::from_secs(5 * 60);
@@ -34,17 +36,23 @@ impl Tokens {
         }
     }
 
-    pub(super) fn make(&mut self, now: Instant, ip: IpAddr) -> Token {
+    pub(super) fn make(&mut self, now: Instant, ip: IpAddr, target: &NodeId) -> Token {
         self.rotate(now);
-        token(&self.current, ip)
+        token(&self.current, ip, target)
     }
 
-    pub(super) fn is_valid(&mut self, now: Instant, ip: IpAddr, shown: &Token) -> bool {
+    pub(super) fn is_valid(
+        &mut self,
+        now: Instant,
+        ip: IpAddr,
+        target: &NodeId,
+        shown: &Token,
+    ) -> bool {
         self.rotate(now);
         let secrets = [&self.current, &self.previous];
         secrets
             .into_iter()
-            .any(|secret| token(secret, ip) == *shown)
+            .any(|secret| token(secret, ip, target) == *shown)
     }
 
     fn rotate(&mut self, now: Instant) {
@@ -62,8 +70,9 @@ fn secret(key: &[u8; 20], epoch: u64) -> [u8; 20] {
     derive(key, &epoch.to_be_bytes())
 }
 
-fn token(secret: &[u8; 20], ip: IpAddr) -> Token {
+fn token(secret: &[u8; 20], ip: IpAddr, target: &NodeId) -> Token {
     let hash = Sha1::new().chain_update(secret);
+    let hash = hash.chain_update(target.as_bytes());
     let hash = match ip {
         IpAddr::V4(ip) => hash.chain_update(ip.octets()),
         IpAddr::V6(ip) => hash.chain_update(ip.octets()),

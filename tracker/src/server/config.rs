@@ -1,9 +1,9 @@
 //! The knobs of the server.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tailwater_types::address::Scope;
+use tailwater_types::address::AddressShare;
 
 /// Where a [`Server`](super::Server) listens and what it answers. [`Default`] gives the values
 /// named.
@@ -42,31 +42,10 @@ impl Default for ServerConfig {
             limits: SwarmLimits::default(),
             max_connections: 512,
             connections_per_address: AddressShare {
-                public: 16,
+                global: 16,
                 local: 256,
             },
             request_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What one address may have: an IPv4 address, or an IPv6 /64, as those are what one subscriber has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Not `#[non_exhaustive]`: it is made by callers.
-pub struct AddressShare {
-    /// A public address. Behind it is one home, or a few at a provider that translates addresses.
-    pub public: usize,
-    /// An address of this host or of a private network: many clients may run on one machine, and a gateway may stand for
-    /// all of its network.
-    pub local: usize,
-}
-
-impl AddressShare {
-    /// The share of an address.
-    pub(super) fn of(&self, ip: IpAddr) -> usize {
-        match Scope::of(ip) {
-            Scope::Global => self.public,
-            Scope::Local | Scope::LinkLocal | Scope::Loopback => self.local,
         }
     }
 }
@@ -104,11 +83,11 @@ impl Default for SwarmLimits {
             max_peers_per_torrent: 5000,
             max_peers: 200_000,
             torrent_peers_per_address: AddressShare {
-                public: 32,
+                global: 32,
                 local: 256,
             },
             peers_per_address: AddressShare {
-                public: 1000,
+                global: 1000,
                 local: 5000,
             },
             max_answer: 200,

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use tailwater_types::address::AddressGroup;
-
-use super::config::AddressShare;
-use super::share::Shares;
+use tailwater_types::address::{AddressCounts, AddressGroup, AddressShare};
 
 /// Names one connection; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +22,7 @@ pub(super) struct ConnectionKey(u64);
 #[derive(Debug)]
 pub(super) struct Connections<T> {
     open: BTreeMap<ConnectionKey, Open<T>>,
-    shares: Shares,
+    shares: AddressCounts,
     next: u64,
     limit: usize,
     per_address: AddressShare,
@@ -45,7 +42,7 @@ impl<T> Connections<T> {
     pub(super) fn new(limit: usize, per_address: AddressShare) -> Self {
         Self {
             open: BTreeMap::new(),
-            shares: Shares::default(),
+            shares: AddressCounts::new(),
             next: 0,
             limit: limit.max(1),
             per_address,
@@ -113,7 +110,7 @@ mod tests {
     use crate::origin::origin;
 
     const SHARE: AddressShare = AddressShare {
-        public: 4,
+        global: 4,
         local: 200,
     };
 

@@ -6,7 +6,6 @@ mod cookie;
 mod http;
 mod listen;
 mod service;
-mod share;
 mod swarm;
 mod table;
 #[cfg(test)]
@@ -20,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use config::{AddressShare, ServerConfig, SwarmLimits};
+pub use config::{ServerConfig, SwarmLimits};
 pub(crate) use service::Service;
 pub use swarm::{SwarmAnswer, Swarms, SwarmsFull};
 

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::address::AddressCounts;
 
 use super::config::SwarmLimits;
-use super::share::Shares;
 use super::table::{Peer, PeerTable};
 use crate::announce::{AnnounceRequest, AnnounceResponse, Event};
 use crate::schedule::after;
@@ -43,7 +43,7 @@ pub struct Swarms {
     torrents: HashMap<InfoHash, Torrent>,
     peers: usize,
     /// Of all torrents.
-    shares: Shares,
+    shares: AddressCounts,
     next_sweep: Option<Instant>,
 }
 
@@ -88,7 +88,7 @@ impl Swarms {
             rng: fastrand::Rng::with_seed(seed),
             torrents: HashMap::new(),
             peers: 0,
-            shares: Shares::default(),
+            shares: AddressCounts::new(),
             next_sweep: None,
         }
     }

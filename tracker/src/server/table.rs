@@ -5,8 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use tailwater_metainfo::PeerId;
-
-use super::share::Shares;
+use tailwater_types::address::AddressCounts;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -22,7 +21,7 @@ pub(super) struct PeerTable {
     peers: Vec<Peer>,
     places: HashMap<SocketAddr, usize>,
     seeds: usize,
-    shares: Shares,
+    shares: AddressCounts,
 }
 
 impl PeerTable {

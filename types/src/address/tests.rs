@@ -225,3 +225,28 @@ fn a_group_is_what_one_subscriber_has() {
         ip("9.9.9.9")
     );
 }
+
+#[test]
+fn shares_are_counted_for_each_group() {
+    let share = AddressShare {
+        global: 2,
+        local: 9,
+    };
+    assert_eq!(share.of(ip("8.8.8.8")), 2);
+    assert_eq!(share.of(ip("2001:db8::1")), 2);
+    assert_eq!(share.of(ip("::1")), 9);
+    assert_eq!(share.of(ip("100.64.0.1")), 9);
+    let mut counts = AddressCounts::new();
+    for text in ["2001:db8::1", "2001:db8::2", "8.8.8.8"] {
+        counts.add(ip(text));
+    }
+    assert_eq!(
+        (counts.of(ip("2001:db8::3")), counts.of(ip("8.8.8.8"))),
+        (2, 1)
+    );
+    assert_eq!((counts.groups(), counts.total()), (2, 3));
+    counts.remove(ip("8.8.8.8"));
+    counts.remove(ip("8.8.8.8"));
+    counts.remove(ip("9.9.9.9"));
+    assert_eq!((counts.groups(), counts.total()), (1, 2));
+}
