@@ -93,3 +93,18 @@ fn a_torrent_without_trackers_cannot_be_asked_about() {
         finished.err
     );
 }
+
+/// A torrent is a stranger's; what stands on the command line is the user's.
+#[test]
+fn only_the_user_names_urls_of_internal_services() {
+    let place = Place::new();
+    let admin = "http://127.0.0.1:1/internal/admin?do=delete";
+    torrent(&place, &[admin]);
+    let by_torrent = place.run(&["announce", "one.torrent"]);
+    assert_eq!(by_torrent.code, Some(1), "{by_torrent:?}");
+    let said = by_torrent.out + &by_torrent.err;
+    assert!(said.contains("127.0.0.1 is not public"), "{said}");
+    let by_hand = place.run(&["announce", "one.torrent", "--tracker", admin]);
+    let said = by_hand.out + &by_hand.err;
+    assert!(said.contains("failed: cannot connect"), "{said}");
+}
