@@ -90,6 +90,8 @@ impl Router {
         let [client, router, outside] = &self.names;
         for name in &self.names {
             ip(&["netns", "add", name]);
+            // As on any machine: the search for UPnP devices goes through it.
+            ip(&["-n", name, "link", "set", "lo", "up"]);
         }
         for (device, other, outer) in [("inner", client, false), ("outer", outside, true)] {
             ip(&[
