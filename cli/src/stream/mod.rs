@@ -3,7 +3,7 @@
 //! | file | knows |
 //! |---|---|
 //! | `range`, `condition`, `host`, `guard`, `escape`, `media` | what requests mean, and how names are written: pure |
-//! | `library`, `page`, `playlist`, `stats` | what there is to see |
+//! | `library`, `page`, `playlist`, `stats`, `fresh` | what there is to see |
 //! | `source` | what the bytes have to offer; `torrent` is the one that has them |
 //! | `file`, `answer`, `body`, `site` | requests and their responses |
 //! | `server`, `client`, `places`, `watched` | connections, their limits, and which of them goes when places are short |
@@ -16,6 +16,7 @@ mod client;
 mod condition;
 mod escape;
 mod file;
+mod fresh;
 mod guard;
 mod host;
 mod library;

@@ -44,6 +44,8 @@ pub(crate) struct Limits {
     pub(crate) stuck_for: Duration,
     /// Who is displaced when there are none.
     pub(crate) patience: Patience,
+    /// `/stats` is made anew no sooner than this, and later for a torrent of many pieces.
+    pub(crate) stats_kept_for: Duration,
 }
 
 impl Default for Limits {
@@ -62,6 +64,8 @@ impl Default for Limits {
                 // Players give up after 10 s (VLC) to 60 s (ffmpeg, mpv) themselves.
                 starved_after: Duration::from_secs(60),
             },
+            // The page asks every 500 ms.
+            stats_kept_for: Duration::from_millis(400),
         }
     }
 }

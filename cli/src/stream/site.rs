@@ -1,6 +1,8 @@
 //! What stands where.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
@@ -13,6 +15,7 @@ use super::answer::{self, set};
 use super::body::{Body, FileBody};
 use super::client::Client;
 use super::file::{self, Outline};
+use super::fresh::Fresh;
 use super::guard;
 use super::host::Hosts;
 use super::library::{Item, Library};
@@ -26,6 +29,10 @@ use super::stats::Snapshot;
 /// When a client that was one too many may come back, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
 
+/// How much longer `/stats` is kept for each piece of the torrent. Making it takes 6 ns a piece, and 14 if every other
+/// piece is held, so it costs less than half a percent of a processor, whatever the number of pieces and of clients.
+const STATS_KEPT_PER_PIECE: Duration = Duration::from_micros(4);
+
 /// Everything that is served.
 pub(crate) struct Site<S> {
     source: S,
@@ -34,6 +41,8 @@ pub(crate) struct Site<S> {
     hosts: Hosts,
     /// For those who read a file.
     streams: Places,
+    /// The answer to `/stats`.
+    stats: Fresh<Bytes>,
 }
 
 /// The whole of `/stats`.
@@ -53,6 +62,9 @@ impl<S: Source> Site<S> {
     pub(crate) fn new(source: S, library: Arc<Library>, hosts: Hosts, limits: Limits) -> Self {
         Self {
             page: page::render(&library).into(),
+            stats: Fresh::new(
+                limits.stats_kept_for + STATS_KEPT_PER_PIECE.saturating_mul(library.piece_count),
+            ),
             source,
             library,
             hosts,
@@ -143,18 +155,7 @@ impl<S: Source> Site<S> {
     }
 
     async fn stats(&self, method: &Method) -> Response<Body<S::Reader>> {
-        let snapshot = match self.source.snapshot().await {
-            Ok(snapshot) => snapshot,
-            Err(error) => return unavailable(method, &error),
-        };
-        let stats = Stats {
-            name: &self.library.title,
-            info_hash: &self.library.info_hash,
-            piece_length: self.library.piece_length,
-            file: self.library.chosen().index,
-            snapshot,
-        };
-        match serde_json::to_vec(&stats) {
+        match self.stats.get(self.picture()).await {
             Ok(json) => {
                 let mut response = answer::text(method, StatusCode::OK, "application/json", json);
                 set(
@@ -164,11 +165,23 @@ impl<S: Source> Site<S> {
                 );
                 response
             }
-            Err(error) => unavailable(method, &error.into()),
+            Err(error) => unavailable(method, &error),
         }
+    }
+
+    /// What `/stats` says now, as JSON.
+    async fn picture(&self) -> io::Result<Bytes> {
+        let stats = Stats {
+            name: &self.library.title,
+            info_hash: &self.library.info_hash,
+            piece_length: self.library.piece_length,
+            file: self.library.chosen().index,
+            snapshot: self.source.snapshot().await?,
+        };
+        Ok(serde_json::to_vec(&stats)?.into())
     }
 }
 
-fn unavailable<R>(method: &Method, error: &std::io::Error) -> Response<Body<R>> {
+fn unavailable<R>(method: &Method, error: &io::Error) -> Response<Body<R>> {
     answer::error(method, StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::Served;
 use super::client::raw;
@@ -206,6 +206,42 @@ async fn clients_that_wait_in_vain_make_room() {
     assert!(response.into_body().collect().await.is_err(), "displaced");
 }
 
+/// Other systems have one loopback address.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_cannot_keep_all_streams_from_another() {
+    let limits = Limits {
+        streams: 3,
+        ..Limits::default()
+    };
+    let served = Served::start(FILM, Memory::dry(&[LARGE]), limits).await;
+    let ask = async |from: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(from.parse().unwrap()).unwrap();
+        let mut stream = socket.connect(served.addr).await.unwrap();
+        let request = format!("GET /0 HTTP/1.1\r\nHost: {}\r\n\r\n", served.addr);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        (String::from_utf8(status.into()).unwrap(), stream)
+    };
+    let (greedy, other) = ("127.0.0.2:0", "127.0.0.3:0");
+    let mut held = Vec::new();
+    // All of them wait for bytes, and none is idle.
+    for (from, expected) in [
+        (greedy, "HTTP/1.1 200"),
+        (greedy, "HTTP/1.1 200"),
+        (greedy, "HTTP/1.1 200"),
+        (greedy, "HTTP/1.1 503"),
+        (other, "HTTP/1.1 200"),
+        (other, "HTTP/1.1 503"),
+    ] {
+        let (status, stream) = ask(from).await;
+        assert_eq!(status, expected, "{from}, the {}th", held.len() + 1);
+        held.push(stream);
+    }
+}
+
 #[tokio::test]
 async fn silent_connections_make_room() {
     let limits = Limits {
@@ -263,6 +299,7 @@ async fn connections_in_use_are_bounded_and_come_back() {
 async fn heads_come_sooner_when_connections_are_short() {
     let limits = Limits {
         connections: 2,
+        head_within: Duration::from_secs(3600),
         head_within_when_short: SOON,
         ..Limits::default()
     };
@@ -279,6 +316,24 @@ async fn heads_come_sooner_when_connections_are_short() {
     let mut status = [0; 12];
     first.read_exact(&mut status).await.unwrap();
     assert_eq!(&status, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn however_often_the_numbers_are_asked_for_they_are_made_once() {
+    let limits = Limits {
+        stats_kept_for: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let served = Served::files(FILM, limits).await;
+    let mut pages = [served.client().await, served.client().await];
+    let mut said = Vec::new();
+    for _ in 0..8 {
+        for page in &mut pages {
+            said.push(page.get("/stats", &[]).await.body);
+        }
+    }
+    assert_eq!(served.memory.snapshots_made(), 1);
+    assert!(said.iter().all(|json| *json == said[0] && !json.is_empty()));
 }
 
 #[tokio::test]

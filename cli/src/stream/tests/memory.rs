@@ -39,6 +39,7 @@ struct Inner {
     held: AtomicUsize,
     most_held: AtomicUsize,
     last: Mutex<Range<usize>>,
+    snapshots: AtomicUsize,
     readers: watch::Sender<usize>,
 }
 
@@ -61,6 +62,7 @@ impl Memory {
             held: AtomicUsize::new(0),
             most_held: AtomicUsize::new(0),
             last: Mutex::new(0..0),
+            snapshots: AtomicUsize::new(0),
             readers: watch::Sender::new(0),
         }))
     }
@@ -75,6 +77,10 @@ impl Memory {
 
     pub(in crate::stream) fn most_leases_held(&self) -> usize {
         self.0.most_held.load(Ordering::SeqCst)
+    }
+
+    pub(in crate::stream) fn snapshots_made(&self) -> usize {
+        self.0.snapshots.load(Ordering::SeqCst)
     }
 
     /// Whether these bytes lie in the lease given last, rather than being like it.
@@ -106,6 +112,7 @@ impl Source for Memory {
     }
 
     async fn snapshot(&self) -> io::Result<Snapshot> {
+        self.0.snapshots.fetch_add(1, Ordering::SeqCst);
         let have = Piece {
             state: PieceState::Have,
             ..Piece::default()
