@@ -18,7 +18,7 @@ pub use pacer::Pacer;
 pub use peer::{Flood, Peer};
 pub use pump::Pump;
 pub use script::Script;
-pub use silent::Silent;
+pub use silent::{HangUp, Silent};
 /// The messages that attacks are made of.
 pub use tailwater_wire as wire;
 pub use tracker::Tracker;

@@ -17,3 +17,19 @@ impl Script for Silent {
         None
     }
 }
+
+/// Hangs up at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HangUp;
+
+impl Script for HangUp {
+    fn handle_bytes(&mut self, _now: Instant, _bytes: &[u8]) {}
+
+    fn poll_send(&mut self, _now: Instant) -> Option<Bytes> {
+        None
+    }
+
+    fn is_over(&self) -> bool {
+        true
+    }
+}

@@ -95,7 +95,7 @@ impl Bed {
     /// 256 MiB in pieces of 1 MiB.
     pub(crate) fn film(&self) -> &Torrent {
         self.film
-            .get_or_init(|| self.torrent(4, "film.mp4", 256 * MIB, MIB as u32))
+            .get_or_init(|| self.torrent(4, "film.mp4", 256 * MIB, 1 << 20))
     }
 
     fn torrent(&self, seed: u64, name: &str, len: usize, piece_length: u32) -> Torrent {

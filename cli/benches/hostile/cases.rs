@@ -4,6 +4,7 @@ use tailwater_hostile::Flood;
 
 use crate::bed::Bed;
 use crate::connections::Idle;
+use crate::downloads::Ports;
 use crate::figures::Figures;
 use crate::floods::{Attack, Side};
 use crate::{connections, downloads, http, streams, uploads};
@@ -70,14 +71,19 @@ fn of_connections() -> Vec<Case> {
 fn of_peers() -> Vec<Case> {
     vec![
         case(
-            "ports/open",
-            "a tracker names 2 000 ports of a host that says nothing",
-            |bed| downloads::ports(bed, true),
+            "ports/silent",
+            "a tracker names 2 000 ports of a host that accepts and says nothing",
+            |bed| downloads::ports(bed, Ports::Silent),
+        ),
+        case(
+            "ports/hang-up",
+            "the same, and it hangs up on whoever calls",
+            |bed| downloads::ports(bed, Ports::HangUp),
         ),
         case(
             "ports/closed",
             "the same, and nobody listens there",
-            |bed| downloads::ports(bed, false),
+            |bed| downloads::ports(bed, Ports::Closed),
         ),
         case(
             "liars",

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// The idle have so much time to connect.
 const HEAD_START: Duration = Duration::from_secs(1);
 /// An idle host that is thrown out comes back after this.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_secs(1);
 /// The part of the honest rate that has to remain.
 const KEPT: f64 = 0.8;
 

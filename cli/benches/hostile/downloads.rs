@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use tailwater_hostile::peer::{MetadataServer, Supply};
 use tailwater_hostile::tcp::{Bounds, Crowd, Listener};
-use tailwater_hostile::{Content, Pacer, Peer, Silent, Tracker};
+use tailwater_hostile::{Content, HangUp, Pacer, Peer, Silent, Tracker};
 
 use crate::bed::{Bed, HONEST, ROUNDS, TRACKER, Torrent, any_port, attacker};
 use crate::figures::{Figures, median};
 use crate::honest::{Honest, time_until};
 use crate::victim::Victim;
 
-/// What the stallers' honest seeders take alone.
-const IDEAL: Duration = Duration::from_millis(6_300);
+/// What the stallers' honest seeders take alone, in milliseconds.
+const IDEAL_MS: u64 = 6_300;
 /// How long the download may take beside the stallers, in seconds.
 const BESIDE_STALLERS: f64 = 10.0;
 /// Hosts that stall.
@@ -93,7 +93,8 @@ fn time(wanted: f64, round: impl Fn() -> (f64, Figures)) -> Figures {
 pub(crate) fn stallers(bed: &Bed, blocks: u64) -> Figures {
     let round = |stallers: usize| {
         let (scene, content) = (Scene::new(), &bed.coarse().content);
-        let rate = content.bytes().len() as f64 / IDEAL.as_secs_f64() / HONEST.len() as f64;
+        let share = (content.bytes().len() / HONEST.len()) as u64;
+        let rate = share * 1_000 / IDEAL_MS;
         let mut peers = Vec::new();
         for number in 0..stallers {
             let SocketAddr::V4(at) = SocketAddr::new(attacker(number), 0) else {
@@ -108,7 +109,7 @@ pub(crate) fn stallers(bed: &Bed, blocks: u64) -> Figures {
             peers.push(scene.crowd.listen(at.into(), script).unwrap().addr);
         }
         for which in 0..HONEST.len() {
-            let pacer = Pacer::new(rate as u64);
+            let pacer = Pacer::new(rate);
             let (listener, _) = scene
                 .honest
                 .seeder_listens(Honest::addr(which), content, &pacer);
@@ -121,26 +122,37 @@ pub(crate) fn stallers(bed: &Bed, blocks: u64) -> Figures {
     time(BESIDE_STALLERS, || round(STALLERS))
 }
 
+/// What happens at the ports that a tracker names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// Whoever calls is heard and never answered.
+    Silent,
+    /// Whoever calls is hung up on.
+    HangUp,
+    /// Nobody listens.
+    Closed,
+}
+
 /// The tracker names 2 000 ports of one host before the seeder.
-pub(crate) fn ports(bed: &Bed, are_open: bool) -> Figures {
+pub(crate) fn ports(bed: &Bed, kind: Ports) -> Figures {
     let round = || {
         let (scene, content) = (Scene::new(), &bed.coarse().content);
         let host = match attacker(0) {
             std::net::IpAddr::V4(ip) => ip,
             std::net::IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
         };
-        let listeners: Vec<Listener> = match are_open {
-            true => (0..PORTS)
-                .map(|_| scene.crowd.listen(any_port(host), || Silent).unwrap())
-                .collect(),
-            false => Vec::new(),
+        let at = any_port(host);
+        let listen = |_| match kind {
+            Ports::Silent => Some(scene.crowd.listen(at, || Silent).unwrap()),
+            Ports::HangUp => Some(scene.crowd.listen(at, || HangUp).unwrap()),
+            Ports::Closed => None,
         };
-        let mut peers: Vec<_> = match are_open {
-            true => listeners.iter().map(|listener| listener.addr).collect(),
-            // Whoever listens there does so on another address.
-            false => (20_000..20_000 + PORTS)
+        let listeners: Vec<Listener> = (0..PORTS).filter_map(listen).collect();
+        let mut peers: Vec<_> = match kind {
+            Ports::Closed => (20_000..20_000 + PORTS)
                 .map(|port| SocketAddr::from((host, port)))
                 .collect(),
+            _ => listeners.iter().map(|listener| listener.addr).collect(),
         };
         // Fast, so that the wait is for the seeder's turn.
         let pacer = Pacer::new(128 << 20);
@@ -150,7 +162,7 @@ pub(crate) fn ports(bed: &Bed, are_open: bool) -> Figures {
         peers.push(seeder.addr);
         let (torrent, _) = scene.torrent(bed, content, &peers);
         let (seconds, mut figures) = scene.download(bed, &torrent);
-        if are_open {
+        if kind != Ports::Closed {
             figures.at_most("dials/s", DIALS, busiest_second(&listeners));
         }
         (seconds, figures)

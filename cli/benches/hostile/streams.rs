@@ -125,12 +125,12 @@ pub(crate) fn hoarders(bed: &Bed) -> Figures {
     player::play(&scene.url, 0, u64::from(u32::MAX), 128 << 20);
     scene.victim.mark();
     let content = &bed.film().content;
-    for number in 0..PEERS as u64 {
+    for number in 0..PEERS {
         let dial = Dial::to(scene.victim.addr)
-            .from(attacker(number as usize))
+            .from(attacker(number))
             .again_after(Duration::from_millis(100))
             .receive_buffer(4 * 1024);
-        let (content, mut name) = (content.clone(), 100 * number);
+        let (content, mut name) = (content.clone(), 100 * number as u64);
         let script = move || {
             name += 1;
             Peer::new(&content, name).does(Hoard::of(&content, name))
