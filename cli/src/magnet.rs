@@ -1,6 +1,6 @@
 //! Magnet links: their metadata comes from peers, and until it has, the user sees what is being tried.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Info, InfoHashes, Magnet, Metainfo};
@@ -22,6 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) metainfo: Metainfo,
     /// Peers to begin with.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Addresses that sent false metadata.
+    pub(crate) banned: Vec<IpAddr>,
     /// The files that the link selects (BEP 53); `None` for all.
     pub(crate) selected: Option<Vec<usize>>,
 }
@@ -32,6 +34,7 @@ impl Loaded {
         Self {
             metainfo,
             peers: Vec::new(),
+            banned: Vec::new(),
             selected: None,
         }
     }
@@ -139,6 +142,7 @@ pub(crate) async fn fetch_torrent(
     let selected = selected(metainfo.info(), magnet)?;
     Ok(Loaded {
         peers: fetch.peers(),
+        banned: fetch.banned(),
         metainfo,
         selected,
     })

@@ -1,7 +1,7 @@
 //! What the fuzz targets run: bytes become a peer's messages, or a sequence of calls.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -322,9 +322,10 @@ fn fetcher(data: &[u8]) {
         let (step, byte) = (pair[0], pair[1]);
         let (key, block) = (LinkKey(u64::from(step >> 3)), u32::from(byte & 3));
         let honest = truth.get(block as usize);
+        let ip = IpAddr::from([10, 0, 0, step >> 4]);
         match step & 7 {
-            0 => fetcher.handle_size(now, key, len),
-            1 => fetcher.handle_size(now, key, u32::from(byte) << 17 | 7),
+            0 => fetcher.handle_size(now, key, ip, len),
+            1 => fetcher.handle_size(now, key, ip, u32::from(byte) << 17 | 7),
             2 | 3 => {
                 owed.remove(&(key, block));
                 let honest = honest.map_or(&[][..], |block| block);
@@ -378,7 +379,7 @@ fn metadata_link(data: &[u8]) {
     let mut received = BytesMut::new();
     for chunk in data.chunks(97) {
         received.extend_from_slice(chunk);
-        let outcome = link.handle_bytes(&mut received);
+        let outcome = link.handle_bytes(now, &mut received);
         for fact in link.take_facts() {
             if let LinkFact::Data { data, .. } = fact {
                 assert!(data.len() <= 16_384);

@@ -1,6 +1,6 @@
 //! How a torrent is added.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use tailwater_metainfo::{Info, PieceIndex};
@@ -34,6 +34,7 @@ pub struct AddOptions {
     pub(crate) recheck: bool,
     pub(crate) seed_only: bool,
     pub(crate) peers: Vec<SocketAddr>,
+    pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
 }
 
@@ -49,6 +50,7 @@ impl AddOptions {
             recheck: false,
             seed_only: false,
             peers: Vec::new(),
+            banned: Vec::new(),
             announce: true,
         }
     }
@@ -94,6 +96,14 @@ impl AddOptions {
     #[must_use]
     pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.peers.extend(peers);
+        self
+    }
+
+    /// Has no connection to these addresses, whichever side wants one: those that sent false metadata
+    /// ([`MetadataFetch::banned`](crate::MetadataFetch::banned)). Peers that send false blocks join them.
+    #[must_use]
+    pub fn banned(mut self, banned: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.banned.extend(banned);
         self
     }
 

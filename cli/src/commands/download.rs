@@ -215,7 +215,8 @@ impl Downloads {
         let peers = args.network.peer.iter().chain(&job.loaded.peers);
         let mut options = AddOptions::new(storage)
             .sequential(args.sequential)
-            .peers(peers.copied());
+            .peers(peers.copied())
+            .banned(job.loaded.banned.iter().copied());
         if let Some(files) = &job.files {
             options = options.files(files.iter().copied());
         }

@@ -199,7 +199,8 @@ async fn add(args: &Stream, session: &Session, loaded: &Loaded) -> Result<Torren
     };
     let options = AddOptions::new(storage)
         .on_demand(true)
-        .peers(args.network.peer.iter().chain(&loaded.peers).copied());
+        .peers(args.network.peer.iter().chain(&loaded.peers).copied())
+        .banned(loaded.banned.iter().copied());
     let refused = |error| CliError::Add {
         name: metainfo.info().name().to_owned(),
         error,

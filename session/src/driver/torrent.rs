@@ -1,7 +1,7 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ impl Shared {
 /// What a torrent's task is made of.
 pub(crate) struct TorrentTask {
     pub(crate) config: Config,
+    /// Addresses that are not used from the start.
+    pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
     /// The info dictionary, for peers that have only a magnet link.
     pub(crate) metadata: Bytes,
@@ -139,6 +141,9 @@ impl TorrentTask {
         };
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         engine.set_priorities(now, priorities);
+        for &ip in &self.banned {
+            engine.ban(now, ip);
+        }
         engine.handle_candidates(now, Source::User, peers);
         let mut running = Running {
             engine,

@@ -21,7 +21,8 @@ pub(super) enum Team {
 pub(super) struct Draft {
     pub(super) size: u32,
     pub(super) team: Team,
-    pub(super) opened: Instant,
+    /// From then on it makes room for others that wait.
+    pub(super) turn_ends: Instant,
     /// Empty until a first block comes: a claim alone costs nothing.
     bytes: Vec<u8>,
     /// Who sent each block.
@@ -30,12 +31,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(now: Instant, size: u32, team: Team) -> Self {
+    pub(super) fn new(size: u32, team: Team, turn_ends: Instant) -> Self {
         let blocks = size.div_ceil(METADATA_BLOCK_LEN) as usize;
         Self {
             size,
             team,
-            opened: now,
+            turn_ends,
             bytes: Vec::new(),
             from: vec![None; blocks],
             missing: blocks,

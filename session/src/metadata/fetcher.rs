@@ -1,46 +1,47 @@
 //! Whom to ask for which block of the info dictionary, and whom to believe.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::InfoHash;
+use tailwater_types::address::AddressGroup;
 
 use super::draft::{Draft, Team};
 use super::terms::{DropReason, FetchState, LinkKey, Output};
-use super::{MAX_DRAFTS, MAX_METADATA_LEN};
+use super::{MAX_DRAFT_BYTES, MAX_DRAFTS, MAX_METADATA_LEN};
 
 /// Requests outstanding at one peer. More would only lengthen the wait for those that another could answer.
-const PIPELINE: usize = 4;
-/// A block that is later than this may be asked of another peer too.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PIPELINE: usize = 4;
+/// A block that is later than this is asked of every peer that has time for it: one of them may be the only honest one.
+/// A second is several round trips, and the most that 40 silent peers delay a fetch.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// A peer that leaves requests unanswered for so long, without sending anything, is dropped.
 pub(super) const STALLED_AFTER: Duration = Duration::from_secs(15);
 /// A peer that rejects a request is left alone for this long: it is busy, or has nothing yet.
 const REJECT_PAUSE: Duration = Duration::from_secs(20);
 /// A peer that rejects that often in a row, with a pause after each, is dropped.
 pub(super) const MAX_REJECTS: u32 = 3;
-/// While a draft waits for its turn, the others have to be whole within this time, or make room: whoever claims odd sizes
-/// and sends a block now and then does not hold up the rest.
-const TURN: Duration = Duration::from_secs(30);
 /// Sizes remembered for which blocks of several peers did not fit together; after that, every size counts as one.
 const MAX_DISTRUSTED: usize = 256;
 
 #[derive(Debug)]
-struct Peer {
-    size: u32,
+pub(super) struct Peer {
+    pub(super) group: AddressGroup,
+    pub(super) size: u32,
     /// Blocks asked for and not answered, with the time of asking.
-    asked: BTreeMap<u32, Instant>,
+    pub(super) asked: BTreeMap<u32, Instant>,
     /// Since when there is something to answer and nothing has come.
-    waiting_since: Option<Instant>,
+    pub(super) waiting_since: Option<Instant>,
     held_until: Option<Instant>,
     rejects: u32,
-    /// Drafts of its own size that were given up to make room for others.
-    turns: u32,
+    /// Drafts in which it took part that were given up to make room for others.
+    pub(super) turns: u32,
 }
 
 impl Peer {
-    fn is_ready(&self, now: Instant) -> bool {
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.held_until.is_none_or(|until| until <= now)
     }
 
@@ -54,13 +55,17 @@ impl Peer {
 #[derive(Debug)]
 pub struct Fetcher {
     info_hash: InfoHash,
-    peers: BTreeMap<LinkKey, Peer>,
-    drafts: Vec<Draft>,
+    pub(super) peers: BTreeMap<LinkKey, Peer>,
+    pub(super) drafts: Vec<Draft>,
     /// Sizes for which blocks of several peers did not fit together.
     distrusted: BTreeSet<u32>,
-    outputs: VecDeque<Output>,
+    /// Drafts of each size that were given up to make room for others.
+    pub(super) turns: BTreeMap<u32, u32>,
+    pub(super) outputs: VecDeque<Output>,
     /// How it was when it was complete.
-    end: Option<FetchState>,
+    pub(super) end: Option<FetchState>,
+    /// Whose blocks the result is made of.
+    senders: BTreeSet<LinkKey>,
 }
 
 impl Fetcher {
@@ -72,13 +77,15 @@ impl Fetcher {
             peers: BTreeMap::new(),
             drafts: Vec::new(),
             distrusted: BTreeSet::new(),
+            turns: BTreeMap::new(),
             outputs: VecDeque::new(),
             end: None,
+            senders: BTreeSet::new(),
         }
     }
 
-    /// A peer's extension handshake says that it has the metadata, and of what size.
-    pub fn handle_size(&mut self, now: Instant, peer: LinkKey, size: u32) {
+    /// The extension handshake of a peer at `ip` says that it has the metadata, and of what size.
+    pub fn handle_size(&mut self, now: Instant, peer: LinkKey, ip: IpAddr, size: u32) {
         if self.end.is_some() {
             return;
         }
@@ -91,6 +98,7 @@ impl Fetcher {
             }
             None => {
                 let new = Peer {
+                    group: AddressGroup::of(ip),
                     size,
                     asked: BTreeMap::new(),
                     waiting_since: None,
@@ -189,8 +197,14 @@ impl Fetcher {
             let stalled = peer.waiting_since.map(|since| since + STALLED_AFTER);
             late.chain(stalled).chain(peer.held_until)
         });
-        let turns = self.drafts.iter().map(|draft| draft.opened + TURN);
+        let turns = self.drafts.iter().map(|draft| draft.turn_ends);
         of_peers.chain(turns).filter(|at| *at > now).min()
+    }
+
+    /// After [`Output::Complete`]: the peers whose blocks the info dictionary is made of. They told the truth.
+    #[must_use]
+    pub const fn senders(&self) -> &BTreeSet<LinkKey> {
+        &self.senders
     }
 
     /// How far it is.
@@ -230,6 +244,7 @@ impl Fetcher {
                 have: draft.blocks(),
                 total: draft.blocks(),
             });
+            self.senders = draft.contributors();
             self.peers.clear();
             self.drafts.clear();
             self.outputs.clear();
@@ -248,7 +263,7 @@ impl Fetcher {
     }
 
     /// Where so many sizes were lies, no size is drafted from several peers any more.
-    fn is_distrusted(&self, size: u32) -> bool {
+    pub(super) fn is_distrusted(&self, size: u32) -> bool {
         self.distrusted.len() >= MAX_DISTRUSTED || self.distrusted.contains(&size)
     }
 
@@ -260,117 +275,23 @@ impl Fetcher {
     fn forget(&mut self, peer: LinkKey) {
         self.peers.remove(&peer);
         // The blocks of a draft by everybody stay: others go on with it.
-        self.drafts.retain(|draft| draft.team != Team::Only(peer));
+        let is_of_use = |draft: &Draft| {
+            let mut peers = self.peers.iter();
+            draft.have() > 0 || peers.any(|(&key, peer)| draft.includes(key, peer.size))
+        };
+        self.drafts
+            .retain(|draft| draft.team != Team::Only(peer) && is_of_use(draft));
         self.outputs.retain(
             |output| !matches!(output, Output::Request { peer: asked, .. } if *asked == peer),
         );
-    }
-
-    fn advance(&mut self, now: Instant) {
-        if self.end.is_some() {
-            return;
-        }
-        while let Some((size, team)) = self.next_draft(now) {
-            if self.drafts.len() >= MAX_DRAFTS && !self.make_room(now) {
-                break;
-            }
-            self.drafts.push(Draft::new(now, size, team));
-        }
-        for index in 0..self.drafts.len() {
-            self.ask(now, index);
-        }
-    }
-
-    /// The draft that is most worth beginning: that of the size which most of the idle peers claim.
-    fn next_draft(&self, now: Instant) -> Option<(u32, Team)> {
-        // Fewest turns, most claims, smallest; the first peer stands for all.
-        let mut claims: BTreeMap<u32, (u32, usize, LinkKey)> = BTreeMap::new();
-        for (&key, peer) in &self.peers {
-            let is_busy = self
-                .drafts
-                .iter()
-                .any(|draft| draft.includes(key, peer.size));
-            if is_busy || !peer.is_ready(now) {
-                continue;
-            }
-            let claim = claims.entry(peer.size).or_insert((peer.turns, 0, key));
-            claim.1 += 1;
-            if peer.turns < claim.0 {
-                (claim.0, claim.2) = (peer.turns, key);
-            }
-        }
-        let best = claims
-            .into_iter()
-            .min_by_key(|(_, (turns, count, _))| (*turns, std::cmp::Reverse(*count)));
-        best.map(|(size, (_, _, key))| match self.is_distrusted(size) {
-            true => (size, Team::Only(key)),
-            false => (size, Team::Everybody),
-        })
-    }
-
-    /// Gives up a draft that nobody works on, or the oldest one that had its turn.
-    fn make_room(&mut self, now: Instant) -> bool {
-        let is_idle = |draft: &Draft| {
-            !self.peers.iter().any(|(&key, peer)| {
-                draft.includes(key, peer.size) && (peer.is_ready(now) || !peer.asked.is_empty())
-            })
-        };
-        let idle = self.drafts.iter().position(is_idle);
-        let had_its_turn = || {
-            let (index, oldest) = self
-                .drafts
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, draft)| draft.opened)?;
-            (now >= oldest.opened + TURN).then_some(index)
-        };
-        let Some(index) = idle.or_else(had_its_turn) else {
-            return false;
-        };
-        let given_up = self.drafts.remove(index);
-        for (&key, peer) in &mut self.peers {
-            if given_up.includes(key, peer.size) {
-                peer.turns += 1;
-            }
-        }
-        true
-    }
-
-    /// Asks for the blocks of a draft that are not on their way.
-    fn ask(&mut self, now: Instant, index: usize) {
-        let draft = &self.drafts[index];
-        let mut members: Vec<_> = self
-            .peers
-            .iter_mut()
-            .filter(|(key, peer)| draft.includes(**key, peer.size))
-            .collect();
-        for block in draft.missing() {
-            let is_free = |peer: &Peer| peer.is_ready(now) && peer.asked.len() < PIPELINE;
-            if !members.iter().any(|(_, peer)| is_free(peer)) {
-                return;
-            }
-            let is_asked = |peer: &Peer| peer.asked.get(&block).copied();
-            let asked = members.iter().filter_map(|(_, peer)| is_asked(peer)).max();
-            if asked.is_some_and(|asked| now < asked + PATIENCE) {
-                continue;
-            }
-            let least_busy = members
-                .iter_mut()
-                .filter(|(_, peer)| is_free(peer) && is_asked(peer).is_none())
-                .min_by_key(|(_, peer)| peer.asked.len());
-            if let Some((key, peer)) = least_busy {
-                peer.asked.insert(block, now);
-                peer.waiting_since.get_or_insert(now);
-                self.outputs
-                    .push_back(Output::Request { peer: **key, block });
-            }
-        }
     }
 
     /// For tests: panics if the tables do not agree with each other.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
         assert!(self.drafts.len() <= MAX_DRAFTS);
+        let bytes: u64 = self.drafts.iter().map(|draft| u64::from(draft.size)).sum();
+        assert!(bytes <= MAX_DRAFT_BYTES);
         assert!(self.distrusted.len() <= MAX_DISTRUSTED);
         for draft in &self.drafts {
             draft.check_invariants();

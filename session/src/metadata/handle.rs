@@ -1,6 +1,6 @@
 //! The handle of a fetch.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::{mpsc, watch};
@@ -47,6 +47,7 @@ pub struct FetchProgress {
 pub(crate) struct Fetched {
     pub(crate) metainfo: Metainfo,
     pub(crate) peers: Vec<SocketAddr>,
+    pub(crate) banned: Vec<IpAddr>,
 }
 
 pub(crate) type Outcome = Option<Result<Fetched, FetchError>>;
@@ -129,6 +130,16 @@ impl MetadataFetch {
     pub fn peers(&self) -> Vec<SocketAddr> {
         match &*self.outcome.borrow() {
             Some(Ok(fetched)) => fetched.peers.clone(),
+            _ => Vec::new(),
+        }
+    }
+    /// Once it has succeeded: the addresses whose metadata was false, all of it their own, for
+    /// [`AddOptions::banned`](crate::AddOptions::banned). Addresses of this machine are never among them, as tests and proxies share
+    /// those.
+    #[must_use]
+    pub fn banned(&self) -> Vec<IpAddr> {
+        match &*self.outcome.borrow() {
+            Some(Ok(fetched)) => fetched.banned.clone(),
             _ => Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! One connection of a fetch: as much of the peer protocol as metadata needs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -7,6 +8,8 @@ use tailwater_wire::{
     Decoder, ExtensionHandshake, ExtensionId, ExtensionIds, Limits, Message, MetadataMessage,
     WireError,
 };
+
+use super::allowance::Allowance;
 
 /// How long a peer may take for its extension handshake.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -16,6 +19,9 @@ const OFFER_WITHIN: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
 /// Unsent bytes beyond which a peer's own requests are no longer answered.
 const MAX_BACKLOG: usize = 16 * 1024;
+/// Facts that a connection tells at once; then it is the others' turn. An honest peer has as many blocks to send at most as
+/// may be outstanding at it.
+const MAX_FACTS: usize = 16;
 
 /// Why a connection is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +70,13 @@ pub(crate) struct Link {
     opened: Instant,
     sent: Instant,
     has_greeted: bool,
-    has_offered: bool,
+    /// The size that it claims.
+    offer: Option<u32>,
+    /// Blocks that it was asked for and has not answered.
+    asked: BTreeSet<u32>,
+    allowance: Allowance,
+    /// There may be whole messages left in the buffer.
+    has_more: bool,
 }
 
 impl Link {
@@ -77,7 +89,10 @@ impl Link {
             opened: now,
             sent: now,
             has_greeted: false,
-            has_offered: false,
+            offer: None,
+            asked: BTreeSet::new(),
+            allowance: Allowance::new(now),
+            has_more: false,
         };
         // BEP 6 wants to hear it first.
         if config.fast {
@@ -93,15 +108,47 @@ impl Link {
         link
     }
 
-    /// Takes what the peer sent off the front of `received`.
-    pub(crate) fn handle_bytes(&mut self, received: &mut BytesMut) -> Result<(), Useless> {
-        while let Some(message) = self.decoder.decode(received)? {
-            // Whatever it says of pieces means nothing without the metadata.
-            if let Message::Extended { id, payload } = message {
-                self.handle_extended(id, &payload);
+    /// Takes what the peer sent off the front of `received`: a bounded number of messages. [`Self::has_more`] and
+    /// [`Self::is_paused`] say what follows.
+    pub(crate) fn handle_bytes(
+        &mut self,
+        now: Instant,
+        received: &mut BytesMut,
+    ) -> Result<(), Useless> {
+        self.allowance.refill(now);
+        self.has_more = false;
+        loop {
+            if self.allowance.is_spent() || self.facts.len() >= MAX_FACTS {
+                self.has_more = true;
+                return Ok(());
+            }
+            let before = received.len();
+            let message = self.decoder.decode(received)?;
+            let cost = before - received.len();
+            let is_asked_for = match message {
+                // Whatever it says of pieces means nothing without the metadata.
+                Some(Message::Extended { id, ref payload }) => self.handle_extended(id, payload),
+                _ => false,
+            };
+            if cost > 0 && !is_asked_for {
+                self.allowance.spend(cost);
+            }
+            if message.is_none() {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// Whether [`Self::handle_bytes`] is to be called again after others had their turn, as it may have left messages in the
+    /// buffer.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.has_more && !self.is_paused()
+    }
+
+    /// Whether the peer sent too much that has nothing to do with metadata: nothing is read from it until
+    /// [`Self::poll_timeout`].
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.allowance.is_spent()
     }
 
     /// Bytes that are worth making room for.
@@ -110,6 +157,7 @@ impl Link {
     }
 
     pub(crate) fn request(&mut self, block: u32) {
+        self.asked.insert(block);
         self.send_metadata(&MetadataMessage::Request { piece: block });
     }
 
@@ -117,7 +165,7 @@ impl Link {
         if !self.has_greeted && now >= self.opened + HELLO_WITHIN {
             return Err(Useless::NoHello);
         }
-        if !self.has_offered && now >= self.opened + OFFER_WITHIN {
+        if self.offer.is_none() && now >= self.opened + OFFER_WITHIN {
             return Err(Useless::NoOffer);
         }
         if now >= self.sent + KEEP_ALIVE_EVERY {
@@ -128,11 +176,13 @@ impl Link {
 
     pub(crate) fn poll_timeout(&self) -> Instant {
         let alive = self.sent + KEEP_ALIVE_EVERY;
-        match (self.has_greeted, self.has_offered) {
-            (_, true) => alive,
-            (true, false) => alive.min(self.opened + OFFER_WITHIN),
-            (false, false) => alive.min(self.opened + HELLO_WITHIN),
-        }
+        let offer = match (self.has_greeted, self.offer) {
+            (_, Some(_)) => alive,
+            (true, None) => self.opened + OFFER_WITHIN,
+            (false, None) => self.opened + HELLO_WITHIN,
+        };
+        let resumes = self.allowance.resumes_at().unwrap_or(alive);
+        alive.min(offer).min(resumes)
     }
 
     pub(crate) fn take_facts(&mut self) -> Vec<Fact> {
@@ -147,8 +197,8 @@ impl Link {
         std::mem::take(&mut self.out)
     }
 
-    /// What cannot be read of an extension tells us nothing.
-    fn handle_extended(&mut self, id: u8, payload: &Bytes) {
+    /// What cannot be read of an extension tells us nothing. Says whether it is what the peer was asked for.
+    fn handle_extended(&mut self, id: u8, payload: &Bytes) -> bool {
         if id == ExtensionHandshake::ID {
             if let Ok(hello) = ExtensionHandshake::decode(payload) {
                 self.handle_hello(&hello);
@@ -156,8 +206,9 @@ impl Link {
         } else if id == ExtensionId::UtMetadata.as_u8()
             && let Ok(message) = MetadataMessage::decode(payload)
         {
-            self.handle_metadata(message);
+            return self.handle_metadata(message);
         }
+        false
     }
 
     fn handle_hello(&mut self, hello: &ExtensionHandshake) {
@@ -167,29 +218,40 @@ impl Link {
             self.facts.push(Fact::Hello { listen_port });
         }
         let takes_requests = self.their_ids.get(ExtensionId::UtMetadata).is_some();
-        if let Some(size) = hello.metadata_size.filter(|_| takes_requests) {
-            self.has_offered = true;
+        if let Some(size) = hello.metadata_size.filter(|_| takes_requests)
+            && self.offer.replace(size) != Some(size)
+        {
             self.facts.push(Fact::Size(size));
         }
     }
 
-    fn handle_metadata(&mut self, message: MetadataMessage) {
+    fn handle_metadata(&mut self, message: MetadataMessage) -> bool {
         match message {
             MetadataMessage::Data {
                 piece: block,
                 total_size,
                 data,
-            } => self.facts.push(Fact::Data {
-                block,
-                total_size,
-                data,
-            }),
-            MetadataMessage::Reject { piece: block } => self.facts.push(Fact::Reject { block }),
+            } => {
+                self.facts.push(Fact::Data {
+                    block,
+                    total_size,
+                    data,
+                });
+                self.asked.remove(&block)
+            }
+            MetadataMessage::Reject { piece: block } => {
+                let is_asked_for = self.asked.remove(&block);
+                if is_asked_for {
+                    self.facts.push(Fact::Reject { block });
+                }
+                is_asked_for
+            }
             // We have none yet ourselves.
             MetadataMessage::Request { piece } if self.out.len() < MAX_BACKLOG => {
                 self.send_metadata(&MetadataMessage::Reject { piece });
+                false
             }
-            _ => {}
+            _ => false,
         }
     }
 
@@ -210,120 +272,4 @@ impl Link {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::epoch;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn link(now: Instant) -> Link {
-        let config = LinkConfig {
-            fast: true,
-            listen_port: Some(6881),
-        };
-        Link::new(now, config)
-    }
-
-    /// What the link sends, as messages.
-    fn sent(link: &mut Link, now: Instant) -> Vec<Message> {
-        let mut out = link.take_out(now);
-        let mut decoder = Decoder::new(Limits::default());
-        let messages = std::iter::from_fn(|| decoder.decode(&mut out).unwrap());
-        messages.collect()
-    }
-
-    fn receive(link: &mut Link, id: u8, payload: Vec<u8>) {
-        let mut bytes = BytesMut::new();
-        let payload = payload.into();
-        Message::Extended { id, payload }.encode(&mut bytes);
-        link.handle_bytes(&mut bytes).unwrap();
-    }
-
-    /// Their handshake: metadata messages go to them under number 9.
-    fn hello(link: &mut Link, metadata_size: Option<u32>) {
-        let mut extensions = ExtensionIds::NONE;
-        extensions.set(ExtensionId::UtMetadata, 9);
-        let hello = ExtensionHandshake {
-            extensions,
-            metadata_size,
-            listen_port: Some(7000),
-            ..ExtensionHandshake::default()
-        };
-        receive(link, ExtensionHandshake::ID, hello.encode());
-    }
-
-    #[test]
-    fn it_says_first_that_it_has_nothing_and_asks_under_the_peers_number() {
-        let now = epoch();
-        let mut link = link(now);
-        let first = sent(&mut link, now);
-        assert_eq!(first[0], Message::HaveNone);
-        assert!(matches!(first[1], Message::Extended { id: 0, .. }));
-        link.request(0);
-        assert!(
-            sent(&mut link, now).is_empty(),
-            "it does not know the number"
-        );
-        hello(&mut link, Some(20_000));
-        let listen_port = Some(7000);
-        let facts = [Fact::Hello { listen_port }, Fact::Size(20_000)];
-        assert_eq!(link.take_facts(), facts);
-        link.request(1);
-        let request = MetadataMessage::Request { piece: 1 }.encode();
-        let payload = request.into();
-        assert_eq!(sent(&mut link, now), [Message::Extended { id: 9, payload }]);
-    }
-
-    #[test]
-    fn a_peer_that_has_nothing_to_offer_is_not_kept() {
-        let start = epoch();
-        let mut mute = link(start);
-        assert_eq!(mute.poll_timeout(), start + 10 * SECOND);
-        assert_eq!(mute.handle_timeout(start + 9 * SECOND), Ok(()));
-        let outcome = mute.handle_timeout(start + 10 * SECOND);
-        assert_eq!(outcome, Err(Useless::NoHello));
-
-        let mut poor = link(start);
-        hello(&mut poor, None);
-        assert_eq!(poor.poll_timeout(), start + 30 * SECOND);
-        assert_eq!(poor.handle_timeout(start + 29 * SECOND), Ok(()));
-        // It may get the metadata itself.
-        let mut lucky = link(start);
-        hello(&mut lucky, None);
-        hello(&mut lucky, Some(5));
-        assert_eq!(lucky.handle_timeout(start + 31 * SECOND), Ok(()));
-        let outcome = poor.handle_timeout(start + 30 * SECOND);
-        assert_eq!(outcome, Err(Useless::NoOffer));
-    }
-
-    #[test]
-    fn a_quiet_connection_is_kept_alive() {
-        let start = epoch();
-        let mut link = link(start);
-        hello(&mut link, Some(5));
-        sent(&mut link, start);
-        let quiet = start + 100 * SECOND;
-        assert_eq!(link.poll_timeout(), quiet);
-        link.handle_timeout(quiet).unwrap();
-        assert_eq!(sent(&mut link, quiet), [Message::KeepAlive]);
-        assert!(link.poll_timeout() > quiet);
-    }
-
-    #[test]
-    fn requests_are_rejected_as_long_as_the_peer_takes_the_answers() {
-        let now = epoch();
-        let mut link = link(now);
-        hello(&mut link, None);
-        sent(&mut link, now);
-        let ask = MetadataMessage::Request { piece: 3 };
-        for _ in 0..10_000 {
-            receive(&mut link, ExtensionId::UtMetadata.as_u8(), ask.encode());
-        }
-        assert!(link.out.len() < MAX_BACKLOG + 100, "{}", link.out.len());
-        let payload = MetadataMessage::Reject { piece: 3 }.encode().into();
-        assert_eq!(
-            sent(&mut link, now)[0],
-            Message::Extended { id: 9, payload }
-        );
-    }
-}
+mod tests;

@@ -76,6 +76,7 @@ impl Inner {
         };
         let task = TorrentTask {
             config: self.config(&info, &options, &ends),
+            banned: options.banned.clone(),
             geometry: info.geometry(),
             metadata: Bytes::copy_from_slice(info.raw()),
             store,

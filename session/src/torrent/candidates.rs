@@ -231,6 +231,13 @@ impl Candidates {
         Some(addr)
     }
 
+    /// The address that [`Self::next`] gave cannot be connected to before `at`, through no fault of its own.
+    pub(crate) fn defer(&mut self, addr: SocketAddr, at: Instant) {
+        self.change(addr, |candidate| {
+            candidate.state = State::Idle { next_attempt: at };
+        });
+    }
+
     /// When [`Self::next`] will have something, if nothing else happens.
     pub(crate) fn next_attempt(&self) -> Option<Instant> {
         let due = self

@@ -199,7 +199,8 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn ban(&mut self, now: Instant, ip: IpAddr) {
+    /// Never has a connection to an address again, and ends those that there are.
+    pub fn ban(&mut self, now: Instant, ip: IpAddr) {
         if !self.candidates.ban(ip) {
             return;
         }

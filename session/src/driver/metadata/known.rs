@@ -1,27 +1,37 @@
 //! The addresses of a fetch: whom to try, whom never again, and with whom the download can begin.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use tailwater_types::address::{AddressGroup, Scope};
+
+use crate::metadata::LinkKey;
+use crate::metadata::slots::max_links;
 use crate::torrent::{Candidates, Source};
 
 /// Addresses remembered, of each kind.
 const MAX_KNOWN: usize = 3_000;
 /// Addresses handed on to the torrent.
 const MAX_HANDED_ON: usize = 100;
+/// Hosts that are banned for false metadata. Each had to send a whole of it.
+const MAX_BANNED: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Known {
     candidates: Candidates,
-    /// They lied, or cannot help.
+    /// They cannot help, or lied and share their address with others.
     shunned: BTreeSet<SocketAddr>,
+    /// They sent false metadata, all of it their own: every port of theirs, by the address that did.
+    banned: BTreeMap<AddressGroup, IpAddr>,
     /// By the user's own word: those that a private torrent begins with (BEP 27). Its trackers' peers do not mix, so it
     /// asks one of them anew.
     vouched: BTreeSet<SocketAddr>,
     /// Named by the link.
     named: BTreeSet<SocketAddr>,
-    /// They sent metadata.
+    /// They sent blocks, and may have lied.
+    senders: BTreeMap<LinkKey, SocketAddr>,
+    /// They sent metadata that is right.
     gave: BTreeSet<SocketAddr>,
     /// They were there at the end.
     present: BTreeSet<SocketAddr>,
@@ -32,6 +42,8 @@ impl Default for Known {
         Self {
             candidates: Candidates::new(MAX_KNOWN),
             shunned: BTreeSet::new(),
+            banned: BTreeMap::new(),
+            senders: BTreeMap::new(),
             vouched: BTreeSet::new(),
             named: BTreeSet::new(),
             gave: BTreeSet::new(),
@@ -42,7 +54,10 @@ impl Default for Known {
 
 impl Known {
     pub(super) fn add(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
-        for &addr in addrs.iter().filter(|addr| !self.shunned.contains(addr)) {
+        for &addr in addrs {
+            if self.is_shunned(addr) {
+                continue;
+            }
             self.candidates.add(now, addr, source);
             match source {
                 Source::User => remember(&mut self.vouched, addr),
@@ -63,10 +78,6 @@ impl Known {
         self.candidates.known()
     }
 
-    pub(super) const fn connecting(&self) -> usize {
-        self.candidates.connecting()
-    }
-
     pub(super) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         self.candidates.next(now)
     }
@@ -83,18 +94,38 @@ impl Known {
         self.candidates.handle_failed(now, addr);
     }
 
+    /// [`Self::next`] gave this address too early.
+    pub(super) fn defer(&mut self, addr: SocketAddr, at: Instant) {
+        self.candidates.defer(addr, at);
+    }
+
+    /// Whether the user named it.
+    pub(super) fn is_vouched(&self, addr: SocketAddr) -> bool {
+        self.vouched.contains(&addr)
+    }
+
     pub(super) fn handle_closed(&mut self, now: Instant, addr: SocketAddr, gave: bool) {
         self.candidates.handle_closed(now, addr, gave);
-        if gave && !self.shunned.contains(&addr) {
-            remember(&mut self.gave, addr);
+    }
+
+    /// A peer that can be called at `addr` has sent a block.
+    pub(super) fn handle_sender(&mut self, link: LinkKey, addr: SocketAddr) {
+        if self.senders.len() < MAX_KNOWN {
+            self.senders.insert(link, addr);
         }
     }
 
     /// A peer was there when the metadata was.
-    pub(super) fn handle_present(&mut self, addr: SocketAddr, gave: bool) {
+    pub(super) fn handle_present(&mut self, addr: SocketAddr) {
         remember(&mut self.present, addr);
-        if gave {
-            remember(&mut self.gave, addr);
+    }
+
+    /// The metadata is right, and made of the blocks of these.
+    pub(super) fn handle_complete(&mut self, honest: &BTreeSet<LinkKey>) {
+        for link in honest {
+            if let Some(&addr) = self.senders.get(link) {
+                remember(&mut self.gave, addr);
+            }
         }
     }
 
@@ -107,20 +138,45 @@ impl Known {
         }
     }
 
+    /// A peer has sent false metadata, and no other had a part in it: nothing of its address (IPv6: /64) is of use. Of this machine,
+    /// which tests and proxies share, only the port is meant.
+    pub(super) fn ban(&mut self, addr: SocketAddr) {
+        self.shun(addr);
+        if Scope::of(addr.ip()) == Scope::Loopback || self.banned.len() >= MAX_BANNED {
+            return;
+        }
+        self.candidates.ban(addr.ip());
+        let group = AddressGroup::of(addr.ip());
+        self.banned.entry(group).or_insert(addr.ip());
+    }
+
     pub(super) fn is_shunned(&self, addr: SocketAddr) -> bool {
-        self.shunned.contains(&addr)
+        let group = AddressGroup::of(addr.ip());
+        self.shunned.contains(&addr) || self.banned.contains_key(&group)
+    }
+
+    /// The addresses that are banned, for the torrent.
+    pub(super) fn banned(&self) -> Vec<IpAddr> {
+        self.banned.values().copied().collect()
     }
 
     /// With whom the download can begin: those that sent metadata first.
     pub(super) fn hand_on(&self, is_private: bool) -> Vec<SocketAddr> {
         let mut handed_on = Vec::new();
-        for addr in [&self.gave, &self.present, &self.named]
+        let mut of_host: BTreeMap<AddressGroup, usize> = BTreeMap::new();
+        for &addr in [&self.gave, &self.present, &self.named]
             .into_iter()
             .flatten()
         {
-            let may = !is_private || self.vouched.contains(addr);
-            if may && handed_on.len() < MAX_HANDED_ON && !handed_on.contains(addr) {
-                handed_on.push(*addr);
+            let is_vouched = self.vouched.contains(&addr);
+            let may = is_vouched || (!is_private && !self.is_shunned(addr));
+            // The torrent takes them for addresses that the user chose: no host is to get many connections by that.
+            let count = of_host.entry(AddressGroup::of(addr.ip())).or_default();
+            let has_room = is_vouched || *count < max_links(addr.ip());
+            let is_new = !handed_on.contains(&addr);
+            if may && has_room && is_new && handed_on.len() < MAX_HANDED_ON {
+                handed_on.push(addr);
+                *count += usize::from(!is_vouched);
             }
         }
         handed_on
@@ -148,8 +204,12 @@ mod tests {
         let mut known = Known::default();
         known.add(now, Source::Magnet, &[addr(1), addr(2)]);
         known.add(now, Source::Tracker, &[addr(3), addr(4)]);
-        known.handle_closed(now, addr(4), true);
-        known.handle_present(addr(3), false);
+        for (link, port) in [(4, 4), (5, 5)] {
+            known.handle_sender(LinkKey(link), addr(port));
+        }
+        known.handle_present(addr(3));
+        // What the other sent was not right.
+        known.handle_complete(&[LinkKey(4)].into());
         known.shun(addr(2));
         assert_eq!(known.hand_on(false), [addr(4), addr(3), addr(1)]);
         // It is not tried again, whoever names it.
@@ -167,9 +227,36 @@ mod tests {
         known.add(now, Source::Exchange, &[addr(5)]);
         known.add(now, Source::User, &[addr(6)]);
         for port in [3, 5, 6, 7] {
-            known.handle_present(addr(port), true);
+            known.handle_present(addr(port));
         }
         assert_eq!(known.hand_on(true), [addr(6)]);
-        assert_eq!(known.hand_on(false).len(), 6);
+        // Of those that no user named, a few for each host.
+        let at_most = 1 + max_links(addr(1).ip());
+        assert_eq!(known.hand_on(false).len(), at_most);
+    }
+
+    #[test]
+    fn a_liar_is_banned_with_all_its_ports_and_on_this_machine_with_one() {
+        let now = epoch();
+        let mut known = Known::default();
+        let at = |ip: &str, port| SocketAddr::new(ip.parse().unwrap(), port);
+        for (liar, same) in [
+            (at("9.9.9.9", 1), at("9.9.9.9", 2)),
+            (at("2001:db8::1", 1), at("2001:db8::2", 2)),
+            (at("10.0.0.1", 1), at("10.0.0.1", 2)),
+        ] {
+            known.add(now, Source::Tracker, &[liar, same]);
+            known.handle_present(same);
+            known.ban(liar);
+            assert!(known.is_shunned(liar) && known.is_shunned(same));
+            assert!(known.hand_on(false).is_empty());
+        }
+        assert_eq!(known.banned().len(), 3);
+        let (liar, same) = (at("127.0.0.1", 1), at("127.0.0.1", 2));
+        known.handle_present(same);
+        known.ban(liar);
+        assert!(known.is_shunned(liar) && !known.is_shunned(same));
+        assert_eq!(known.banned().len(), 3);
+        assert_eq!(known.hand_on(false), [same]);
     }
 }

@@ -40,11 +40,19 @@ pub(super) enum LinkEnd {
     Io(#[from] io::Error),
 }
 
-/// What a connection has to say, or why it ended.
+/// What is new of a connection.
 #[derive(Debug)]
 pub(super) struct News {
     pub(super) link: LinkKey,
-    pub(super) said: Result<Vec<Fact>, LinkEnd>,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// It got a place in the session, and is being made.
+    Dialling,
+    Facts(Vec<Fact>),
+    Ended(LinkEnd),
 }
 
 /// A connection, and the place that it takes.
@@ -84,12 +92,11 @@ impl LinkTask {
     pub(super) async fn run(mut self, received: BytesMut, token: CancellationToken) {
         let (link, news) = (self.key, self.news.clone());
         let work = async {
-            let said = match self.work(received).await {
-                Ok(()) => return,
-                Err(end) => Err(end),
-            };
-            // A fetch that is over needs no news.
-            let _ = news.send(News { link, said }).await;
+            if let Err(end) = self.work(received).await {
+                let what = What::Ended(end);
+                // A fetch that is over needs no news.
+                let _ = news.send(News { link, what }).await;
+            }
         };
         tokio::select! {
             () = token.cancelled() => {}
@@ -100,25 +107,32 @@ impl LinkTask {
     /// Until the fetch has no use for it.
     async fn work(&mut self, mut received: BytesMut) -> Result<(), LinkEnd> {
         loop {
-            let outcome = self.link.handle_bytes(&mut received);
+            let outcome = self.link.handle_bytes(Instant::now(), &mut received);
             // What came before a broken rule may be of use.
             let facts = self.link.take_facts();
             if !facts.is_empty() {
-                let (link, said) = (self.key, Ok(facts));
-                if self.news.send(News { link, said }).await.is_err() {
+                let (link, what) = (self.key, What::Facts(facts));
+                if self.news.send(News { link, what }).await.is_err() {
                     return Ok(());
                 }
             }
             outcome?;
             self.link.handle_timeout(Instant::now())?;
             self.flush().await?;
-            received.reserve(self.link.missing().max(READ_STEP));
+            if self.link.has_more() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let may_read = !self.link.is_paused();
+            if may_read {
+                received.reserve(self.link.missing().max(READ_STEP));
+            }
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(block) => self.link.request(block),
                     None => return Ok(()),
                 },
-                count = self.socket.stream.read_buf(&mut received) => {
+                count = self.socket.stream.read_buf(&mut received), if may_read => {
                     if count? == 0 {
                         return Err(LinkEnd::HungUp);
                     }

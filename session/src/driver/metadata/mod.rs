@@ -7,6 +7,7 @@
 //! listen ───┘        └─ candidates from handles and other sources
 //! ```
 
+mod admitting;
 mod begin;
 mod known;
 mod link;
@@ -34,6 +35,7 @@ use super::registry::Registry;
 use crate::disk::MetadataStore;
 use crate::error::FetchError;
 use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
+use crate::metadata::named::NamedPeers;
 use crate::status::Status;
 
 /// How long saved metadata waits for the names of the link's peers.
@@ -78,7 +80,7 @@ struct Found {
 
 impl FetchTask {
     /// Fetches, and tells the outcome. When that is told, nothing of it is left in the session but a goodbye to trackers.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let (info_hash, v2) = (self.info_hash, self.v2);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());
         let (saved, registry) = (self.saved.clone(), Arc::clone(&self.registry));
@@ -109,7 +111,7 @@ impl FetchTask {
     }
 
     /// What an earlier run saved.
-    async fn recall(&self) -> Option<Found> {
+    async fn recall(&mut self) -> Option<Found> {
         let loaded = self.saved.as_ref()?.load(self.info_hash).await;
         let info = loaded
             .inspect_err(|error| tracing::warn!("saved metadata is of no use: {error}"))
@@ -121,11 +123,15 @@ impl FetchTask {
         });
         let mut known = Known::default();
         // The link's peers are asked for nothing now, but they are where the download can begin.
-        let resolving = names::resolve(&self.peers, |addrs| known.add_named(addrs));
+        let mut named = NamedPeers::new(&self.trackers, &self.peers);
+        let resolving = names::resolve(&self.peers, &mut named, |addrs| known.add_named(addrs));
+        // Callers are of no use to a fetch that has all it wants, and do not wait for that either.
+        let draining = async { while self.incidents.recv().await.is_some() {} };
         tokio::select! {
             () = self.closing.cancelled() => return None,
             // Those that have no address yet may get one later; the trackers may know more.
             _ = tokio::time::timeout(NAMES_WITHIN, resolving) => {}
+            () = draining => {}
         }
         Some(Found {
             info,
@@ -146,8 +152,13 @@ fn make(
         return Err(FetchError::TwoTorrents);
     }
     let peers = found.known.hand_on(info.is_private());
+    let banned = found.known.banned();
     // Each tracker of a link is a tier of its own.
     let tiers = trackers.into_iter().map(|tracker| vec![tracker]).collect();
     let metainfo = Metainfo::from_info(info, tiers, web_seeds);
-    Ok(Fetched { metainfo, peers })
+    Ok(Fetched {
+        metainfo,
+        peers,
+        banned,
+    })
 }

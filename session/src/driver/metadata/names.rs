@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::driver::incident::Incident;
+use crate::metadata::named::NamedPeers;
 use crate::torrent::Source;
 
 /// Peers of one link that are looked at.
@@ -20,11 +21,23 @@ const LOOK_UP_WITHIN: Duration = Duration::from_secs(10);
 /// A name that has no address may get one: it is asked for again after this time.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 
-/// Finds the addresses of `peers`, those that are written as addresses first. What could not be found is returned.
-pub(super) async fn resolve(
-    peers: &[HostPort],
+/// Finds the addresses of `peers`, those that are written as addresses first. `named` says which of them are believed. What could
+/// not be found is returned.
+pub(super) async fn resolve<'a>(
+    peers: &'a [HostPort],
+    named: &mut NamedPeers,
     mut found: impl FnMut(Vec<SocketAddr>),
-) -> Vec<&HostPort> {
+) -> Vec<&'a HostPort> {
+    let mut admit = |mut addrs: Vec<SocketAddr>| {
+        addrs.retain(|addr| {
+            let is_admitted = named.admits(*addr);
+            if !is_admitted {
+                tracing::debug!(%addr, "the link may not name this address");
+            }
+            is_admitted
+        });
+        addrs
+    };
     let mut written = Vec::new();
     let mut names = Vec::new();
     for peer in peers.iter().take(MAX_NAMED_PEERS) {
@@ -34,12 +47,12 @@ pub(super) async fn resolve(
         }
     }
     if !written.is_empty() {
-        found(written);
+        found(admit(written));
     }
     let mut failed = Vec::new();
     for peer in names {
         match look_up(peer).await {
-            Some(addrs) => found(addrs),
+            Some(addrs) => found(admit(addrs)),
             None => failed.push(peer),
         }
     }
@@ -47,11 +60,15 @@ pub(super) async fn resolve(
 }
 
 /// Finds the addresses of all `peers`, for as long as it takes.
-pub(super) async fn keep_resolving(peers: &[HostPort], incidents: &mpsc::Sender<Incident>) {
+pub(super) async fn keep_resolving(
+    peers: &[HostPort],
+    mut named: NamedPeers,
+    incidents: &mpsc::Sender<Incident>,
+) {
     let mut left = peers.to_vec();
     while !left.is_empty() {
         let mut found = Vec::new();
-        let failed = resolve(&left, |addrs| found.extend(addrs)).await;
+        let failed = resolve(&left, &mut named, |addrs| found.extend(addrs)).await;
         left = failed.into_iter().cloned().collect();
         let candidates = Incident::Candidates(Source::Magnet, found);
         if incidents.send(candidates).await.is_err() {

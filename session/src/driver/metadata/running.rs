@@ -1,8 +1,7 @@
-//! A fetch that runs: its connections, and whom to connect to next.
+//! A fetch that runs: what it hears, and what follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,50 +12,56 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::known::Known;
-use super::link::{self, LinkTask, News, Requests};
-use super::{FetchTask, Found, names};
-use crate::driver::dial::{self, Handshaken};
+use super::link::{News, Requests, What};
+use super::{FetchTask, Found};
+use crate::driver::dial::Handshaken;
 use crate::driver::incident::Incident;
 use crate::metadata::handle::FetchProgress;
-use crate::metadata::link::{Fact, LinkConfig};
-use crate::metadata::{Fetcher, LinkKey, Output};
-use crate::peer::Direction;
+use crate::metadata::link::Fact;
+use crate::metadata::slots::{Slots, Way};
+use crate::metadata::{DropReason, Fetcher, LinkKey, Output};
 use crate::torrent::{Source, named_by_tracker};
 
-/// Connections at once, with those being made. An info dictionary is small: a few peers would do, if they were all honest
-/// and quick.
-const MAX_CONNECTIONS: usize = 30;
-/// Connections that others make to us, beyond that.
-const MAX_INCOMING: usize = 10;
 /// Facts that wait for the fetch; connections that have more wait themselves.
 const NEWS_QUEUE: usize = 16;
 /// Without anything to do, the task looks up now and then.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// The fetch's end of one connection.
-struct Link {
-    addr: SocketAddr,
+pub(super) struct Link {
+    pub(super) addr: SocketAddr,
     /// Where the peer can be called, which for a caller is not where it called from.
-    listens_at: Option<SocketAddr>,
-    requests: Requests,
-    token: CancellationToken,
-    has_given: bool,
+    pub(super) listens_at: Option<SocketAddr>,
+    pub(super) requests: Requests,
+    pub(super) token: CancellationToken,
+    pub(super) has_given: bool,
+}
+
+/// A caller that waits for a slot.
+pub(super) struct Caller {
+    pub(super) since: Instant,
+    pub(super) peer: Handshaken,
 }
 
 /// A fetch that runs.
 pub(super) struct Fetching {
-    task: FetchTask,
-    fetcher: Fetcher,
-    known: Known,
-    links: BTreeMap<LinkKey, Link>,
-    last_key: u64,
+    pub(super) task: FetchTask,
+    pub(super) fetcher: Fetcher,
+    pub(super) known: Known,
+    pub(super) slots: Slots,
+    pub(super) links: BTreeMap<LinkKey, Link>,
+    /// Connections that are being made, and what ends them.
+    pub(super) dials: BTreeMap<LinkKey, (SocketAddr, CancellationToken)>,
+    /// In the order in which they called.
+    pub(super) callers: VecDeque<Caller>,
+    pub(super) last_key: u64,
     /// In the DHT.
     is_searching: bool,
     news: mpsc::Receiver<News>,
-    news_in: mpsc::Sender<News>,
-    tasks: TaskTracker,
+    pub(super) news_in: mpsc::Sender<News>,
+    pub(super) tasks: TaskTracker,
     /// Ends every task of this fetch but the announcer.
-    ending: CancellationToken,
+    pub(super) ending: CancellationToken,
 }
 
 impl Fetching {
@@ -65,7 +70,10 @@ impl Fetching {
         Self {
             fetcher: Fetcher::new(task.info_hash),
             known: Known::default(),
+            slots: Slots::default(),
             links: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            callers: VecDeque::new(),
             last_key: 0,
             is_searching: false,
             news,
@@ -84,6 +92,7 @@ impl Fetching {
         let announcing = announcing.map(|announcer| tokio::spawn(announcer.run()));
         let info = self.go_on().await;
         self.ending.cancel();
+        self.callers.clear();
         self.task.incidents.close();
         self.news.close();
         self.tasks.close();
@@ -112,6 +121,8 @@ impl Fetching {
             if found.is_some() {
                 return found;
             }
+            self.admit_callers(now);
+            self.connect_more(now);
             self.publish();
             let wake = self.wake(now);
             tokio::select! {
@@ -127,19 +138,17 @@ impl Fetching {
     }
 
     fn wake(&self, now: Instant) -> Instant {
-        let dial = match self.has_room() {
-            true => self.known.next_attempt(),
+        let next = self.known.next_attempt();
+        let dial = next.map(|next| next.max(self.slots.opens(now, Way::Dialled)));
+        let machine = self.fetcher.poll_timeout(now);
+        let late = match self.has_others() {
+            true => self.slots.next_late_dial(),
             false => None,
         };
-        let machine = self.fetcher.poll_timeout(now);
-        [dial, machine]
+        [dial, machine, late, self.callers_wake(now)]
             .into_iter()
             .flatten()
             .fold(now + IDLE, Instant::min)
-    }
-
-    fn has_room(&self) -> bool {
-        self.links.len() + self.known.connecting() < MAX_CONNECTIONS
     }
 
     fn handle(&mut self, incident: Incident) {
@@ -150,7 +159,7 @@ impl Fetching {
                 let addrs = named_by_tracker(namer, &addrs);
                 self.known.add(now, Source::Tracker, &addrs);
             }
-            Incident::DialFailed(addr) => self.known.handle_failed(now, addr),
+            Incident::DialFailed(addr) => self.handle_dial_failed(now, addr),
             Incident::Handshaken(peer) => self.take_in(now, peer),
             // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
             Incident::ExternalIp(_)
@@ -163,167 +172,110 @@ impl Fetching {
     fn handle_news(&mut self, news: News) {
         let now = Instant::now();
         let key = news.link;
-        let Some(link) = self.links.get_mut(&key) else {
-            return;
-        };
-        let facts = match news.said {
-            Ok(facts) => facts,
-            Err(end) => {
-                tracing::debug!(addr = %link.addr, "connection for metadata ended: {end}");
-                self.fetcher.handle_closed(now, key);
-                self.end(now, key);
-                return;
-            }
-        };
-        for fact in facts {
-            match fact {
-                Fact::Hello { listen_port } => {
-                    let called = listen_port.map(|port| SocketAddr::new(link.addr.ip(), port));
-                    link.listens_at = link.listens_at.or(called);
+        match news.what {
+            What::Dialling => self.slots.dial(now, key),
+            What::Facts(facts) => facts
+                .into_iter()
+                .for_each(|fact| self.handle_fact(now, key, fact)),
+            What::Ended(end) => {
+                if let Some(link) = self.links.get(&key) {
+                    tracing::debug!(addr = %link.addr, "connection for metadata ended: {end}");
+                    self.end(now, key);
                 }
-                Fact::Size(size) => self.fetcher.handle_size(now, key, size),
-                Fact::Data {
-                    block,
-                    total_size,
-                    data,
-                } => {
-                    link.has_given = true;
-                    let fetcher = &mut self.fetcher;
-                    fetcher.handle_data(now, key, block, total_size, &data);
-                }
-                Fact::Reject { block } => self.fetcher.handle_reject(now, key, block),
             }
         }
     }
 
-    /// Does what the machine wants done, and connects where there is room; the metadata, once it is there.
+    fn handle_fact(&mut self, now: Instant, key: LinkKey, fact: Fact) {
+        let Some(link) = self.links.get_mut(&key) else {
+            return;
+        };
+        match fact {
+            Fact::Hello { listen_port } => {
+                let called = listen_port.map(|port| SocketAddr::new(link.addr.ip(), port));
+                link.listens_at = link.listens_at.or(called);
+            }
+            Fact::Size(size) => {
+                let ip = link.addr.ip();
+                self.fetcher.handle_size(now, key, ip, size);
+            }
+            Fact::Data {
+                block,
+                total_size,
+                data,
+            } => {
+                link.has_given = true;
+                if let Some(addr) = link.listens_at {
+                    self.known.handle_sender(key, addr);
+                }
+                self.slots.answered(now, key, data.len());
+                let fetcher = &mut self.fetcher;
+                fetcher.handle_data(now, key, block, total_size, &data);
+            }
+            Fact::Reject { block } => {
+                self.slots.answered(now, key, 0);
+                self.fetcher.handle_reject(now, key, block);
+            }
+        }
+    }
+
+    /// Does what the machine wants done; the metadata, once it is there.
     fn carry_out(&mut self, now: Instant) -> Option<Bytes> {
         while let Some(output) = self.fetcher.poll_output() {
             match output {
                 Output::Request { peer, block } => {
+                    self.slots.asked(now, peer);
                     let link = self.links.get(&peer);
-                    let is_stuck = link.is_some_and(|link| link.requests.try_send(block).is_err());
-                    if is_stuck {
-                        self.fetcher.handle_closed(now, peer);
+                    if link.is_some_and(|link| link.requests.try_send(block).is_err()) {
                         self.end(now, peer);
                     }
                 }
-                Output::Drop { peer, reason } => {
-                    let Some(link) = self.links.get(&peer) else {
-                        continue;
-                    };
-                    tracing::debug!(addr = %link.addr, "dropping a peer: {reason}");
-                    if reason.is_final() {
-                        let addrs = [Some(link.addr), link.listens_at];
-                        let addrs = addrs.into_iter().flatten();
-                        addrs.for_each(|addr| self.known.shun(addr));
-                    }
-                    self.end(now, peer);
-                }
+                Output::Drop { peer, reason } => self.drop_link(now, peer, reason),
                 Output::Complete(info) => {
                     self.publish();
                     let links = std::mem::take(&mut self.links);
-                    for link in links.into_values() {
-                        if let Some(addr) = link.listens_at {
-                            self.known.handle_present(addr, link.has_given);
-                        }
+                    for addr in links.into_values().filter_map(|link| link.listens_at) {
+                        self.known.handle_present(addr);
                     }
+                    self.known.handle_complete(self.fetcher.senders());
                     return Some(info.into());
                 }
             }
         }
-        while self.has_room()
-            && let Some(addr) = self.known.next(now)
-        {
-            self.connect(addr);
-        }
         None
     }
 
+    fn drop_link(&mut self, now: Instant, key: LinkKey, reason: DropReason) {
+        let Some(link) = self.links.get(&key) else {
+            return;
+        };
+        let addr = link.addr;
+        tracing::debug!(%addr, "dropping a peer: {reason}");
+        // Not where a caller says that it listens: it may name the port of an honest peer beside it.
+        if reason == DropReason::Lied {
+            self.known.ban(addr);
+        } else if reason.is_final() {
+            self.known.shun(addr);
+        }
+        self.end(now, key);
+        // Its other connections are worth no more.
+        let known = &self.known;
+        let same = self
+            .links
+            .iter()
+            .filter(|(_, link)| known.is_shunned(link.addr));
+        let same: Vec<_> = same.map(|(key, _)| *key).collect();
+        same.into_iter().for_each(|key| self.end(now, key));
+    }
+
     /// Forgets a connection, which ends if it has not.
-    fn end(&mut self, now: Instant, key: LinkKey) {
+    pub(super) fn end(&mut self, now: Instant, key: LinkKey) {
+        self.slots.remove(key);
+        self.fetcher.handle_closed(now, key);
         if let Some(link) = self.links.remove(&key) {
             link.token.cancel();
             self.known.handle_closed(now, link.addr, link.has_given);
         }
-    }
-
-    fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
-        self.task.party.adopt(&mut peer.place);
-        let is_caller = peer.direction == Direction::Incoming;
-        let most = MAX_CONNECTIONS + if is_caller { MAX_INCOMING } else { 0 };
-        let can_help = peer.agreed.extension_protocol() && peer.id != self.task.registry.peer_id();
-        if !can_help || self.known.is_shunned(peer.addr) {
-            // It would say the same the next time.
-            self.known.shun(peer.addr);
-            return;
-        }
-        if self.links.len() >= most {
-            self.known.handle_closed(now, peer.addr, false);
-            return;
-        }
-        self.known.handle_connected(peer.addr);
-        self.last_key += 1;
-        let key = LinkKey(self.last_key);
-        let (requests, asked) = link::requests();
-        let token = self.ending.child_token();
-        let config = LinkConfig {
-            fast: peer.agreed.fast(),
-            listen_port: self.task.port.seen_by(peer.addr.ip()),
-        };
-        let addr = peer.addr;
-        let socket = link::Socket {
-            stream: peer.stream,
-            _place: peer.place,
-        };
-        let link = LinkTask::new(key, now, config, socket, asked, self.news_in.clone());
-        self.tasks.spawn(link.run(peer.received, token.clone()));
-        let link = Link {
-            addr,
-            listens_at: (!is_caller).then_some(addr),
-            requests,
-            token,
-            has_given: false,
-        };
-        self.links.insert(key, link);
-    }
-
-    fn connect(&self, addr: SocketAddr) {
-        let ours = dial::Ours {
-            info_hash: self.task.info_hash,
-            peer_id: self.task.registry.peer_id(),
-            reserved: self.task.reserved,
-        };
-        let (incidents, ending) = (self.task.incidents_in.clone(), self.ending.clone());
-        let party = Arc::clone(&self.task.party);
-        self.tasks.spawn(async move {
-            let dialling = async { dial::dial(addr, ours, party.place().await).await };
-            let dialled = tokio::select! {
-                () = ending.cancelled() => return,
-                dialled = dialling => dialled,
-            };
-            let incident = match dialled {
-                Ok(peer) => Incident::Handshaken(peer),
-                Err(error) => {
-                    tracing::debug!(%addr, "connecting for metadata: {error}");
-                    Incident::DialFailed(addr)
-                }
-            };
-            // A fetch that is over needs no answer.
-            let _ = incidents.send(incident).await;
-        });
-    }
-
-    /// Finds the addresses of the link's peers.
-    fn look_up_names(&self) {
-        let peers = self.task.peers.clone();
-        let (incidents, ending) = (self.task.incidents_in.clone(), self.ending.clone());
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = ending.cancelled() => {}
-                () = names::keep_resolving(&peers, &incidents) => {}
-            }
-        });
     }
 
     /// Looks for peers in the DHT, if there is one.
@@ -347,7 +299,7 @@ impl Fetching {
             dht_nodes: self.is_searching.then_some(search.nodes),
             dht_peers: search.peers,
             peers_known: self.known.len(),
-            peers_connecting: self.known.connecting(),
+            peers_connecting: self.slots.count_dialling(),
             peers_connected: self.links.len(),
             peers_with_metadata: state.holders,
             blocks_have: state.have,

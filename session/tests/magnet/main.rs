@@ -2,24 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
+mod hostile;
+mod peers;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use bytes::BytesMut;
+use peers::{Manner, Peers};
 use support::{LOOPBACK, Share, seed, session, within};
-use tailwater_metainfo::{Creator, HostPort, InfoHash, InfoHashV2, Magnet, Metainfo, PeerId};
+use tailwater_metainfo::{Creator, HostPort, InfoHashV2, Magnet, Metainfo};
 use tailwater_session::{AddError, AddOptions, FetchError, Session, StorageKind};
 use tailwater_tracker::{Server, ServerConfig};
-use tailwater_wire::{
-    Decoder, ExtensionHandshake, ExtensionId, ExtensionIds, Handshake, Limits, Message,
-    MetadataMessage, Reserved,
-};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 /// Many small files with long names: metadata of several blocks.
 fn share() -> Share {
@@ -39,121 +35,6 @@ fn magnet(share: &Share, peers: &[SocketAddr]) -> Magnet {
         magnet.peers.push(named.unwrap());
     }
     magnet
-}
-
-/// What a peer of few words does with a request for metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
-    Honest,
-    Lies,
-    Rejects,
-    Stalls,
-    /// Claims to have 4 GB.
-    Exaggerates,
-    /// Says nothing after its handshake.
-    Mute,
-}
-
-/// Peers that do nothing but serve metadata. They end with this.
-struct Peers {
-    tasks: JoinSet<()>,
-    addrs: Vec<SocketAddr>,
-}
-
-impl Peers {
-    async fn new(share: &Share, manners: &[Manner]) -> Self {
-        let (mut tasks, mut addrs) = (JoinSet::new(), Vec::new());
-        let hash = share.metainfo.info().info_hashes().v1.unwrap();
-        for &manner in manners {
-            let listener = TcpListener::bind(LOOPBACK).await.unwrap();
-            addrs.push(listener.local_addr().unwrap());
-            let info = share.metainfo.info().raw().to_vec();
-            tasks.spawn(async move {
-                let mut calls = JoinSet::new();
-                while let Ok((stream, _)) = listener.accept().await {
-                    let info = info.clone();
-                    calls.spawn(async move {
-                        // Whoever is done with it hangs up.
-                        let _ = serve(stream, manner, hash, &info).await;
-                    });
-                }
-            });
-        }
-        Self { tasks, addrs }
-    }
-}
-
-async fn serve(
-    mut stream: TcpStream,
-    manner: Manner,
-    info_hash: InfoHash,
-    info: &[u8],
-) -> std::io::Result<()> {
-    let ours = Handshake {
-        reserved: Reserved::EXTENSION_PROTOCOL,
-        info_hash,
-        peer_id: PeerId::new([b'q'; 20]),
-    };
-    stream.write_all(&ours.to_bytes()).await?;
-    let mut received = BytesMut::new();
-    while Handshake::decode(&mut received).unwrap().is_none() {
-        stream.read_buf(&mut received).await?;
-    }
-    if manner != Manner::Mute {
-        let hello = ExtensionHandshake {
-            extensions: ExtensionIds::ours([ExtensionId::UtMetadata]),
-            metadata_size: match manner {
-                Manner::Exaggerates => Some(u32::MAX),
-                _ => u32::try_from(info.len()).ok(),
-            },
-            ..ExtensionHandshake::default()
-        };
-        send(&mut stream, ExtensionHandshake::ID, hello.encode()).await?;
-    }
-    let mut decoder = Decoder::new(Limits::default());
-    loop {
-        while let Some(message) = decoder.decode(&mut received).unwrap() {
-            let Message::Extended { id, payload } = message else {
-                continue;
-            };
-            if id != ExtensionId::UtMetadata.as_u8() {
-                continue;
-            }
-            let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(&payload) else {
-                continue;
-            };
-            let block = info.chunks(16_384).nth(piece as usize).unwrap();
-            let data = match manner {
-                Manner::Lies => vec![0xee; block.len()].into(),
-                _ => block.to_vec().into(),
-            };
-            let answer = match manner {
-                Manner::Stalls => continue,
-                Manner::Rejects => MetadataMessage::Reject { piece },
-                _ => MetadataMessage::Data {
-                    piece,
-                    total_size: u32::try_from(info.len()).ok(),
-                    data,
-                },
-            };
-            send(
-                &mut stream,
-                ExtensionId::UtMetadata.as_u8(),
-                answer.encode(),
-            )
-            .await?;
-        }
-        if stream.read_buf(&mut received).await? == 0 {
-            return Ok(());
-        }
-    }
-}
-
-async fn send(stream: &mut TcpStream, id: u8, payload: Vec<u8>) -> std::io::Result<()> {
-    let mut out = BytesMut::new();
-    let payload = payload.into();
-    Message::Extended { id, payload }.encode(&mut out);
-    stream.write_all(&out).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
