@@ -367,7 +367,7 @@ fn questions_when_led_on(addr: impl Fn(usize) -> SocketAddr) -> u32 {
 
 #[test]
 fn a_lookup_that_is_led_on_and_on_ends() {
-    // Anybody may have any id in a local network.
+    // A node of a local network may have any id.
     assert_eq!(questions_when_led_on(private), MAX_LOOKUP_QUERIES);
     // Elsewhere ids that BEP 42 does not permit are asked a few times only.
     assert_eq!(questions_when_led_on(public), 24);

@@ -201,9 +201,9 @@ async fn the_server_drops_who_asks_nothing_and_serves_the_next() {
     let _ = slow.read_to_end(&mut rest).await;
 }
 
-/// Sockets that say nothing used to keep everybody out for as long as they could.
+/// Sockets that say nothing used to shut all others out until their time was over.
 #[tokio::test]
-async fn silent_sockets_keep_nobody_out() {
+async fn silent_sockets_shut_no_client_out() {
     let mut config = ServerConfig::default();
     config.http = Some(([127, 0, 0, 1], 0).into());
     config.max_connections = 16;

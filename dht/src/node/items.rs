@@ -25,7 +25,7 @@ pub(super) struct ItemStore {
 struct Stored {
     item: Item,
     put: Instant,
-    /// Who stored it first: whoever puts it again does so in the owner's service, or to have it counted elsewhere.
+    /// The address that stored it first. A later put does not change it, or an address could have its items counted as another's.
     by: IpAddr,
 }
 
@@ -44,7 +44,7 @@ impl ItemStore {
         self.items.get(target).map(|stored| &stored.item)
     }
 
-    /// Stores an item of whoever is at `from`, or puts off its end.
+    /// Stores an item that the address `from` puts, or puts off its end.
     pub(super) fn put(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! One node and whoever asks it, datagram by datagram.
+//! One node and those that ask it, datagram by datagram.
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
@@ -15,7 +15,7 @@ use crate::lab::{seed, start};
 
 pub(crate) const HASH: InfoHash = InfoHash::new([0x5a; 20]);
 
-/// One node and whoever asks it.
+/// One node and those that ask it.
 pub(crate) struct Desk {
     pub(crate) node: Node,
     pub(crate) now: Instant,

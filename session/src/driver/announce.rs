@@ -253,7 +253,7 @@ mod tests {
 
     /// The torrent judges by it which of the peers this tracker can know.
     #[tokio::test]
-    async fn the_torrent_hears_where_the_tracker_is() {
+    async fn the_torrent_is_told_where_the_tracker_is() {
         let tracker = IpAddr::from([127, 0, 0, 2]);
         let mut config = ServerConfig::default();
         config.http = Some((tracker, 0).into());

@@ -57,7 +57,7 @@ pub(super) struct Http {
     config: Arc<ClientConfig>,
     tls: rustls::ClientConfig,
     tasks: Tasks,
-    /// For URLs that nobody redirected to. Each trust has connections of its own, as those of another were judged
+    /// For first URLs, not for redirects. Each trust has connections of its own, as those of another were judged
     /// otherwise; redirects leave none behind.
     direct: [Transport; 3],
 }

@@ -256,7 +256,7 @@ fn join(mut first: AnnounceResponse, second: AnnounceResponse) -> AnnounceRespon
     first.interval = first.interval.max(second.interval);
     first.seeders = first.seeders.max(second.seeders);
     first.leechers = first.leechers.max(second.leechers);
-    // Whoever is at the far end can see less.
+    // The one that is farther away can see less.
     first.tracker_ip = first
         .tracker_ip
         .into_iter()

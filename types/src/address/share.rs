@@ -37,7 +37,7 @@ pub struct AddressCounts {
 }
 
 impl AddressCounts {
-    /// Nobody has any.
+    /// No group has any.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
