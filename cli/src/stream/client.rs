@@ -27,7 +27,7 @@ impl AddrGroup {
     }
 }
 
-/// How long clients may do nothing before a newcomer gets their place. Nobody loses it while there are others.
+/// How long clients may do nothing before a newcomer gets their place. While there are free places, no client is displaced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// There are bytes for it, and its socket takes none: a paused player does that too, and asks again when it plays.

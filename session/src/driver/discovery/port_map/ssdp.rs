@@ -1,6 +1,6 @@
 //! Searches for UPnP devices (SSDP), and believes the gateway of the default route alone.
 //!
-//! Anybody on the local network may answer a search, and the crate that speaks UPnP takes the first answer. So the crate
+//! Any device on the local network may answer a search, and the crate that speaks UPnP takes the first answer. So the crate
 //! does not search the network: it searches a socket of ours on loopback, which passes on what the gateway itself says.
 //!
 //! Another device is not taken when the gateway is silent. PCP and NAT-PMP ask the gateway alone too; what comes from
