@@ -22,7 +22,7 @@ pub mod torrent;
 
 pub use check::check;
 pub use discovery::DhtOptions;
-pub use disk::{IoConfig, Operation, StorageError};
+pub use disk::{FileChange, IoConfig, Operation, StorageError};
 pub use driver::discovery::follow::{Follow, Publication};
 pub use error::{AddError, FetchError, StartError, TorrentError};
 pub use events::{Event, Events};

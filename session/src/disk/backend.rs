@@ -1,9 +1,11 @@
 //! The few file operations that the storage needs, behind a trait, so that a test can stand in for a full or broken
 //! disk.
 
-use std::fs::{File, OpenOptions};
+use super::below::{self, Spot};
+use super::error::StorageError;
+use super::folders::FileId;
+use std::fs::File;
 use std::io;
-use std::path::Path;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +18,19 @@ pub(crate) enum Access {
 
 /// Opens files.
 pub(crate) trait FileSystem: Send + Sync {
-    /// Opens the file at `path`.
-    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file below the download folder.
+    fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError>;
+}
+
+/// What the system says of an open file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenState {
+    /// The length in bytes.
+    pub(crate) len: u64,
+    /// Which file it is, where the system says so.
+    pub(crate) id: Option<FileId>,
+    /// It has no name any more: what is written to it is gone when it is closed.
+    pub(crate) is_deleted: bool,
 }
 
 /// An open file, read and written at positions, from several threads at once.
@@ -26,8 +39,8 @@ pub(crate) trait DiskFile: Send + Sync {
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all of `data` at `offset`.
     fn write_all_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
-    /// The length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    /// What has become of it.
+    fn state(&self) -> io::Result<OpenState>;
     /// Cuts the file or extends it, sparse where the file system can.
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Returns when the device holds the data.
@@ -39,15 +52,8 @@ pub(crate) trait DiskFile: Send + Sync {
 pub(crate) struct SystemFiles;
 
 impl FileSystem for SystemFiles {
-    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        let write = access == Access::Write;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(write)
-            .create(write)
-            .truncate(false)
-            .open(path)?;
-        Ok(Box::new(file))
+    fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError> {
+        Ok(Box::new(below::open(spot, access)?))
     }
 }
 
@@ -96,8 +102,17 @@ impl DiskFile for File {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.metadata().map(|metadata| metadata.len())
+    fn state(&self) -> io::Result<OpenState> {
+        let found = self.metadata()?;
+        #[cfg(unix)]
+        let is_deleted = std::os::unix::fs::MetadataExt::nlink(&found) == 0;
+        #[cfg(not(unix))]
+        let is_deleted = false;
+        Ok(OpenState {
+            len: found.len(),
+            id: FileId::of(&found),
+            is_deleted,
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

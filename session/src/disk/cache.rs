@@ -122,6 +122,7 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backend::OpenState;
     use super::*;
     use std::io;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -141,8 +142,8 @@ mod tests {
         fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
             Ok(())
         }
-        fn len(&self) -> io::Result<u64> {
-            Ok(0)
+        fn state(&self) -> io::Result<OpenState> {
+            Err(io::ErrorKind::Unsupported.into())
         }
         fn set_len(&self, _: u64) -> io::Result<()> {
             Ok(())

@@ -30,6 +30,15 @@ pub enum StorageError {
         /// The link.
         path: PathBuf,
     },
+    /// Another program deleted, replaced or cut a file while the torrent was running. What was verified of it is not
+    /// there any more; add the torrent again to have its files checked.
+    #[error("{}: the file was {change} by another program while it was in use", path.display())]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What happened to it.
+        change: FileChange,
+    },
     /// The torrent's storage or the whole I/O pool is closed.
     #[error("the storage is closed")]
     Closed,
@@ -63,6 +72,28 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// What another program did to a torrent's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileChange {
+    /// It was deleted or moved away.
+    Gone,
+    /// Another file is in its place.
+    Replaced,
+    /// It is shorter than it was.
+    Cut,
+}
+
+impl fmt::Display for FileChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "deleted or moved away",
+            Self::Replaced => "replaced",
+            Self::Cut => "cut short",
+        })
+    }
 }
 
 /// What was being done when a [`StorageError`] happened.
@@ -143,8 +174,37 @@ impl StorageError {
             Self::Io {
                 kind: io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof,
                 ..
-            }
+            } | Self::FileChanged { .. }
         )
+    }
+
+    /// Whether another program interfered with the torrent's files, so that nothing vouches for what was verified.
+    #[must_use]
+    pub const fn is_changed_file(&self) -> bool {
+        matches!(self, Self::FileChanged { .. })
+    }
+
+    /// What it means when it is about bytes that were there and verified.
+    pub(crate) fn of_verified(self) -> Self {
+        match self {
+            Self::Io {
+                kind: io::ErrorKind::NotFound,
+                path,
+                ..
+            } => Self::FileChanged {
+                path,
+                change: FileChange::Gone,
+            },
+            Self::Io {
+                kind: io::ErrorKind::UnexpectedEof,
+                path,
+                ..
+            } => Self::FileChanged {
+                path,
+                change: FileChange::Cut,
+            },
+            other => other,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! Making folders safely, and asking what is there.
+//! What the system says of the files below a folder.
 
+use super::below::Links;
 use super::error::{Operation, StorageError};
 use std::fs::{self, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 /// What the system says about a file, by which a change behind our back is noticed.
@@ -15,73 +16,75 @@ pub(crate) struct FileState {
     pub(crate) mtime_ns: i64,
 }
 
-/// Makes the folders between `root` and the file at `path`.
-///
-/// A symbolic link among them, or in the place of the file, may have been planted to lead a torrent's bytes elsewhere.
-/// The check is made once at opening: it keeps out a link that was there before, not a race.
-pub(super) fn make_folders(root: &Path, path: &Path) -> Result<(), StorageError> {
-    let operation = Operation::Create;
-    let refuse_link = |path: &Path| match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => Err(StorageError::Symlink {
-            operation,
-            path: path.to_path_buf(),
-        }),
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StorageError::io(operation, path, &error)),
-    };
-    let below = path.strip_prefix(root).unwrap_or(path);
-    let mut folder = root.to_path_buf();
-    if !folder.is_dir() {
-        fs::create_dir_all(root).map_err(|error| StorageError::io(operation, root, &error))?;
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// `None` where the system does not say.
+    #[cfg(unix)]
+    pub(super) fn of(metadata: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
     }
-    for part in below.parent().into_iter().flat_map(Path::components) {
-        folder.push(part);
-        if refuse_link(&folder)?.is_none() {
-            match fs::create_dir(&folder) {
-                // Another I/O thread may have been faster.
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(StorageError::io(operation, &folder, &error));
+
+    #[cfg(not(unix))]
+    pub(super) fn of(_: &Metadata) -> Option<Self> {
+        None
+    }
+}
+
+/// What the system knows of the file at `below`, `None` when there is none. A link in its place is an error where links are
+/// refused; so is one on the way to it.
+pub(super) fn inspect(
+    root: &Path,
+    below: &Path,
+    links: Links,
+) -> Result<Option<Metadata>, StorageError> {
+    let found = look(root, below, links)?;
+    match found {
+        Some(found) if found.is_symlink() => Err(StorageError::Symlink {
+            operation: Operation::Inspect,
+            path: root.join(below),
+        }),
+        found => Ok(found),
+    }
+}
+
+/// As [`inspect`], but where links are refused, one in the file's own place is looked at itself.
+pub(super) fn look(
+    root: &Path,
+    below: &Path,
+    links: Links,
+) -> Result<Option<Metadata>, StorageError> {
+    let mut path = root.to_path_buf();
+    let mut parts = below.components().peekable();
+    while let Some(part) = parts.next() {
+        path.push(part);
+        if links == Links::Refused && parts.peek().is_some() {
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_symlink() => {
+                    let operation = Operation::Inspect;
+                    return Err(StorageError::Symlink { operation, path });
                 }
                 _ => {}
             }
         }
     }
-    refuse_link(path).map(|_| ())
-}
-
-/// Makes a symbolic link (BEP 47) to a target below `root`, by a relative path, so that the folder can be moved. What is
-/// there already stays. Where the system has no such links, nothing is made.
-pub(super) fn make_link(root: &Path, path: &Path, target: &Path) -> Result<(), StorageError> {
-    let error = |error| StorageError::io(Operation::Create, path, &error);
-    match fs::symlink_metadata(path) {
-        Ok(_) => return Ok(()),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-        Err(other) => return Err(error(other)),
-    }
-    make_folders(root, path)?;
-    let below = path.strip_prefix(root).unwrap_or(path);
-    let up = below.components().skip(1).map(|_| "..");
-    let relative: PathBuf = up.map(Path::new).chain([target]).collect();
-    link(&relative, path).map_err(error)
-}
-
-#[cfg(unix)]
-fn link(target: &Path, path: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(target, path)
-}
-
-#[cfg(not(unix))]
-fn link(_: &Path, _: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// What the system knows of a file, `None` when there is none.
-pub(super) fn inspect(path: &Path) -> Result<Option<Metadata>, StorageError> {
-    match fs::metadata(path) {
+    let found = match links {
+        Links::Refused => fs::symlink_metadata(&path),
+        Links::Followed => fs::metadata(&path),
+    };
+    match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StorageError::io(Operation::Inspect, path, &error)),
+        Err(error) => Err(StorageError::io(Operation::Inspect, &path, &error)),
     }
 }
 

@@ -245,10 +245,23 @@ impl Shared {
                         Ok(bytes.slice(from..at))
                     }));
                 }
-                Err(error) => results.extend(run.iter().map(|_| Err(error.clone()))),
+                Err(error) => {
+                    let error = self.note_unreadable(error);
+                    results.extend(run.iter().map(|_| Err(error.clone())));
+                }
             }
         }
         results
+    }
+
+    /// Verified bytes cannot be read: the torrent hears of it, once.
+    fn note_unreadable(&self, error: StorageError) -> StorageError {
+        let error = self.store.known.note(error.of_verified());
+        if !error.is_closed() && !self.is_unreadable.swap(true, Ordering::Relaxed) {
+            let error = error.clone();
+            (self.on_completion)(Completion::ReadFailed { error });
+        }
+        error
     }
 
     /// The readable ranges at the beginning of `blocks` that follow each other, not longer than a buffer in all.

@@ -14,6 +14,7 @@
 //! that the torrent downloads exactly those again.
 
 mod backend;
+mod below;
 mod bitmap;
 mod buffers;
 mod cache;
@@ -24,6 +25,7 @@ mod folders;
 mod hasher;
 mod health;
 mod jobs;
+mod known;
 mod layout;
 mod metadata;
 mod pool;
@@ -33,7 +35,8 @@ mod store;
 mod tests;
 mod torrent;
 
-pub use error::{Operation, StorageError};
+pub(crate) use below::Links;
+pub use error::{FileChange, Operation, StorageError};
 pub(crate) use layout::{FileSpan, Layout};
 pub(crate) use metadata::MetadataStore;
 pub use pool::IoConfig;

@@ -194,24 +194,36 @@ fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
 }
 
 /// Writes a file of `folder`, which is made if need be, in place of the one that is there: after a crash or power failure
-/// it is the one or the other.
+/// it is the one or the other. Two that write it at once do not mix: each has a file of its own, which is renamed.
+///
+/// The names and contents tell what somebody downloads, so they are for their owner alone: files have the mode 0600, and
+/// folders that are made 0700. A folder that is there already keeps the mode that its owner gave it.
 pub(super) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-    fs::create_dir_all(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map_err(|error| StorageError::io(Operation::Write, &temporary, &error))?;
-    fs::rename(&temporary, path).map_err(|e| StorageError::io(Operation::Rename, path, &e))?;
+    make_private(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".saving-")
+        .tempfile_in(folder)
+        .map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
+    let written = temporary.write_all(bytes);
+    written
+        .and_then(|()| temporary.as_file().sync_all())
+        .map_err(|error| StorageError::io(Operation::Write, temporary.path(), &error))?;
+    let renamed = temporary.persist(path);
+    renamed.map_err(|e| StorageError::io(Operation::Rename, path, &e.error))?;
     // The new name has to reach the device too. Windows has no handles for folders and needs none.
     #[cfg(unix)]
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| StorageError::io(Operation::Sync, folder, &error))?;
     Ok(())
+}
+
+/// Makes a folder that only its owner may enter, with the folders above it.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }
 
 fn load(path: &Path, info_hash: InfoHash) -> Result<Option<ResumeData>, StorageError> {

@@ -5,12 +5,14 @@
 //! is.
 
 use super::backend::{Access, DiskFile};
+use super::below::{Links, Spot, make_link, make_root};
 use super::cursor::{Cursor, HeldLengths};
 use super::error::{Operation, StorageError};
-use super::folders::{FileState, file_state, inspect, make_folders, make_link};
-use super::layout::Layout;
+use super::folders::{FileState, file_state, inspect, look};
+use super::known::Known;
+use super::layout::{FileSpan, Layout};
 use super::pool::{IoPool, SCRATCH_LEN};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -24,8 +26,12 @@ pub(crate) struct Store {
     pool: IoPool,
     torrent: u64,
     layout: Layout,
-    parts_path: PathBuf,
+    links: Links,
+    /// The parts file's name in the download folder.
+    parts_name: PathBuf,
     homes: RwLock<Homes>,
+    /// The files that have been opened.
+    pub(super) known: Known,
 }
 
 /// Which files are skipped, and which of those have their bytes in the parts file.
@@ -41,6 +47,7 @@ impl Store {
         layout: Layout,
         info_hash: InfoHash,
         skipped: &[usize],
+        links: Links,
     ) -> Self {
         let mut flags = vec![false; layout.files().len()];
         for &file in skipped {
@@ -50,7 +57,9 @@ impl Store {
         }
         Self {
             torrent: pool.number_torrent(),
-            parts_path: layout.root().join(format!(".{info_hash}.parts")),
+            parts_name: format!(".{info_hash}.parts").into(),
+            links,
+            known: Known::default(),
             homes: RwLock::new(Homes {
                 in_parts: vec![false; flags.len()],
                 skipped: flags,
@@ -76,10 +85,10 @@ impl Store {
     /// an earlier run that left a parts file.
     pub(crate) fn find_homes(&self) -> Result<(), StorageError> {
         let mut homes = self.homes.write().unwrap_or_else(PoisonError::into_inner);
-        let parts = inspect(&self.parts_path)?.is_some();
+        let parts = self.inspect(PARTS)?.is_some();
         for (index, file) in self.layout.files().iter().enumerate() {
             if !file.pad && (homes.skipped[index] || parts) {
-                homes.in_parts[index] = inspect(&self.path(index))?.is_none();
+                homes.in_parts[index] = self.inspect(index_to_slot(index))?.is_none();
             }
         }
         Ok(())
@@ -90,7 +99,7 @@ impl Store {
     /// moves to where it belongs, as far as it is in a piece to `keep`.
     pub(crate) fn prepare(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
         let root = self.layout.root();
-        fs::create_dir_all(root).map_err(|e| StorageError::io(Operation::Create, root, &e))?;
+        make_root(root)?;
         self.empty_parts(keep)?;
         let homes = self.homes();
         let mut tried = false;
@@ -99,7 +108,7 @@ impl Store {
                 continue;
             }
             if let Some(target) = &file.link {
-                make_link(root, &self.path(index), target)?;
+                make_link(root, &file.path, target)?;
                 continue;
             }
             tried |= file.length > 0;
@@ -115,17 +124,20 @@ impl Store {
 
     /// How long each file is as far as it can hold torrent data: 0 where it is missing.
     pub(crate) fn held_lengths(&self) -> Result<HeldLengths, StorageError> {
-        let len = |path: &Path| inspect(path).map(|found| found.map_or(0, |it| it.len()));
+        let len = |slot| {
+            self.inspect(slot)
+                .map(|found| found.map_or(0, |it| it.len()))
+        };
         let files = self.layout.files().iter().enumerate();
         let files = files.map(|(index, file)| {
             if file.pad {
                 return Ok(0);
             }
-            len(&self.path(index))
+            len(index_to_slot(index))
         });
         Ok(HeldLengths {
             files: files.collect::<Result<_, _>>()?,
-            parts: len(&self.parts_path)?,
+            parts: len(PARTS)?,
             in_parts: self.homes().in_parts.clone(),
         })
     }
@@ -133,23 +145,21 @@ impl Store {
     /// The state of each file, pad files left out as `None`; the parts file comes last.
     pub(crate) fn states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
         let files = self.layout.files().iter().enumerate();
-        let files = files.map(|(index, file)| (!file.pad).then(|| self.path(index)));
-        files
-            .chain([Some(self.parts_path.clone())])
-            .map(|path| {
-                path.map_or(Ok(None), |path| {
-                    Ok(inspect(&path)?.map(|it| file_state(&it)))
-                })
-            })
-            .collect()
+        let files = files.map(|(index, file)| (!file.pad).then(|| index_to_slot(index)));
+        let state = |slot: Option<u32>| {
+            let found = slot.map_or(Ok(None), |slot| self.inspect(slot));
+            found.map(|found| found.map(|it| file_state(&it)))
+        };
+        files.chain([Some(PARTS)]).map(state).collect()
     }
 
     /// Returns when the device holds all that was written to files that exist.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         let slots = (0..self.layout.files().len()).map(index_to_slot);
         for slot in slots.chain([PARTS]) {
-            let pad = slot != PARTS && self.layout.files()[slot_to_index(slot)].pad;
-            if pad || inspect(&self.slot_path(slot))?.is_none() {
+            let span = self.span(slot);
+            let is_data = span.is_none_or(|span| !span.pad && span.link.is_none());
+            if !is_data || self.inspect(slot)?.is_none() {
                 continue;
             }
             // Windows flushes only through a handle that may write.
@@ -183,7 +193,7 @@ impl Store {
         }
         homes.skipped[file] = skip;
         if skip {
-            homes.in_parts[file] = inspect(&self.path(file))?.is_none();
+            homes.in_parts[file] = self.inspect(index_to_slot(file))?.is_none();
             return Ok(());
         }
         drop(homes);
@@ -248,12 +258,12 @@ impl Store {
 
     fn remove_parts(&self) -> Result<(), StorageError> {
         self.pool.files().forget_file((self.torrent, PARTS));
-        match fs::remove_file(&self.parts_path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::io(
-                Operation::Remove,
-                &self.parts_path,
-                &error,
-            )),
+        self.known.forget(PARTS);
+        let path = self.slot_path(PARTS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io(Operation::Remove, &path, &error))
+            }
             _ => Ok(()),
         }
     }
@@ -262,43 +272,69 @@ impl Store {
         self.homes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn path(&self, index: usize) -> PathBuf {
-        self.layout.root().join(&self.layout.files()[index].path)
+    /// The file of a slot; `None` for the parts file.
+    pub(super) fn span(&self, slot: u32) -> Option<&FileSpan> {
+        self.layout.files().get(slot_to_index(slot))
     }
 
-    fn slot_path(&self, slot: u32) -> PathBuf {
-        if slot == PARTS {
-            self.parts_path.clone()
-        } else {
-            self.path(slot_to_index(slot))
+    /// The path of a slot's file below the download folder.
+    fn below(&self, slot: u32) -> &Path {
+        self.span(slot).map_or(&self.parts_name, |span| &span.path)
+    }
+
+    pub(super) fn slot_path(&self, slot: u32) -> PathBuf {
+        self.layout.root().join(self.below(slot))
+    }
+
+    /// What the system knows of a slot's file, `None` when there is none.
+    pub(super) fn inspect(&self, slot: u32) -> Result<Option<Metadata>, StorageError> {
+        let (root, below) = (self.layout.root(), self.below(slot));
+        match self.span(slot).is_some_and(|span| span.link.is_some()) {
+            // It is meant to be a link.
+            true => look(root, below, self.links),
+            false => inspect(root, below, self.links),
         }
     }
 
+    /// Opens a slot's file, or finds it open. A file that was opened before has to be the same one still, and to have its
+    /// length.
     pub(super) fn open(
         &self,
         slot: u32,
         access: Access,
     ) -> Result<Arc<dyn DiskFile>, StorageError> {
-        self.pool.files().get((self.torrent, slot), access, || {
-            let path = self.slot_path(slot);
-            if access == Access::Write {
-                make_folders(self.layout.root(), &path)?;
-            }
-            let file = self
-                .pool
-                .file_system()
-                .open(&path, access)
-                .map_err(|error| StorageError::io(Operation::Open, &path, &error))?;
-            if access == Access::Write && slot != PARTS {
-                // Sparse where the file system can: the length says from the beginning what the file will be.
-                let due = self.layout.files()[slot_to_index(slot)].length;
-                let resize = |error| StorageError::io(Operation::Resize, &path, &error);
-                if file.len().map_err(resize)? < due {
-                    file.set_len(due).map_err(resize)?;
-                }
-            }
+        let key = (self.torrent, slot);
+        let file = self.pool.files().get(key, access, || {
+            let spot = Spot {
+                root: self.layout.root(),
+                below: self.below(slot),
+                links: self.links,
+                may_make: !self.known.has(slot),
+            };
+            let opened = self.pool.file_system().open(&spot, access);
+            let file = opened.map_err(|error| match self.known.has(slot) {
+                true => self.known.note(error.of_verified()),
+                false => error,
+            })?;
+            self.extend(slot, access, &*file)?;
             Ok(file)
-        })
+        })?;
+        self.check_open(slot, access, &*file)?;
+        Ok(file)
+    }
+
+    /// Sparse where the file system can: the length says from the beginning what the file will be. What is too long is cut
+    /// when all of it is there; see [`Store::look_again`].
+    fn extend(&self, slot: u32, access: Access, file: &dyn DiskFile) -> Result<(), StorageError> {
+        let due = self.due(slot);
+        if access == Access::Read || self.known.has_length(slot) {
+            return Ok(());
+        }
+        let resize = |error| StorageError::io(Operation::Resize, &self.slot_path(slot), &error);
+        if file.state().map_err(resize)?.len < due {
+            file.set_len(due).map_err(resize)?;
+        }
+        Ok(())
     }
 
     pub(super) fn read(
@@ -336,6 +372,6 @@ pub(super) fn index_to_slot(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(PARTS - 1)
 }
 
-fn slot_to_index(slot: u32) -> usize {
+pub(super) fn slot_to_index(slot: u32) -> usize {
     usize::try_from(slot).unwrap_or(usize::MAX)
 }

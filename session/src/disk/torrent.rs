@@ -1,17 +1,19 @@
 //! The handle of one torrent's storage.
 
+use super::below::Links;
 use super::bitmap::AtomicBitmap;
 use super::buffers::{Buffers, LARGEST};
 use super::error::StorageError;
 use super::folders::FileState;
 use super::hasher::Hashers;
 use super::health::{Health, Pending};
+use super::known::Expect;
 use super::layout::Layout;
 use super::pool::{IoPool, Permit};
 use super::resume::ResumeData;
 use super::store::Store;
 use bytes::Bytes;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex};
 use tokio::sync::oneshot;
@@ -59,6 +61,13 @@ pub(crate) enum Completion {
         /// The blocks that are not on the disk and have to be downloaded again.
         lost: Vec<BlockRef>,
     },
+    /// The answer to [`DiskTorrent::finish`].
+    Finished(Result<(), StorageError>),
+    /// Bytes that were verified cannot be read any more. It comes once until [`DiskTorrent::resume`].
+    ReadFailed {
+        /// Why.
+        error: StorageError,
+    },
     /// Another torrent needed the room of a verified piece. Never from a disk: it comes the way of the others, so that
     /// a torrent hears of its storage in one order.
     Evicted {
@@ -80,6 +89,8 @@ pub(crate) struct DiskOptions {
     pub(crate) hashes: Arc<[PieceHash]>,
     /// Indices of the files that are not wanted.
     pub(crate) skipped: Vec<usize>,
+    /// Whether symbolic links below the folder are followed; only for a torrent that is never written.
+    pub(crate) links: Links,
     /// Who is told.
     pub(crate) on_completion: OnCompletion,
 }
@@ -110,6 +121,8 @@ pub(super) struct Shared {
     /// Pieces come many at a time. Such are read back and hashed side by side, which is cheaper than one by one as they
     /// are written.
     pub(super) in_bulk: AtomicBool,
+    /// That verified bytes cannot be read has been told.
+    pub(super) is_unreadable: AtomicBool,
     pub(super) health: Health,
     pub(super) buffers: Arc<Buffers>,
     pending: Pending,
@@ -154,7 +167,13 @@ impl DiskTorrent {
             )));
         }
         let buffers = Arc::clone(pool.buffers());
-        let store = Store::new(pool, options.layout, options.info_hash, &options.skipped);
+        let store = Store::new(
+            pool,
+            options.layout,
+            options.info_hash,
+            &options.skipped,
+            options.links,
+        );
         let torrent = Self {
             shared: Arc::new(Shared {
                 store,
@@ -166,6 +185,7 @@ impl DiskTorrent {
                 touched: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
                 in_bulk: AtomicBool::new(false),
+                is_unreadable: AtomicBool::new(false),
                 health: Health::default(),
                 buffers,
                 pending: Pending::default(),
@@ -318,9 +338,13 @@ impl DiskTorrent {
     ///
     /// # Errors
     ///
-    /// When the storage is closed.
+    /// When the storage is closed, or another program changed a file: that takes a new check.
     pub(crate) async fn resume(&self) -> Result<(), StorageError> {
+        if let Some(change) = self.shared.store.known.change() {
+            return Err(change.clone());
+        }
         self.shared.health.resume();
+        self.shared.is_unreadable.store(false, Ordering::Relaxed);
         self.flush().await
     }
 
@@ -361,6 +385,40 @@ impl DiskTorrent {
         self.run(|shared| shared.store.sync()).await?
     }
 
+    /// Looks at every wanted file once more when all its pieces are there: that it has its name and is the one that was
+    /// written; what is too long is cut. The answer is [`Completion::Finished`].
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    pub(crate) fn finish(&self) -> Result<(), StorageError> {
+        let ticket = self.enter()?;
+        self.pool().submit_read(Box::new(move |_| {
+            let looked = ticket.shared.store.look_again(Expect::Whole);
+            (ticket.shared.on_completion)(Completion::Finished(looked));
+        }))
+    }
+
+    /// As [`DiskTorrent::finish`], with the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at or cut.
+    pub(crate) async fn look_again(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.look_again(Expect::Whole))
+            .await?
+    }
+
+    /// Looks whether the files that have been opened are what they were.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at.
+    pub(crate) async fn check_unchanged(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.look_again(Expect::Unchanged))
+            .await?
+    }
+
     /// Waits for all operations under way, then closes the files. Every later operation is refused with
     /// [`StorageError::Closed`]. May be called again.
     pub(crate) async fn close(&self) {
@@ -399,7 +457,8 @@ impl DiskTorrent {
         self.run(|shared| shared.store.states()).await?
     }
 
-    /// Takes the verified pieces from resume data, if each file is as it was when that was saved; says whether it did.
+    /// Takes the verified pieces from resume data, if each file is as it was when that was saved and long enough for them;
+    /// says whether it did.
     /// Otherwise nothing is taken, and [`DiskTorrent::check`] has to find out.
     ///
     /// # Errors
@@ -407,8 +466,14 @@ impl DiskTorrent {
     /// When the storage is closed or a file cannot be looked at.
     pub(crate) async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
         let trusted = self.file_states().await? == data.files;
+        let held = self.run(|shared| shared.store.held_lengths()).await??;
+        let layout = self.shared.store.layout();
+        let is_there = |have: &Bitfield| {
+            let mut pieces = self.geometry().pieces();
+            pieces.all(|piece| !have.has(piece) || held.cover(layout, piece))
+        };
         let have = Bitfield::from_bytes(self.geometry(), &data.have).ok();
-        match have.filter(|_| trusted) {
+        match have.filter(|have| trusted && is_there(have)) {
             Some(have) => {
                 self.shared.verified.replace(&have);
                 Ok(true)

@@ -137,7 +137,9 @@ impl Opening<'_> {
         }
         let have = disk.verified();
         match (have.is_all(), self.seed_only) {
-            (true, _) => {}
+            (true, true) => {}
+            // Complete means that nothing is behind the end of a file either.
+            (true, false) => disk.look_again().await?,
             (false, true) => return Err(TorrentError::Incomplete { have }),
             // Whoever only seeds needs no right to write.
             (false, false) => disk.prepare().await?,
@@ -202,6 +204,10 @@ impl Saver<'_> {
         let stats = self.status.borrow().stats;
         if let Err(error) = save(&disk.torrent, resume, self.info_hash, stats).await {
             tracing::warn!("saving resume data: {error}");
+            if error.is_changed_file() {
+                // What was saved before vouches for what is not there any more.
+                let _ = resume.remove(self.info_hash).await;
+            }
         }
     }
 }
@@ -218,6 +224,7 @@ async fn save(
         return resume.remove(info_hash).await;
     }
     let have = disk.verified();
+    disk.check_unchanged().await?;
     let data = ResumeData {
         info_hash,
         have: have.as_bytes().to_vec(),

@@ -103,6 +103,8 @@ pub(crate) struct Running {
     party: Arc<Party>,
     shed_again_at: Instant,
     failure: Option<TorrentError>,
+    /// All that is wanted is there, and the files have been looked at once more.
+    is_finished: bool,
     published: Instant,
 }
 
@@ -140,6 +142,8 @@ impl TorrentTask {
             ..self.config
         };
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
+        // Whoever opened the storage has looked.
+        let is_finished = engine.is_complete();
         engine.set_priorities(now, priorities);
         for &ip in &self.banned {
             engine.ban(now, ip);
@@ -154,6 +158,7 @@ impl TorrentTask {
             party: self.shared.places.join(),
             shed_again_at: now,
             failure: None,
+            is_finished,
             published: now,
             task: self,
         };
@@ -329,6 +334,9 @@ impl Running {
         self.failure = None;
         self.task.board.resume();
         self.engine.resume(now);
+        if self.engine.is_complete() && !self.is_finished {
+            self.finish();
+        }
         Ok(())
     }
 
@@ -359,6 +367,8 @@ impl Running {
             Completion::Digests {
                 digests: Err(_), ..
             } => {}
+            Completion::Finished(Ok(())) => self.finished(),
+            Completion::Finished(Err(error)) | Completion::ReadFailed { error } => self.fail(error),
             Completion::Evicted { piece } => self.engine.handle_evicted(now, piece),
             Completion::VerifyFailed { error, .. } => self.fail(error),
             Completion::WriteFailed { error, lost } => {
@@ -490,6 +500,7 @@ impl Running {
                 }
                 Output::Starved(reader) => self.task.board.starve(reader),
                 Output::RoomNeeded => self.yield_blocks(),
+                Output::Note(Note::Completed) => self.finish(),
                 Output::Note(note) => self.tell(&note),
             }
         }
@@ -559,17 +570,38 @@ impl Running {
                 piece: piece.get(),
             },
             Note::Banned(ip) => Event::Banned { info_hash, ip },
-            Note::Completed => Event::Completed { info_hash },
-            Note::PieceEvicted(_) => return,
+            Note::Completed | Note::PieceEvicted(_) => return,
         };
         self.task.shared.events.send(event);
+    }
+
+    /// All that is wanted is verified. It is said when the files have been looked at once more: another program may have
+    /// deleted or cut them meanwhile.
+    fn finish(&mut self) {
+        self.is_finished = false;
+        match &self.task.store {
+            Store::Memory(_) => self.finished(),
+            Store::Disk(disk) => {
+                // A storage that is closed has no torrent to say it of.
+                let _ = disk.torrent.finish();
+            }
+        }
+    }
+
+    fn finished(&mut self) {
+        // Something more may be wanted by now.
+        if self.engine.is_complete() && !self.is_finished {
+            self.is_finished = true;
+            let info_hash = self.task.info_hash();
+            self.task.shared.events.send(Event::Completed { info_hash });
+        }
     }
 
     fn phase(&self) -> Phase {
         match (&self.failure, self.engine.halted()) {
             (Some(error), _) => Phase::Failed(error.clone()),
             (None, Some(Halt::Paused)) => Phase::Paused,
-            _ if self.engine.is_complete() => Phase::Complete,
+            _ if self.engine.is_complete() && self.is_finished => Phase::Complete,
             _ => Phase::Downloading,
         }
     }

@@ -7,7 +7,7 @@ use tailwater_metainfo::{Info, PieceIndex};
 use tailwater_storage_mem::piece_memory;
 
 use super::Inner;
-use crate::disk::{Completion, DiskTorrent};
+use crate::disk::{Completion, DiskTorrent, Links};
 use crate::driver::mailbox::Mailbox;
 use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
@@ -27,7 +27,13 @@ impl Inner {
             StorageKind::Memory => self.open_memory(info, priorities, options, completions),
             StorageKind::Disk(root) => {
                 let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
-                self.open_disk(info, root, skipped, completions).await
+                // What is only read may lie elsewhere.
+                let links = match options.seed_only {
+                    true => Links::Followed,
+                    false => Links::Refused,
+                };
+                self.open_disk(info, root, skipped, links, completions)
+                    .await
             }
         }
     }
@@ -76,6 +82,7 @@ impl Inner {
         info: &Info,
         root: &Path,
         skipped: Vec<usize>,
+        links: Links,
         completions: &Arc<Mailbox<Completion>>,
     ) -> Result<Store, AddError> {
         let completions = Arc::clone(completions);
@@ -84,7 +91,7 @@ impl Inner {
                 tracing::error!("a torrent does not take its storage's completions");
             }
         };
-        let options = disk_options(info, root, skipped, Arc::new(tell))?;
+        let options = disk_options(info, root, skipped, links, Arc::new(tell))?;
         let disk = DiskTorrent::open(self.io.clone(), options).await?;
         Ok(Store::Disk(DiskStore::new(disk)))
     }

@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(claims.claim(block, BOB), Some(2));
         // Nothing that is left of the first attempt has any effect.
         claims.stored(block, ALICE, 1);
+        assert!(!claims.is_stored(block, ALICE));
         claims.disclaim(block, ALICE, 1);
         claims.disclaim(block, BOB, 1);
         assert!(!claims.is_stored(block, ALICE) && !claims.is_stored(block, BOB));

@@ -15,7 +15,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 
-use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, OnCompletion, StorageError};
+use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, Links, OnCompletion, StorageError};
 use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
 
@@ -220,6 +220,7 @@ pub(crate) fn disk_options(
     info: &Info,
     root: &Path,
     skipped: Vec<usize>,
+    links: Links,
     on_completion: OnCompletion,
 ) -> Result<DiskOptions, AddError> {
     let files = info.files().iter().map(|file| FileSpan {
@@ -236,6 +237,7 @@ pub(crate) fn disk_options(
         layout: Layout::new(root.to_path_buf(), files.collect(), info.geometry())?,
         hashes: piece_hashes(info)?,
         skipped,
+        links,
         on_completion,
     })
 }

@@ -79,6 +79,7 @@ impl OnDisk {
             layout: Layout::new(dir.path().into(), vec![file], geometry()).unwrap(),
             hashes: Arc::new([PieceHash::new([0; 20]); 2]),
             skipped: Vec::new(),
+            links: Links::Refused,
             on_completion: Arc::new(|_| {}),
         };
         let torrent = DiskTorrent::open(pool.clone(), options).await.unwrap();

@@ -1,17 +1,21 @@
 //! The disk storage as a torrent sees it.
 
 mod bulk;
+mod changes;
 mod check;
 mod faults;
 mod layout;
 mod lifecycle;
+#[cfg(unix)]
+mod links;
 mod resume;
 mod skipped;
 mod transfer;
 
-use super::backend::{Access, DiskFile, FileSystem, SystemFiles};
+use super::backend::{Access, DiskFile, FileSystem, OpenState, SystemFiles};
+use super::below::{Links, Spot};
 use super::torrent::DiskTorrent;
-use super::{Completion, DiskOptions, FileSpan, IoConfig, IoPool, Layout, StorageError};
+use super::{Completion, DiskOptions, FileSpan, IoConfig, IoPool, Layout, Operation, StorageError};
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use std::io;
@@ -149,6 +153,16 @@ impl Rig {
         skipped: &[usize],
         dir: Arc<TempDir>,
     ) -> Self {
+        Self::linked(payload, files, skipped, dir, Links::Refused).await
+    }
+
+    async fn linked(
+        payload: Payload,
+        files: Arc<dyn FileSystem>,
+        skipped: &[usize],
+        dir: Arc<TempDir>,
+        links: Links,
+    ) -> Self {
         let config = IoConfig {
             threads: 3,
             queue_bytes: 256 * 1024,
@@ -161,6 +175,7 @@ impl Rig {
             layout: payload.layout(&dir.path().join("down")).unwrap(),
             hashes: Arc::clone(&payload.hashes),
             skipped: skipped.to_vec(),
+            links,
             on_completion: Arc::new(move |completion| drop(sender.send(completion))),
         };
         let torrent = DiskTorrent::open(pool.clone(), options).await.unwrap();
@@ -267,12 +282,13 @@ struct FaultyFile {
 }
 
 impl FileSystem for Faulty {
-    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
+    fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError> {
         if let (Access::Write, Some(kind)) = (access, *self.state.open_error.lock().unwrap()) {
-            return Err(kind.into());
+            let path = spot.root.join(spot.below);
+            return Err(StorageError::io(Operation::Open, &path, &kind.into()));
         }
         Ok(Box::new(FaultyFile {
-            file: SystemFiles.open(path, access)?,
+            file: SystemFiles.open(spot, access)?,
             state: Arc::clone(&self.state),
         }))
     }
@@ -297,8 +313,8 @@ impl DiskFile for FaultyFile {
         self.file.write_all_at(data, offset)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
+    fn state(&self) -> io::Result<OpenState> {
+        self.file.state()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -110,6 +110,57 @@ async fn a_damaged_resume_file_is_an_error_that_names_it() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_saved_is_for_its_owner_alone() {
+    use super::super::MetadataStore;
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let rig = half_done().await;
+    let made = rig.dir.path().join("state/resume");
+    let chosen = rig.dir.path().join("chosen");
+    std::fs::create_dir(&chosen).unwrap();
+    std::fs::set_permissions(&chosen, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let data = data_of(&rig).await;
+    for folder in [&made, &chosen] {
+        let resume = ResumeStore::new(rig.pool.clone(), folder.clone());
+        let metadata = MetadataStore::new(rig.pool.clone(), folder.clone());
+        for _ in 0..2 {
+            resume.save(data.clone()).await.unwrap();
+        }
+        let info = bytes::Bytes::from_static(b"de");
+        metadata.save(data.info_hash, info).await.unwrap();
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+        assert_eq!(files.len(), 2, "nothing else is left");
+        for file in files {
+            assert_eq!(mode(&file.unwrap().path()), 0o600);
+        }
+    }
+    assert_eq!(mode(&made), 0o700);
+    assert_eq!(mode(&rig.dir.path().join("state")), 0o700);
+    assert_eq!(mode(&chosen), 0o755, "the user's own choice");
+}
+
+#[tokio::test]
+async fn two_that_save_the_same_torrent_at_once_do_not_mix() {
+    let rig = half_done().await;
+    let folder = rig.dir.path().join("state");
+    let store = ResumeStore::new(rig.pool.clone(), folder.clone());
+    let data = data_of(&rig).await;
+    let of = |uploaded| ResumeData {
+        uploaded,
+        have: vec![0; 1 << 16],
+        ..data.clone()
+    };
+    for round in 0..50 {
+        let (one, other) = tokio::join!(store.save(of(round)), store.save(of(round + 100)));
+        assert_eq!((one, other), (Ok(()), Ok(())));
+        let loaded = store.load(data.info_hash).await.unwrap().unwrap();
+        assert!([round, round + 100].contains(&loaded.uploaded));
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+}
+
 proptest! {
     #[test]
     fn resume_data_round_trips(
