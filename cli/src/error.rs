@@ -238,6 +238,14 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
             kind: io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory,
             ..
         } => Some("something else is in the way there: move it, or choose another folder with `--output DIR`".to_owned()),
+        StorageError::Symlink { .. } => Some(
+            "put what the link points to in its place, or choose another folder with `--output DIR`; `tailwater seed`, which writes nothing, follows links"
+                .to_owned(),
+        ),
+        StorageError::FileChanged { .. } => Some(
+            "run the same command again when nothing else changes the files: what is there is checked, and a download fetches the rest"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

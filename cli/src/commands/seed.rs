@@ -10,6 +10,7 @@ use super::Context;
 use super::follow::Follower;
 use crate::args::Seed;
 use crate::error::CliError;
+use crate::out::Harmless;
 use crate::progress::{OFTEN, count};
 use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
@@ -54,15 +55,28 @@ async fn load(context: &Context, args: &Seed) -> Result<Vec<Metainfo>, CliError>
 fn check_lengths(context: &Context, metainfo: &Metainfo, dir: &Path) -> Result<(), CliError> {
     let info = metainfo.info();
     let wrong = report::lengths(info, dir);
-    let short = |file: &&FileReport| !matches!(file.verdict, Verdict::WrongLength { found } if found > file.length);
-    let missing = wrong.iter().filter(short).map(|file| match file.verdict {
+    let surplus = |file: &FileReport| match file.verdict {
+        Verdict::WrongLength { found } => found.checked_sub(file.length).filter(|&more| more > 0),
+        _ => None,
+    };
+    let missing = wrong.iter().filter(|file| surplus(file).is_none());
+    let missing = missing.map(|file| match file.verdict {
         Verdict::WrongLength { found } => file.length - found,
         _ => file.length,
     });
     let missing: Vec<_> = missing.collect();
     match missing.is_empty() {
-        // A file that is too long has all that the torrent needs.
-        true => Ok(()),
+        // A file that is too long has all that the torrent needs. It is not ours to cut.
+        true => {
+            for (file, more) in wrong.iter().filter_map(|file| Some((file, surplus(file)?))) {
+                let more = count(usize::try_from(more).unwrap_or(usize::MAX), "byte");
+                context.progress.note(format_args!(
+                    "warning: {} is {more} longer than in the torrent: what is behind is not shared",
+                    Harmless(&file.path)
+                ));
+            }
+            Ok(())
+        }
         false => Err(refuse(context, metainfo, dir, &wrong, missing.iter().sum())),
     }
 }
@@ -112,11 +126,16 @@ async fn seed(
         }
         seeding.spawn(async move { follower.forever().await });
     }
-    match seeding.join_next().await {
-        Some(Ok(error)) => Err(error),
-        // A task that panicked has said so.
-        Some(Err(_)) | None => Err(CliError::Reported),
+    // One whose files another program has deleted ends, and the others go on.
+    while let Some(ended) = seeding.join_next().await {
+        match ended {
+            Ok(error) if seeding.is_empty() => return Err(error),
+            Ok(error) => error.report(&context.progress),
+            // A task that panicked has said so.
+            Err(_) => {}
+        }
     }
+    Err(CliError::Reported)
 }
 
 /// Adds a torrent and checks all its data.
