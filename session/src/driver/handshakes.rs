@@ -1,4 +1,4 @@
-//! The handshakes of callers that are under way: how many, of whom, and which make room.
+//! The incoming handshakes under way: how many there may be, how many of one host, and which of them make room.
 //!
 //! A socket that says nothing costs a stranger nothing. So callers never wait for those before them: when there are too
 //! many of one host, or in all, the oldest goes, which had the most time. An honest caller needs a round trip.

@@ -75,7 +75,7 @@ fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Takes calls until the session closes. It waits for nothing but calls: a caller for whom there is no place is hung up on,
+/// Takes calls until the session closes. It waits for nothing but calls: a caller without a place is hung up on,
 /// and one that keeps silent makes room for the next.
 pub(crate) async fn listen(
     listener: TcpListener,

@@ -14,7 +14,7 @@ use super::turns::{Owner, Turn, Turns, is_privileged};
 
 /// After a failure: this long, doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
-/// A first attempt that finds nobody may have been too early: a peer that has just been named is often still starting. So
+/// A first attempt that fails may have been too early: a peer that has just been named is often still starting. So
 /// the second one follows soon, and [`FIRST_RETRY`] is what the third waits.
 const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 /// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps has

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(60);
 const QUOTA: usize = 200;
 /// A host that has named no address for so long has its quota anew. One that comes back by then names the same ones.
 const QUOTA_FORGOTTEN: Duration = Duration::from_secs(3_600);
-/// Hosts whose count is remembered. That it be forgotten early takes so many hosts.
+/// Hosts whose count is remembered; the one that named addresses longest ago is forgotten first.
 const MAX_NAMERS: usize = 1_000;
 
 /// What one peer has told and been told.

@@ -7,7 +7,7 @@ use super::host::site;
 
 /// Votes that are kept for each address family; older ones make room.
 const MAX_VOTES: usize = 32;
-/// Voters of so many sites have to agree: one alone could say anything, and who has two addresses is no rarity.
+/// The least number of sites that have to agree: one peer could say anything, and two addresses are cheap.
 const MIN_VOTES: usize = 3;
 
 /// What others say of us, for both address families.

@@ -17,17 +17,17 @@ use crate::peer::Direction;
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
 /// unchoke and a first block on a slow line.
 const PROBATION: Duration = Duration::from_secs(5);
-/// Whoever delivered or was served within this time is of use: a choker's round and an optimistic unchoke (BEP 3).
+/// A peer that delivered or was served within this time is of use: a choker's round and an optimistic unchoke (BEP 3).
 const RECENTLY: Duration = Duration::from_secs(30);
 /// A peer that has been asked for blocks, or may ask for them, has this long to let bytes move; then it is as good as idle.
 const CHANCE: Duration = Duration::from_secs(60);
 /// A peer leaves after so long without a byte and without interest on either side; libtorrent's `inactivity_timeout`.
 const INACTIVITY: Duration = Duration::from_secs(600);
 /// A host with more connections than these, and than a quarter of all, is a crowd: its idle connections make room first,
-/// and without probation. Only a loopback address may have so many.
+/// and without probation. Only a loopback address may have more than the first.
 const CROWD: usize = 8;
 const CROWD_SHARE: usize = 4;
-/// While most peers of a full torrent are of no use, so many addresses are tried in a second.
+/// Addresses tried a second by a full torrent most of whose peers are of no use.
 const DIALS_WHEN_FULL: usize = 4;
 
 /// What one peer has been good for.

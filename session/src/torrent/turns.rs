@@ -73,7 +73,7 @@ pub(super) struct Turn {
 /// What an owner has of us already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Load {
-    /// So many connections and attempts.
+    /// The number of connections and attempts.
     Open(usize),
     /// No more may be added.
     Full,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Dials a second, over all torrents, as in libtorrent (`connection_speed`): whoever names addresses, be it a tracker, does
-/// not make us a port scanner.
+/// Dials a second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names addresses must not
+/// make us a port scanner.
 const PER_SECOND: u32 = 30;
 /// Dials at once after a quiet time: the first peers of a torrent do not wait.
 const BURST: u32 = 10;

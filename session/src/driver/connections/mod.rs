@@ -26,7 +26,7 @@ const KEPT_FILES: u64 = 128;
 /// However few files there may be, so many connections are tried.
 const LEAST_DEFAULT: usize = 16;
 
-/// A torrent lets go of so many useless peers at once, at most, when others are shut out.
+/// The most useless peers that a torrent lets go of at once when others are shut out.
 const MAX_SHED: usize = 8;
 
 /// The limit of a session that was told none.
@@ -217,12 +217,12 @@ fn now() -> Instant {
 
 fn wake(grants: Vec<Grant>) {
     for grant in grants {
-        // Whoever no longer waits gives the place back by itself.
+        // A dial that no longer waits gives the place back by itself.
         let _ = grant.send(());
     }
 }
 
-/// Grants places at the times when dials may be made, until nobody waits for such a time or the session is gone.
+/// Grants places at the times when dials may be made, until no dial waits for such a time or the session is gone.
 async fn serve_dials(state: Weak<Mutex<State>>, mut at: Instant) {
     loop {
         sleep_until(at.into()).await;
@@ -260,7 +260,7 @@ impl State {
         grants
     }
 
-    /// When somebody gets a place who waits for nothing but the turn to dial.
+    /// When the next dial is granted a place, if only the rate limit holds it back.
     fn next_dial(&self, now: Instant) -> Option<Instant> {
         self.next().map(|_| self.dials.next(now))
     }

@@ -76,7 +76,7 @@ async fn silent_sockets_shut_no_caller_out() {
     let call = async {
         let mut silent = Vec::new();
         for _ in 0..300 {
-            // Those that nobody accepts wait in the kernel, until there are too many of them too.
+            // Sockets that are not accepted wait in the kernel, until its queue is full too.
             silent.push(TcpStream::connect(station.addr).await.unwrap());
         }
         let _stream = station.call(7).await.expect("a caller was hung up on");

@@ -44,7 +44,7 @@ impl Bench {
         self.drain();
     }
 
-    /// So many peers of one address that say nothing; those that were refused are none of them.
+    /// Connects `size` silent peers of one address; returns those that were not refused.
     fn crowd(&mut self, ip: &str, size: u16) -> Vec<PeerKey> {
         let calls = 20_000..20_000 + size;
         calls.filter_map(|port| self.call(ip, port).ok()).collect()
@@ -304,7 +304,7 @@ fn useless_peers_are_let_go_when_others_are_shut_out_of_the_session() {
 }
 
 #[test]
-fn a_peer_id_that_was_copied_harms_nobody() {
+fn a_copied_peer_id_does_no_harm() {
     for (ours, theirs) in [
         (Direction::Incoming, Direction::Outgoing),
         (Direction::Outgoing, Direction::Incoming),
