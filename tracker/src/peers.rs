@@ -9,6 +9,9 @@ pub(crate) const COMPACT_V4_LEN: usize = 6;
 /// Address and port of an IPv6 peer (BEP 7).
 pub(crate) const COMPACT_V6_LEN: usize = 18;
 
+/// Of one address: a list of thousands of its ports must not push out the rest. Swarms at one address are those of tests.
+const MAX_PORTS_OF_ADDRESS: usize = 500;
+
 /// Adds the usable ones of a packed list, up to [`MAX_PEERS`] in all. A last entry that is cut
 /// short is ignored.
 pub(crate) fn read_v4(packed: &[u8], peers: &mut Vec<SocketAddr>) {
@@ -38,11 +41,15 @@ pub(crate) fn read_v6(packed: &[u8], peers: &mut Vec<SocketAddr>) {
     }
 }
 
-/// Adds a peer unless nobody can be there or the list is full.
+/// Adds a peer unless no host can be there or the list is full, of its address or in all.
 pub(crate) fn add(address: IpAddr, port: u16, peers: &mut Vec<SocketAddr>) {
     // `::ffff:1.2.3.4` is the IPv4 peer, for whom an IPv4 socket is needed.
     let address = address.to_canonical();
-    if port != 0 && is_unicast(address) && peers.len() < MAX_PEERS {
+    if port == 0 || !is_unicast(address) || peers.len() >= MAX_PEERS {
+        return;
+    }
+    let ports = peers.iter().filter(|peer| peer.ip() == address);
+    if ports.take(MAX_PORTS_OF_ADDRESS).count() < MAX_PORTS_OF_ADDRESS {
         peers.push(SocketAddr::new(address, port));
     }
 }
@@ -69,6 +76,19 @@ mod tests {
         let mut peers = Vec::new();
         read_v4(packed, &mut peers);
         peers
+    }
+
+    #[test]
+    fn thousands_of_ports_of_one_address_leave_room_for_others() {
+        let mut packed = Vec::new();
+        for port in 1..=5_000 {
+            write(SocketAddr::from(([1, 1, 1, 1], port)), &mut packed);
+        }
+        let honest = SocketAddr::from(([2, 2, 2, 2], 6881));
+        write(honest, &mut packed);
+        let peers = read(&packed);
+        assert_eq!(peers.len(), MAX_PORTS_OF_ADDRESS + 1);
+        assert_eq!(peers.last(), Some(&honest));
     }
 
     #[test]

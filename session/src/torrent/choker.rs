@@ -22,6 +22,8 @@ pub(crate) struct Contender {
     pub(crate) rate: u64,
     pub(crate) unchoked: bool,
     pub(crate) snubbed: bool,
+    /// It had a slot and asked for nothing: it comes after all others.
+    pub(crate) in_vain: bool,
 }
 
 #[derive(Debug)]
@@ -104,7 +106,8 @@ impl Choker {
         ranked.sort_by_key(|peer| {
             // While seeding, whoever had a slot lines up last in each optimistic round.
             let turn = rotate && peer.unchoked;
-            (peer.snubbed && !seeding, turn, Reverse(peer.rate))
+            let is_snubbed = peer.snubbed && !seeding;
+            (peer.in_vain, is_snubbed, turn, Reverse(peer.rate))
         });
         let mut chosen: Vec<_> = ranked
             .iter()
@@ -115,7 +118,8 @@ impl Choker {
             |key: &PeerKey| contenders.iter().any(|peer| peer.key == *key) && !chosen.contains(key);
         self.optimistic = self.optimistic.filter(still_there).or_else(|| {
             let rest = contenders.iter().filter(|peer| !chosen.contains(&peer.key));
-            let (unchoked, waiting) = rest.partition::<Vec<_>, _>(|peer| peer.unchoked);
+            let has_had_one = |peer: &&Contender| peer.unchoked || peer.in_vain;
+            let (unchoked, waiting) = rest.partition::<Vec<_>, _>(has_had_one);
             let lucky = if waiting.is_empty() {
                 unchoked
             } else {
@@ -140,6 +144,7 @@ mod tests {
                 rate: u64::from(n),
                 unchoked: false,
                 snubbed: false,
+                in_vain: false,
             })
             .collect()
     }

@@ -10,6 +10,7 @@ use super::exchange::Exchange;
 use super::holepunch::Punching;
 use super::peers::{Peer, RATE_MEMORY};
 use super::rate::Rate;
+use super::slots::SlotUse;
 use super::stall::Stall;
 use super::turnover::Usage;
 use super::window::Window;
@@ -101,6 +102,7 @@ impl<S: Space> Engine<S> {
             current: None,
             snubbed: false,
             stall: Stall::default(),
+            slot: SlotUse::default(),
             rests_until: None,
             last_delivery: now,
             down: Rate::new(RATE_MEMORY),
@@ -166,7 +168,7 @@ impl<S: Space> Engine<S> {
             .remove_peer(&peer.bits, peer.counted_as_seed, &mut self.rng);
         self.release_addr(now, &peer);
         if !peer.am_choking {
-            self.unchoke_waiting();
+            self.unchoke_waiting(now);
         }
         self.fill_all(now);
         self.connect_more(now);

@@ -207,6 +207,7 @@ impl<S: Space> Engine<S> {
         if self.housekeeping.is_some_and(|at| at <= now) {
             self.housekeeping = Some(now + HOUSEKEEPING_EVERY);
             self.expire_requests(now);
+            self.reclaim_slots(now);
             self.tend_readers(now);
             self.tend_peers(now);
             self.exchange_peers(now);
@@ -264,6 +265,7 @@ impl<S: Space> Engine<S> {
             Fact::Block(_) => {}
             Fact::Uploaded(bytes) => {
                 peer.up.add(now, bytes);
+                peer.handle_uploaded();
                 self.up.add(now, bytes);
             }
             Fact::Redundant(bytes) => self.wasted += bytes,
@@ -290,13 +292,13 @@ impl<S: Space> Engine<S> {
             }
             Fact::Interested => {
                 peer.peer_interested = true;
-                self.unchoke_waiting();
+                self.unchoke_waiting(now);
             }
             Fact::NotInterested => {
                 peer.peer_interested = false;
                 if !peer.am_choking {
                     self.choke(key);
-                    self.unchoke_waiting();
+                    self.unchoke_waiting(now);
                 }
             }
         }

@@ -10,6 +10,7 @@ use super::exchange::Exchange;
 use super::holepunch::Punching;
 use super::host::Host;
 use super::rate::Rate;
+use super::slots::SlotUse;
 use super::stall::Stall;
 use super::turnover::Usage;
 use super::window::Window;
@@ -77,6 +78,7 @@ pub(crate) struct Peer {
     /// It owed us a block for too long and has delivered none since.
     pub(crate) snubbed: bool,
     pub(crate) stall: Stall,
+    pub(crate) slot: SlotUse,
     /// It rejected a request while it was serving us; it is asked for nothing until then.
     pub(crate) rests_until: Option<Instant>,
     pub(crate) last_delivery: Instant,

@@ -1,10 +1,44 @@
 //! The upload slots: what the choker decides is carried out here.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::choker::Contender;
+use super::peers::Peer;
 use super::{Engine, PeerKey, Space};
 use crate::peer::Command;
+
+/// A peer that has a slot for this long and asks for nothing has it in vain. Clients ask as soon as they are unchoked.
+const ASKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What one peer has made of the upload slots that it had.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SlotUse {
+    /// Since when it has had one, and the bytes that it had been sent before.
+    since: Option<(Instant, u64)>,
+    /// It asked for nothing the last time.
+    in_vain: bool,
+}
+
+impl Peer {
+    /// Whether it wants a slot and has not had one in vain.
+    const fn waits_for_slot(&self) -> bool {
+        self.am_choking && self.peer_interested && !self.slot.in_vain
+    }
+
+    /// Blocks were sent to it.
+    pub(super) const fn handle_uploaded(&mut self) {
+        self.slot.in_vain = false;
+    }
+
+    /// Sees whether it makes use of its slot.
+    fn judge_slot(&mut self, now: Instant) {
+        if let Some((since, before)) = self.slot.since
+            && now.saturating_duration_since(since) >= ASKS_WITHIN
+        {
+            self.slot.in_vain = self.up.total() == before;
+        }
+    }
+}
 
 impl<S: Space> Engine<S> {
     /// Deals the upload slots out anew.
@@ -22,6 +56,7 @@ impl<S: Space> Engine<S> {
                 },
                 unchoked: !peer.am_choking,
                 snubbed: peer.snubbed,
+                in_vain: peer.slot.in_vain,
             })
             .collect();
         let chosen = self.choker.choose(&contenders, seeding, &mut self.rng);
@@ -30,40 +65,61 @@ impl<S: Space> Engine<S> {
             if contender.unchoked && !stays {
                 self.choke(contender.key);
             } else if !contender.unchoked && stays {
-                self.unchoke(contender.key);
+                self.unchoke(now, contender.key);
             }
         }
     }
 
+    /// Takes slots back that are held in vain while others wait, between the choker's rounds: else a crowd that asks for
+    /// nothing would hold them all.
+    pub(super) fn reclaim_slots(&mut self, now: Instant) {
+        for (_, peer) in self.peers.iter_mut() {
+            peer.judge_slot(now);
+        }
+        let peers = || self.peers.iter();
+        let waiting = peers().filter(|(_, peer)| peer.waits_for_slot()).count();
+        let in_vain = peers().filter(|(_, peer)| !peer.am_choking && peer.slot.in_vain);
+        let in_vain: Vec<_> = in_vain.map(|(key, _)| key).take(waiting).collect();
+        if in_vain.is_empty() {
+            return;
+        }
+        for key in in_vain {
+            self.choke(key);
+        }
+        self.unchoke_waiting(now);
+    }
+
     /// A free slot is given away at once rather than in the next round.
-    pub(super) fn unchoke_waiting(&mut self) {
+    pub(super) fn unchoke_waiting(&mut self, now: Instant) {
         let used = self
             .peers
             .iter()
             .filter(|(_, peer)| !peer.am_choking)
             .count();
-        let waiting: Vec<_> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.am_choking && peer.peer_interested)
-            .map(|(key, _)| key)
-            .take(self.choker.slots().saturating_sub(used))
+        let wants_one = |peer: &Peer| peer.am_choking && peer.peer_interested;
+        let waiting = self.peers.iter().filter(|(_, peer)| wants_one(peer));
+        let mut waiting: Vec<_> = waiting
+            .map(|(key, peer)| (peer.slot.in_vain, key))
             .collect();
-        for key in waiting {
-            self.unchoke(key);
+        waiting.sort_by_key(|(in_vain, _)| *in_vain);
+        let free = self.choker.slots().saturating_sub(used);
+        for (_, key) in waiting.into_iter().take(free) {
+            self.unchoke(now, key);
         }
     }
 
     pub(super) fn choke(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key) {
             peer.am_choking = true;
+            peer.slot.since = None;
             self.command(key, Command::Choke);
         }
     }
 
-    pub(super) fn unchoke(&mut self, key: PeerKey) {
+    pub(super) fn unchoke(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key) {
             peer.am_choking = false;
+            peer.slot.since = Some((now, peer.up.total()));
             self.command(key, Command::Unchoke);
         }
     }

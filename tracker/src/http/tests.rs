@@ -157,15 +157,21 @@ fn what_is_no_answer_is_refused() {
 fn peers_are_bounded() {
     let packed = 60_000;
     let mut body = format!("d8:intervali60e5:peers{packed}:").into_bytes();
-    body.extend(std::iter::repeat_n(1, packed));
+    let addresses =
+        (0..packed / 6).map(|n| [1, 1, u8::try_from(n / 256).unwrap(), (n % 256) as u8]);
+    body.extend(
+        addresses
+            .clone()
+            .flat_map(|[a, b, c, d]| [a, b, c, d, 1, 1]),
+    );
     body.push(b'e');
     assert_eq!(parse_announce(&body).unwrap().peers.len(), MAX_PEERS);
-    let body = [
-        b"d5:peersl".to_vec(),
-        b"d2:ip7:1.1.1.14:porti9ee".repeat(9000),
-        b"ee".to_vec(),
-    ]
-    .concat();
+    let dictionary = |address: [u8; 4]| {
+        let ip = std::net::Ipv4Addr::from(address).to_string();
+        format!("d2:ip{}:{ip}4:porti9ee", ip.len())
+    };
+    let dictionaries: String = addresses.take(9_000).map(dictionary).collect();
+    let body = format!("d5:peersl{dictionaries}ee").into_bytes();
     assert_eq!(parse_announce(&body).unwrap().peers.len(), MAX_PEERS);
 }
 

@@ -5,6 +5,7 @@ mod holepunch;
 mod hosts;
 mod neighbours;
 mod readers;
+mod slots;
 mod stalled;
 mod verifying;
 

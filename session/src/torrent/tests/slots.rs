@@ -1,0 +1,58 @@
+//! Upload slots and those who hold them in vain.
+
+use super::*;
+
+impl Bench {
+    /// A peer that wants what we have.
+    fn leech(&mut self, number: u8) -> PeerKey {
+        let key = self.connect(number, Direction::Incoming).unwrap();
+        self.tell(key, [Fact::Interested]);
+        key
+    }
+
+    fn is_unchoked(&self, key: PeerKey) -> bool {
+        !self.engine.peers.get(key).unwrap().am_choking
+    }
+}
+
+/// A crowd that wants everything and asks for nothing: the only one that asks gets a slot, and keeps one.
+#[test]
+fn slots_that_are_held_in_vain_go_to_those_who_wait() {
+    let mut bench = Bench::new(Bitfield::all);
+    for number in 101..=200 {
+        bench.leech(number);
+    }
+    let honest = bench.leech(1);
+    let mut waited = 0;
+    while !bench.is_unchoked(honest) {
+        bench.later(1);
+        waited += 1;
+        assert!(waited <= 75, "100 peers have 8 slots for 5 s each");
+    }
+    // It downloads, and is not chosen less often than those that do not.
+    let mut served = 0;
+    for _ in 0..120 {
+        if bench.is_unchoked(honest) {
+            served += 1;
+            bench.tell(honest, [Fact::Uploaded(100_000)]);
+        }
+        bench.later(1);
+    }
+    assert!(served >= 115, "{served} of 120 s");
+}
+
+#[test]
+fn a_slot_in_vain_is_kept_while_it_is_not_needed() {
+    let mut bench = Bench::new(Bitfield::all);
+    let idle = bench.leech(1);
+    bench.later(60);
+    assert!(bench.is_unchoked(idle));
+    for number in 2..=8 {
+        let key = bench.leech(number);
+        bench.tell(key, [Fact::Uploaded(100_000)]);
+    }
+    assert!(bench.is_unchoked(idle), "there are eight");
+    let ninth = bench.leech(9);
+    bench.later(2);
+    assert!(bench.is_unchoked(ninth) && !bench.is_unchoked(idle));
+}
