@@ -119,7 +119,7 @@ impl Session {
     /// let magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&x.pe=192.0.2.7:6881".parse()?;
     /// let mut fetch = session.fetch(&magnet);
     /// let metainfo = fetch.wait().await?;
-    /// let options = AddOptions::new(StorageKind::Memory).peers(fetch.peers());
+    /// let options = AddOptions::new(StorageKind::Memory).peers(fetch.peers()).banned(fetch.banned());
     /// let torrent = session.add(&metainfo, options).await?;
     /// # drop(torrent);
     /// # Ok(())

@@ -1,12 +1,12 @@
 //! Many hostile peers beside one honest one.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_session::{AddOptions, FetchError, StorageKind};
+use tailwater_session::{AddOptions, Event, FetchError, StorageKind};
 use tailwater_wire::{
     ExtensionHandshake, ExtensionId, ExtensionIds, Handshake, Message, MetadataMessage, Reserved,
 };
@@ -194,4 +194,23 @@ async fn name_peers(mut stream: TcpStream, addrs: &[SocketAddr]) -> std::io::Res
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&body).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_fetch_banned_the_torrent_does_not_use_either() {
+    let share = share();
+    let leecher = session();
+    let banned: IpAddr = [192, 0, 2, 7].into();
+    let mut events = leecher.subscribe();
+    let options = AddOptions::new(StorageKind::Memory).banned([banned]);
+    leecher.add(&share.metainfo, options).await.unwrap();
+    let told = async {
+        while let Some(event) = events.next().await {
+            if matches!(event, Event::Banned { ip, .. } if ip == banned) {
+                return;
+            }
+        }
+    };
+    within(told).await;
+    within(leecher.close()).await;
 }
