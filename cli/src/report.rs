@@ -56,13 +56,6 @@ impl fmt::Display for FileReport {
         match verdict {
             Verdict::Ok => write!(f, "ok       {path}  ({})", Size(*length)),
             Verdict::Missing => write!(f, "MISSING  {path}  ({})", Size(*length)),
-            Verdict::WrongLength { found } if found > length => {
-                let surplus = found - length;
-                write!(
-                    f,
-                    "WRONG    {path}  ({found} bytes, should be {length}: {surplus} too many)"
-                )
-            }
             Verdict::WrongLength { found } => {
                 write!(f, "WRONG    {path}  ({found} bytes, should be {length})")
             }

@@ -86,6 +86,7 @@ impl AddOptions {
 
     /// Only seeds: nothing is ever written, and a torrent that turns out incomplete fails with
     /// [`TorrentError::Incomplete`](crate::TorrentError::Incomplete) before anybody hears of it.
+    /// Symbolic links below the folder are followed, as nothing is written; a download follows none.
     #[must_use]
     pub const fn seed_only(mut self, seed_only: bool) -> Self {
         self.seed_only = seed_only;

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 const LEN: usize = 200_000;
 
+/// What is done to a file.
+type Change = fn(&Path);
+
 /// A download of two files, of which a part is there already, and nobody to fetch the rest from yet.
 struct Leech {
     share: Share,
@@ -95,8 +98,7 @@ async fn a_download_whose_file_is_deleted_or_cut_fails_and_nothing_vouches_for_i
         file.set_len(10).unwrap();
     };
     let delete = |path: &Path| fs::remove_file(path).unwrap();
-    let changes: [(&dyn Fn(&Path), FileChange); 2] =
-        [(&delete, FileChange::Gone), (&cut, FileChange::Cut)];
+    let changes: [(Change, FileChange); 2] = [(delete, FileChange::Gone), (cut, FileChange::Cut)];
     for (change, expected) in changes {
         let leech = Leech::new().await;
         // The first file is open since the download began.

@@ -17,7 +17,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "proved above; run under Miri by the tests below"
+    reason = "proved above; the tests below run with AddressSanitizer too, see the README"
 )]
 
 use std::cell::UnsafeCell;
@@ -33,7 +33,7 @@ const BLOCK: usize = BLOCK_LEN as usize;
 /// The memory of some blocks.
 enum Slab {
     Mapped(MmapRaw),
-    /// When the system refuses a mapping, and under Miri, which knows none.
+    /// When the system refuses a mapping, and under Miri, if anybody has it: it knows none.
     Heap(Box<[UnsafeCell<u8>]>),
 }
 

@@ -272,14 +272,14 @@ fn a_block_meant_for_one_reservation_never_gets_into_another() {
     storage.release(handle, piece).unwrap();
     let second = storage.reserve(handle, piece).unwrap().id.unwrap();
 
-    let write = |id| storage.write_block_into(handle, block, id, &content.data(block));
+    let write = |id| storage.write_block_into(handle, block, id, content.data(block));
     assert_eq!(write(first), Err(Error::NotReserved { piece: 0 }));
     let missing = storage.piece_state(handle, piece);
     assert_eq!(missing, Ok(PieceState::Partial { missing: 2 }));
     assert!(matches!(write(second), Ok(Written::Stored { .. })));
     let other = content.block(0, 1);
     storage
-        .write_block(handle, other, &content.data(other))
+        .write_block(handle, other, content.data(other))
         .unwrap();
     assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
     assert_eq!(storage.reserve(handle, piece).unwrap().id, None);

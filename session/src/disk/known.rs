@@ -12,6 +12,7 @@ use super::backend::{Access, DiskFile};
 use super::error::{FileChange, Operation, StorageError};
 use super::folders::FileId;
 use super::store::{PARTS, Store, index_to_slot};
+use super::torrent::{Completion, DiskTorrent};
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -82,7 +83,7 @@ impl Known {
 
 /// How much is expected of the files when they are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expect {
+enum Expect {
     /// Those that have been opened are what they were.
     Unchanged,
     /// Besides, every wanted file is there with its length; what is too long is cut.
@@ -121,7 +122,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`], and what the system says.
-    pub(super) fn look_again(&self, expect: Expect) -> Result<(), StorageError> {
+    fn look_at_names(&self, expect: Expect) -> Result<(), StorageError> {
         if let Some(change) = self.known.change() {
             return Err(change.clone());
         }
@@ -188,5 +189,41 @@ impl Store {
     fn changed(&self, slot: u32, change: FileChange) -> StorageError {
         let path = self.slot_path(slot);
         self.known.note(StorageError::FileChanged { path, change })
+    }
+}
+
+impl DiskTorrent {
+    /// Looks at every wanted file once more when all its pieces are there: that it has its name and is the one that was
+    /// written; what is too long is cut. The answer is [`Completion::Finished`].
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    pub(crate) fn finish(&self) -> Result<(), StorageError> {
+        let ticket = self.enter()?;
+        self.pool().submit_read(Box::new(move |_| {
+            let looked = ticket.shared.store.look_at_names(Expect::Whole);
+            (ticket.shared.on_completion)(Completion::Finished(looked));
+        }))
+    }
+
+    /// As [`DiskTorrent::finish`], with the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at or cut.
+    pub(crate) async fn look_again(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.look_at_names(Expect::Whole))
+            .await?
+    }
+
+    /// Looks whether the files that have been opened are what they were.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at.
+    pub(crate) async fn check_unchanged(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.look_at_names(Expect::Unchanged))
+            .await?
     }
 }

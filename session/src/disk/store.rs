@@ -324,7 +324,7 @@ impl Store {
     }
 
     /// Sparse where the file system can: the length says from the beginning what the file will be. What is too long is cut
-    /// when all of it is there; see [`Store::look_again`].
+    /// when all of it is there; see `known`.
     fn extend(&self, slot: u32, access: Access, file: &dyn DiskFile) -> Result<(), StorageError> {
         let due = self.due(slot);
         if access == Access::Read || self.known.has_length(slot) {

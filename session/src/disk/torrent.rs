@@ -7,7 +7,6 @@ use super::error::StorageError;
 use super::folders::FileState;
 use super::hasher::Hashers;
 use super::health::{Health, Pending};
-use super::known::Expect;
 use super::layout::Layout;
 use super::pool::{IoPool, Permit};
 use super::resume::ResumeData;
@@ -383,40 +382,6 @@ impl DiskTorrent {
     pub(crate) async fn sync(&self) -> Result<(), StorageError> {
         self.flush().await?;
         self.run(|shared| shared.store.sync()).await?
-    }
-
-    /// Looks at every wanted file once more when all its pieces are there: that it has its name and is the one that was
-    /// written; what is too long is cut. The answer is [`Completion::Finished`].
-    ///
-    /// # Errors
-    ///
-    /// When the storage is closed.
-    pub(crate) fn finish(&self) -> Result<(), StorageError> {
-        let ticket = self.enter()?;
-        self.pool().submit_read(Box::new(move |_| {
-            let looked = ticket.shared.store.look_again(Expect::Whole);
-            (ticket.shared.on_completion)(Completion::Finished(looked));
-        }))
-    }
-
-    /// As [`DiskTorrent::finish`], with the answer.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at or cut.
-    pub(crate) async fn look_again(&self) -> Result<(), StorageError> {
-        self.run(|shared| shared.store.look_again(Expect::Whole))
-            .await?
-    }
-
-    /// Looks whether the files that have been opened are what they were.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at.
-    pub(crate) async fn check_unchanged(&self) -> Result<(), StorageError> {
-        self.run(|shared| shared.store.look_again(Expect::Unchanged))
-            .await?
     }
 
     /// Waits for all operations under way, then closes the files. Every later operation is refused with

@@ -9,6 +9,9 @@ use std::path::Path;
 /// Index of the largest file; its pieces 3 to 6 are its alone.
 const D: &str = "t/d";
 
+/// What is done to a file.
+type Change = fn(&Path);
+
 fn lengthen(path: &Path) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
     let len = file.metadata().unwrap().len();
@@ -61,7 +64,7 @@ async fn write_last(rig: &Rig) {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_is_deleted_or_cut_is_not_written_to() {
-    let changes: [(fn(&Path), FileChange); 2] =
+    let changes: [(Change, FileChange); 2] =
         [(delete, FileChange::Gone), (shorten, FileChange::Cut)];
     for (change, expected) in changes {
         let mut rig = nearly_done().await;
@@ -81,7 +84,7 @@ async fn a_file_that_is_deleted_or_cut_is_not_written_to() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_is_gone_replaced_or_cut_is_noticed_at_the_end() {
-    let changes: [(fn(&Path), FileChange); 3] = [
+    let changes: [(Change, FileChange); 3] = [
         (delete, FileChange::Gone),
         (replace, FileChange::Replaced),
         (shorten, FileChange::Cut),
@@ -163,7 +166,7 @@ async fn a_short_file_that_was_checked_gets_its_length_when_it_is_written() {
 
 #[tokio::test]
 async fn a_seed_whose_file_is_cut_or_deleted_says_so_once() {
-    let changes: [(fn(&Path), FileChange); 2] = [
+    let changes: [(Change, FileChange); 2] = [
         (shorten, FileChange::Cut),
         #[cfg(unix)]
         (delete, FileChange::Gone),
