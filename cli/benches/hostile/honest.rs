@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,14 @@ use crate::bed::{HONEST, RATE, any_port};
 /// An honest side calls again so long after it was hung up on.
 const AGAIN: Duration = Duration::from_millis(50);
 
+/// Honest peers are numbered from here: no attacker has the name of one of them.
+const FIRST_NUMBER: u64 = 1 << 40;
+
 /// Honest sides, on a thread of their own.
 pub(crate) struct Honest {
     crowd: Crowd,
+    /// The number of the next honest peer.
+    number: Arc<AtomicU64>,
 }
 
 impl Honest {
@@ -24,6 +30,7 @@ impl Honest {
         let bounds = Bounds::lasting(Duration::from_secs(150));
         Self {
             crowd: Crowd::start(bounds).unwrap(),
+            number: Arc::new(AtomicU64::new(FIRST_NUMBER)),
         }
     }
 
@@ -47,9 +54,11 @@ impl Honest {
             .stops_after(bytes);
         let content = content.clone();
         let dial = Dial::to(to).from(HONEST[which]).again_after(AGAIN);
-        let number = 1_000 + which as u64;
+        let number = Arc::clone(&self.number);
         self.crowd
-            .dial(dial, move || Peer::leech(&content, number, leech.clone()))
+            .dial(dial, move || {
+                Peer::leech(&content, next(&number), leech.clone())
+            })
             .unwrap();
         counts
     }
@@ -66,9 +75,11 @@ impl Honest {
             .paced(&Pacer::new(RATE))
             .counting(&counts);
         let dial = Dial::to(to).from(HONEST[which]).again_after(AGAIN);
-        let (content, number) = (content.clone(), 1_000 + which as u64);
+        let (content, number) = (content.clone(), Arc::clone(&self.number));
         self.crowd
-            .dial(dial, move || Peer::seeder(&content, number, supply.clone()))
+            .dial(dial, move || {
+                Peer::seeder(&content, next(&number), supply.clone())
+            })
             .unwrap();
         counts
     }
@@ -82,11 +93,10 @@ impl Honest {
     ) -> (Listener, Arc<Counts>) {
         let counts = Arc::<Counts>::default();
         let supply = Supply::of(content).paced(pacer).counting(&counts);
-        let content = content.clone();
-        let mut number = 2_000 + u64::from(at.port());
+        let (content, number) = (content.clone(), Arc::clone(&self.number));
         let listener = self.crowd.listen(at, move || {
-            number += 1;
-            Peer::seeder(&content, number, supply.clone()).does(MetadataServer::honest(&content))
+            Peer::seeder(&content, next(&number), supply.clone())
+                .does(MetadataServer::honest(&content))
         });
         (listener.unwrap(), counts)
     }
@@ -95,6 +105,10 @@ impl Honest {
     pub(crate) fn addr(which: usize) -> SocketAddr {
         any_port(HONEST[which])
     }
+}
+
+fn next(number: &AtomicU64) -> u64 {
+    number.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Waits until `counts` has so many bytes of payload; how long that took, no longer than `limit`.

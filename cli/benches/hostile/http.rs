@@ -86,7 +86,10 @@ pub(crate) fn tracker(bed: &Bed) -> Figures {
             .again_after(Duration::from_millis(100));
         crowd.dial(dial, || Silent).unwrap();
     }
-    thread::sleep(HEAD_START);
+    let began = Instant::now();
+    while crowd.counts().connections() < AT_TRACKER as u64 && began.elapsed() < 5 * HEAD_START {
+        thread::sleep(Duration::from_millis(5));
+    }
     let honest = Crowd::start(Bounds::lasting(Duration::from_secs(60))).unwrap();
     let counts = Arc::<Counts>::default();
     let announce = "/announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&uploaded=0\
