@@ -6,8 +6,10 @@ mod node;
 mod payload;
 mod player;
 mod store;
+mod stranger;
 
 use std::cell::Ref;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -23,6 +25,9 @@ pub(crate) use payload::Payload;
 pub(crate) use player::{Play, Player};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub(crate) use store::{Counts, Faults, Ledger};
+
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub(crate) use stranger::{Stranger, StrangerId};
 
 use node::Wire;
 use store::{House, SpaceWait, Store};
@@ -54,6 +59,8 @@ pub(crate) struct Swarm {
     net: Network,
     payload: Rc<Payload>,
     pub(crate) nodes: Vec<Node>,
+    /// By the number of the host.
+    strangers: BTreeMap<usize, Stranger>,
     seed: u64,
     private: bool,
     max_peers: usize,
@@ -68,6 +75,7 @@ impl Swarm {
             net: Network::new(seed, start),
             payload: Rc::new(payload),
             nodes: Vec::new(),
+            strangers: BTreeMap::new(),
             seed,
             private: true,
             max_peers: 200,
@@ -143,6 +151,8 @@ impl Swarm {
         have: Bitfield,
         on_demand: bool,
     ) -> usize {
+        // A node's number is that of its host.
+        assert!(self.strangers.is_empty(), "nodes come before strangers");
         let number = self.nodes.len();
         let octet = u8::try_from(number + 1).unwrap();
         let addr = SocketAddr::from(([10, 0, 0, octet], 6881));
@@ -166,7 +176,7 @@ impl Swarm {
             engine: Engine::new(config, payload.geometry, have, store.clone()),
             store,
             space_wait: SpaceWait::default(),
-            wires: std::collections::BTreeMap::new(),
+            wires: BTreeMap::new(),
             players: Vec::new(),
             board: player::Board::default(),
             verdicts: std::collections::VecDeque::new(),
@@ -356,6 +366,9 @@ impl Swarm {
         let Some((now, event)) = self.net.next_event_until(limit) else {
             return false;
         };
+        if self.is_strangers(&event) {
+            return true;
+        }
         let number = event.host().as_usize();
         match event {
             Event::Timer { token, .. } if token != MACHINES => {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
+use tailwater_hostile::Content;
 use tailwater_metainfo::{BlockRef, Geometry, InfoHash, PieceHash};
 
 /// A torrent with its content.
@@ -28,6 +29,19 @@ impl Payload {
             info_hash: InfoHash::new(info_hash),
             hashes: bytes.chunks(piece_length as usize).map(hash).collect(),
             bytes,
+        }
+    }
+
+    /// A torrent of the hostile kit, so that its peers can serve it.
+    pub(crate) fn of(content: &Content) -> Self {
+        let geometry = content.geometry();
+        let hash = |piece: &[u8]| PieceHash::new(Sha1::digest(piece).into());
+        let pieces = content.bytes().chunks(geometry.piece_length() as usize);
+        Self {
+            geometry,
+            info_hash: content.info_hash(),
+            hashes: pieces.map(hash).collect(),
+            bytes: content.bytes().to_vec(),
         }
     }
 
