@@ -24,6 +24,8 @@ pub(crate) struct Contender {
     pub(crate) snubbed: bool,
     /// It had a slot and asked for nothing: it comes after all others.
     pub(crate) in_vain: bool,
+    /// It is one of many connections of its host: of those that send as little, it comes last.
+    pub(crate) crowded: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,13 @@ impl Choker {
             // While seeding, whoever had a slot lines up last in each optimistic round.
             let turn = rotate && peer.unchoked;
             let is_snubbed = peer.snubbed && !seeding;
-            (peer.in_vain, is_snubbed, turn, Reverse(peer.rate))
+            (
+                peer.in_vain,
+                is_snubbed,
+                turn,
+                Reverse(peer.rate),
+                peer.crowded,
+            )
         });
         let mut chosen: Vec<_> = ranked
             .iter()
@@ -145,6 +153,7 @@ mod tests {
                 unchoked: false,
                 snubbed: false,
                 in_vain: false,
+                crowded: false,
             })
             .collect()
     }

@@ -9,6 +9,8 @@ use crate::peer::Command;
 
 /// A peer that has a slot for this long and asks for nothing has it in vain. Clients ask as soon as they are unchoked.
 const ASKS_WITHIN: Duration = Duration::from_secs(5);
+/// The same for one of a host that has many connections: it is more likely a crowd of one person than many people.
+const CROWD_ASKS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What one peer has made of the upload slots that it had.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,9 +33,13 @@ impl Peer {
     }
 
     /// Sees whether it makes use of its slot.
-    fn judge_slot(&mut self, now: Instant) {
+    fn judge_slot(&mut self, now: Instant, is_crowded: bool) {
+        let within = match is_crowded {
+            true => CROWD_ASKS_WITHIN,
+            false => ASKS_WITHIN,
+        };
         if let Some((since, before)) = self.slot.since
-            && now.saturating_duration_since(since) >= ASKS_WITHIN
+            && now.saturating_duration_since(since) >= within
         {
             self.slot.in_vain = self.up.total() == before;
         }
@@ -57,6 +63,7 @@ impl<S: Space> Engine<S> {
                 unchoked: !peer.am_choking,
                 snubbed: peer.snubbed,
                 in_vain: peer.slot.in_vain,
+                crowded: self.is_in_crowd(peer),
             })
             .collect();
         let chosen = self.choker.choose(&contenders, seeding, &mut self.rng);
@@ -73,8 +80,13 @@ impl<S: Space> Engine<S> {
     /// Takes slots back that are held in vain while others wait, between the choker's rounds: else a crowd that asks for
     /// nothing would hold them all.
     pub(super) fn reclaim_slots(&mut self, now: Instant) {
-        for (_, peer) in self.peers.iter_mut() {
-            peer.judge_slot(now);
+        let crowded: Vec<_> = self
+            .peers
+            .iter()
+            .map(|(_, peer)| self.is_in_crowd(peer))
+            .collect();
+        for ((_, peer), is_crowded) in self.peers.iter_mut().zip(crowded) {
+            peer.judge_slot(now, is_crowded);
         }
         let peers = || self.peers.iter();
         let waiting = peers().filter(|(_, peer)| peer.waits_for_slot()).count();
@@ -99,9 +111,9 @@ impl<S: Space> Engine<S> {
         let wants_one = |peer: &Peer| peer.am_choking && peer.peer_interested;
         let waiting = self.peers.iter().filter(|(_, peer)| wants_one(peer));
         let mut waiting: Vec<_> = waiting
-            .map(|(key, peer)| (peer.slot.in_vain, key))
+            .map(|(key, peer)| ((peer.slot.in_vain, self.is_in_crowd(peer)), key))
             .collect();
-        waiting.sort_by_key(|(in_vain, _)| *in_vain);
+        waiting.sort_by_key(|(last, _)| *last);
         let free = self.choker.slots().saturating_sub(used);
         for (_, key) in waiting.into_iter().take(free) {
             self.unchoke(now, key);

@@ -269,6 +269,11 @@ impl<S: Space> Engine<S> {
         age >= PROBATION && !peer.is_promising(now)
     }
 
+    /// Whether it is one of many connections of its host.
+    pub(super) fn is_in_crowd(&self, peer: &Peer) -> bool {
+        peer.usage.is_counted && self.candidates.connections(peer.addr.ip()) > CROWD
+    }
+
     pub(super) fn is_named(&self, peer: &Peer) -> bool {
         let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
         source.is_some_and(Source::is_named)

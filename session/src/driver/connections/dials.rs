@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Dials a second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names addresses must not
-/// make us a port scanner.
-const PER_SECOND: u32 = 30;
-/// Dials at once after a quiet time: the first peers of a torrent do not wait.
+/// The most dials in any second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names
+/// addresses must not make us a port scanner.
+const MOST_IN_A_SECOND: u32 = 30;
+/// Of those at once after a quiet time: the first peers of a torrent do not wait.
 const BURST: u32 = 10;
 
 /// A token bucket, kept as the time at which it will be full again (the generic cell rate algorithm).
@@ -19,7 +19,8 @@ pub(crate) struct DialLimit {
 
 impl Default for DialLimit {
     fn default() -> Self {
-        Self::new(BURST, Duration::from_secs(1) / PER_SECOND)
+        let refill = MOST_IN_A_SECOND - BURST;
+        Self::new(BURST, Duration::from_secs(1) / refill)
     }
 }
 

@@ -216,7 +216,7 @@ fn torrents_let_go_of_useless_peers_when_callers_are_refused_or_dials_wait_for_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_dials_thirty_times_a_second_and_who_has_fewest_places_is_next() {
+async fn a_session_dials_thirty_times_in_a_second_and_who_has_fewest_places_is_next() {
     let places = Places::new(1_000, DialLimit::default());
     let [mut many, mut late] = [(); 2].map(|()| Torrent::new(&places));
     many.dial(500);
@@ -228,14 +228,14 @@ async fn a_session_dials_thirty_times_a_second_and_who_has_fewest_places_is_next
         }
     };
     second(&mut [&mut many]).await;
-    assert!((39..=41).contains(&many.held.len()), "{}", many.held.len());
+    assert!((29..=30).contains(&many.held.len()), "{}", many.held.len());
     // A torrent that comes later does not wait behind the others of the first.
     late.dial(5);
     let before = many.held.len();
     second(&mut [&mut many, &mut late]).await;
     assert_eq!(late.held.len(), 5);
     let all = many.held.len() - before + 5;
-    assert!((29..=31).contains(&all), "{all}");
+    assert!((19..=21).contains(&all), "{all}");
     // The bucket fills up again, and no further.
     many.waiting.clear();
     many.held.clear();

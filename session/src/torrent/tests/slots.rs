@@ -41,6 +41,35 @@ fn slots_that_are_held_in_vain_go_to_those_who_wait() {
     assert!(served >= 115, "{served} of 120 s");
 }
 
+/// All of one host, as only a loopback address may have so many connections: another host does not wait behind them.
+#[test]
+fn a_crowd_of_one_host_holds_no_slot_that_another_host_waits_for() {
+    let mut bench = Bench::new(Bitfield::all);
+    let join = |bench: &mut Bench, ip: [u8; 4], number: u8| {
+        let new = NewPeer {
+            addr: SocketAddr::from((ip, 20_000 + u16::from(number))),
+            id: PeerId::new([number; 20]),
+            direction: Direction::Incoming,
+            fast: true,
+        };
+        let key = bench.engine.handle_connected(bench.now, new).unwrap();
+        bench.tell(key, [Fact::Interested]);
+        key
+    };
+    for number in 101..=200 {
+        join(&mut bench, [127, 0, 0, 2], number);
+    }
+    bench.later(30);
+    let honest = join(&mut bench, [127, 0, 0, 1], 1);
+    bench.later(3);
+    assert!(bench.is_unchoked(honest));
+    for _ in 0..60 {
+        assert!(bench.is_unchoked(honest));
+        bench.tell(honest, [Fact::Uploaded(100_000)]);
+        bench.later(1);
+    }
+}
+
 #[test]
 fn a_slot_in_vain_is_kept_while_it_is_not_needed() {
     let mut bench = Bench::new(Bitfield::all);
