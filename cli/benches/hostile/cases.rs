@@ -124,7 +124,7 @@ fn of_peers() -> Vec<Case> {
             uploads::outbox_each_piece,
         ),
         case(
-            "allowed-fast",
+            "choked/allowed-fast",
             "a choked peer asks for its allowed-fast pieces without end",
             uploads::allowed_fast,
         ),

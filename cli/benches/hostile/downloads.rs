@@ -20,8 +20,8 @@ const BESIDE_STALLERS: f64 = 10.0;
 /// Hosts that stall.
 const STALLERS: usize = 20;
 
-/// Ports that the tracker names of one idle host.
-const PORTS: u16 = 2_000;
+/// Ports that the tracker names of one host: with the seeder, as many addresses as are taken of one answer.
+const PORTS: u16 = 1_999;
 /// How long the download may take that the honest seeder serves at once, in seconds.
 const BESIDE_PORTS: f64 = 5.0;
 /// Connections to one host within any second.
