@@ -292,7 +292,7 @@ impl<S: Space> Engine<S> {
             }
             Fact::Interested => {
                 peer.peer_interested = true;
-                self.unchoke_waiting(now);
+                self.handle_interested(now, key);
             }
             Fact::NotInterested => {
                 peer.peer_interested = false;

@@ -101,6 +101,25 @@ impl<S: Space> Engine<S> {
         self.unchoke_waiting(now);
     }
 
+    /// A peer wants blocks: it gets a free slot at once, or one that an idle member of a crowd has.
+    pub(super) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
+        self.unchoke_waiting(now);
+        let newcomer = self.peers.get(key);
+        let waits = newcomer.is_some_and(|peer| peer.waits_for_slot() && !self.is_in_crowd(peer));
+        if !waits {
+            return;
+        }
+        let is_idle = |peer: &Peer| {
+            let before = peer.slot.since.map(|(_, before)| before);
+            before == Some(peer.up.total()) && self.is_in_crowd(peer)
+        };
+        let idle = self.peers.iter().find(|(_, peer)| is_idle(peer));
+        if let Some((idle, _)) = idle {
+            self.choke(idle);
+            self.unchoke(now, key);
+        }
+    }
+
     /// A free slot is given away at once rather than in the next round.
     pub(super) fn unchoke_waiting(&mut self, now: Instant) {
         let used = self

@@ -158,7 +158,10 @@ fn peers_are_bounded() {
     let packed = 60_000;
     let mut body = format!("d8:intervali60e5:peers{packed}:").into_bytes();
     let addresses =
-        (0..packed / 6).map(|n| [1, 1, u8::try_from(n / 256).unwrap(), (n % 256) as u8]);
+        (0..10_000u16).map(|n| {
+        let [high, low] = n.to_be_bytes();
+        [1, 1, high, low]
+    });
     body.extend(
         addresses
             .clone()
