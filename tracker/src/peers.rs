@@ -125,10 +125,12 @@ mod tests {
 
     #[test]
     fn the_list_is_bounded_and_a_cut_entry_ignored() {
-        assert_eq!(
-            read(&[1; COMPACT_V4_LEN * (MAX_PEERS + 5)]).len(),
-            MAX_PEERS
-        );
+        let mut packed = Vec::new();
+        for number in 0..u32::try_from(MAX_PEERS).unwrap() + 5 {
+            let ip = Ipv4Addr::from_bits(0x0101_0000 + number);
+            write(SocketAddr::new(ip.into(), 6881), &mut packed);
+        }
+        assert_eq!(read(&packed).len(), MAX_PEERS);
         assert_eq!(read(&[1; COMPACT_V4_LEN + 3]).len(), 1);
     }
 

@@ -87,11 +87,12 @@ pub const fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// The addresses that one subscriber has as a rule: one of IPv4, a /64 of IPv6 (RFC 6177).
+/// The addresses that one subscriber has as a rule: one of IPv4, a /64 of global IPv6 (RFC 6177).
 ///
 /// The key for shares, limits and bans. A share for each IPv6 address would be none, as every subscriber has 2^64 of them.
-/// All hosts of one home are one group, in IPv4 by address translation, in IPv6 by the prefix that they share. An address
-/// that embeds an IPv4 one belongs to its group.
+/// All hosts of one home are one group, in IPv4 by address translation, in IPv6 by the prefix that they share. Other IPv6
+/// addresses are a group each: all hosts of a link share `fe80::/64`. An address that embeds an IPv4 one belongs to its
+/// group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressGroup(IpAddr);
 
@@ -101,6 +102,7 @@ impl AddressGroup {
     pub const fn of(ip: IpAddr) -> Self {
         match embedded(ip) {
             ip @ IpAddr::V4(_) => Self(ip),
+            IpAddr::V6(v6) if !matches!(Scope::of(ip), Scope::Global) => Self(IpAddr::V6(v6)),
             IpAddr::V6(ip) => {
                 let network = ip.to_bits() & !(u64::MAX as u128);
                 Self(IpAddr::V6(Ipv6Addr::from_bits(network)))

@@ -6,6 +6,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
 
+use tailwater_types::address::AddressGroup;
+
 use super::source::Scope;
 
 /// Of an IPv6 address the part that a host does not choose itself (RFC 4291): it may have all of the rest.
@@ -14,26 +16,19 @@ const V6_NETWORK_BITS: u32 = 64;
 const V4_SITE_BITS: u32 = 24;
 const V6_SITE_BITS: u32 = 48;
 
-/// An IPv4 address, or the /64 of a global IPv6 address. Other IPv6 addresses count in whole: on one link, all hosts share
-/// `fe80::/64`.
+/// The addresses that are taken for one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Host(IpAddr);
+pub(crate) struct Host(AddressGroup);
 
 impl Host {
-    pub(crate) fn of(ip: IpAddr) -> Self {
-        let ip = ip.to_canonical();
-        match ip {
-            IpAddr::V6(v6) if Scope::of(ip) == Scope::Global => {
-                Self(IpAddr::V6(v6_prefix(v6, V6_NETWORK_BITS)))
-            }
-            _ => Self(ip),
-        }
+    pub(crate) const fn of(ip: IpAddr) -> Self {
+        Self(AddressGroup::of(ip))
     }
 
     /// One of three values, by how far away the host is. An address on the internet is one host; on a local network,
     /// addresses are few and a router may hide several hosts; a loopback address may be all of a swarm.
     pub(crate) fn by_scope<T>(self, global: T, local: T, loopback: T) -> T {
-        match Scope::of(self.0) {
+        match Scope::of(self.0.first()) {
             Scope::Global => global,
             Scope::Local | Scope::LinkLocal => local,
             Scope::Loopback => loopback,
@@ -42,10 +37,11 @@ impl Host {
 
     /// Every address and port of it.
     pub(super) fn addrs(self) -> RangeInclusive<SocketAddr> {
-        let last = match self.0 {
-            IpAddr::V6(ip) if Scope::of(self.0) == Scope::Global => IpAddr::V6(
-                Ipv6Addr::from_bits(ip.to_bits() | (u128::MAX >> V6_NETWORK_BITS)),
-            ),
+        let first = self.0.first();
+        let last = match first {
+            IpAddr::V6(ip) if Scope::of(first) == Scope::Global => IpAddr::V6(Ipv6Addr::from_bits(
+                ip.to_bits() | (u128::MAX >> V6_NETWORK_BITS),
+            )),
             ip => ip,
         };
         let last = match last {
@@ -53,7 +49,7 @@ impl Host {
             IpAddr::V6(ip) => SocketAddrV6::new(ip, u16::MAX, u32::MAX, u32::MAX).into(),
             IpAddr::V4(_) => SocketAddr::new(last, u16::MAX),
         };
-        SocketAddr::new(self.0, 0)..=last
+        SocketAddr::new(first, 0)..=last
     }
 }
 

@@ -157,8 +157,7 @@ fn what_is_no_answer_is_refused() {
 fn peers_are_bounded() {
     let packed = 60_000;
     let mut body = format!("d8:intervali60e5:peers{packed}:").into_bytes();
-    let addresses =
-        (0..10_000u16).map(|n| {
+    let addresses = (0..10_000u16).map(|n| {
         let [high, low] = n.to_be_bytes();
         [1, 1, high, low]
     });

@@ -215,7 +215,10 @@ fn a_group_is_what_one_subscriber_has() {
         ("64:ff9b::c000:201", "192.0.2.1", true),
         // A subscriber of 6to4 has 65 536 networks.
         ("2002:c000:201:1::1", "2002:c000:201:2::1", true),
-        ("::1", "::", true),
+        // Hosts of one link or private network are several.
+        ("::1", "::", false),
+        ("fe80::1", "fe80::2", false),
+        ("fd00::1", "fd00::2", false),
     ] {
         assert_eq!(group(one) == group(other), is_same, "{one} and {other}");
     }
