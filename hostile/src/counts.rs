@@ -1,4 +1,4 @@
-//! What has happened, counted by whoever drives scripts and by scripts themselves.
+//! What has happened, counted by the drivers of scripts and by scripts themselves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

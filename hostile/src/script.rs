@@ -8,7 +8,7 @@ use bytes::Bytes;
 ///
 /// A script knows no socket and no clock, so the same one attacks over TCP ([`tcp::Crowd`](crate::tcp::Crowd)), over a
 /// simulated network ([`Pump`](crate::Pump)), or through whatever transport comes later. It may have more to say without
-/// end: whoever drives it bounds time and bytes.
+/// end: its driver bounds time and bytes.
 pub trait Script: Send {
     /// Bytes came from the other side.
     fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);

@@ -10,7 +10,7 @@ use crate::Script;
 /// A head longer than this is no announce; it is not kept.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Answers one announce with the same peers, whoever asks for what.
+/// Answers each announce with the same peers.
 #[derive(Clone, Debug)]
 pub struct Tracker {
     answer: Bytes,

@@ -18,7 +18,7 @@ const LEN: usize = 200_000;
 /// What is done to a file.
 type Change = fn(&Path);
 
-/// A download of two files, of which a part is there already, and nobody to fetch the rest from yet.
+/// A download of two files, of which a part is there already, and no peer to fetch the rest from yet.
 struct Leech {
     share: Share,
     dir: TempDir,

@@ -133,7 +133,7 @@ impl Torrent {
     }
 }
 
-/// An address on which nobody listens.
+/// An address without a listener.
 pub(crate) fn free_addr() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap()

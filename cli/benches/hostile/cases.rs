@@ -77,12 +77,12 @@ fn of_peers() -> Vec<Case> {
         ),
         case(
             "ports/hang-up",
-            "the same, and it hangs up on whoever calls",
+            "the same, and it hangs up on each caller",
             |bed| downloads::ports(bed, Ports::HangUp),
         ),
         case(
             "ports/closed",
-            "the same, and nobody listens there",
+            "the same, and no program listens there",
             |bed| downloads::ports(bed, Ports::Closed),
         ),
         case(

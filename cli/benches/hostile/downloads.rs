@@ -125,11 +125,11 @@ pub(crate) fn stallers(bed: &Bed, blocks: u64) -> Figures {
 /// What happens at the ports that a tracker names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ports {
-    /// Whoever calls is heard and never answered.
+    /// Callers are read and never answered.
     Silent,
-    /// Whoever calls is hung up on.
+    /// Callers are hung up on.
     HangUp,
-    /// Nobody listens.
+    /// No program listens.
     Closed,
 }
 

@@ -84,7 +84,7 @@ impl Honest {
         counts
     }
 
-    /// Waits to be called and serves whoever calls, with metadata too; where, and the counter of what is served.
+    /// Waits to be called and serves each caller, with metadata too; where, and the counter of what is served.
     pub(crate) fn seeder_listens(
         &self,
         at: SocketAddr,

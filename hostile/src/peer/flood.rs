@@ -66,7 +66,7 @@ pub enum Flood {
     Rejects,
     /// `have` of each piece in turn.
     Have,
-    /// Messages that nobody knows.
+    /// Messages of unknown types.
     Unknown,
 }
 

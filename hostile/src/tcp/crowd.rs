@@ -54,7 +54,7 @@ pub struct Listener {
 }
 
 impl Crowd {
-    /// Nobody yet. The bounds' time begins now.
+    /// No caller yet. The bounds' time begins now.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ const READ: usize = 64 * 1024;
 /// Portions written or read before others have their turn.
 const TURNS: usize = 16;
 
-/// Drives a script over any byte stream until the other side or the script ends it. Whoever calls bounds the time.
+/// Drives a script over any byte stream until the other side or the script ends it. The caller bounds the time.
 ///
 /// # Errors
 ///

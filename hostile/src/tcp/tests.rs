@@ -94,7 +94,7 @@ async fn connections_are_bounded() {
         ..Bounds::lasting(WATCHDOG)
     };
     let crowd = Crowd::start(bounds).unwrap();
-    // Whoever calls is hung up on.
+    // Callers are hung up on.
     let nobody = crowd.listen(loopback(), || Tracker::naming(&[])).unwrap();
     let dial = Dial::to(nobody.addr).again_after(Duration::ZERO);
     crowd

@@ -17,7 +17,7 @@ use std::path::Path;
 pub(crate) enum Links {
     /// One in the way is an error, for reading and writing.
     Refused,
-    /// They are followed. Only where nothing is ever written: somebody who seeds may keep a folder of the torrent on
+    /// They are followed. Only where nothing is ever written: a user who seeds may keep a folder of the torrent on
     /// another disk.
     Followed,
 }

@@ -254,7 +254,7 @@ impl Shared {
         results
     }
 
-    /// Verified bytes cannot be read: the torrent hears of it, once.
+    /// Verified bytes cannot be read: the torrent is told once.
     fn note_unreadable(&self, error: StorageError) -> StorageError {
         let error = self.store.known.note(error.of_verified());
         if !error.is_closed() && !self.is_unreadable.swap(true, Ordering::Relaxed) {

@@ -196,7 +196,7 @@ fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
 /// Writes a file of `folder`, which is made if need be, in place of the one that is there: after a crash or power failure
 /// it is the one or the other. Two that write it at once do not mix: each has a file of its own, which is renamed.
 ///
-/// The names and contents tell what somebody downloads, so they are for their owner alone: files have the mode 0600, and
+/// The names and contents tell what a user downloads, so they are for their owner alone: files have the mode 0600, and
 /// folders that are made 0700. A folder that is there already keeps the mode that its owner gave it.
 pub(super) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     make_private(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;

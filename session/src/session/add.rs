@@ -61,7 +61,7 @@ impl Inner {
         let opened = self.open(&info, &wanted, &priorities, &options, &completions);
         let store = opened.await?;
         if self.closing.is_cancelled() {
-            // Whoever closed the session may have waited for its tasks already: it is too late for another.
+            // The caller of `close` may have waited for its tasks already: it is too late for another.
             store.close().await;
             return Err(AddError::Closed);
         }

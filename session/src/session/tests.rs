@@ -150,7 +150,7 @@ async fn callers_are_refused_while_a_torrent_is_being_checked() {
         within(stream.read_exact(&mut reply)).await.is_ok()
     };
     for _ in 0..3 {
-        assert!(!call().await, "nobody is let in");
+        assert!(!call().await, "no caller is let in");
     }
     drop(check);
     within(torrent.wait_complete()).await.unwrap();

@@ -75,7 +75,7 @@ impl DiskStore {
         for (block, attempt) in claimed {
             match written {
                 Ok(()) => self.claims.stored(block, from, attempt),
-                // The torrent hears of the reason as a completion.
+                // The torrent is told the reason by a completion.
                 Err(_) => {
                     self.claims.disclaim(block, from, attempt);
                     unwanted.push(block);

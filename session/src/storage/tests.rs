@@ -131,7 +131,7 @@ async fn a_copy_that_waits_for_room_while_its_piece_is_begun_anew_is_dropped() {
     let mut good = pin!(bob.write(BOB, vec![(block(0), copy(7))]));
     assert!(poll_once(good.as_mut()).is_pending(), "behind Alice");
     drop(busy);
-    // Whoever comes first, the block is Bob's and so are its bytes.
+    // Whichever copy comes first, the block is Bob's and so are its bytes.
     assert!(late.await.is_empty());
     assert!(good.await.is_empty(), "Bob's copy is wanted");
     disk.flushed().await;

@@ -1,6 +1,6 @@
 //! Peers that have stopped: they owe us blocks and send none.
 //!
-//! What such a peer was asked for is asked of others: while somebody reads as soon as a few round trips have passed, else when
+//! What such a peer was asked for is asked of others: while a reader is open as soon as a few round trips have passed, else when
 //! another peer has nothing left to do, at the latest after [`REQUEST_TIMEOUT`]. It may still deliver, and is then as good
 //! as before; until then it is asked for little, and for nothing that is needed soon.
 

@@ -63,7 +63,7 @@ impl Peers {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (info, dribbled) = (info.clone(), Arc::clone(&dribbled));
                     calls.spawn(async move {
-                        // Whoever is done with it hangs up.
+                        // A client that is done with it hangs up.
                         let _ = serve(stream, manner, hash, &info, &dribbled).await;
                     });
                 }

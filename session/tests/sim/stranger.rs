@@ -28,7 +28,7 @@ pub(crate) struct Stranger {
 pub(crate) struct StrangerId(pub(super) usize);
 
 impl Swarm {
-    /// A host that follows a script on each connection, whoever made it. All nodes come before the first stranger.
+    /// A host that follows a script on each connection, made or accepted. All nodes come before the first stranger.
     pub(crate) fn stranger(
         &mut self,
         link: Link,

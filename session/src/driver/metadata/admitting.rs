@@ -1,4 +1,4 @@
-//! Whom a fetch connects to, and which callers it takes in.
+//! Which addresses a fetch connects to, and which callers it takes in.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A fetch that runs: what it hears, and what follows.
+//! A fetch that runs: what it is told, and what follows.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -43,7 +43,7 @@ fn peers_that_stop_delay_the_end_by_seconds_not_by_a_timeout_each() {
 
 /// Those who deliver at first, and stop when there is nothing left but the end-game.
 #[test]
-fn whoever_stops_in_the_end_game_is_not_asked_again() {
+fn peers_that_stop_in_the_end_game_are_not_asked_again() {
     let mut bench = Bench::large(60);
     let stalling: Vec<_> = (2..8).map(|number| bench.seed(number)).collect();
     for key in &stalling {

@@ -117,7 +117,7 @@ impl Igd {
         self.accepting = tokio::spawn(accept(listener, Arc::clone(&self.state)));
     }
 
-    /// Another device hears the same searches, and answers them first.
+    /// Another device receives the same searches, and answers them first.
     pub(super) fn is_overtaken_by(&self, other: &Self) {
         let faster = (Arc::clone(&other.answers), other.with(|state| state.http));
         self.with(|state| state.faster = Some(faster));

@@ -1,5 +1,8 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
+mod links;
+mod storage;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,30 +11,28 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
 use tailwater_wire::Reserved;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::buffers::ReceiveBuffers;
-use super::connections::{Party, Places};
-use super::dial::{self, Handshaken};
-use super::discovery::dht::DhtHandle;
-use super::discovery::own_port::OwnPort;
-use super::incident::{BATCHES_IN_FLIGHT, End, Incident, Request};
-use super::mailbox::Mailbox;
-use super::peer::PeerTask;
-use super::throttle::Throttle;
-use crate::disk::{Completion, StorageError};
+use links::Link;
+
+use crate::disk::Completion;
+use crate::driver::buffers::ReceiveBuffers;
+use crate::driver::connections::{Party, Places};
+use crate::driver::dial;
+use crate::driver::discovery::dht::DhtHandle;
+use crate::driver::discovery::own_port::OwnPort;
+use crate::driver::incident::{Incident, Request};
+use crate::driver::mailbox::Mailbox;
+use crate::driver::throttle::Throttle;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
-use crate::peer::{self, Command, Connection, Consequence};
 use crate::reader::board::Board;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{
-    Config, Engine, Halt, NewPeer, Note, Output, PeerKey, PieceState, Priority, Source, Verdict,
-};
+use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
 
 /// Incidents taken from the queue at once.
 const BATCH: usize = 64;
@@ -43,8 +44,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(600);
 /// A torrent that has more connections than its share lets go of one this often, while others wait.
 const SHED_EVERY: Duration = Duration::from_secs(1);
-/// Commands that may wait for one connection before it counts as stuck.
-const COMMAND_LIMIT: usize = 1 << 17;
 
 /// What all connections of a session share.
 #[derive(Clone)]
@@ -81,13 +80,6 @@ pub(crate) struct TorrentTask {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) shared: Shared,
     pub(crate) closing: CancellationToken,
-}
-
-/// The torrent's end of one connection.
-struct Link {
-    mailbox: Arc<Mailbox<Command>>,
-    /// Commands of this round, handed over together.
-    commands: Vec<Command>,
 }
 
 /// A torrent that runs.
@@ -142,7 +134,7 @@ impl TorrentTask {
             ..self.config
         };
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
-        // Whoever opened the storage has looked.
+        // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete();
         engine.set_priorities(now, priorities);
         for &ip in &self.banned {
@@ -307,169 +299,6 @@ impl Running {
         }
     }
 
-    /// A file that is wanted again gets back what the disk keeps of it elsewhere.
-    async fn select_files(&mut self, wanted: &[bool]) {
-        let Store::Disk(disk) = self.task.store.clone() else {
-            return;
-        };
-        for (file, &wanted) in wanted.iter().enumerate() {
-            if let Err(error) = disk.torrent.set_skipped(file, !wanted).await {
-                self.fail(error);
-                return;
-            }
-        }
-    }
-
-    /// Tries again after a pause or a failure of the storage.
-    async fn resume(&mut self, now: Instant) -> Result<(), TorrentError> {
-        if let Store::Disk(disk) = &self.task.store {
-            disk.torrent.resume().await?;
-            // Losses from before the failure come ahead of whatever is fetched from now on.
-            let mut completions = Vec::new();
-            self.task.completions.take(&mut completions);
-            for completion in completions {
-                self.handle_completion(now, completion);
-            }
-        }
-        self.failure = None;
-        self.task.board.resume();
-        self.engine.resume(now);
-        if self.engine.is_complete() && !self.is_finished {
-            self.finish();
-        }
-        Ok(())
-    }
-
-    fn handle_completion(&mut self, now: Instant, completion: Completion) {
-        match completion {
-            Completion::Verified {
-                piece,
-                valid,
-                digests,
-            } => {
-                // The answer to an earlier attempt says nothing of the one under way.
-                if self.engine.piece_state(piece) == PieceState::Verifying {
-                    self.task.store.settle(piece);
-                }
-                let verdict = match valid {
-                    true => Verdict::Valid,
-                    false => Verdict::Invalid(digests),
-                };
-                self.engine.handle_verdict(now, piece, &verdict);
-            }
-            Completion::Digests {
-                piece,
-                digests: Ok(digests),
-            } => {
-                self.engine.handle_digests(now, piece, &digests);
-            }
-            // Without digests nobody can be convicted; the piece itself is fine.
-            Completion::Digests {
-                digests: Err(_), ..
-            } => {}
-            Completion::Finished(Ok(())) => self.finished(),
-            Completion::Finished(Err(error)) | Completion::ReadFailed { error } => self.fail(error),
-            Completion::Evicted { piece } => self.engine.handle_evicted(now, piece),
-            Completion::VerifyFailed { error, .. } => self.fail(error),
-            Completion::WriteFailed { error, lost } => {
-                self.task.store.disclaim(&lost);
-                self.engine.handle_lost(&lost);
-                self.fail(error);
-            }
-        }
-    }
-
-    /// The storage does not work: everything waits until somebody has seen to it.
-    fn fail(&mut self, error: StorageError) {
-        if self.failure.is_some() || error.is_closed() {
-            return;
-        }
-        self.engine.halt(Halt::Storage);
-        let error = TorrentError::Storage(error);
-        self.failure = Some(error.clone());
-        self.task.board.end(error.clone());
-        self.task.shared.events.send(Event::Failed {
-            info_hash: self.task.info_hash(),
-            error,
-        });
-    }
-
-    fn handle_ended(&mut self, now: Instant, key: PeerKey, end: &End) {
-        tracing::debug!(?key, "connection ended: {end}");
-        self.links.remove(&key);
-        if let End::Violation(violation) = end
-            && violation.consequence() == Consequence::Ban
-        {
-            self.engine.handle_misbehaviour(now, key);
-        }
-        self.engine.handle_closed(now, key);
-    }
-
-    /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
-    fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
-        self.party.adopt(&mut peer.place);
-        let new = NewPeer {
-            addr: peer.addr,
-            id: peer.id,
-            direction: peer.direction,
-            fast: peer.agreed.fast(),
-        };
-        let key = match self.engine.handle_connected(now, new) {
-            Ok(key) => key,
-            Err(refusal) => {
-                tracing::debug!(addr = %peer.addr, ?refusal, "peer refused");
-                return;
-            }
-        };
-        let mut connection = Connection::new(
-            now,
-            peer::Config {
-                geometry: self.task.geometry,
-                fast: peer.agreed.fast(),
-                extensions: peer.agreed.extension_protocol(),
-                listen_port: self.task.shared.port.seen_by(peer.addr.ip()),
-                addr: Some(peer.addr.ip()),
-                other_ip: self.engine.other_ip(peer.addr.ip()),
-                upload_only: self.engine.is_complete(),
-                metadata: self.task.metadata.clone(),
-                private: self.task.config.private,
-                dht_port: self.dht_port(peer.agreed),
-            },
-        );
-        let early = connection.handle_bytes(now, &mut peer.received);
-        let mailbox = Arc::new(Mailbox::new(COMMAND_LIMIT));
-        self.links.insert(
-            key,
-            Link {
-                mailbox: Arc::clone(&mailbox),
-                commands: Vec::new(),
-            },
-        );
-        let task = PeerTask {
-            key,
-            ip: peer.addr.ip(),
-            stream: peer.stream,
-            connection,
-            store: self.task.store.clone(),
-            mailbox,
-            incidents: self.task.incidents_in.clone(),
-            in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
-            buffers: Arc::clone(&self.buffers),
-            down_limit: Arc::clone(&self.task.shared.down_limit),
-            up_limit: Arc::clone(&self.task.shared.up_limit),
-            dht: self.task.shared.dht.clone(),
-            _place: peer.place,
-        };
-        self.tasks.spawn(task.run(peer.received, early));
-    }
-
-    /// Where our DHT node is, for a peer that has one too. Those of a private torrent need not know (BEP 27).
-    fn dht_port(&self, agreed: Reserved) -> Option<u16> {
-        let dht = self.task.shared.dht.as_ref();
-        let told = dht.filter(|_| agreed.dht() && !self.task.config.private);
-        told.map(DhtHandle::port)
-    }
-
     /// Does what the machine wants done.
     fn carry_out(&mut self, now: Instant) {
         while let Some(output) = self.engine.poll_output() {
@@ -518,43 +347,6 @@ impl Running {
         }
     }
 
-    /// Blocks that wait for sockets pin their pieces: connections are told to give them back.
-    fn yield_blocks(&mut self) {
-        for (&key, link) in &mut self.links {
-            if link.commands.is_empty() {
-                self.dirty.push(key);
-            }
-            link.commands.push(Command::YieldBlocks);
-        }
-    }
-
-    fn connect(&self, addr: SocketAddr) {
-        let ours = dial::Ours {
-            info_hash: self.task.config.info_hash,
-            peer_id: self.task.config.peer_id,
-            reserved: self.task.shared.reserved(),
-        };
-        let incidents = self.task.incidents_in.clone();
-        let closing = self.task.closing.clone();
-        let party = Arc::clone(&self.party);
-        self.tasks.spawn(async move {
-            let dialling = async { dial::dial(addr, ours, party.place().await).await };
-            let dialled = tokio::select! {
-                () = closing.cancelled() => return,
-                dialled = dialling => dialled,
-            };
-            let incident = match dialled {
-                Ok(peer) => Incident::Handshaken(peer),
-                Err(error) => {
-                    tracing::debug!(%addr, "connecting: {error}");
-                    Incident::DialFailed(addr)
-                }
-            };
-            // A torrent that closes meanwhile needs no answer.
-            let _ = incidents.send(incident).await;
-        });
-    }
-
     fn tell(&self, note: &Note) {
         let info_hash = self.task.info_hash();
         let event = match *note {
@@ -573,28 +365,6 @@ impl Running {
             Note::Completed | Note::PieceEvicted(_) => return,
         };
         self.task.shared.events.send(event);
-    }
-
-    /// All that is wanted is verified. It is said when the files have been looked at once more: another program may have
-    /// deleted or cut them meanwhile.
-    fn finish(&mut self) {
-        self.is_finished = false;
-        match &self.task.store {
-            Store::Memory(_) => self.finished(),
-            Store::Disk(disk) => {
-                // A storage that is closed has no torrent to say it of.
-                let _ = disk.torrent.finish();
-            }
-        }
-    }
-
-    fn finished(&mut self) {
-        // Something more may be wanted by now.
-        if self.engine.is_complete() && !self.is_finished {
-            self.is_finished = true;
-            let info_hash = self.task.info_hash();
-            self.task.shared.events.send(Event::Completed { info_hash });
-        }
     }
 
     fn phase(&self) -> Phase {

@@ -1,0 +1,142 @@
+//! The torrent's connections: those that are made, those that peers made, and their end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tailwater_wire::Reserved;
+use tokio::sync::Semaphore;
+
+use super::Running;
+use crate::driver::dial::{self, Handshaken};
+use crate::driver::discovery::dht::DhtHandle;
+use crate::driver::incident::{BATCHES_IN_FLIGHT, End, Incident};
+use crate::driver::mailbox::Mailbox;
+use crate::driver::peer::PeerTask;
+use crate::peer::{self, Command, Connection, Consequence};
+use crate::torrent::{NewPeer, PeerKey};
+
+/// Commands that may wait for one connection before it counts as stuck.
+const COMMAND_LIMIT: usize = 1 << 17;
+
+/// The torrent's end of one connection.
+pub(super) struct Link {
+    pub(super) mailbox: Arc<Mailbox<Command>>,
+    /// Commands of this round, handed over together.
+    pub(super) commands: Vec<Command>,
+}
+
+impl Running {
+    /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
+    pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
+        self.party.adopt(&mut peer.place);
+        let new = NewPeer {
+            addr: peer.addr,
+            id: peer.id,
+            direction: peer.direction,
+            fast: peer.agreed.fast(),
+        };
+        let key = match self.engine.handle_connected(now, new) {
+            Ok(key) => key,
+            Err(refusal) => {
+                tracing::debug!(addr = %peer.addr, ?refusal, "peer refused");
+                return;
+            }
+        };
+        let mut connection = Connection::new(
+            now,
+            peer::Config {
+                geometry: self.task.geometry,
+                fast: peer.agreed.fast(),
+                extensions: peer.agreed.extension_protocol(),
+                listen_port: self.task.shared.port.seen_by(peer.addr.ip()),
+                addr: Some(peer.addr.ip()),
+                other_ip: self.engine.other_ip(peer.addr.ip()),
+                upload_only: self.engine.is_complete(),
+                metadata: self.task.metadata.clone(),
+                private: self.task.config.private,
+                dht_port: self.dht_port(peer.agreed),
+            },
+        );
+        let early = connection.handle_bytes(now, &mut peer.received);
+        let mailbox = Arc::new(Mailbox::new(COMMAND_LIMIT));
+        self.links.insert(
+            key,
+            Link {
+                mailbox: Arc::clone(&mailbox),
+                commands: Vec::new(),
+            },
+        );
+        let task = PeerTask {
+            key,
+            ip: peer.addr.ip(),
+            stream: peer.stream,
+            connection,
+            store: self.task.store.clone(),
+            mailbox,
+            incidents: self.task.incidents_in.clone(),
+            in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
+            buffers: Arc::clone(&self.buffers),
+            down_limit: Arc::clone(&self.task.shared.down_limit),
+            up_limit: Arc::clone(&self.task.shared.up_limit),
+            dht: self.task.shared.dht.clone(),
+            _place: peer.place,
+        };
+        self.tasks.spawn(task.run(peer.received, early));
+    }
+
+    pub(super) fn handle_ended(&mut self, now: Instant, key: PeerKey, end: &End) {
+        tracing::debug!(?key, "connection ended: {end}");
+        self.links.remove(&key);
+        if let End::Violation(violation) = end
+            && violation.consequence() == Consequence::Ban
+        {
+            self.engine.handle_misbehaviour(now, key);
+        }
+        self.engine.handle_closed(now, key);
+    }
+
+    pub(super) fn connect(&self, addr: SocketAddr) {
+        let ours = dial::Ours {
+            info_hash: self.task.config.info_hash,
+            peer_id: self.task.config.peer_id,
+            reserved: self.task.shared.reserved(),
+        };
+        let incidents = self.task.incidents_in.clone();
+        let closing = self.task.closing.clone();
+        let party = Arc::clone(&self.party);
+        self.tasks.spawn(async move {
+            let dialling = async { dial::dial(addr, ours, party.place().await).await };
+            let dialled = tokio::select! {
+                () = closing.cancelled() => return,
+                dialled = dialling => dialled,
+            };
+            let incident = match dialled {
+                Ok(peer) => Incident::Handshaken(peer),
+                Err(error) => {
+                    tracing::debug!(%addr, "connecting: {error}");
+                    Incident::DialFailed(addr)
+                }
+            };
+            // A torrent that closes meanwhile needs no answer.
+            let _ = incidents.send(incident).await;
+        });
+    }
+
+    /// Blocks that wait for sockets pin their pieces: connections are told to give them back.
+    pub(super) fn yield_blocks(&mut self) {
+        for (&key, link) in &mut self.links {
+            if link.commands.is_empty() {
+                self.dirty.push(key);
+            }
+            link.commands.push(Command::YieldBlocks);
+        }
+    }
+
+    /// Where our DHT node is, for a peer that has one too. Those of a private torrent need not know (BEP 27).
+    pub(super) fn dht_port(&self, agreed: Reserved) -> Option<u16> {
+        let dht = self.task.shared.dht.as_ref();
+        let told = dht.filter(|_| agreed.dht() && !self.task.config.private);
+        told.map(DhtHandle::port)
+    }
+}

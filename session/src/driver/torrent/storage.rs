@@ -1,0 +1,121 @@
+//! What the torrent's storage has found out, and what follows when it fails.
+
+use std::time::Instant;
+
+use super::Running;
+use crate::disk::{Completion, StorageError};
+use crate::error::TorrentError;
+use crate::events::Event;
+use crate::storage::Store;
+use crate::torrent::{Halt, PieceState, Verdict};
+
+impl Running {
+    /// A file that is wanted again gets back what the disk keeps of it elsewhere.
+    pub(super) async fn select_files(&mut self, wanted: &[bool]) {
+        let Store::Disk(disk) = self.task.store.clone() else {
+            return;
+        };
+        for (file, &wanted) in wanted.iter().enumerate() {
+            if let Err(error) = disk.torrent.set_skipped(file, !wanted).await {
+                self.fail(error);
+                return;
+            }
+        }
+    }
+
+    /// Tries again after a pause or a failure of the storage.
+    pub(super) async fn resume(&mut self, now: Instant) -> Result<(), TorrentError> {
+        if let Store::Disk(disk) = &self.task.store {
+            disk.torrent.resume().await?;
+            // Losses from before the failure come ahead of whatever is fetched from now on.
+            let mut completions = Vec::new();
+            self.task.completions.take(&mut completions);
+            for completion in completions {
+                self.handle_completion(now, completion);
+            }
+        }
+        self.failure = None;
+        self.task.board.resume();
+        self.engine.resume(now);
+        if self.engine.is_complete() && !self.is_finished {
+            self.finish();
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_completion(&mut self, now: Instant, completion: Completion) {
+        match completion {
+            Completion::Verified {
+                piece,
+                valid,
+                digests,
+            } => {
+                // The answer to an earlier attempt says nothing of the one under way.
+                if self.engine.piece_state(piece) == PieceState::Verifying {
+                    self.task.store.settle(piece);
+                }
+                let verdict = match valid {
+                    true => Verdict::Valid,
+                    false => Verdict::Invalid(digests),
+                };
+                self.engine.handle_verdict(now, piece, &verdict);
+            }
+            Completion::Digests {
+                piece,
+                digests: Ok(digests),
+            } => {
+                self.engine.handle_digests(now, piece, &digests);
+            }
+            // Without digests nobody can be convicted; the piece itself is fine.
+            Completion::Digests {
+                digests: Err(_), ..
+            } => {}
+            Completion::Finished(Ok(())) => self.finished(),
+            Completion::Finished(Err(error)) | Completion::ReadFailed { error } => self.fail(error),
+            Completion::Evicted { piece } => self.engine.handle_evicted(now, piece),
+            Completion::VerifyFailed { error, .. } => self.fail(error),
+            Completion::WriteFailed { error, lost } => {
+                self.task.store.disclaim(&lost);
+                self.engine.handle_lost(&lost);
+                self.fail(error);
+            }
+        }
+    }
+
+    /// The storage does not work: everything waits until somebody has seen to it.
+    pub(super) fn fail(&mut self, error: StorageError) {
+        if self.failure.is_some() || error.is_closed() {
+            return;
+        }
+        self.engine.halt(Halt::Storage);
+        let error = TorrentError::Storage(error);
+        self.failure = Some(error.clone());
+        self.task.board.end(error.clone());
+        self.task.shared.events.send(Event::Failed {
+            info_hash: self.task.info_hash(),
+            error,
+        });
+    }
+
+    /// All that is wanted is verified. It is said when the files have been looked at once more: another program may have
+    /// deleted or cut them meanwhile.
+    pub(super) fn finish(&mut self) {
+        self.is_finished = false;
+        match &self.task.store {
+            Store::Memory(_) => self.finished(),
+            Store::Disk(disk) => {
+                // A storage that is closed has no torrent to say it of.
+                let _ = disk.torrent.finish();
+            }
+        }
+    }
+
+    pub(super) fn finished(&mut self) {
+        // Something more may be wanted by now.
+        if self.engine.is_complete() && !self.is_finished {
+            self.is_finished = true;
+            let info_hash = self.task.info_hash();
+            self.task.shared.events.send(Event::Completed { info_hash });
+        }
+    }
+}
