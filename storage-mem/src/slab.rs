@@ -33,7 +33,7 @@ const BLOCK: usize = BLOCK_LEN as usize;
 /// The memory of some blocks.
 enum Slab {
     Mapped(MmapRaw),
-    /// When the system refuses a mapping, and under Miri, if anybody has it: it knows none.
+    /// When the system refuses a mapping, and under Miri, which has none.
     Heap(Box<[UnsafeCell<u8>]>),
 }
 
