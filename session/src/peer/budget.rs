@@ -60,6 +60,7 @@ mod tests {
         while budget.exhausted_until(now).is_none() {
             budget.spend(now, bytes);
             passed += 1;
+            assert!(passed <= 2 * BURST, "it is never exhausted");
         }
         passed
     }
