@@ -1,0 +1,61 @@
+//! `tailwater download`, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum, ValueHint};
+
+use super::Network;
+use crate::size::Size;
+use crate::source::Source;
+
+/// Where a download's pieces are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StorageChoice {
+    /// In files below the output folder.
+    Disk,
+    /// In memory, within `--memory`; nothing touches the disk.
+    Memory,
+}
+
+/// Download torrents; ends when everything is complete and verified.
+///
+/// A download that was interrupted goes on where it stopped when the same command is run again: what is in the output
+/// folder is checked first. Ctrl-C ends it cleanly within two seconds, a second Ctrl-C at once.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater download debian.torrent                into the current folder
+  tailwater download https://example.org/a.torrent -o ~/Downloads
+  tailwater download 'magnet:?xt=urn:btih:…'       quoted, because of the &
+  tailwater download album.torrent --files 0,3-5   some files, by `inspect`
+  tailwater download a.torrent b.torrent --seed    share them until Ctrl-C
+  tailwater download a.torrent --storage memory --memory 2GiB
+  tailwater download a.torrent --peer 192.168.1.20:6881
+
+Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.")]
+pub(crate) struct Download {
+    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
+    pub(crate) sources: Vec<Source>,
+    /// The folder to put the files into; made if need be. Default: the current one.
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Where the pieces are kept.
+    #[arg(long, value_enum, default_value_t = StorageChoice::Disk)]
+    pub(crate) storage: StorageChoice,
+    /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
+    /// Only these files: numbers and ranges as `inspect` shows them (0,2-5), or a file's path. Default: all, or those
+    /// that the magnet link selects.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) files: Vec<String>,
+    /// Fetch the pieces in order rather than the rarest first.
+    #[arg(long)]
+    pub(crate) sequential: bool,
+    /// Go on uploading when complete, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) seed: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}

@@ -1,0 +1,28 @@
+//! `tailwater seed`, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueHint};
+
+use super::Network;
+use crate::source::Source;
+
+/// Share files that are here already, until Ctrl-C.
+///
+/// The data is checked first, and only read: if something is missing or wrong, nothing is shared and nothing changed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater seed debian.torrent --data ~/iso
+  tailwater seed a.torrent b.torrent --data /srv --max-up 2MiB
+  tailwater seed album.torrent --data .. --listen 0.0.0.0:51413")]
+pub(crate) struct Seed {
+    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
+    #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::FilePath)]
+    pub(crate) sources: Vec<Source>,
+    /// The folder that holds the torrent's file or folder: what `--output` was when it was downloaded.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}

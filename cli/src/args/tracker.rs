@@ -1,0 +1,25 @@
+//! `tailwater tracker`, as typed.
+
+use clap::Args as ClapArgs;
+
+use super::ListenAddr;
+
+/// Run a tracker for swarms of your own, until Ctrl-C.
+///
+/// It keeps everything in memory, forgets peers that fall silent, and takes any torrent.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater tracker                   HTTP on port 6969 of all interfaces
+  tailwater tracker --http 127.0.0.1:8000 --udp 127.0.0.1:8000
+  tailwater tracker --udp 6969        UDP only
+
+Then: tailwater create data/ --tracker http://THIS-HOST:6969/announce")]
+pub(crate) struct Tracker {
+    /// Where to listen for HTTP. Default: 0.0.0.0:6969, unless `--udp` is given.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) http: Option<ListenAddr>,
+    /// Where to listen for UDP.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) udp: Option<ListenAddr>,
+}

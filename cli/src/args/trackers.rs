@@ -1,0 +1,49 @@
+//! `tailwater announce` and `tailwater scrape`, as typed.
+
+use clap::{Args as ClapArgs, ValueHint};
+use url::Url;
+
+use super::urls::tracker_url;
+use crate::source::Source;
+
+/// Ask a torrent's trackers for peers, once.
+///
+/// All trackers are asked at the same time. They are told right afterwards that we have left.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater announce debian.torrent
+  tailwater announce a.torrent --tracker udp://tracker.example.org:6969 --json
+
+Exit codes: 0 if one of them answered, else 1.")]
+pub(crate) struct Announce {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// The port to announce. Default: one that is free, so that no seeder of this machine is mistaken for us
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+/// Ask a torrent's trackers how many seeders and leechers there are.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tailwater scrape debian.torrent
+  tailwater scrape a.torrent --tracker http://10.0.0.1:6969/announce
+
+Exit codes: 0 if one of them answered, else 1.")]
+pub(crate) struct Scrape {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+/// A torrent and the trackers to ask about it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Asked {
+    /// A .torrent file, the http(s) URL of one, or a magnet link.
+    #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
+    pub(crate) source: Source,
+    /// Ask this tracker instead of the torrent's own; may be given again.
+    #[arg(long, value_name = "URL", value_parser = tracker_url, value_hint = ValueHint::Url)]
+    pub(crate) tracker: Vec<Url>,
+}
