@@ -48,9 +48,9 @@ pub(crate) struct Network {
     #[arg(long)]
     pub(crate) no_port_map: bool,
     /// The most to receive, in bytes a second: 2MiB, 500kB.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_down: Option<Size>,
     /// The most to send, in bytes a second; holds no download up.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_up: Option<Size>,
 }

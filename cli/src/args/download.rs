@@ -38,23 +38,23 @@ pub(crate) struct Download {
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
     /// The folder to put the files into; made if need be. Default: the current one.
-    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Files")]
     pub(crate) output: Option<PathBuf>,
     /// Where the pieces are kept.
-    #[arg(long, value_enum, default_value_t = StorageChoice::Disk)]
+    #[arg(long, value_enum, default_value_t = StorageChoice::Disk, help_heading = "Files")]
     pub(crate) storage: StorageChoice,
     /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) memory: Option<Size>,
     /// Only these files: numbers and ranges as `inspect` shows them (0,2-5), or a file's path. Default: all, or those
     /// that the magnet link selects.
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", help_heading = "Files")]
     pub(crate) files: Vec<String>,
     /// Fetch the pieces in order rather than the rarest first.
-    #[arg(long)]
+    #[arg(long, help_heading = "Files")]
     pub(crate) sequential: bool,
     /// Go on uploading when complete, until Ctrl-C.
-    #[arg(long)]
+    #[arg(long, help_heading = "Seeding")]
     pub(crate) seed: bool,
     #[command(flatten)]
     pub(crate) network: Network,
