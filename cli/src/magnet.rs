@@ -7,7 +7,7 @@ use tailwater_metainfo::{Info, InfoHashes, Magnet, Metainfo};
 use tailwater_session::{FetchProgress, Follow, MetadataFetch, Session};
 use tokio::time::timeout;
 
-use crate::args::Network;
+use crate::args::{Json, Network};
 use crate::error::CliError;
 use crate::json::Line;
 use crate::link::Link;
@@ -55,7 +55,7 @@ impl Loaded {
 pub(crate) struct Audience {
     pub(crate) progress: Progress,
     /// Print events as JSON.
-    pub(crate) json: bool,
+    pub(crate) json: Json,
 }
 
 /// Fetches the metadata of what a link names, however long it takes.
@@ -90,7 +90,7 @@ pub(crate) async fn resolve(
         meter.set(0, "looking for it in the DHT");
     }
     let found = follow.next().await.ok_or(CliError::Interrupted)?;
-    if audience.json {
+    if audience.json.is_on() {
         out::json(&Line::publication(&found))?;
     } else {
         let (version, hash) = (found.version, found.info_hash);
@@ -132,7 +132,7 @@ pub(crate) async fn fetch_torrent(
     let _ = fetch.add_peers(network.peer.clone()).await;
     follow(&mut fetch, &name, audience).await?;
     let metainfo = fetch.wait().await.map_err(failed)?;
-    if audience.json {
+    if audience.json.is_on() {
         out::json(&Line::metadata(
             fetch.info_hash(),
             &fetch.progress(),
@@ -161,7 +161,7 @@ async fn follow(
         let progress = fetch.progress();
         meter.set(0, words(&progress));
         let is_news = told.is_none_or(|(at, told)| at.elapsed() >= TELL_EVERY && told != progress);
-        if audience.json && is_news {
+        if audience.json.has_events() && is_news {
             out::json(&Line::metadata(fetch.info_hash(), &progress, None))?;
             told = Some((Instant::now(), progress));
         }

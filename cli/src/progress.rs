@@ -38,10 +38,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(common: Common) -> Self {
         let mode = match common {
-            Common {
-                no_progress: true, ..
-            }
-            | Common { json: true, .. } => Mode::Quiet,
+            _ if common.no_progress || common.json() => Mode::Quiet,
             _ if io::stderr().is_terminal() => Mode::Bars,
             _ => Mode::Lines,
         };

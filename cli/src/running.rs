@@ -7,6 +7,7 @@ use tailwater_session::{Builder, Event, Events, Session};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::args::Json;
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::json::Line;
@@ -30,18 +31,19 @@ impl Running {
     pub(crate) fn start(
         builder: Builder,
         progress: &Progress,
-        json: bool,
+        json: Json,
     ) -> Result<Self, CliError> {
         let session = builder.start()?;
         let events = session.subscribe();
-        let shown = match json {
-            true => tokio::spawn(print(events)),
+        let shown = match json.is_on() {
+            true => tokio::spawn(print(events, json)),
             false => tokio::spawn(warn(events, progress.clone())),
         };
         if let Some(addr) = session.listen_addr() {
             let addr = addr.to_string();
-            match json {
-                true => out::json(&Line::Listening { addr })?,
+            match json.is_on() {
+                true if json.has_events() => out::json(&Line::Listening { addr })?,
+                true => {}
                 false => progress.say(format_args!("listening on {addr}"))?,
             }
         }
@@ -89,13 +91,23 @@ impl Running {
     }
 }
 
-async fn print(mut events: Events) {
+async fn print(mut events: Events, json: Json) {
     while let Some(event) = events.next().await {
-        if let Some(line) = Line::event(&event)
+        if is_printed(&event, json)
+            && let Some(line) = Line::event(&event)
             && out::json(&line).is_err()
         {
             return;
         }
+    }
+}
+
+/// Whether the level of `--json` has it.
+fn is_printed(event: &Event, json: Json) -> bool {
+    match event {
+        Event::Completed { .. } | Event::Failed { .. } => json.is_on(),
+        Event::PieceVerified { .. } => json.has_pieces(),
+        _ => json.has_events(),
     }
 }
 

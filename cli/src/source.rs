@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
-use crate::args::Network;
+use crate::args::{Json, Network};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
@@ -110,7 +110,7 @@ impl Source {
         let audience = Audience {
             progress: progress.clone(),
             // Standard output is for what the command is asked for.
-            json: false,
+            json: Json::OFF,
         };
         let fetching = magnet::fetch(&running.session, &link, network, &audience);
         let loaded = interrupt.guard(fetching).await;

@@ -179,11 +179,20 @@ fn events_come_as_lines_of_json() {
     let (_tracker, url) = place.tracker();
     let torrent = album(&place, &url);
     let (_seeder, _) = place.seed(&torrent, "here");
-    let out = place.ok(&download(&torrent, &["-o", "there", "--json"]));
-    let events: Vec<Value> = out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let run = |folder: &str, level: &str| -> Vec<Value> {
+        let out = place.ok(&download(&torrent, &["-o", folder, level]));
+        let lines = out.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    };
+    let names = |events: &[Value]| -> Vec<String> {
+        let names = events.iter().map(|event| event["event"].as_str().unwrap());
+        names.map(str::to_owned).collect()
+    };
+    assert_eq!(names(&run("results", "--json=results")), ["completed"]);
+    let usual = names(&run("usual", "--json"));
+    assert!(usual.contains(&"started".to_owned()) && usual.contains(&"closed".to_owned()));
+    assert!(!usual.contains(&"piece_verified".to_owned()), "{usual:?}");
+    let events = run("there", "--json=pieces");
     let of = |name: &str| events.iter().filter(|event| event["event"] == name).count();
     assert_eq!(of("listening"), 1);
     assert_eq!(of("started"), 1);

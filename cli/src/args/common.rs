@@ -6,6 +6,7 @@ use clap::{ArgAction, Args};
 use tailwater_metainfo::HostPort;
 
 use super::addr::ListenAddr;
+use super::output::{Json, JsonLevel};
 use crate::size::Size;
 
 /// What every command takes.
@@ -14,12 +15,34 @@ pub(crate) struct Common {
     /// Show no progress.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) no_progress: bool,
-    /// Print results and events as lines of JSON.
-    #[arg(long, global = true, help_heading = "Output")]
-    pub(crate) json: bool,
+    /// Print results and events as lines of JSON; =results for no events, =pieces for each piece too.
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "events",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    json: Option<JsonLevel>,
     /// Say more on standard error: -v what happens, -vv details, -vvv everything.
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+}
+
+impl Common {
+    /// Whether results are lines of JSON rather than text for people.
+    pub(crate) const fn json(&self) -> bool {
+        self.json_lines().is_on()
+    }
+
+    /// Which lines of JSON are printed.
+    pub(crate) const fn json_lines(&self) -> Json {
+        Json(self.json)
+    }
 }
 
 /// What every command takes that has a session.

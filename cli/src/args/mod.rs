@@ -8,6 +8,7 @@ mod demo;
 mod dht;
 mod download;
 mod inspect;
+mod output;
 mod seed;
 mod sim;
 mod stream;
@@ -29,6 +30,7 @@ pub(crate) use dht::{
 };
 pub(crate) use download::{Download, StorageChoice};
 pub(crate) use inspect::Inspect;
+pub(crate) use output::Json;
 pub(crate) use seed::Seed;
 pub(crate) use sim::{Sim, SimCommand, SimDht};
 pub(crate) use stream::{Behind, Stream};

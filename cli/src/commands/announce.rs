@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
     request.left = question.total.unwrap_or(UNKNOWN_LEFT);
     request.key = Some(fastrand::u32(..));
     let answers = question.ask(|client, url| ask(client, url, request.clone()));
-    let json = context.common.json;
+    let json = context.common.json();
     show(answers, |url, answer| match json {
         true => out::json(&said(url, answer.as_ref().map_err(ToString::to_string))),
         false => human(url, answer.as_ref().map_err(ToString::to_string)),

@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError>
         piece_count: info.geometry().piece_count(),
         total_size: info.payload_len(),
     };
-    match context.common.json {
+    match context.common.json() {
         true => out::json(&made),
         false => show(&made),
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tailwater_session::{Phase, Stats, Status, Torrent, TorrentError};
 use tokio::time::timeout;
 
+use crate::args::Json;
 use crate::error::CliError;
 use crate::json::Line;
 use crate::out;
@@ -20,12 +21,12 @@ pub(super) struct Follower {
     /// Bytes of the wanted pieces.
     wanted: u64,
     /// Print the progress as JSON.
-    json: bool,
+    json: Json,
     printed: Instant,
 }
 
 impl Follower {
-    pub(super) fn new(torrent: Torrent, meter: Meter, wanted: u64, json: bool) -> Self {
+    pub(super) fn new(torrent: Torrent, meter: Meter, wanted: u64, json: Json) -> Self {
         Self {
             torrent,
             meter,
@@ -99,7 +100,7 @@ impl Follower {
                 .meter
                 .set(done, progress::downloading(stats, self.wanted)),
         }
-        if self.json && self.printed.elapsed() >= REFRESH {
+        if self.json.has_events() && self.printed.elapsed() >= REFRESH {
             self.printed = Instant::now();
             out::json(&Line::progress(self.torrent.info_hash(), stats))?;
         }

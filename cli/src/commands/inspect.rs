@@ -41,7 +41,7 @@ struct SaidFile {
 pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliError> {
     let metainfo = context.load(&args.source, &args.network).await?.metainfo;
     let said = said(&metainfo);
-    match context.common.json {
+    match context.common.json() {
         true => out::json(&said),
         false => out::line(Human(&said, &metainfo)),
     }

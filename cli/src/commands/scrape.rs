@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, args: &Scrape) -> Result<(), CliError
         let answer = client.scrape(&url, &[info_hash]).await;
         (url, answer.map(|answer| answer.get(&info_hash)))
     });
-    let json = context.common.json;
+    let json = context.common.json();
     show(answers, |url, answer| {
         let answer = answer.map_err(|error| error.to_string());
         match json {

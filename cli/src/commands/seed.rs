@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Context;
 use super::follow::Follower;
-use crate::args::Seed;
+use crate::args::{Json, Seed};
 use crate::error::CliError;
 use crate::out::Harmless;
 use crate::progress::{OFTEN, count};
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
     let running = Running::start(
         start::builder(&args.network, Table::Kept),
         &context.progress,
-        context.common.json,
+        context.common.json_lines(),
     )?;
     let seeding = seed(context, args, &running.session, &torrents);
     let outcome = context.interrupt.guard(seeding).await;
@@ -118,7 +118,7 @@ async fn seed(
     let mut seeding = JoinSet::new();
     for metainfo in torrents {
         let mut follower = open(context, args, session, metainfo).await?;
-        if !context.common.json {
+        if !context.common.json() {
             let (name, size) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
             context
                 .progress
@@ -157,12 +157,17 @@ async fn open(
     let checking = context
         .progress
         .meter(info.name(), info.geometry().total(), OFTEN);
-    let mut checker = Follower::new(torrent.clone(), checking, 0, false);
+    let mut checker = Follower::new(torrent.clone(), checking, 0, Json::OFF);
     if let Err(error) = checker.checked().await {
         return Err(explain(context, metainfo, &args.data, error));
     }
     let meter = context.progress.endless(info.name());
-    Ok(Follower::new(torrent, meter, 0, context.common.json))
+    Ok(Follower::new(
+        torrent,
+        meter,
+        0,
+        context.common.json_lines(),
+    ))
 }
 
 /// Names the files at fault where data is missing or wrong.

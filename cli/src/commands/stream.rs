@@ -68,7 +68,7 @@ pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError
     {
         builder = builder.state_dir(dir);
     }
-    let running = Running::start(builder, &context.progress, context.common.json)?;
+    let running = Running::start(builder, &context.progress, context.common.json_lines())?;
     let session = &running.session;
     let streaming = async {
         let film = match ready {
@@ -116,7 +116,7 @@ async fn fetch(
 ) -> Result<Film, CliError> {
     let audience = Audience {
         progress: context.progress.clone(),
-        json: context.common.json,
+        json: context.common.json_lines(),
     };
     let fetching = magnet::fetch(session, link, &args.network, &audience);
     Film::new(context.interrupt.guard(fetching).await?, args)
@@ -236,7 +236,8 @@ impl Shown<'_> {
             ticks.tick().await;
             let snapshot = self.look().await?;
             self.meter.set(0, self.words(&snapshot));
-            if self.context.common.json && printed.as_ref() != Some(&snapshot) {
+            if self.context.common.json_lines().has_events() && printed.as_ref() != Some(&snapshot)
+            {
                 out::json(&Line::Streaming {
                     snapshot: &snapshot,
                 })?;
@@ -260,7 +261,7 @@ impl Shown<'_> {
 
     fn announce(&self, addr: SocketAddr, urls: &Urls) -> Result<(), CliError> {
         let progress = &self.context.progress;
-        match self.context.common.json {
+        match self.context.common.json() {
             true => out::json(&Line::Listening(urls))?,
             false => {
                 progress.say(format_args!(

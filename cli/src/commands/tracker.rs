@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &Tracker) -> Result<(), CliErro
 
 fn announce(context: &Context, server: &Server) -> Result<(), CliError> {
     let (http, udp) = (server.http_addr(), server.udp_addr());
-    if context.common.json {
+    if context.common.json() {
         return out::json(&Line::Listening { http, udp });
     }
     if let Some(addr) = http {
@@ -86,7 +86,7 @@ async fn watch(context: &Context, server: &Server) -> Result<(), CliError> {
                 stats.torrents, stats.peers, stats.announces, stats.scrapes, stats.rejected
             ),
         );
-        if context.common.json && stats != printed {
+        if context.common.json_lines().has_events() && stats != printed {
             printed = stats;
             out::json(&Line::Stats {
                 torrents: stats.torrents,

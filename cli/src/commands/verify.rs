@@ -40,7 +40,7 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
     let have = checked.await.map_err(failed)?;
     let files = report::report(info, &have, &args.data);
     for file in &files {
-        match context.common.json {
+        match context.common.json() {
             true => out::json(file)?,
             false => out::line(file)?,
         }
@@ -49,7 +49,7 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
         .iter()
         .filter(|file| file.verdict != Verdict::Ok)
         .count();
-    if !context.common.json {
+    if !context.common.json() {
         let (have, all) = (have.count(), geometry.piece_count());
         let size = Size(info.payload_len());
         match bad {

@@ -62,7 +62,7 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> 
     context.interrupt.closed();
     drop(dir);
     let summary = outcome?;
-    match context.common.json {
+    match context.common.json() {
         true => out::json(&summary)?,
         false => show(&summary)?,
     }
@@ -170,7 +170,8 @@ impl Swarm {
         )
         .await?;
         let meter = context.progress.meter(info.name(), total, OFTEN);
-        let mut follower = Follower::new(torrent.clone(), meter, total, context.common.json);
+        let mut follower =
+            Follower::new(torrent.clone(), meter, total, context.common.json_lines());
         let mut peak = 0;
         let stats = tokio::select! {
             complete = follower.complete() => complete?,
@@ -219,7 +220,7 @@ impl Swarm {
 }
 
 fn narrate(context: &Context, text: impl std::fmt::Display) -> Result<(), CliError> {
-    match context.common.json {
+    match context.common.json() {
         true => Ok(()),
         false => context.progress.say(text),
     }

@@ -53,7 +53,7 @@ pub(super) async fn run(
         let report = Box::new(report);
         return Err(DhtFailure::NotFound { report }.into());
     };
-    if context.common.json {
+    if context.common.json() {
         return out::json(&said(&item, &report));
     }
     show(context, args, &item)?;

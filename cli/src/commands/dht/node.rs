@@ -101,7 +101,7 @@ async fn live(context: &Context, client: &Client, args: &DhtNode) -> Result<(), 
             is_ready = true;
             ready(context, &stats, now - begin)?;
         }
-        if context.common.json && now - printed >= args.every {
+        if context.common.json_lines().has_events() && now - printed >= args.every {
             let line = line(&at_print, &stats, now - printed, now - begin);
             out::json(&Line::Stats(Box::new(line)))?;
             (printed, at_print) = (now, stats);
@@ -115,7 +115,7 @@ fn texts(ids: &NodeStats) -> [Option<String>; 2] {
 
 fn listening(context: &Context, client: &Client, stats: &NodeStats) -> Result<(), CliError> {
     let [v4, v6] = Family::ALL.map(|family| client.dht.local_addr(family));
-    if context.common.json {
+    if context.common.json() {
         let ids = texts(stats);
         return out::json(&Line::Listening { v4, v6, ids });
     }
@@ -131,7 +131,7 @@ fn listening(context: &Context, client: &Client, stats: &NodeStats) -> Result<()
 
 fn ready(context: &Context, stats: &NodeStats, after: Duration) -> Result<(), CliError> {
     let nodes = stats.nodes;
-    if context.common.json {
+    if context.common.json() {
         let seconds = (after.as_secs_f64() * 1000.0).round() / 1000.0;
         return out::json(&Line::Ready { nodes, seconds });
     }

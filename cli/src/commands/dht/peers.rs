@@ -71,7 +71,7 @@ async fn begin(dht: &Dht, args: &DhtPeers) -> Result<PeerStream, DhtClosed> {
 }
 
 fn show(context: &Context, found: &Found) -> Result<(), CliError> {
-    if context.common.json {
+    if context.common.json() {
         return out::json(&Line::Peers {
             node: found.from.addr.to_string(),
             id: found.from.id.to_string(),
@@ -89,7 +89,7 @@ fn finish(
     report: &Report,
 ) -> Result<(), CliError> {
     let scrape = report.scrape.filter(|_| args.scrape);
-    if context.common.json {
+    if context.common.json() {
         // Half a peer says that the estimate is one, a millionth nothing.
         let rounded = |estimate: f64| (estimate * 10.0).round() / 10.0;
         return out::json(&Line::Finished {

@@ -74,7 +74,7 @@ fn show(
     pong: Result<Pong, String>,
 ) -> Result<(), CliError> {
     let rtt_ms = |pong: &Pong| pong.rtt.as_secs_f64() * 1000.0;
-    if context.common.json {
+    if context.common.json() {
         let (pong, error) = match pong {
             Ok(pong) => (Some(pong), None),
             Err(error) => (None, Some(error)),

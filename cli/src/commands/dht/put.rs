@@ -138,7 +138,7 @@ fn show(context: &Context, args: &DhtPut, item: &Item, report: &Report) -> Resul
     };
     let magnet = owner.filter(|_| args.torrent.is_some());
     let magnet = magnet.map(|(key, salt, _)| MutableTorrent { key, salt }.to_string());
-    if context.common.json {
+    if context.common.json() {
         let salt = owner
             .map(|(_, salt, _)| salt)
             .filter(|_| args.salt.is_some());

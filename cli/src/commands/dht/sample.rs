@@ -106,7 +106,7 @@ impl Harvest {
         let hashes = hashes.filter(|hash| !self.seen.contains(hash)).take(room);
         let new: Vec<_> = hashes.copied().collect();
         self.seen.extend(&new);
-        if context.common.json {
+        if context.common.json() {
             return out::json(&Line::Samples {
                 node: sampled.from.addr.to_string(),
                 id: sampled.from.id.to_string(),
@@ -121,7 +121,7 @@ impl Harvest {
 
 fn finish(context: &Context, harvest: &Harvest, report: Report) -> Result<(), CliError> {
     let (found, nodes) = (harvest.seen.len(), harvest.nodes.len());
-    if context.common.json {
+    if context.common.json() {
         out::json(&Line::Finished {
             info_hashes: found,
             nodes,
@@ -132,7 +132,7 @@ fn finish(context: &Context, harvest: &Harvest, report: Report) -> Result<(), Cl
         let report = Box::new(report);
         return Err(DhtFailure::NotFound { report }.into());
     }
-    if !context.common.json {
+    if !context.common.json() {
         let words = (count(found, "torrent"), count(nodes, "node"));
         context.progress.note(format_args!(
             "{} of {}; {}",

@@ -31,7 +31,7 @@ enum Line {
 pub(super) async fn print(context: &Context, client: &Client) -> Result<(), CliError> {
     let ids = client.dht.stats().await?.ids;
     let now = Instant::now();
-    if !context.common.json {
+    if !context.common.json() {
         context.progress.say(format_args!(
             "{:<4} {:>6}  {:<40}  {:<12}  {:>9}  {:<6}  address",
             "", "shared", "id", "status", "answered", "BEP 42"
@@ -43,7 +43,7 @@ pub(super) async fn print(context: &Context, client: &Client) -> Result<(), CliE
         };
         for entry in client.dht.table(family).await? {
             let line = line(family, &own_id, &entry, now);
-            match context.common.json {
+            match context.common.json() {
                 true => out::json(&line)?,
                 false => human(context, &line)?,
             }

@@ -36,13 +36,13 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
             }
         }
     }
-    let running = Running::start(builder, &context.progress, context.common.json)?;
+    let running = Running::start(builder, &context.progress, context.common.json_lines())?;
     let downloads = Downloads {
         session: running.session.clone(),
         args: args.clone(),
         audience: Audience {
             progress: context.progress.clone(),
-            json: context.common.json,
+            json: context.common.json_lines(),
         },
         room: Room::new(budget, &jobs),
         have_begun: AtomicBool::new(false),

@@ -6,6 +6,7 @@ use tailwater_session::{Stats, Torrent};
 
 use super::Downloads;
 use super::jobs::Job;
+use crate::args::Json;
 use crate::commands::follow::Follower;
 use crate::error::CliError;
 use crate::magnet::Audience;
@@ -21,7 +22,7 @@ pub(super) struct One {
     /// No peer is known that could have it.
     lonely: bool,
     seed: bool,
-    json: bool,
+    json: Json,
 }
 
 impl One {
@@ -52,7 +53,7 @@ impl One {
             ));
         }
         let stats = self.follower.complete().await?;
-        if !self.json {
+        if !self.json.is_on() {
             self.progress.say(format_args!(
                 "complete: {name}, {}",
                 self.summary(&found, &stats, began)

@@ -44,7 +44,7 @@ async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
         })?;
         fs::write(path, svg).map_err(CliError::io("write", path))?;
     }
-    match context.common.json {
+    match context.common.json() {
         true => out::json(&report),
         false => human(context, &report),
     }

@@ -1,0 +1,38 @@
+//! What every command takes about what it prints.
+
+use clap::ValueEnum;
+
+/// How much `--json` prints. Each level has what the ones above it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum JsonLevel {
+    /// What the command was asked for, and whether it worked.
+    Results,
+    /// Besides, what happens meanwhile, and the progress once a second.
+    Events,
+    /// Besides, a line for each piece.
+    Pieces,
+}
+
+/// Whether lines of JSON are printed, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Json(pub(crate) Option<JsonLevel>);
+
+impl Json {
+    /// No line of JSON at all.
+    pub(crate) const OFF: Self = Self(None);
+
+    /// Results are lines of JSON rather than text for people.
+    pub(crate) const fn is_on(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What happens meanwhile is printed too.
+    pub(crate) fn has_events(self) -> bool {
+        self.0 >= Some(JsonLevel::Events)
+    }
+
+    /// Each piece is printed too.
+    pub(crate) fn has_pieces(self) -> bool {
+        self.0 >= Some(JsonLevel::Pieces)
+    }
+}
