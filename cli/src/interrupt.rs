@@ -1,9 +1,17 @@
-//! Ctrl-C: the first one asks for a clean end, the second one is the end, and so is a clean end that takes too long.
+//! Ctrl-C, SIGTERM and SIGHUP: the first signal asks for a clean end, the second one is the end, and so is a clean end
+//! that takes too long.
+//!
+//! SIGTERM and SIGHUP are how a service manager and a closed terminal stop a command that runs until it is stopped: that
+//! is no failure. What is to be removed at any end is removed on the hard way out too, see [`Interrupt::remove_at_end`].
 //!
 //! Signals are handled by a thread of their own, with a runtime of its own. The threads of the main runtime may all be
 //! busy with what strangers send, or blocked in a write to a terminal that is stopped; none of that can delay the end.
 
-use std::io;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -22,16 +30,39 @@ pub(crate) const CLOSE_WITHIN: Duration = Duration::from_millis(1_800);
 const QUIT_AFTER: Duration = Duration::from_millis(1_900);
 /// How long saying why may take: the terminal may be what hangs.
 const SAY_WITHIN: Duration = Duration::from_millis(50);
+/// How often a folder of ours is emptied before the process ends: a thread that still writes to it may add a file
+/// meanwhile, but makes no folder anew.
+const REMOVALS: usize = 8;
+
+/// Who wants us to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM or SIGHUP: a service manager, or a terminal that was closed.
+    Stop,
+}
 
 /// Whether the user, or the system, wants us to end. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     requested: CancellationToken,
     closed: CancellationToken,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The first signal was not Ctrl-C.
+    is_stop: AtomicBool,
+    /// The command would run for ever: to be stopped is how it ends.
+    is_serving: AtomicBool,
+    /// What is not to outlive the process.
+    leftovers: Mutex<Vec<PathBuf>>,
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C (and SIGTERM where there is one) from now on, in a thread of its own.
+    /// Listens for Ctrl-C (and SIGTERM and SIGHUP where there are such) from now on, in a thread of its own.
     ///
     /// Call it outside of any runtime.
     pub(crate) fn install(progress: Progress) -> Result<Self, CliError> {
@@ -49,12 +80,14 @@ impl Interrupt {
         let interrupt = Self {
             requested: CancellationToken::new(),
             closed: CancellationToken::new(),
+            shared: Arc::default(),
         };
         let watched = interrupt.clone();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                runtime.block_on(watched.watch(signals, progress));
+                runtime.block_on(watched.clone().watch(signals, progress));
+                watched.remove_leftovers();
                 std::process::exit(i32::from(INTERRUPTED));
             })
             .map_err(refused)?;
@@ -76,6 +109,43 @@ impl Interrupt {
         self.closed.cancel();
     }
 
+    /// From now on the command runs until it is stopped, and has nothing unfinished.
+    pub(crate) fn serves(&self) {
+        self.shared.is_serving.store(true, Ordering::Relaxed);
+    }
+
+    /// What a command's end means: one that serves, and was stopped by SIGTERM or SIGHUP, has done what it should.
+    pub(crate) fn outcome(&self, ended: Result<(), CliError>) -> Result<(), CliError> {
+        let Shared {
+            is_stop,
+            is_serving,
+            ..
+        } = &*self.shared;
+        match ended {
+            Err(CliError::Interrupted)
+                if is_stop.load(Ordering::Relaxed) && is_serving.load(Ordering::Relaxed) =>
+            {
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    /// Has a file or folder removed if the process is ended before its clean end, which removes it as well.
+    pub(crate) fn remove_at_end(&self, path: &Path) {
+        let leftovers = &self.shared.leftovers;
+        let mut leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        leftovers.push(path.to_owned());
+    }
+
+    fn remove_leftovers(&self) {
+        let leftovers = &self.shared.leftovers;
+        let leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in &*leftovers {
+            remove(path);
+        }
+    }
+
     /// Runs something that may be dropped at any point.
     pub(crate) async fn guard<T>(
         &self,
@@ -90,10 +160,13 @@ impl Interrupt {
 
     /// Returns when the process is to end, whatever it is doing.
     async fn watch(self, mut signals: Signals, progress: Progress) {
-        signals.next().await;
+        let first = signals.next().await;
+        self.shared
+            .is_stop
+            .store(first == Signal::Stop, Ordering::Relaxed);
         self.requested.cancel();
         tokio::select! {
-            () = signals.next() => {}
+            _ = signals.next() => {}
             () = self.overdue() => {
                 let saying = tokio::task::spawn_blocking(move || {
                     progress.note(
@@ -115,28 +188,72 @@ impl Interrupt {
     }
 }
 
+/// Removes a file, or a folder with all that is in it.
+fn remove(path: &Path) {
+    for _ in 0..REMOVALS {
+        let removed = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+            Ok(_) => fs::remove_file(path),
+            Err(_) => return,
+        };
+        match removed {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            _ => return,
+        }
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Not where it is ignored already: `nohup` means that the command survives its terminal.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let hangup = match ignores_hangup() {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Stop,
+            () = hangup => Signal::Stop,
         }
     }
+}
+
+/// Whether SIGHUP was ignored when the process began. Where the system does not say it in `/proc`, it was not.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status");
+    status.is_ok_and(|status| says_hangup_is_ignored(&status))
+}
+
+/// Reads the mask of ignored signals, in hexadecimal, whose lowest bit is that of SIGHUP, signal 1.
+#[cfg(unix)]
+fn says_hangup_is_ignored(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(windows)]
@@ -148,7 +265,53 @@ impl Signals {
         tokio::signal::windows::ctrl_c().map(Self)
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
         self.0.recv().await;
+        Signal::Interrupt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = |mask: &str| format!("Name:\ttailwater\nSigIgn:\t{mask}\nSigCgt:\t1\n");
+        assert!(says_hangup_is_ignored(&status("0000000000001001")));
+        assert!(!says_hangup_is_ignored(&status("0000000000001000")));
+        assert!(!says_hangup_is_ignored("Name:\ttailwater\n"));
+    }
+
+    #[test]
+    fn a_stop_ends_well_what_only_serves() {
+        let interrupt = Interrupt {
+            requested: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            shared: Arc::default(),
+        };
+        let ended = || interrupt.outcome(Err(CliError::Interrupted));
+        interrupt.shared.is_stop.store(true, Ordering::Relaxed);
+        assert!(ended().is_err(), "there is something unfinished");
+        interrupt.serves();
+        assert!(ended().is_ok());
+        let failed = interrupt.outcome(Err(CliError::Reported));
+        assert!(failed.is_err(), "a failure stays one");
+        interrupt.shared.is_stop.store(false, Ordering::Relaxed);
+        assert!(ended().is_err(), "Ctrl-C");
+    }
+
+    #[test]
+    fn what_is_not_to_outlive_the_process_is_removed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let inner = dir.path().join("a/b");
+        fs::create_dir_all(&inner).expect("folders");
+        fs::write(inner.join("c"), b"x").expect("a file");
+        remove(&dir.path().join("a/b/c"));
+        assert!(inner.exists() && !inner.join("c").exists());
+        remove(&dir.path().join("a"));
+        remove(&dir.path().join("a"));
+        assert!(dir.path().exists() && !inner.exists());
     }
 }

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -100,16 +100,138 @@ fn a_tracker_runs_until_it_is_interrupted() {
     assert_eq!(finished.code, Some(130), "{finished:?}");
 }
 
-#[test]
-fn an_interrupted_demo_cleans_up() {
-    let place = Place::new();
+/// Starts a demo that is busy for a while.
+fn long_demo(place: &Place) -> support::Running {
     let demo = place.start(&["demo", "--size", "1GiB"]);
     // By then the tracker runs, and the payload is being made.
     demo.line("tracker:");
-    demo.signal("INT");
-    let finished = demo.finish();
-    assert_eq!(finished.code, Some(130), "{finished:?}");
+    assert!(!place.temporary().is_empty());
+    demo
+}
+
+#[test]
+fn a_demo_leaves_nothing_behind_after_any_signal() {
+    let place = Place::new();
+    for signals in [
+        &["INT"][..],
+        &["TERM"],
+        &["HUP"],
+        &["INT", "INT"],
+        &["HUP", "TERM"],
+        &["TERM", "INT"],
+    ] {
+        let demo = long_demo(&place);
+        signals.iter().for_each(|signal| demo.signal(signal));
+        let finished = demo.finish();
+        assert_eq!(finished.code, Some(130), "{signals:?}: {finished:?}");
+        let left = place.temporary();
+        assert!(left.is_empty(), "{signals:?}: {left:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_demo_left_is_removed_by_the_next_one() {
+    let place = Place::new();
+    let demo = long_demo(&place);
+    // A demo that runs is not disturbed by another one.
+    let second = long_demo(&place);
+    let running = || {
+        place
+            .temporary()
+            .iter()
+            .filter(|path| path.ends_with("/lock"))
+            .count()
+    };
+    assert_eq!(running(), 2);
+    demo.signal("KILL");
+    assert_eq!(demo.finish().code, None);
+    assert_eq!(running(), 2);
+    let third = long_demo(&place);
+    assert_eq!(running(), 2, "{:?}", place.temporary());
+    for demo in [second, third] {
+        demo.signal("INT");
+        assert_eq!(demo.finish().code, Some(130));
+    }
     assert!(place.temporary().is_empty(), "{:?}", place.temporary());
+}
+
+/// A service manager's stop, and a terminal that is closed.
+#[test]
+fn to_be_stopped_is_no_failure_of_what_runs_until_then() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    shared(&place, &url);
+    let (_seeder, peer) = place.seed("one.torrent", "here");
+    let seed = ["seed", "one.torrent", "--data", "here"];
+    let stream = ["stream", "one.torrent", "--peer", &peer];
+    let download = ["download", "one.torrent", "-o", "there", "--seed"];
+    let download = [&download[..], &["--peer", &peer]].concat();
+    let node = [
+        "dht",
+        "node",
+        "--no-bootstrap",
+        "--dht-listen",
+        "127.0.0.1:0",
+    ];
+    let commands: [(&[&str], bool, &str); 5] = [
+        (&["tracker", "--http", "127.0.0.1:0"], false, "tracker: "),
+        (&node, false, "listening on"),
+        (&seed, true, "seeding "),
+        (&stream, true, "http://"),
+        (&download, true, "complete: "),
+    ];
+    for (command, is_session, ready) in commands {
+        let local = if is_session { &LOCAL[..] } else { &[] };
+        for (signal, code) in [("TERM", 0), ("HUP", 0), ("INT", 130)] {
+            let running = place.start(&[command, local].concat());
+            running.line(ready);
+            running.signal(signal);
+            let finished = running.finish();
+            assert_eq!(
+                finished.code,
+                Some(code),
+                "{command:?}, {signal}: {finished:?}"
+            );
+            assert_eq!(finished.err, "", "{command:?}, {signal}");
+        }
+    }
+}
+
+#[test]
+fn a_download_that_is_stopped_before_it_is_complete_has_failed() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    shared(&place, &url);
+    for signal in ["TERM", "HUP"] {
+        let download = ["download", "one.torrent", "-o", "there", "--seed", "--json"];
+        let downloader = place.start(&[&download, &LOCAL[..]].concat());
+        downloader.line("tracker_answered");
+        downloader.signal(signal);
+        let finished = downloader.finish();
+        assert_eq!(finished.code, Some(130), "{signal}: {finished:?}");
+    }
+}
+
+/// `nohup` has SIGHUP ignored, so that a command survives its terminal.
+#[test]
+fn a_command_that_is_told_to_ignore_the_hangup_does() {
+    let place = Place::new();
+    let ours = place.command(&["tracker", "--http", "127.0.0.1:0"]);
+    let mut tracker = Command::new("nohup");
+    tracker.arg(ours.get_program()).args(ours.get_args());
+    tracker.stdin(Stdio::null()).stderr(Stdio::null());
+    let mut tracker = tracker.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(tracker.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let url = line.split_whitespace().last().unwrap().to_owned();
+    shared(&place, &url);
+    for _ in 0..8 {
+        signal(tracker.id(), "HUP");
+        assert_eq!(scrape(&place), (0, 0));
+    }
+    signal(tracker.id(), "TERM");
+    assert_eq!(end(tracker), Some(0));
 }
 
 /// Sends a signal.

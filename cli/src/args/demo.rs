@@ -7,7 +7,8 @@ use crate::size::Size;
 /// Show a whole swarm on this machine: a tracker, two seeders and a download into memory.
 ///
 /// Makes a payload and a torrent in a temporary folder, downloads it over the loopback interface into the memory
-/// storage, verifies it and prints a summary. Takes a few seconds, needs nothing, leaves nothing behind.
+/// storage, verifies it and prints a summary. Takes a few seconds, needs nothing, leaves nothing behind: what a killed
+/// demo could not remove, the next one does.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

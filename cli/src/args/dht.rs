@@ -81,7 +81,9 @@ Examples:
   tailwater dht node --dht-listen '[::]:6881'      IPv4 and IPv6, on this port or not at all
   tailwater dht node --json --every 60 >> node.jsonl
   tailwater dht node --table > table.txt           the routing table, at the end
-  tailwater dht node --no-bootstrap --dht-listen 127.0.0.1:7000")]
+  tailwater dht node --no-bootstrap --dht-listen 127.0.0.1:7000
+
+Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct DhtNode {
     #[command(flatten)]
     pub(crate) joining: Joining,

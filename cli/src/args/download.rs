@@ -32,7 +32,8 @@ Examples:
   tailwater download a.torrent --storage memory --memory 2GiB
   tailwater download a.torrent --peer 192.168.1.20:6881
 
-Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.")]
+Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.
+With `--seed`, SIGTERM or SIGHUP after everything is complete is 0.")]
 pub(crate) struct Download {
     /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]

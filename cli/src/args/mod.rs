@@ -56,7 +56,8 @@ Examples:
   tailwater tracker                               run a tracker for a swarm of your own
   tailwater dht peers HASH                        find a torrent's peers without a tracker
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. To stop what runs until it is stopped
+(seed, stream, tracker, dht node) with SIGTERM or SIGHUP is no failure: 0 after a clean end.
 `tailwater COMMAND --help` has examples for each command."
 )]
 pub(crate) struct Args {

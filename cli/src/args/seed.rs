@@ -15,7 +15,9 @@ use crate::source::Source;
 Examples:
   tailwater seed debian.torrent --data ~/iso
   tailwater seed a.torrent b.torrent --data /srv --max-up 2MiB
-  tailwater seed album.torrent --data .. --listen 0.0.0.0:51413")]
+  tailwater seed album.torrent --data .. --listen 0.0.0.0:51413
+
+Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Seed {
     /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
     #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::FilePath)]

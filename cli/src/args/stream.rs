@@ -28,7 +28,7 @@ Examples:
   tailwater stream film.torrent --http 8000       then: mpv http://127.0.0.1:8000/playlist.m3u
   tailwater stream film.torrent --storage disk -o ~/films
 
-Exit codes: 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
+Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Stream {
     /// The torrent: a .torrent file, the http(s) URL of one, or a magnet link.
     #[arg(value_name = "SOURCE", value_hint = ValueHint::FilePath)]

@@ -14,7 +14,9 @@ Examples:
   tailwater tracker --http 127.0.0.1:8000 --udp 127.0.0.1:8000
   tailwater tracker --udp 6969        UDP only
 
-Then: tailwater create data/ --tracker http://THIS-HOST:6969/announce")]
+Then: tailwater create data/ --tracker http://THIS-HOST:6969/announce
+
+Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Tracker {
     /// Where to listen for HTTP. Default: 0.0.0.0:6969, unless `--udp` is given.
     #[arg(long, value_name = "ADDR:PORT")]

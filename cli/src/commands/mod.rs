@@ -16,7 +16,7 @@ mod tracker;
 mod trackers;
 mod verify;
 
-use crate::args::{Args, Command, Common, Network};
+use crate::args::{Args, Command, Common, DhtCommand, Network};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::magnet::Loaded;
@@ -49,7 +49,24 @@ pub(crate) async fn run(
         progress,
         interrupt,
     };
-    match args.command {
+    if runs_until_stopped(&args.command) {
+        context.interrupt.serves();
+    }
+    let interrupt = context.interrupt.clone();
+    interrupt.outcome(perform(context, args.command).await)
+}
+
+/// Whether a command ends only when it is stopped or fails. Others finish, and a signal cuts them short.
+const fn runs_until_stopped(command: &Command) -> bool {
+    match command {
+        Command::Seed(_) | Command::Stream(_) | Command::Tracker(_) => true,
+        Command::Dht(dht) => matches!(dht.command, DhtCommand::Node(_)),
+        _ => false,
+    }
+}
+
+async fn perform(context: Context, command: Command) -> Result<(), CliError> {
+    match command {
         Command::Demo(args) => demo::run(&context, &args).await,
         Command::Download(args) => download::run(&context, &args).await,
         Command::Stream(args) => stream::run(&context, &args).await,

@@ -1,5 +1,6 @@
 //! `tailwater demo`: a whole swarm in one process.
 
+mod folder;
 mod payload;
 mod summary;
 
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddOptions, Event, Session, StorageKind, Torrent};
 use tailwater_tracker::{Server, ServerConfig};
-use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
+use self::folder::Folder;
 use self::payload::{NAME, prepare};
 use self::summary::{Summary, show};
 use super::Context;
@@ -53,11 +54,10 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> 
             Size(*SIZES.end())
         )));
     }
-    let dir = tempfile::Builder::new().prefix("tailwater-demo-").tempdir();
-    let dir = dir.map_err(CliError::io("make a folder in", std::env::temp_dir()))?;
+    let dir = Folder::new(&context.interrupt)?;
     let swarm = Swarm::start(args.size.0).await?;
     let outcome = swarm.play(context, &dir).await;
-    // The folder goes when nobody uses its files any more.
+    // The folder goes when its files are not used any more.
     swarm.close().await;
     context.interrupt.closed();
     drop(dir);
@@ -100,7 +100,7 @@ impl Swarm {
         )
     }
 
-    async fn play(&self, context: &Context, dir: &TempDir) -> Result<Summary, CliError> {
+    async fn play(&self, context: &Context, dir: &Folder) -> Result<Summary, CliError> {
         let size = self.leecher.memory_stats().budget - SPARE_MEMORY;
         let tracker = self.announce_url();
         narrate(context, format_args!("tracker:     {tracker}"))?;
@@ -115,7 +115,7 @@ impl Swarm {
     async fn transfer(
         &self,
         context: &Context,
-        dir: &TempDir,
+        dir: &Folder,
         metainfo: &Metainfo,
     ) -> Result<Summary, CliError> {
         let info = metainfo.info();

@@ -14,10 +14,19 @@ use crate::link::Link;
 use crate::magnet;
 
 impl Downloads {
-    pub(super) async fn follow_link(self: Arc<Self>, link: Link) -> Result<(), CliError> {
+    /// `unfinished` is held until the link has led to a download, which holds it then.
+    pub(super) async fn follow_link(
+        self: Arc<Self>,
+        link: Link,
+        unfinished: Arc<()>,
+    ) -> Result<(), CliError> {
         match link {
-            Link::Torrent(magnet) => self.begin(&magnet).await?.1.run().await,
-            Link::Published(published) => self.follow_publication(published).await,
+            Link::Torrent(magnet) => {
+                let (_, one) = self.begin(&magnet).await?;
+                drop(unfinished);
+                one.run().await
+            }
+            Link::Published(published) => self.follow_publication(published, unfinished).await,
         }
     }
 
@@ -36,11 +45,17 @@ impl Downloads {
 
     /// Downloads what a publication is now (BEP 46); with `--seed`, goes over to each newer version, of which only what
     /// has changed is fetched.
-    async fn follow_publication(&self, published: MutableTorrent) -> Result<(), CliError> {
+    async fn follow_publication(
+        &self,
+        published: MutableTorrent,
+        unfinished: Arc<()>,
+    ) -> Result<(), CliError> {
+        let mut unfinished = Some(unfinished);
         let mut follow = self.session.follow(published);
         let mut magnet = magnet::resolve(&mut follow, &self.args.network, &self.audience).await?;
         loop {
             let (job, one) = self.begin(&magnet).await?;
+            drop(unfinished.take());
             if !self.args.seed {
                 return one.run().await;
             }

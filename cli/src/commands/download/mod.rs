@@ -46,6 +46,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         },
         room: Room::new(budget, &jobs),
         have_begun: AtomicBool::new(false),
+        unfinished: Arc::default(),
     };
     let outcome = transfer(context, Arc::new(downloads), jobs, links).await;
     running.close().await;
@@ -88,6 +89,8 @@ struct Downloads {
     room: Room,
     /// Some torrent has been added.
     have_begun: AtomicBool,
+    /// Held by each download that is not complete yet.
+    unfinished: Arc<()>,
 }
 
 impl Downloads {
@@ -116,12 +119,18 @@ async fn transfer(
         }
     }
     for link in links {
-        followers.spawn(Arc::clone(&downloads).follow_link(link));
+        let unfinished = Arc::clone(&downloads.unfinished);
+        followers.spawn(Arc::clone(&downloads).follow_link(link, unfinished));
     }
     loop {
         let next = tokio::select! {
             biased;
             () = context.interrupt.requested() => {
+                // Ours is the only one left when all are complete, and only seeded.
+                if !failed && Arc::strong_count(&downloads.unfinished) == 1 {
+                    context.interrupt.serves();
+                    return Err(CliError::Interrupted);
+                }
                 let is_kept = downloads.args.storage == StorageChoice::Disk;
                 if is_kept && downloads.have_begun.load(Ordering::Relaxed) {
                     context.progress.note("closing: what was downloaded is kept, and the same command goes on with it");

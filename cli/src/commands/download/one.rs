@@ -1,5 +1,6 @@
 //! One torrent on its way.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tailwater_session::{Stats, Torrent};
@@ -23,6 +24,8 @@ pub(super) struct One {
     lonely: bool,
     seed: bool,
     json: Json,
+    /// Held until it is complete.
+    unfinished: Arc<()>,
 }
 
 impl One {
@@ -36,6 +39,7 @@ impl One {
             json: *json,
             progress: progress.clone(),
             follower: Follower::new(torrent, meter, job.wanted, *json),
+            unfinished: Arc::clone(&downloads.unfinished),
         }
     }
 
@@ -59,6 +63,7 @@ impl One {
                 self.summary(&found, &stats, began)
             ))?;
         }
+        drop(self.unfinished);
         match self.seed {
             true => Err(self.follower.forever().await),
             false => Ok(()),
