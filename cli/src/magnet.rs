@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{Info, InfoHashes, Magnet, Metainfo};
+use tailwater_metainfo::{Info, InfoHash, InfoHashes, Magnet, Metainfo};
 use tailwater_session::{FetchProgress, Follow, MetadataFetch, Session};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::args::{Json, Network};
@@ -56,6 +57,18 @@ pub(crate) struct Audience {
     pub(crate) progress: Progress,
     /// Print events as JSON.
     pub(crate) json: Json,
+    /// Where else it is shown, if anywhere.
+    pub(crate) seen: Option<watch::Sender<Attempt>>,
+}
+
+/// What is being tried for a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The link's name, or else its hash; empty while a publication is looked for.
+    pub(crate) name: String,
+    /// The torrent's; `None` while a publication is looked for.
+    pub(crate) info_hash: Option<InfoHash>,
+    pub(crate) progress: FetchProgress,
 }
 
 /// Fetches the metadata of what a link names, however long it takes.
@@ -160,6 +173,13 @@ async fn follow(
     loop {
         let progress = fetch.progress();
         meter.set(0, words(&progress));
+        if let Some(seen) = &audience.seen {
+            seen.send_replace(Attempt {
+                name: name.to_owned(),
+                info_hash: Some(fetch.info_hash()),
+                progress,
+            });
+        }
         let is_news = told.is_none_or(|(at, told)| at.elapsed() >= TELL_EVERY && told != progress);
         if audience.json.has_events() && is_news {
             out::json(&Line::metadata(fetch.info_hash(), &progress, None))?;
@@ -179,7 +199,7 @@ pub(crate) fn name(magnet: &Magnet) -> String {
     Harmless(&name).to_string()
 }
 
-fn words(progress: &FetchProgress) -> String {
+pub(crate) fn words(progress: &FetchProgress) -> String {
     let FetchProgress {
         trackers,
         trackers_answered: answered,

@@ -111,6 +111,7 @@ impl Source {
             progress: progress.clone(),
             // Standard output is for what the command is asked for.
             json: Json::OFF,
+            seen: None,
         };
         let fetching = magnet::fetch(&running.session, &link, network, &audience);
         let loaded = interrupt.guard(fetching).await;

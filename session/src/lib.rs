@@ -34,5 +34,5 @@ pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{Builder, DEFAULT_MEMORY_BUDGET, Session};
 pub use status::{Phase, Status};
 pub use torrent::{
-    BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderView, Stats,
+    BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,
 };

@@ -117,6 +117,7 @@ async fn fetch(
     let audience = Audience {
         progress: context.progress.clone(),
         json: context.common.json_lines(),
+        seen: None,
     };
     let fetching = magnet::fetch(session, link, &args.network, &audience);
     Film::new(context.interrupt.guard(fetching).await?, args)

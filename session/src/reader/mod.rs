@@ -90,6 +90,12 @@ impl Reader {
         })
     }
 
+    /// Which reader it is among those of its torrent, as in [`ReaderView::key`](crate::ReaderView::key).
+    #[must_use]
+    pub const fn key(&self) -> ReaderKey {
+        self.key
+    }
+
     /// The file's length in bytes.
     #[must_use]
     pub const fn len(&self) -> u64 {
@@ -187,6 +193,16 @@ impl Reader {
             self.tell(0, true);
         }
         Poll::Pending
+    }
+
+    /// The bytes that [`Self::poll_bytes`] waits for are not wanted at present, because those before them have not been
+    /// taken: it is not woken any more, and the wait is no stall. Polling again waits again.
+    pub fn stop_waiting(&mut self) {
+        if self.waiting {
+            self.shared.board.stop_waiting(self.key);
+            self.waiting = false;
+            self.tell(0, true);
+        }
     }
 
     /// Tells the torrent that there is a reader, the first time.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tailwater_metainfo::PieceIndex;
 
-use super::{Engine, PieceState, Space};
+use super::{Engine, PieceState, ReaderKey, Space};
 
 /// A torrent's buffer at one moment, for a picture of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct BufferMap {
     pub readers: Vec<ReaderView>,
     /// Pieces given up to make room, since the session began.
     pub evictions: u64,
+    /// Stalls of all readers since the torrent was added, also of those that have gone: it never falls.
+    pub stalls: u64,
 }
 
 /// A piece in a [`BufferMap`].
@@ -41,6 +43,8 @@ pub struct PieceView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReaderView {
+    /// Which reader it is: [`Reader::key`](crate::Reader::key).
+    pub key: ReaderKey,
     /// The file's index in the torrent.
     pub file: usize,
     /// Where it is, in bytes of the file.
@@ -51,7 +55,7 @@ pub struct ReaderView {
     pub behind: u64,
     /// Bytes a second that it takes.
     pub rate: u64,
-    /// How often it had to wait, other than after it was opened or jumped.
+    /// How often it had to wait for a second or longer, other than after it was opened or jumped.
     pub stalls: u64,
     /// Whether it waits now.
     pub is_waiting: bool,
@@ -73,21 +77,23 @@ impl<S: Space> Engine<S> {
         BufferMap {
             pieces: self.geometry.pieces().map(view).collect(),
             readers: self.reader_views(now),
+            stalls: self.readers.stalls(now),
             ..BufferMap::default()
         }
     }
 
     fn reader_views(&self, now: Instant) -> Vec<ReaderView> {
-        let views = self.readers.iter().map(|(_, reader)| {
+        let views = self.readers.iter().map(|(key, reader)| {
             let bounds = &reader.config.bounds;
             let (cursor, held) = (reader.cursor, self.held_around(reader.cursor, bounds));
             ReaderView {
+                key,
                 file: reader.config.file,
                 cursor: cursor - bounds.start,
                 ahead: held.end - cursor,
                 behind: cursor - held.start,
                 rate: reader.pace(now),
-                stalls: reader.stalls,
+                stalls: reader.stalls(now),
                 is_waiting: reader.waiting.is_some(),
             }
         });

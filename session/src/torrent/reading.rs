@@ -50,7 +50,7 @@ impl<S: Space> Engine<S> {
 
     /// A reader is gone; what only it wanted is not fetched any more.
     pub fn handle_reader_closed(&mut self, now: Instant, key: ReaderKey) {
-        let Some(window) = self.readers.close(key) else {
+        let Some(window) = self.readers.close(now, key) else {
             return;
         };
         self.space.set_window(key, None);

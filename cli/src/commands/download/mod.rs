@@ -43,6 +43,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         audience: Audience {
             progress: context.progress.clone(),
             json: context.common.json_lines(),
+            seen: None,
         },
         room: Room::new(budget, &jobs),
         have_begun: AtomicBool::new(false),

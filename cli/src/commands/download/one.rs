@@ -30,7 +30,7 @@ pub(super) struct One {
 
 impl One {
     pub(super) fn new(downloads: &Downloads, job: &Job, torrent: Torrent) -> Self {
-        let Audience { progress, json } = &downloads.audience;
+        let Audience { progress, json, .. } = &downloads.audience;
         let meter = progress.meter(job.name(), job.wanted, OFTEN);
         Self {
             lonely: job.loaded.is_lonely(&downloads.args.network),

@@ -17,6 +17,9 @@ use sizing::{Size, Sizing};
 
 /// How long a byte counts in a reader's pace: longer than players' bursts, shorter than a film's scenes.
 const PACE_MEMORY: Duration = Duration::from_secs(10);
+/// A wait of this length or longer is a stall. Shorter ones are hidden by what sockets and players hold: a player that
+/// fills a large buffer as fast as it can waits for every piece, and plays without a break.
+const STALL_AFTER: Duration = Duration::from_secs(1);
 /// The pace that is assumed of a reader that has not shown one, in bytes a second, to tell deadlines apart.
 const ASSUMED_PACE: u64 = 1024 * 1024;
 /// A reader that pauses is taken to go on at least at this pace, in bytes a second.
@@ -92,7 +95,7 @@ pub(crate) struct Reader {
     pub(crate) waiting: Option<Instant>,
     /// Nothing was delivered since it was opened or jumped: waiting is no stall then.
     fresh: bool,
-    pub(crate) stalls: u64,
+    stalls: u64,
     /// Pieces, as numbers: what its window protects.
     pub(crate) window: Range<u32>,
     /// The first piece of the window that is not behind the cursor.
@@ -104,6 +107,10 @@ pub(crate) struct Reader {
 impl Reader {
     fn handle_update(&mut self, now: Instant, update: ReaderUpdate) {
         self.cursor = update.cursor;
+        let is_new = update.seeked || update.consumed > 0;
+        if is_new || !update.waiting {
+            self.stalls += u64::from(self.is_stalled(now));
+        }
         if update.consumed > 0 {
             self.pace.add(now, update.consumed);
             self.fresh = false;
@@ -111,15 +118,21 @@ impl Reader {
         if update.seeked {
             self.fresh = true;
         }
-        let was_waiting = self.waiting.is_some();
-        let is_new = update.seeked || update.consumed > 0;
         self.waiting = match update.waiting {
             true => Some(self.waiting.filter(|_| !is_new).unwrap_or(now)),
             false => None,
         };
-        if update.waiting && !was_waiting && !self.fresh {
-            self.stalls += 1;
-        }
+    }
+
+    /// Whether it waits in the middle, and for so long that it is a stall.
+    fn is_stalled(&self, now: Instant) -> bool {
+        let since = self.waiting.filter(|_| !self.fresh);
+        since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_AFTER)
+    }
+
+    /// How often it has stalled, the stall of this moment included.
+    pub(crate) fn stalls(&self, now: Instant) -> u64 {
+        self.stalls + u64::from(self.is_stalled(now))
     }
 
     /// Bytes a second that it takes.
@@ -185,6 +198,8 @@ pub(crate) struct Readers {
     readers: BTreeMap<ReaderKey, Reader>,
     /// Pinned pieces: head and tail of the files that are read, and of the one read last.
     pins: Vec<Range<u32>>,
+    /// Stalls of readers that have gone.
+    ended_stalls: u64,
 }
 
 impl Readers {
@@ -193,6 +208,7 @@ impl Readers {
             geometry,
             readers: BTreeMap::new(),
             pins: Vec::new(),
+            ended_stalls: 0,
         }
     }
 
@@ -235,8 +251,16 @@ impl Readers {
     }
 
     /// Returns the pieces that its window covered.
-    pub(crate) fn close(&mut self, key: ReaderKey) -> Option<Range<u32>> {
-        self.readers.remove(&key).map(|reader| reader.window)
+    pub(crate) fn close(&mut self, now: Instant, key: ReaderKey) -> Option<Range<u32>> {
+        let reader = self.readers.remove(&key)?;
+        self.ended_stalls += reader.stalls(now);
+        Some(reader.window)
+    }
+
+    /// Stalls of all readers, also of those that have gone.
+    pub(crate) fn stalls(&self, now: Instant) -> u64 {
+        let stalls = self.readers.values().map(|reader| reader.stalls(now));
+        self.ended_stalls + stalls.sum::<u64>()
     }
 
     /// Says whether there is such a reader, and whether its piece changed or its wait began or ended.

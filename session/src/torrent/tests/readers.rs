@@ -361,24 +361,44 @@ fn a_reader_of_a_plain_download_comes_first_and_the_rest_goes_on() {
 }
 
 #[test]
-fn waiting_after_a_jump_is_no_stall_and_waiting_in_the_middle_is() {
+fn a_long_wait_in_the_middle_is_a_stall_and_others_are_not() {
     let mut bench = on_demand(1_000, 100);
     let seed = bench.seed(1);
     bench.open(FILM);
     bench.seek(FILM, 10);
     bench.serve(seed);
     bench.consume(FILM, 10);
-    assert_eq!(bench.engine.buffer_map(bench.now).readers[0].stalls, 0);
-    bench.read(
-        FILM,
-        ReaderUpdate {
-            cursor: 11 * PIECE,
-            waiting: true,
-            ..ReaderUpdate::default()
-        },
+    let waits = |waiting| ReaderUpdate {
+        cursor: 11 * PIECE,
+        waiting,
+        ..ReaderUpdate::default()
+    };
+    let stalls = |bench: &Bench| {
+        let map = bench.engine.buffer_map(bench.now);
+        (map.readers.first().map(|view| view.stalls), map.stalls)
+    };
+    // Opened and jumped, it waited for its first bytes.
+    assert_eq!(stalls(&bench), (Some(0), 0));
+    // A client that takes nothing meanwhile ends the wait; what it waits for then is no stall.
+    bench.read(FILM, waits(true));
+    assert_eq!(stalls(&bench), (Some(0), 0), "not yet");
+    bench.read(FILM, waits(false));
+    bench.later(5);
+    assert_eq!(stalls(&bench), (Some(0), 0), "it did not want them");
+    bench.read(FILM, waits(true));
+    bench.later(2);
+    assert!(bench.engine.buffer_map(bench.now).readers[0].is_waiting);
+    assert_eq!(stalls(&bench), (Some(1), 1), "it has waited long enough");
+    bench.later(5);
+    assert_eq!(
+        stalls(&bench),
+        (Some(1), 1),
+        "and it is still the same wait"
     );
-    let view = bench.engine.buffer_map(bench.now).readers[0];
-    assert_eq!((view.stalls, view.is_waiting), (1, true));
+    bench.consume(FILM, 11);
+    assert_eq!(stalls(&bench), (Some(1), 1));
+    bench.engine.handle_reader_closed(bench.now, FILM);
+    assert_eq!(stalls(&bench), (None, 1), "the total does not fall");
 }
 
 #[test]
