@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::Bitfield;
 
 use super::exchange::Exchange;
+use super::flow::Flow;
 use super::holepunch::Punching;
 use super::peers::{Peer, RATE_MEMORY};
-use super::rate::Rate;
 use super::slots::SlotUse;
 use super::stall::Stall;
 use super::turnover::Usage;
@@ -105,8 +105,8 @@ impl<S: Space> Engine<S> {
             slot: SlotUse::default(),
             rests_until: None,
             last_delivery: now,
-            down: Rate::new(RATE_MEMORY),
-            up: Rate::new(RATE_MEMORY),
+            down: Flow::new(RATE_MEMORY),
+            up: Flow::new(RATE_MEMORY),
             exchange: Exchange::default(),
             punching: Punching::default(),
         });

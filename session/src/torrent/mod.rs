@@ -12,6 +12,7 @@ mod choker;
 mod connections;
 mod exchange;
 mod external;
+mod flow;
 mod halts;
 mod hello;
 mod holepunch;
@@ -65,13 +66,13 @@ pub(crate) use candidates::Candidates;
 use choker::Choker;
 use exchange::NamedBy;
 use external::External;
+use flow::Flow;
 use halts::Halts;
 use holepunch::Punches;
 pub(crate) use host::Host;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
 use pieces::{Arrival, Pieces};
-use rate::Rate;
 use readers::{Readers, Refetches};
 use turnover::Turnover;
 use verifying::Verifying;
@@ -123,8 +124,8 @@ pub struct Engine<S> {
     wanted_bytes: u64,
     completed: bool,
     housekeeping: Option<Instant>,
-    down: Rate,
-    up: Rate,
+    down: Flow,
+    up: Flow,
     wasted: u64,
 }
 
@@ -169,8 +170,8 @@ impl<S: Space> Engine<S> {
             wanted_bytes,
             completed: wanted == 0,
             housekeeping: None,
-            down: Rate::new(RATE_MEMORY),
-            up: Rate::new(RATE_MEMORY),
+            down: Flow::new(RATE_MEMORY),
+            up: Flow::new(RATE_MEMORY),
             wasted: 0,
             config,
             geometry,

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 
 use super::exchange::Exchange;
+use super::flow::Flow;
 use super::holepunch::Punching;
 use super::host::Host;
-use super::rate::Rate;
 use super::slots::SlotUse;
 use super::stall::Stall;
 use super::turnover::Usage;
@@ -82,8 +82,8 @@ pub(crate) struct Peer {
     /// It rejected a request while it was serving us; it is asked for nothing until then.
     pub(crate) rests_until: Option<Instant>,
     pub(crate) last_delivery: Instant,
-    pub(crate) down: Rate,
-    pub(crate) up: Rate,
+    pub(crate) down: Flow,
+    pub(crate) up: Flow,
     pub(crate) exchange: Exchange,
     pub(crate) punching: Punching,
 }
@@ -144,7 +144,7 @@ impl Peer {
     }
 }
 
-/// How long a byte counts in the rates that are shown and that the choker compares.
+/// How long a byte counts in the rates that the choker compares.
 pub(crate) const RATE_MEMORY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]

@@ -1,9 +1,13 @@
 //! What a torrent looks like from outside.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Engine, Space};
+use crate::peer::Direction;
+
+/// A peer that has been connected for less may still be about to serve us.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 
 /// A torrent at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,10 +33,15 @@ pub struct Stats {
     pub uploaded: u64,
     /// Payload bytes received in vain: twice, or of pieces that failed.
     pub wasted: u64,
-    /// Payload bytes a second received now.
+    /// Payload bytes a second received now; 0 within 3 s after the last byte.
     pub down_rate: u64,
-    /// Payload bytes a second sent now.
+    /// Payload bytes a second sent now; 0 within 3 s after the last byte.
     pub up_rate: u64,
+    /// When everything wanted will be held, at the pace of the last 20 s or so, in whole seconds. `None` while nothing
+    /// comes and before a second has been measured.
+    pub eta: Option<Duration>,
+    /// Something is wanted and peers have been connected for some seconds, but nothing comes.
+    pub is_stalled: bool,
     /// Connected peers.
     pub peers: usize,
     /// Those among them that have everything.
@@ -67,6 +76,16 @@ pub struct PeerStats {
     pub requests: usize,
     /// The most requests that it gets now.
     pub window: usize,
+    /// It connected to us.
+    pub is_incoming: bool,
+    /// We refuse its requests (BEP 3).
+    pub am_choking: bool,
+    /// We want something that it has (BEP 3).
+    pub am_interested: bool,
+    /// It refuses our requests (BEP 3).
+    pub peer_choking: bool,
+    /// It wants something that we have (BEP 3).
+    pub peer_interested: bool,
 }
 
 impl Stats {
@@ -92,8 +111,13 @@ impl<S: Space> Engine<S> {
             downloaded: self.down.total(),
             uploaded: self.up.total(),
             wasted: self.wasted,
-            down_rate: self.down.bytes_per_second(now),
-            up_rate: self.up.bytes_per_second(now),
+            down_rate: self.down.shown(now),
+            up_rate: self.up.shown(now),
+            eta: match self.wanted_bytes {
+                0 => None,
+                left => self.down.time_for(now, left),
+            },
+            is_stalled: self.is_stalled(now),
             peers: self.peers.len(),
             seeds: self
                 .peers
@@ -104,6 +128,13 @@ impl<S: Space> Engine<S> {
             connecting: self.candidates.connecting(),
             known_addrs: self.candidates.known(),
         }
+    }
+
+    fn is_stalled(&self, now: Instant) -> bool {
+        let since = self.peers.iter().map(|(_, peer)| peer.since).min();
+        self.wanted_bytes > 0
+            && self.down.is_quiet(now)
+            && since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
     }
 
     /// Payload bytes received and sent.
@@ -125,11 +156,16 @@ impl<S: Space> Engine<S> {
                     .or_else(|| tailwater_wire::client_name(&peer.id)),
                 downloaded: peer.down.total(),
                 uploaded: peer.up.total(),
-                down_rate: peer.down.bytes_per_second(now),
-                up_rate: peer.up.bytes_per_second(now),
+                down_rate: peer.down.shown(now),
+                up_rate: peer.up.shown(now),
                 pieces: peer.bits.count(),
                 requests: peer.pending.len(),
                 window: peer.window.size(),
+                is_incoming: peer.direction == Direction::Incoming,
+                am_choking: peer.am_choking,
+                am_interested: peer.am_interested,
+                peer_choking: peer.peer_choking,
+                peer_interested: peer.peer_interested,
             })
             .collect()
     }

@@ -206,7 +206,7 @@ impl Running {
     }
 
     fn wake(&mut self, now: Instant) -> Instant {
-        let publish = match self.links.is_empty() {
+        let publish = match self.links.is_empty() && self.is_still() {
             true => now + IDLE,
             false => self.published + PUBLISH_EVERY,
         };
@@ -383,6 +383,12 @@ impl Running {
         // Without peers there is no regular publishing, so the last one has to be right.
         let left_alone = self.links.is_empty() && self.engine.transferred() != published;
         left_alone || self.phase() != status.phase
+    }
+
+    /// Whether what was published last is how a torrent without peers stays: nothing flows.
+    fn is_still(&self) -> bool {
+        let stats = self.task.status.borrow().stats;
+        stats.peers == 0 && stats.down_rate == 0 && stats.up_rate == 0
     }
 
     fn publish(&mut self, now: Instant) {
