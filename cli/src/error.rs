@@ -44,6 +44,11 @@ pub(crate) enum CliError {
     Fetch { url: String, reason: String },
     #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
     V2Only(String),
+    #[error("{source_name}: {error}")]
+    Source {
+        source_name: String,
+        error: Box<CliError>,
+    },
     #[error("{0}")]
     Magnet(#[from] MagnetError),
     #[error("{0}")]
@@ -162,6 +167,7 @@ impl CliError {
                 "give it room for several pieces: `--memory {}`",
                 Size(piece.saturating_mul(16)).as_argument()
             )),
+            Self::Source { error, .. } => error.remedy(),
             Self::V2Only(_) => {
                 Some("a v1 or hybrid torrent of the same files works".to_owned())
             }

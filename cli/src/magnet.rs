@@ -1,6 +1,7 @@
 //! Magnet links: their metadata comes from peers, and until it has, the user sees what is being tried.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Info, InfoHash, InfoHashes, Magnet, Metainfo};
@@ -142,8 +143,9 @@ pub(crate) async fn fetch_torrent(
         ));
     }
     // A fetch that is over already, because its metadata was saved, needs no peers.
-    let _ = fetch.add_peers(network.peer.clone()).await;
-    follow(&mut fetch, &name, audience).await?;
+    let peers = network.peers_by_addr().collect();
+    let _ = fetch.add_peers(peers).await;
+    follow(&mut fetch, &name, network, audience).await?;
     let metainfo = fetch.wait().await.map_err(failed)?;
     if audience.json.is_on() {
         out::json(&Line::metadata(
@@ -165,8 +167,11 @@ pub(crate) async fn fetch_torrent(
 async fn follow(
     fetch: &mut MetadataFetch,
     name: &str,
+    network: &Network,
     audience: &Audience,
 ) -> Result<(), CliError> {
+    let mut resolving = pin!(network.peers_by_name(&audience.progress));
+    let mut is_resolved = false;
     let meter = audience.progress.meter(name, 0, OFTEN);
     meter.without_bar();
     let mut told: Option<(Instant, FetchProgress)> = None;
@@ -186,8 +191,16 @@ async fn follow(
             told = Some((Instant::now(), progress));
         }
         // News that was held back comes out when its time has come.
-        if let Ok(Err(_)) = timeout(TELL_EVERY, fetch.changed()).await {
-            return Ok(());
+        tokio::select! {
+            changed = timeout(TELL_EVERY, fetch.changed()) => {
+                if let Ok(Err(_)) = changed {
+                    return Ok(());
+                }
+            }
+            peers = &mut resolving, if !is_resolved => {
+                is_resolved = true;
+                let _ = fetch.add_peers(peers).await;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod error;
+mod input;
 mod interrupt;
 mod json;
 mod link;
@@ -10,6 +11,7 @@ mod logging;
 mod magnet;
 mod open_files;
 mod out;
+mod peers;
 mod progress;
 mod report;
 mod running;

@@ -1,8 +1,8 @@
-//! Where a torrent comes from: a file, a URL, a magnet link.
+//! Where a torrent comes from: a file, a URL, a magnet link, an info-hash, standard input.
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,9 +14,11 @@ use tailwater_session::FetchError;
 
 use crate::args::{Json, Network};
 use crate::error::CliError;
+use crate::input;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::magnet::{self, Audience, Loaded};
+use crate::out::Harmless;
 use crate::progress::Progress;
 use crate::running::Running;
 use crate::start::{self, Table};
@@ -32,6 +34,11 @@ const SLOW: Duration = Duration::from_secs(2);
 /// How many redirects in a row are followed.
 const MAX_REDIRECTS: usize = 5;
 
+/// What errors call standard input.
+pub(crate) const STDIN: &str = "standard input";
+/// Characters of a link in an error: its hash, and the beginning of its name.
+const LINK_SHOWN: usize = 80;
+
 /// A torrent as named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -39,6 +46,16 @@ pub(crate) enum Source {
     Url(String),
     /// Read when it is used, so that a wrong one is a failure like a wrong file.
     Magnet(String),
+    /// `-`: a torrent file, or text that names sources.
+    Stdin,
+    /// A torrent file that came through standard input.
+    Bytes(Vec<u8>),
+}
+
+/// What came through standard input.
+pub(crate) enum Content {
+    Torrent(Vec<u8>),
+    Text(String),
 }
 
 /// What a source holds.
@@ -56,7 +73,11 @@ impl FromStr for Source {
             text.get(..scheme.len())
                 .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
-        Ok(if has_scheme("magnet:") {
+        Ok(if text == "-" {
+            Self::Stdin
+        } else if let Some(link) = link_of_hash(text) {
+            Self::Magnet(link)
+        } else if has_scheme("magnet:") {
             Self::Magnet(text.to_owned())
         } else if has_scheme("http://") || has_scheme("https://") {
             Self::Url(text.to_owned())
@@ -70,9 +91,20 @@ impl Source {
     /// Reads it and checks it, as far as that goes without peers.
     pub(crate) async fn open(&self, progress: &Progress) -> Result<Given, CliError> {
         let (origin, bytes) = match self {
-            Self::File(path) => (path.display().to_string(), read(path)?),
+            Self::File(path) => {
+                let limit = Limits::default().len;
+                (path.display().to_string(), read(path, limit)?)
+            }
             Self::Url(url) => (url.clone(), fetch(url, progress).await?),
-            Self::Magnet(link) => return Ok(Given::Link(link.parse()?)),
+            Self::Magnet(link) => return Ok(Given::Link(parse(link)?)),
+            Self::Bytes(bytes) => (STDIN.to_owned(), bytes.clone()),
+            Self::Stdin => match standard_input(Limits::default().len).await? {
+                Content::Torrent(bytes) => (STDIN.to_owned(), bytes),
+                Content::Text(text) => {
+                    let named = input::only_source(&text)?;
+                    return Box::pin(named.open(progress)).await;
+                }
+            },
         };
         let metainfo = Metainfo::from_bytes(&bytes);
         metainfo
@@ -131,21 +163,76 @@ fn fetchable(link: Link) -> Result<Link, CliError> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let limit = Limits::default().len;
+/// An info-hash by itself is a link without a name: 40 hexadecimal digits or 32 of base32 for version 1, 64 hexadecimal
+/// digits for version 2.
+fn link_of_hash(text: &str) -> Option<String> {
+    let is_hex = || text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_base32 = || {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || (b'2'..=b'7').contains(&byte))
+    };
+    match text.len() {
+        40 if is_hex() => Some(format!("magnet:?xt=urn:btih:{text}")),
+        32 if is_base32() => Some(format!("magnet:?xt=urn:btih:{text}")),
+        // 12 and 20: SHA-256, of 32 bytes, as a multihash.
+        64 if is_hex() => Some(format!("magnet:?xt=urn:btmh:1220{text}")),
+        _ => None,
+    }
+}
+
+/// Reads a link; an error names it.
+fn parse(text: &str) -> Result<Link, CliError> {
+    let link = text.parse::<Link>();
+    link.map_err(|error| CliError::Source {
+        source_name: match text.char_indices().nth(LINK_SHOWN) {
+            Some((end, _)) => format!("{}…", Harmless(&text[..end])),
+            None => Harmless(text).to_string(),
+        },
+        error: Box::new(error),
+    })
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, CliError> {
     let file = File::open(path).map_err(CliError::io("open", path))?;
+    limited(file, limit, path.display().to_string())?.map_err(CliError::io("read", path))
+}
+
+/// The outer error is that it is too long.
+fn limited(from: impl Read, limit: usize, origin: String) -> Result<io::Result<Vec<u8>>, CliError> {
     let mut bytes = Vec::new();
     // One byte more than the limit shows that it is exceeded.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most)
-        .read_to_end(&mut bytes)
-        .map_err(CliError::io("read", path))?;
-    match bytes.len() > limit {
-        true => Err(CliError::TooLong {
-            origin: path.display().to_string(),
-            limit,
-        }),
-        false => Ok(bytes),
+    match from.take(most).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() > limit => Err(CliError::TooLong { origin, limit }),
+        Ok(_) => Ok(Ok(bytes)),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Reads standard input to its end.
+///
+/// # Cancel safety
+///
+/// A thread goes on reading when the future is dropped; the process can end meanwhile.
+pub(crate) async fn standard_input(limit: usize) -> Result<Content, CliError> {
+    let failed = |source| CliError::System {
+        operation: "read standard input",
+        source,
+    };
+    let reading =
+        tokio::task::spawn_blocking(move || limited(io::stdin().lock(), limit, STDIN.to_owned()));
+    let bytes = reading
+        .await
+        .map_err(|error| failed(error.into()))??
+        .map_err(failed)?;
+    // A torrent is a dictionary, and no source begins like one: a file "d8:…" would have to.
+    let is_torrent = bytes.first() == Some(&b'd') && bytes.get(1).is_some_and(u8::is_ascii_digit);
+    match String::from_utf8(bytes) {
+        Ok(text) if !is_torrent => Ok(Content::Text(text)),
+        Ok(text) => Ok(Content::Torrent(text.into_bytes())),
+        // Whatever else it is, the torrent parser says what is wrong with it.
+        Err(error) => Ok(Content::Torrent(error.into_bytes())),
     }
 }
 
@@ -238,5 +325,25 @@ mod tests {
             Source::Magnet("Magnet:?xt=urn:btih:00".into())
         );
         assert_eq!(source("é"), Source::File("é".into()));
+        assert_eq!(source("-"), Source::Stdin);
+        assert_eq!(source("./-"), Source::File("./-".into()));
+    }
+
+    #[test]
+    fn a_hash_by_itself_is_a_link() {
+        let hex = "0123456789abcdefABCD0123456789abcdef0123";
+        let base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let v2 = "0123456789abcdef".repeat(4);
+        for (text, link) in [
+            (hex, format!("magnet:?xt=urn:btih:{hex}")),
+            (base32, format!("magnet:?xt=urn:btih:{base32}")),
+            (&v2, format!("magnet:?xt=urn:btmh:1220{v2}")),
+        ] {
+            assert!(link.parse::<Link>().is_ok(), "{link}");
+            assert_eq!(text.parse(), Ok(Source::Magnet(link)));
+        }
+        for text in [&hex[1..], &base32.replace('A', "1"), &"g".repeat(40)] {
+            assert_eq!(text.parse(), Ok(Source::File(text.into())), "{text}");
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! Flags that several commands share.
 
-use std::net::SocketAddr;
-
 use clap::{ArgAction, Args};
 use tailwater_metainfo::HostPort;
 
 use super::addr::ListenAddr;
 use super::output::{Json, JsonLevel};
+use crate::peers::Resolved;
 use crate::size::Size;
 
 /// What every command takes.
@@ -52,9 +51,11 @@ pub(crate) struct Network {
     /// Where to listen for peers. Default: port 6881, or the next free one, on all interfaces.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<ListenAddr>,
-    /// Connect to this peer too; may be given again.
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) peer: Vec<SocketAddr>,
+    /// Connect to this peer too, by address or host name; may be given again.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) peer: Vec<HostPort>,
+    #[arg(skip)]
+    pub(crate) resolved: Resolved,
     /// Do not use the DHT.
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use super::Network;
+use super::{Network, Sources};
 use crate::size::Size;
-use crate::source::Source;
 
 /// Where a download's pieces are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,9 +34,8 @@ Examples:
 Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.
 With `--seed`, SIGTERM or SIGHUP after everything is complete is 0.")]
 pub(crate) struct Download {
-    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
-    pub(crate) sources: Vec<Source>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     /// The folder to put the files into; made if need be. Default: the current one.
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Files")]
     pub(crate) output: Option<PathBuf>,

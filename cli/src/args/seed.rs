@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueHint};
 
-use super::Network;
-use crate::source::Source;
+use super::{Network, Sources};
 
 /// Share files that are here already, until Ctrl-C.
 ///
 /// The data is checked first, and only read: if something is missing or wrong, nothing is shared and nothing changed.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   tailwater seed debian.torrent --data ~/iso
@@ -19,12 +18,17 @@ Examples:
 
 Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Seed {
-    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
-    #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::FilePath)]
-    pub(crate) sources: Vec<Source>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     /// The folder that holds the torrent's file or folder: what `--output` was when it was downloaded.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) data: PathBuf,
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        required_unless_present = "input",
+        help_heading = "Files"
+    )]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
 }

@@ -1,17 +1,22 @@
 //! `tailwater seed`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddOptions, Session, StorageKind, TorrentError};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::Context;
 use super::follow::Follower;
 use crate::args::{Json, Seed};
 use crate::error::CliError;
+use crate::input::{self, Terms};
+use crate::link::Link;
+use crate::magnet::{self, Audience, Loaded};
 use crate::out::Harmless;
-use crate::progress::{OFTEN, count};
+use crate::progress::{OFTEN, Progress, count};
 use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
 use crate::size::Size;
@@ -21,38 +26,67 @@ use crate::start::{self, Table};
 const FILES_SHOWN: usize = 10;
 
 pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> {
-    if !args.data.is_dir() {
-        return Err(CliError::NotAFolder(args.data.clone()));
+    let gathering = input::gather(&args.sources);
+    let wishes = context.interrupt.guard(gathering).await?;
+    if let Some(data) = &args.data
+        && !data.is_dir()
+    {
+        return Err(CliError::NotAFolder(data.clone()));
     }
-    let torrents = load(context, args).await?;
-    for metainfo in &torrents {
-        check_lengths(context, metainfo, &args.data)?;
+    if args.data.is_none() && wishes.iter().any(|wish| wish.terms.dir.is_none()) {
+        return Err(CliError::Usage(
+            "where is the data? name its folder with `--data DIR`, or with the option dir=DIR in the list".to_owned(),
+        ));
     }
-    let running = Running::start(
-        start::builder(&args.network, Table::Kept),
-        &context.progress,
-        context.common.json_lines(),
-    )?;
-    let seeding = seed(context, args, &running.session, &torrents);
+    let opening = async { Ok(input::open(wishes, &context.progress).await) };
+    let opened = context.interrupt.guard(opening).await?;
+    let mut failed = opened.failed;
+    let mut torrents = Vec::new();
+    for (metainfo, terms) in opened.torrents {
+        let dir = data_dir(args, &terms);
+        match check_lengths(&context.progress, &metainfo, &dir) {
+            Ok(()) => torrents.push((metainfo, dir)),
+            Err(error) => {
+                failed = true;
+                error.report(&context.progress);
+            }
+        }
+    }
+    if torrents.is_empty() && opened.links.is_empty() {
+        return Err(CliError::Reported);
+    }
+    let mut builder = start::builder(&args.network, Table::Kept);
+    // What has been fetched of a link before need not be fetched again.
+    if !opened.links.is_empty()
+        && let Some(dir) = start::resume_dir()
+    {
+        builder = builder.state_dir(dir);
+    }
+    let json = context.common.json_lines();
+    let running = Running::start(builder, &context.progress, json)?;
+    let seeds = Seeds {
+        session: running.session.clone(),
+        args: args.clone(),
+        progress: context.progress.clone(),
+        json,
+        checking: Mutex::new(()),
+    };
+    let seeding = seed(Arc::new(seeds), torrents, opened.links);
     let outcome = context.interrupt.guard(seeding).await;
     running.close().await;
-    outcome
+    match outcome {
+        Ok(()) if failed => Err(CliError::Reported),
+        outcome => outcome,
+    }
 }
 
-async fn load(context: &Context, args: &Seed) -> Result<Vec<Metainfo>, CliError> {
-    let mut torrents = Vec::new();
-    for source in &args.sources {
-        let metainfo = context.load(source, &args.network).await?.metainfo;
-        if metainfo.info().info_hashes().v1.is_none() {
-            return Err(CliError::V2Only(metainfo.info().name().to_owned()));
-        }
-        torrents.push(metainfo);
-    }
-    Ok(torrents)
+fn data_dir(args: &Seed, terms: &Terms) -> PathBuf {
+    let dir = terms.dir.as_ref().or(args.data.as_ref());
+    dir.cloned().unwrap_or_else(|| PathBuf::from("."))
 }
 
 /// What is plainly incomplete is found out before anything is hashed or anybody told.
-fn check_lengths(context: &Context, metainfo: &Metainfo, dir: &Path) -> Result<(), CliError> {
+fn check_lengths(progress: &Progress, metainfo: &Metainfo, dir: &Path) -> Result<(), CliError> {
     let info = metainfo.info();
     let wrong = report::lengths(info, dir);
     let surplus = |file: &FileReport| match file.verdict {
@@ -70,36 +104,40 @@ fn check_lengths(context: &Context, metainfo: &Metainfo, dir: &Path) -> Result<(
         true => {
             for (file, more) in wrong.iter().filter_map(|file| Some((file, surplus(file)?))) {
                 let more = count(usize::try_from(more).unwrap_or(usize::MAX), "byte");
-                context.progress.note(format_args!(
+                progress.note(format_args!(
                     "warning: {} is {more} longer than in the torrent: what is behind is not shared",
                     Harmless(&file.path)
                 ));
             }
             Ok(())
         }
-        false => Err(refuse(context, metainfo, dir, &wrong, missing.iter().sum())),
+        false => Err(refuse(
+            progress,
+            metainfo,
+            dir,
+            &wrong,
+            missing.iter().sum(),
+        )),
     }
 }
 
 /// Says which files are at fault.
 fn refuse(
-    context: &Context,
+    progress: &Progress,
     metainfo: &Metainfo,
     dir: &Path,
     wrong: &[FileReport],
     missing: u64,
 ) -> CliError {
     for file in wrong.iter().take(FILES_SHOWN) {
-        context.progress.note(file);
+        progress.note(file);
     }
     if let Some(more) = wrong
         .len()
         .checked_sub(FILES_SHOWN)
         .filter(|&more| more > 0)
     {
-        context
-            .progress
-            .note(format_args!("… and {}", count(more, "more file")));
+        progress.note(format_args!("… and {}", count(more, "more file")));
     }
     CliError::Incomplete {
         name: metainfo.info().name().to_owned(),
@@ -109,69 +147,106 @@ fn refuse(
     }
 }
 
-async fn seed(
-    context: &Context,
-    args: &Seed,
-    session: &Session,
-    torrents: &[Metainfo],
-) -> Result<(), CliError> {
-    let mut seeding = JoinSet::new();
-    for metainfo in torrents {
-        let mut follower = open(context, args, session, metainfo).await?;
-        if !context.common.json() {
-            let (name, size) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
-            context
-                .progress
-                .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
-        }
-        seeding.spawn(async move { follower.forever().await });
-    }
-    // One whose files another program has deleted ends, and the others go on.
-    while let Some(ended) = seeding.join_next().await {
-        match ended {
-            Ok(error) if seeding.is_empty() => return Err(error),
-            Ok(error) => error.report(&context.progress),
-            // A task that panicked has said so.
-            Err(_) => {}
-        }
-    }
-    Err(CliError::Reported)
+/// What all torrents of the command share.
+struct Seeds {
+    session: Session,
+    args: Seed,
+    progress: Progress,
+    json: Json,
+    /// Held while a torrent's data is checked: two at once would make a disk seek.
+    checking: Mutex<()>,
 }
 
-/// Adds a torrent and checks all its data.
-async fn open(
-    context: &Context,
-    args: &Seed,
-    session: &Session,
-    metainfo: &Metainfo,
-) -> Result<Follower, CliError> {
-    let info = metainfo.info();
-    let options = AddOptions::new(StorageKind::Disk(args.data.clone()))
-        .seed_only(true)
-        .peers(args.network.peer.iter().copied());
-    let refused = |error| CliError::Add {
-        name: info.name().to_owned(),
-        error,
-    };
-    let torrent = session.add(metainfo, options).await.map_err(refused)?;
-    let checking = context
-        .progress
-        .meter(info.name(), info.geometry().total(), OFTEN);
-    let mut checker = Follower::new(torrent.clone(), checking, 0, Json::OFF);
-    if let Err(error) = checker.checked().await {
-        return Err(explain(context, metainfo, &args.data, error));
+async fn seed(
+    seeds: Arc<Seeds>,
+    torrents: Vec<(Metainfo, PathBuf)>,
+    links: Vec<(Link, Terms)>,
+) -> Result<(), CliError> {
+    let mut seeding = JoinSet::new();
+    for (metainfo, dir) in torrents {
+        let seeds = Arc::clone(&seeds);
+        seeding.spawn(async move { seeds.seed(&Loaded::of(metainfo), &dir).await });
     }
-    let meter = context.progress.endless(info.name());
-    Ok(Follower::new(
-        torrent,
-        meter,
-        0,
-        context.common.json_lines(),
-    ))
+    for (link, terms) in links {
+        let seeds = Arc::clone(&seeds);
+        seeding.spawn(async move { seeds.seed_link(&link, &terms).await });
+    }
+    let mut failed = false;
+    // One whose files are wrong, or deleted by another program, ends, and the others go on.
+    while let Some(ended) = seeding.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                failed = true;
+                error.report(&seeds.progress);
+            }
+            // A task that panicked has said so.
+            Err(_) => failed = true,
+        }
+    }
+    match failed {
+        true => Err(CliError::Reported),
+        false => Ok(()),
+    }
+}
+
+impl Seeds {
+    /// Fetches a link's metadata, and seeds what it is of.
+    async fn seed_link(&self, link: &Link, terms: &Terms) -> Result<(), CliError> {
+        let audience = Audience {
+            progress: self.progress.clone(),
+            json: self.json,
+            seen: None,
+        };
+        let network = &self.args.network;
+        let loaded = magnet::fetch(&self.session, link, network, &audience).await?;
+        let dir = data_dir(&self.args, terms);
+        check_lengths(&self.progress, &loaded.metainfo, &dir)?;
+        self.seed(&loaded, &dir).await
+    }
+
+    /// Checks a torrent's data, and shares it.
+    async fn seed(&self, loaded: &Loaded, dir: &Path) -> Result<(), CliError> {
+        let metainfo = &loaded.metainfo;
+        let mut follower = self.open(loaded, dir).await?;
+        if !self.json.is_on() {
+            let (name, size) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
+            self.progress
+                .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
+        }
+        Err(follower.forever().await)
+    }
+
+    /// Adds a torrent and checks all its data.
+    async fn open(&self, loaded: &Loaded, dir: &Path) -> Result<Follower, CliError> {
+        let metainfo = &loaded.metainfo;
+        let (info, network) = (metainfo.info(), &self.args.network);
+        let options = AddOptions::new(StorageKind::Disk(dir.to_owned()))
+            .seed_only(true)
+            .recheck(true)
+            .peers(network.peers_by_addr().chain(loaded.peers.iter().copied()))
+            .banned(loaded.banned.iter().copied());
+        let refused = |error| CliError::Add {
+            name: info.name().to_owned(),
+            error,
+        };
+        let _turn = self.checking.lock().await;
+        let torrent = self.session.add(metainfo, options).await.map_err(refused)?;
+        network.add_named_peers(&torrent, &self.progress);
+        let checking = self
+            .progress
+            .meter(info.name(), info.geometry().total(), OFTEN);
+        let mut checker = Follower::new(torrent.clone(), checking, 0, Json::OFF);
+        if let Err(error) = checker.checked().await {
+            return Err(explain(&self.progress, metainfo, dir, error));
+        }
+        let meter = self.progress.endless(info.name());
+        Ok(Follower::new(torrent, meter, 0, self.json))
+    }
 }
 
 /// Names the files at fault where data is missing or wrong.
-fn explain(context: &Context, metainfo: &Metainfo, dir: &Path, error: CliError) -> CliError {
+fn explain(progress: &Progress, metainfo: &Metainfo, dir: &Path, error: CliError) -> CliError {
     let CliError::Torrent {
         error: TorrentError::Incomplete { have },
         ..
@@ -187,5 +262,5 @@ fn explain(context: &Context, metainfo: &Metainfo, dir: &Path, error: CliError) 
     let missing = missing
         .map(|piece| u64::from(geometry.piece_len(piece)))
         .sum();
-    refuse(context, metainfo, dir, &files, missing)
+    refuse(progress, metainfo, dir, &files, missing)
 }

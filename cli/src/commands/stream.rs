@@ -163,6 +163,7 @@ async fn stream(
 ) -> Result<(), CliError> {
     let Film { loaded, library } = film;
     let torrent = add(args, session, &loaded).await?;
+    args.network.add_named_peers(&torrent, &context.progress);
     let lookbehind = match args.lookbehind {
         None => Lookbehind::Share,
         Some(Behind::Bytes(size)) => Lookbehind::Bytes(size.0),
@@ -200,7 +201,11 @@ async fn add(args: &Stream, session: &Session, loaded: &Loaded) -> Result<Torren
     };
     let options = AddOptions::new(storage)
         .on_demand(true)
-        .peers(args.network.peer.iter().chain(&loaded.peers).copied())
+        .peers(
+            args.network
+                .peers_by_addr()
+                .chain(loaded.peers.iter().copied()),
+        )
         .banned(loaded.banned.iter().copied());
     let refused = |error| CliError::Add {
         name: metainfo.info().name().to_owned(),

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -127,6 +127,27 @@ impl Place {
 
     pub(crate) fn run(&self, args: &[&str]) -> Finished {
         self.start(args).finish()
+    }
+
+    /// Runs something with these bytes as its standard input.
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) -> Finished {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = follow(child.stdout.take().unwrap());
+        let errors = follow(child.stderr.take().unwrap());
+        // A command that fails before it reads is no failure of the writer.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let running = Running {
+            child,
+            lines,
+            errors,
+        };
+        running.finish()
     }
 
     /// Runs something that must succeed; its output.

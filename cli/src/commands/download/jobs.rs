@@ -1,27 +1,36 @@
 //! The torrents to download, and which of their files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tailwater_session::{AddError, AddOptions, StorageKind, Torrent};
 
 use super::Downloads;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
+use crate::input::Terms;
 use crate::magnet::Loaded;
+use crate::out::Harmless;
 use crate::selection::{select, wanted_bytes};
 
 /// One torrent to download.
 pub(super) struct Job {
     pub(super) loaded: Loaded,
+    /// The folder of its files.
+    dir: PathBuf,
     files: Option<Vec<usize>>,
     /// Bytes of the wanted pieces.
     pub(super) wanted: u64,
 }
 
 impl Job {
-    pub(super) fn new(loaded: Loaded, args: &Download) -> Result<Self, CliError> {
+    pub(super) fn new(loaded: Loaded, terms: &Terms, args: &Download) -> Result<Self, CliError> {
         let info = loaded.metainfo.info();
-        let files = match select(info, &args.files)? {
+        let lists = match terms.files.is_empty() {
+            true => &args.files,
+            false => &terms.files,
+        };
+        let dir = terms.dir.as_deref().or(args.output.as_deref());
+        let files = match select(info, lists)? {
             Some(files) => Some(files),
             None => loaded.selected.clone(),
         };
@@ -29,6 +38,7 @@ impl Job {
             wanted: wanted_bytes(info, files.as_deref()),
             files,
             loaded,
+            dir: dir.unwrap_or(Path::new(".")).to_owned(),
         })
     }
 
@@ -40,14 +50,12 @@ impl Job {
     fn options(&self, args: &Download) -> AddOptions {
         let storage = match args.storage {
             StorageChoice::Memory => StorageKind::Memory,
-            StorageChoice::Disk => {
-                StorageKind::Disk(args.output.clone().unwrap_or_else(|| PathBuf::from(".")))
-            }
+            StorageChoice::Disk => StorageKind::Disk(self.dir.clone()),
         };
-        let peers = args.network.peer.iter().chain(&self.loaded.peers);
+        let peers = self.loaded.peers.iter().copied();
         let options = AddOptions::new(storage)
             .sequential(args.sequential)
-            .peers(peers.copied())
+            .peers(args.network.peers_by_addr().chain(peers))
             .banned(self.loaded.banned.iter().copied());
         match &self.files {
             Some(files) => options.files(files.iter().copied()),
@@ -73,6 +81,16 @@ impl Downloads {
         };
         let added = self.session.add(&job.loaded.metainfo, options).await;
         self.have_begun();
-        added.map_err(refused)
+        let torrent = added.map_err(refused)?;
+        self.args
+            .network
+            .add_named_peers(&torrent, &self.audience.progress);
+        if self.args.storage == StorageChoice::Memory && !self.args.seed {
+            self.audience.progress.note(format_args!(
+                "warning: {} is kept in memory only and is gone when this command ends; add `--seed` to share it, or leave `--storage memory` out",
+                Harmless(job.name())
+            ));
+        }
+        Ok(torrent)
     }
 }

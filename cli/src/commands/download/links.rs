@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tailwater_dht::MutableTorrent;
 use tailwater_metainfo::Magnet;
+use tailwater_session::AddError;
 
 use super::Downloads;
 use super::jobs::Job;
 use super::one::One;
 use crate::args::StorageChoice;
 use crate::error::CliError;
+use crate::input::{Terms, warn_named_twice};
 use crate::link::Link;
 use crate::magnet;
 
@@ -18,23 +20,39 @@ impl Downloads {
     pub(super) async fn follow_link(
         self: Arc<Self>,
         link: Link,
+        terms: Terms,
         unfinished: Arc<()>,
     ) -> Result<(), CliError> {
-        match link {
-            Link::Torrent(magnet) => {
-                let (_, one) = self.begin(&magnet).await?;
-                drop(unfinished);
-                one.run().await
+        let ended = match link {
+            Link::Torrent(magnet) => match self.begin(&magnet, &terms).await {
+                Ok((_, one)) => {
+                    drop(unfinished);
+                    one.run().await
+                }
+                Err(error) => Err(error),
+            },
+            Link::Published(published) => {
+                self.follow_publication(published, &terms, unfinished).await
             }
-            Link::Published(published) => self.follow_publication(published, unfinished).await,
+        };
+        match ended {
+            // The torrent of a publication is known late.
+            Err(CliError::Add {
+                name,
+                error: AddError::Duplicate(_),
+            }) => {
+                warn_named_twice(&name, &self.audience.progress);
+                Ok(())
+            }
+            ended => ended,
         }
     }
 
     /// Fetches a link's metadata and begins the download.
-    async fn begin(&self, magnet: &Magnet) -> Result<(Job, One), CliError> {
+    async fn begin(&self, magnet: &Magnet, terms: &Terms) -> Result<(Job, One), CliError> {
         let Self { session, args, .. } = self;
         let loaded = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await?;
-        let job = Job::new(loaded, args)?;
+        let job = Job::new(loaded, terms, args)?;
         if args.storage == StorageChoice::Memory {
             self.room.promise(&job)?;
         }
@@ -48,13 +66,14 @@ impl Downloads {
     async fn follow_publication(
         &self,
         published: MutableTorrent,
+        terms: &Terms,
         unfinished: Arc<()>,
     ) -> Result<(), CliError> {
         let mut unfinished = Some(unfinished);
         let mut follow = self.session.follow(published);
         let mut magnet = magnet::resolve(&mut follow, &self.args.network, &self.audience).await?;
         loop {
-            let (job, one) = self.begin(&magnet).await?;
+            let (job, one) = self.begin(&magnet, terms).await?;
             drop(unfinished.take());
             if !self.args.seed {
                 return one.run().await;

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use super::Context;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
+use crate::input::{self, Terms, Wish};
 use crate::link::Link;
 use crate::magnet::{Audience, Loaded};
 use crate::running::Running;
-use crate::source::Given;
 use crate::start;
 use jobs::Job;
 use memory::Room;
@@ -25,7 +25,18 @@ use one::One;
 
 pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliError> {
     check_flags(args)?;
-    let (jobs, links) = context.interrupt.guard(open(context, args)).await?;
+    let gathering = input::gather(&args.sources);
+    let wishes = context.interrupt.guard(gathering).await?;
+    check_wishes(args, &wishes)?;
+    let opening = async { Ok(open(context, args, wishes).await) };
+    let Plan {
+        jobs,
+        links,
+        failed,
+    } = context.interrupt.guard(opening).await?;
+    if jobs.is_empty() && links.is_empty() {
+        return Err(CliError::Reported);
+    }
     let budget = args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0);
     let mut builder = start::builder(&args.network, args.storage.into()).memory_budget(budget);
     match args.storage {
@@ -49,9 +60,13 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         have_begun: AtomicBool::new(false),
         unfinished: Arc::default(),
     };
-    let outcome = transfer(context, Arc::new(downloads), jobs, links).await;
+    let transferring = transfer(context, Arc::new(downloads), jobs, links);
+    let outcome = transferring.await;
     running.close().await;
-    outcome
+    match outcome {
+        Ok(()) if failed => Err(CliError::Reported),
+        outcome => outcome,
+    }
 }
 
 fn check_flags(args: &Download) -> Result<(), CliError> {
@@ -63,7 +78,18 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
         StorageChoice::Disk if args.memory.is_some() => {
             usage("`--memory` needs `--storage memory`")
         }
-        _ if !args.files.is_empty() && args.sources.len() > 1 => usage(
+        _ => Ok(()),
+    }
+}
+
+fn check_wishes(args: &Download, wishes: &[Wish]) -> Result<(), CliError> {
+    let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
+    let has_dir = wishes.iter().any(|wish| wish.terms.dir.is_some());
+    match args.storage {
+        StorageChoice::Memory if has_dir => usage(
+            "the option dir of a list has no meaning with `--storage memory`: nothing touches the disk",
+        ),
+        _ if !args.files.is_empty() && wishes.len() > 1 => usage(
             "`--files` chooses from one torrent: download the others with a command of their own",
         ),
         _ => Ok(()),
@@ -71,15 +97,30 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
 }
 
 /// What can be known without peers, and what cannot.
-async fn open(context: &Context, args: &Download) -> Result<(Vec<Job>, Vec<Link>), CliError> {
-    let (mut jobs, mut links) = (Vec::new(), Vec::new());
-    for source in &args.sources {
-        match source.open_v1(&context.progress).await? {
-            Given::Torrent(metainfo) => jobs.push(Job::new(Loaded::of(metainfo), args)?),
-            Given::Link(link) => links.push(link),
+struct Plan {
+    jobs: Vec<Job>,
+    links: Vec<(Link, Terms)>,
+    /// Some source is of no use; that has been said.
+    failed: bool,
+}
+
+async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Plan {
+    let opened = input::open(wishes, &context.progress).await;
+    let mut plan = Plan {
+        jobs: Vec::new(),
+        links: opened.links,
+        failed: opened.failed,
+    };
+    for (metainfo, terms) in opened.torrents {
+        match Job::new(Loaded::of(metainfo), &terms, args) {
+            Ok(job) => plan.jobs.push(job),
+            Err(error) => {
+                plan.failed = true;
+                error.report(&context.progress);
+            }
         }
     }
-    Ok((jobs, links))
+    plan
 }
 
 /// What all torrents of the command share.
@@ -104,7 +145,7 @@ async fn transfer(
     context: &Context,
     downloads: Arc<Downloads>,
     jobs: Vec<Job>,
-    links: Vec<Link>,
+    links: Vec<(Link, Terms)>,
 ) -> Result<(), CliError> {
     let mut failed = false;
     let mut followers = JoinSet::new();
@@ -119,9 +160,9 @@ async fn transfer(
             }
         }
     }
-    for link in links {
+    for (link, terms) in links {
         let unfinished = Arc::clone(&downloads.unfinished);
-        followers.spawn(Arc::clone(&downloads).follow_link(link, unfinished));
+        followers.spawn(Arc::clone(&downloads).follow_link(link, terms, unfinished));
     }
     loop {
         let next = tokio::select! {
