@@ -194,6 +194,9 @@ impl CliError {
                 "name a program that plays URLs, such as mpv or vlc, by its name or path; flags need a script of their own"
                     .to_owned(),
             ),
+            Self::Add { error: AddError::PathInUse { .. }, .. } => Some(
+                "give each torrent a folder of its own: run a command for each, with `--output DIR`".to_owned(),
+            ),
             Self::Add { error: AddError::Storage(error), .. }
             | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
             Self::NoSuchFile { .. } => {
@@ -248,6 +251,9 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
             "put what the link points to in its place, or choose another folder with `--output DIR`; `tailwater seed`, which writes nothing, follows links"
                 .to_owned(),
         ),
+        StorageError::InUse { .. } => {
+            Some("end the other one, or choose another folder with `--output DIR`".to_owned())
+        }
         StorageError::FileChanged { .. } => Some(
             "run the same command again when nothing else changes the files: what is there is checked, and a download fetches the rest"
                 .to_owned(),

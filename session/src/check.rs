@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Metainfo};
 
-use crate::disk::{DiskTorrent, IoConfig, IoPool, Links};
+use crate::disk::{DiskTorrent, Hold, IoConfig, IoPool};
 use crate::error::AddError;
 use crate::storage::disk_options;
 
@@ -22,7 +22,7 @@ pub async fn check(
     progress: impl Fn(u32, u32) + Send + Sync + 'static,
 ) -> Result<Bitfield, AddError> {
     let info = metainfo.info();
-    let options = disk_options(info, root, Vec::new(), Links::Followed, Arc::new(|_| {}))?;
+    let options = disk_options(info, root, Vec::new(), Hold::none(), Arc::new(|_| {}))?;
     let pool = IoPool::new(IoConfig::default())?;
     let checked = async {
         let disk = DiskTorrent::open(pool.clone(), options).await?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
 
@@ -39,6 +40,14 @@ pub enum AddError {
     /// The session has it already.
     #[error("torrent {0} is in this session already")]
     Duplicate(InfoHash),
+    /// Another torrent of the session has a file at the same path, which one of the two may write to. Nothing was written.
+    #[error("{} belongs to {by:?}, which is being downloaded or shared already", path.display())]
+    PathInUse {
+        /// The file.
+        path: PathBuf,
+        /// The name of the torrent that has it.
+        by: String,
+    },
     /// Transfers of v2-only torrents are not supported yet.
     #[error("a v2-only torrent: transfers need v1 piece hashes so far")]
     V2Only,

@@ -39,6 +39,13 @@ pub enum StorageError {
         /// What happened to it.
         change: FileChange,
     },
+    /// Another process has locked a file or folder of the torrent: it writes to it, or reads what the torrent would write
+    /// to.
+    #[error("{} is in use by another tailwater (or another program that locks it)", path.display())]
+    InUse {
+        /// The torrent's file, or the folder that holds its files.
+        path: PathBuf,
+    },
     /// The torrent's storage or the whole I/O pool is closed.
     #[error("the storage is closed")]
     Closed,

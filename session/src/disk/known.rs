@@ -136,11 +136,12 @@ impl Store {
                 }
             }
         }
+        let may_cut = self.hold().may_write();
         for (slot, is_wanted) in slots.into_iter().zip(wanted) {
             let is_whole = is_wanted && expect == Expect::Whole;
             let found = self.inspect(slot)?;
             self.compare(slot, is_whole, found.as_ref())?;
-            if let Some(found) = found.filter(|_| is_whole) {
+            if let Some(found) = found.filter(|_| is_whole && may_cut) {
                 self.cut(slot, found.len())?;
             }
         }
@@ -203,6 +204,9 @@ impl DiskTorrent {
         let ticket = self.enter()?;
         self.pool().submit_read(Box::new(move |_| {
             let looked = ticket.shared.store.look_at_names(Expect::Whole);
+            if looked.is_ok() {
+                ticket.shared.share_when_complete();
+            }
             (ticket.shared.on_completion)(Completion::Finished(looked));
         }))
     }

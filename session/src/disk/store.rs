@@ -9,13 +9,14 @@ use super::below::{Links, Spot, make_link, make_root};
 use super::cursor::{Cursor, HeldLengths};
 use super::error::{Operation, StorageError};
 use super::folders::{FileState, file_state, inspect, look};
+use super::hold::{Hold, tops};
 use super::known::Known;
 use super::layout::{FileSpan, Layout};
 use super::pool::{IoPool, SCRATCH_LEN};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tailwater_metainfo::{InfoHash, PieceIndex};
 
 /// The parts file's number in the cache, which no file of a torrent has.
@@ -32,6 +33,7 @@ pub(crate) struct Store {
     homes: RwLock<Homes>,
     /// The files that have been opened.
     pub(super) known: Known,
+    hold: Mutex<Hold>,
 }
 
 /// Which files are skipped, and which of those have their bytes in the parts file.
@@ -48,6 +50,7 @@ impl Store {
         info_hash: InfoHash,
         skipped: &[usize],
         links: Links,
+        hold: Hold,
     ) -> Self {
         let mut flags = vec![false; layout.files().len()];
         for &file in skipped {
@@ -57,9 +60,10 @@ impl Store {
         }
         Self {
             torrent: pool.number_torrent(),
-            parts_name: format!(".{info_hash}.parts").into(),
+            parts_name: parts_name(info_hash),
             links,
             known: Known::default(),
+            hold: Mutex::new(hold),
             homes: RwLock::new(Homes {
                 in_parts: vec![false; flags.len()],
                 skipped: flags,
@@ -100,6 +104,7 @@ impl Store {
     pub(crate) fn prepare(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
         let root = self.layout.root();
         make_root(root)?;
+        self.lock_for_writing()?;
         self.empty_parts(keep)?;
         let homes = self.homes();
         let mut tried = false;
@@ -225,9 +230,53 @@ impl Store {
         Ok(())
     }
 
-    /// Closes all files of the torrent.
+    /// Makes sure that no other process uses the files, before the first byte is written. What there is nothing of yet to
+    /// be locked is made.
+    fn lock_for_writing(&self) -> Result<(), StorageError> {
+        let mut hold = self.hold();
+        if hold.check_writable()? {
+            return Ok(());
+        }
+        let homes = self.homes();
+        let is_made = |&(index, file): &(usize, &FileSpan)| {
+            !file.pad && file.link.is_none() && !homes.skipped[index]
+        };
+        let Some((index, first)) = self.layout.files().iter().enumerate().find(is_made) else {
+            return Ok(());
+        };
+        let path = self.layout.root().join(&first.path);
+        let tops = tops(&self.layout);
+        if tops.contains(&path) {
+            let spot = self.spot(index_to_slot(index));
+            let file = self.pool.file_system().open(&spot, Access::Write)?;
+            hold.lock_made(&path)?;
+            // It was not there when the storage was opened.
+            let state = file.state();
+            let state = state.map_err(|e| StorageError::io(Operation::Inspect, &path, &e))?;
+            return match state.len {
+                0 => Ok(()),
+                _ => Err(StorageError::InUse { path }),
+            };
+        }
+        for top in tops.iter().filter(|top| path.starts_with(top)) {
+            match fs::create_dir(top) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(StorageError::io(Operation::Create, top, &error));
+                }
+                _ => hold.lock_made(top)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn hold(&self) -> MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes all files of the torrent, and lets others use them.
     pub(crate) fn close(&self) {
         self.pool.files().forget_torrent(self.torrent);
+        self.hold().release();
     }
 
     fn move_out_of_parts(&self, file: usize, from: u64, to: u64) -> Result<(), StorageError> {
@@ -305,12 +354,7 @@ impl Store {
     ) -> Result<Arc<dyn DiskFile>, StorageError> {
         let key = (self.torrent, slot);
         let file = self.pool.files().get(key, access, || {
-            let spot = Spot {
-                root: self.layout.root(),
-                below: self.below(slot),
-                links: self.links,
-                may_make: !self.known.has(slot),
-            };
+            let spot = self.spot(slot);
             let opened = self.pool.file_system().open(&spot, access);
             let file = opened.map_err(|error| match self.known.has(slot) {
                 true => self.known.note(error.of_verified()),
@@ -321,6 +365,15 @@ impl Store {
         })?;
         self.check_open(slot, access, &*file)?;
         Ok(file)
+    }
+
+    fn spot(&self, slot: u32) -> Spot<'_> {
+        Spot {
+            root: self.layout.root(),
+            below: self.below(slot),
+            links: self.links,
+            may_make: !self.known.has(slot),
+        }
     }
 
     /// Sparse where the file system can: the length says from the beginning what the file will be. What is too long is cut
@@ -365,6 +418,11 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The name of a torrent's parts file in its download folder.
+pub(crate) fn parts_name(info_hash: InfoHash) -> PathBuf {
+    format!(".{info_hash}.parts").into()
 }
 
 /// A torrent's file list fits into a .torrent of a few megabytes, so its indices fit a `u32`.

@@ -7,6 +7,7 @@ use super::error::StorageError;
 use super::folders::FileState;
 use super::hasher::Hashers;
 use super::health::{Health, Pending};
+use super::hold::Hold;
 use super::layout::Layout;
 use super::pool::{IoPool, Permit};
 use super::resume::ResumeData;
@@ -90,6 +91,8 @@ pub(crate) struct DiskOptions {
     pub(crate) skipped: Vec<usize>,
     /// Whether symbolic links below the folder are followed; only for a torrent that is never written.
     pub(crate) links: Links,
+    /// What keeps others away from the files.
+    pub(crate) hold: Hold,
     /// Who is told.
     pub(crate) on_completion: OnCompletion,
 }
@@ -133,6 +136,16 @@ impl Shared {
         self.verified.has(piece) || self.touched.has(piece)
     }
 
+    pub(super) fn share_when_complete(&self) {
+        if self
+            .verified
+            .snapshot(self.store.layout().geometry())
+            .is_all()
+        {
+            self.store.hold().share();
+        }
+    }
+
     /// Whether closing has begun, so that long work should end.
     pub(super) fn is_closing(&self) -> bool {
         self.pending.is_closed()
@@ -155,7 +168,8 @@ impl DiskTorrent {
     ///
     /// # Errors
     ///
-    /// When the number of hashes is not that of the pieces, the pool is closed, or a skipped file cannot be looked at.
+    /// When the number of hashes is not that of the pieces, another process uses the files, the pool is closed, or a
+    /// skipped file cannot be looked at.
     pub(crate) async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
         let geometry = *options.layout.geometry();
         if options.hashes.len() != geometry.pieces().len() {
@@ -172,6 +186,7 @@ impl DiskTorrent {
             options.info_hash,
             &options.skipped,
             options.links,
+            options.hold,
         );
         let torrent = Self {
             shared: Arc::new(Shared {
@@ -190,7 +205,11 @@ impl DiskTorrent {
                 pending: Pending::default(),
             }),
         };
-        torrent.run(|shared| shared.store.find_homes()).await??;
+        let begin = |shared: &Shared| {
+            shared.store.hold().begin(shared.store.layout())?;
+            shared.store.find_homes()
+        };
+        torrent.run(begin).await??;
         Ok(torrent)
     }
 
@@ -395,6 +414,11 @@ impl DiskTorrent {
         if self.pool().run(move || shared.store.close()).await.is_err() {
             self.shared.store.close();
         }
+    }
+
+    /// When all is verified, nothing will be written any more: others may read the files too.
+    pub(crate) fn share_when_complete(&self) {
+        self.shared.share_when_complete();
     }
 
     /// Whether a piece is there and verified.

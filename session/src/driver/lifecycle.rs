@@ -139,7 +139,10 @@ impl Opening<'_> {
         match (have.is_all(), self.seed_only) {
             (true, true) => {}
             // Complete means that nothing is behind the end of a file either.
-            (true, false) => disk.look_again().await?,
+            (true, false) => {
+                disk.look_again().await?;
+                disk.share_when_complete();
+            }
             (false, true) => return Err(TorrentError::Incomplete { have }),
             // Whoever only seeds needs no right to write.
             (false, false) => disk.prepare().await?,

@@ -225,6 +225,8 @@ impl Builder {
             closing,
             tasks,
             io,
+            paths: Arc::default(),
+            locks: Arc::default(),
             resume,
             metadata,
             shared,

@@ -16,7 +16,7 @@ use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{IoPool, MetadataStore, ResumeStore};
+use crate::disk::{ClaimedPaths, IoPool, Locks, MetadataStore, ResumeStore};
 use crate::driver::discovery::follow::Follow;
 use crate::driver::metadata::Ground;
 use crate::driver::registry::Registry;
@@ -46,6 +46,8 @@ struct Inner {
     closing: CancellationToken,
     tasks: TaskTracker,
     io: IoPool,
+    paths: Arc<ClaimedPaths>,
+    locks: Arc<Locks>,
     memory: MemoryStorage,
     neighbours: Arc<Neighbours>,
     resume: Option<ResumeStore>,

@@ -15,7 +15,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 
-use crate::disk::{DiskOptions, DiskTorrent, FileSpan, Layout, Links, OnCompletion, StorageError};
+use crate::disk::{
+    DiskOptions, DiskTorrent, FileSpan, Hold, Layout, Links, OnCompletion, StorageError, Use,
+};
 use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
 
@@ -220,7 +222,7 @@ pub(crate) fn disk_options(
     info: &Info,
     root: &Path,
     skipped: Vec<usize>,
-    links: Links,
+    hold: Hold,
     on_completion: OnCompletion,
 ) -> Result<DiskOptions, AddError> {
     let files = info.files().iter().map(|file| FileSpan {
@@ -237,7 +239,12 @@ pub(crate) fn disk_options(
         layout: Layout::new(root.to_path_buf(), files.collect(), info.geometry())?,
         hashes: piece_hashes(info)?,
         skipped,
-        links,
+        // What is only read may lie elsewhere.
+        links: match hold.usage() {
+            Use::Write => Links::Refused,
+            Use::Read => Links::Followed,
+        },
+        hold,
         on_completion,
     })
 }

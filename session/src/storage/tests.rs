@@ -75,6 +75,7 @@ impl OnDisk {
             link: None,
         };
         let options = DiskOptions {
+            hold: crate::disk::Hold::none(),
             info_hash: InfoHash::new([7; 20]),
             layout: Layout::new(dir.path().into(), vec![file], geometry()).unwrap(),
             hashes: Arc::new([PieceHash::new([0; 20]); 2]),

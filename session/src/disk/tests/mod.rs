@@ -15,7 +15,10 @@ mod transfer;
 use super::backend::{Access, DiskFile, FileSystem, OpenState, SystemFiles};
 use super::below::{Links, Spot};
 use super::torrent::DiskTorrent;
-use super::{Completion, DiskOptions, FileSpan, IoConfig, IoPool, Layout, Operation, StorageError};
+use super::{
+    Completion, DiskOptions, FileSpan, Hold, IoConfig, IoPool, Layout, Locks, Operation,
+    StorageError, Use,
+};
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use std::io;
@@ -176,6 +179,7 @@ impl Rig {
             hashes: Arc::clone(&payload.hashes),
             skipped: skipped.to_vec(),
             links,
+            hold: Hold::new(Use::Write, None, Arc::new(Locks::default())),
             on_completion: Arc::new(move |completion| drop(sender.send(completion))),
         };
         let torrent = DiskTorrent::open(pool.clone(), options).await.unwrap();

@@ -1,0 +1,151 @@
+//! What keeps others away from a torrent's files while its storage is open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::StorageError;
+use super::layout::Layout;
+use super::lock::{Lock, Locks, Taken};
+use super::paths::{PathClaim, Use};
+
+/// A torrent's claim within the session, and its locks against other processes.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    usage: Use,
+    claim: Option<PathClaim>,
+    /// `None`: the files are only looked at, and nothing is locked.
+    locks: Option<Arc<Locks>>,
+    held: Vec<Lock>,
+}
+
+impl Hold {
+    /// Nothing yet: the locks are taken when the storage is opened.
+    pub(crate) const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
+        Self {
+            usage,
+            claim,
+            locks: Some(locks),
+            held: Vec::new(),
+        }
+    }
+
+    /// For files that are only looked at, whatever others do with them.
+    pub(crate) const fn none() -> Self {
+        Self {
+            usage: Use::Read,
+            claim: None,
+            locks: None,
+            held: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn usage(&self) -> Use {
+        self.usage
+    }
+
+    /// Locks what is there. A torrent that may turn out complete is content to read where others read already.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`] with the path that another process has.
+    pub(super) fn begin(&mut self, layout: &Layout) -> Result<(), StorageError> {
+        let Some(locks) = self.locks.clone() else {
+            return Ok(());
+        };
+        for path in tops(layout) {
+            let mut taken = locks.take(&path, self.usage)?;
+            if matches!(taken, Taken::InUse) && self.usage == Use::Write {
+                taken = locks.take(&path, Use::Read)?;
+            }
+            self.keep(&path, taken)?;
+        }
+        Ok(())
+    }
+
+    /// Whether all is locked as a torrent that writes needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`] when others read the files.
+    pub(super) fn check_writable(&self) -> Result<bool, StorageError> {
+        if self.locks.is_none() {
+            return Ok(true);
+        }
+        match self.held.iter().find(|lock| lock.usage() == Use::Read) {
+            Some(lock) => Err(StorageError::InUse {
+                path: lock.path().to_path_buf(),
+            }),
+            None => Ok(!self.held.is_empty()),
+        }
+    }
+
+    /// Locks a file or folder that was just made.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`] when another process made it at the same time.
+    pub(super) fn lock_made(&mut self, path: &Path) -> Result<(), StorageError> {
+        match self.locks.clone() {
+            Some(locks) => {
+                let taken = locks.take(path, Use::Write)?;
+                self.keep(path, taken)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether files may be written to and cut.
+    pub(super) fn may_write(&self) -> bool {
+        self.usage == Use::Write && self.held.iter().all(|lock| lock.usage() == Use::Write)
+    }
+
+    /// All is there: nothing will be written any more, and others may read too.
+    pub(super) fn share(&mut self) {
+        self.usage = Use::Read;
+        self.held.iter_mut().for_each(Lock::share);
+        if let Some(claim) = &self.claim {
+            claim.share();
+        }
+    }
+
+    /// Gives everything back.
+    pub(super) fn release(&mut self) {
+        self.held.clear();
+        self.claim = None;
+    }
+
+    fn keep(&mut self, path: &Path, taken: Taken) -> Result<(), StorageError> {
+        match taken {
+            Taken::Locked(lock) => self.held.push(lock),
+            Taken::NothingThere => {}
+            Taken::InUse => {
+                self.held.clear();
+                return Err(StorageError::InUse {
+                    path: path.to_path_buf(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The torrent's file, or the folder that holds its files. There are two where some files have the folder's name as it
+/// stands in the torrent, and some the name that is safe.
+pub(super) fn tops(layout: &Layout) -> Vec<PathBuf> {
+    let mut tops: Vec<PathBuf> = Vec::new();
+    let files = || layout.files().iter().filter(|file| !file.pad);
+    for file in files() {
+        let mut parts = file.path.components();
+        if let (Some(first), Some(_)) = (parts.next(), parts.next()) {
+            let top = layout.root().join(first);
+            if !tops.contains(&top) {
+                tops.push(top);
+            }
+        }
+    }
+    if tops.is_empty() {
+        let first = files().next();
+        tops.extend(first.map(|file| layout.root().join(&file.path)));
+    }
+    tops
+}
