@@ -47,7 +47,7 @@ pub(crate) enum CliError {
     #[error("{source_name}: {error}")]
     Source {
         source_name: String,
-        error: Box<CliError>,
+        error: Box<Self>,
     },
     #[error("{0}")]
     Magnet(#[from] MagnetError),
@@ -92,6 +92,11 @@ pub(crate) enum CliError {
     },
     #[error("cannot make a torrent: {0}")]
     Create(#[from] CreateError),
+    #[error(
+        "cannot make a torrent: {} cannot be shared:\n  {list}",
+        match number { 1 => "1 file or folder".to_owned(), _ => format!("{number} files and folders") }
+    )]
+    Unshareable { number: usize, list: String },
     #[error("{0} has no trackers")]
     NoTrackers(String),
     #[error("{}", plain(.0))]
@@ -117,7 +122,7 @@ pub(crate) enum CliError {
 }
 
 /// The system's words without their capital letter and error number, which say nothing to a user.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
@@ -212,9 +217,12 @@ impl CliError {
             ),
             Self::Dht(failure) => failure.remedy(),
             Self::NoTrackers(_) => Some("name one with `--tracker URL`".to_owned()),
-            Self::Create(CreateError::PieceLength(_)) => {
-                Some("leave `--piece-length` out, or give one such as 256KiB or 1MiB".to_owned())
+            Self::Create(CreateError::NotUtf8(_) | CreateError::NoName(_) | CreateError::UnusableName(_)) => {
+                Some("name the torrent with `--name NAME`".to_owned())
             }
+            Self::Unshareable { .. } => Some(
+                "`--skip-unreadable` leaves them out; `--exclude GLOB` leaves out what you choose".to_owned(),
+            ),
             _ => None,
         }
     }

@@ -20,6 +20,7 @@ mod size;
 mod source;
 mod start;
 mod stream;
+mod whole_file;
 
 use std::process::ExitCode;
 use std::thread;

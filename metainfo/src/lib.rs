@@ -18,7 +18,10 @@ mod parse;
 mod safe_path;
 
 pub use bitfield::{Bitfield, BitfieldError};
-pub use create::{CreateError, Created, Creator, Progress, automatic_piece_length};
+pub use create::{
+    CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, Visit,
+    automatic_piece_length,
+};
 pub use error::{FieldProblem, MetainfoError, Warning};
 pub use geometry::{
     BLOCK_LEN, BlockRef, Geometry, GeometryError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,

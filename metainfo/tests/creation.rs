@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use tailwater_metainfo::{
-    CreateError, Created, Creator, FileEntry, GeometryError, Metainfo, Progress, Warning,
-    automatic_piece_length,
+    CreateError, Created, Creator, FileEntry, GeometryError, LeftOut, LeftOutReason, Metainfo,
+    Progress, Visit, Warning, automatic_piece_length,
 };
 
 fn go_on(_: Progress) -> ControlFlow<()> {
@@ -243,31 +243,94 @@ fn symlinks_are_followed_but_not_in_circles() {
     assert_pieces(&created.metainfo, b"outside");
     symlink("..", root.join("inner/up")).unwrap();
     assert!(
-        matches!(create(&Creator::new(), &root), Err(CreateError::Loop(path)) if path == root.join("inner/up"))
+        matches!(create(&Creator::new(), &root), Err(CreateError::Unshareable(found)) if matches!(&found[..], [LeftOut { path, reason: LeftOutReason::Loop, .. }] if *path == root.join("inner/up")))
     );
     fs::remove_file(root.join("inner/up")).unwrap();
     symlink("nowhere", root.join("inner/broken")).unwrap();
     assert!(
-        matches!(create(&Creator::new(), &root), Err(CreateError::Io { path, .. }) if path == root.join("inner/broken"))
+        matches!(create(&Creator::new(), &root), Err(CreateError::Unshareable(found)) if matches!(&found[..], [LeftOut { path, reason: LeftOutReason::DanglingLink, .. }] if *path == root.join("inner/broken")))
     );
 }
 
 #[cfg(unix)]
 #[test]
-fn sockets_and_odd_names_are_refused_by_name() {
+fn what_cannot_be_shared_is_found_together_and_by_name() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("socket");
-    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    assert!(
-        matches!(create(&Creator::new(), folder.path()), Err(CreateError::NotAFile(path)) if path == socket)
+    let inside = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    let _listener = std::os::unix::net::UnixListener::bind(inside(b"socket")).unwrap();
+    std::os::unix::fs::symlink("nowhere", inside(b"broken")).unwrap();
+    std::os::unix::fs::symlink("itself", inside(b"itself")).unwrap();
+    fs::write(inside(b"\xff"), [0]).unwrap();
+    fs::create_dir(inside(b"\xfe")).unwrap();
+    fs::write(inside(b"good"), b"good").unwrap();
+    let creator = Creator::new().name("x");
+    let found = creator.find(folder.path(), |_, _| Visit::Take).unwrap();
+    let left_out: Vec<_> = found
+        .left_out()
+        .iter()
+        .map(|left_out| (left_out.path.clone(), left_out.reason.to_string()))
+        .collect();
+    let [broken, itself, socket, fe, ff] = &left_out[..] else {
+        panic!("{left_out:?}");
+    };
+    let expect = |name: &[u8], reason: &str| (inside(name), reason.to_owned());
+    assert_eq!(*broken, expect(b"broken", "it is a link to nothing"));
+    assert_eq!(itself.0, inside(b"itself"));
+    assert!(itself.1.starts_with("it cannot be read: "), "{itself:?}");
+    assert_eq!(
+        *socket,
+        expect(b"socket", "it is neither a file nor a folder")
     );
-    drop(listener);
-    fs::remove_file(&socket).unwrap();
-    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
-    fs::write(&odd, [0]).unwrap();
+    assert_eq!(*fe, expect(b"\xfe", "its name is not UTF-8"));
+    assert_eq!(*ff, expect(b"\xff", "its name is not UTF-8"));
+    // What is left is a torrent; without a word about the rest there is none.
+    let created = creator.hash(&found, go_on).unwrap();
+    assert_eq!(created.metainfo.info().files().len(), 1);
+    assert_pieces(&created.metainfo, b"good");
+    let refused = create(&creator, folder.path()).unwrap_err().to_string();
     assert!(
-        matches!(create(&Creator::new(), folder.path()), Err(CreateError::NotUtf8(path)) if path == odd)
+        refused.ends_with("it is a link to nothing; nor can 4 others"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn files_and_folders_are_left_out_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("a/inner")).unwrap();
+    fs::create_dir_all(folder.path().join("b/inner")).unwrap();
+    for name in ["a/inner/x", "a/y", "b/inner/x", "b/z.tmp"] {
+        fs::write(folder.path().join(name), name).unwrap();
+    }
+    let mut seen = Vec::new();
+    let visit = |path: &Path, is_folder: bool| {
+        seen.push((path.to_owned(), is_folder));
+        let is_unwanted = path.ends_with("inner") || path.extension().is_some();
+        if path.starts_with("b") && is_unwanted {
+            Visit::Skip
+        } else {
+            Visit::Take
+        }
+    };
+    let creator = Creator::new().name("x").source("here");
+    let found = creator.find(folder.path(), visit).unwrap();
+    let files: Vec<_> = found.files().collect();
+    assert_eq!(files, [("a/inner/x".to_owned(), 9), ("a/y".to_owned(), 3)]);
+    // What is in a folder that is left out is not looked at; the folder that lost everything was not empty.
+    assert!(!seen.iter().any(|(path, _)| path == Path::new("b/inner/x")));
+    assert!(seen.contains(&("b/inner".into(), true)) && seen.contains(&("b/z.tmp".into(), false)));
+    assert!(found.empty_folders().is_empty());
+    assert_eq!(creator.geometry(&found).unwrap().total(), 12);
+    let stopped = creator.find(folder.path(), |_, _| Visit::Stop);
+    assert!(matches!(stopped, Err(CreateError::Cancelled)));
+    let created = creator.hash(&found, go_on).unwrap();
+    let text = String::from_utf8_lossy(&created.bytes).into_owned();
+    assert!(text.contains("6:source4:here"), "{text}");
+    let other = Creator::new().name("x").hash(&found, go_on).unwrap();
+    assert_ne!(
+        other.metainfo.info().info_hashes(),
+        created.metainfo.info().info_hashes()
     );
 }
 

@@ -38,6 +38,7 @@ pub(crate) use sources::Sources;
 pub(crate) use stream::{Behind, Stream};
 pub(crate) use tracker::Tracker;
 pub(crate) use trackers::{Announce, Asked, Scrape};
+pub(crate) use urls::{Tier, tracker_key};
 pub(crate) use verify::Verify;
 
 /// A BitTorrent client that streams from bounded memory.

@@ -3,18 +3,18 @@
 //! This module reads files and hashes them on threads of its own: it is the driver part of a crate that otherwise does
 //! neither.
 
+mod encoding;
 mod hasher;
 mod walk;
 
 use crate::safe_path::mend;
 use crate::{BLOCK_LEN, Geometry, GeometryError, Metainfo, MetainfoError};
-use std::borrow::Cow;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use tailwater_bencode::{Item, encode};
-use walk::{Found, FoundFile, walk};
+use walk::walk;
+pub use walk::{Found, LeftOut, LeftOutReason, Visit};
 
 /// The longest piece that is made, in bytes: the longest power of two that is accepted.
 const LONGEST_PIECE: u32 = 256 * 1024 * 1024;
@@ -95,15 +95,12 @@ pub enum CreateError {
     /// The path has no last component to be the torrent's name.
     #[error("{} has no name: give the torrent one", .0.display())]
     NoName(PathBuf),
-    /// A name is not UTF-8, which BEP 3 demands.
-    #[error("the name of {} is not UTF-8", .0.display())]
+    /// The path's name is not UTF-8, which BEP 3 demands.
+    #[error("the name of {} is not UTF-8: give the torrent another one", .0.display())]
     NotUtf8(PathBuf),
-    /// Something is neither a file nor a folder, such as a socket.
-    #[error("{} is neither a file nor a folder", .0.display())]
-    NotAFile(PathBuf),
-    /// A symlink leads back to a folder that it is in.
-    #[error("{} is a symlink to a folder that it is in", .0.display())]
-    Loop(PathBuf),
+    /// Some of what is to be shared cannot be.
+    #[error("{}", several(.0))]
+    Unshareable(Vec<LeftOut>),
     /// Nothing is left of the name once it is safe.
     #[error("{0:?} cannot be the name of a torrent")]
     UnusableName(String),
@@ -133,6 +130,7 @@ pub struct Creator {
     web_seeds: Vec<String>,
     is_private: bool,
     comment: Option<String>,
+    source: Option<String>,
     created_by: Option<String>,
     creation_date: Option<i64>,
     threads: Option<NonZeroUsize>,
@@ -188,6 +186,14 @@ impl Creator {
         self
     }
 
+    /// A text in the info dictionary, by which trackers tell uploads of the same files apart: another one makes another
+    /// torrent, with another info-hash.
+    #[must_use]
+    pub fn source(mut self, text: impl Into<String>) -> Self {
+        self.source = Some(text.into());
+        self
+    }
+
     /// The name and version of the program.
     #[must_use]
     pub fn created_by(mut self, text: impl Into<String>) -> Self {
@@ -209,56 +215,126 @@ impl Creator {
         self
     }
 
-    /// Makes a torrent of a file, or of a folder and all that is in it.
+    /// Makes a torrent of a file, or of a folder and all that is in it: [`find`](Self::find) and [`hash`](Self::hash).
     ///
-    /// Files come sorted by the bytes of their names, folder by folder, hidden ones included. Symlinks are followed: the
-    /// torrent holds what they lead to, be it outside the folder. Anything that is neither file nor folder is an error:
-    /// nothing is left out but empty folders, which [`Created::empty_folders`] lists.
+    /// # Errors
+    ///
+    /// Those of the two, and [`CreateError::Unshareable`] if anything but empty folders would be left out.
+    pub fn create(
+        &self,
+        path: &Path,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Created, CreateError> {
+        self.check_piece_length()?;
+        self.name_of(path)?;
+        let mut found = self.find(path, |_, _| Visit::Take)?;
+        if !found.left_out.is_empty() {
+            return Err(CreateError::Unshareable(std::mem::take(
+                &mut found.left_out,
+            )));
+        }
+        self.hash(&found, progress)
+    }
+
+    /// Finds the files of a torrent to be, without reading them.
+    ///
+    /// They come sorted by the bytes of their names, folder by folder, hidden ones included. Symlinks are followed: the
+    /// torrent holds what they lead to, be it outside the folder. What is no file, cannot be opened or has a name that no
+    /// torrent can say is in [`Found::left_out`]; empty folders, which no torrent can say either, in
+    /// [`Found::empty_folders`].
+    ///
+    /// `visit` decides about everything in a folder: it is given the path below `path`, and whether it is a folder.
+    ///
+    /// # Errors
+    ///
+    /// When `path` itself cannot be read, when `visit` stops.
+    pub fn find(
+        &self,
+        path: &Path,
+        mut visit: impl FnMut(&Path, bool) -> Visit,
+    ) -> Result<Found, CreateError> {
+        walk(path, &mut visit)
+    }
+
+    /// The pieces that the files make.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to share, when there are too many pieces, when the piece length asked for is out of range.
+    pub fn geometry(&self, found: &Found) -> Result<Geometry, CreateError> {
+        self.check_piece_length()?;
+        let mut lengths = found.files.iter().map(|file| file.length);
+        let total = lengths.try_fold(0u64, u64::checked_add);
+        let total = total.ok_or(GeometryError::TooManyPieces(u64::MAX))?;
+        let automatic = || automatic_piece_length(total);
+        let piece_length = self.piece_length.unwrap_or_else(automatic);
+        Ok(Geometry::new(total, piece_length)?)
+    }
+
+    /// Makes a torrent of the files that were found.
     ///
     /// `progress` is called on this thread: once before anything is read, and after every piece. Where it breaks, no
     /// thread reads more than 256 KiB after that.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or changes meanwhile, when there is nothing to share, when an option is out of range,
-    /// when `progress` breaks.
-    pub fn create(
+    /// When a file cannot be read or has changed meanwhile, when there is nothing to share, when an option is out of
+    /// range, when `progress` breaks.
+    pub fn hash(
         &self,
-        path: &Path,
+        found: &Found,
         mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Created, CreateError> {
-        if let Some(length) = self.piece_length.filter(|&length| !is_piece_length(length)) {
-            return Err(CreateError::PieceLength(length));
-        }
-        let name = self.name_of(path)?;
-        if mend(name.as_bytes()).is_none() {
-            return Err(CreateError::UnusableName(name));
-        }
-        let found = walk(path)?;
-        let total = found
-            .files
-            .iter()
-            .try_fold(0u64, |sum, file| sum.checked_add(file.length));
-        let total = total.ok_or(GeometryError::TooManyPieces(u64::MAX))?;
-        let piece_length = self
-            .piece_length
-            .unwrap_or_else(|| automatic_piece_length(total));
-        let geometry = Geometry::new(total, piece_length)?;
+        let name = self.name_of(&found.root)?;
+        let geometry = self.geometry(found)?;
         let threads = self
             .threads
             .or_else(|| std::thread::available_parallelism().ok());
         let threads = threads.unwrap_or(NonZeroUsize::MIN);
         let pieces = hasher::hash_pieces(&found.files, geometry, threads, &mut progress)?;
-        let bytes = self.encode(&name, &found, piece_length, &pieces);
+        let bytes = self.encode(&name, found, geometry.piece_length(), &pieces);
         let metainfo = Metainfo::from_bytes(&bytes)?;
         Ok(Created {
             bytes,
             metainfo,
-            empty_folders: found.empty_folders,
+            empty_folders: found.empty_folders.clone(),
         })
     }
 
-    fn name_of(&self, path: &Path) -> Result<String, CreateError> {
+    /// The name that a torrent of `path` gets.
+    ///
+    /// # Errors
+    ///
+    /// When it has none, or one that no torrent can have.
+    pub fn name_of(&self, path: &Path) -> Result<String, CreateError> {
+        let name = self.wanted_name(path)?;
+        match mend(name.as_bytes()) {
+            Some(_) => Ok(name),
+            None => Err(CreateError::UnusableName(name)),
+        }
+    }
+
+    /// The same name as a file's, on every system.
+    ///
+    /// # Errors
+    ///
+    /// As [`Creator::name_of`].
+    pub fn safe_name(&self, path: &Path) -> Result<String, CreateError> {
+        let name = self.wanted_name(path)?;
+        match mend(name.as_bytes()) {
+            Some(safe) => Ok(safe.into_owned()),
+            None => Err(CreateError::UnusableName(name)),
+        }
+    }
+
+    fn check_piece_length(&self) -> Result<(), CreateError> {
+        match self.piece_length.filter(|&length| !is_piece_length(length)) {
+            Some(length) => Err(CreateError::PieceLength(length)),
+            None => Ok(()),
+        }
+    }
+
+    fn wanted_name(&self, path: &Path) -> Result<String, CreateError> {
         if let Some(name) = &self.name {
             return Ok(name.clone());
         }
@@ -273,46 +349,6 @@ impl Creator {
         };
         name.into_string()
             .map_err(|_| CreateError::NotUtf8(path.to_owned()))
-    }
-
-    fn encode(&self, name: &str, found: &Found, piece_length: u32, pieces: &[u8]) -> Vec<u8> {
-        let mut info = vec![
-            ("name", name.into()),
-            ("piece length", i64::from(piece_length).into()),
-            ("pieces", pieces.into()),
-        ];
-        if found.is_folder {
-            info.push(("files", Item::list(found.files.iter().map(file_item))));
-        } else {
-            info.push((
-                "length",
-                length_item(found.files.iter().map(|file| file.length).sum()),
-            ));
-        }
-        if self.is_private {
-            info.push(("private", 1.into()));
-        }
-        let mut outer = vec![("info", dict(info))];
-        if let Some(first) = self.trackers.first().and_then(|tier| tier.first()) {
-            outer.push(("announce", first.as_str().into()));
-        }
-        if self.trackers.iter().map(Vec::len).sum::<usize>() > 1 {
-            outer.push((
-                "announce-list",
-                Item::list(self.trackers.iter().map(|tier| strings(tier))),
-            ));
-        }
-        if !self.web_seeds.is_empty() {
-            outer.push(("url-list", strings(&self.web_seeds)));
-        }
-        for (key, text) in [("comment", &self.comment), ("created by", &self.created_by)] {
-            outer.extend(text.as_deref().map(|text| (key, text.into())));
-        }
-        outer.extend(
-            self.creation_date
-                .map(|date| ("creation date", date.into())),
-        );
-        encode(&dict(outer))
     }
 }
 
@@ -332,27 +368,15 @@ fn is_piece_length(length: u32) -> bool {
     length.is_power_of_two() && (BLOCK_LEN..=LONGEST_PIECE).contains(&length)
 }
 
-fn dict<'a>(entries: Vec<(&'static str, Item<'a>)>) -> Item<'a> {
-    let entries = entries.into_iter();
-    Item::Dict(
-        entries
-            .map(|(key, item)| (Cow::Borrowed(key.as_bytes()), item))
-            .collect(),
-    )
-}
-
-fn strings(texts: &[String]) -> Item<'_> {
-    Item::list(texts.iter().map(|text| text.as_str().into()))
-}
-
-fn file_item(file: &FoundFile) -> Item<'_> {
-    dict(vec![
-        ("length", length_item(file.length)),
-        ("path", strings(&file.components)),
-    ])
-}
-
-/// No file system has files that `i64` cannot count; one that claimed it would fail when it is read.
-fn length_item(length: u64) -> Item<'static> {
-    i64::try_from(length).unwrap_or(i64::MAX).into()
+/// The first one with its reason, and how many others there are.
+fn several(left_out: &[LeftOut]) -> String {
+    let Some(LeftOut { path, reason }) = left_out.first() else {
+        return "nothing cannot be shared".to_owned();
+    };
+    let first = format!("{} cannot be shared: {reason}", path.display());
+    match left_out.len() - 1 {
+        0 => first,
+        1 => format!("{first}; nor can 1 other"),
+        more => format!("{first}; nor can {more} others"),
+    }
 }

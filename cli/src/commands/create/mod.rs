@@ -1,0 +1,160 @@
+//! `tailwater create`
+
+mod exclusion;
+mod find;
+mod names;
+mod output;
+mod show;
+mod trackers;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use tailwater_metainfo::{CreateError, Created, Creator, Found};
+
+use self::exclusion::Exclusion;
+use self::output::Output;
+use self::show::{Made, Planned};
+use super::Context;
+use crate::args::Create;
+use crate::error::CliError;
+use crate::out::Harmless;
+use crate::progress::OFTEN;
+use crate::size::Size;
+
+pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError> {
+    let creator = creator(context, &args);
+    let name = creator.safe_name(&args.path)?;
+    let output = Output::new(&args, &name);
+    if !args.dry_run {
+        // Found out before an hour of hashing, not after it.
+        output.check(context, args.force)?;
+    }
+    let exclusion = Exclusion::new(&args, &output)?;
+    let (found, exclusion) = find::find(context, &creator, &args.path, exclusion).await?;
+    warn_of_found(context, &found, &exclusion, &args)?;
+    if args.dry_run {
+        let planned = Planned::new(&name, &creator, &found, &exclusion)?;
+        return planned.show(context);
+    }
+    let created = hash(context, creator, &found, &name).await?;
+    output.write(&created.bytes, args.force)?;
+    names::warn(context, &created.metainfo);
+    Made::new(&output, &created, &found, &exclusion).show(context, &output)
+}
+
+fn creator(context: &Context, args: &Create) -> Creator {
+    let mut creator = Creator::new()
+        .private(args.private)
+        .created_by(concat!("tailwater ", env!("CARGO_PKG_VERSION")));
+    if let Some(name) = &args.name {
+        creator = creator.name(name);
+    }
+    if let Some(length) = args.piece_length {
+        creator = creator.piece_length(length);
+    }
+    let warn = |text: String| context.progress.note(text);
+    for tier in trackers::tiers(&args.tracker, warn) {
+        creator = creator.tier(tier);
+    }
+    if args.private && args.tracker.is_empty() {
+        context.progress.note(
+            "warning: a private torrent has peers from its trackers only, and this one has no tracker\n  \
+             help: name one with `--tracker URL`, now or later with `tailwater edit`",
+        );
+    }
+    for url in &args.web_seed {
+        creator = creator.web_seed(url.as_str());
+    }
+    if let Some(comment) = &args.comment {
+        creator = creator.comment(comment);
+    }
+    if let Some(source) = &args.source {
+        creator = creator.source(source);
+    }
+    creator
+}
+
+/// Says what of the folder the torrent does not hold; an error if the user has not asked for that.
+fn warn_of_found(
+    context: &Context,
+    found: &Found,
+    exclusion: &Exclusion,
+    args: &Create,
+) -> Result<(), CliError> {
+    if !found.left_out().is_empty() {
+        find::left_out(context, found, args.skip_unreadable)?;
+    }
+    for pattern in exclusion.unused() {
+        let pattern = Harmless(pattern);
+        context.progress.note(format_args!(
+            "warning: nothing matches `--exclude {pattern}`"
+        ));
+    }
+    for folder in found.empty_folders() {
+        context.progress.note(format_args!(
+            "warning: {} is empty, and a torrent has no empty folders",
+            Harmless(&folder.display().to_string())
+        ));
+    }
+    Ok(())
+}
+
+async fn hash(
+    context: &Context,
+    creator: Creator,
+    found: &Arc<Found>,
+    name: &str,
+) -> Result<Created, CliError> {
+    let interrupt = context.interrupt.clone();
+    let progress = context.progress.clone();
+    let (found, name) = (Arc::clone(found), name.to_owned());
+    let hashing = tokio::task::spawn_blocking(move || {
+        let mut meter = None;
+        creator.hash(&found, |step| {
+            let meter = meter.get_or_insert_with(|| progress.meter(&name, step.total, OFTEN));
+            meter.set(
+                step.done,
+                format_args!("hashing, {} of {}", Size(step.done), Size(step.total)),
+            );
+            match interrupt.is_requested() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+    });
+    // A thread that panicked has said so.
+    let hashed = hashing.await.map_err(|_| CliError::Reported)?;
+    hashed.map_err(explain)
+}
+
+/// An error in our own words.
+fn explain(error: CreateError) -> CliError {
+    match error {
+        CreateError::Cancelled => CliError::Interrupted,
+        CreateError::Io {
+            operation,
+            path,
+            error,
+        } => CliError::io(verb(operation), path)(error),
+        error => error.into(),
+    }
+}
+
+/// What was tried, as a text that stays.
+fn verb(operation: &str) -> &'static str {
+    match operation {
+        "list" => "list",
+        "open" => "open",
+        _ => "read",
+    }
+}
+
+/// A path for messages, on one line; bytes that are no text are shown by their numbers.
+fn shown(path: &Path) -> String {
+    match path.to_str() {
+        Some(path) => Harmless(path).to_string(),
+        None => format!("{path:?}").trim_matches('"').to_owned(),
+    }
+}
