@@ -25,7 +25,6 @@ mod whole_file;
 use std::process::ExitCode;
 use std::thread;
 
-use clap::Parser;
 use tokio::runtime::Builder;
 
 use crate::args::{Args, Command};
@@ -34,7 +33,10 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     let progress = Progress::new(args.common);
     logging::install(args.common.verbose, &progress);
     open_files::ask_for_more();

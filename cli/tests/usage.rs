@@ -80,6 +80,43 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
 }
 
 #[test]
+fn the_last_of_an_option_that_is_given_twice_wins() {
+    let place = Place::new();
+    place.write("one", &[7; 20_000]);
+    let args = ["create", "one", "-o", "x.torrent", "-o", "y.torrent"];
+    place.ok(&args);
+    assert_eq!(place.everything(), ["one", "y.torrent"]);
+}
+
+#[test]
+fn a_torrent_in_the_place_of_a_command_leads_to_the_commands() {
+    let place = Place::new();
+    place.write("a film", b"");
+    let magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a";
+    for (typed, quoted) in [
+        ("film.torrent", "film.torrent"),
+        (magnet, &format!("'{magnet}'")),
+        ("a film", "'a film'"),
+    ] {
+        let finished = place.run(&[typed]);
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        for command in ["download", "stream"] {
+            let told = format!("tailwater {command} {quoted}");
+            assert!(finished.err.contains(&told), "{told}: {}", finished.err);
+        }
+    }
+}
+
+#[test]
+fn ranges_are_said_in_words() {
+    let place = Place::new();
+    let finished = place.run(&["announce", "x", "--port", "65536"]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let told = "65536 is not from 0 to 65535";
+    assert!(finished.err.contains(told), "{}", finished.err);
+}
+
+#[test]
 fn shells_get_their_completions() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -15,6 +15,7 @@ mod sources;
 mod stream;
 mod tracker;
 mod trackers;
+mod typed;
 mod urls;
 mod verify;
 
@@ -38,6 +39,7 @@ pub(crate) use sources::Sources;
 pub(crate) use stream::{Behind, Stream};
 pub(crate) use tracker::Tracker;
 pub(crate) use trackers::{Announce, Asked, Scrape};
+pub(crate) use typed::parse;
 pub(crate) use urls::{Tier, tracker_key};
 pub(crate) use verify::Verify;
 

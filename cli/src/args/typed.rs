@@ -1,0 +1,130 @@
+//! From what was typed to arguments, or to an error that says what to type instead.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, Error, FromArgMatches};
+
+use super::Args;
+use crate::source::Source;
+
+/// Reads the command line. Help, or what is wrong with it, is printed; the exit code is 0 for help and 2 for an error.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|matches| Args::from_arg_matches(&matches));
+    parsed.map_err(|error| report(&error.format(&mut command)))
+}
+
+/// The definition of the command line.
+pub(crate) fn command() -> Command {
+    // Of an option that is given twice the last counts, so that an alias can be overruled; lists grow.
+    Args::command().args_override_self(true)
+}
+
+fn report(error: &Error) -> ExitCode {
+    // When the output is gone there is no one to tell.
+    let _ = match suggestion(error) {
+        Some(text) => writeln!(anstream::stderr(), "{text}"),
+        None if error.use_stderr() => {
+            let text = error.render().ansi().to_string();
+            write!(anstream::stderr(), "{}", ranges_in_words(&text))
+        }
+        None => error.print(),
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// A source where a command should be.
+fn suggestion(error: &Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let Ok(source) = typed.parse::<Source>();
+    let is_source = match &source {
+        Source::File(path) => {
+            path.is_file()
+                || Path::new(typed)
+                    .extension()
+                    .is_some_and(|it| it == "torrent")
+        }
+        Source::Url(_) | Source::Magnet(_) => true,
+        Source::Stdin | Source::Bytes(_) => false,
+    };
+    let quoted = shell_words::quote(typed);
+    is_source.then(|| {
+        format!(
+            "error: {typed} is a torrent, and no command\n  \
+             help: `tailwater download {quoted}` fetches its files; `tailwater stream {quoted}` plays it while it comes"
+        )
+    })
+}
+
+/// `is not in 1..=65535`, as clap says it, for people: `is not from 1 to 65535`.
+fn ranges_in_words(text: &str) -> String {
+    const CLAP_SAYS: &str = " is not in ";
+    let Some((before, rest)) = text.split_once(CLAP_SAYS) else {
+        return text.to_owned();
+    };
+    let is_range = |c: char| c.is_ascii_digit() || matches!(c, '.' | '=' | '-');
+    let end = rest.find(|c| !is_range(c)).unwrap_or(rest.len());
+    let (range, after) = rest.split_at(end);
+    match (range.split_once("..="), range.strip_suffix("..")) {
+        (Some((first, last)), _) => format!("{before} is not from {first} to {last}{after}"),
+        (None, Some(first)) => format!("{before} is less than {first}{after}"),
+        (None, None) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_said_in_words() {
+        let cases = [
+            ("0 is not in 1..=65535\n", "0 is not from 1 to 65535\n"),
+            ("-9 is not in -5..=5", "-9 is not from -5 to 5"),
+            ("0 is not in 1..", "0 is less than 1"),
+            ("it is not in time", "it is not in time"),
+            ("something else", "something else"),
+        ];
+        for (said, words) in cases {
+            assert_eq!(ranges_in_words(said), words);
+        }
+    }
+
+    #[test]
+    fn a_list_grows_and_anything_else_is_overruled() {
+        let typed = [
+            "tailwater",
+            "download",
+            "a",
+            "-o",
+            "x",
+            "-o",
+            "y",
+            "--seed",
+            "--seed",
+            "--files",
+            "1",
+            "--files",
+            "2",
+            "-vv",
+            "-v",
+        ];
+        let matches = command().try_get_matches_from(typed).unwrap();
+        let args = Args::from_arg_matches(&matches).unwrap();
+        assert_eq!(args.common.verbose, 3);
+        let crate::args::Command::Download(download) = args.command else {
+            panic!("another command");
+        };
+        assert_eq!(download.output.as_deref(), Some(Path::new("y")));
+        assert_eq!(download.files, ["1", "2"]);
+    }
+}
