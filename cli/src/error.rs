@@ -3,13 +3,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
 use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentError};
 
 use crate::commands::dht::DhtFailure;
-use crate::progress::Progress;
+use crate::progress::{Progress, duration};
 use crate::size::Size;
 
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.
@@ -110,6 +111,12 @@ pub(crate) enum CliError {
     Player { program: PathBuf, source: io::Error },
     #[error("{0} has no files")]
     NoFiles(String),
+    #[error("{name}: given up, because {lack} for {}", duration(*.waited))]
+    GivenUp {
+        name: String,
+        lack: &'static str,
+        waited: Duration,
+    },
     #[error(transparent)]
     Dht(#[from] DhtFailure),
     #[error("the demo did not work: {0}")]
@@ -179,6 +186,10 @@ impl CliError {
             Self::Metadata { error: FetchError::V2Only, .. } => {
                 Some("a magnet link with xt=urn:btih of the same files works".to_owned())
             }
+            Self::GivenUp { .. } => Some(
+                "name a peer with `--peer HOST:PORT`, or wait longer with another `--stop-timeout`"
+                    .to_owned(),
+            ),
             Self::NeedsDht => Some("leave `--no-dht` out".to_owned()),
             Self::Start(StartError::Dht { .. }) => {
                 Some("choose another address with `--dht-listen ADDR:PORT`, or do without with `--no-dht`".to_owned())

@@ -60,6 +60,8 @@ pub(crate) struct Audience {
     pub(crate) json: Json,
     /// Where else it is shown, if anywhere.
     pub(crate) seen: Option<watch::Sender<Attempt>>,
+    /// How long it may have nothing before it is given up; `None` for ever.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// What is being tried for a link.
@@ -103,7 +105,21 @@ pub(crate) async fn resolve(
     if let Some(meter) = &meter {
         meter.set(0, "looking for it in the DHT");
     }
-    let found = follow.next().await.ok_or(CliError::Interrupted)?;
+    let given_up = |waited| CliError::GivenUp {
+        name: "publication".to_owned(),
+        lack: "the DHT did not have it",
+        waited,
+    };
+    // Once it was found, no newer version is no failure.
+    let patience = audience.patience.filter(|_| !follow.has_found());
+    let next = match patience {
+        Some(patience) => {
+            let waiting = timeout(patience, follow.next()).await;
+            waiting.map_err(|_| given_up(patience))?
+        }
+        None => follow.next().await,
+    };
+    let found = next.ok_or(CliError::Interrupted)?;
     if audience.json.is_on() {
         out::json(&Line::publication(&found))?;
     } else {
@@ -175,8 +191,21 @@ async fn follow(
     let meter = audience.progress.meter(name, 0, OFTEN);
     meter.without_bar();
     let mut told: Option<(Instant, FetchProgress)> = None;
+    let (mut blocks, mut alive_at) = (0, Instant::now());
     loop {
         let progress = fetch.progress();
+        if progress.blocks_have > blocks {
+            (blocks, alive_at) = (progress.blocks_have, Instant::now());
+        }
+        if let Some(patience) = audience.patience
+            && alive_at.elapsed() >= patience
+        {
+            return Err(CliError::GivenUp {
+                name: name.to_owned(),
+                lack: "no metadata came",
+                waited: patience,
+            });
+        }
         meter.set(0, words(&progress));
         if let Some(seen) = &audience.seen {
             seen.send_replace(Attempt {

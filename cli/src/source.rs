@@ -144,6 +144,7 @@ impl Source {
             // Standard output is for what the command is asked for.
             json: Json::OFF,
             seen: None,
+            patience: None,
         };
         let fetching = magnet::fetch(&running.session, &link, network, &audience);
         let loaded = interrupt.guard(fetching).await;

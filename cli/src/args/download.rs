@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use super::{Network, Sources};
+use super::{Goals, Hook, Network, Sources};
 use crate::size::Size;
 
 /// Where a download's pieces are kept.
@@ -28,6 +28,9 @@ Examples:
   tailwater download 'magnet:?xt=urn:btih:…'       quoted, because of the &
   tailwater download album.torrent --files 0,3-5   some files, by `inspect`
   tailwater download a.torrent b.torrent --seed    share them until Ctrl-C
+  tailwater download a.torrent --seed-ratio 1.5 --seed-time 2d
+  tailwater download -i list --stop-timeout 1h     each source of a list
+  tailwater download a.torrent --on-complete 'notify-send Complete'
   tailwater download a.torrent --storage memory --memory 2GiB
   tailwater download a.torrent --peer 192.168.1.20:6881
 
@@ -52,9 +55,22 @@ pub(crate) struct Download {
     /// Fetch the pieces in order rather than the rarest first.
     #[arg(long, help_heading = "Files")]
     pub(crate) sequential: bool,
-    /// Go on uploading when complete, until Ctrl-C.
+    /// Start this program for each torrent that completes, without a shell; the environment variables TAILWATER_NAME,
+    /// _INFO_HASH, _SIZE (bytes), _PATH (of its file or folder) and _DIR tell it which.
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, help_heading = "Files")]
+    pub(crate) on_complete: Option<Hook>,
+    /// Go on uploading when complete, until Ctrl-C, or until a goal below is reached.
     #[arg(long, help_heading = "Seeding")]
     pub(crate) seed: bool,
     #[command(flatten)]
+    pub(crate) goals: Goals,
+    #[command(flatten)]
     pub(crate) network: Network,
+}
+
+impl Download {
+    /// Whether a torrent is seeded when it is complete; a goal of seeding means so.
+    pub(crate) const fn seeds(&self) -> bool {
+        self.seed || self.goals.ends_seeding()
+    }
 }

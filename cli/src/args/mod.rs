@@ -7,6 +7,8 @@ mod create;
 mod demo;
 mod dht;
 mod download;
+mod goals;
+mod hook;
 mod inspect;
 mod output;
 mod seed;
@@ -31,6 +33,8 @@ pub(crate) use dht::{
     Joining, TorrentId,
 };
 pub(crate) use download::{Download, StorageChoice};
+pub(crate) use goals::Goals;
+pub(crate) use hook::Hook;
 pub(crate) use inspect::Inspect;
 pub(crate) use output::Json;
 pub(crate) use seed::Seed;

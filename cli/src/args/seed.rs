@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueHint};
 
-use super::{Network, Sources};
+use super::{Goals, Network, Sources};
 
-/// Share files that are here already, until Ctrl-C.
+/// Share files that are here already, until Ctrl-C, or until a goal is reached.
 ///
 /// The data is checked first, and only read: if something is missing or wrong, nothing is shared and nothing changed.
 #[derive(Clone, Debug, ClapArgs)]
@@ -14,6 +14,7 @@ use super::{Network, Sources};
 Examples:
   tailwater seed debian.torrent --data ~/iso
   tailwater seed a.torrent b.torrent --data /srv --max-up 2MiB
+  tailwater seed debian.torrent --data ~/iso --seed-ratio 2 --seed-time 7d
   tailwater seed album.torrent --data .. --listen 0.0.0.0:51413
 
 Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
@@ -29,6 +30,8 @@ pub(crate) struct Seed {
         help_heading = "Files"
     )]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) goals: Goals,
     #[command(flatten)]
     pub(crate) network: Network,
 }

@@ -44,31 +44,33 @@ impl Follower {
     pub(super) async fn checked(&mut self) -> Result<Stats, CliError> {
         let checked =
             |status: &Status| !matches!(status.phase, Phase::Starting | Phase::Checking { .. });
-        self.until(checked).await
+        self.until(|status| checked(status).then_some(status.stats))
+            .await
     }
 
     /// Until everything wanted is held and verified.
     pub(super) async fn complete(&mut self) -> Result<Stats, CliError> {
-        self.until(|status| status.phase == Phase::Complete).await
+        let is_complete = |status: &Status| status.phase == Phase::Complete;
+        self.until(|status| is_complete(status).then_some(status.stats))
+            .await
     }
 
-    /// For ever, or until the torrent fails.
-    pub(super) async fn forever(&mut self) -> CliError {
-        match self.until(|_| false).await {
-            Err(error) => error,
-            Ok(_) => self.error(TorrentError::Closed),
-        }
-    }
-
-    async fn until(&mut self, settled: impl Fn(&Status) -> bool) -> Result<Stats, CliError> {
+    /// Until `settled` says something, or the torrent fails. It is asked at every change, and once a second at least.
+    pub(super) async fn until<T>(
+        &mut self,
+        mut settled: impl FnMut(&Status) -> Option<T>,
+    ) -> Result<T, CliError> {
         loop {
             let status = self.torrent.status();
             match &status.phase {
                 Phase::Failed(error) => return Err(self.error(error.clone())),
                 Phase::Closed => return Err(self.error(TorrentError::Closed)),
-                _ if settled(&status) => return Ok(status.stats),
-                _ => self.show(&status)?,
+                _ => {}
             }
+            if let Some(said) = settled(&status) {
+                return Ok(said);
+            }
+            self.show(&status)?;
             if let Ok(Err(error)) = timeout(REFRESH, self.torrent.changed()).await {
                 return Err(self.error(error));
             }

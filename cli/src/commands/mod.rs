@@ -7,6 +7,7 @@ mod demo;
 pub(crate) mod dht;
 mod download;
 mod follow;
+mod goals;
 mod inspect;
 mod scrape;
 mod seed;

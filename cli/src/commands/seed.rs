@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddOptions, Session, StorageKind, TorrentError};
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::Context;
 use super::follow::Follower;
+use super::goals::Watch;
 use crate::args::{Json, Seed};
 use crate::error::CliError;
 use crate::input::{self, Terms};
@@ -197,6 +199,7 @@ impl Seeds {
             progress: self.progress.clone(),
             json: self.json,
             seen: None,
+            patience: self.args.goals.patience(),
         };
         let network = &self.args.network;
         let loaded = magnet::fetch(&self.session, link, network, &audience).await?;
@@ -214,7 +217,18 @@ impl Seeds {
             self.progress
                 .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
         }
-        Err(follower.forever().await)
+        let size = metainfo.info().payload_len();
+        let mut watch = Watch::new(self.args.goals, size, Instant::now());
+        let ended = watch.seed(&mut follower).await;
+        follower.torrent().remove().await;
+        let goal = ended?;
+        if !self.json.is_on() {
+            self.progress.say(format_args!(
+                "done: {}, {goal}",
+                Harmless(metainfo.info().name())
+            ))?;
+        }
+        Ok(())
     }
 
     /// Adds a torrent and checks all its data.

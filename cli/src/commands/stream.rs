@@ -118,6 +118,7 @@ async fn fetch(
         progress: context.progress.clone(),
         json: context.common.json_lines(),
         seen: None,
+        patience: None,
     };
     let fetching = magnet::fetch(session, link, &args.network, &audience);
     Film::new(context.interrupt.guard(fetching).await?, args)

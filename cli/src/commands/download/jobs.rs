@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tailwater_session::{AddError, AddOptions, StorageKind, Torrent};
 
 use super::Downloads;
+use super::hook::Facts;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
 use crate::input::Terms;
@@ -46,6 +47,12 @@ impl Job {
         self.loaded.metainfo.info().name()
     }
 
+    /// What a program is told of it when it is complete.
+    pub(super) fn facts(&self, torrent: &Torrent, args: &Download) -> Facts {
+        let dir = (args.storage == StorageChoice::Disk).then_some(&*self.dir);
+        Facts::new(torrent.info(), torrent.info_hash(), dir)
+    }
+
     /// How the session is to add it.
     fn options(&self, args: &Download) -> AddOptions {
         let storage = match args.storage {
@@ -85,7 +92,7 @@ impl Downloads {
         self.args
             .network
             .add_named_peers(&torrent, &self.audience.progress);
-        if self.args.storage == StorageChoice::Memory && !self.args.seed {
+        if self.args.storage == StorageChoice::Memory && !self.args.seeds() {
             self.audience.progress.note(format_args!(
                 "warning: {} is kept in memory only and is gone when this command ends; add `--seed` to share it, or leave `--storage memory` out",
                 Harmless(job.name())

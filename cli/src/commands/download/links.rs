@@ -75,7 +75,7 @@ impl Downloads {
         loop {
             let (job, one) = self.begin(&magnet, terms).await?;
             drop(unfinished.take());
-            if !self.args.seed {
+            if !self.args.seeds() {
                 return one.run().await;
             }
             let torrent = one.torrent().clone();

@@ -1,5 +1,6 @@
 //! `tailwater download`
 
+mod hook;
 mod jobs;
 mod links;
 mod memory;
@@ -55,6 +56,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
             progress: context.progress.clone(),
             json: context.common.json_lines(),
             seen: None,
+            patience: args.goals.patience(),
         },
         room: Room::new(budget, &jobs),
         have_begun: AtomicBool::new(false),

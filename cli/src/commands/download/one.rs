@@ -6,11 +6,14 @@ use std::time::Instant;
 use tailwater_session::{Stats, Torrent};
 
 use super::Downloads;
+use super::hook::{self, Facts};
 use super::jobs::Job;
-use crate::args::Json;
+use crate::args::{Goals, Hook, Json};
 use crate::commands::follow::Follower;
+use crate::commands::goals::Watch;
 use crate::error::CliError;
 use crate::magnet::Audience;
+use crate::out::Harmless;
 use crate::progress::{self, OFTEN, Progress};
 use crate::size::Size;
 
@@ -22,7 +25,11 @@ pub(super) struct One {
     wanted: u64,
     /// No peer is known that could have it.
     lonely: bool,
+    /// Whether it is seeded when it is complete, and until when.
     seed: bool,
+    goals: Goals,
+    /// What is started when it is complete.
+    hook: Option<(Hook, Facts)>,
     json: Json,
     /// Held until it is complete.
     unfinished: Arc<()>,
@@ -31,11 +38,15 @@ pub(super) struct One {
 impl One {
     pub(super) fn new(downloads: &Downloads, job: &Job, torrent: Torrent) -> Self {
         let Audience { progress, json, .. } = &downloads.audience;
+        let hook = downloads.args.on_complete.clone();
+        let hook = hook.map(|hook| (hook, job.facts(&torrent, &downloads.args)));
         let meter = progress.meter(job.name(), job.wanted, OFTEN);
         Self {
             lonely: job.loaded.is_lonely(&downloads.args.network),
             wanted: job.wanted,
-            seed: downloads.args.seed,
+            seed: downloads.args.seeds(),
+            goals: downloads.args.goals,
+            hook,
             json: *json,
             progress: progress.clone(),
             follower: Follower::new(torrent, meter, job.wanted, *json),
@@ -56,7 +67,15 @@ impl One {
                 "warning: {name} has no trackers: waiting for peers to connect; name one with `--peer ADDR:PORT`"
             ));
         }
-        let stats = self.follower.complete().await?;
+        let mut watch = Watch::new(self.goals, self.wanted, began);
+        let stats = match watch.complete(&mut self.follower).await {
+            Ok(stats) => stats,
+            Err(error) => {
+                // Others go on, and this one is not to take what they could have.
+                self.follower.torrent().remove().await;
+                return Err(error);
+            }
+        };
         if !self.json.is_on() {
             self.progress.say(format_args!(
                 "complete: {name}, {}",
@@ -64,10 +83,25 @@ impl One {
             ))?;
         }
         drop(self.unfinished);
-        match self.seed {
-            true => Err(self.follower.forever().await),
-            false => Ok(()),
-        }
+        let hook = async {
+            if let Some((hook, facts)) = self.hook.as_ref().filter(|_| found.bytes_left > 0) {
+                hook::run(hook, facts, &self.progress).await;
+            }
+        };
+        let seeding = async {
+            if !self.seed {
+                return Ok(());
+            }
+            let ended = watch.seed(&mut self.follower).await;
+            self.follower.torrent().remove().await;
+            let goal = ended?;
+            if !self.json.is_on() {
+                let name = Harmless(&name);
+                self.progress.say(format_args!("done: {name}, {goal}"))?;
+            }
+            Ok(())
+        };
+        tokio::join!(seeding, hook).0
     }
 
     fn summary(&self, found: &Stats, stats: &Stats, began: Instant) -> String {
