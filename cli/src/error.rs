@@ -80,6 +80,8 @@ pub(crate) enum CliError {
     },
     #[error("{name} has no file {chosen:?}")]
     NoSuchFile { name: String, chosen: String },
+    #[error("{0}: what is excluded leaves no file of it")]
+    NothingLeft(String),
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
     #[error("{} exists already", .0.display())]
@@ -215,7 +217,7 @@ impl CliError {
             ),
             Self::Add { error: AddError::Storage(error), .. }
             | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
-            Self::NoSuchFile { .. } => {
+            Self::NoSuchFile { .. } | Self::NothingLeft(_) => {
                 Some("`tailwater inspect` shows the files with their numbers".to_owned())
             }
             Self::NotAFolder(_) => {

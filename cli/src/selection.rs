@@ -1,49 +1,171 @@
-//! Which files of a torrent are wanted: `--files 0,2-5` or by their paths.
+//! Which files of a torrent are wanted: by number, range, path, folder or pattern, without those that are excluded.
 
 use std::ops::RangeInclusive;
 
+use globset::{GlobBuilder, GlobMatcher};
 use tailwater_metainfo::Info;
 
 use crate::error::CliError;
 
+/// What marks an item that is excluded.
+const NOT: char = '!';
+
 /// The indices that some lists choose, sorted. `None` for no list: everything.
 pub(crate) fn select(info: &Info, lists: &[String]) -> Result<Option<Vec<usize>>, CliError> {
-    if lists.is_empty() {
-        return Ok(None);
-    }
-    let mut chosen = Vec::new();
+    choose(info, lists, &[], None)
+}
+
+/// The indices that lists choose without those that others exclude, sorted. Where nothing is chosen but something
+/// excluded, what is left of `otherwise`, or of everything. `None` for everything.
+pub(crate) fn choose(
+    info: &Info,
+    lists: &[String],
+    excluded: &[String],
+    otherwise: Option<&[usize]>,
+) -> Result<Option<Vec<usize>>, CliError> {
+    let (mut chosen, mut refused) = (Vec::new(), Vec::new());
+    let mut has_choice = false;
     for list in lists {
         // A path may hold a comma.
-        match find(info, list) {
-            Some(file) => chosen.push(file),
-            None => {
-                for item in list.split(',').map(str::trim) {
-                    chosen.extend(item_files(info, item)?);
+        let items = match find(info, list) {
+            Some(_) => vec![list.as_str()],
+            None => items(list),
+        };
+        for item in items {
+            match item.strip_prefix(NOT) {
+                // A file may have a name that begins so.
+                Some(not) if find(info, item).is_none() => refused.extend(unwanted(info, not)?),
+                _ => {
+                    has_choice = true;
+                    chosen.extend(wanted(info, item)?);
                 }
             }
         }
     }
+    for list in excluded {
+        let whole = find(info, list).is_some();
+        let items = match whole {
+            true => vec![list.as_str()],
+            false => items(list),
+        };
+        for item in items {
+            refused.extend(unwanted(info, item)?);
+        }
+    }
+    if !has_choice {
+        if refused.is_empty() {
+            return Ok(otherwise.map(<[usize]>::to_vec));
+        }
+        chosen = otherwise.map_or_else(|| (0..info.files().len()).collect(), <[usize]>::to_vec);
+    }
+    let mut is_refused = vec![false; info.files().len()];
+    for &file in &refused {
+        is_refused[file] = true;
+    }
+    chosen.retain(|&file| !is_refused[file]);
     chosen.sort_unstable();
     chosen.dedup();
-    Ok(Some(chosen))
+    let is_left = chosen.iter().any(|&file| !info.files()[file].is_pad());
+    match is_left || refused.is_empty() {
+        true => Ok(Some(chosen)),
+        false => Err(CliError::NothingLeft(info.name().to_owned())),
+    }
 }
 
-fn item_files(info: &Info, item: &str) -> Result<RangeInclusive<usize>, CliError> {
-    let none = || CliError::NoSuchFile {
+/// The first item of some lists that is a number or a range: those mean something for one torrent only.
+pub(crate) fn number_in(lists: &[String]) -> Option<&str> {
+    let items = lists.iter().flat_map(|list| items(list));
+    items
+        .map(|item| item.strip_prefix(NOT).unwrap_or(item))
+        .find(|item| range(item, usize::MAX).is_some())
+}
+
+/// The items of a list: what is between commas, but for those in the braces or brackets of a pattern.
+fn items(list: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let is_comma = |c: char| {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    list.split(is_comma).map(str::trim).collect()
+}
+
+/// The files that an item names; an error if there is none.
+fn wanted(info: &Info, item: &str) -> Result<Vec<usize>, CliError> {
+    match named(info, item)? {
+        Some(files) if !files.is_empty() => Ok(files),
+        _ => Err(no_such_file(info, item)),
+    }
+}
+
+/// The files that an item excludes. A folder or pattern of which there is nothing has nothing to exclude.
+fn unwanted(info: &Info, item: &str) -> Result<Vec<usize>, CliError> {
+    named(info, item)?.ok_or_else(|| no_such_file(info, item))
+}
+
+fn no_such_file(info: &Info, item: &str) -> CliError {
+    CliError::NoSuchFile {
         name: info.name().to_owned(),
         chosen: item.to_owned(),
-    };
-    if let Some(file) = find(info, item) {
-        return Ok(file..=file);
     }
-    let (first, last) = item.split_once('-').unwrap_or((item, item));
-    let (first, last) = (
-        number(first).ok_or_else(none)?,
-        number(last).ok_or_else(none)?,
-    );
-    match first <= last && last < info.files().len() {
-        true => Ok(first..=last),
-        false => Err(none()),
+}
+
+/// The files that an item names. `None` if it is neither a file nor numbers of files, nor a folder or pattern.
+fn named(info: &Info, item: &str) -> Result<Option<Vec<usize>>, CliError> {
+    if let Some(file) = find(info, item) {
+        return Ok(Some(vec![file]));
+    }
+    if let Some(range) = range(item, info.files().len().saturating_sub(1)) {
+        let is_there = range.start() <= range.end() && *range.end() < info.files().len();
+        return Ok(is_there.then(|| range.collect()));
+    }
+    let is_pattern = item.contains(['*', '?', '[', '{']);
+    if is_pattern {
+        let pattern = Pattern::new(item)?;
+        return Ok(Some(files(info, |path| pattern.matches(path))));
+    }
+    let folder = item.trim_end_matches('/');
+    let is_inside = |path: &str| {
+        path.strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let inside = match folder.is_empty() {
+        true => Vec::new(),
+        false => files(info, is_inside),
+    };
+    // A slash says that a folder is meant, be it there or not.
+    Ok((item.ends_with('/') || !inside.is_empty()).then_some(inside))
+}
+
+/// The files whose path matches, with or without the torrent's folder.
+fn files(info: &Info, matches: impl Fn(&str) -> bool) -> Vec<usize> {
+    let all = info.files().iter().enumerate();
+    let matching = all.filter(|(_, file)| {
+        let path = file.path().as_str();
+        !file.is_pad() && (matches(path) || inside(info, path).is_some_and(&matches))
+    });
+    matching.map(|(index, _)| index).collect()
+}
+
+/// Numbers of files: `3`, `2-5`, and, with `last` for the end, `3-` and `-5`.
+fn range(item: &str, last: usize) -> Option<RangeInclusive<usize>> {
+    let Some((first, end)) = item.split_once('-') else {
+        let file = number(item)?;
+        return Some(file..=file);
+    };
+    match (first.trim(), end.trim()) {
+        ("", "") => None,
+        ("", end) => Some(0..=number(end)?),
+        (first, "") => {
+            let first = number(first)?;
+            // Beyond the last file it is a range of files that are not there.
+            Some(first..=last.max(first))
+        }
+        (first, end) => Some(number(first)?..=number(end)?),
     }
 }
 
@@ -55,17 +177,62 @@ fn number(text: &str) -> Option<usize> {
         .then(|| text.parse().ok())?
 }
 
+/// A pattern for files (`*.mkv`, `Season ?/*.srt`) or folders (`Season */`).
+struct Pattern {
+    matcher: GlobMatcher,
+    /// Compared with paths rather than with names.
+    is_path: bool,
+    /// Names folders, and so all that is in them.
+    is_folder: bool,
+}
+
+impl Pattern {
+    fn new(item: &str) -> Result<Self, CliError> {
+        let text = item.trim_end_matches('/');
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        let wrong = |error: globset::Error| {
+            CliError::Usage(format!(
+                "{item:?} is no pattern for files: {}",
+                error.kind()
+            ))
+        };
+        Ok(Self {
+            matcher: glob.map_err(wrong)?.compile_matcher(),
+            is_path: text.contains('/'),
+            is_folder: text.len() < item.len(),
+        })
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self.is_folder {
+            true => path
+                .char_indices()
+                .filter(|&(_, c)| c == '/')
+                .any(|(end, _)| self.matches_whole(&path[..end])),
+            false => self.matches_whole(path),
+        }
+    }
+
+    fn matches_whole(&self, path: &str) -> bool {
+        self.matcher.is_match(match self.is_path {
+            true => path,
+            false => path.rsplit('/').next().unwrap_or(path),
+        })
+    }
+}
+
+/// A path without the torrent's folder.
+fn inside<'a>(info: &Info, path: &'a str) -> Option<&'a str> {
+    let (_, inside) = path.split_once('/').filter(|_| info.is_multi_file())?;
+    Some(inside)
+}
+
 /// The file with this path, with or without the torrent's folder.
 fn find(info: &Info, path: &str) -> Option<usize> {
-    let inside = |whole: &str| match info.is_multi_file() {
-        true => whole
-            .split_once('/')
-            .is_some_and(|(_, inside)| inside == path),
-        false => false,
-    };
     let mut files = info.files().iter();
     files.position(|file| {
-        !file.is_pad() && (file.path().as_str() == path || inside(file.path().as_str()))
+        let whole = file.path().as_str();
+        !file.is_pad() && (whole == path || inside(info, whole) == Some(path))
     })
 }
 
@@ -144,14 +311,98 @@ mod tests {
             "0-4",
             "2-1",
             "x",
-            "-1",
-            "1-",
             "+1",
             "0,",
             "99999999999999999999",
+            "4-",
+            "-4",
+            "-",
+            "e",
+            "x/",
+            "*.mkv",
+            "!4",
+            "!x",
         ] {
-            let item = list.rsplit(',').next().unwrap();
+            let item = list.rsplit([',', '!']).next().unwrap();
             assert_eq!(chosen(&[list]), Err(format!("t has no file {item:?}")));
+        }
+        assert!(
+            chosen(&["[a"])
+                .unwrap_err()
+                .contains("\"[a\" is no pattern")
+        );
+    }
+
+    #[test]
+    fn files_are_chosen_by_folder_and_pattern() {
+        let cases: [(&[&str], &[usize]); 10] = [
+            (&["d/"], &[2]),
+            (&["d"], &[2]),
+            (&["t/"], &[0, 1, 2, 3]),
+            (&["?"], &[0, 2, 3]),
+            (&["[a,e]"], &[0, 2]),
+            (&["{a,z},2"], &[0, 2, 3]),
+            (&["*/*"], &[0, 1, 2, 3]),
+            (&["d/*"], &[2]),
+            (&["**/e"], &[2]),
+            (&["[d]/"], &[2]),
+        ];
+        for (lists, files) in cases {
+            assert_eq!(chosen(lists), Ok(Some(files.to_vec())), "{lists:?}");
+        }
+        let cases: [(&[&str], &[usize]); 5] = [
+            (&["2-"], &[2, 3]),
+            (&["-1"], &[0, 1]),
+            (&["3-,-0"], &[0, 3]),
+            (&["3-"], &[3]),
+            (&["0 - 1"], &[0, 1]),
+        ];
+        for (lists, files) in cases {
+            assert_eq!(chosen(lists), Ok(Some(files.to_vec())), "{lists:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_excluded_is_left_out() {
+        let cases: [(&[&str], &[usize]); 6] = [
+            (&["!a"], &[1, 2, 3]),
+            (&["!d/,!0"], &[1, 3]),
+            (&["0-2", "!b*"], &[0, 2]),
+            (&["!1-", "!*.nfo", "!x/"], &[0]),
+            (&["!*.nfo"], &[0, 1, 2, 3]),
+            (&["!t/z", "z,a"], &[0]),
+        ];
+        for (lists, files) in cases {
+            let chosen = chosen(lists);
+            let all = vec![0, 1, 2, 3];
+            assert_eq!(
+                chosen.map(|it| it.unwrap_or(all)),
+                Ok(files.to_vec()),
+                "{lists:?}"
+            );
+        }
+        let torrent = torrent();
+        let info = torrent.info();
+        let text = |text: &str| vec![text.to_owned()];
+        let left = choose(info, &[], &text("a,b*"), Some(&[0, 2])).unwrap();
+        assert_eq!(left, Some(vec![2]), "of what the link selects");
+        let nothing = choose(info, &text("a"), &text("*"), None);
+        assert!(matches!(nothing, Err(CliError::NothingLeft(_))));
+    }
+
+    #[test]
+    fn numbers_are_told_from_names() {
+        let number = |list: &str| number_in(&[list.to_owned()]).map(str::to_owned);
+        for (list, found) in [
+            ("*.a,3-", "3-"),
+            ("!-7", "-7"),
+            ("0", "0"),
+            ("d/,1-2", "1-2"),
+        ] {
+            assert_eq!(number(list).as_deref(), Some(found));
+        }
+        for list in ["*.mkv", "d/", "!*.nfo", "a-b", "{1,2}"] {
+            assert_eq!(number(list), None, "{list}");
         }
     }
 

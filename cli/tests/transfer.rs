@@ -174,6 +174,55 @@ fn only_the_chosen_files_appear() {
 }
 
 #[test]
+fn files_are_chosen_by_folder_and_pattern_and_excluded() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let torrent = album(&place, &url);
+    let (_seeder, _) = place.seed(&torrent, "here");
+    let some = |to: &str, more: &[&str]| {
+        place.ok(&download(&torrent, &[&["-o", to], more].concat()));
+        let all = place.everything();
+        let files = all.into_iter().filter_map(|path| {
+            let path = path.strip_prefix(&format!("{to}/album/"))?.to_owned();
+            place
+                .path(&format!("{to}/album/{path}"))
+                .is_file()
+                .then_some(path)
+        });
+        files.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        some("1", &["--files", "live/"]),
+        ["live/c.bin", "live/none.bin"]
+    );
+    assert_eq!(some("2", &["--files", "[ab].bin"]), ["a.bin", "b.bin"]);
+    assert_eq!(some("3", &["--files", "-1"]), ["a.bin", "b.bin"]);
+    let rest = some("4", &["--exclude", "c*", "--files", "!a.bin"]);
+    assert_eq!(rest, ["b.bin", "live/none.bin"]);
+
+    place.write("here/other", &noise(4, 20_000));
+    place.ok(&["create", "here/other", "--tracker", &url]);
+    let (_other, _) = place.seed("other.torrent", "here");
+    let several = |list| {
+        let several = ["other.torrent", "-o", "5", "--files", list];
+        place.run(&download(&torrent, &several))
+    };
+    let finished = several("a.bin,o*");
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished.err.contains("album has no file \"o*\"")
+            && finished.err.contains("other has no file \"a.bin\""),
+        "{}",
+        finished.err
+    );
+    assert_eq!(several("!live/").code, Some(0));
+    assert!(place.path("5/other").exists() && !place.path("5/album/live").exists());
+    let finished = several("1-");
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.err.contains("--files 1-"), "{}", finished.err);
+}
+
+#[test]
 fn events_come_as_lines_of_json() {
     let place = Place::new();
     let (_tracker, url) = place.tracker();

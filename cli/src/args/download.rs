@@ -27,6 +27,7 @@ Examples:
   tailwater download https://example.org/a.torrent -o ~/Downloads
   tailwater download 'magnet:?xt=urn:btih:…'       quoted, because of the &
   tailwater download album.torrent --files 0,3-5   some files, by `inspect`
+  tailwater download *.torrent --files '*.mkv,Subs/' --exclude '*sample*'
   tailwater download a.torrent b.torrent --seed    share them until Ctrl-C
   tailwater download a.torrent --seed-ratio 1.5 --seed-time 2d
   tailwater download -i list --stop-timeout 1h     each source of a list
@@ -48,10 +49,23 @@ pub(crate) struct Download {
     /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) memory: Option<Size>,
-    /// Only these files: numbers and ranges as `inspect` shows them (0,2-5), or a file's path. Default: all, or those
-    /// that the magnet link selects.
-    #[arg(long, value_name = "LIST", help_heading = "Files")]
+    /// Only these files: numbers and ranges as `inspect` shows them (0,2-5,9-), paths, folders (Extras/), patterns
+    /// (*.mkv); with ! all but these (!*.nfo). Default: all, or those that the magnet link selects.
+    #[arg(
+        long,
+        value_name = "LIST",
+        allow_negative_numbers = true,
+        help_heading = "Files"
+    )]
     pub(crate) files: Vec<String>,
+    /// Not these files, by the same names, whatever else is chosen.
+    #[arg(
+        long,
+        value_name = "LIST",
+        allow_negative_numbers = true,
+        help_heading = "Files"
+    )]
+    pub(crate) exclude: Vec<String>,
     /// Fetch the pieces in order rather than the rarest first.
     #[arg(long, help_heading = "Files")]
     pub(crate) sequential: bool,

@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::input::Terms;
 use crate::magnet::Loaded;
 use crate::out::Harmless;
-use crate::selection::{select, wanted_bytes};
+use crate::selection::{choose, wanted_bytes};
 
 /// One torrent to download.
 pub(super) struct Job {
@@ -31,10 +31,7 @@ impl Job {
             false => &terms.files,
         };
         let dir = terms.dir.as_deref().or(args.output.as_deref());
-        let files = match select(info, lists)? {
-            Some(files) => Some(files),
-            None => loaded.selected.clone(),
-        };
+        let files = choose(info, lists, &args.exclude, loaded.selected.as_deref())?;
         Ok(Self {
             wanted: wanted_bytes(info, files.as_deref()),
             files,

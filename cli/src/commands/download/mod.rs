@@ -19,6 +19,7 @@ use crate::input::{self, Terms, Wish};
 use crate::link::Link;
 use crate::magnet::{Audience, Loaded};
 use crate::running::Running;
+use crate::selection::number_in;
 use crate::start;
 use jobs::Job;
 use memory::Room;
@@ -91,11 +92,17 @@ fn check_wishes(args: &Download, wishes: &[Wish]) -> Result<(), CliError> {
         StorageChoice::Memory if has_dir => usage(
             "the option dir of a list has no meaning with `--storage memory`: nothing touches the disk",
         ),
-        _ if !args.files.is_empty() && wishes.len() > 1 => usage(
-            "`--files` chooses from one torrent: download the others with a command of their own",
-        ),
         _ => Ok(()),
+    }?;
+    let lists = [("--files", &args.files), ("--exclude", &args.exclude)];
+    for (option, lists) in lists.iter().filter(|_| wishes.len() > 1) {
+        if let Some(number) = number_in(lists) {
+            return Err(CliError::Usage(format!(
+                "`{option} {number}` chooses from one torrent by number: for several use patterns such as *.mkv, or `files=` in a list (`--input`)"
+            )));
+        }
     }
+    Ok(())
 }
 
 /// What can be known without peers, and what cannot.
