@@ -100,6 +100,8 @@ pub(crate) enum CliError {
         match number { 1 => "1 file or folder".to_owned(), _ => format!("{number} files and folders") }
     )]
     Unshareable { number: usize, list: String },
+    #[error("{name} has no tracker {tracker}")]
+    NoSuchTracker { name: String, tracker: String },
     #[error("{0} has no trackers")]
     NoTrackers(String),
     #[error("{}", plain(.0))]
@@ -229,6 +231,9 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Dht(failure) => failure.remedy(),
+            Self::NoSuchTracker { name, .. } => {
+                Some(format!("`tailwater inspect {name}` shows those that it has"))
+            }
             Self::NoTrackers(_) => Some("name one with `--tracker URL`".to_owned()),
             Self::Create(CreateError::NotUtf8(_) | CreateError::NoName(_) | CreateError::UnusableName(_)) => {
                 Some("name the torrent with `--name NAME`".to_owned())

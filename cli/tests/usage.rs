@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 
 use support::Place;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "download",
     "stream",
     "seed",
     "create",
+    "edit",
     "inspect",
     "verify",
     "announce",

@@ -2,6 +2,7 @@
 
 mod bitfield;
 mod create;
+mod edit;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
@@ -22,6 +23,7 @@ pub use create::{
     CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, Visit,
     automatic_piece_length,
 };
+pub use edit::{Edited, Editor};
 pub use error::{FieldProblem, MetainfoError, Warning};
 pub use geometry::{
     BLOCK_LEN, BlockRef, Geometry, GeometryError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,

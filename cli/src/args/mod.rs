@@ -7,6 +7,7 @@ mod create;
 mod demo;
 mod dht;
 mod download;
+mod edit;
 mod goals;
 mod hook;
 mod inspect;
@@ -33,6 +34,7 @@ pub(crate) use dht::{
     Joining, TorrentId,
 };
 pub(crate) use download::{Download, StorageChoice};
+pub(crate) use edit::Edit;
 pub(crate) use goals::Goals;
 pub(crate) use hook::Hook;
 pub(crate) use inspect::Inspect;
@@ -84,6 +86,7 @@ pub(crate) enum Command {
     Stream(Stream),
     Seed(Seed),
     Create(Create),
+    Edit(Edit),
     Inspect(Inspect),
     Verify(Verify),
     Announce(Announce),

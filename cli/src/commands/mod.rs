@@ -6,6 +6,7 @@ mod create;
 mod demo;
 pub(crate) mod dht;
 mod download;
+mod edit;
 mod follow;
 mod goals;
 mod inspect;
@@ -13,7 +14,9 @@ mod scrape;
 mod seed;
 mod sim;
 mod stream;
+mod torrent_output;
 mod tracker;
+mod tracker_list;
 mod trackers;
 mod verify;
 
@@ -73,6 +76,7 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Stream(args) => stream::run(&context, &args).await,
         Command::Seed(args) => seed::run(&context, &args).await,
         Command::Create(args) => create::run(&context, args).await,
+        Command::Edit(args) => edit::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Announce(args) => {

@@ -5,7 +5,7 @@ use super::context::{Context, Node};
 use super::{info, layers};
 use crate::{FieldProblem, HostPort, Info, Limits, MerkleHash, MetainfoError, Warning};
 use std::collections::{HashMap, HashSet};
-use tailwater_bencode::{List, Value};
+use tailwater_bencode::{Document, List, Value};
 
 /// The checked content of a .torrent file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,14 @@ pub(crate) struct Outer {
     pub(crate) creation_date: Option<i64>,
     pub(crate) piece_layers: HashMap<MerkleHash, Box<[MerkleHash]>>,
     pub(crate) warnings: Vec<Warning>,
+}
+
+/// The document itself, as leniently as [`parse_outer`] reads it.
+pub(crate) fn decode_outer<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<Document<'a>, MetainfoError> {
+    Context::new(limits).decode(bytes)
 }
 
 pub(crate) fn parse_outer(bytes: &[u8], limits: &Limits) -> Result<Outer, MetainfoError> {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobMatcher;
 
-use super::output::Output;
 use crate::args::Create;
+use crate::commands::torrent_output::Output;
 use crate::error::CliError;
 
 /// Patterns, and the torrent file itself where it lies in the folder.

@@ -3,20 +3,19 @@
 mod exclusion;
 mod find;
 mod names;
-mod output;
 mod show;
-mod trackers;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tailwater_metainfo::{CreateError, Created, Creator, Found};
 
 use self::exclusion::Exclusion;
-use self::output::Output;
 use self::show::{Made, Planned};
 use super::Context;
+use super::torrent_output::Output;
+use super::tracker_list;
 use crate::args::Create;
 use crate::error::CliError;
 use crate::out::Harmless;
@@ -26,7 +25,11 @@ use crate::size::Size;
 pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError> {
     let creator = creator(context, &args);
     let name = creator.safe_name(&args.path)?;
-    let output = Output::new(&args, &name);
+    let file = PathBuf::from(format!("{name}.torrent"));
+    let output = match &args.output {
+        Some(chosen) => Output::new(chosen, file),
+        None => Output::File(file),
+    };
     if !args.dry_run {
         // Found out before an hour of hashing, not after it.
         output.check(context, args.force)?;
@@ -55,7 +58,7 @@ fn creator(context: &Context, args: &Create) -> Creator {
         creator = creator.piece_length(length);
     }
     let warn = |text: String| context.progress.note(text);
-    for tier in trackers::tiers(&args.tracker, warn) {
+    for tier in tracker_list::tiers(&args.tracker, warn) {
         creator = creator.tier(tier);
     }
     if args.private && args.tracker.is_empty() {

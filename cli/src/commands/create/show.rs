@@ -4,9 +4,9 @@ use serde::Serialize;
 use tailwater_metainfo::{Created, Creator, Found};
 
 use super::exclusion::Exclusion;
-use super::output::Output;
 use super::{explain, shown};
 use crate::commands::Context;
+use crate::commands::torrent_output::Output;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::count;

@@ -1,10 +1,9 @@
-//! Where the torrent goes.
+//! Where a torrent that was made or changed goes.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::args::Create;
-use crate::commands::Context;
+use super::Context;
 use crate::error::CliError;
 use crate::whole_file::{self, Existing};
 
@@ -16,14 +15,14 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// `name` is the torrent's, as a file's name.
-    pub(super) fn new(args: &Create, name: &str) -> Self {
-        let file = format!("{name}.torrent");
-        match &args.output {
-            None => Self::File(file.into()),
-            Some(path) if path == Path::new("-") => Self::Stdout,
-            Some(path) if path.is_dir() || ends_in_slash(path) => Self::File(path.join(file)),
-            Some(path) => Self::File(path.clone()),
+    /// `chosen` is what the user named; in a folder, the torrent is called `file_name`.
+    pub(super) fn new(chosen: &Path, file_name: impl AsRef<Path>) -> Self {
+        if chosen == Path::new("-") {
+            return Self::Stdout;
+        }
+        match chosen.is_dir() || ends_in_slash(chosen) {
+            true => Self::File(chosen.join(file_name)),
+            false => Self::File(chosen.to_owned()),
         }
     }
 
