@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let progress = Progress::new(args.common);
+    let progress = Progress::new(&args.common);
     logging::install(args.common.verbose, &progress);
     open_files::ask_for_more();
     let outcome = run(args, progress.clone());

@@ -9,10 +9,13 @@ use crate::args::Json;
 use crate::error::CliError;
 use crate::json::Line;
 use crate::out;
-use crate::progress::{self, Meter};
+use crate::progress::{Meter, State, Transfer};
 
 /// A status that does not change is shown again after this time: the ETA and the idle rate do.
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// No rate is shown before it has been measured for so long.
+const MEASURED_FOR: Duration = Duration::from_secs(1);
 
 /// Follows one torrent.
 pub(super) struct Follower {
@@ -23,6 +26,8 @@ pub(super) struct Follower {
     /// Print the progress as JSON.
     json: Json,
     printed: Instant,
+    /// When it began to transfer; a rate means something from a second later on.
+    transfers_since: Option<Instant>,
 }
 
 impl Follower {
@@ -33,7 +38,13 @@ impl Follower {
             wanted,
             json,
             printed: Instant::now(),
+            transfers_since: None,
         }
+    }
+
+    /// All there is to say of it has been said.
+    pub(super) fn finish(&self) {
+        self.meter.finish();
     }
 
     pub(super) const fn torrent(&self) -> &Torrent {
@@ -84,9 +95,40 @@ impl Follower {
         }
     }
 
+    fn transfer(&self, status: &Status) -> Transfer {
+        let stats = &status.stats;
+        let is_flowing = stats.down_rate > 0;
+        let is_measured = self
+            .transfers_since
+            .is_some_and(|since| since.elapsed() >= MEASURED_FOR);
+        Transfer {
+            name: self.torrent.info().name().to_owned(),
+            state: match status.phase {
+                Phase::Starting => State::Starting,
+                Phase::Checking { done, total } => State::Checking(done, total),
+                Phase::Complete => State::Seeding,
+                Phase::Paused => State::Paused,
+                _ if is_flowing => State::Downloading,
+                _ if stats.peers == 0 => State::LookingForPeers,
+                _ if stats.is_stalled => State::Stalled,
+                _ => State::Waiting,
+            },
+            done: self.wanted.saturating_sub(stats.bytes_left),
+            total: self.wanted,
+            down: is_measured.then_some(stats.down_rate),
+            up: is_measured.then_some(stats.up_rate),
+            uploaded: stats.uploaded,
+            peers: stats.peers,
+            eta: stats.eta,
+            details: Vec::new(),
+        }
+    }
+
     fn show(&mut self, status: &Status) -> Result<(), CliError> {
         let stats = &status.stats;
-        let done = self.wanted.saturating_sub(stats.bytes_left);
+        if matches!(status.phase, Phase::Downloading | Phase::Complete) {
+            self.transfers_since.get_or_insert_with(Instant::now);
+        }
         match status.phase {
             Phase::Checking { done, total } => {
                 let geometry = self.torrent.info().geometry();
@@ -97,10 +139,7 @@ impl Follower {
                 );
             }
             Phase::Starting => self.meter.set(0, "starting"),
-            Phase::Complete => self.meter.set(self.wanted, progress::seeding(stats)),
-            _ => self
-                .meter
-                .set(done, progress::downloading(stats, self.wanted)),
+            _ => self.meter.show(self.transfer(status)),
         }
         if self.json.has_events() && self.printed.elapsed() >= REFRESH {
             self.printed = Instant::now();

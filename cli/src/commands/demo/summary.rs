@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::out;
-use crate::progress::{count, duration};
+use crate::progress::{count, duration, measured_rate};
 use crate::size::Size;
 
 /// What came of it.
@@ -35,16 +35,17 @@ pub(super) fn show(summary: &Summary) -> Result<(), CliError> {
         true => "every piece matches its hash",
         false => "FAILED",
     };
+    let rate = measured_rate(summary.bytes, seconds);
+    let rate = rate.map(|rate| format!(" ({rate})")).unwrap_or_default();
     out::line("")?;
     out::line(format_args!(
-        "transferred  {} in {} ({}/s)",
+        "transferred  {} in {}{rate}",
         Size(summary.bytes),
         duration(seconds),
-        Size(summary.bytes_per_second)
     ))?;
     out::line(format_args!(
-        "from         {} seeders: {}",
-        from.len(),
+        "from         {}: {}",
+        count(from.len(), "seeder"),
         from.join(", ")
     ))?;
     out::line(format_args!(

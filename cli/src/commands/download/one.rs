@@ -90,6 +90,7 @@ impl One {
         };
         let seeding = async {
             if !self.seed {
+                self.follower.finish();
                 return Ok(());
             }
             let ended = watch.seed(&mut self.follower).await;
@@ -110,14 +111,14 @@ impl One {
             return format!("{wanted}, was here already");
         }
         let took = began.elapsed();
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = Size(stats.downloaded.saturating_mul(1_000) / millis);
+        let rate = progress::measured_rate(stats.downloaded, took);
+        let rate = rate.map(|rate| format!(" ({rate})")).unwrap_or_default();
         let fetched = match found.bytes_left == self.wanted {
             true => String::new(),
             false => format!(", {} of it now", Size(found.bytes_left)),
         };
         format!(
-            "{wanted} verified{fetched}, in {} ({rate}/s)",
+            "{wanted} verified{fetched}, in {}{rate}",
             progress::duration(took)
         )
     }

@@ -1,0 +1,211 @@
+//! How far things are, on standard error: rows on a terminal, a line now and then elsewhere, or nothing.
+
+mod names;
+mod row;
+mod screen;
+mod table;
+mod width;
+mod words;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::args::Common;
+use crate::error::CliError;
+use crate::out;
+use row::{Row, Text};
+use screen::Screen;
+
+pub(crate) use row::{State, Transfer};
+pub(crate) use words::{count, duration, measured_rate, percent};
+
+/// Time between two lines about something that will end.
+pub(crate) const OFTEN: Duration = Duration::from_secs(5);
+/// Time between two lines about something that goes on until it is stopped.
+pub(crate) const SELDOM: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug)]
+enum Mode {
+    Screen(Arc<Screen>),
+    Lines,
+    Off,
+}
+
+/// Shows meters, and keeps other output out of their way. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    mode: Mode,
+}
+
+impl Progress {
+    pub(crate) fn new(common: &Common) -> Self {
+        let mode = match common {
+            _ if common.no_progress || common.json() => Mode::Off,
+            _ if io::stderr().is_terminal() => Mode::Screen(Screen::new()),
+            _ => Mode::Lines,
+        };
+        Self { mode }
+    }
+
+    /// A meter for something of `total` bytes. Without a terminal, a line is written at most `every` so often.
+    pub(crate) fn meter(&self, name: &str, total: u64, every: Duration) -> Meter {
+        let row = Row::Text(Text {
+            name: name.to_owned(),
+            share: (total > 0).then_some((0, total)),
+            text: String::new(),
+        });
+        let shown = match &self.mode {
+            Mode::Screen(screen) => Shown::Row(screen.add(row), Arc::clone(screen)),
+            Mode::Lines => Shown::Lines(Mutex::new(Lines {
+                row,
+                every,
+                last: Instant::now(),
+            })),
+            Mode::Off => Shown::Not,
+        };
+        Meter(Arc::new(Inner {
+            shown,
+            is_finished: Mutex::new(false),
+        }))
+    }
+
+    /// A meter for something without an end.
+    pub(crate) fn endless(&self, name: &str) -> Meter {
+        self.meter(name, 0, SELDOM)
+    }
+
+    /// A word to the user on standard error, whatever the mode.
+    pub(crate) fn note(&self, text: impl Display) {
+        // When standard error is gone there is nobody to tell.
+        self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
+    }
+
+    /// A line on standard output.
+    pub(crate) fn say(&self, text: impl Display) -> Result<(), CliError> {
+        self.suspend(|| out::line(text))
+    }
+
+    fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.mode {
+            Mode::Screen(screen) => screen.suspend(write),
+            Mode::Lines | Mode::Off => write(),
+        }
+    }
+}
+
+/// The standard error of a log, written above the rows.
+impl Write for Progress {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.suspend(|| io::stderr().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Shows how far one thing is. It is gone when its last clone is dropped; what it showed last of a torrent stays on the
+/// terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shown: Shown,
+    is_finished: Mutex<bool>,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Row(u64, Arc<Screen>),
+    Lines(Mutex<Lines>),
+    Not,
+}
+
+#[derive(Debug)]
+struct Lines {
+    row: Row,
+    every: Duration,
+    last: Instant,
+}
+
+impl Lines {
+    fn set(&mut self, change: impl FnOnce(&mut Row)) {
+        change(&mut self.row);
+        if self.last.elapsed() >= self.every {
+            self.last = Instant::now();
+            drop(writeln!(io::stderr(), "{}", self.row.line()));
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let is_finished = *self
+            .is_finished
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &mut self.shown {
+            Shown::Row(key, screen) if is_finished => screen.finish(*key),
+            Shown::Row(key, screen) => screen.remove(*key),
+            Shown::Lines(lines) if !is_finished => {
+                let lines = lines.get_mut().unwrap_or_else(PoisonError::into_inner);
+                if lines.row.is_worth_keeping() && !lines.row.is_complete() {
+                    drop(writeln!(io::stderr(), "{}", lines.row.line()));
+                }
+            }
+            Shown::Lines(_) | Shown::Not => {}
+        }
+    }
+}
+
+impl Meter {
+    /// Shows the text alone: it is not known how much there is.
+    pub(crate) fn without_bar(&self) {
+        self.change(|row| {
+            if let Row::Text(text) = row {
+                text.share = None;
+            }
+        });
+    }
+
+    /// Shows that `done` bytes of the total are done, and a text.
+    pub(crate) fn set(&self, done: u64, said: impl Display) {
+        self.change(|row| {
+            if let Row::Text(Text { share, text, .. }) = row {
+                *share = share.map(|(_, total)| (done, total));
+                *text = said.to_string();
+            }
+        });
+    }
+
+    /// Shows a torrent.
+    pub(crate) fn show(&self, transfer: Transfer) {
+        self.change(|row| {
+            *row = Row::Torrent(Box::new(transfer));
+        });
+    }
+
+    /// All there is to say of it has been said: nothing of it needs to stay on the terminal.
+    pub(crate) fn finish(&self) {
+        *self
+            .0
+            .is_finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Row)) {
+        match &self.0.shown {
+            Shown::Row(key, screen) => screen.set(*key, change),
+            Shown::Lines(lines) => lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .set(change),
+            Shown::Not => {}
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What is shown on a terminal.
+
+#![cfg(unix)]
+
+mod support;
+
+use support::{LOCAL, Place, noise};
+
+/// Torrents whose names are long, wide and alike, without anybody who has them.
+fn episodes(place: &Place, number: usize) -> Vec<String> {
+    (1..=number)
+        .map(|episode| {
+            let name = format!("A.Very.Long.Series.Name.日本語.S01E{episode:02}.1080p.x265.mkv");
+            place.write(&format!("here/{name}"), &noise(7, 40_000));
+            place.ok(&["create", &format!("here/{name}")]);
+            format!("{name}.torrent")
+        })
+        .collect()
+}
+
+#[test]
+fn progress_follows_the_size_of_the_terminal_and_its_last_state_stays() {
+    let place = Place::new();
+    let torrents = episodes(&place, 12);
+    let mut args = vec!["download", "-o", "there"];
+    args.extend(LOCAL);
+    args.extend(torrents.iter().map(String::as_str));
+
+    let mut terminal = place.terminal(&args, 10, 60);
+    let lines = terminal.until(|lines| lines.iter().any(|line| line.starts_with("total of 12")));
+    let narrow: Vec<_> = lines.iter().filter(|line| line.contains(" 0 % ")).collect();
+    assert_eq!(narrow.len(), 7, "six torrents and the total: {lines:#?}");
+    assert!(
+        narrow[0].contains("01E01.") && narrow[1].contains("01E02."),
+        "names are told apart: {lines:#?}"
+    );
+    assert!(narrow[0].ends_with("no peers"), "{lines:#?}");
+    let more = "… and 6 more (6 waiting)";
+    assert!(lines.iter().any(|line| line == more), "{lines:#?}");
+
+    terminal.resize(50, 200);
+    let wide = |lines: &[String]| {
+        let rows = lines.iter().filter(|line| line.contains("[  "));
+        rows.filter(|line| line.contains("↓ 0 B/s")).count() == 13
+    };
+    let lines = terminal.until(wide);
+    let first = lines.iter().find(|line| line.contains("[  ")).unwrap();
+    assert!(
+        first.starts_with("A.Very.Long.Series.Name.日本語.S01E01.1080p.x265.mkv "),
+        "{lines:#?}"
+    );
+    let shown = ["39.0 KiB", "↓ 0 B/s", "↑ 0 B/s", "0 B sent", "0 peers"];
+    assert!(shown.iter().all(|text| first.contains(text)), "{lines:#?}");
+    assert!(first.ends_with("looking for peers"), "{lines:#?}");
+
+    // As typed, not sent as a signal.
+    terminal.type_in("\u{3}");
+    let (code, lines) = terminal.finish();
+    assert_eq!(code, Some(130), "{lines:#?}");
+    for episode in 1..=12 {
+        let name = format!("S01E{episode:02}.");
+        let last = lines
+            .iter()
+            .filter(|line| line.contains(&name))
+            .last()
+            .unwrap();
+        assert!(last.contains("   0 %"), "{lines:#?}");
+    }
+    assert!(!lines.last().unwrap().contains("total of"), "{lines:#?}");
+}
