@@ -36,6 +36,9 @@ pub struct AddOptions {
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
+    pub(crate) max_peers: Option<usize>,
+    pub(crate) download_limit: Option<u64>,
+    pub(crate) upload_limit: Option<u64>,
 }
 
 impl AddOptions {
@@ -52,6 +55,9 @@ impl AddOptions {
             peers: Vec::new(),
             banned: Vec::new(),
             announce: true,
+            max_peers: None,
+            download_limit: None,
+            upload_limit: None,
         }
     }
 
@@ -112,6 +118,30 @@ impl AddOptions {
     #[must_use]
     pub const fn announce(mut self, announce: bool) -> Self {
         self.announce = announce;
+        self
+    }
+
+    /// The most connected peers of this torrent. Default: the session's
+    /// [`max_peers`](crate::Builder::max_peers).
+    #[must_use]
+    pub const fn max_peers(mut self, peers: usize) -> Self {
+        self.max_peers = Some(peers);
+        self
+    }
+
+    /// The most bytes a second to receive for this torrent, within the session's
+    /// [`max_down`](crate::Builder::max_down); 0 is no limit, which is the default.
+    #[must_use]
+    pub const fn download_limit(mut self, bytes_per_second: u64) -> Self {
+        self.download_limit = Some(bytes_per_second);
+        self
+    }
+
+    /// The most bytes of blocks a second to send for this torrent, within the session's
+    /// [`max_up`](crate::Builder::max_up); other messages pass. 0 is no limit, which is the default.
+    #[must_use]
+    pub const fn upload_limit(mut self, bytes_per_second: u64) -> Self {
+        self.upload_limit = Some(bytes_per_second);
         self
     }
 }

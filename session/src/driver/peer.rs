@@ -21,7 +21,7 @@ use super::discovery::dht::DhtHandle;
 use super::incident::{End, FactBatch, Incident};
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
-use super::throttle::Throttle;
+use super::throttle::RateLimits;
 
 use crate::peer::{Command, Connection, Violation};
 use crate::storage::{BlockParts, Store};
@@ -57,8 +57,8 @@ pub(crate) struct PeerTask {
     /// The batches of facts that may wait for the torrent.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) buffers: Arc<ReceiveBuffers>,
-    pub(crate) down_limit: Arc<Throttle>,
-    pub(crate) up_limit: Arc<Throttle>,
+    pub(crate) down_limit: RateLimits,
+    pub(crate) up_limit: RateLimits,
     pub(crate) dht: Option<DhtHandle>,
     /// Given back after the socket.
     pub(crate) _place: Place,
@@ -361,7 +361,7 @@ impl Io {
     }
 
     /// How many bytes of blocks may be written now. Messages always may.
-    fn payload_allowed(&self, now: Instant, limit: &Throttle) -> usize {
+    fn payload_allowed(&self, now: Instant, limit: &RateLimits) -> usize {
         match self.write_again_at {
             Some(at) if at > now => 0,
             _ => limit.portion(),

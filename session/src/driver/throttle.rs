@@ -1,6 +1,6 @@
-//! A limit on bytes a second, shared by all connections of a session.
+//! Limits on bytes a second: one shared by all connections of a session, and one by those of a torrent.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How much may pass at once after a pause.
@@ -46,9 +46,112 @@ impl Throttle {
     }
 }
 
+/// The rate limits on a connection's bytes: the session's, and its torrent's if it has one. Both must grant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RateLimits {
+    session: Arc<Throttle>,
+    torrent: Option<Arc<Throttle>>,
+}
+
+impl RateLimits {
+    /// The session's limit alone.
+    pub(crate) fn of_session(bytes_per_second: Option<u64>) -> Self {
+        Self {
+            session: Arc::new(Throttle::new(bytes_per_second)),
+            torrent: None,
+        }
+    }
+
+    /// The same session's limit, and one of a torrent beside it.
+    pub(crate) fn with_torrent(&self, bytes_per_second: Option<u64>) -> Self {
+        Self {
+            session: Arc::clone(&self.session),
+            torrent: bytes_per_second.map(|rate| Arc::new(Throttle::new(Some(rate)))),
+        }
+    }
+
+    /// Counts bytes that pass now against both; the connection that passed them waits for the later one.
+    pub(crate) fn spend(&self, now: Instant, bytes: usize) -> Option<Instant> {
+        let session = self.session.spend(now, bytes);
+        match &self.torrent {
+            Some(torrent) => session.max(torrent.spend(now, bytes)),
+            None => session,
+        }
+    }
+
+    /// The most to read or write at once: the smaller portion of the two.
+    pub(crate) fn portion(&self) -> usize {
+        let session = self.session.portion();
+        match &self.torrent {
+            Some(torrent) => session.min(torrent.portion()),
+            None => session,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Bytes that pass in ten seconds, for each of some connections that take all they may.
+    fn transfer(connections: &[&RateLimits]) -> Vec<u64> {
+        let start = crate::testing::epoch();
+        let end = start + Duration::from_secs(10);
+        let mut next = vec![start; connections.len()];
+        let mut passed = vec![0; connections.len()];
+        loop {
+            // The one that may go on first does.
+            let first = (0..next.len()).min_by_key(|&index| next[index]);
+            let Some(index) = first.filter(|&index| next[index] < end) else {
+                return passed;
+            };
+            let now = next[index];
+            let bytes = connections[index].portion().min(16_384);
+            passed[index] += bytes as u64;
+            // Without a limit it takes a millisecond.
+            let idle = now + Duration::from_millis(1);
+            next[index] = connections[index].spend(now, bytes).unwrap_or(idle);
+        }
+    }
+
+    #[test]
+    fn the_lower_limit_holds() {
+        let close_to =
+            |passed: u64, rate: u64| (rate * 99 / 10..=rate * 103 / 10).contains(&passed);
+        for (session, torrent) in [(1_000_000, 300_000), (300_000, 1_000_000)] {
+            let limits = RateLimits::of_session(Some(session)).with_torrent(Some(torrent));
+            let passed = transfer(&[&limits, &limits, &limits]).iter().sum();
+            assert!(close_to(passed, 300_000), "{session} {torrent}: {passed}");
+        }
+        let unlimited = RateLimits::of_session(None).with_torrent(Some(300_000));
+        let passed = transfer(&[&unlimited])[0];
+        assert!(close_to(passed, 300_000), "{passed}");
+        assert_eq!(
+            unlimited
+                .with_torrent(None)
+                .spend(crate::testing::epoch(), 1 << 30),
+            None
+        );
+    }
+
+    #[test]
+    fn torrents_share_the_limit_of_the_session() {
+        let session = RateLimits::of_session(Some(1_000_000));
+        let (slow, fast) = (
+            session.with_torrent(Some(200_000)),
+            session.with_torrent(None),
+        );
+        let passed = transfer(&[&slow, &slow, &fast, &fast]);
+        let (of_slow, of_fast) = (passed[0] + passed[1], passed[2] + passed[3]);
+        assert!(of_slow <= 2_060_000, "{of_slow}");
+        let all = of_slow + of_fast;
+        assert!((9_900_000..=10_300_000).contains(&all), "{all}");
+        // What one may not use is there for the other.
+        assert!(of_fast >= 7_800_000, "{of_fast}");
+        let other = session.with_torrent(Some(900_000));
+        let passed = transfer(&[&other, &fast]);
+        assert!(passed[0] + passed[1] <= 10_300_000, "{passed:?}");
+    }
 
     #[test]
     fn no_more_passes_than_the_limit_allows() {

@@ -85,7 +85,9 @@ impl Inner {
             incidents,
             incidents_in: ends.incidents.clone(),
             status: status_in,
-            shared: self.shared.clone(),
+            shared: self
+                .shared
+                .with_limits(options.download_limit, options.upload_limit),
             closing: ends.closing.clone(),
         };
         let life = Life {
@@ -112,7 +114,7 @@ impl Inner {
 
     fn config(&self, info: &Info, options: &AddOptions, ends: &Ends) -> Config {
         Config {
-            max_peers: self.settings.max_peers,
+            max_peers: options.max_peers.unwrap_or(self.settings.max_peers),
             upload_slots: self.settings.upload_slots,
             sequential: options.sequential,
             on_demand: options.on_demand,

@@ -22,7 +22,7 @@ use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
 use crate::driver::listen;
 use crate::driver::registry::Registry;
-use crate::driver::throttle::Throttle;
+use crate::driver::throttle::RateLimits;
 use crate::driver::torrent::Shared;
 use crate::error::StartError;
 use crate::events::EventSender;
@@ -208,8 +208,8 @@ impl Builder {
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             places,
-            down_limit: Arc::new(Throttle::new(self.max_down)),
-            up_limit: Arc::new(Throttle::new(self.max_up)),
+            down_limit: RateLimits::of_session(self.max_down),
+            up_limit: RateLimits::of_session(self.max_up),
             events: EventSender::new(),
             dht,
         };

@@ -12,7 +12,7 @@ use tailwater_metainfo::{Creator, Metainfo, PeerId};
 use tailwater_wire::{Handshake, Reserved};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Session;
 use crate::disk::{IoConfig, Job};
@@ -172,5 +172,47 @@ async fn the_peers_that_the_user_named_are_dialled_however_full_the_queue_is() {
     }
     drop(check);
     within(peer.accept()).await.unwrap();
+    within(session.close()).await;
+}
+
+/// Shakes hands from one address of the loopback interface.
+async fn call(session: &Session, torrent: &crate::Torrent, host: u8) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+    let addr = session.listen_addr().unwrap();
+    let mut stream = socket.connect(addr).await.unwrap();
+    let handshake = Handshake {
+        reserved: Reserved::default(),
+        info_hash: torrent.info_hash(),
+        peer_id: PeerId::new([host; 20]),
+    };
+    stream.write_all(&handshake.to_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads until the other side hangs up.
+async fn hung_up(mut stream: TcpStream) {
+    let mut bytes = [0; 1_024];
+    while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_torrent_may_have_fewer_peers_than_the_session_says() {
+    let (dir, metainfo) = share();
+    let session = session();
+    let options = on_disk(&dir).max_peers(1);
+    let torrent = within(session.add(&metainfo, options)).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    let first = call(&session, &torrent, 2).await;
+    let second = call(&session, &torrent, 3).await;
+    within(async {
+        tokio::select! {
+            () = hung_up(first) => {}
+            () = hung_up(second) => {}
+        }
+    })
+    .await;
+    assert!(torrent.peers().await.unwrap().len() <= 1);
     within(session.close()).await;
 }

@@ -77,8 +77,8 @@ impl Running {
             incidents: self.task.incidents_in.clone(),
             in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
             buffers: Arc::clone(&self.buffers),
-            down_limit: Arc::clone(&self.task.shared.down_limit),
-            up_limit: Arc::clone(&self.task.shared.up_limit),
+            down_limit: self.task.shared.down_limit.clone(),
+            up_limit: self.task.shared.up_limit.clone(),
             dht: self.task.shared.dht.clone(),
             _place: peer.place,
         };

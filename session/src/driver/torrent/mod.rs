@@ -26,7 +26,7 @@ use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::incident::{Incident, Request};
 use crate::driver::mailbox::Mailbox;
-use crate::driver::throttle::Throttle;
+use crate::driver::throttle::RateLimits;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::reader::board::Board;
@@ -45,19 +45,28 @@ const IDLE: Duration = Duration::from_secs(600);
 /// A torrent that has more connections than its share lets go of one this often, while others wait.
 const SHED_EVERY: Duration = Duration::from_secs(1);
 
-/// What all connections of a session share.
+/// What all connections of a session share, and of a torrent its rate limits.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
     pub(crate) places: Places,
-    pub(crate) down_limit: Arc<Throttle>,
-    pub(crate) up_limit: Arc<Throttle>,
+    pub(crate) down_limit: RateLimits,
+    pub(crate) up_limit: RateLimits,
     pub(crate) events: EventSender,
     /// The session's DHT node, if it has one.
     pub(crate) dht: Option<DhtHandle>,
 }
 
 impl Shared {
+    /// The same for a torrent with rate limits of its own, in bytes a second.
+    pub(crate) fn with_limits(&self, download: Option<u64>, upload: Option<u64>) -> Self {
+        Self {
+            down_limit: self.down_limit.with_torrent(download),
+            up_limit: self.up_limit.with_torrent(upload),
+            ..self.clone()
+        }
+    }
+
     /// What we can do, as the handshake says.
     pub(crate) const fn reserved(&self) -> Reserved {
         dial::reserved(self.dht.is_some())
