@@ -36,6 +36,9 @@ pub(crate) fn builder(network: &Network, table: Table) -> Builder {
     if let Some(rate) = network.max_up {
         builder = builder.max_up(rate.0);
     }
+    if let Some(peers) = network.max_peers {
+        builder = builder.max_peers(usize::from(peers));
+    }
     if let Some(options) = dht_options(network, table) {
         builder = builder.dht(options);
     }

@@ -5,6 +5,7 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
+use std::time::{Duration, Instant};
 use support::{LOCAL, Place, noise};
 
 /// A folder of three files, shared through a tracker.
@@ -220,6 +221,31 @@ fn files_are_chosen_by_folder_and_pattern_and_excluded() {
     let finished = several("1-");
     assert_eq!(finished.code, Some(2), "{finished:?}");
     assert!(finished.err.contains("--files 1-"), "{}", finished.err);
+}
+
+/// The bytes take so long at least, however fast the machine is.
+#[test]
+fn each_torrent_has_limits_of_its_own() {
+    let place = Place::new();
+    place.write("here/one", &noise(9, 60_000));
+    place.ok(&["create", "here/one"]);
+    let seed = ["seed", "one.torrent", "--data", "here", "--no-progress"];
+    let seeder = place.start(&[&seed, &LOCAL[..], &["--max-up-each", "30kB"]].concat());
+    let limited = seeder.line("listening on ");
+    seeder.line("seeding ");
+    let (_seeder, free) = place.seed("one.torrent", "here");
+    let limited = limited.rsplit(' ').next().unwrap();
+    for args in [
+        &["-o", "1", "--peer", limited, "--max-peers", "5"][..],
+        &["-o", "2", "--peer", &free, "--max-down-each", "30kB"],
+    ] {
+        let began = Instant::now();
+        place.ok(&download("one.torrent", args));
+        assert!(began.elapsed() > Duration::from_millis(1_500), "{args:?}");
+    }
+    let finished = place.run(&download("one.torrent", &["--max-peers", "0"]));
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.err.contains("from 1 to 65535"), "{}", finished.err);
 }
 
 #[test]

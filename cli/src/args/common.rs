@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, Args};
 use tailwater_metainfo::HostPort;
+use tailwater_session::AddOptions;
 
 use super::addr::ListenAddr;
 use super::output::{Json, JsonLevel};
@@ -77,4 +78,32 @@ pub(crate) struct Network {
     /// The most to send, in bytes a second; holds no download up.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_up: Option<Size>,
+    /// The most connected peers of each torrent. Default: 200.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) max_peers: Option<u16>,
+}
+
+/// Limits of each torrent, for commands that take several.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Each {
+    /// The most to receive for each torrent, in bytes a second, within `--max-down`.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_down_each: Option<Size>,
+    /// The most to send for each torrent, in bytes a second, within `--max-up`.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_up_each: Option<Size>,
+}
+
+impl Each {
+    /// The same limits for a torrent that is added.
+    pub(crate) fn apply(&self, mut options: AddOptions) -> AddOptions {
+        if let Some(rate) = self.max_down_each {
+            options = options.download_limit(rate.0);
+        }
+        if let Some(rate) = self.max_up_each {
+            options = options.upload_limit(rate.0);
+        }
+        options
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use super::{Goals, Hook, Network, Sources};
+use super::{Each, Goals, Hook, Network, Sources};
 use crate::size::Size;
 
 /// Where a download's pieces are kept.
@@ -78,6 +78,8 @@ pub(crate) struct Download {
     pub(crate) seed: bool,
     #[command(flatten)]
     pub(crate) goals: Goals,
+    #[command(flatten)]
+    pub(crate) each: Each,
     #[command(flatten)]
     pub(crate) network: Network,
 }

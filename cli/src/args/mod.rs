@@ -25,7 +25,7 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 pub(crate) use addr::{ListenAddr, ServeAddr};
-pub(crate) use common::{Common, Network};
+pub(crate) use common::{Common, Each, Network};
 pub(crate) use completions::Completions;
 pub(crate) use create::Create;
 pub(crate) use demo::Demo;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueHint};
 
-use super::{Goals, Network, Sources};
+use super::{Each, Goals, Network, Sources};
 
 /// Share files that are here already, until Ctrl-C, or until a goal is reached.
 ///
@@ -32,6 +32,8 @@ pub(crate) struct Seed {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) goals: Goals,
+    #[command(flatten)]
+    pub(crate) each: Each,
     #[command(flatten)]
     pub(crate) network: Network,
 }

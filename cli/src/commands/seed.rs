@@ -240,6 +240,7 @@ impl Seeds {
             .recheck(true)
             .peers(network.peers_by_addr().chain(loaded.peers.iter().copied()))
             .banned(loaded.banned.iter().copied());
+        let options = self.args.each.apply(options);
         let refused = |error| CliError::Add {
             name: info.name().to_owned(),
             error,

@@ -61,6 +61,7 @@ impl Job {
             .sequential(args.sequential)
             .peers(args.network.peers_by_addr().chain(peers))
             .banned(self.loaded.banned.iter().copied());
+        let options = args.each.apply(options);
         match &self.files {
             Some(files) => options.files(files.iter().copied()),
             None => options,
