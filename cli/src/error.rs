@@ -113,6 +113,8 @@ pub(crate) enum CliError {
     },
     #[error("cannot start {}: {}", program.display(), plain(source))]
     Player { program: PathBuf, source: io::Error },
+    #[error("cannot open {url} in a browser: {}", plain(source))]
+    Browser { url: String, source: io::Error },
     #[error("{0} has no files")]
     NoFiles(String),
     #[error("{name}: given up, because {lack} for {}", duration(*.waited))]
@@ -211,7 +213,11 @@ impl CliError {
                 Some("choose another address with `--http ADDR:PORT`; port 0 takes a free one".to_owned())
             }
             Self::Player { .. } => Some(
-                "name a program that plays URLs, such as mpv or vlc, by its name or path; flags need a script of their own"
+                "name a program that plays URLs, such as mpv or vlc, by its name or path, or use `--open page`"
+                    .to_owned(),
+            ),
+            Self::Browser { .. } => Some(
+                "start without `--open page`, and open the address that is printed in a browser of your choice"
                     .to_owned(),
             ),
             Self::Add { error: AddError::PathInUse { .. }, .. } => Some(

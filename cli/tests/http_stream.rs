@@ -1,59 +1,15 @@
 //! `tailwater stream`, as a player sees it.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+#[path = "support/streaming.rs"]
+mod streaming;
 mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use serde_json::Value;
+use streaming::{Streaming, get};
 use support::{LOCAL, Place, Running, noise};
-
-/// A stream that runs, and where.
-struct Streaming {
-    process: Running,
-    urls: Value,
-}
-
-impl Streaming {
-    fn start(place: &Place, torrent: &str, peer: &str, more: &[&str]) -> Self {
-        let fixed = ["stream", torrent, "--peer", peer, "--json"];
-        let process = place.start(&[&fixed, &LOCAL[..], more].concat());
-        let urls = serde_json::from_str(&process.line("\"page\"")).unwrap();
-        Self { process, urls }
-    }
-
-    fn url(&self, name: &str) -> &str {
-        self.urls[name].as_str().unwrap()
-    }
-
-    fn get(&self, name: &str, headers: &str) -> (String, Vec<u8>) {
-        get(self.url(name), headers)
-    }
-
-    fn stats(&self) -> Value {
-        serde_json::from_slice(&self.get("stats", "").1).unwrap()
-    }
-}
-
-/// A head, and a body.
-fn get(url: &str, headers: &str) -> (String, Vec<u8>) {
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let request =
-        format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap()
-        + 4;
-    let body = answer.split_off(end);
-    (String::from_utf8(answer).unwrap(), body)
-}
 
 /// An album with a film in it, and its seeder.
 fn album(place: &Place) -> (Vec<u8>, Running, String) {
@@ -117,7 +73,7 @@ fn the_page_and_the_playlist_name_every_file() {
         assert!(page.contains(&format!("href=\"{link}\"")), "{link}");
     }
     assert!(
-        page.contains("data-file=\"2\" src=\"/2/song.mp3\""),
+        page.contains("data-file=\"2\" src=\"/2/song.mp3?page\""),
         "{page}"
     );
     let (_, playlist) = streaming.get("playlist", "");
@@ -219,22 +175,6 @@ fn ctrl_c_ends_it_though_a_client_waits() {
     assert!(rest.ends_with(b"\r\n\r\n"), "{} bytes", rest.len());
 }
 
-#[cfg(unix)]
-#[test]
-fn a_player_is_started_with_the_address() {
-    use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
-    let (_, _seeder, addr) = album(&place);
-    let player = place.write("player", b"#!/bin/sh\necho \"$# $1\" > called\n");
-    std::fs::set_permissions(&player, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let streaming = Streaming::start(&place, "album.torrent", &addr, &["--open", "./player"]);
-    streaming
-        .process
-        .error_line("./player has ended; still streaming at http://127.0.0.1:");
-    let called = std::fs::read_to_string(place.path("called")).unwrap();
-    assert_eq!(called, format!("1 {}\n", streaming.url("file")));
-}
-
 #[test]
 fn what_cannot_work_is_said_at_once() {
     let place = Place::new();
@@ -242,7 +182,7 @@ fn what_cannot_work_is_said_at_once() {
     place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], i32, &str); 8] = [
+    let cases: [(&[&str], i32, &str); 12] = [
         (&["--file", "other.mp4"], 1, "has no file \"other.mp4\""),
         (&["--file", "1"], 1, "has no file \"1\""),
         (
@@ -262,6 +202,18 @@ fn what_cannot_work_is_said_at_once() {
             "`--memory` has no meaning",
         ),
         (&["--lookbehind", "soon"], 2, "write 60s, or 64MiB"),
+        (
+            &["--lookbehind", "60"],
+            2,
+            "60 of what? Write 60s for seconds, or 60MiB for a size",
+        ),
+        (&["--open", "mpv 'x"], 2, "a quote is not closed"),
+        (&["--exit-with-player"], 2, "--open"),
+        (
+            &["--allow-host", "http://films.example/"],
+            2,
+            "not a host name",
+        ),
         (&["--duration", "0"], 2, "not a number of seconds"),
     ];
     for (flags, code, says) in cases {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Response, StatusCode};
 
@@ -13,13 +13,16 @@ use super::page::POLICY;
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
+/// When a client that came too early, or was one too many, may come back, in seconds.
+const RETRY_AFTER_SECONDS: &str = "2";
+
 /// For people, and for whatever else has no type of its own.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// An answer without content, as safe as all are: it is what its type says, it is no part of another site's page, and
 /// where its links lead nobody hears of it.
 pub(crate) fn empty<R>(status: StatusCode) -> Response<Body<R>> {
-    let mut response = Response::new(Body::Text(Bytes::new()));
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let fixed = [
@@ -65,7 +68,7 @@ pub(crate) fn text<R>(
 }
 
 /// The page.
-pub(crate) fn page<R>(method: &Method, html: Bytes) -> Response<Body<R>> {
+pub(crate) fn page<R>(method: &Method, html: impl Into<Bytes>) -> Response<Body<R>> {
     let mut response = text(method, StatusCode::OK, "text/html; charset=utf-8", html);
     set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
     response
@@ -74,6 +77,27 @@ pub(crate) fn page<R>(method: &Method, html: Bytes) -> Response<Body<R>> {
 /// An error, for people.
 pub(crate) fn error<R>(method: &Method, status: StatusCode, reason: &str) -> Response<Body<R>> {
     text(method, status, PLAIN, format!("{status}: {reason}\n"))
+}
+
+/// Numbers of this moment.
+pub(crate) fn json<R>(method: &Method, json: impl Into<Bytes>) -> Response<Body<R>> {
+    let mut response = text(method, StatusCode::OK, "application/json", json);
+    let no_store = HeaderValue::from_static("no-store");
+    set(&mut response, CACHE_CONTROL, no_store);
+    response
+}
+
+/// No such address.
+pub(crate) fn not_found<R>(method: &Method) -> Response<Body<R>> {
+    error(method, StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+/// It works soon, and the client is told when to ask again.
+pub(crate) fn later<R>(method: &Method, reason: &str) -> Response<Body<R>> {
+    let mut response = error(method, StatusCode::SERVICE_UNAVAILABLE, reason);
+    let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+    set(&mut response, RETRY_AFTER, seconds);
+    response
 }
 
 /// Only reading is possible.

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::client::Client;
 use super::places::Place;
 use super::source::Read;
 use bytes::Bytes;
@@ -18,20 +20,24 @@ const READ_LEN: usize = 64 * 1024;
 pub(crate) enum Body<R> {
     /// Something that is there already.
     Text(Bytes),
+    /// The same, where it is so large that it takes one of a few places until it has been sent.
+    Held { text: Bytes, _place: Place },
     /// Parts of a file.
     File(FileBody<R>),
 }
 
 /// Parts of a file, with what stands between them.
 ///
-/// It asks its reader for the next bytes only when it is asked for the next frame, so a client that does not read holds
-/// up nothing but itself; and it passes on what the reader gives, without a copy.
+/// It asks its reader for the next bytes only when it is asked for the next frame and the client's socket takes bytes, so
+/// a client that does not read holds up nothing but itself, and does not count as one that waits; and it passes on what
+/// the reader gives, without a copy.
 pub(crate) struct FileBody<R> {
     reader: R,
     parts: VecDeque<Part>,
     /// The reader stands at the start of the first part.
     is_placed: bool,
     left: u64,
+    client: Arc<Client>,
     /// The right to read, given back at the end.
     _place: Place,
 }
@@ -52,6 +58,12 @@ impl Part {
     }
 }
 
+impl<R> Body<R> {
+    pub(crate) const fn empty() -> Self {
+        Self::Text(Bytes::new())
+    }
+}
+
 /// The length of a body of these parts.
 pub(crate) fn total(parts: &[Part]) -> u64 {
     parts.iter().map(Part::len).sum()
@@ -63,7 +75,7 @@ fn len(bytes: &Bytes) -> u64 {
 }
 
 impl<R: Read> FileBody<R> {
-    pub(crate) fn new(mut reader: R, parts: Vec<Part>, place: Place) -> Self {
+    pub(crate) fn new(mut reader: R, parts: Vec<Part>, place: Place, client: Arc<Client>) -> Self {
         let first = parts.iter().find_map(|part| match part {
             Part::File(range) => Some(range.start),
             Part::Text(_) => None,
@@ -77,6 +89,7 @@ impl<R: Read> FileBody<R> {
             left: total(&parts),
             parts: parts.into(),
             is_placed: true,
+            client,
             _place: place,
         }
     }
@@ -97,6 +110,10 @@ impl<R: Read> FileBody<R> {
                     if !self.is_placed {
                         self.reader.seek_to(range.start);
                         self.is_placed = true;
+                    }
+                    if self.client.poll_wants(cx).is_pending() {
+                        self.reader.stop_waiting();
+                        return Poll::Pending;
                     }
                     let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
                     let read = ready!(self.reader.poll_bytes(cx, wanted.min(READ_LEN)));
@@ -128,8 +145,10 @@ impl<R: Read> HttpBody for Body<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
-            Self::Text(text) if text.is_empty() => Poll::Ready(None),
-            Self::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            Self::Text(text) | Self::Held { text, .. } if text.is_empty() => Poll::Ready(None),
+            Self::Text(text) | Self::Held { text, .. } => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
+            }
             Self::File(file) => {
                 let next = ready!(file.poll_next(cx));
                 if let Some(Ok(bytes)) = &next {
@@ -142,14 +161,14 @@ impl<R: Read> HttpBody for Body<R> {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Text(text) => text.is_empty(),
+            Self::Text(text) | Self::Held { text, .. } => text.is_empty(),
             Self::File(file) => file.left == 0,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match self {
-            Self::Text(text) => len(text),
+            Self::Text(text) | Self::Held { text, .. } => len(text),
             Self::File(file) => file.left,
         })
     }
@@ -159,8 +178,8 @@ impl<R: Read> HttpBody for Body<R> {
 mod tests {
     use http_body_util::BodyExt;
 
-    use super::super::client::Client;
     use super::super::places::Places;
+    use super::super::program::Program;
     use super::super::server::Limits;
     use super::super::source::Source;
     use super::super::tests::memory::{LEASE, Memory, content};
@@ -170,7 +189,8 @@ mod tests {
         let client = Client::new([127, 0, 0, 1].into());
         let places = Places::new(1, Limits::default().patience);
         let place = places.take(&client).await.unwrap();
-        Body::File(FileBody::new(memory.open(0).unwrap(), parts, place))
+        let reader = memory.open(0, &Program::Page).unwrap();
+        Body::File(FileBody::new(reader, parts, place, client))
     }
 
     #[tokio::test]
@@ -215,5 +235,27 @@ mod tests {
         let error = body.frame().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_takes_nothing_wants_no_bytes() {
+        let memory = Memory::dry(&[10 * LEASE]);
+        let client = Client::new([127, 0, 0, 1].into());
+        let places = Places::new(1, Limits::default().patience);
+        let place = places.take(&client).await.unwrap();
+        let reader = memory.open(0, &Program::Page).unwrap();
+        let parts = vec![Part::File(0..LEASE)];
+        let mut body = FileBody::new(reader, parts, place, Arc::clone(&client));
+        let mut polled = by_hand(|cx| body.poll_next(cx).is_pending());
+        assert!(polled() && memory.is_awaited());
+        client.on_blocked();
+        assert!(polled() && !memory.is_awaited(), "it still waits");
+        client.on_taken();
+        assert!(polled() && memory.is_awaited());
+    }
+
+    /// Polls with a waker that does nothing.
+    fn by_hand(mut poll: impl FnMut(&mut Context<'_>) -> bool) -> impl FnMut() -> bool {
+        move || poll(&mut Context::from_waker(std::task::Waker::noop()))
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
@@ -82,18 +82,22 @@ impl Activity {
         }
     }
 
-    /// The socket has taken bytes.
-    pub(crate) const fn on_taken(&mut self, now: Instant) {
+    /// The socket has taken bytes. Whether it took none before.
+    pub(crate) const fn on_taken(&mut self, now: Instant) -> bool {
+        let was_blocked = self.is_blocked;
         self.is_blocked = false;
         self.since = now;
+        was_blocked
     }
 
-    /// The socket takes nothing.
-    pub(crate) const fn on_blocked(&mut self, now: Instant) {
-        if !self.is_blocked {
+    /// The socket takes nothing. Whether it took bytes before.
+    pub(crate) const fn on_blocked(&mut self, now: Instant) -> bool {
+        let is_news = !self.is_blocked;
+        if is_news {
             self.is_blocked = true;
             self.since = now;
         }
+        is_news
     }
 
     /// When anything happened last.
@@ -117,6 +121,8 @@ impl Activity {
 pub(crate) struct Client {
     group: AddrGroup,
     activity: Mutex<Activity>,
+    /// What produces bytes for the socket: woken when it begins or ceases to take them.
+    producer: Mutex<Option<Waker>>,
     displaced: CancellationToken,
 }
 
@@ -126,6 +132,7 @@ impl Client {
         Arc::new(Self {
             group: AddrGroup::of(addr),
             activity: Mutex::new(Activity::new(Instant::now())),
+            producer: Mutex::default(),
             displaced: CancellationToken::new(),
         })
     }
@@ -140,12 +147,39 @@ impl Client {
 
     /// The socket has taken bytes.
     pub(crate) fn on_taken(&self) {
-        self.lock().on_taken(Instant::now());
+        let is_news = self.lock().on_taken(Instant::now());
+        self.wake_if(is_news);
     }
 
     /// The socket takes nothing.
     pub(crate) fn on_blocked(&self) {
-        self.lock().on_blocked(Instant::now());
+        let is_news = self.lock().on_blocked(Instant::now());
+        self.wake_if(is_news);
+    }
+
+    /// Whether the socket takes bytes: while it takes none, there is no use for more. The task of `cx` is woken when that
+    /// changes.
+    pub(crate) fn poll_wants(&self, cx: &Context<'_>) -> Poll<()> {
+        // Before the look, so that no change is missed.
+        *self.producer() = Some(cx.waker().clone());
+        match self.activity().is_blocked {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    }
+
+    fn wake_if(&self, is_news: bool) {
+        if !is_news {
+            return;
+        }
+        let producer = self.producer().take();
+        if let Some(waker) = producer {
+            waker.wake();
+        }
+    }
+
+    fn producer(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request has come. What is returned goes with its answer.

@@ -30,7 +30,7 @@ impl Refused {
         match self {
             Self::NoHost => "the request needs one Host header",
             Self::NotOurs => {
-                "this server answers to its own addresses only; use the one that it printed"
+                "this server answers to its own addresses only; use the one that it printed, or start it with --allow-host NAME"
             }
             Self::Foreign => "other web sites may not use this server",
         }
@@ -38,7 +38,7 @@ impl Refused {
 }
 
 /// The host and port as which the client knows us.
-pub(crate) fn host(request: &Parts, hosts: Hosts) -> Result<String, Refused> {
+pub(crate) fn host(request: &Parts, hosts: &Hosts) -> Result<String, Refused> {
     let mut named = request.headers.get_all(HOST).iter();
     let host = match (named.next(), named.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| Refused::NotOurs)?),
@@ -121,7 +121,7 @@ mod tests {
         ];
         for (target, version, headers, expected) in cases {
             let request = request(target, version, &headers);
-            assert_eq!(host(&request, hosts), expected, "{target} {headers:?}");
+            assert_eq!(host(&request, &hosts), expected, "{target} {headers:?}");
         }
     }
 

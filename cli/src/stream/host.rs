@@ -4,33 +4,97 @@
 //! browser, which believes that it talks to that site. The name in the `Host` header gives it away.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
 
 /// The port of `http` URLs that name none.
 const DEFAULT_PORT: u16 = 80;
 
-/// The addresses and names that a server listens on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hosts(SocketAddr);
+/// The longest host name in DNS, in bytes.
+const MAX_NAME: usize = 253;
+
+/// A host name or address, without a port, that the user says leads to this server and to no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostName(String);
+
+/// A text that is not a host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a host name; write it as it stands in the URL, without scheme, port and path: films.example"
+)]
+pub(crate) struct ParseHostError;
+
+impl FromStr for HostName {
+    type Err = ParseHostError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHostError> {
+        let name = text.trim_end_matches('.');
+        if matches!(parse(name), Named::Addr(_)) {
+            return Ok(Self(name.to_owned()));
+        }
+        // Underscores are no part of host names, but machines are called so.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_name = (1..=MAX_NAME).contains(&name.len())
+            && name.bytes().all(is_plain)
+            && name.split('.').all(|label| !label.is_empty());
+        match is_name {
+            true => Ok(Self(name.to_owned())),
+            false => Err(ParseHostError),
+        }
+    }
+}
+
+impl HostName {
+    fn is(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        match (parse(&self.0), parse(host)) {
+            (Named::Addr(ours), Named::Addr(theirs)) => ours == theirs,
+            _ => self.0.eq_ignore_ascii_case(host),
+        }
+    }
+}
+
+/// The addresses and names by which a server is called. Clones are cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    addr: SocketAddr,
+    /// Names that the user allows besides.
+    names: Arc<[HostName]>,
+}
 
 impl Hosts {
     /// Those of a server at this address, which has its true port.
-    pub(crate) const fn of(addr: SocketAddr) -> Self {
-        Self(addr)
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            names: Arc::default(),
+        }
+    }
+
+    /// These names besides, with any port: a reverse proxy has a port of its own.
+    pub(crate) fn with_names(self, names: &[HostName]) -> Self {
+        Self {
+            names: names.into(),
+            ..self
+        }
     }
 
     /// Whether a `Host` header names us.
     ///
     /// On a loopback address that is the address, `localhost`, and the other family's loopback address; on one of the
-    /// machine's addresses that address; on all of them any address, and `localhost`. No other name: whoever gives a
-    /// machine a name can give it another address.
-    pub(crate) fn allow(self, host: &str) -> bool {
+    /// machine's addresses that address; on all of them any address, and `localhost`. No other name, unless the user has
+    /// allowed it: the owner of a name can give it another address at any time.
+    pub(crate) fn allow(&self, host: &str) -> bool {
         let Some((host, port)) = split(host) else {
             return false;
         };
-        if port != self.0.port() {
+        if self.names.iter().any(|name| name.is(host)) {
+            return true;
+        }
+        if port != self.addr.port() {
             return false;
         }
-        let ours = self.0.ip().to_canonical();
+        let ours = self.addr.ip().to_canonical();
         match parse(host) {
             Named::Localhost => ours.is_loopback() || ours.is_unspecified(),
             Named::Addr(_) if ours.is_unspecified() => true,
@@ -41,13 +105,13 @@ impl Hosts {
     }
 
     /// An address and port to reach the server at from this machine, for URLs.
-    pub(crate) fn reachable(self) -> SocketAddr {
-        let ip = match self.0.ip() {
+    pub(crate) fn reachable(&self) -> SocketAddr {
+        let ip = match self.addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        SocketAddr::new(ip, self.0.port())
+        SocketAddr::new(ip, self.addr.port())
     }
 }
 
@@ -167,6 +231,48 @@ mod tests {
                 assert!(!allowed(addr, host), "{addr} {host}");
             }
         }
+    }
+
+    #[test]
+    fn names_that_the_user_allows_are_ours_with_any_port_and_no_others_are() {
+        let names =
+            ["films.example", "Shelf.local.", "192.0.2.7"].map(|name| name.parse().unwrap());
+        let hosts = Hosts::of("127.0.0.1:8000".parse().unwrap()).with_names(&names);
+        for host in [
+            "films.example",
+            "FILMS.example:8443",
+            "films.example.",
+            "shelf.local:8000",
+            "192.0.2.7:80",
+            "localhost:8000",
+        ] {
+            assert!(hosts.allow(host), "{host}");
+        }
+        for host in [
+            "example",
+            "evil.films.example",
+            "films.example.evil",
+            "films.example:x",
+            "shelf",
+            "192.0.2.8:8000",
+            "localhost:8001",
+        ] {
+            assert!(!hosts.allow(host), "{host}");
+        }
+        for text in [
+            "",
+            "*",
+            "*.example",
+            "http://a",
+            "a:80",
+            "a/b",
+            "a b",
+            "a..b",
+            ".",
+        ] {
+            assert!(text.parse::<HostName>().is_err(), "{text:?}");
+        }
+        assert!("[fd00::2]".parse::<HostName>().is_ok());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What is served: a torrent's files, by their index.
 
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 
 use super::condition::Validators;
 use super::escape::segment;
 use super::media::{self, Media};
+use super::subtitles::{Index, Subtitle};
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,9 @@ pub(crate) struct Library {
     pub(crate) piece_count: u32,
     /// By index.
     items: Vec<Item>,
+    /// Places in `items`, in the order in which people look for files.
+    order: Vec<usize>,
+    subtitles: Index,
     /// Where in `items` the file is that is played first.
     chosen: usize,
 }
@@ -79,7 +84,11 @@ impl Library {
             .collect();
         let named = chosen.and_then(|chosen| items.iter().position(|item| item.index == chosen));
         let chosen = named.or_else(|| best(&items, |_| true))?;
+        let mut order: Vec<_> = (0..items.len()).collect();
+        order.sort_by(|&a, &b| natural(&items[a], &items[b]));
         Some(Self {
+            subtitles: Index::of(&items),
+            order,
             title: torrent.title,
             info_hash: torrent.info_hash,
             piece_length: torrent.piece_length,
@@ -97,8 +106,21 @@ impl Library {
         Some(self.items[best].index)
     }
 
-    pub(crate) fn items(&self) -> &[Item] {
-        &self.items
+    /// All files, folder by folder, in natural order: 2 before 10.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.order.iter().map(|&at| &self.items[at])
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// What is there for a file that is played, in natural order.
+    pub(crate) fn subtitles(&self, film: &Item) -> Vec<Subtitle<'_>> {
+        let mut found = self.subtitles.belonging_to(&self.items, film);
+        found.sort_by(|a, b| natural(a.item, b.item));
+        found
     }
 
     /// The file that is played first.
@@ -117,6 +139,16 @@ impl Library {
     }
 }
 
+/// By folder and name; capitals count only where nothing else tells two names apart.
+fn natural(a: &Item, b: &Item) -> Ordering {
+    let plain = |text: &str| text.to_lowercase();
+    let compare = |a: &str, b: &str| alphanumeric_sort::compare_str(plain(a), plain(b));
+    compare(a.folder(), b.folder())
+        .then_with(|| a.folder().cmp(b.folder()))
+        .then_with(|| compare(a.name(), b.name()))
+        .then_with(|| a.path.cmp(&b.path))
+}
+
 /// Where the largest is that some player plays, or else the largest; of equals the first.
 fn best(items: &[Item], admits: impl Fn(&Item) -> bool) -> Option<usize> {
     let items = items.iter().enumerate().rev();
@@ -130,6 +162,11 @@ impl Item {
     /// Without its folders.
     pub(crate) fn name(&self) -> &str {
         base_name(&self.path)
+    }
+
+    /// Its folders, without the slash at the end; empty if it has none.
+    pub(crate) fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
     /// The path of its URL.
@@ -196,6 +233,31 @@ pub(super) mod tests {
         assert_eq!(library(&files, Some(2)).chosen().path, "t/c.mp4", "no such");
         let silent = [("t/a", 1), ("t/b", 3), ("t/c.mp4", 0)];
         assert_eq!(library(&silent, None).chosen().path, "t/b");
+    }
+
+    #[test]
+    fn files_stand_in_natural_order_folder_by_folder() {
+        let library = library(
+            &[
+                ("t/Season 10/e1.mkv", 1),
+                ("t/Season 2/Episode 10.mkv", 1),
+                ("t/Season 2/episode 2.mkv", 1),
+                ("t/readme.txt", 1),
+                ("t/Season 2/Episode 1.mkv", 1),
+                ("t/Extras/Season 2/a.mkv", 1),
+            ],
+            None,
+        );
+        let paths: Vec<_> = library.items().map(|item| item.path.as_str()).collect();
+        let expected = [
+            "t/readme.txt",
+            "t/Extras/Season 2/a.mkv",
+            "t/Season 2/Episode 1.mkv",
+            "t/Season 2/episode 2.mkv",
+            "t/Season 2/Episode 10.mkv",
+            "t/Season 10/e1.mkv",
+        ];
+        assert_eq!(paths, expected);
     }
 
     #[test]

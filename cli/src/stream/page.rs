@@ -2,14 +2,21 @@
 
 use std::fmt::{self, Display};
 
+use serde::Serialize;
+
 use super::escape::Html;
 use super::library::{Item, Library};
 use super::media::Kind;
+use super::program::PAGE_QUERY;
 use crate::progress::count;
 use crate::size::Size;
 
-/// What draws the page's picture.
+/// Shows the numbers, and what goes on.
 pub(crate) const SCRIPT: &str = include_str!("assets/page.js");
+/// Plays: which file, with which subtitles, what comes next, and how far it is.
+pub(crate) const FILM_SCRIPT: &str = include_str!("assets/film.js");
+/// Draws the picture of the buffer.
+pub(crate) const PICTURE_SCRIPT: &str = include_str!("assets/picture.js");
 /// How the page looks.
 pub(crate) const STYLE: &str = include_str!("assets/page.css");
 /// Its icon.
@@ -37,7 +44,7 @@ impl Display for Page<'_> {
             title = title,
             summary = format_args!(
                 "{} · {} · {} of {}",
-                count(library.items().len(), "file"),
+                count(library.len(), "file"),
                 Size(library.total()),
                 count(pieces, "piece"),
                 Size(library.piece_length.into())
@@ -45,52 +52,107 @@ impl Display for Page<'_> {
             info_hash = Html(&library.info_hash),
             piece_length = library.piece_length,
             piece_count = library.piece_count,
-            player = Player(library.chosen()),
-            rows = Rows(library),
+            player = Player(library),
+            groups = Groups(library),
         )
     }
 }
 
-struct Player<'a>(&'a Item);
+struct Player<'a>(&'a Library);
 
 impl Display for Player<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.0.url_path();
-        // A source is set for what browsers play only; the script shows what to do about the rest.
-        let source = match self.0.is_for_browsers() {
-            true => format!(" src=\"{}\"", Html(&url)),
+        let item = self.0.chosen();
+        let url = item.url_path();
+        // A source is set for what browsers play only; the script shows what to do about the rest. The query says who
+        // reads, so that the page can tell its own reader from those of other players.
+        let source = match item.is_for_browsers() {
+            true => format!(" src=\"{}?{PAGE_QUERY}\"", Html(&url)),
             false => String::new(),
         };
         write!(
             f,
-            "<video id=\"player\" controls preload=\"metadata\" playsinline data-file=\"{}\"{source}></video>",
-            self.0.index
-        )
+            "<video id=\"player\" controls preload=\"metadata\" playsinline data-file=\"{}\"{source}>",
+            item.index
+        )?;
+        for subtitle in self.0.subtitles(item) {
+            write!(
+                f,
+                "<track kind=\"subtitles\" src=\"{}?{PAGE_QUERY}\" label=\"{}\"",
+                Html(&subtitle.url_path()),
+                Html(&subtitle.label),
+            )?;
+            if let Some(language) = subtitle.language {
+                write!(f, " srclang=\"{language}\"")?;
+            }
+            f.write_str(">")?;
+        }
+        f.write_str("</video>")
     }
 }
 
-struct Rows<'a>(&'a Library);
+/// The files, folder by folder; a folder has a heading if there is more than one.
+struct Groups<'a>(&'a Library);
 
-impl Display for Rows<'_> {
+impl Display for Groups<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let chosen = self.0.chosen().index;
-        self.0
-            .items()
-            .iter()
-            .try_for_each(|item| row(f, item, item.index == chosen))
+        let items: Vec<_> = self.0.items().collect();
+        let groups = || items.chunk_by(|a, b| a.folder() == b.folder());
+        let has_headings = groups().nth(1).is_some();
+        for group in groups() {
+            f.write_str("<tbody>\n")?;
+            if has_headings && let Some(first) = group.first() {
+                writeln!(
+                    f,
+                    "<tr class=\"folder\"><th colspan=\"5\" scope=\"rowgroup\"><bdi>{}</bdi></th></tr>",
+                    Html(first.folder())
+                )?;
+            }
+            for item in group {
+                row(f, self.0, item)?;
+            }
+            f.write_str("</tbody>\n")?;
+        }
+        Ok(())
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, item: &Item, is_chosen: bool) -> fmt::Result {
+/// A subtitle as the script reads it.
+#[derive(Serialize)]
+struct Track {
+    src: String,
+    label: String,
+    srclang: Option<&'static str>,
+}
+
+fn tracks(library: &Library, item: &Item) -> String {
+    let tracks = library.subtitles(item).into_iter().map(|subtitle| Track {
+        src: format!("{}?{PAGE_QUERY}", subtitle.url_path()),
+        label: subtitle.label,
+        srclang: subtitle.language,
+    });
+    // It is text and nothing else, which cannot fail.
+    serde_json::to_string(&tracks.collect::<Vec<_>>()).unwrap_or_default()
+}
+
+fn row(f: &mut fmt::Formatter<'_>, library: &Library, item: &Item) -> fmt::Result {
     let url = item.url_path();
     let (url, name) = (Html(&url), Html(item.name()));
-    let folder = item.path.strip_suffix(item.name()).unwrap_or_default();
+    let is_chosen = item.index == library.chosen().index;
     write!(
         f,
-        "<tr data-file=\"{}\" data-offset=\"{}\" data-length=\"{}\"{}{}><td class=\"number\">{}</td><th scope=\"row\">",
+        "<tr data-file=\"{}\" data-offset=\"{}\" data-length=\"{}\" data-kind=\"{}\"",
         item.index,
         item.offset,
         item.length,
+        kind(item)
+    )?;
+    if item.is_for_browsers() && !library.subtitles(item).is_empty() {
+        write!(f, " data-tracks=\"{}\"", Html(&tracks(library, item)))?;
+    }
+    write!(
+        f,
+        "{}{}><td class=\"number\">{}</td><th scope=\"row\">",
         if item.is_for_browsers() {
             " data-browser"
         } else {
@@ -103,9 +165,6 @@ fn row(f: &mut fmt::Formatter<'_>, item: &Item, is_chosen: bool) -> fmt::Result 
         },
         item.index,
     )?;
-    if !folder.is_empty() {
-        write!(f, "<bdi class=\"folder\">{}</bdi>", Html(folder))?;
-    }
     write!(
         f,
         "<a href=\"{url}\"><bdi>{name}</bdi></a></th><td class=\"kind\">{}</td><td class=\"size\">{}</td><td class=\"act\">",
@@ -163,6 +222,8 @@ mod tests {
         }
         for text in [
             "src=\"/page.js\"",
+            "src=\"/film.js\"",
+            "src=\"/picture.js\"",
             "href=\"/page.css\"",
             "href=\"/icon.svg\"",
         ] {
@@ -186,7 +247,37 @@ mod tests {
         assert_eq!(page.matches("class=\"play\"").count(), 2);
         assert_eq!(page.matches(" data-browser").count(), 1);
         assert_eq!(page.matches("aria-current").count(), 1);
-        assert!(page.contains("src=\"/0/a.mp4\""));
+        assert!(page.contains("src=\"/0/a.mp4?page\""));
+    }
+
+    #[test]
+    fn folders_are_groups_and_episodes_are_counted_as_people_do() {
+        let files = [
+            ("t/s/e10.mkv", 1),
+            ("t/s/e2.mkv", 1),
+            ("t/extra & more/a.mkv", 1),
+        ];
+        let page = render(&library(&files, None));
+        let at = |text: &str| page.find(text).unwrap();
+        assert!(at("/1/e2.mkv\"><bdi>") < at("/0/e10.mkv\"><bdi>"), "{page}");
+        assert!(page.contains("<bdi>t/extra &amp; more</bdi>"), "{page}");
+        assert_eq!(page.matches("<tr class=\"folder\">").count(), 2);
+        let flat = render(&library(&[("t/a.mkv", 1), ("t/b.mkv", 1)], None));
+        assert!(!flat.contains("class=\"folder\""));
+    }
+
+    #[test]
+    fn subtitles_are_offered_with_their_language() {
+        let files = [("t/a.mp4", 9), ("t/a.en.srt", 1), ("t/a.\"><img>.srt", 1)];
+        let page = render(&library(&files, None));
+        let track = "<track kind=\"subtitles\" src=\"/subtitles/1/a.en.vtt?page\" label=\"English\" srclang=\"en\">";
+        assert!(page.contains(track), "{page}");
+        assert_eq!(page.matches("<track ").count(), 2, "{page}");
+        assert!(
+            page.contains("data-tracks=\"[{&quot;src&quot;:&quot;/subtitles/"),
+            "{page}"
+        );
+        assert!(!page.contains("<img>"), "{page}");
     }
 
     #[test]

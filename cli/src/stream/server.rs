@@ -1,7 +1,6 @@
 //! The server: connections, their limits, and their end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,23 +71,21 @@ impl Default for Limits {
 
 /// A server that runs.
 pub(crate) struct Server {
-    addr: SocketAddr,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Server {
-    /// Serves a site to whoever connects to `listener`, which listens at `addr`.
+    /// Serves a site to all who connect to `listener`.
     pub(crate) fn start<S: Source>(
         listener: TcpListener,
-        addr: SocketAddr,
-        site: Site<S>,
+        site: Arc<Site<S>>,
         limits: Limits,
     ) -> Self {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let doors = Doors {
-            site: Arc::new(site),
+            site,
             limits,
             places: Places::new(limits.connections, limits.patience),
             closing: closing.clone(),
@@ -96,15 +93,7 @@ impl Server {
         };
         let stopped = closing.clone();
         tasks.spawn(async move { stopped.run_until_cancelled(doors.open(listener)).await });
-        Self {
-            addr,
-            closing,
-            tasks,
-        }
-    }
-
-    pub(crate) const fn addr(&self) -> SocketAddr {
-        self.addr
+        Self { closing, tasks }
     }
 
     /// Accepts nobody any more, ends what is being sent, and returns when all of that is done. May be called again.

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::program::Program;
 use super::stats::Snapshot;
 
 /// Files whose bytes can be read while they arrive.
@@ -12,8 +13,8 @@ pub(crate) trait Source: Send + Sync + 'static {
     /// Reads one file.
     type Reader: Read;
 
-    /// A reader at the start of a file, by its index.
-    fn open(&self, file: usize) -> io::Result<Self::Reader>;
+    /// A reader at the start of a file, by its index, for some program.
+    fn open(&self, file: usize, program: &Program) -> io::Result<Self::Reader>;
 
     /// What is there now, and who reads.
     fn snapshot(&self) -> impl Future<Output = io::Result<Snapshot>> + Send;
@@ -23,6 +24,9 @@ pub(crate) trait Source: Send + Sync + 'static {
 pub(crate) trait Read: Send + Unpin + 'static {
     /// Goes to another place.
     fn seek_to(&mut self, position: u64);
+
+    /// The bytes that it waits for are not wanted at present; the next [`Self::poll_bytes`] says that they are again.
+    fn stop_waiting(&mut self);
 
     /// The next bytes, at most `max` of them, as soon as there are any; empty at the end of the file.
     fn poll_bytes(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>>;

@@ -2,13 +2,29 @@
 
 use serde::Serialize;
 
+use super::pace::TooSlow;
+use super::program::Program;
+
 /// What is there now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Snapshot {
     pub(crate) memory: Memory,
     pub(crate) pieces: Pieces,
     pub(crate) readers: Vec<ReaderState>,
+    pub(crate) totals: Totals,
     pub(crate) transfer: Transfer,
+    /// Bytes a second that the film needs to play, if that is known.
+    pub(crate) needed: Option<u64>,
+    /// The download does not keep up with the film.
+    pub(crate) too_slow: Option<TooSlow>,
+}
+
+/// Of all readers since the start, also of those that have gone: these numbers never fall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Totals {
+    /// Bytes of files that were given to clients.
+    pub(crate) served: u64,
+    pub(crate) stalls: u64,
 }
 
 /// Bytes of pieces that are kept.
@@ -21,8 +37,12 @@ pub(crate) struct Memory {
 }
 
 /// One reader's place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ReaderState {
+    /// Which one it is: no other reader of the torrent has or had this number.
+    pub(crate) reader: u64,
+    /// Whose it is.
+    pub(crate) program: Program,
     pub(crate) file: usize,
     /// The byte of the file that is read next.
     pub(crate) cursor: u64,
@@ -32,7 +52,7 @@ pub(crate) struct ReaderState {
     pub(crate) behind: u64,
     /// Bytes a second that it reads.
     pub(crate) rate: u64,
-    /// How often it had to wait.
+    /// How often it wanted bytes and had to wait for a second or longer, other than for its first ones.
     pub(crate) stalls: u64,
     pub(crate) is_waiting: bool,
 }

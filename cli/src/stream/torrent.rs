@@ -1,18 +1,23 @@
 //! A torrent of a session as what is served.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{
-    Lookbehind, PieceView, Reader, ReaderOptions, ReaderView, Torrent, TorrentError,
+    Lookbehind, PieceView, Reader, ReaderKey, ReaderOptions, ReaderView, Torrent, TorrentError,
 };
 
 use super::library::{FileFacts, Library, TorrentFacts};
+use super::pace::{Pace, Place, TooSlow};
+use super::program::Program;
 use super::source::{Read, Source};
-use super::stats::{Memory, Piece, PieceState, ReaderState, Snapshot, Transfer};
+use super::stats::{Memory, Piece, PieceState, ReaderState, Snapshot, Totals, Transfer};
 
 /// The files of a torrent; pads and links have nothing to show.
 pub(crate) fn library(metainfo: &Metainfo, chosen: Option<usize>) -> Option<Library> {
@@ -46,18 +51,45 @@ pub(crate) struct TorrentSource {
     lookbehind: Lookbehind,
     /// A file whose play length is known.
     duration: Option<(usize, Duration)>,
+    shared: Arc<Shared>,
+}
+
+/// What all readers of a source share.
+#[derive(Debug)]
+struct Shared {
+    /// Bytes given to all readers.
+    served: AtomicU64,
+    /// Whose the readers are. As many as there are readers.
+    programs: Mutex<BTreeMap<ReaderKey, Program>>,
+    /// Whether the download keeps up with the film; `None` where the film's play length is not known.
+    pace: Option<Mutex<Pace>>,
+}
+
+impl Shared {
+    fn programs(&self) -> MutexGuard<'_, BTreeMap<ReaderKey, Program>> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl TorrentSource {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         torrent: Torrent,
         lookbehind: Lookbehind,
         duration: Option<(usize, Duration)>,
     ) -> Self {
+        let pace = duration.and_then(|(file, duration)| {
+            let length = torrent.info().files().get(file)?.length();
+            Some(Mutex::new(Pace::new(length, duration)))
+        });
         Self {
             torrent,
             lookbehind,
             duration,
+            shared: Arc::new(Shared {
+                served: AtomicU64::new(0),
+                programs: Mutex::default(),
+                pace,
+            }),
         }
     }
 
@@ -65,6 +97,12 @@ impl TorrentSource {
     pub(crate) async fn look(&self) -> Result<Snapshot, TorrentError> {
         let buffer = self.torrent.buffer().await?;
         let stats = self.torrent.stats();
+        let readers: Vec<_> = {
+            let programs = self.shared.programs();
+            let readers = buffer.readers.iter();
+            readers.map(|view| reader(view, &programs)).collect()
+        };
+        let (needed, too_slow) = self.judge(&readers, stats.downloaded);
         Ok(Snapshot {
             memory: Memory {
                 budget: buffer.budget,
@@ -72,7 +110,11 @@ impl TorrentSource {
                 evictions: buffer.evictions,
             },
             pieces: buffer.pieces.iter().map(piece).collect(),
-            readers: buffer.readers.iter().map(reader).collect(),
+            readers,
+            totals: Totals {
+                served: self.shared.served.load(Ordering::Relaxed),
+                stalls: buffer.stalls,
+            },
             transfer: Transfer {
                 down_rate: stats.down_rate,
                 up_rate: stats.up_rate,
@@ -82,19 +124,53 @@ impl TorrentSource {
                 peers: stats.peers,
                 seeds: stats.seeds,
             },
+            needed,
+            too_slow,
         })
+    }
+
+    /// What the film needs, and whether it gets it: by the reader of it that reads fastest.
+    fn judge(&self, readers: &[ReaderState], downloaded: u64) -> (Option<u64>, Option<TooSlow>) {
+        let (Some((file, _)), Some(pace)) = (self.duration, &self.shared.pace) else {
+            return (None, None);
+        };
+        let of_film = readers.iter().filter(|reader| reader.file == file);
+        let foremost = of_film.max_by_key(|reader| reader.rate);
+        let place = foremost.map(|reader| Place {
+            reader: reader.reader,
+            cursor: reader.cursor,
+            ahead: reader.ahead,
+        });
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_slow = pace.handle_sample(Instant::now(), downloaded, place);
+        (Some(pace.needed()), too_slow)
+    }
+}
+
+/// A reader of which it is known whose it is, and that counts what it gives.
+pub(crate) struct CountedReader {
+    reader: Reader,
+    shared: Arc<Shared>,
+}
+
+impl Drop for CountedReader {
+    fn drop(&mut self) {
+        self.shared.programs().remove(&self.reader.key());
     }
 }
 
 impl Source for TorrentSource {
-    type Reader = Reader;
+    type Reader = CountedReader;
 
-    fn open(&self, file: usize) -> io::Result<Reader> {
+    fn open(&self, file: usize, program: &Program) -> io::Result<CountedReader> {
         let mut options = ReaderOptions::default().with_lookbehind(self.lookbehind);
         if let Some((_, duration)) = self.duration.filter(|(known, _)| *known == file) {
             options = options.with_duration(duration);
         }
-        Ok(self.torrent.reader(file, options)?)
+        let reader = self.torrent.reader(file, options)?;
+        let shared = Arc::clone(&self.shared);
+        shared.programs().insert(reader.key(), program.clone());
+        Ok(CountedReader { reader, shared })
     }
 
     async fn snapshot(&self) -> io::Result<Snapshot> {
@@ -102,13 +178,23 @@ impl Source for TorrentSource {
     }
 }
 
-impl Read for Reader {
+impl Read for CountedReader {
     fn seek_to(&mut self, position: u64) {
-        Self::seek_to(self, position);
+        self.reader.seek_to(position);
+    }
+
+    fn stop_waiting(&mut self) {
+        self.reader.stop_waiting();
     }
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>> {
-        Self::poll_bytes(self, cx, max).map_err(io::Error::from)
+        let polled = self.reader.poll_bytes(cx, max);
+        if let Poll::Ready(Ok(bytes)) = &polled {
+            // No machine has more memory than a u64 counts.
+            let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            self.shared.served.fetch_add(len, Ordering::Relaxed);
+        }
+        polled.map_err(io::Error::from)
     }
 }
 
@@ -129,8 +215,10 @@ fn piece(view: &PieceView) -> Piece {
     }
 }
 
-const fn reader(view: &ReaderView) -> ReaderState {
+fn reader(view: &ReaderView, programs: &BTreeMap<ReaderKey, Program>) -> ReaderState {
     ReaderState {
+        reader: view.key.get(),
+        program: programs.get(&view.key).cloned().unwrap_or_default(),
         file: view.file,
         cursor: view.cursor,
         ahead: view.ahead,

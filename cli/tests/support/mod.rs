@@ -113,19 +113,7 @@ impl Place {
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut child = self
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = follow(child.stdout.take().unwrap());
-        let errors = follow(child.stderr.take().unwrap());
-        Running {
-            child,
-            lines,
-            errors,
-        }
+        Running::of(self.command(args))
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Finished {
@@ -191,6 +179,22 @@ impl Place {
 }
 
 impl Running {
+    /// Starts a command.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = follow(child.stdout.take().unwrap());
+        let errors = follow(child.stderr.take().unwrap());
+        Self {
+            child,
+            lines,
+            errors,
+        }
+    }
+
     /// Waits for a line of standard output that holds `text`.
     pub(crate) fn line(&self, text: &str) -> String {
         next_with(&self.lines, text)

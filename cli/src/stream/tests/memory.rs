@@ -4,12 +4,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::stream::program::Program;
 use crate::stream::source::{Read, Source};
 use crate::stream::stats::{Piece, PieceState, Snapshot};
 
@@ -35,6 +36,8 @@ struct Inner {
     lengths: Vec<u64>,
     /// No byte ever comes.
     is_dry: bool,
+    /// A reader waits.
+    is_awaited: AtomicBool,
     given: AtomicUsize,
     held: AtomicUsize,
     most_held: AtomicUsize,
@@ -58,6 +61,7 @@ impl Memory {
         Self(Arc::new(Inner {
             lengths: lengths.to_vec(),
             is_dry,
+            is_awaited: AtomicBool::new(false),
             given: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             most_held: AtomicUsize::new(0),
@@ -77,6 +81,11 @@ impl Memory {
 
     pub(in crate::stream) fn most_leases_held(&self) -> usize {
         self.0.most_held.load(Ordering::SeqCst)
+    }
+
+    /// Whether some reader waits for bytes.
+    pub(in crate::stream) fn is_awaited(&self) -> bool {
+        self.0.is_awaited.load(Ordering::SeqCst)
     }
 
     pub(in crate::stream) fn snapshots_made(&self) -> usize {
@@ -100,7 +109,7 @@ impl Memory {
 impl Source for Memory {
     type Reader = MemoryReader;
 
-    fn open(&self, file: usize) -> io::Result<MemoryReader> {
+    fn open(&self, file: usize, _: &Program) -> io::Result<MemoryReader> {
         let length = self.0.lengths.get(file).ok_or(io::ErrorKind::NotFound)?;
         self.0.readers.send_modify(|readers| *readers += 1);
         Ok(MemoryReader {
@@ -142,8 +151,13 @@ impl Read for MemoryReader {
         self.position = position;
     }
 
+    fn stop_waiting(&mut self) {
+        self.memory.0.is_awaited.store(false, Ordering::SeqCst);
+    }
+
     fn poll_bytes(&mut self, _: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>> {
         if self.memory.0.is_dry {
+            self.memory.0.is_awaited.store(true, Ordering::SeqCst);
             return Poll::Pending;
         }
         let end = (self.position / LEASE + 1) * LEASE;

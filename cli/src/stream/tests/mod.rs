@@ -10,11 +10,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::host::Hosts;
 use super::library::tests::library;
 use super::server::{Limits, Server};
 use super::site::Site;
+use crate::magnet::Attempt;
 use client::Client;
 use memory::Memory;
 
@@ -41,9 +43,11 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let library = Arc::new(library(files, None));
-        let site = Site::new(memory.clone(), library, Hosts::of(addr), limits);
+        let attempt = watch::channel(Attempt::default()).1;
+        let site = Arc::new(Site::new(Hosts::of(addr), limits, attempt));
+        site.show(memory.clone(), library);
         Self {
-            server: Server::start(listener, addr, site, limits),
+            server: Server::start(listener, site, limits),
             memory,
             addr,
         }
