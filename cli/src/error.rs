@@ -283,6 +283,9 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
             "put what the link points to in its place, or choose another folder with `--output DIR`; `tailwater seed`, which writes nothing, follows links"
                 .to_owned(),
         ),
+        StorageError::Foreign { .. } => Some(
+            "`--overwrite` replaces it; or choose another folder with `--output DIR`".to_owned(),
+        ),
         StorageError::InUse { .. } => {
             Some("end the other one, or choose another folder with `--output DIR`".to_owned())
         }

@@ -128,3 +128,139 @@ fn a_seed_whose_file_is_deleted_ends_and_the_others_go_on() {
     place.ok(&[&download("song.torrent")[..], &peer].concat());
     assert!(fs::read(place.path("there/song")).unwrap() == noise(6, 100_000));
 }
+
+/// Overwrites a byte of a file; the time of change is that of now, or of before.
+fn scribble(path: &std::path::Path, keep_time: bool) {
+    let before = fs::metadata(path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(path, bytes).unwrap();
+    // The kernel's clock is coarse: a time that is surely another.
+    let time = match keep_time {
+        true => before,
+        false => before + std::time::Duration::from_secs(1),
+    };
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(time).unwrap();
+}
+
+#[test]
+fn a_file_that_is_another_is_not_overwritten_unasked() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let (_seeder, addr) = place.seed(torrent, "here");
+    let mine = noise(9, 1_000);
+    let path = place.write("there/film", &mine);
+    let download = [&download(torrent)[..], &["--peer", &addr]].concat();
+    for _ in 0..2 {
+        let finished = place.run(&download);
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        let said = "there/film is another file: not one piece of it belongs to the torrent\n  help: `--overwrite` replaces it";
+        assert!(finished.err.contains(said), "{}", finished.err);
+        assert!(fs::read(&path).unwrap() == mine);
+    }
+    place.ok(&[&download[..], &["--overwrite"]].concat());
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+
+    // A longer one too.
+    let path = place.write("elsewhere/film", &noise(9, 400_000));
+    let elsewhere = ["download", torrent, "-o", "elsewhere", "--peer", &addr];
+    let elsewhere = [&elsewhere[..], &LOCAL].concat();
+    assert_eq!(place.run(&elsewhere).code, Some(1));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 400_000);
+    place.ok(&[&elsewhere[..], &["--overwrite"]].concat());
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+}
+
+#[test]
+fn what_a_download_began_is_its_own_even_if_it_is_killed() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let downloader = place.start(&download(torrent));
+    downloader.error_line("waiting for peers");
+    drop(downloader);
+    // Blocks of pieces that are not whole yet.
+    let path = place.write("there/film", &noise(9, 300_000));
+    let (_seeder, addr) = place.seed(torrent, "here");
+    place.ok(&[&download(torrent)[..], &["--peer", &addr]].concat());
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_another_program_changed_is_not_remembered_as_complete() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let path = place.write("there/film", &noise(5, 300_000));
+    let sharing = place.start(&[&download(torrent)[..], &["--seed"]].concat());
+    sharing.line("complete: film");
+    scribble(&path, false);
+    sharing.signal("INT");
+    let said = "there/film: the file was changed by another program while it was in use";
+    sharing.error_line(said);
+    sharing.finish();
+
+    // All three say the same.
+    let verified = place.run(&["verify", torrent, "--data", "there", "--no-progress"]);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    let seed = ["seed", torrent, "--data", "there", "--no-progress"];
+    let refused = place.run(&[&seed[..], &LOCAL].concat());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let (_seeder, addr) = place.seed(torrent, "here");
+    let out = place.ok(&[&download(torrent)[..], &["--peer", &addr]].concat());
+    assert!(!out.contains("was here already"), "{out}");
+    place.ok(&["verify", torrent, "--data", "there"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_another_program_changes_during_a_download_is_fetched_again() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let mut bytes = noise(5, 300_000);
+    bytes[299_999] ^= 1;
+    let path = place.write("there/film", &bytes);
+    let downloader = place.start(&download(torrent));
+    let listening = downloader.line("listening on ");
+    downloader.error_line("waiting for peers");
+    scribble(&path, false);
+    let addr = listening.rsplit(' ').next().unwrap();
+    let seed = ["seed", torrent, "--data", "here", "--no-progress", "--peer"];
+    let _seeder = place.start(&[&seed[..], &[addr], &LOCAL].concat());
+    downloader.line("complete: film");
+    assert_eq!(downloader.finish().code, Some(0));
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+}
+
+#[test]
+fn check_hashes_whatever_is_remembered() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let path = place.write("there/film", &noise(5, 300_000));
+    place.ok(&download(torrent));
+    scribble(&path, true);
+    let out = place.ok(&download(torrent));
+    assert!(out.contains("was here already"), "{out}");
+    let (_seeder, addr) = place.seed(torrent, "here");
+    let check = ["--check", "--peer", &addr];
+    let out = place.ok(&[&download(torrent)[..], &check].concat());
+    assert!(out.contains("16.0 KiB of it now"), "{out}");
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+    let refused = place.run(&["download", torrent, "--storage", "memory", "--check"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+#[test]
+fn the_same_torrent_in_two_folders_is_remembered_twice() {
+    let place = Place::new();
+    let torrent = film(&place);
+    for folder in ["one", "two"] {
+        place.write(&format!("{folder}/film"), &noise(5, 300_000));
+        let args = ["download", torrent, "--no-progress", "-o", folder];
+        let args = [&args[..], &LOCAL].concat();
+        place.ok(&args);
+    }
+    let records = place.state();
+    let records = records.iter().filter(|name| name.ends_with(".resume"));
+    assert_eq!(records.count(), 2);
+}

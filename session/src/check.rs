@@ -7,7 +7,7 @@ use tailwater_metainfo::{Bitfield, Metainfo};
 
 use crate::disk::{DiskTorrent, Hold, IoConfig, IoPool};
 use crate::error::AddError;
-use crate::storage::disk_options;
+use crate::storage::{Place, disk_options};
 
 /// Hashes what lies below `root` on all cores and says which pieces are whole. `progress` gets the pieces done and in
 /// all, from the I/O threads.
@@ -22,15 +22,17 @@ pub async fn check(
     progress: impl Fn(u32, u32) + Send + Sync + 'static,
 ) -> Result<Bitfield, AddError> {
     let info = metainfo.info();
-    let options = disk_options(info, root, Vec::new(), Hold::none(), Arc::new(|_| {}))?;
     let pool = IoPool::new(IoConfig::default())?;
     let checked = async {
+        let (its, at) = (info.clone(), root.to_path_buf());
+        let place = pool.run(move || Place::find(&its, &at)).await??;
+        let options = disk_options(info, place, Vec::new(), Hold::none(), Arc::new(|_| {}))?;
         let disk = DiskTorrent::open(pool.clone(), options).await?;
         let have = disk.check(progress).await;
         disk.close().await;
-        have
+        Ok(have?)
     };
     let have = checked.await;
     pool.close().await;
-    Ok(have?)
+    have
 }

@@ -17,6 +17,27 @@ pub enum StorageKind {
     Memory,
 }
 
+/// What may be done with a torrent's files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskChoices {
+    /// Look at every byte, whatever the resume data says.
+    pub(crate) recheck: bool,
+    /// Write nothing; fail if anything is missing.
+    pub(crate) seed_only: bool,
+    /// Replace files that hold nothing of the torrent.
+    pub(crate) overwrite: bool,
+}
+
+impl DiskChoices {
+    const fn new() -> Self {
+        Self {
+            recheck: false,
+            seed_only: false,
+            overwrite: false,
+        }
+    }
+}
+
 /// How a torrent is added to a session.
 ///
 /// ```
@@ -31,8 +52,7 @@ pub struct AddOptions {
     pub(crate) files: Option<Vec<usize>>,
     pub(crate) sequential: bool,
     pub(crate) on_demand: bool,
-    pub(crate) recheck: bool,
-    pub(crate) seed_only: bool,
+    pub(crate) disk: DiskChoices,
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
@@ -50,8 +70,7 @@ impl AddOptions {
             files: None,
             sequential: false,
             on_demand: false,
-            recheck: false,
-            seed_only: false,
+            disk: DiskChoices::new(),
             peers: Vec::new(),
             banned: Vec::new(),
             announce: true,
@@ -86,7 +105,17 @@ impl AddOptions {
     /// Hashes whatever is there already, even if the resume data vouches for it.
     #[must_use]
     pub const fn recheck(mut self, recheck: bool) -> Self {
-        self.recheck = recheck;
+        self.disk.recheck = recheck;
+        self
+    }
+
+    /// Replaces files that are there already and hold nothing of the torrent. Default: no, the torrent fails with
+    /// [`StorageError::Foreign`](crate::StorageError::Foreign) before a byte is written. Files of which a piece is right,
+    /// files of zeros, and files of which the [state folder](crate::Builder::state_dir) knows that they are the torrent's,
+    /// are not meant.
+    #[must_use]
+    pub const fn overwrite(mut self, overwrite: bool) -> Self {
+        self.disk.overwrite = overwrite;
         self
     }
 
@@ -95,7 +124,7 @@ impl AddOptions {
     /// Symbolic links below the folder are followed, as nothing is written; a download follows none.
     #[must_use]
     pub const fn seed_only(mut self, seed_only: bool) -> Self {
-        self.seed_only = seed_only;
+        self.disk.seed_only = seed_only;
         self
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use super::{Each, Goals, Hook, Network, Sources};
+use super::{Each, Existing, Goals, Hook, Network, Sources};
 use crate::size::Size;
 
 /// Where a download's pieces are kept.
@@ -43,6 +43,8 @@ pub(crate) struct Download {
     /// The folder to put the files into; made if need be. Default: the current one.
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Files")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) existing: Existing,
     /// Where the pieces are kept.
     #[arg(long, value_enum, default_value_t = StorageChoice::Disk, help_heading = "Files")]
     pub(crate) storage: StorageChoice,

@@ -6,6 +6,7 @@ mod completions;
 mod create;
 mod demo;
 mod dht;
+mod disk;
 mod download;
 mod edit;
 mod goals;
@@ -33,6 +34,7 @@ pub(crate) use dht::{
     Asking, Dht, DhtCommand, DhtGet, DhtNode, DhtPeers, DhtPing, DhtPut, DhtSample, ItemRef,
     Joining, TorrentId,
 };
+pub(crate) use disk::Existing;
 pub(crate) use download::{Download, StorageChoice};
 pub(crate) use edit::Edit;
 pub(crate) use goals::Goals;

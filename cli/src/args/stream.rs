@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueHint};
 
-use super::{Network, ServeAddr, StorageChoice};
+use super::{Existing, Network, ServeAddr, StorageChoice};
 use crate::size::{ParseSizeError, Size};
 use crate::source::Source;
 use crate::stream::{HostName, Opener};
@@ -81,6 +81,8 @@ pub(crate) struct Stream {
     /// The folder for the files, with `--storage disk`. Default: the current one.
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Buffer")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) existing: Existing,
     #[command(flatten)]
     pub(crate) network: Network,
 }

@@ -3,7 +3,7 @@
 
 use super::below::{self, Spot};
 use super::error::StorageError;
-use super::folders::FileId;
+use super::folders::{FileId, FileState, file_state};
 use std::fs::File;
 use std::io;
 
@@ -27,10 +27,21 @@ pub(crate) trait FileSystem: Send + Sync {
 pub(crate) struct OpenState {
     /// The length in bytes.
     pub(crate) len: u64,
+    /// The time of the last change, as in [`FileState`].
+    pub(crate) mtime_ns: i64,
     /// Which file it is, where the system says so.
     pub(crate) id: Option<FileId>,
     /// It has no name any more: what is written to it is gone when it is closed.
     pub(crate) is_deleted: bool,
+}
+
+impl OpenState {
+    pub(crate) const fn file_state(&self) -> FileState {
+        FileState {
+            len: self.len,
+            mtime_ns: self.mtime_ns,
+        }
+    }
 }
 
 /// An open file, read and written at positions, from several threads at once.
@@ -110,6 +121,7 @@ impl DiskFile for File {
         let is_deleted = false;
         Ok(OpenState {
             len: found.len(),
+            mtime_ns: file_state(&found).mtime_ns,
             id: FileId::of(&found),
             is_deleted,
         })

@@ -53,7 +53,12 @@ impl DiskTorrent {
         &self,
         progress: impl Fn(u32, u32) + Send + Sync + 'static,
     ) -> Result<Bitfield, StorageError> {
-        let held = self.run(|shared| shared.store.held_lengths()).await??;
+        let look = |shared: &Shared| {
+            // Before anything is hashed: what another program writes from now on is noticed.
+            shared.store.touched.begin(shared.store.states()?);
+            shared.store.held_lengths()
+        };
+        let held = self.run(look).await??;
         let check = Arc::new(Check {
             held,
             next: AtomicU32::new(0),

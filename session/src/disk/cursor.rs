@@ -23,6 +23,7 @@ impl<'a> Cursor<'a> {
             last: None,
         }
     }
+
     /// Writes the bytes of one segment; those of padding go nowhere.
     pub(crate) fn write(&mut self, segment: &Segment, data: &[u8]) -> Result<(), StorageError> {
         let Some((slot, at)) = self.place(segment) else {
@@ -66,13 +67,32 @@ impl<'a> Cursor<'a> {
             last.0 == slot && (last.1 == access || last.1 == Access::Write)
         };
         if !self.last.as_ref().is_some_and(fits) {
-            self.last = None;
+            self.leave();
         }
         let (_, _, file) = match &mut self.last {
             Some(last) => last,
-            empty => empty.insert((slot, access, self.store.open(slot, access)?)),
+            empty => {
+                let file = match access {
+                    Access::Read => self.store.open(slot, access)?,
+                    Access::Write => self.store.open_to_write(slot)?,
+                };
+                empty.insert((slot, access, file))
+            }
         };
         Ok(&**file)
+    }
+
+    /// Goes away from the last file, whose time is what our last write left.
+    fn leave(&mut self) {
+        if let Some((slot, Access::Write, file)) = self.last.take() {
+            self.store.note_written(slot, &*file);
+        }
+    }
+}
+
+impl Drop for Cursor<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

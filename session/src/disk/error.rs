@@ -39,6 +39,13 @@ pub enum StorageError {
         /// What happened to it.
         change: FileChange,
     },
+    /// Files that were there before the download, and hold nothing of the torrent: they are not overwritten unless
+    /// [`AddOptions::overwrite`](crate::AddOptions::overwrite) says so.
+    #[error("{}", say_foreign(files))]
+    Foreign {
+        /// The files, at least one.
+        files: Vec<PathBuf>,
+    },
     /// Another process has locked a file or folder of the torrent: it writes to it, or reads what the torrent would write
     /// to.
     #[error("{} is in use by another tailwater (or another program that locks it)", path.display())]
@@ -91,6 +98,8 @@ pub enum FileChange {
     Replaced,
     /// It is shorter than it was.
     Cut,
+    /// It was written to, or its time was set.
+    Modified,
 }
 
 impl fmt::Display for FileChange {
@@ -99,6 +108,7 @@ impl fmt::Display for FileChange {
             Self::Gone => "deleted or moved away",
             Self::Replaced => "replaced",
             Self::Cut => "cut short",
+            Self::Modified => "changed",
         })
     }
 }
@@ -212,6 +222,29 @@ impl StorageError {
             },
             other => other,
         }
+    }
+}
+
+/// Paths that a message names; the rest is counted.
+const PATHS_SHOWN: usize = 3;
+
+fn say_foreign(files: &[PathBuf]) -> String {
+    let shown = files.iter().take(PATHS_SHOWN);
+    let mut paths: Vec<_> = shown.map(|path| path.display().to_string()).collect();
+    if let Some(more) = files
+        .len()
+        .checked_sub(PATHS_SHOWN)
+        .filter(|&more| more > 0)
+    {
+        paths.push(format!("{more} more"));
+    }
+    let last = paths.pop().unwrap_or_default();
+    match paths.is_empty() {
+        true => format!("{last} is another file: not one piece of it belongs to the torrent"),
+        false => format!(
+            "{} and {last} are other files: not one piece of them belongs to the torrent",
+            paths.join(", ")
+        ),
     }
 }
 

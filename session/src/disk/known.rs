@@ -12,7 +12,7 @@ use super::backend::{Access, DiskFile};
 use super::error::{FileChange, Operation, StorageError};
 use super::folders::FileId;
 use super::store::{PARTS, Store, index_to_slot};
-use super::torrent::{Completion, DiskTorrent};
+use super::torrent::{Completion, DiskTorrent, Shared};
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -178,9 +178,11 @@ impl Store {
         }
         let path = self.slot_path(slot);
         tracing::info!("{}: cutting {len} bytes to {due}", path.display());
-        let file = self.open(slot, Access::Write)?;
+        let file = self.open_to_write(slot)?;
         file.set_len(due)
-            .map_err(|error| StorageError::io(Operation::Resize, &path, &error))
+            .map_err(|error| StorageError::io(Operation::Resize, &path, &error))?;
+        self.note_written(slot, &*file);
+        Ok(())
     }
 
     pub(super) fn due(&self, slot: u32) -> u64 {
@@ -193,22 +195,43 @@ impl Store {
     }
 }
 
+impl Shared {
+    fn finished(&self, looked: Result<(), StorageError>) {
+        if looked.is_ok() {
+            self.share_when_complete();
+        }
+        (self.on_completion)(Completion::Finished(looked));
+    }
+}
+
 impl DiskTorrent {
     /// Looks at every wanted file once more when all its pieces are there: that it has its name and is the one that was
-    /// written; what is too long is cut. The answer is [`Completion::Finished`].
+    /// written; what is too long is cut. Pieces of files that another program has touched are hashed again; those that
+    /// are wrong are told as [`Completion::Evicted`]. At last comes [`Completion::Finished`].
     ///
     /// # Errors
     ///
     /// When the storage is closed.
     pub(crate) fn finish(&self) -> Result<(), StorageError> {
         let ticket = self.enter()?;
-        self.pool().submit_read(Box::new(move |_| {
-            let looked = ticket.shared.store.look_at_names(Expect::Whole);
-            if looked.is_ok() {
-                ticket.shared.share_when_complete();
+        let pool = self.pool().clone();
+        // Between two writes, not in the middle of one.
+        let look = move |_: &mut [u8]| {
+            let shared = &ticket.shared;
+            let looked = shared.store.look_at_names(Expect::Whole);
+            match looked.and_then(|()| shared.is_touched()) {
+                // Hashing may take long, and other torrents write on this thread.
+                Ok(true) => {
+                    // A pool that is closed has no torrent to tell.
+                    let _ = pool.submit_read(Box::new(move |_| {
+                        let rechecked = ticket.shared.recheck_and_tell();
+                        ticket.shared.finished(rechecked);
+                    }));
+                }
+                looked => shared.finished(looked.map(drop)),
             }
-            (ticket.shared.on_completion)(Completion::Finished(looked));
-        }))
+        };
+        self.pool().submit(self.lane(), Box::new(look))
     }
 
     /// As [`DiskTorrent::finish`], with the answer.

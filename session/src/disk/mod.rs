@@ -22,6 +22,7 @@ mod check;
 mod cursor;
 mod error;
 mod folders;
+mod foreign;
 mod hasher;
 mod health;
 mod hold;
@@ -37,6 +38,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod torrent;
+mod touched;
 
 pub(crate) use below::Links;
 pub use error::{FileChange, Operation, StorageError};
@@ -44,11 +46,11 @@ pub(crate) use hold::Hold;
 pub(crate) use layout::{FileSpan, Layout};
 pub(crate) use lock::Locks;
 pub(crate) use metadata::MetadataStore;
-pub(crate) use paths::{ClaimedPaths, PathClaim, Use, canonical};
+pub(crate) use paths::{ClaimedPaths, Use, canonical};
 pub use pool::IoConfig;
 pub(crate) use pool::IoPool;
 #[cfg(test)]
 pub(crate) use pool::Job;
-pub(crate) use resume::{ResumeData, ResumeStore};
+pub(crate) use resume::{ResumeData, ResumeKey, ResumeStore};
 pub(crate) use store::parts_name;
 pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, OnCompletion};

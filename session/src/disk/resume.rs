@@ -1,14 +1,17 @@
 //! What is remembered of a torrent between two runs.
 //!
-//! One bencoded file a torrent, in a folder of the session's, named by info-hash and replaced as a whole:
+//! One bencoded file for each torrent and download folder, in a folder of the session's, named by info-hash and folder
+//! and replaced as a whole: the same torrent in two folders has two.
 //!
 //! | key | value |
 //! |---|---|
 //! | `downloaded`, `uploaded` | bytes over all runs |
 //! | `files` | for each file, and at last the parts file, a list of length and time of change, empty where there is none |
-//! | `format` | 1 |
+//! | `format` | 2 |
 //! | `have` | the verified pieces, as in a `bitfield` message (BEP 3) |
 //! | `info-hash` | 20 bytes |
+//! | `root` | the download folder, absolute and without links |
+//! | `top` | the torrent's file, or the folder that holds its files, below the download folder |
 
 use super::error::{Operation, StorageError};
 use super::folders::FileState;
@@ -19,6 +22,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha1::{Digest, Sha1};
 use tailwater_bencode::{Dict, Item, Value, decode, encode};
 use tailwater_metainfo::{InfoHash, MAX_PIECES};
 
@@ -26,14 +31,46 @@ use tailwater_metainfo::{InfoHash, MAX_PIECES};
 /// more files than a .torrent can list.
 pub(crate) const MAX_RESUME_LEN: u64 = 32 * 1024 * 1024;
 
-/// The only version of the format so far.
-const FORMAT: i64 = 1;
+/// The version of the format. The first one did not know the download folder.
+const FORMAT: i64 = 2;
+
+/// Bytes of the folder's hash in a file name: enough that two folders of one torrent do not meet.
+const ROOT_HASH_LEN: usize = 8;
+
+/// Which torrent in which download folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResumeKey {
+    pub(crate) info_hash: InfoHash,
+    /// The canonical path of the download folder, as the system encodes it.
+    root: Box<[u8]>,
+}
+
+impl ResumeKey {
+    /// The folder has to be canonical: see [`canonical`](super::paths::canonical).
+    pub(crate) fn new(info_hash: InfoHash, root: &Path) -> Self {
+        Self {
+            info_hash,
+            root: root.as_os_str().as_encoded_bytes().into(),
+        }
+    }
+
+    fn file_name(&self) -> String {
+        let hash = Sha1::digest(&self.root);
+        let mut name = format!("{}-", self.info_hash);
+        for byte in &hash[..ROOT_HASH_LEN] {
+            name.push_str(&format!("{byte:02x}"));
+        }
+        name + ".resume"
+    }
+}
 
 /// What is remembered of one torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResumeData {
-    /// Which torrent.
-    pub(crate) info_hash: InfoHash,
+    /// Which torrent, and where.
+    pub(crate) key: ResumeKey,
+    /// The first part of its files' paths below the download folder, as the system encodes it.
+    pub(crate) top: Vec<u8>,
     /// The verified pieces, as the payload of a `bitfield` message.
     pub(crate) have: Vec<u8>,
     /// The files as they were, as [`DiskTorrent::file_states`](super::torrent::DiskTorrent::file_states) tells.
@@ -52,12 +89,14 @@ impl ResumeData {
             let fields = file.map(|file| [int(file.len), Item::Int(file.mtime_ns)]);
             Item::List(fields.into_iter().flatten().collect())
         });
-        let entries: [(&[u8], Item<'_>); 6] = [
+        let entries: [(&[u8], Item<'_>); 8] = [
             (b"downloaded", int(self.downloaded)),
             (b"files", Item::List(files.collect())),
             (b"format", Item::Int(FORMAT)),
             (b"have", Item::bytes(&self.have)),
-            (b"info-hash", Item::bytes(&self.info_hash)),
+            (b"info-hash", Item::bytes(&self.key.info_hash)),
+            (b"root", Item::bytes(&self.key.root)),
+            (b"top", Item::bytes(&self.top)),
             (b"uploaded", int(self.uploaded)),
         ];
         let entries = entries.map(|(key, item)| (Cow::Borrowed(key), item));
@@ -87,7 +126,11 @@ impl ResumeData {
             .ok_or("no files")?;
         let files = files.iter().map(file_state).collect::<Option<_>>();
         Ok(Self {
-            info_hash: InfoHash::new(info_hash),
+            key: ResumeKey {
+                info_hash: InfoHash::new(info_hash),
+                root: bytes_of(dict, "root")?.into(),
+            },
+            top: bytes_of(dict, "top")?.to_vec(),
             have: have.to_vec(),
             files: files.ok_or("files has an odd entry")?,
             uploaded: count(dict, "uploaded")?,
@@ -152,12 +195,9 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails, the file is not a resume file of this torrent, or the pool is closed.
-    pub(crate) async fn load(
-        &self,
-        info_hash: InfoHash,
-    ) -> Result<Option<ResumeData>, StorageError> {
-        let path = self.path(info_hash);
-        self.pool.run(move || load(&path, info_hash)).await?
+    pub(crate) async fn load(&self, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
+        let (path, key) = (self.path(key), key.clone());
+        self.pool.run(move || load(&path, &key)).await?
     }
 
     /// Forgets a torrent.
@@ -165,8 +205,8 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub(crate) async fn remove(&self, info_hash: InfoHash) -> Result<(), StorageError> {
-        let path = self.path(info_hash);
+    pub(crate) async fn remove(&self, key: &ResumeKey) -> Result<(), StorageError> {
+        let path = self.path(key);
         let removed = self.pool.run(move || match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StorageError::io(Operation::Remove, &path, &error))
@@ -176,21 +216,13 @@ impl ResumeStore {
         removed.await?
     }
 
-    fn path(&self, info_hash: InfoHash) -> PathBuf {
-        resume_path(&self.folder, info_hash)
+    fn path(&self, key: &ResumeKey) -> PathBuf {
+        self.folder.join(key.file_name())
     }
 }
 
-fn resume_path(folder: &Path, info_hash: InfoHash) -> PathBuf {
-    folder.join(format!("{info_hash}.resume"))
-}
-
 fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
-    replace(
-        folder,
-        &resume_path(folder, data.info_hash),
-        &data.to_bytes(),
-    )
+    replace(folder, &folder.join(data.key.file_name()), &data.to_bytes())
 }
 
 /// Writes a file of `folder`, which is made if need be, in place of the one that is there: after a crash or power failure
@@ -226,7 +258,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-fn load(path: &Path, info_hash: InfoHash) -> Result<Option<ResumeData>, StorageError> {
+fn load(path: &Path, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| StorageError::io(Operation::Open, path, &error))?,
@@ -243,8 +275,8 @@ fn load(path: &Path, info_hash: InfoHash) -> Result<Option<ResumeData>, StorageE
         return Err(refuse("too large"));
     }
     let data = ResumeData::from_bytes(&bytes).map_err(|reason| refuse(&reason))?;
-    if data.info_hash != info_hash {
-        return Err(refuse("it belongs to another torrent"));
+    if data.key != *key {
+        return Err(refuse("it belongs to another torrent or folder"));
     }
     Ok(Some(data))
 }

@@ -13,6 +13,7 @@ use super::hold::{Hold, tops};
 use super::known::Known;
 use super::layout::{FileSpan, Layout};
 use super::pool::{IoPool, SCRATCH_LEN};
+use super::touched::Touched;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub(crate) struct Store {
     homes: RwLock<Homes>,
     /// The files that have been opened.
     pub(super) known: Known,
+    pub(super) touched: Touched,
     hold: Mutex<Hold>,
 }
 
@@ -63,6 +65,7 @@ impl Store {
             parts_name: parts_name(info_hash),
             links,
             known: Known::default(),
+            touched: Touched::default(),
             hold: Mutex::new(hold),
             homes: RwLock::new(Homes {
                 in_parts: vec![false; flags.len()],
@@ -147,10 +150,13 @@ impl Store {
         })
     }
 
-    /// The state of each file, pad files left out as `None`; the parts file comes last.
+    /// The state of each file, pad files and links left out as `None`; the parts file comes last.
     pub(crate) fn states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
         let files = self.layout.files().iter().enumerate();
-        let files = files.map(|(index, file)| (!file.pad).then(|| index_to_slot(index)));
+        let files = files.map(|(index, file)| {
+            let is_data = !file.pad && file.link.is_none();
+            is_data.then(|| index_to_slot(index))
+        });
         let state = |slot: Option<u32>| {
             let found = slot.map_or(Ok(None), |slot| self.inspect(slot));
             found.map(|found| found.map(|it| file_state(&it)))
@@ -288,13 +294,14 @@ impl Store {
             match parts.and_then(|parts| self.read(&*parts, PARTS, &mut buf[..len], at)) {
                 Ok(()) => {
                     let slot = index_to_slot(file);
-                    let target = self.open(slot, Access::Write)?;
+                    let target = self.open_to_write(slot)?;
                     self.write(
                         &*target,
                         slot,
                         &buf[..len],
                         at - self.layout.files()[file].offset,
                     )?;
+                    self.note_written(slot, &*target);
                 }
                 // A piece that is only begun need not have bytes there.
                 Err(error) if error.is_missing_data() => {}
@@ -308,6 +315,7 @@ impl Store {
     fn remove_parts(&self) -> Result<(), StorageError> {
         self.pool.files().forget_file((self.torrent, PARTS));
         self.known.forget(PARTS);
+        self.note_removed(PARTS);
         let path = self.slot_path(PARTS);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -367,6 +375,13 @@ impl Store {
         Ok(file)
     }
 
+    /// Opens a slot's file to write to it: what another program wrote to it meanwhile is noticed.
+    pub(super) fn open_to_write(&self, slot: u32) -> Result<Arc<dyn DiskFile>, StorageError> {
+        let file = self.open(slot, Access::Write)?;
+        self.note_before_write(slot, &*file)?;
+        Ok(file)
+    }
+
     fn spot(&self, slot: u32) -> Spot<'_> {
         Spot {
             root: self.layout.root(),
@@ -380,13 +395,18 @@ impl Store {
     /// when all of it is there; see `known`.
     fn extend(&self, slot: u32, access: Access, file: &dyn DiskFile) -> Result<(), StorageError> {
         let due = self.due(slot);
-        if access == Access::Read || self.known.has_length(slot) {
+        if access == Access::Read {
+            return Ok(());
+        }
+        self.note_before_write(slot, file)?;
+        if self.known.has_length(slot) {
             return Ok(());
         }
         let resize = |error| StorageError::io(Operation::Resize, &self.slot_path(slot), &error);
         if file.state().map_err(resize)?.len < due {
             file.set_len(due).map_err(resize)?;
         }
+        self.note_written(slot, file);
         Ok(())
     }
 

@@ -10,12 +10,12 @@ use super::health::{Health, Pending};
 use super::hold::Hold;
 use super::layout::Layout;
 use super::pool::{IoPool, Permit};
-use super::resume::ResumeData;
+use super::resume::{ResumeData, ResumeKey};
 use super::store::Store;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex};
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
 use tokio::sync::oneshot;
 
 /// The longest range that [`DiskTorrent::read`] returns in one piece, in bytes.
@@ -81,8 +81,8 @@ pub(crate) type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// What [`DiskTorrent::open`] needs to know.
 pub(crate) struct DiskOptions {
-    /// The torrent's name, from which the parts file gets its own.
-    pub(crate) info_hash: InfoHash,
+    /// The torrent's name, from which the parts file gets its own, and its folder's.
+    pub(crate) key: ResumeKey,
     /// The files and the download folder.
     pub(crate) layout: Layout,
     /// The hash of each piece.
@@ -109,6 +109,7 @@ pub(crate) struct DiskTorrent {
 /// What the handles and the jobs share.
 pub(super) struct Shared {
     pub(super) store: Store,
+    key: ResumeKey,
     pub(super) hashes: Arc<[PieceHash]>,
     pub(super) on_completion: OnCompletion,
     pub(super) verified: AtomicBitmap,
@@ -183,7 +184,7 @@ impl DiskTorrent {
         let store = Store::new(
             pool,
             options.layout,
-            options.info_hash,
+            options.key.info_hash,
             &options.skipped,
             options.links,
             options.hold,
@@ -191,6 +192,7 @@ impl DiskTorrent {
         let torrent = Self {
             shared: Arc::new(Shared {
                 store,
+                key: options.key,
                 hashes: options.hashes,
                 on_completion: options.on_completion,
                 verified: AtomicBitmap::new(&geometry),
@@ -431,13 +433,25 @@ impl DiskTorrent {
         self.shared.verified.snapshot(self.geometry())
     }
 
+    /// The name of its resume data.
+    pub(crate) fn key(&self) -> &ResumeKey {
+        &self.shared.key
+    }
+
+    /// The first part of the paths of its files below the download folder, as the system encodes it.
+    pub(crate) fn top(&self) -> Vec<u8> {
+        let files = self.shared.store.layout().files();
+        let first = files.iter().find(|file| !file.pad);
+        let top = first.and_then(|file| file.path.components().next());
+        top.map_or_else(Vec::new, |top| top.as_os_str().as_encoded_bytes().to_vec())
+    }
+
     /// The torrent's geometry.
     pub(crate) fn geometry(&self) -> &Geometry {
         self.shared.store.layout().geometry()
     }
 
-    /// The length and time of each file, as resume data records them; pad files are `None`, the parts file comes last.
-    /// Ask for [`DiskTorrent::verified`] before, not after.
+    /// The length and time of each file, whoever changed it last; pad files are `None`, the parts file comes last.
     ///
     /// # Errors
     ///
@@ -454,7 +468,8 @@ impl DiskTorrent {
     ///
     /// When the storage is closed or a file cannot be looked at.
     pub(crate) async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
-        let trusted = self.file_states().await? == data.files;
+        let states = self.file_states().await?;
+        let trusted = states == data.files;
         let held = self.run(|shared| shared.store.held_lengths()).await??;
         let layout = self.shared.store.layout();
         let is_there = |have: &Bitfield| {
@@ -465,6 +480,7 @@ impl DiskTorrent {
         match have.filter(|have| trusted && is_there(have)) {
             Some(have) => {
                 self.shared.verified.replace(&have);
+                self.shared.store.touched.begin(states);
                 Ok(true)
             }
             None => Ok(false),
@@ -507,7 +523,7 @@ impl DiskTorrent {
 
     /// The I/O thread that writes this torrent. One thread a torrent: two that write to the same file wait for its lock
     /// in the kernel, and one can write and hash about 1 GB/s, or more of pieces that come in bulk.
-    fn lane(&self) -> usize {
+    pub(super) fn lane(&self) -> usize {
         let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
         usize::try_from(self.shared.store.torrent() % lanes).unwrap_or(0)
     }

@@ -1,26 +1,16 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
-use std::time::Duration;
-
-use tailwater_metainfo::{Bitfield, InfoHash};
-use tokio::sync::watch;
-
 use super::announce::Announcer;
 use super::discovery::search::Search;
+use super::opening::Opening;
 use super::registry::Registration;
+use super::saver::Saver;
 use super::torrent::TorrentTask;
-use crate::disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
-use crate::error::TorrentError;
+use crate::disk::ResumeStore;
 use crate::events::Event;
-use crate::status::{Phase, Status};
-use crate::storage::Store;
-use crate::torrent::{Priority, Stats};
-
-/// Resume data is saved this often while something is being downloaded.
-const SAVE_EVERY: Duration = Duration::from_secs(30);
-
-/// A disk that needs longer to write everything down does not hold up the shutdown.
-const SYNC_LIMIT: Duration = Duration::from_secs(1);
+use crate::options::DiskChoices;
+use crate::status::Phase;
+use crate::torrent::Priority;
 
 /// Everything that belongs to one torrent's life.
 pub(crate) struct Life {
@@ -30,10 +20,8 @@ pub(crate) struct Life {
     pub(crate) search: Option<Search>,
     pub(crate) priorities: Vec<(tailwater_metainfo::PieceIndex, Priority)>,
     pub(crate) resume: Option<ResumeStore>,
-    /// Look at every byte, whatever the resume data says.
-    pub(crate) recheck: bool,
-    /// Write nothing; fail if anything is missing.
-    pub(crate) seed_only: bool,
+    /// What may be done with files.
+    pub(crate) choices: DiskChoices,
     /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
     /// The torrent's name in the session, held to the end.
@@ -49,24 +37,24 @@ impl Life {
             search,
             priorities,
             resume,
-            recheck,
-            seed_only,
+            choices,
             peers,
             registration,
         } = self;
         let info_hash = task.config.info_hash;
         let (status, events) = (task.status.clone(), task.shared.events.clone());
         let (store, closing) = (task.store.clone(), task.closing.clone());
+        let saver = Saver::new(&store, resume.as_ref(), &status);
         let opening = Opening {
             store: &store,
-            resume: resume.as_ref(),
-            recheck,
-            seed_only,
+            saver: &saver,
+            geometry: task.geometry,
+            choices,
             status: &status,
         };
         let opened = tokio::select! {
             () = closing.cancelled() => None,
-            opened = opening.open(&task) => Some(opened),
+            opened = opening.open() => Some(opened),
         };
         match opened {
             None => {}
@@ -86,12 +74,6 @@ impl Life {
                 });
                 let running = task.start(have, priorities, &peers);
                 registration.open();
-                let saver = Saver {
-                    store: &store,
-                    resume: resume.as_ref(),
-                    info_hash,
-                    status: &status,
-                };
                 let announcing = tokio::spawn(announcer.run());
                 let searching = search.map(|search| tokio::spawn(search.run()));
                 let run = async {
@@ -114,126 +96,4 @@ impl Life {
         });
         events.send(Event::Closed { info_hash });
     }
-}
-
-/// Finds out what is there already.
-struct Opening<'a> {
-    store: &'a Store,
-    resume: Option<&'a ResumeStore>,
-    recheck: bool,
-    seed_only: bool,
-    status: &'a watch::Sender<Status>,
-}
-
-impl Opening<'_> {
-    async fn open(&self, task: &TorrentTask) -> Result<Bitfield, TorrentError> {
-        let Store::Disk(disk) = self.store else {
-            return Ok(Bitfield::none(&task.geometry));
-        };
-        let disk = &disk.torrent;
-        // Looking comes first: making files would disturb what resume data says of them.
-        if self.recheck || !self.adopt(disk, task).await? {
-            self.check(disk).await?;
-        }
-        let have = disk.verified();
-        match (have.is_all(), self.seed_only) {
-            (true, true) => {}
-            // Complete means that nothing is behind the end of a file either.
-            (true, false) => {
-                disk.look_again().await?;
-                disk.share_when_complete();
-            }
-            (false, true) => return Err(TorrentError::Incomplete { have }),
-            // Whoever only seeds needs no right to write.
-            (false, false) => disk.prepare().await?,
-        }
-        Ok(have)
-    }
-
-    /// Takes over what an earlier run left, if the files are as it left them.
-    async fn adopt(&self, disk: &DiskTorrent, task: &TorrentTask) -> Result<bool, StorageError> {
-        let Some(resume) = self.resume else {
-            return Ok(false);
-        };
-        match resume.load(task.config.info_hash).await {
-            Ok(Some(data)) => disk.adopt(&data).await,
-            Ok(None) => Ok(false),
-            Err(error) => {
-                tracing::warn!("resume data is of no use, checking the files instead: {error}");
-                Ok(false)
-            }
-        }
-    }
-
-    async fn check(&self, disk: &DiskTorrent) -> Result<(), StorageError> {
-        let status = self.status.clone();
-        let progress = move |done, total| {
-            status.send_modify(|status| status.phase = Phase::Checking { done, total });
-        };
-        disk.check(progress).await?;
-        Ok(())
-    }
-}
-
-/// Saves resume data.
-struct Saver<'a> {
-    store: &'a Store,
-    resume: Option<&'a ResumeStore>,
-    info_hash: InfoHash,
-    status: &'a watch::Sender<Status>,
-}
-
-impl Saver<'_> {
-    async fn save_now_and_then(&self, closing: &tokio_util::sync::CancellationToken) {
-        let mut saved = self.status.borrow().stats.pieces_have;
-        loop {
-            tokio::select! {
-                () = closing.cancelled() => return,
-                () = tokio::time::sleep(SAVE_EVERY) => {}
-            }
-            let have = self.status.borrow().stats.pieces_have;
-            if have != saved {
-                saved = have;
-                self.save().await;
-            }
-        }
-    }
-
-    /// Failing to save costs a check at the next start, nothing else.
-    async fn save(&self) {
-        let (Store::Disk(disk), Some(resume)) = (self.store, self.resume) else {
-            return;
-        };
-        let stats = self.status.borrow().stats;
-        if let Err(error) = save(&disk.torrent, resume, self.info_hash, stats).await {
-            tracing::warn!("saving resume data: {error}");
-            if error.is_changed_file() {
-                // What was saved before vouches for what is not there any more.
-                let _ = resume.remove(self.info_hash).await;
-            }
-        }
-    }
-}
-
-async fn save(
-    disk: &DiskTorrent,
-    resume: &ResumeStore,
-    info_hash: InfoHash,
-    stats: Stats,
-) -> Result<(), StorageError> {
-    // What the resume data vouches for has to survive a power failure.
-    if tokio::time::timeout(SYNC_LIMIT, disk.sync()).await.is_err() {
-        tracing::info!("the disk is busy: the files are checked at the next start");
-        return resume.remove(info_hash).await;
-    }
-    let have = disk.verified();
-    disk.check_unchanged().await?;
-    let data = ResumeData {
-        info_hash,
-        have: have.as_bytes().to_vec(),
-        files: disk.file_states().await?,
-        uploaded: stats.uploaded,
-        downloaded: stats.downloaded,
-    };
-    resume.save(data).await
 }

@@ -96,8 +96,7 @@ impl Inner {
             search: self.search(metainfo, &ends),
             priorities,
             resume: self.resume.clone(),
-            recheck: options.recheck,
-            seed_only: options.seed_only,
+            choices: options.disk,
             peers: options.peers,
             registration,
         };

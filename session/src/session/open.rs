@@ -1,17 +1,17 @@
 //! Opening a torrent's storage.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Info, PieceIndex};
 use tailwater_storage_mem::piece_memory;
 
 use super::Inner;
-use crate::disk::{Completion, DiskTorrent, Hold, PathClaim, Use, canonical, parts_name};
+use crate::disk::{Completion, DiskTorrent, Hold, Use};
 use crate::driver::mailbox::Mailbox;
 use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
-use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
+use crate::storage::{DiskStore, MemoryStore, Place, Store, disk_options, piece_hashes};
 use crate::torrent::Priority;
 
 impl Inner {
@@ -27,7 +27,7 @@ impl Inner {
             StorageKind::Memory => self.open_memory(info, priorities, options, completions),
             StorageKind::Disk(root) => {
                 let skipped = (0..wanted.len()).filter(|&file| !wanted[file]).collect();
-                let usage = match options.seed_only {
+                let usage = match options.disk.seed_only {
                     true => Use::Read,
                     false => Use::Write,
                 };
@@ -90,34 +90,16 @@ impl Inner {
                 tracing::error!("a torrent does not take its storage's completions");
             }
         };
-        let claim = self.claim(info, root, usage).await?;
+        let (its, at) = (info.clone(), root.to_path_buf());
+        let place = self.io.run(move || Place::find(&its, &at)).await??;
+        let claimed = self.paths.claim(info.name(), usage, place.paths());
+        let claim = claimed.map_err(|taken| AddError::PathInUse {
+            path: taken.path,
+            by: taken.by,
+        })?;
         let hold = Hold::new(usage, Some(claim), Arc::clone(&self.locks));
-        let options = disk_options(info, root, skipped, hold, Arc::new(tell))?;
+        let options = disk_options(info, place, skipped, hold, Arc::new(tell))?;
         let disk = DiskTorrent::open(self.io.clone(), options).await?;
         Ok(Store::Disk(DiskStore::new(disk)))
     }
-
-    /// Claims the paths of a torrent's files, so that no other torrent of the session writes to them.
-    async fn claim(&self, info: &Info, root: &Path, usage: Use) -> Result<PathClaim, AddError> {
-        let (its, root) = (info.clone(), root.to_path_buf());
-        let files = self.io.run(move || file_paths(&its, &canonical(&root)));
-        let claimed = self.paths.claim(info.name(), usage, files.await?);
-        claimed.map_err(|taken| AddError::PathInUse {
-            path: taken.path,
-            by: taken.by,
-        })
-    }
-}
-
-/// Everything that a torrent may write below its folder.
-fn file_paths(info: &Info, root: &Path) -> Vec<PathBuf> {
-    let files = info.files().iter().filter(|file| !file.is_pad());
-    let parts = info
-        .info_hashes()
-        .v1
-        .map(|hash| root.join(parts_name(hash)));
-    files
-        .map(|file| file.path().under(root))
-        .chain(parts)
-        .collect()
 }

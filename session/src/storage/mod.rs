@@ -2,12 +2,12 @@
 
 mod claims;
 mod memory;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -15,14 +15,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 
-use crate::disk::{
-    DiskOptions, DiskTorrent, FileSpan, Hold, Layout, Links, OnCompletion, StorageError, Use,
-};
+use crate::disk::{DiskOptions, DiskTorrent, Hold, Links, OnCompletion, StorageError, Use};
 use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
 
 use claims::Claims;
 pub(crate) use memory::{MemoryStore, Neighbours};
+pub(crate) use place::Place;
 
 /// A block's bytes in order: in one part for each place where the storage has them.
 pub(crate) type BlockParts = VecDeque<Bytes>;
@@ -213,30 +212,21 @@ impl Store {
     }
 }
 
-/// A torrent's files below `root`, for the disk storage.
+/// A torrent's files, for the disk storage.
 ///
 /// # Errors
 ///
-/// When the torrent has no v1 hashes or its files do not fit together.
+/// When the torrent has no v1 hashes.
 pub(crate) fn disk_options(
     info: &Info,
-    root: &Path,
+    place: Place,
     skipped: Vec<usize>,
     hold: Hold,
     on_completion: OnCompletion,
 ) -> Result<DiskOptions, AddError> {
-    let files = info.files().iter().map(|file| FileSpan {
-        path: file.path().under(Path::new("")),
-        offset: file.offset(),
-        length: file.length(),
-        pad: file.is_pad(),
-        link: file
-            .symlink_target()
-            .map(|target| target.under(Path::new(""))),
-    });
     Ok(DiskOptions {
-        info_hash: info.info_hashes().v1.ok_or(AddError::V2Only)?,
-        layout: Layout::new(root.to_path_buf(), files.collect(), info.geometry())?,
+        key: place.key,
+        layout: place.layout,
         hashes: piece_hashes(info)?,
         skipped,
         // What is only read may lie elsewhere.

@@ -14,7 +14,7 @@ use tailwater_storage_mem::{Config as Budget, MemoryStorage};
 use tempfile::TempDir;
 
 use super::*;
-use crate::disk::{Completion, IoConfig, IoPool};
+use crate::disk::{Completion, FileSpan, IoConfig, IoPool, Layout, ResumeKey};
 use crate::driver::mailbox::Mailbox;
 use crate::peer::{Command, Direction, Fact};
 use crate::testing::epoch;
@@ -75,8 +75,8 @@ impl OnDisk {
             link: None,
         };
         let options = DiskOptions {
-            hold: crate::disk::Hold::none(),
-            info_hash: InfoHash::new([7; 20]),
+            hold: Hold::none(),
+            key: ResumeKey::new(InfoHash::new([7; 20]), dir.path()),
             layout: Layout::new(dir.path().into(), vec![file], geometry()).unwrap(),
             hashes: Arc::new([PieceHash::new([0; 20]); 2]),
             skipped: Vec::new(),

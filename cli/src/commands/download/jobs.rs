@@ -62,6 +62,7 @@ impl Job {
             .peers(args.network.peers_by_addr().chain(peers))
             .banned(self.loaded.banned.iter().copied());
         let options = args.each.apply(options);
+        let options = args.existing.apply(options);
         match &self.files {
             Some(files) => options.files(files.iter().copied()),
             None => options,

@@ -78,6 +78,7 @@ impl Film {
 }
 
 fn check_flags(args: &Stream) -> Result<(), CliError> {
+    args.existing.check_storage(args.storage)?;
     let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
     match args.storage {
         StorageChoice::Memory if args.output.is_some() => {
@@ -216,6 +217,7 @@ impl Streaming<'_> {
             .on_demand(true)
             .peers(peers.chain(loaded.peers.iter().copied()))
             .banned(loaded.banned.iter().copied());
+        let options = self.args.existing.apply(options);
         let refused = |error| CliError::Add {
             name: metainfo.info().name().to_owned(),
             error,

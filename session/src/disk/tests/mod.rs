@@ -10,13 +10,15 @@ mod lifecycle;
 mod links;
 mod resume;
 mod skipped;
+#[cfg(unix)]
+mod touched;
 mod transfer;
 
 use super::backend::{Access, DiskFile, FileSystem, OpenState, SystemFiles};
 use super::below::{Links, Spot};
 use super::torrent::DiskTorrent;
 use super::{
-    Completion, DiskOptions, FileSpan, Hold, IoConfig, IoPool, Layout, Locks, Operation,
+    Completion, DiskOptions, FileSpan, Hold, IoConfig, IoPool, Layout, Locks, Operation, ResumeKey,
     StorageError, Use,
 };
 use bytes::Bytes;
@@ -174,7 +176,7 @@ impl Rig {
         let pool = IoPool::with_file_system(config, files).unwrap();
         let (sender, events) = mpsc::unbounded_channel();
         let options = DiskOptions {
-            info_hash: InfoHash::new([7; 20]),
+            key: key(dir.path()),
             layout: payload.layout(&dir.path().join("down")).unwrap(),
             hashes: Arc::clone(&payload.hashes),
             skipped: skipped.to_vec(),
@@ -225,6 +227,10 @@ impl Rig {
     async fn read(&self, block: BlockRef) -> Result<Bytes, StorageError> {
         self.torrent.read(vec![block]).await.remove(0)
     }
+}
+
+fn key(dir: &Path) -> ResumeKey {
+    ResumeKey::new(InfoHash::new([7; 20]), &dir.join("down"))
 }
 
 fn right(piece: PieceIndex) -> Completion {

@@ -1,13 +1,15 @@
 use super::super::folders::FileState;
-use super::super::{ResumeData, ResumeStore, StorageError};
-use super::{Rig, mixed};
+use super::super::{ResumeData, ResumeKey, ResumeStore, StorageError};
+use super::{Rig, key, mixed};
 use proptest::prelude::*;
+use std::path::Path;
 use tailwater_metainfo::InfoHash;
 
 pub(super) async fn data_of(rig: &Rig) -> ResumeData {
     let have = rig.torrent.verified().as_bytes().to_vec();
     ResumeData {
-        info_hash: InfoHash::new([7; 20]),
+        key: key(rig.dir.path()),
+        top: rig.torrent.top(),
         have,
         files: rig.torrent.file_states().await.unwrap(),
         uploaded: 5,
@@ -31,13 +33,13 @@ async fn what_was_saved_is_taken_over_by_the_next_run() {
     let rig = half_done().await;
     let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
     let data = data_of(&rig).await;
-    assert_eq!(store.load(data.info_hash).await, Ok(None));
+    assert_eq!(store.load(&data.key).await, Ok(None));
     store.save(data.clone()).await.unwrap();
     store.save(data.clone()).await.unwrap();
 
     let rig = rig.again(&[]).await;
     let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
-    let loaded = store.load(data.info_hash).await.unwrap().unwrap();
+    let loaded = store.load(&data.key).await.unwrap().unwrap();
     assert_eq!(loaded, data);
     assert_eq!(rig.torrent.adopt(&loaded).await, Ok(true));
     assert_eq!(rig.torrent.verified().count(), 3);
@@ -47,9 +49,30 @@ async fn what_was_saved_is_taken_over_by_the_next_run() {
         .nth_block(rig.payload.piece(3), 1)
         .unwrap();
     assert_eq!(rig.read(block).await, Ok(rig.payload.bytes(block)));
-    store.remove(data.info_hash).await.unwrap();
-    store.remove(data.info_hash).await.unwrap();
-    assert_eq!(store.load(data.info_hash).await, Ok(None));
+    store.remove(&data.key).await.unwrap();
+    store.remove(&data.key).await.unwrap();
+    assert_eq!(store.load(&data.key).await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_same_torrent_in_two_folders_has_two_records() {
+    let rig = half_done().await;
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let here = data_of(&rig).await;
+    let there = ResumeData {
+        key: ResumeKey::new(here.key.info_hash, Path::new("/elsewhere")),
+        uploaded: 7,
+        ..here.clone()
+    };
+    for data in [&here, &there] {
+        store.save(data.clone()).await.unwrap();
+    }
+    for data in [&here, &there] {
+        assert_eq!(store.load(&data.key).await, Ok(Some(data.clone())));
+    }
+    store.remove(&there.key).await.unwrap();
+    assert_eq!(store.load(&there.key).await, Ok(None));
+    assert_eq!(store.load(&here.key).await, Ok(Some(here)));
 }
 
 #[tokio::test]
@@ -91,21 +114,29 @@ async fn a_damaged_resume_file_is_an_error_that_names_it() {
     let store = ResumeStore::new(rig.pool.clone(), folder.clone());
     let data = data_of(&rig).await;
     store.save(data.clone()).await.unwrap();
-    let path = folder.join(format!("{}.resume", data.info_hash));
+    let path = std::fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let bytes = std::fs::read(&path).unwrap();
-    let other = ResumeData {
-        info_hash: InfoHash::new([8; 20]),
+    let of = |key| ResumeData {
+        key,
         ..data.clone()
     };
+    let other = of(ResumeKey::new(InfoHash::new([8; 20]), Path::new("/down")));
+    let elsewhere = of(ResumeKey::new(InfoHash::new([7; 20]), Path::new("/down")));
     for bad in [
         &bytes[..bytes.len() - 1],
         b"",
         b"le",
         b"de",
         &other.to_bytes(),
+        &elsewhere.to_bytes(),
     ] {
         std::fs::write(&path, bad).unwrap();
-        let error = store.load(data.info_hash).await.unwrap_err();
+        let error = store.load(&data.key).await.unwrap_err();
         assert!(matches!(&error, StorageError::Resume { path: named, .. } if *named == path));
     }
 }
@@ -129,7 +160,7 @@ async fn what_is_saved_is_for_its_owner_alone() {
             resume.save(data.clone()).await.unwrap();
         }
         let info = bytes::Bytes::from_static(b"de");
-        metadata.save(data.info_hash, info).await.unwrap();
+        metadata.save(data.key.info_hash, info).await.unwrap();
         let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
         assert_eq!(files.len(), 2, "nothing else is left");
         for file in files {
@@ -155,7 +186,7 @@ async fn two_that_save_the_same_torrent_at_once_do_not_mix() {
     for round in 0..50 {
         let (one, other) = tokio::join!(store.save(of(round)), store.save(of(round + 100)));
         assert_eq!((one, other), (Ok(()), Ok(())));
-        let loaded = store.load(data.info_hash).await.unwrap().unwrap();
+        let loaded = store.load(&data.key).await.unwrap().unwrap();
         assert!([round, round + 100].contains(&loaded.uploaded));
     }
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
@@ -166,12 +197,14 @@ proptest! {
     fn resume_data_round_trips(
         have in prop::collection::vec(any::<u8>(), 0..20),
         files in prop::collection::vec(prop::option::of((0..=i64::MAX as u64, any::<i64>())), 0..20),
+        root in ".{0,20}",
         uploaded in 0..=i64::MAX as u64,
         downloaded in 0..=i64::MAX as u64,
     ) {
         let files = files.into_iter().map(|file| file.map(|(len, mtime_ns)| FileState { len, mtime_ns }));
         let data = ResumeData {
-            info_hash: InfoHash::new([3; 20]),
+            key: ResumeKey::new(InfoHash::new([3; 20]), Path::new(&root)),
+            top: root.into_bytes(),
             have,
             files: files.collect(),
             uploaded,

@@ -1,0 +1,35 @@
+//! What may be done with files on the disk, as typed.
+
+use clap::Args as ClapArgs;
+use tailwater_session::AddOptions;
+
+use super::StorageChoice;
+use crate::error::CliError;
+
+/// What becomes of files that are there already.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Existing {
+    /// Hash what is there already, whatever was remembered of an earlier run.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) check: bool,
+    /// Replace files that are there already and hold nothing of the torrent. Without it they are an error.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) overwrite: bool,
+}
+
+impl Existing {
+    /// Flags that ask for something that does not happen are wrong usage.
+    pub(crate) fn check_storage(self, storage: StorageChoice) -> Result<(), CliError> {
+        let flags = [("--check", self.check), ("--overwrite", self.overwrite)];
+        match (storage, flags.into_iter().find(|(_, is_given)| *is_given)) {
+            (StorageChoice::Memory, Some((flag, _))) => Err(CliError::Usage(format!(
+                "`{flag}` needs `--storage disk`: in memory nothing is there already"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn apply(self, options: AddOptions) -> AddOptions {
+        options.recheck(self.check).overwrite(self.overwrite)
+    }
+}

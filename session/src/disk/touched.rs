@@ -1,0 +1,281 @@
+//! Noticing that another program writes to a torrent's files.
+//!
+//! Of each file it is remembered which length and time of change it had when it was checked, or after our own last write
+//! to it. Before the next write, when resume data is saved and when the torrent is complete it has to have the same: if
+//! not, another program has written to it. No clock is compared with another, so neither coarse kernel clocks nor those
+//! of a file server matter. Where a file system sets the time only later (some over a network), a file seems touched
+//! that is not: that costs one check of the file, nothing else. A write of another program between our write and the look
+//! that follows it, or in the same tick of the clock (4 ms) as our last one, goes unnoticed.
+//!
+//! All writes of a torrent are made on one thread, so the comparison before a write, and that of a save, come between
+//! writes and not in the middle of one.
+
+use super::backend::DiskFile;
+use super::error::{FileChange, Operation, StorageError};
+use super::folders::FileState;
+use super::hasher::PieceHasher;
+use super::pool::SCRATCH_LEN;
+use super::store::{PARTS, Store, index_to_slot, slot_to_index};
+use super::torrent::{Completion, DiskTorrent, Shared};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tailwater_metainfo::PieceIndex;
+use tokio::sync::oneshot;
+
+/// What the files of a torrent should look like.
+#[derive(Default)]
+pub(super) struct Touched {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// In the order of [`Store::states`]; empty until the files have been looked at.
+    expected: Vec<Option<FileState>>,
+    /// Files that another program has written to since, by their slots.
+    slots: BTreeSet<u32>,
+}
+
+impl Inner {
+    fn place(&mut self, slot: u32) -> Option<&mut Option<FileState>> {
+        match slot {
+            PARTS => self.expected.last_mut(),
+            slot => self.expected.get_mut(slot_to_index(slot)),
+        }
+    }
+}
+
+impl Touched {
+    /// The files are about to be checked, or are what resume data says: all is right from here on.
+    pub(super) fn begin(&self, states: Vec<Option<FileState>>) {
+        let mut inner = self.lock();
+        inner.expected = states;
+        inner.slots.clear();
+    }
+
+    /// What a file is before we write to it. A new one is empty.
+    fn before_write(&self, slot: u32, found: FileState) {
+        let mut inner = self.lock();
+        let is_same = match inner.place(slot) {
+            Some(Some(expected)) => *expected == found,
+            Some(None) => found.len == 0,
+            None => true,
+        };
+        if !is_same {
+            inner.slots.insert(slot);
+        }
+    }
+
+    /// What a file is after we wrote to it.
+    fn after_write(&self, slot: u32, found: Option<FileState>) {
+        if let Some(place) = self.lock().place(slot) {
+            *place = found;
+        }
+    }
+
+    /// Takes the files that are not what they should be, and expects them as they are now.
+    fn take(&self, states: &[Option<FileState>]) -> BTreeSet<u32> {
+        let mut inner = self.lock();
+        inner.compare(states);
+        for (expected, state) in inner.expected.iter_mut().zip(states) {
+            *expected = *state;
+        }
+        std::mem::take(&mut inner.slots)
+    }
+
+    /// A file that is not what it should be.
+    fn first(&self, states: &[Option<FileState>]) -> Option<u32> {
+        let mut inner = self.lock();
+        inner.compare(states);
+        inner.slots.first().copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn compare(&mut self, states: &[Option<FileState>]) {
+        let last = self.expected.len().saturating_sub(1);
+        let pairs = self.expected.iter().zip(states).enumerate();
+        let different = pairs.filter(|(_, (expected, state))| expected != state);
+        let slots = different.map(|(index, _)| match index == last {
+            true => PARTS,
+            false => index_to_slot(index),
+        });
+        self.slots.extend(slots);
+    }
+}
+
+impl Store {
+    /// To be called with a file that we are going to write to.
+    pub(super) fn note_before_write(
+        &self,
+        slot: u32,
+        file: &dyn DiskFile,
+    ) -> Result<(), StorageError> {
+        let state = file.state();
+        let state = state
+            .map_err(|error| StorageError::io(Operation::Inspect, &self.slot_path(slot), &error))?;
+        self.touched.before_write(slot, state.file_state());
+        Ok(())
+    }
+
+    /// To be called with a file that we have written to. Where the system does not say what it is now, it will seem to
+    /// have been touched.
+    pub(super) fn note_written(&self, slot: u32, file: &dyn DiskFile) {
+        if let Ok(state) = file.state() {
+            self.touched.after_write(slot, Some(state.file_state()));
+        }
+    }
+
+    pub(super) fn note_removed(&self, slot: u32) {
+        self.touched.after_write(slot, None);
+    }
+}
+
+impl Shared {
+    /// The states of the files for resume data.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`] with a file that another program has touched.
+    fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
+        let states = self.store.states()?;
+        match self.store.touched.first(&states) {
+            None => Ok(states),
+            Some(slot) => Err(StorageError::FileChanged {
+                path: self.store.slot_path(slot),
+                change: FileChange::Modified,
+            }),
+        }
+    }
+
+    /// Hashes the verified pieces of files that another program has touched. Returns those that are wrong now; they are
+    /// verified no longer.
+    pub(super) fn recheck_touched(&self) -> Result<Vec<PieceIndex>, StorageError> {
+        let states = self.store.states()?;
+        let slots = self.store.touched.take(&states);
+        let mut pieces = BTreeSet::new();
+        for &slot in &slots {
+            tracing::warn!(
+                "{} was changed by another program: checking it again",
+                self.store.slot_path(slot).display()
+            );
+            match slot {
+                PARTS => pieces.extend(self.store.layout().geometry().pieces()),
+                slot => pieces.extend(self.store.layout().pieces_of(slot_to_index(slot))),
+            }
+        }
+        let mut scratch = match pieces.is_empty() {
+            true => Vec::new(),
+            false => vec![0; SCRATCH_LEN],
+        };
+        let mut wrong = Vec::new();
+        for piece in pieces.into_iter().filter(|&piece| self.verified.has(piece)) {
+            if self.is_closing() {
+                return Err(StorageError::Closed);
+            }
+            let is_right = match self.finish(piece, PieceHasher::default(), &mut scratch) {
+                Err(error) if !error.is_missing_data() => return Err(error),
+                hashed => hashed.unwrap_or(false),
+            };
+            if !is_right {
+                self.verified.clear(piece);
+                wrong.push(piece);
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Whether another program has touched a file.
+    pub(super) fn is_touched(&self) -> Result<bool, StorageError> {
+        let states = self.store.states()?;
+        Ok(self.store.touched.first(&states).is_some())
+    }
+
+    /// As [`Shared::recheck_touched`], and the torrent is told of what it has lost.
+    pub(super) fn recheck_and_tell(&self) -> Result<(), StorageError> {
+        for piece in self.recheck_touched()? {
+            (self.on_completion)(Completion::Evicted { piece });
+        }
+        Ok(())
+    }
+}
+
+impl DiskTorrent {
+    /// The length and time of each file, as resume data records them; pad files are `None`, the parts file comes last.
+    /// Ask for [`DiskTorrent::verified`] before, not after.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`] when another program has touched a file, so that nothing vouches for it; when the
+    /// storage is closed or a file cannot be looked at.
+    pub(crate) async fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
+        let ticket = self.enter()?;
+        let (done, states) = oneshot::channel();
+        self.pool().submit(
+            self.lane(),
+            Box::new(move |_| {
+                let states = ticket.shared.untouched_states();
+                drop(ticket);
+                // The caller may have gone away.
+                let _ = done.send(states);
+            }),
+        )?;
+        states.await.map_err(|_| StorageError::Closed)?
+    }
+
+    /// Hashes again what another program has touched since the files were checked.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, or a file cannot be read.
+    pub(crate) async fn recheck_touched(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.recheck_touched().map(drop))
+            .await?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn state(len: u64, mtime_ns: i64) -> FileState {
+        FileState { len, mtime_ns }
+    }
+
+    #[test]
+    fn a_file_is_touched_when_it_is_not_what_it_was_after_our_last_write() {
+        let touched = Touched::default();
+        // Nothing is known yet.
+        touched.before_write(0, state(5, 5));
+        assert_eq!(touched.first(&[]), None);
+
+        touched.begin(vec![Some(state(5, 5)), None, None]);
+        touched.before_write(0, state(5, 5));
+        touched.after_write(0, Some(state(5, 6)));
+        touched.before_write(1, state(0, 9));
+        touched.after_write(1, Some(state(7, 9)));
+        let now = [Some(state(5, 6)), Some(state(7, 9)), None];
+        assert_eq!(touched.first(&now), None);
+
+        // Between two of our writes.
+        touched.before_write(1, state(7, 10));
+        touched.after_write(1, Some(state(7, 11)));
+        let now = [Some(state(5, 6)), Some(state(7, 11)), None];
+        assert_eq!(touched.first(&now), Some(1));
+        assert_eq!(touched.take(&now), BTreeSet::from([1]));
+        assert_eq!(touched.first(&now), None);
+
+        // After the last.
+        let now = [Some(state(5, 7)), Some(state(7, 11)), Some(state(1, 1))];
+        assert_eq!(touched.take(&now), BTreeSet::from([0, PARTS]));
+        assert_eq!(touched.take(&now), BTreeSet::new());
+        // A file that appears where there was none is not ours.
+        touched.begin(vec![None, None]);
+        touched.before_write(0, state(3, 1));
+        assert_eq!(touched.first(&[None, None]), Some(0));
+    }
+}

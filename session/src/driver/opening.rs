@@ -1,0 +1,102 @@
+//! Opening a torrent's storage: what is there already, and whether the rest may be written.
+
+use tailwater_metainfo::{Bitfield, Geometry};
+use tokio::sync::watch;
+
+use super::saver::Saver;
+use crate::disk::{DiskTorrent, StorageError};
+use crate::error::TorrentError;
+use crate::options::DiskChoices;
+use crate::status::{Phase, Status};
+use crate::storage::Store;
+
+/// Finds out what is there already.
+pub(super) struct Opening<'a> {
+    pub(super) store: &'a Store,
+    pub(super) saver: &'a Saver<'a>,
+    pub(super) geometry: Geometry,
+    pub(super) choices: DiskChoices,
+    pub(super) status: &'a watch::Sender<Status>,
+}
+
+/// What resume data is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remembered {
+    /// There is none: the files may be another program's.
+    Nothing,
+    /// The files are the torrent's, but have to be checked.
+    OurFiles,
+    /// The files are as we left them.
+    All,
+}
+
+impl Opening<'_> {
+    pub(super) async fn open(&self) -> Result<Bitfield, TorrentError> {
+        let Store::Disk(disk) = self.store else {
+            return Ok(Bitfield::none(&self.geometry));
+        };
+        let disk = &disk.torrent;
+        // Looking comes first: making files would disturb what resume data says of them.
+        let remembered = self.adopt(disk).await?;
+        if remembered != Remembered::All {
+            self.check(disk).await?;
+        }
+        if disk.verified().is_all() && !self.choices.seed_only {
+            // Complete means that nothing is behind the end of a file either.
+            disk.look_again().await?;
+        }
+        // A check takes its time, and another program may have written meanwhile.
+        disk.recheck_touched().await?;
+        let have = disk.verified();
+        match (have.is_all(), self.choices.seed_only) {
+            (true, _) => disk.share_when_complete(),
+            (false, true) => return Err(TorrentError::Incomplete { have }),
+            // Seeding needs no right to write.
+            (false, false) => self.prepare(disk, remembered).await?,
+        }
+        Ok(have)
+    }
+
+    /// Gets ready to write, where that destroys nothing.
+    async fn prepare(
+        &self,
+        disk: &DiskTorrent,
+        remembered: Remembered,
+    ) -> Result<(), StorageError> {
+        if remembered == Remembered::Nothing && !self.choices.overwrite {
+            disk.refuse_foreign().await?;
+        }
+        disk.prepare().await?;
+        // From here on there may be files without a right piece, and they are ours even if this process is killed.
+        self.saver.begin().await;
+        Ok(())
+    }
+
+    /// Takes over what an earlier run left, if the files are as it left them.
+    async fn adopt(&self, disk: &DiskTorrent) -> Result<Remembered, StorageError> {
+        let Some(resume) = self.saver.resume else {
+            return Ok(Remembered::Nothing);
+        };
+        match resume.load(disk.key()).await {
+            Ok(Some(data)) if !self.choices.recheck => match disk.adopt(&data).await? {
+                true => Ok(Remembered::All),
+                false => Ok(Remembered::OurFiles),
+            },
+            Ok(Some(_)) => Ok(Remembered::OurFiles),
+            Ok(None) => Ok(Remembered::Nothing),
+            Err(error) => {
+                tracing::warn!("resume data is of no use, checking the files instead: {error}");
+                Ok(Remembered::OurFiles)
+            }
+        }
+    }
+
+    async fn check(&self, disk: &DiskTorrent) -> Result<(), StorageError> {
+        let status = self.status.clone();
+        let progress = move |done, total| {
+            status.send_modify(|status| status.phase = Phase::Checking { done, total });
+        };
+        disk.check(progress).await?;
+        Ok(())
+    }
+}
