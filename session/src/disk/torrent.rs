@@ -418,6 +418,15 @@ impl DiskTorrent {
         }
     }
 
+    /// Whether the files may be written to: others may be reading them.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`].
+    pub(crate) fn check_lock(&self) -> Result<(), StorageError> {
+        self.shared.store.hold().check_writable().map(drop)
+    }
+
     /// When all is verified, nothing will be written any more: others may read the files too.
     pub(crate) fn share_when_complete(&self) {
         self.shared.share_when_complete();

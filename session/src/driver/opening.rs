@@ -63,6 +63,7 @@ impl Opening<'_> {
         disk: &DiskTorrent,
         remembered: Remembered,
     ) -> Result<(), StorageError> {
+        disk.check_lock()?;
         if remembered == Remembered::Nothing && !self.choices.overwrite {
             disk.refuse_foreign().await?;
         }
