@@ -357,7 +357,7 @@ fn a_node_tells_programs_what_it_does() {
     assert!(stats["sent_bytes"].as_u64().unwrap() > 0);
     node.signal("TERM");
     let finished = node.finish();
-    assert_eq!(finished.code, Some(130), "{finished:?}");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
     let table = values(&finished.out);
     let nodes = table.iter().filter(|line| line["event"] == "node");
     let addrs: Vec<_> = nodes.map(|node| node["addr"].clone()).collect();

@@ -1,5 +1,7 @@
 //! Asking trackers, and running one.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod support;
 
 use serde_json::Value;
@@ -56,7 +58,7 @@ fn trackers_are_asked_over_http_and_udp() {
     assert!(
         place
             .ok(&["scrape", "one.torrent"])
-            .contains("1 seeders, 0 leechers")
+            .contains("1 seeder, 0 leechers, completed 0 times")
     );
 }
 
@@ -107,4 +109,68 @@ fn only_the_user_names_urls_of_internal_services() {
     let by_hand = place.run(&["announce", "one.torrent", "--tracker", admin]);
     let said = by_hand.out + &by_hand.err;
     assert!(said.contains("failed: cannot connect"), "{said}");
+}
+
+/// A tracker that takes a request and never answers; its announce URL, and what keeps it there.
+fn silent() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/announce", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[test]
+fn answers_are_shown_as_they_come_and_the_others_named_until_they_time_out() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let (_listener, silent) = silent();
+    let refusing = "http://127.0.0.1:1/announce";
+    // The one that answers is the last of the tiers.
+    torrent(&place, &[&silent, refusing, &url]);
+    let asking = ["announce", "scrape"]
+        .map(|command| place.start(&[command, "one.torrent", "--timeout", "3s"]));
+    for asking in asking {
+        asking.line(&url);
+        let host = silent.split('/').nth(2).unwrap();
+        let line = asking.error_line("waiting for");
+        let expected = format!("trackers: 3 asked, 1 answered, 1 failed; waiting for {host}");
+        assert_eq!(line, expected);
+        let finished = asking.finish();
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let late = format!("{silent}\n  failed: no answer from the tracker within 3s\n");
+        assert!(finished.out.contains(&late), "{}", finished.out);
+        assert!(
+            finished
+                .out
+                .ends_with("trackers: 3 asked, 1 answered, 2 failed\n"),
+            "{}",
+            finished.out
+        );
+        assert!(!finished.err.contains("os error"), "{}", finished.err);
+    }
+    for wrong in ["0", "2d", "soon"] {
+        let refused = place.run(&["scrape", "one.torrent", "--timeout", wrong]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains("from 1s to 1d"), "{}", refused.err);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_announce_leaves_the_trackers_that_have_answered() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let (_listener, silent) = silent();
+    torrent(&place, &[&silent, &url]);
+    let asking = place.start(&["announce", "one.torrent"]);
+    asking.line(&url);
+    asking.signal("INT");
+    let finished = asking.finish();
+    assert_eq!(
+        (finished.code, &*finished.err),
+        (Some(130), ""),
+        "{finished:?}"
+    );
+    let said = place.ok(&["scrape", "one.torrent", "--tracker", &url, "--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["leechers"].as_u64().unwrap_or(0), 0, "{said}");
 }

@@ -113,7 +113,7 @@ fn ranges_are_said_in_words() {
     let place = Place::new();
     let finished = place.run(&["announce", "x", "--port", "65536"]);
     assert_eq!(finished.code, Some(2), "{finished:?}");
-    let told = "65536 is not from 0 to 65535";
+    let told = "65536 is not from 1 to 65535";
     assert!(finished.err.contains(told), "{}", finished.err);
 }
 

@@ -142,7 +142,15 @@ impl TrackerError {
         Self::Io {
             operation,
             kind: error.kind(),
-            message: error.to_string(),
+            message: plain(error),
         }
     }
+}
+
+/// The system's words without its number for them.
+#[cfg(feature = "client")]
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    words.to_owned()
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 use tailwater_dht::{ItemKey, MutableTorrent, NodeId, PublicKey, Salt};
 use tailwater_metainfo::{HostPort, InfoHash, Magnet};
 
+use super::Wait;
 use super::addr::ListenAddr;
 
 /// Use the DHT by itself: run a node, find peers, store and read items.
@@ -65,9 +65,14 @@ pub(crate) struct Joining {
 pub(crate) struct Asking {
     #[command(flatten)]
     pub(crate) joining: Joining,
-    /// Give up after so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Network")]
-    pub(crate) timeout: Duration,
+    /// Give up after this time: 30s, 2min, or a number of seconds.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        help_heading = "Network"
+    )]
+    pub(crate) timeout: Wait,
 }
 
 /// Run a node until Ctrl-C, and show what it does.
@@ -79,7 +84,7 @@ pub(crate) struct Asking {
 Examples:
   tailwater dht node
   tailwater dht node --dht-listen '[::]:6881'      IPv4 and IPv6, on this port or not at all
-  tailwater dht node --json --every 60 >> node.jsonl
+  tailwater dht node --json --every 1min >> node.jsonl
   tailwater dht node --table > table.txt           the routing table, at the end
   tailwater dht node --no-bootstrap --dht-listen 127.0.0.1:7000
 
@@ -96,9 +101,9 @@ pub(crate) struct DhtNode {
     /// Print the routing table at the end.
     #[arg(long)]
     pub(crate) table: bool,
-    /// Seconds between two lines of `--json`.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub(crate) every: Duration,
+    /// The time between two lines of `--json`: 5s, 1min, or a number of seconds.
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub(crate) every: Wait,
 }
 
 /// Find the peers of a torrent, as they come, one a line; and perhaps be one.
@@ -318,14 +323,6 @@ impl fmt::Display for ItemRef {
 
 fn salt(text: &str) -> Result<Salt, String> {
     Salt::new(text.as_bytes()).map_err(|error| error.to_string())
-}
-
-/// Up to a day.
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err("not a number of seconds, from 1 to 86400".to_owned()),
-    }
 }
 
 #[cfg(test)]

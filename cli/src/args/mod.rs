@@ -22,6 +22,7 @@ mod trackers;
 mod typed;
 mod urls;
 mod verify;
+mod wait;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +51,7 @@ pub(crate) use trackers::{Announce, Asked, Scrape};
 pub(crate) use typed::parse;
 pub(crate) use urls::{Tier, tracker_key};
 pub(crate) use verify::Verify;
+pub(crate) use wait::Wait;
 
 /// A BitTorrent client that streams from bounded memory.
 #[derive(Debug, Parser)]

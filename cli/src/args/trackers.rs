@@ -3,28 +3,33 @@
 use clap::{Args as ClapArgs, ValueHint};
 use url::Url;
 
+use super::Wait;
 use super::urls::tracker_url;
 use crate::source::Source;
 
 /// Ask a torrent's trackers for peers, once.
 ///
-/// All trackers are asked at the same time. They are told right afterwards that we have left.
+/// All trackers are asked side by side, and their answers shown as they come. Those that answer are told right afterwards
+/// that we have left.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   tailwater announce debian.torrent
   tailwater announce a.torrent --tracker udp://tracker.example.org:6969 --json
+  tailwater announce debian.torrent --timeout 5s
 
 Exit codes: 0 if one of them answered, else 1.")]
 pub(crate) struct Announce {
     #[command(flatten)]
     pub(crate) asked: Asked,
-    /// The port to announce. Default: one that is free, so that no seeder of this machine is mistaken for us
-    #[arg(long, value_name = "PORT")]
+    /// The port to announce. Default: one that is free, so that no seeder of this machine is mistaken for us.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 }
 
 /// Ask a torrent's trackers how many seeders and leechers there are.
+///
+/// All trackers are asked side by side, and their answers shown as they come.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -46,4 +51,8 @@ pub(crate) struct Asked {
     /// Ask this tracker instead of the torrent's own; may be given again.
     #[arg(long, value_name = "URL", value_parser = tracker_url, value_hint = ValueHint::Url)]
     pub(crate) tracker: Vec<Url>,
+    /// How long each tracker may take: 20s, 1min, or a number of seconds. Over UDP, a packet that got lost is sent again
+    /// after 15 s.
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    pub(crate) timeout: Wait,
 }

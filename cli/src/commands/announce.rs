@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tailwater_metainfo::PeerId;
-use tailwater_tracker::{AnnounceRequest, AnnounceResponse, Client, Event};
+use tailwater_tracker::{AnnounceRequest, AnnounceResponse, Client, Event, TrackerError};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Context;
-use super::trackers::{Answer, Question, show};
+use super::trackers::Question;
 use crate::args::Announce;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::progress::count;
+use crate::progress::{count, duration};
 
 /// The port of nobody's peer (discard, RFC 863), where no free one can be had.
 const DISCARD: u16 = 9;
 /// What is left of a torrent of which only the link is known: anything but 0, which would be a seeder's.
 const UNKNOWN_LEFT: u64 = 16 * 1024;
-/// How long a tracker may take to hear that we are gone again.
+/// How long a tracker that has answered may take to be told that we are gone again.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -35,7 +36,7 @@ struct Said<'a> {
 }
 
 pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliError> {
-    let question = Question::new(&args.asked, &context.progress).await?;
+    let question = Question::new(&args.asked, context).await?;
     // Trackers know a peer by address and port: announcing a seeder's port and leaving again would take it off the list.
     let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))
         .and_then(|socket| Ok((socket.local_addr()?.port(), socket)));
@@ -44,31 +45,57 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
     let mut request = AnnounceRequest::new(question.info_hash, peer_id(), port);
     request.left = question.total.unwrap_or(UNKNOWN_LEFT);
     request.key = Some(fastrand::u32(..));
-    let answers = question.ask(|client, url| ask(client, url, request.clone()));
-    let json = context.common.json();
-    show(answers, |url, answer| match json {
-        true => out::json(&said(url, answer.as_ref().map_err(ToString::to_string))),
-        false => human(url, answer.as_ref().map_err(ToString::to_string)),
-    })
-    .await
+    request.event = Some(Event::Started);
+    let ask = |client: Client, url: String| {
+        let request = request.clone();
+        async move {
+            let answer = client.announce(&url, &request).await;
+            (url, answer)
+        }
+    };
+    let mut farewells = JoinSet::new();
+    let shown = question.ask(context, ask, |url, answer| {
+        if let Ok(answer) = &answer {
+            farewells.spawn(leave(
+                question.client.clone(),
+                url.to_owned(),
+                request.clone(),
+                answer.tracker_id.clone(),
+            ));
+        }
+        show(context, url, answer.as_ref())
+    });
+    let outcome = shown.await;
+    // Also when the user does not want to wait for the others: who has answered has us on its list.
+    let leaving = async { while farewells.join_next().await.is_some() {} };
+    let _ = timeout(FAREWELL, leaving).await;
+    outcome
 }
 
-/// Says hello and goodbye, so that nobody tries to connect to a peer that is not there.
-async fn ask(
+/// Says goodbye, so that no peer tries to connect to one that is not there.
+async fn leave(
     client: Client,
     url: String,
     mut request: AnnounceRequest,
-) -> Answer<AnnounceResponse> {
-    request.event = Some(Event::Started);
-    let answer = client.announce(&url, &request).await;
-    if let Ok(answer) = &answer {
-        request.event = Some(Event::Stopped);
-        request.num_want = Some(0);
-        request.tracker_id.clone_from(&answer.tracker_id);
-        // Whether it is heard makes no difference to what we have to tell.
-        let _ = timeout(FAREWELL, client.announce(&url, &request)).await;
+    tracker_id: Option<Vec<u8>>,
+) {
+    request.event = Some(Event::Stopped);
+    request.num_want = Some(0);
+    request.tracker_id = tracker_id;
+    // Whether it arrives makes no difference to what there is to tell.
+    let _ = client.announce(&url, &request).await;
+}
+
+fn show(
+    context: &Context,
+    url: &str,
+    answer: Result<&AnnounceResponse, &TrackerError>,
+) -> Result<(), CliError> {
+    let answer = answer.map_err(ToString::to_string);
+    match context.common.json() {
+        true => out::json(&said(url, answer)),
+        false => context.progress.say(human(url, answer)),
     }
-    (url, answer)
 }
 
 /// One that nobody else has (BEP 20).
@@ -78,30 +105,34 @@ fn peer_id() -> PeerId {
     PeerId::new(bytes)
 }
 
-fn human(url: &str, answer: Result<&AnnounceResponse, String>) -> Result<(), CliError> {
+fn human(url: &str, answer: Result<&AnnounceResponse, String>) -> String {
     let url = Harmless(url);
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) => return out::line(format_args!("{url}\n  failed: {}", Harmless(&error))),
+        Err(error) => return format!("{url}\n  failed: {}", Harmless(&error)),
     };
-    let known =
-        |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let (seeders, leechers) = (known(answer.seeders), known(answer.leechers));
-    let interval = answer.interval.as_secs();
+    let known = |number: Option<u32>, what: &str| match number {
+        Some(number) => count(usize::try_from(number).unwrap_or(usize::MAX), what),
+        None => format!("an unknown number of {what}s"),
+    };
+    let (seeders, leechers) = (
+        known(answer.seeders, "seeder"),
+        known(answer.leechers, "leecher"),
+    );
+    let interval = duration(answer.interval);
     let peers = count(answer.peers.len(), "peer");
-    out::line(format_args!(
-        "{url}\n  {seeders} seeders, {leechers} leechers, {peers} named; again in {interval} s"
-    ))?;
+    let mut lines = vec![
+        url.to_string(),
+        format!("{seeders}, {leechers}, {peers} named; again in {interval}"),
+    ];
     if let Some(warning) = &answer.warning {
-        out::line(format_args!("  warning: {}", Harmless(warning)))?;
+        lines.push(format!("warning: {}", Harmless(warning)));
     }
     if let Some(ip) = answer.external_ip {
-        out::line(format_args!("  our address there: {ip}"))?;
+        lines.push(format!("our address there: {ip}"));
     }
-    answer
-        .peers
-        .iter()
-        .try_for_each(|peer| out::line(format_args!("  {peer}")))
+    lines.extend(answer.peers.iter().map(ToString::to_string));
+    lines.join("\n  ")
 }
 
 fn said<'a>(url: &'a str, answer: Result<&'a AnnounceResponse, String>) -> Said<'a> {

@@ -79,13 +79,8 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Edit(args) => edit::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
-        Command::Announce(args) => {
-            context
-                .interrupt
-                .guard(announce::run(&context, &args))
-                .await
-        }
-        Command::Scrape(args) => context.interrupt.guard(scrape::run(&context, &args)).await,
+        Command::Announce(args) => announce::run(&context, &args).await,
+        Command::Scrape(args) => scrape::run(&context, &args).await,
         Command::Tracker(args) => tracker::run(&context, &args).await,
         Command::Dht(args) => dht::run(&context, &args).await,
         Command::Sim(args) => sim::run(&context, &args).await,

@@ -1,13 +1,14 @@
 //! `tailwater scrape`
 
 use serde::Serialize;
-use tailwater_tracker::ScrapeStats;
+use tailwater_tracker::{Client, ScrapeStats, TrackerError};
 
 use super::Context;
-use super::trackers::{Question, show};
+use super::trackers::Question;
 use crate::args::Scrape;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
+use crate::progress::count;
 
 #[derive(Serialize)]
 struct Said<'a> {
@@ -21,35 +22,35 @@ struct Said<'a> {
 }
 
 pub(super) async fn run(context: &Context, args: &Scrape) -> Result<(), CliError> {
-    let question = Question::new(&args.asked, &context.progress).await?;
+    let question = Question::new(&args.asked, context).await?;
     let info_hash = question.info_hash;
-    let answers = question.ask(|client, url| async move {
+    let ask = |client: Client, url: String| async move {
         let answer = client.scrape(&url, &[info_hash]).await;
         (url, answer.map(|answer| answer.get(&info_hash)))
-    });
-    let json = context.common.json();
-    show(answers, |url, answer| {
+    };
+    let show = |url: &str, answer: Result<_, TrackerError>| {
         let answer = answer.map_err(|error| error.to_string());
-        match json {
+        match context.common.json() {
             true => out::json(&said(url, answer)),
-            false => human(url, answer),
+            false => context.progress.say(human(url, answer)),
         }
-    })
-    .await
+    };
+    question.ask(context, ask, show).await
 }
 
-fn human(url: &str, answer: Result<Option<ScrapeStats>, String>) -> Result<(), CliError> {
+fn human(url: &str, answer: Result<Option<ScrapeStats>, String>) -> String {
     let url = Harmless(url);
+    let number =
+        |number: u32, what: &str| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     match answer {
-        Err(error) => out::line(format_args!("{url}\n  failed: {}", Harmless(&error))),
-        Ok(None) => out::line(format_args!("{url}\n  does not know the torrent")),
-        Ok(Some(ScrapeStats {
-            seeders,
-            leechers,
-            completed,
-        })) => out::line(format_args!(
-            "{url}\n  {seeders} seeders, {leechers} leechers, completed {completed} times"
-        )),
+        Err(error) => format!("{url}\n  failed: {}", Harmless(&error)),
+        Ok(None) => format!("{url}\n  does not know the torrent"),
+        Ok(Some(stats)) => format!(
+            "{url}\n  {}, {}, completed {}",
+            number(stats.seeders, "seeder"),
+            number(stats.leechers, "leecher"),
+            number(stats.completed, "time")
+        ),
     }
 }
 

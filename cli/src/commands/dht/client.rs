@@ -50,7 +50,7 @@ pub(super) enum Start {
 impl Client {
     /// Starts a node that asks.
     pub(super) async fn guest(asking: &Asking, begin: Start) -> Result<Self, CliError> {
-        Self::start(&asking.joining, begin, asking.timeout).await
+        Self::start(&asking.joining, begin, asking.timeout.0).await
     }
 
     pub(super) async fn start(

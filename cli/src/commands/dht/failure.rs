@@ -44,9 +44,9 @@ impl DhtFailure {
             }
             Self::NoNodes { .. } => {
                 "check the network and its firewall (UDP), name a node that you know with `--dht-bootstrap ADDR:PORT`, or \
-                 wait longer with `--timeout SECONDS`"
+                 wait longer with `--timeout TIME`"
             }
-            Self::TimedOut { .. } => "wait longer with `--timeout SECONDS`",
+            Self::TimedOut { .. } => "wait longer with `--timeout TIME`",
             Self::NotStored { .. } => {
                 "if a newer version is there, leave `--seq` and `--cas` out; else try again"
             }

@@ -101,7 +101,7 @@ async fn live(context: &Context, client: &Client, args: &DhtNode) -> Result<(), 
             is_ready = true;
             ready(context, &stats, now - begin)?;
         }
-        if context.common.json_lines().has_events() && now - printed >= args.every {
+        if context.common.json_lines().has_events() && now - printed >= args.every.0 {
             let line = line(&at_print, &stats, now - printed, now - begin);
             out::json(&Line::Stats(Box::new(line)))?;
             (printed, at_print) = (now, stats);
