@@ -9,6 +9,8 @@ use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
 use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentError};
 
+pub(crate) use tailwater_types::system::message as plain;
+
 use crate::commands::dht::DhtFailure;
 use crate::progress::{Progress, duration};
 use crate::size::Size;
@@ -132,15 +134,6 @@ pub(crate) enum CliError {
     Reported,
     #[error("interrupted")]
     Interrupted,
-}
-
-/// The system's words without their capital letter and error number, which say nothing to a user.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    let first = chars.next().map(char::to_lowercase);
-    first.into_iter().flatten().chain(chars).collect()
 }
 
 impl CliError {

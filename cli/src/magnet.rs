@@ -121,7 +121,9 @@ pub(crate) async fn resolve(
     };
     let found = next.ok_or(CliError::Interrupted)?;
     if audience.json.is_on() {
-        out::json(&Line::publication(&found))?;
+        if audience.json.has_events() {
+            out::json(&Line::publication(&found))?;
+        }
     } else {
         let (version, hash) = (found.version, found.info_hash);
         audience
@@ -163,7 +165,7 @@ pub(crate) async fn fetch_torrent(
     let _ = fetch.add_peers(peers).await;
     follow(&mut fetch, &name, network, audience).await?;
     let metainfo = fetch.wait().await.map_err(failed)?;
-    if audience.json.is_on() {
+    if audience.json.has_events() {
         out::json(&Line::metadata(
             fetch.info_hash(),
             &fetch.progress(),

@@ -6,6 +6,7 @@ mod error;
 mod input;
 mod interrupt;
 mod json;
+mod known;
 mod link;
 mod logging;
 mod magnet;

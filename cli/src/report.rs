@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use tailwater_metainfo::{Bitfield, FileEntry, Info};
 
+use crate::error::plain;
 use crate::progress::count;
 use crate::size::Size;
 
@@ -138,7 +139,7 @@ fn look(file: &FileEntry, dir: &Path) -> Option<Verdict> {
             Some(Verdict::Missing)
         }
         Err(error) => Some(Verdict::Unreadable {
-            reason: error.to_string(),
+            reason: plain(&error),
         }),
         Ok(found) if !found.is_file() => Some(Verdict::Unreadable {
             reason: "not a file".to_owned(),

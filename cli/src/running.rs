@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tailwater_metainfo::InfoHash;
 use tailwater_session::{Builder, Event, Events, Session};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -11,6 +12,7 @@ use crate::args::Json;
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::json::Line;
+use crate::known::{About, Known};
 use crate::out::{self, Harmless};
 use crate::progress::Progress;
 
@@ -36,7 +38,7 @@ impl Running {
         let session = builder.start()?;
         let events = session.subscribe();
         let shown = match json.is_on() {
-            true => tokio::spawn(print(events, json)),
+            true => tokio::spawn(print(events, json, progress.known().clone())),
             false => tokio::spawn(warn(events, progress.clone())),
         };
         if let Some(addr) = session.listen_addr() {
@@ -91,10 +93,11 @@ impl Running {
     }
 }
 
-async fn print(mut events: Events, json: Json) {
+async fn print(mut events: Events, json: Json, known: Known) {
     while let Some(event) = events.next().await {
-        if is_printed(&event, json)
-            && let Some(line) = Line::event(&event)
+        let about = info_hash(&event).and_then(|info_hash| known.get(info_hash));
+        if is_printed(&event, json, about.as_ref())
+            && let Some(line) = Line::event(&event, about.as_ref())
             && out::json(&line).is_err()
         {
             return;
@@ -102,9 +105,31 @@ async fn print(mut events: Events, json: Json) {
     }
 }
 
-/// Whether the level of `--json` has it.
-fn is_printed(event: &Event, json: Json) -> bool {
+/// Which torrent it is about.
+const fn info_hash(event: &Event) -> Option<InfoHash> {
     match event {
+        Event::Started { info_hash, .. }
+        | Event::PieceVerified { info_hash, .. }
+        | Event::PieceFailed { info_hash, .. }
+        | Event::Banned { info_hash, .. }
+        | Event::Completed { info_hash }
+        | Event::Failed { info_hash, .. }
+        | Event::TrackerAnswered { info_hash, .. }
+        | Event::TrackerFailed { info_hash, .. }
+        | Event::Closed { info_hash } => Some(*info_hash),
+        _ => None,
+    }
+}
+
+/// Whether the level of `--json` has it.
+fn is_printed(event: &Event, json: Json, about: Option<&About>) -> bool {
+    match event {
+        // Who follows the torrent says it, with its figures.
+        Event::Completed { .. } | Event::Failed { .. }
+            if about.is_some_and(|about| about.is_followed) =>
+        {
+            false
+        }
         Event::Completed { .. } | Event::Failed { .. } => json.is_on(),
         Event::PieceVerified { .. } => json.has_pieces(),
         _ => json.has_events(),

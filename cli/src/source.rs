@@ -13,7 +13,7 @@ use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
 use crate::args::{Json, Network};
-use crate::error::CliError;
+use crate::error::{CliError, plain};
 use crate::input;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
@@ -305,7 +305,10 @@ fn innermost(error: &reqwest::Error) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    match cause.downcast_ref::<std::io::Error>() {
+        Some(error) => plain(error),
+        None => cause.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
+use tailwater_types::system::message;
 
 use crate::disk::StorageError;
 
@@ -13,7 +14,7 @@ use crate::disk::StorageError;
 #[non_exhaustive]
 pub enum StartError {
     /// The listening port could not be opened.
-    #[error("cannot listen on {}: {source}", addr.map_or_else(|| "any port from 6881".to_owned(), |addr| addr.to_string()))]
+    #[error("cannot listen on {}: {}", addr.map_or_else(|| "any port from 6881".to_owned(), |addr| addr.to_string()), message(source))]
     Listen {
         /// The address asked for; `None` for the default.
         addr: Option<SocketAddr>,
@@ -21,7 +22,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The port of the DHT node could not be opened.
-    #[error("cannot receive DHT datagrams on {}: {source}", addr.map_or_else(|| "any port".to_owned(), |addr| addr.to_string()))]
+    #[error("cannot receive DHT datagrams on {}: {}", addr.map_or_else(|| "any port".to_owned(), |addr| addr.to_string()), message(source))]
     Dht {
         /// The address asked for; `None` for the default.
         addr: Option<SocketAddr>,

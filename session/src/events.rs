@@ -1,6 +1,7 @@
 //! What happens in a session, for whoever subscribes.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tailwater_metainfo::InfoHash;
 use tokio::sync::broadcast;
@@ -64,6 +65,14 @@ pub enum Event {
         tracker: String,
         /// How many peers it named.
         peers: usize,
+        /// Peers that have everything, if it says how many.
+        seeders: Option<u32>,
+        /// Peers that lack something, if it says how many.
+        leechers: Option<u32>,
+        /// When it wants to be asked again.
+        interval: Duration,
+        /// When a tracker of the torrent is asked next; `None` if none will be.
+        next_announce: Option<Duration>,
         /// What it wants the user to know.
         warning: Option<String>,
     },
@@ -75,6 +84,8 @@ pub enum Event {
         tracker: String,
         /// Why.
         error: String,
+        /// When a tracker of the torrent is asked next; `None` if none will be.
+        next_announce: Option<Duration>,
     },
     /// A torrent has been removed, or its session closed.
     Closed {

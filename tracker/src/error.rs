@@ -142,15 +142,7 @@ impl TrackerError {
         Self::Io {
             operation,
             kind: error.kind(),
-            message: plain(error),
+            message: tailwater_types::system::message(error),
         }
     }
-}
-
-/// The system's words without its number for them.
-#[cfg(feature = "client")]
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    words.to_owned()
 }

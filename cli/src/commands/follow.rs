@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use crate::args::Json;
 use crate::error::CliError;
-use crate::json::Line;
-use crate::out;
+use crate::json::{Figures, Line, Of};
+use crate::known::About;
+use crate::out::{self, Harmless};
 use crate::progress::{Meter, State, Transfer};
 
 /// A status that does not change is shown again after this time: the ETA and the idle rate do.
@@ -20,6 +21,8 @@ const MEASURED_FOR: Duration = Duration::from_secs(1);
 /// Follows one torrent.
 pub(super) struct Follower {
     torrent: Torrent,
+    about: About,
+    began: Instant,
     meter: Meter,
     /// Bytes of the wanted pieces.
     wanted: u64,
@@ -31,8 +34,17 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(torrent: Torrent, meter: Meter, wanted: u64, json: Json) -> Self {
+    /// `about` is what is said of it, `wanted` the bytes of what is wanted of it.
+    pub(super) fn new(
+        torrent: Torrent,
+        about: About,
+        meter: Meter,
+        wanted: u64,
+        json: Json,
+    ) -> Self {
         Self {
+            about,
+            began: Instant::now(),
             torrent,
             meter,
             wanted,
@@ -45,6 +57,11 @@ impl Follower {
     /// All there is to say of it has been said.
     pub(super) fn finish(&self) {
         self.meter.finish();
+    }
+
+    /// What is said of it.
+    pub(super) const fn about(&self) -> &About {
+        &self.about
     }
 
     pub(super) const fn torrent(&self) -> &Torrent {
@@ -88,6 +105,60 @@ impl Follower {
         }
     }
 
+    /// Prints that it is complete, as JSON.
+    pub(super) fn tell_completed(&self, stats: &Stats) -> Result<(), CliError> {
+        let mut status = Status::default();
+        (status.phase, status.stats) = (Phase::Complete, *stats);
+        let mut figures = self.figures(&status);
+        figures.state = State::Complete.code();
+        match self.json.is_on() {
+            true => out::json(&Line::Completed {
+                of: self.of(),
+                figures: Some(&figures),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn of(&self) -> Of<'_> {
+        Of::new(self.torrent.info_hash(), Some(&self.about.name))
+    }
+
+    fn figures(&self, status: &Status) -> Figures {
+        let stats = &status.stats;
+        let tenths = self.began.elapsed().as_millis() / 100;
+        Figures {
+            state: self.state(status).code(),
+            done: self.wanted.saturating_sub(stats.bytes_left),
+            total: self.wanted,
+            path: self.about.path.clone(),
+            seconds: f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
+            eta_seconds: stats.eta.map(|eta| eta.as_secs()),
+            bytes_left: stats.bytes_left,
+            downloaded: stats.downloaded,
+            uploaded: stats.uploaded,
+            wasted: stats.wasted,
+            down_rate: stats.down_rate,
+            up_rate: stats.up_rate,
+            peers: stats.peers,
+            seeds: stats.seeds,
+        }
+    }
+
+    fn state(&self, status: &Status) -> State {
+        let stats = &status.stats;
+        match status.phase {
+            Phase::Starting => State::Starting,
+            Phase::Checking { done, total } => State::Checking(done, total),
+            Phase::Complete => State::Seeding,
+            Phase::Paused => State::Paused,
+            _ if stats.down_rate > 0 => State::Downloading,
+            _ if stats.peers == 0 => State::LookingForPeers,
+            _ if stats.is_stalled => State::Stalled,
+            _ => State::Waiting,
+        }
+    }
+
     fn error(&self, error: TorrentError) -> CliError {
         CliError::Torrent {
             name: self.torrent.info().name().to_owned(),
@@ -97,22 +168,12 @@ impl Follower {
 
     fn transfer(&self, status: &Status) -> Transfer {
         let stats = &status.stats;
-        let is_flowing = stats.down_rate > 0;
         let is_measured = self
             .transfers_since
             .is_some_and(|since| since.elapsed() >= MEASURED_FOR);
         Transfer {
-            name: self.torrent.info().name().to_owned(),
-            state: match status.phase {
-                Phase::Starting => State::Starting,
-                Phase::Checking { done, total } => State::Checking(done, total),
-                Phase::Complete => State::Seeding,
-                Phase::Paused => State::Paused,
-                _ if is_flowing => State::Downloading,
-                _ if stats.peers == 0 => State::LookingForPeers,
-                _ if stats.is_stalled => State::Stalled,
-                _ => State::Waiting,
-            },
+            name: Harmless(&self.about.name).to_string(),
+            state: self.state(status),
             done: self.wanted.saturating_sub(stats.bytes_left),
             total: self.wanted,
             down: is_measured.then_some(stats.down_rate),
@@ -125,7 +186,6 @@ impl Follower {
     }
 
     fn show(&mut self, status: &Status) -> Result<(), CliError> {
-        let stats = &status.stats;
         if matches!(status.phase, Phase::Downloading | Phase::Complete) {
             self.transfers_since.get_or_insert_with(Instant::now);
         }
@@ -143,7 +203,10 @@ impl Follower {
         }
         if self.json.has_events() && self.printed.elapsed() >= REFRESH {
             self.printed = Instant::now();
-            out::json(&Line::progress(self.torrent.info_hash(), stats))?;
+            out::json(&Line::Progress {
+                of: self.of(),
+                figures: &self.figures(status),
+            })?;
         }
         Ok(())
     }

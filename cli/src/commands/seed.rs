@@ -15,6 +15,8 @@ use super::goals::Watch;
 use crate::args::{Json, Seed};
 use crate::error::CliError;
 use crate::input::{self, Terms};
+use crate::json;
+use crate::known::About;
 use crate::link::Link;
 use crate::magnet::{self, Audience, Loaded};
 use crate::out::Harmless;
@@ -210,6 +212,19 @@ impl Seeds {
 
     /// Checks a torrent's data, and shares it.
     async fn seed(&self, loaded: &Loaded, dir: &Path) -> Result<(), CliError> {
+        let info = loaded.metainfo.info();
+        let (info_hash, about) = (info.info_hashes().wire(), About::new(info, Some(dir)));
+        if let Some(info_hash) = info_hash {
+            self.progress.known().insert(info_hash, about.clone());
+        }
+        let ended = self.check_and_share(loaded, dir).await;
+        if let (Err(error), Some(info_hash)) = (&ended, info_hash) {
+            json::failed(self.json, info_hash, &about, error)?;
+        }
+        ended
+    }
+
+    async fn check_and_share(&self, loaded: &Loaded, dir: &Path) -> Result<(), CliError> {
         let metainfo = &loaded.metainfo;
         let mut follower = self.open(loaded, dir).await?;
         if !self.json.is_on() {
@@ -251,12 +266,13 @@ impl Seeds {
         let checking = self
             .progress
             .meter(info.name(), info.geometry().total(), OFTEN);
-        let mut checker = Follower::new(torrent.clone(), checking, 0, Json::OFF);
+        let (about, size) = (About::new(info, Some(dir)), info.payload_len());
+        let mut checker = Follower::new(torrent.clone(), about.clone(), checking, size, Json::OFF);
         if let Err(error) = checker.checked().await {
             return Err(explain(&self.progress, metainfo, dir, error));
         }
         let meter = self.progress.endless(info.name());
-        Ok(Follower::new(torrent, meter, 0, self.json))
+        Ok(Follower::new(torrent, about, meter, size, self.json))
     }
 }
 

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::args::Common;
 use crate::error::CliError;
-use crate::out;
+use crate::known::Known;
+use crate::out::{self, Harmless};
 use row::{Row, Text};
 use screen::Screen;
 
@@ -37,6 +38,7 @@ enum Mode {
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     mode: Mode,
+    known: Known,
 }
 
 impl Progress {
@@ -46,13 +48,16 @@ impl Progress {
             _ if io::stderr().is_terminal() => Mode::Screen(Screen::new()),
             _ => Mode::Lines,
         };
-        Self { mode }
+        Self {
+            mode,
+            known: Known::default(),
+        }
     }
 
     /// A meter for something of `total` bytes. Without a terminal, a line is written at most `every` so often.
     pub(crate) fn meter(&self, name: &str, total: u64, every: Duration) -> Meter {
         let row = Row::Text(Text {
-            name: name.to_owned(),
+            name: Harmless(name).to_string(),
             share: (total > 0).then_some((0, total)),
             text: String::new(),
         });
@@ -74,6 +79,11 @@ impl Progress {
     /// A meter for something without an end.
     pub(crate) fn endless(&self, name: &str) -> Meter {
         self.meter(name, 0, SELDOM)
+    }
+
+    /// The torrents that there is something to be said of.
+    pub(crate) const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// A word to the user on standard error, whatever the mode.

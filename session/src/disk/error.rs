@@ -18,8 +18,10 @@ pub enum StorageError {
         path: PathBuf,
         /// The kind of failure.
         kind: io::ErrorKind,
-        /// The system's own words, with its error number.
+        /// The system's own words.
         message: String,
+        /// The system's error number, if the error is the system's.
+        code: Option<i32>,
     },
     /// A symbolic link stands where the torrent's file or folder should be. Writing through it could change files
     /// outside the download folder.
@@ -162,7 +164,8 @@ impl StorageError {
             operation,
             path: path.to_path_buf(),
             kind: source.kind(),
-            message: lower_first(&source.to_string()),
+            message: tailwater_types::system::message(source),
+            code: source.raw_os_error(),
         }
     }
 
@@ -248,13 +251,6 @@ fn say_foreign(files: &[PathBuf]) -> String {
     }
 }
 
-fn lower_first(message: &str) -> String {
-    let mut chars = message.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,10 +263,7 @@ mod tests {
             Path::new("/x/y"),
             &io::Error::from_raw_os_error(28),
         );
-        assert_eq!(
-            error.to_string(),
-            "writing /x/y: no space left on device (os error 28)"
-        );
+        assert_eq!(error.to_string(), "writing /x/y: no space left on device");
         assert!(error.is_full());
         assert!(!error.is_closed());
     }

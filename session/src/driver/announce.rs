@@ -174,6 +174,10 @@ impl Announcer {
                     info_hash: self.info_hash,
                     tracker: tracker.to_string(),
                     peers: response.peers.len(),
+                    seeders: response.seeders,
+                    leechers: response.leechers,
+                    interval: response.interval,
+                    next_announce: next_announce(schedule, now),
                     warning: response.warning.clone(),
                 });
                 self.pass_on(&announce, response).await;
@@ -184,6 +188,7 @@ impl Announcer {
                     info_hash: self.info_hash,
                     tracker: tracker.to_string(),
                     error: error.to_string(),
+                    next_announce: next_announce(schedule, now),
                 });
             }
         }
@@ -225,6 +230,12 @@ impl Announcer {
         }
         under_way.outcomes.shutdown().await;
     }
+}
+
+/// When a tracker is asked next.
+fn next_announce(schedule: &AnnounceSchedule, now: Instant) -> Option<Duration> {
+    let next = schedule.poll_timeout()?;
+    Some(next.saturating_duration_since(now))
 }
 
 fn settle(schedule: &mut AnnounceSchedule, (announce, outcome): &Outcome) {

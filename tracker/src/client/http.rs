@@ -269,11 +269,12 @@ pub(super) fn http_error(operation: &'static str, error: &(dyn Error + 'static))
         if let Some(ours) = error.downcast_ref::<TrackerError>() {
             return ours.clone();
         }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            kind = error.kind();
-        }
         // What stands above it only repeats that a request failed.
         message = error.to_string();
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            kind = error.kind();
+            message = tailwater_types::system::message(error);
+        }
         cause = error.source();
     }
     TrackerError::Io {

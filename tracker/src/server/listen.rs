@@ -24,6 +24,9 @@ pub(super) async fn udp(address: SocketAddr) -> io::Result<(UdpSocket, SocketAdd
 fn cannot_listen(transport: &str, address: SocketAddr, error: &io::Error) -> io::Error {
     io::Error::new(
         error.kind(),
-        format!("cannot listen on {transport} {address}: {error}"),
+        format!(
+            "cannot listen on {transport} {address}: {}",
+            tailwater_types::system::message(error)
+        ),
     )
 }

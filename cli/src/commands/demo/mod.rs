@@ -21,6 +21,7 @@ use super::follow::Follower;
 use crate::args::Demo;
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
+use crate::known::About;
 use crate::out;
 use crate::progress::{OFTEN, count};
 use crate::size::Size;
@@ -170,8 +171,13 @@ impl Swarm {
         )
         .await?;
         let meter = context.progress.meter(info.name(), total, OFTEN);
-        let mut follower =
-            Follower::new(torrent.clone(), meter, total, context.common.json_lines());
+        let mut follower = Follower::new(
+            torrent.clone(),
+            About::new(info, None),
+            meter,
+            total,
+            context.common.json_lines(),
+        );
         let mut peak = 0;
         let stats = tokio::select! {
             complete = follower.complete() => complete?,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tailwater_dht::{DhtClosed, Report};
 
+use crate::error::plain;
 use crate::out::Harmless;
 use crate::progress::{count, duration};
 
 /// Why something that was asked of the DHT was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DhtFailure {
-    #[error("cannot receive datagrams{}: {source}", addr.map(|addr| format!(" at {addr}")).unwrap_or_default())]
+    #[error("cannot receive datagrams{}: {}", addr.map(|addr| format!(" at {addr}")).unwrap_or_default(), plain(source))]
     Listen {
         addr: Option<SocketAddr>,
         source: io::Error,

@@ -9,7 +9,9 @@ use super::hook::Facts;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
 use crate::input::Terms;
-use crate::magnet::Loaded;
+use crate::json;
+use crate::known::About;
+use crate::magnet::{Audience, Loaded};
 use crate::out::Harmless;
 use crate::selection::{choose, wanted_bytes};
 
@@ -50,6 +52,12 @@ impl Job {
         Facts::new(torrent.info(), torrent.info_hash(), dir)
     }
 
+    /// What is said of it.
+    pub(super) fn about(&self, args: &Download) -> About {
+        let dir = (args.storage == StorageChoice::Disk).then_some(&*self.dir);
+        About::new(self.loaded.metainfo.info(), dir)
+    }
+
     /// How the session is to add it.
     fn options(&self, args: &Download) -> AddOptions {
         let storage = match args.storage {
@@ -73,6 +81,12 @@ impl Job {
 impl Downloads {
     pub(super) async fn add(&self, job: &Job) -> Result<Torrent, CliError> {
         let options = job.options(&self.args);
+        let info_hash = job.loaded.metainfo.info().info_hashes().wire();
+        let about = job.about(&self.args);
+        let Audience { progress, json, .. } = &self.audience;
+        if let Some(info_hash) = info_hash {
+            progress.known().insert(info_hash, about.clone());
+        }
         let refused = |error| match error {
             AddError::TooLargeForMemory { needed, budget } => CliError::TooLargeForMemory {
                 name: job.name().to_owned(),
@@ -87,7 +101,15 @@ impl Downloads {
         };
         let added = self.session.add(&job.loaded.metainfo, options).await;
         self.have_begun();
-        let torrent = added.map_err(refused)?;
+        let torrent = match added.map_err(refused) {
+            Ok(torrent) => torrent,
+            Err(error) => {
+                if let Some(info_hash) = info_hash {
+                    json::failed(*json, info_hash, &about, &error)?;
+                }
+                return Err(error);
+            }
+        };
         self.args
             .network
             .add_named_peers(&torrent, &self.audience.progress);

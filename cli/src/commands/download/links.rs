@@ -12,6 +12,8 @@ use super::one::One;
 use crate::args::StorageChoice;
 use crate::error::CliError;
 use crate::input::{Terms, warn_named_twice};
+use crate::json;
+use crate::known::About;
 use crate::link::Link;
 use crate::magnet;
 
@@ -51,7 +53,15 @@ impl Downloads {
     /// Fetches a link's metadata and begins the download.
     async fn begin(&self, magnet: &Magnet, terms: &Terms) -> Result<(Job, One), CliError> {
         let Self { session, args, .. } = self;
-        let loaded = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await?;
+        let fetched = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await;
+        if let (Err(error), Some(info_hash)) = (&fetched, magnet.hashes.v1) {
+            let about = About {
+                name: magnet::name(magnet),
+                ..About::default()
+            };
+            json::failed(self.audience.json, info_hash, &about, error)?;
+        }
+        let loaded = fetched?;
         let job = Job::new(loaded, terms, args)?;
         if args.storage == StorageChoice::Memory {
             self.room.promise(&job)?;

@@ -12,6 +12,7 @@ use crate::args::{Goals, Hook, Json};
 use crate::commands::follow::Follower;
 use crate::commands::goals::Watch;
 use crate::error::CliError;
+use crate::json;
 use crate::magnet::Audience;
 use crate::out::Harmless;
 use crate::progress::{self, OFTEN, Progress};
@@ -49,7 +50,13 @@ impl One {
             hook,
             json: *json,
             progress: progress.clone(),
-            follower: Follower::new(torrent, meter, job.wanted, *json),
+            follower: Follower::new(
+                torrent,
+                job.about(&downloads.args),
+                meter,
+                job.wanted,
+                *json,
+            ),
             unfinished: Arc::clone(&downloads.unfinished),
         }
     }
@@ -58,7 +65,17 @@ impl One {
         self.follower.torrent()
     }
 
-    pub(super) async fn run(mut self) -> Result<(), CliError> {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let (json, about) = (self.json, self.follower.about().clone());
+        let info_hash = self.follower.torrent().info_hash();
+        let ended = self.to_the_end().await;
+        if let Err(error) = &ended {
+            json::failed(json, info_hash, &about, error)?;
+        }
+        ended
+    }
+
+    async fn to_the_end(mut self) -> Result<(), CliError> {
         let name = self.follower.torrent().info().name().to_owned();
         let found = self.follower.checked().await?;
         let began = Instant::now();
@@ -82,6 +99,7 @@ impl One {
                 self.summary(&found, &stats, began)
             ))?;
         }
+        self.follower.tell_completed(&stats)?;
         drop(self.unfinished);
         let hook = async {
             if let Some((hook, facts)) = self.hook.as_ref().filter(|_| found.bytes_left > 0) {

@@ -3,9 +3,10 @@
 mod shown;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tailwater_metainfo::Info;
 use tailwater_session::{
     AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Session, StorageKind, Torrent,
 };
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use super::Context;
 use crate::args::{Behind, ServeAddr, StorageChoice, Stream};
 use crate::error::CliError;
+use crate::known::About;
 use crate::link::Link;
 use crate::magnet::{self, Attempt, Audience, Loaded};
 use crate::running::Running;
@@ -204,6 +206,21 @@ impl Streaming<'_> {
         })
     }
 
+    /// Events of the session are shown with the torrent's name.
+    fn tell_of(&self, info: &Info) {
+        let dir = match self.args.storage {
+            StorageChoice::Memory => None,
+            StorageChoice::Disk => Some(self.args.output.as_deref().unwrap_or(Path::new("."))),
+        };
+        if let Some(info_hash) = info.info_hashes().wire() {
+            let about = About {
+                is_followed: false,
+                ..About::new(info, dir)
+            };
+            self.context.progress.known().insert(info_hash, about);
+        }
+    }
+
     async fn add(&self, loaded: &Loaded) -> Result<Torrent, CliError> {
         let (args, metainfo) = (self.args, &loaded.metainfo);
         let storage = match args.storage {
@@ -222,6 +239,7 @@ impl Streaming<'_> {
             name: metainfo.info().name().to_owned(),
             error,
         };
+        self.tell_of(metainfo.info());
         self.session.add(metainfo, options).await.map_err(refused)
     }
 }

@@ -1,0 +1,157 @@
+//! What is said of transfers while they run: events, rates, logs.
+
+mod support;
+
+use serde_json::Value;
+use support::{LOCAL, Place, Running, noise};
+
+/// The next line of JSON that is as wanted.
+fn event(running: &Running, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let event: Value = serde_json::from_str(&running.line("{")).unwrap();
+        if is_wanted(&event) {
+            return event;
+        }
+    }
+}
+
+/// A torrent that takes seconds to arrive.
+fn slow_transfer(place: &Place, more: &[&str]) -> (Running, Running) {
+    place.write("here/film.bin", &noise(3, 2 << 20));
+    place.ok(&["create", "here/film.bin", "-o", "film.torrent"]);
+    let seed = [
+        "seed",
+        "film.torrent",
+        "--data",
+        "here",
+        "--max-up",
+        "300KiB",
+    ];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
+    let listening = seeder.line("listening on ");
+    let addr = listening.rsplit(' ').next().unwrap();
+    seeder.line("seeding ");
+    let download = ["download", "film.torrent", "-o", "there", "--peer", addr];
+    let downloader = place.start(&[&download, &LOCAL[..], more].concat());
+    (seeder, downloader)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_download_that_stalls_says_so_and_has_no_rate_and_no_eta() {
+    let place = Place::new();
+    let (seeder, downloader) = slow_transfer(&place, &["--json"]);
+    let flowing = event(&downloader, |event| event["eta_seconds"].is_u64());
+    assert_eq!(flowing["state"], "downloading");
+    assert!(flowing["down_rate"].as_u64() > Some(0), "{flowing}");
+
+    seeder.signal("STOP");
+    let stalled = event(&downloader, |event| event["state"] == "stalled");
+    assert_eq!(stalled["down_rate"], 0);
+    assert!(stalled["eta_seconds"].is_null(), "{stalled}");
+    assert_eq!(stalled["peers"], 1);
+
+    seeder.signal("KILL");
+    let alone = event(&downloader, |event| event["state"] == "no_peers");
+    assert_eq!(
+        (&alone["down_rate"], &alone["peers"]),
+        (&0.into(), &0.into())
+    );
+    assert!(alone["eta_seconds"].is_null(), "{alone}");
+}
+
+#[test]
+fn lines_of_json_name_their_torrent_and_have_its_figures() {
+    let place = Place::new();
+    let (_seeder, downloader) = slow_transfer(&place, &["--json", "--max-down", "2MiB"]);
+    let is_progress = |event: &Value| event["event"] == "progress";
+    let progress = event(&downloader, |event| {
+        is_progress(event) && event["done"].as_u64() > Some(0)
+    });
+    let path = place.path("there/film.bin");
+    for key in ["seconds", "down_rate", "up_rate", "uploaded", "downloaded"] {
+        assert!(progress[key].is_number(), "{key}: {progress}");
+    }
+    assert_eq!(progress["name"], "film.bin");
+    assert_eq!(progress["total"], 2 << 20);
+    assert_eq!(progress["path"], path.to_str().unwrap());
+    let finished = downloader.finish();
+    let last = |name: &str| -> Value {
+        let lines = finished
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        lines
+            .filter(|line: &Value| line["event"] == name)
+            .last()
+            .unwrap()
+    };
+    let completed = last("completed");
+    assert_eq!(
+        (&completed["done"], &completed["state"]),
+        (&(2 << 20).into(), &"complete".into())
+    );
+    assert_eq!(completed["path"], path.to_str().unwrap());
+    assert!(completed["downloaded"].as_u64() >= Some(2 << 20));
+    assert_eq!(last("closed")["name"], "film.bin");
+}
+
+#[test]
+fn what_fails_is_a_result_with_its_name() {
+    let place = Place::new();
+    place.write("here/film.bin", &noise(3, 100_000));
+    place.ok(&["create", "here/film.bin", "-o", "film.torrent"]);
+    std::fs::create_dir_all(place.path("there/film.bin")).unwrap();
+    let download = ["download", "film.torrent", "-o", "there", "--json=results"];
+    let finished = place.run(&[&download, &LOCAL[..]].concat());
+    assert_eq!(finished.code, Some(1));
+    let failed: Value = serde_json::from_str(finished.out.trim()).unwrap();
+    assert_eq!(
+        (&failed["event"], &failed["name"]),
+        (&"failed".into(), &"film.bin".into())
+    );
+    assert!(
+        failed["error"].as_str().unwrap().contains("there/film.bin"),
+        "{failed}"
+    );
+    assert!(!finished.err.contains("os error"), "{}", finished.err);
+}
+
+#[test]
+fn the_system_is_quoted_without_capitals_and_numbers() {
+    let place = Place::new();
+    place.write("here/film.bin", &noise(3, 100_000));
+    let tracker = "http://127.0.0.1:1/announce";
+    place.ok(&[
+        "create",
+        "here/film.bin",
+        "-o",
+        "film.torrent",
+        "--tracker",
+        tracker,
+    ]);
+    let seed = ["seed", "film.torrent", "--data", "here"];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
+    let addr = seeder.line("listening on ");
+    let addr = addr.rsplit(' ').next().unwrap();
+    let warning = seeder.error_line("warning: tracker ");
+    let refused = "cannot connect: connection refused";
+    assert_eq!(warning, format!("warning: tracker {tracker}: {refused}"));
+
+    let listen = ["download", "film.torrent", "-o", "there", "--listen", addr];
+    let said = [
+        place.run(&[&listen, &LOCAL[2..]].concat()).err,
+        place.run(&["download", "http://127.0.0.1:1/a.torrent"]).err,
+        place.run(&["inspect", "nowhere.torrent"]).err,
+        place.run(&["create", "nowhere"]).err,
+        place.run(&["tracker", "--http", addr]).err,
+    ];
+    for error in said {
+        let (what, why) = error.lines().next().unwrap().rsplit_once(": ").unwrap();
+        assert!(
+            what.starts_with("error: ") && !error.contains("os error"),
+            "{error}"
+        );
+        assert!(why.starts_with(char::is_lowercase), "{error}");
+    }
+}
