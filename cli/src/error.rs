@@ -12,6 +12,7 @@ use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentE
 pub(crate) use tailwater_types::system::message as plain;
 
 use crate::commands::dht::DhtFailure;
+use crate::config::ConfigError;
 use crate::progress::{Progress, duration};
 use crate::size::Size;
 
@@ -23,6 +24,8 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    Config(ConfigError),
     #[error("cannot {operation} {}: {}", path.display(), plain(source))]
     Io {
         operation: &'static str,
@@ -161,7 +164,7 @@ impl CliError {
     /// 1 failed, 2 wrong usage, 130 interrupted.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Config(_) => 2,
             Self::Interrupted => INTERRUPTED,
             _ => 1,
         }
@@ -189,6 +192,7 @@ impl CliError {
                 "name a peer with `--peer HOST:PORT`, or wait longer with another `--stop-timeout`"
                     .to_owned(),
             ),
+            Self::Config(error) => error.help.clone(),
             Self::NeedsDht => Some("leave `--no-dht` out".to_owned()),
             Self::Start(StartError::Dht { .. }) => {
                 Some("choose another address with `--dht-listen ADDR:PORT`, or do without with `--no-dht`".to_owned())

@@ -1,6 +1,8 @@
 //! Flags that several commands share.
 
-use clap::{ArgAction, Args};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueHint};
 use tailwater_metainfo::HostPort;
 use tailwater_session::AddOptions;
 
@@ -10,7 +12,7 @@ use crate::peers::Resolved;
 use crate::size::Size;
 
 /// What every command takes.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// Show no progress.
     #[arg(long, global = true, help_heading = "Output")]
@@ -31,6 +33,12 @@ pub(crate) struct Common {
     /// Say more on standard error: -v what happens, -vv details, -vvv everything.
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Read options from this file instead of ~/.config/tailwater/config.toml; see `tailwater config`.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    config: Option<PathBuf>,
+    /// Read no file of options.
+    #[arg(long, global = true, help_heading = "Configuration")]
+    no_config: bool,
 }
 
 impl Common {

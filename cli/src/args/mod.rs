@@ -3,6 +3,7 @@
 mod addr;
 mod common;
 mod completions;
+mod config;
 mod create;
 mod demo;
 mod dht;
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use addr::{ListenAddr, ServeAddr};
 pub(crate) use common::{Common, Each, Network};
 pub(crate) use completions::Completions;
+pub(crate) use config::Config;
 pub(crate) use create::Create;
 pub(crate) use demo::Demo;
 pub(crate) use dht::{
@@ -48,7 +50,7 @@ pub(crate) use sources::Sources;
 pub(crate) use stream::{Behind, Stream};
 pub(crate) use tracker::Tracker;
 pub(crate) use trackers::{Announce, Asked, Scrape};
-pub(crate) use typed::parse;
+pub(crate) use typed::{command, parse};
 pub(crate) use urls::{Tier, tracker_key};
 pub(crate) use verify::Verify;
 pub(crate) use wait::Wait;
@@ -98,6 +100,7 @@ pub(crate) enum Command {
     Tracker(Tracker),
     Dht(Dht),
     Sim(Sim),
+    Config(Config),
     Completions(Completions),
 }
 

@@ -1,27 +1,120 @@
 //! From what was typed to arguments, or to an error that says what to type instead.
 
+use std::error::Error as _;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory, Error, FromArgMatches};
+use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
 
 use super::Args;
+use crate::config::{self, Applied, Setting};
+use crate::error::CliError;
 use crate::source::Source;
 
-/// Reads the command line. Help, or what is wrong with it, is printed; the exit code is 0 for help and 2 for an error.
+/// Reads the command line, the environment and the configuration file. Help, or what is wrong, is printed; the exit code
+/// is 0 for help and 2 for an error.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    let mut command = command();
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
-    let parsed = matches.and_then(|matches| Args::from_arg_matches(&matches));
-    parsed.map_err(|error| report(&error.format(&mut command)))
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let mut definition = command();
+    let settings = match config::settings(&definition, &typed) {
+        Ok(settings) => settings,
+        // What tells of the configuration must work with a broken one.
+        Err(_) if typed.iter().any(needs_no_settings) => Vec::new(),
+        Err(error) => return Err(complain(&CliError::Config(error))),
+    };
+    if typed.iter().any(sets_switch) {
+        definition = with_switch_values(definition);
+    }
+    let mut applied = Applied::new(&settings);
+    loop {
+        let mut command = applied.define(definition.clone());
+        let parsed = command
+            .try_get_matches_from_mut(&typed)
+            .and_then(|matches| {
+                let args = Args::from_arg_matches(&matches)?;
+                Ok((args, matches))
+            });
+        match parsed {
+            Ok((args, matches)) => {
+                if settings.is_empty() || !applied.drop_overruled(&mut command, &matches) {
+                    return Ok(args);
+                }
+            }
+            Err(error) => {
+                return Err(match applied.at_fault(&error) {
+                    Some(setting) => complain(&wrong_setting(setting, &error)),
+                    None => report(&error.format(&mut command)),
+                });
+            }
+        }
+    }
 }
 
 /// The definition of the command line.
 pub(crate) fn command() -> Command {
     // Of an option that is given twice the last counts, so that an alias can be overruled; lists grow.
     Args::command().args_override_self(true)
+}
+
+fn needs_no_settings(word: &OsString) -> bool {
+    let words = ["-h", "--help", "-V", "--version", "--path", "--example"];
+    words.iter().any(|known| word == known)
+}
+
+/// Whether a word is a switch with a value: `--seed=false`.
+fn sets_switch(word: &OsString) -> bool {
+    let value = word
+        .to_str()
+        .and_then(|word| word.strip_prefix("--")?.split_once('='));
+    value.is_some_and(|(_, value)| {
+        let parser = BoolishValueParser::new();
+        parser
+            .parse_ref(&Command::new(""), None, value.as_ref())
+            .is_ok()
+    })
+}
+
+/// Lets every switch take a value, which turns off what the configuration turns on. The help is without it: a switch is
+/// simpler than that.
+fn with_switch_values(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .default_value("false")
+            .value_parser(BoolishValueParser::new()),
+        _ => arg,
+    });
+    command.mut_subcommands(with_switch_values)
+}
+
+/// Names where a value stands that an option does not take.
+fn wrong_setting(setting: &Setting, error: &Error) -> CliError {
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(reason), _) => reason.to_string(),
+        (None, Some(ContextValue::Strings(values))) => format!("one of {}", values.join(", ")),
+        (None, _) => "not what it takes".to_owned(),
+    };
+    let Setting { option, origin, .. } = setting;
+    let value = setting.values.join(", ");
+    let reason = ranges_in_words(&reason);
+    CliError::Usage(format!(
+        "{origin}: wrong value {value:?} of {option}: {reason}"
+    ))
+}
+
+fn complain(error: &CliError) -> ExitCode {
+    let help = error.remedy().map(|help| format!("\n  help: {help}"));
+    let text = format!("error: {error}{}", help.unwrap_or_default());
+    // When standard error is gone there is no one to tell.
+    let _ = writeln!(anstream::stderr(), "{text}");
+    ExitCode::from(error.exit_code())
 }
 
 fn report(error: &Error) -> ExitCode {

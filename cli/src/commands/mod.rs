@@ -2,6 +2,7 @@
 
 mod announce;
 mod completions;
+mod config;
 mod create;
 mod demo;
 pub(crate) mod dht;
@@ -84,6 +85,7 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Tracker(args) => tracker::run(&context, &args).await,
         Command::Dht(args) => dht::run(&context, &args).await,
         Command::Sim(args) => sim::run(&context, &args).await,
+        Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -85,6 +85,14 @@ impl Place {
         self.listing("state")
     }
 
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, text: &str) -> PathBuf {
+        let path = self.dir.path().join("config/tailwater/config.toml");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
     /// What there is in the folder for temporary files.
     pub(crate) fn temporary(&self) -> Vec<String> {
         self.listing("tmp")
@@ -102,11 +110,18 @@ impl Place {
     /// The binary with these arguments, to be started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TAILWATER_") {
+                command.env_remove(name);
+            }
+        }
         command
             .args(args)
             .current_dir(self.work())
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
             .env("TMPDIR", self.dir.path().join("tmp"))
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
+            .env("APPDATA", self.dir.path().join("config"))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command

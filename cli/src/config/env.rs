@@ -1,0 +1,158 @@
+//! Settings by environment variables: `TAILWATER_MAX_DOWN` for every command that has `--max-down`, and
+//! `TAILWATER_DOWNLOAD_MAX_DOWN` for one.
+
+use std::collections::HashMap;
+
+use super::{ConfigError, Kind, Origin, Value};
+
+const PREFIX: &str = "TAILWATER_";
+/// What programs of `--on-complete` are told: an option of such a name has the variable with its command's name only.
+const FACTS: [&str; 5] = ["NAME", "INFO_HASH", "SIZE", "PATH", "DIR"];
+/// A simulation has numbers of its own: what is set for the others (`TAILWATER_SEED`) is not meant for it.
+const APART: [&str; 1] = ["sim"];
+
+/// The variables that begin like ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Environment(HashMap<String, String>);
+
+impl Environment {
+    pub(super) fn read() -> Result<Self, ConfigError> {
+        let mut variables = HashMap::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+                continue;
+            };
+            // A variable that is set to nothing is as good as not set.
+            if value.is_empty() {
+                continue;
+            }
+            // Paths that are no text come to programs of `--on-complete`, and are none of our options.
+            if let Ok(value) = value.into_string() {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+        Ok(Self(variables))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of an option of a command; `path` is empty for an option of all commands.
+    pub(super) fn value(
+        &self,
+        path: &[String],
+        option: &str,
+        kind: Kind,
+    ) -> Result<Option<(Vec<String>, Origin)>, ConfigError> {
+        for name in names(path, option) {
+            let Some(text) = self.0.get(&name) else {
+                continue;
+            };
+            let origin = Origin::Variable(name);
+            let wrong = |expected: &str| {
+                ConfigError::new(
+                    &origin,
+                    format!("{text:?} is not what --{option} takes: {expected} is expected"),
+                )
+            };
+            let value = match kind {
+                Kind::Switch => Value::Switch(truth(text).ok_or_else(|| wrong("true or false"))?),
+                Kind::Optional => match truth(text) {
+                    Some(on) => Value::Switch(on),
+                    None => Value::Text(text.clone()),
+                },
+                Kind::List => {
+                    let words = shell_words::split(text);
+                    Value::List(
+                        words.map_err(|_| wrong("words, in quotes where they have spaces"))?,
+                    )
+                }
+                Kind::One | Kind::Count => Value::Text(text.clone()),
+            };
+            let values = kind.values(option, &value).map_err(wrong)?;
+            return Ok(Some((values, origin)));
+        }
+        Ok(None)
+    }
+}
+
+/// The variables of an option, the one that counts most first.
+pub(super) fn names(path: &[String], option: &str) -> Vec<String> {
+    let word = |text: &str| text.to_uppercase().replace('-', "_");
+    let option = word(option);
+    let mut names = Vec::new();
+    for end in (1..=path.len()).rev() {
+        let command = path[..end].iter().map(|name| word(name) + "_");
+        names.push(format!("{PREFIX}{}{option}", command.collect::<String>()));
+    }
+    let is_apart = path
+        .first()
+        .is_some_and(|name| APART.contains(&name.as_str()));
+    if !is_apart && !FACTS.contains(&option.as_str()) {
+        names.push(format!("{PREFIX}{option}"));
+    }
+    names
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_named_after_its_option() {
+        let path = |path: &[&str]| path.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let cases: [(&[&str], &str, &[&str]); 5] = [
+            (&[], "no-progress", &["TAILWATER_NO_PROGRESS"]),
+            (
+                &["download"],
+                "max-up",
+                &["TAILWATER_DOWNLOAD_MAX_UP", "TAILWATER_MAX_UP"],
+            ),
+            (
+                &["dht", "node"],
+                "x",
+                &["TAILWATER_DHT_NODE_X", "TAILWATER_DHT_X", "TAILWATER_X"],
+            ),
+            (&["create"], "name", &["TAILWATER_CREATE_NAME"]),
+            (
+                &["sim", "dht"],
+                "seed",
+                &["TAILWATER_SIM_DHT_SEED", "TAILWATER_SIM_SEED"],
+            ),
+        ];
+        for (command, option, expected) in cases {
+            assert_eq!(names(&path(command), option), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_read_as_its_option_takes_it() {
+        let variables = [("A", "yes"), ("B", "x y 'a b'"), ("C", "maybe")];
+        let variables =
+            variables.map(|(name, value)| (format!("{PREFIX}{name}"), value.to_owned()));
+        let environment = Environment(variables.into());
+        let value = |option, kind| {
+            let found = environment.value(&[], option, kind);
+            found.map(|found| found.map(|(values, _)| values))
+        };
+        let texts = |texts: &[&str]| Ok(Some(texts.iter().map(|&text| text.to_owned()).collect()));
+        assert_eq!(value("a", Kind::Switch), texts(&["true"]));
+        assert_eq!(value("b", Kind::List), texts(&["x", "y", "a b"]));
+        assert_eq!(value("b", Kind::One), texts(&["x y 'a b'"]));
+        assert_eq!(value("d", Kind::One), Ok(None));
+        let wrong = value("c", Kind::Switch).unwrap_err().to_string();
+        assert!(
+            wrong.contains("TAILWATER_C") && wrong.contains("true or false"),
+            "{wrong}"
+        );
+    }
+}
