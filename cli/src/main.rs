@@ -13,6 +13,7 @@ mod logging;
 mod magnet;
 mod open_files;
 mod out;
+mod own_addrs;
 mod peers;
 mod progress;
 mod report;

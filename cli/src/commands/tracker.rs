@@ -12,6 +12,8 @@ use crate::args::{ListenAddr, Tracker};
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::out;
+use crate::own_addrs;
+use crate::progress::count;
 
 /// The port that trackers have by custom.
 const DEFAULT_PORT: u16 = 6969;
@@ -24,10 +26,14 @@ enum Line {
     Listening {
         http: Option<SocketAddr>,
         udp: Option<SocketAddr>,
+        /// By which others announce, the likeliest first.
+        urls: Vec<String>,
     },
     Stats {
         torrents: usize,
         peers: usize,
+        seeders: usize,
+        leechers: usize,
         announces: u64,
         scrapes: u64,
         rejected: u64,
@@ -42,6 +48,7 @@ pub(super) async fn run(context: &Context, args: &Tracker) -> Result<(), CliErro
     let mut config = ServerConfig::default();
     config.http = args.http.map(|ListenAddr(addr)| addr).or(default);
     config.udp = args.udp.map(|ListenAddr(addr)| addr);
+    config.list_torrents = args.list;
     let server = Server::bind(config).await.map_err(CliError::Tracker)?;
     let outcome = match announce(context, &server) {
         Ok(()) => context.interrupt.guard(watch(context, &server)).await,
@@ -54,20 +61,23 @@ pub(super) async fn run(context: &Context, args: &Tracker) -> Result<(), CliErro
 
 fn announce(context: &Context, server: &Server) -> Result<(), CliError> {
     let (http, udp) = (server.http_addr(), server.udp_addr());
+    let reachable = |addr: Option<SocketAddr>| addr.map(own_addrs::reachable).unwrap_or_default();
+    let (over_http, over_udp) = (reachable(http), reachable(udp));
+    let announce = over_http
+        .iter()
+        .map(|addr| format!("http://{addr}/announce"));
+    let mut announce = announce.chain(over_udp.iter().map(|addr| format!("udp://{addr}")));
     if context.common.json() {
-        return out::json(&Line::Listening { http, udp });
+        let urls = announce.collect();
+        return out::json(&Line::Listening { http, udp, urls });
     }
-    if let Some(addr) = http {
-        context
+    announce.try_for_each(|url| context.progress.say(format_args!("tracker: {url}")))?;
+    match over_http.first() {
+        Some(addr) => context
             .progress
-            .say(format_args!("tracker: http://{addr}/announce"))?;
+            .say(format_args!("page:    http://{addr}/")),
+        None => Ok(()),
     }
-    if let Some(addr) = udp {
-        context
-            .progress
-            .say(format_args!("tracker: udp://{addr}"))?;
-    }
-    Ok(())
 }
 
 /// Shows the numbers for ever.
@@ -82,8 +92,13 @@ async fn watch(context: &Context, server: &Server) -> Result<(), CliError> {
         meter.set(
             0,
             format_args!(
-                "{} torrents, {} peers; {} announces, {} scrapes, {} refused",
-                stats.torrents, stats.peers, stats.announces, stats.scrapes, stats.rejected
+                "{}, {}, {}; {}, {}, {} refused",
+                count(stats.torrents, "torrent"),
+                count(stats.seeders, "seeder"),
+                count(stats.leechers, "leecher"),
+                number(stats.announces, "announce"),
+                number(stats.scrapes, "scrape"),
+                stats.rejected
             ),
         );
         if context.common.json_lines().has_events() && stats != printed {
@@ -91,10 +106,16 @@ async fn watch(context: &Context, server: &Server) -> Result<(), CliError> {
             out::json(&Line::Stats {
                 torrents: stats.torrents,
                 peers: stats.peers,
+                seeders: stats.seeders,
+                leechers: stats.leechers,
                 announces: stats.announces,
                 scrapes: stats.scrapes,
                 rejected: stats.rejected,
             })?;
         }
     }
+}
+
+fn number(number: u64, what: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), what)
 }

@@ -27,6 +27,9 @@ pub struct ServerConfig {
     /// How many of them one address may have; a further one takes the place of one of its own.
     /// Default: 16, and 256 for an address of this host or its networks.
     pub connections_per_address: AddressShare,
+    /// Whether `/` and `/stats` list the torrents by info-hash, the first 1000 of them. Default: no,
+    /// only how many there are.
+    pub list_torrents: bool,
     /// The longest time from an HTTP connection's start or its last answer to the next whole
     /// request, after which it is closed. Default: 10 s.
     pub request_timeout: Duration,
@@ -45,6 +48,7 @@ impl Default for ServerConfig {
                 global: 16,
                 local: 256,
             },
+            list_torrents: false,
             request_timeout: Duration::from_secs(10),
         }
     }

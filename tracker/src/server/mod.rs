@@ -5,6 +5,7 @@ mod connections;
 mod cookie;
 mod http;
 mod listen;
+mod page;
 mod service;
 mod swarm;
 mod table;
@@ -15,6 +16,7 @@ mod udp;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +35,10 @@ pub struct ServerStats {
     pub torrents: usize,
     /// Peers in all torrents.
     pub peers: usize,
+    /// Those that have all of their torrent.
+    pub seeders: usize,
+    /// The others.
+    pub leechers: usize,
     /// Announces answered.
     pub announces: u64,
     /// Scrapes answered.
@@ -44,7 +50,8 @@ pub struct ServerStats {
 /// A running tracker.
 ///
 /// Peers are known by the address that they announce from. `/announce` and `/scrape` are the
-/// paths over HTTP; over UDP, the path is ignored. Dropping the server ends it too, but only
+/// paths over HTTP; over UDP, the path is ignored. `/` is a page for people, `/stats` has its
+/// numbers as JSON; other paths are answered with status 404. Dropping the server ends it too, but only
 /// [`close`](Self::close) tells when.
 #[derive(Debug)]
 pub struct Server {
@@ -56,6 +63,9 @@ pub struct Server {
 #[derive(Debug)]
 struct Shared {
     config: ServerConfig,
+    /// Where it listens, for HTTP and for UDP.
+    addrs: (Option<SocketAddr>, Option<SocketAddr>),
+    started: Instant,
     service: Mutex<Service>,
     tasks: TaskTracker,
     token: CancellationToken,
@@ -108,9 +118,12 @@ impl Server {
         let http = listener.as_ref().map(|(_, address)| *address);
         let udp = socket.as_ref().map(|(_, address)| *address);
 
-        let service = Service::new(now(), &config, random_u64(), random_secret());
+        let started = now();
+        let service = Service::new(started, &config, random_u64(), random_secret());
         let shared = Arc::new(Shared {
             config,
+            addrs: (http, udp),
+            started,
             service: Mutex::new(service),
             tasks: TaskTracker::new(),
             token: CancellationToken::new(),

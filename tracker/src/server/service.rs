@@ -3,12 +3,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use tailwater_metainfo::InfoHash;
+
 use super::ServerStats;
 use super::config::ServerConfig;
 use super::cookie::Cookies;
 use super::swarm::Swarms;
 use crate::http::{self, PeerFormat};
+use crate::scrape::ScrapeStats;
 use crate::udp::{Family, Request, Response};
+
+/// What is said about a path that is none of ours.
+const NOT_FOUND: &[u8] =
+    b"not found: this tracker has /announce and /scrape, a page at / and its numbers at /stats\n";
 
 /// An answer over HTTP.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,13 +48,21 @@ impl Service {
     }
 
     pub(crate) fn stats(&self) -> ServerStats {
+        let (peers, seeders) = (self.swarms.peer_count(), self.swarms.seeder_count());
         ServerStats {
             torrents: self.swarms.torrent_count(),
-            peers: self.swarms.peer_count(),
+            peers,
+            seeders,
+            leechers: peers - seeders,
             announces: self.announces,
             scrapes: self.scrapes,
             rejected: self.rejected,
         }
+    }
+
+    /// The first torrents by info-hash with their numbers, at most `most`.
+    pub(crate) fn list(&self, most: usize) -> Vec<(InfoHash, ScrapeStats)> {
+        self.swarms.list(most)
     }
 
     /// A GET of `path` with `query`.
@@ -66,7 +81,7 @@ impl Service {
                 self.rejected += 1;
                 return HttpAnswer {
                     status: 404,
-                    body: b"not found\n".to_vec(),
+                    body: NOT_FOUND.to_vec(),
                 };
             }
         };

@@ -192,6 +192,25 @@ impl Swarms {
         self.torrents.len()
     }
 
+    /// Those of all peers that have all of their torrent. Takes time proportional to the number of torrents.
+    #[must_use]
+    pub fn seeder_count(&self) -> usize {
+        let torrents = self.torrents.values();
+        torrents
+            .map(|torrent| torrent.v4.seeds() + torrent.v6.seeds())
+            .sum()
+    }
+
+    /// Torrents with their numbers, the first `most` of them by info-hash.
+    #[must_use]
+    pub fn list(&self, most: usize) -> Vec<(InfoHash, ScrapeStats)> {
+        let mut hashes: Vec<_> = self.torrents.keys().copied().collect();
+        hashes.sort_unstable();
+        hashes.truncate(most);
+        let stats = |hash: InfoHash| Some((hash, self.torrents.get(&hash)?.stats()));
+        hashes.into_iter().filter_map(stats).collect()
+    }
+
     /// Peers of all torrents.
     #[must_use]
     pub const fn peer_count(&self) -> usize {
