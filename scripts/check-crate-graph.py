@@ -24,7 +24,7 @@ MAY_USE = {
     },
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
-        "tailwater-bencode", "tailwater-metainfo", "tailwater-tracker", "tailwater-session",
+        "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-tracker", "tailwater-session",
         # `tailwater dht` runs nodes without a session, and `tailwater sim` whole networks of them.
         "tailwater-dht",
     },

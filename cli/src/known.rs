@@ -1,10 +1,12 @@
 //! What is known of the torrents of this process, for those who have only an info-hash.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tailwater_metainfo::{Info, InfoHash};
+use tailwater_session::Event;
 
 /// One torrent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,19 +36,72 @@ impl About {
     }
 }
 
+/// What a tracker did the last time it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// How many peers it named, or why it did not answer.
+    pub(crate) answer: Result<usize, String>,
+    /// When a tracker of the torrent is asked next.
+    pub(crate) next_at: Option<Instant>,
+}
+
 /// All torrents of this process. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known(Arc<Mutex<HashMap<InfoHash, About>>>);
+pub(crate) struct Known(Arc<Mutex<Torrents>>);
+
+#[derive(Debug, Default)]
+struct Torrents {
+    about: HashMap<InfoHash, About>,
+    /// By URL.
+    trackers: HashMap<InfoHash, BTreeMap<String, Asked>>,
+}
 
 impl Known {
     /// To be called before a session is given the torrent, so that its first event has a name.
     pub(crate) fn insert(&self, info_hash: InfoHash, about: About) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(info_hash, about);
+        self.lock().about.insert(info_hash, about);
+    }
+
+    /// Remembers what trackers do.
+    pub(crate) fn listen(&self, event: &Event, now: Instant) {
+        let (info_hash, tracker, answer, next) = match event {
+            Event::TrackerAnswered {
+                info_hash,
+                tracker,
+                peers,
+                next_announce,
+                ..
+            } => (info_hash, tracker, Ok(*peers), next_announce),
+            Event::TrackerFailed {
+                info_hash,
+                tracker,
+                error,
+                next_announce,
+            } => (info_hash, tracker, Err(error.clone()), next_announce),
+            Event::Closed { info_hash } => {
+                self.lock().trackers.remove(info_hash);
+                return;
+            }
+            _ => return,
+        };
+        let next_at = next.and_then(|next| now.checked_add(next));
+        let asked = Asked { answer, next_at };
+        let mut known = self.lock();
+        let trackers = known.trackers.entry(*info_hash).or_default();
+        trackers.insert(tracker.clone(), asked);
+    }
+
+    /// The trackers that have been asked, by URL.
+    pub(crate) fn trackers(&self, info_hash: InfoHash) -> BTreeMap<String, Asked> {
+        let known = self.lock();
+        known.trackers.get(&info_hash).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Torrents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn get(&self, info_hash: InfoHash) -> Option<About> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&info_hash).cloned()
+        self.lock().about.get(&info_hash).cloned()
     }
 }

@@ -1,7 +1,7 @@
 //! A session that runs, with its events shown, until it has been closed.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
 use tailwater_session::{Builder, Event, Events, Session};
@@ -95,6 +95,7 @@ impl Running {
 
 async fn print(mut events: Events, json: Json, known: Known) {
     while let Some(event) = events.next().await {
+        known.listen(&event, Instant::now());
         let about = info_hash(&event).and_then(|info_hash| known.get(info_hash));
         if is_printed(&event, json, about.as_ref())
             && let Some(line) = Line::event(&event, about.as_ref())
@@ -140,6 +141,7 @@ async fn warn(mut events: Events, progress: Progress) {
     // A tracker that fails again and again is reported once, until it says something else.
     let mut said: HashMap<String, String> = HashMap::new();
     while let Some(event) = events.next().await {
+        progress.known().listen(&event, Instant::now());
         let (tracker, says) = match event {
             Event::TrackerFailed { tracker, error, .. } => (tracker, error),
             Event::TrackerAnswered {

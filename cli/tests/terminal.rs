@@ -68,3 +68,63 @@ fn progress_follows_the_size_of_the_terminal_and_its_last_state_stays() {
     }
     assert!(!lines.last().unwrap().contains("total of"), "{lines:#?}");
 }
+
+#[test]
+fn peers_and_trackers_are_shown_below_their_torrent() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    place.write("here/film.bin", &noise(7, 4 << 20));
+    let make = [
+        "create",
+        "here/film.bin",
+        "-o",
+        "film.torrent",
+        "--tracker",
+        &url,
+    ];
+    place.ok(&make);
+    let seed = [
+        "seed",
+        "film.torrent",
+        "--data",
+        "here",
+        "--max-up",
+        "300KiB",
+    ];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
+    let listening = seeder.line("listening on ");
+    let addr = listening.rsplit(' ').next().unwrap();
+    seeder.line("seeding ");
+    let download = [
+        "download",
+        "film.torrent",
+        "-o",
+        "there",
+        "--show",
+        "trackers,peers",
+    ];
+    let args = [&download, &LOCAL[..]].concat();
+    let mut terminal = place.terminal(&args, 24, 100);
+    let lines = terminal.until(|lines| {
+        let below = |text: &str| {
+            lines
+                .iter()
+                .find(|line| line.starts_with("  ") && line.contains(text))
+        };
+        below(&url).is_some_and(|line| line.contains(" peer") && line.contains("again in "))
+            && below(addr).is_some_and(|line| line.contains("KiB/s"))
+    });
+    let peer = lines.iter().find(|line| line.contains(addr)).unwrap();
+    assert!(
+        peer.contains("100 %") && peer.contains("D--  tailwater"),
+        "{lines:#?}"
+    );
+    let torrent = lines
+        .iter()
+        .position(|line| line.starts_with("film.bin  "))
+        .unwrap();
+    assert!(
+        lines[torrent + 1].contains(&url) && lines[torrent + 2].contains(addr),
+        "{lines:#?}"
+    );
+}

@@ -7,7 +7,7 @@ use tailwater_metainfo::HostPort;
 use tailwater_session::AddOptions;
 
 use super::addr::ListenAddr;
-use super::output::{Json, JsonLevel};
+use super::output::{Detail, Json, JsonLevel, Show};
 use crate::peers::Resolved;
 use crate::size::Size;
 
@@ -30,6 +30,17 @@ pub(crate) struct Common {
         help_heading = "Output"
     )]
     json: Option<JsonLevel>,
+    /// Show below each torrent its `peers`, its `trackers`, or both (peers,trackers).
+    #[arg(
+        long,
+        global = true,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    show: Vec<Detail>,
     /// Say more on standard error: -v what happens, -vv details, -vvv everything.
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
@@ -45,6 +56,11 @@ impl Common {
     /// Whether results are lines of JSON rather than text for people.
     pub(crate) const fn json(&self) -> bool {
         self.json_lines().is_on()
+    }
+
+    /// What is shown below each torrent.
+    pub(crate) fn show(&self) -> Show {
+        Show::of(&self.show)
     }
 
     /// Which lines of JSON are printed.

@@ -43,7 +43,7 @@ pub(crate) use edit::Edit;
 pub(crate) use goals::Goals;
 pub(crate) use hook::Hook;
 pub(crate) use inspect::Inspect;
-pub(crate) use output::Json;
+pub(crate) use output::{Json, Show};
 pub(crate) use seed::Seed;
 pub(crate) use sim::{Sim, SimCommand, SimDht};
 pub(crate) use sources::Sources;

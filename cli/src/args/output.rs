@@ -13,6 +13,35 @@ pub(crate) enum JsonLevel {
     Pieces,
 }
 
+/// What can be shown below each torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Detail {
+    /// The peers that are connected.
+    Peers,
+    /// What the trackers have answered.
+    Trackers,
+}
+
+/// What is shown below each torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Show {
+    pub(crate) peers: bool,
+    pub(crate) trackers: bool,
+}
+
+impl Show {
+    pub(super) fn of(details: &[Detail]) -> Self {
+        Self {
+            peers: details.contains(&Detail::Peers),
+            trackers: details.contains(&Detail::Trackers),
+        }
+    }
+
+    pub(crate) const fn is_nothing(self) -> bool {
+        !self.peers && !self.trackers
+    }
+}
+
 /// Whether lines of JSON are printed, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Json(pub(crate) Option<JsonLevel>);

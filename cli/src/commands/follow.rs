@@ -31,6 +31,9 @@ pub(super) struct Follower {
     printed: Instant,
     /// When it began to transfer; a rate means something from a second later on.
     transfers_since: Option<Instant>,
+    /// The lines below it, and when they were made.
+    details: Vec<Vec<String>>,
+    detailed: Option<Instant>,
 }
 
 impl Follower {
@@ -51,6 +54,8 @@ impl Follower {
             json,
             printed: Instant::now(),
             transfers_since: None,
+            details: Vec::new(),
+            detailed: None,
         }
     }
 
@@ -97,6 +102,10 @@ impl Follower {
             }
             if let Some(said) = settled(&status) {
                 return Ok(said);
+            }
+            if self.detailed.is_none_or(|at| at.elapsed() >= REFRESH) {
+                self.details = self.meter.details(&self.torrent).await;
+                self.detailed = Some(Instant::now());
             }
             self.show(&status)?;
             if let Ok(Err(error)) = timeout(REFRESH, self.torrent.changed()).await {
@@ -181,7 +190,7 @@ impl Follower {
             uploaded: stats.uploaded,
             peers: stats.peers,
             eta: stats.eta,
-            details: Vec::new(),
+            details: self.details.clone(),
         }
     }
 

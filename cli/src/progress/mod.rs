@@ -1,5 +1,6 @@
 //! How far things are, on standard error: rows on a terminal, a line now and then elsewhere, or nothing.
 
+mod details;
 mod names;
 mod row;
 mod screen;
@@ -12,7 +13,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::args::Common;
+use tailwater_session::Torrent;
+
+use crate::args::{Common, Show};
 use crate::error::CliError;
 use crate::known::Known;
 use crate::out::{self, Harmless};
@@ -39,6 +42,7 @@ enum Mode {
 pub(crate) struct Progress {
     mode: Mode,
     known: Known,
+    show: Show,
 }
 
 impl Progress {
@@ -51,6 +55,10 @@ impl Progress {
         Self {
             mode,
             known: Known::default(),
+            show: match common.json() {
+                true => Show::default(),
+                false => common.show(),
+            },
         }
     }
 
@@ -59,7 +67,7 @@ impl Progress {
         let row = Row::Text(Text {
             name: Harmless(name).to_string(),
             share: (total > 0).then_some((0, total)),
-            text: String::new(),
+            ..Text::default()
         });
         let shown = match &self.mode {
             Mode::Screen(screen) => Shown::Row(screen.add(row), Arc::clone(screen)),
@@ -72,6 +80,8 @@ impl Progress {
         };
         Meter(Arc::new(Inner {
             shown,
+            show: self.show,
+            known: self.known.clone(),
             is_finished: Mutex::new(false),
         }))
     }
@@ -125,6 +135,8 @@ pub(crate) struct Meter(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shown: Shown,
+    show: Show,
+    known: Known,
     is_finished: Mutex<bool>,
 }
 
@@ -147,7 +159,7 @@ impl Lines {
         change(&mut self.row);
         if self.last.elapsed() >= self.every {
             self.last = Instant::now();
-            drop(writeln!(io::stderr(), "{}", self.row.line()));
+            drop(writeln!(io::stderr(), "{}", self.row.lines()));
         }
     }
 }
@@ -188,6 +200,25 @@ impl Meter {
             if let Row::Text(Text { share, text, .. }) = row {
                 *share = share.map(|(_, total)| (done, total));
                 *text = said.to_string();
+            }
+        });
+    }
+
+    /// What the lines below a torrent are to say: they are for [`Transfer::details`], or [`Self::set_details`].
+    pub(crate) async fn details(&self, torrent: &Torrent) -> Vec<Vec<String>> {
+        match &self.0.shown {
+            Shown::Not => Vec::new(),
+            Shown::Row(..) | Shown::Lines(_) => {
+                details::of(torrent, self.0.show, &self.0.known).await
+            }
+        }
+    }
+
+    /// Shows lines below a text.
+    pub(crate) fn set_details(&self, details: Vec<Vec<String>>) {
+        self.change(|row| {
+            if let Row::Text(text) = row {
+                text.details = details;
             }
         });
     }

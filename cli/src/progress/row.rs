@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::width::fitting;
 use super::words::{count, eta, percent, rate};
 use crate::size::Size;
 
@@ -22,6 +21,8 @@ pub(crate) struct Text {
     /// Done and in all; `None` if there is no end.
     pub(crate) share: Option<(u64, u64)>,
     pub(crate) text: String,
+    /// Lines below it, each by its parts.
+    pub(crate) details: Vec<Vec<String>>,
 }
 
 /// A torrent at one moment.
@@ -129,12 +130,24 @@ impl Row {
     /// One line for a log or a pipe.
     pub(super) fn line(&self) -> String {
         match self {
-            Self::Text(Text { name, share, text }) => match share {
+            Self::Text(Text {
+                name, share, text, ..
+            }) => match share {
                 None => format!("{name}: {text}"),
                 Some((done, total)) => format!("{name}: {} %, {text}", percent(*done, *total)),
             },
             Self::Torrent(transfer) => transfer.line(),
         }
+    }
+
+    /// The same with the lines below it.
+    pub(super) fn lines(&self) -> String {
+        let mut lines = self.line();
+        for detail in self.details() {
+            lines.push_str("\n    ");
+            lines.push_str(&detail.join("  "));
+        }
+        lines
     }
 
     /// Everything is there.
@@ -164,7 +177,7 @@ impl Row {
 
     pub(super) fn details(&self) -> &[Vec<String>] {
         match self {
-            Self::Text(_) => &[],
+            Self::Text(text) => &text.details,
             Self::Torrent(transfer) => &transfer.details,
         }
     }
@@ -222,13 +235,7 @@ impl Transfer {
             ],
         };
         parts.retain(|part| !part.is_empty());
-        let mut line = format!("{}: {}", self.name, parts.join(", "));
-        for detail in &self.details {
-            let parts: Vec<_> = detail.iter().map(String::as_str).collect();
-            line.push_str("\n    ");
-            line.push_str(&fitting(&parts, "  ", usize::MAX));
-        }
-        line
+        format!("{}: {}", self.name, parts.join(", "))
     }
 }
 
@@ -299,7 +306,7 @@ mod tests {
             ..transfer()
         };
         assert_eq!(
-            told.line(),
+            Row::Torrent(Box::new(told)).lines(),
             "film: seeding, 0 B/s up (4.00 KiB sent), 1 peer\n    10.0.0.7:6881  Transmission 4"
         );
     }

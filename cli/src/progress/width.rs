@@ -92,6 +92,8 @@ fn words(text: &str, columns: usize) -> String {
         line.push_str(word);
     }
     match line.is_empty() {
+        // A URL has no words.
+        true if !text.contains(' ') => shortened(text, columns),
         true => line,
         false => format!("{line} {ELLIPSIS}"),
     }

@@ -207,6 +207,8 @@ impl Shown<'_> {
     async fn show(&self, printed: &mut Option<Snapshot>) -> Result<(), CliError> {
         let snapshot = self.look().await?;
         self.meter.set(0, self.words(&snapshot));
+        self.meter
+            .set_details(self.meter.details(&self.torrent).await);
         if self.context.common.json_lines().has_events() && printed.as_ref() != Some(&snapshot) {
             out::json(&Line::Streaming {
                 name: &self.library.title,

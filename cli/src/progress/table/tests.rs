@@ -187,7 +187,7 @@ fn any_row() -> impl Strategy<Value = Row> {
     prop_oneof![
         4 => any_transfer().prop_map(|transfer| Row::Torrent(Box::new(transfer))),
         1 => ("\\PC{0,30}", "[a-z0-9 ,]{0,60}").prop_map(|(name, text)| {
-            Row::Text(Text { name, share: Some((5, 9)), text })
+            Row::Text(Text { name, share: Some((5, 9)), text, ..Text::default() })
         }),
     ]
 }
