@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tailwater_metainfo::{Bitfield, FileEntry, Info};
+use tailwater_session::locate_files;
 
 use crate::error::plain;
 use crate::progress::count;
@@ -88,7 +89,10 @@ impl fmt::Display for FileReport {
 /// Compares the files in `dir`, whose verified pieces are `have`. Pad files and symlinks, which hold no data, are left
 /// out.
 pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport> {
-    let lengths: Vec<_> = info.files().iter().map(|file| look(file, dir)).collect();
+    let found = info.files().iter().zip(locate_files(info, dir));
+    let lengths: Vec<_> = found
+        .map(|(file, path)| look(file, &dir.join(path)))
+        .collect();
     let broken = |index: usize| lengths[index].is_some();
     let files = info
         .files()
@@ -108,9 +112,9 @@ pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport
 
 /// What is wrong with the files in `dir` as far as their lengths tell: quick, and enough to know that data is missing.
 pub(crate) fn lengths(info: &Info, dir: &Path) -> Vec<FileReport> {
-    let files = info.files().iter().filter(|file| is_checked(file));
-    let wrong = files.filter_map(|file| {
-        let verdict = look(file, dir)?;
+    let files = info.files().iter().zip(locate_files(info, dir));
+    let wrong = files.filter_map(|(file, path)| {
+        let verdict = look(file, &dir.join(path))?;
         Some(FileReport {
             path: file.path().to_string(),
             length: file.length(),
@@ -125,11 +129,11 @@ fn is_checked(file: &FileEntry) -> bool {
 }
 
 /// What its length alone says against a file.
-fn look(file: &FileEntry, dir: &Path) -> Option<Verdict> {
+fn look(file: &FileEntry, path: &Path) -> Option<Verdict> {
     if !is_checked(file) {
         return None;
     }
-    match fs::metadata(file.path().under(dir)) {
+    match fs::metadata(path) {
         Err(error)
             if matches!(
                 error.kind(),

@@ -1,11 +1,13 @@
 //! What an info dictionary says.
 
 use crate::parse::parse_info;
+use crate::raw_path::on_this_platform;
 use crate::{
     Geometry, InfoHash, InfoHashV2, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex,
     SafePath, Warning,
 };
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The hashes by which a torrent is known: v1, v2, or both for a hybrid (BEP 3, BEP 52).
@@ -66,6 +68,8 @@ pub struct Attributes {
 pub struct FileEntry {
     pub(crate) path: SafePath,
     pub(crate) original_path: Option<Box<str>>,
+    /// The components joined by slashes, the torrent's name included.
+    pub(crate) raw_path: Option<Box<[u8]>>,
     pub(crate) length: u64,
     pub(crate) offset: u64,
     pub(crate) attributes: Attributes,
@@ -86,6 +90,17 @@ impl FileEntry {
     #[must_use]
     pub fn original_path(&self) -> Option<&str> {
         self.original_path.as_deref()
+    }
+
+    /// Where it is if it was not this program that put it there: the path as it stands in the torrent, relative to the
+    /// download folder like [`FileEntry::path`], where that is another one and each component is a plain name on this
+    /// platform. Joined to a folder, it stays inside, unless a link there leads out. Two files may have the same, and one
+    /// may have the [`FileEntry::path`] of another.
+    ///
+    /// To be used for files that exist, never to make one: such a name may be invisible, or mislead.
+    #[must_use]
+    pub fn path_in_torrent(&self) -> Option<PathBuf> {
+        on_this_platform(self.raw_path.as_deref()?)
     }
 
     /// Its length in bytes.

@@ -16,6 +16,7 @@ mod magnet;
 pub mod merkle;
 mod metainfo;
 mod parse;
+mod raw_path;
 mod safe_path;
 
 pub use bitfield::{Bitfield, BitfieldError};

@@ -111,6 +111,17 @@ fn is_plain(name: &str) -> bool {
     name.len() <= CUT_AFTER && !is_dots && name.bytes().all(is_plain) && !is_windows_device(name)
 }
 
+/// Whether a name is safe as it is but for its length, which only some file systems limit as we do.
+#[cfg(not(unix))]
+pub(crate) fn is_safe_name(name: &str) -> bool {
+    let is_changed = |c: char| is_dropped(c) || replace(c) != c;
+    let is_dots = matches!(name, "" | "." | "..") || name.ends_with(['.', ' ']);
+    name.encode_utf16().count() <= MAX_COMPONENT
+        && !is_dots
+        && !name.chars().any(is_changed)
+        && !is_windows_device(name)
+}
+
 fn rebuild(raw: &[u8]) -> Option<String> {
     let mut name = String::new();
     let mut rest = raw;

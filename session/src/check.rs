@@ -24,8 +24,7 @@ pub async fn check(
     let info = metainfo.info();
     let pool = IoPool::new(IoConfig::default())?;
     let checked = async {
-        let (its, at) = (info.clone(), root.to_path_buf());
-        let place = pool.run(move || Place::find(&its, &at)).await??;
+        let place = Place::find_in(&pool, info, root, false).await?;
         let options = disk_options(info, place, Vec::new(), Hold::none(), Arc::new(|_| {}))?;
         let disk = DiskTorrent::open(pool.clone(), options).await?;
         let have = disk.check(progress).await;

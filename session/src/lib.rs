@@ -33,6 +33,7 @@ pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{Builder, DEFAULT_MEMORY_BUDGET, Session};
 pub use status::{Phase, Status};
+pub use storage::locate_files;
 pub use torrent::{
     BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,
 };

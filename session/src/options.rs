@@ -26,6 +26,10 @@ pub(crate) struct DiskChoices {
     pub(crate) seed_only: bool,
     /// Replace files that hold nothing of the torrent.
     pub(crate) overwrite: bool,
+    /// Begin files under the names of parts.
+    pub(crate) part_names: bool,
+    /// Have room kept for files before they are written.
+    pub(crate) preallocate: bool,
 }
 
 impl DiskChoices {
@@ -34,6 +38,8 @@ impl DiskChoices {
             recheck: false,
             seed_only: false,
             overwrite: false,
+            part_names: false,
+            preallocate: false,
         }
     }
 }
@@ -116,6 +122,23 @@ impl AddOptions {
     #[must_use]
     pub const fn overwrite(mut self, overwrite: bool) -> Self {
         self.disk.overwrite = overwrite;
+        self
+    }
+
+    /// Whether the file system is to keep room for the wanted files before they are written, so that a full disk is
+    /// noticed at the start and files are in one place. Where it cannot, files are sparse as otherwise. Default: no.
+    #[must_use]
+    pub const fn preallocate(mut self, preallocate: bool) -> Self {
+        self.disk.preallocate = preallocate;
+        self
+    }
+
+    /// Whether files are called `NAME.part` until all their pieces are verified; each is renamed when it is complete. A
+    /// file that is there already keeps its name, and one that was begun as a part is found again whatever is said here.
+    /// Default: no.
+    #[must_use]
+    pub const fn part_names(mut self, part_names: bool) -> Self {
+        self.disk.part_names = part_names;
         self
     }
 

@@ -33,3 +33,31 @@ impl Existing {
         options.recheck(self.check).overwrite(self.overwrite)
     }
 }
+
+/// How new files are made.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct NewFiles {
+    /// Have the file system keep room for the files before they are fetched.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) preallocate: bool,
+    /// Call a file NAME.part until all of it is verified.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) part: bool,
+}
+
+impl NewFiles {
+    /// Flags that ask for something that does not happen are wrong usage.
+    pub(crate) fn check_storage(self, storage: StorageChoice) -> Result<(), CliError> {
+        let flags = [("--preallocate", self.preallocate), ("--part", self.part)];
+        match (storage, flags.into_iter().find(|(_, is_given)| *is_given)) {
+            (StorageChoice::Memory, Some((flag, _))) => Err(CliError::Usage(format!(
+                "`{flag}` needs `--storage disk`: in memory there are no files"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn apply(self, options: AddOptions) -> AddOptions {
+        options.preallocate(self.preallocate).part_names(self.part)
+    }
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use super::{Each, Existing, Goals, Hook, Network, Sources};
+use super::{Each, Existing, Goals, Hook, Network, NewFiles, Sources};
 use crate::size::Size;
 
 /// Where a download's pieces are kept.
@@ -45,6 +45,8 @@ pub(crate) struct Download {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) existing: Existing,
+    #[command(flatten)]
+    pub(crate) new_files: NewFiles,
     /// Where the pieces are kept.
     #[arg(long, value_enum, default_value_t = StorageChoice::Disk, help_heading = "Files")]
     pub(crate) storage: StorageChoice,

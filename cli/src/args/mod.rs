@@ -37,7 +37,7 @@ pub(crate) use dht::{
     Asking, Dht, DhtCommand, DhtGet, DhtNode, DhtPeers, DhtPing, DhtPut, DhtSample, ItemRef,
     Joining, TorrentId,
 };
-pub(crate) use disk::Existing;
+pub(crate) use disk::{Existing, NewFiles};
 pub(crate) use download::{Download, StorageChoice};
 pub(crate) use edit::Edit;
 pub(crate) use goals::Goals;

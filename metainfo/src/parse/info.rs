@@ -1,7 +1,7 @@
 //! The info dictionary: versions, sizes, and the two file lists of a hybrid against each other.
 
 use super::context::{Context, Node};
-use super::paths::{RawFile, excerpt, rooted, settle};
+use super::paths::{RawFile, excerpt, raw_path, rooted, settle};
 use super::{v1, v2};
 use crate::info::Inner;
 use crate::safe_path::mend;
@@ -65,7 +65,7 @@ pub(super) fn read(dict: Dict<'_, '_>, context: &mut Context<'_>) -> Result<Inne
     };
     let is_private = is_private(&info, context);
     let root = is_multi_file.then(|| name.as_str());
-    let files = finish(files, &offsets, root, context)?;
+    let files = finish(files, &offsets, (root, raw_name), context)?;
     let raw = dict.as_value().raw();
     Ok(Inner {
         raw: raw.to_vec(),
@@ -282,21 +282,34 @@ fn match_hybrid(
 fn finish(
     files: Vec<RawFile>,
     offsets: &[u64],
-    root: Option<&str>,
+    (root, raw_name): (Option<&str>, &[u8]),
     context: &mut Context<'_>,
 ) -> Result<Vec<FileEntry>, MetainfoError> {
     let paths = settle(&files, root, context, v1::field_of)?;
-    let entries = files.into_iter().zip(paths).zip(offsets);
-    let entry = |((file, path), &offset): ((RawFile, SafePath), &u64)| FileEntry {
-        path,
-        original_path: file.path.original,
-        length: file.length,
-        offset,
-        attributes: file.attributes,
-        symlink: file
-            .symlink
-            .map(|target| rooted(root, SafePath::from_mended(target))),
-        pieces_root: file.pieces_root,
+    let mut raw_paths = Vec::with_capacity(files.len());
+    for (number, (file, path)) in files.iter().zip(&paths).enumerate() {
+        let raw = raw_path(file, path, raw_name, root.is_some(), context);
+        raw_paths.push(raw.map_err(|problem| MetainfoError::Field {
+            field: v1::field_of(number),
+            offset: file.at,
+            problem,
+        })?);
+    }
+    let entries = files.into_iter().zip(paths).zip(raw_paths).zip(offsets);
+    let entry = |(((file, path), raw_path), &offset)| {
+        let (file, path): (RawFile, SafePath) = (file, path);
+        FileEntry {
+            path,
+            original_path: file.path.original,
+            raw_path,
+            length: file.length,
+            offset,
+            attributes: file.attributes,
+            symlink: file
+                .symlink
+                .map(|target| rooted(root, SafePath::from_mended(target))),
+            pieces_root: file.pieces_root,
+        }
     };
     Ok(entries.map(entry).collect())
 }

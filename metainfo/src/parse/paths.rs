@@ -1,6 +1,7 @@
 //! Paths of files: made safe, kept apart from each other.
 
 use super::context::{Context, error_at};
+use crate::raw_path::join;
 use crate::safe_path::{NOTHING, mend};
 use crate::{Attributes, FieldProblem, MerkleHash, MetainfoError, SafePath, Warning};
 use std::borrow::Cow;
@@ -27,9 +28,20 @@ pub(super) struct MendedPath {
     pub(super) safe: String,
     /// What it was, where it is not the same.
     pub(super) original: Option<Box<str>>,
+    /// The same in bytes, the components joined by slashes, where they are names of files.
+    pub(super) raw: Option<Vec<u8>>,
 }
 
 impl MendedPath {
+    /// A path that is safe already.
+    pub(super) const fn safe(safe: String) -> Self {
+        Self {
+            safe,
+            original: None,
+            raw: None,
+        }
+    }
+
     /// Makes components safe and counts the bytes that are kept.
     pub(super) fn new<'a>(
         components: impl Iterator<Item = &'a [u8]> + Clone,
@@ -49,10 +61,15 @@ impl MendedPath {
             }
             safe.push_str(&mended);
         }
+        let raw = match is_changed {
+            true => join(components.clone()),
+            false => None,
+        };
         let original = is_changed.then(|| display(components));
         context.charge_path(safe.len() + original.as_ref().map_or(0, String::len))?;
         Ok(Self {
             safe,
+            raw,
             original: original.map(String::into_boxed_str),
         })
     }
@@ -175,6 +192,32 @@ pub(super) fn settle(
         }
     }
     Ok(settled)
+}
+
+/// The path of a file as it stands in the torrent, its components joined by slashes, where that is not `path`. `name` is
+/// the torrent's, the folder's if there are several files.
+pub(super) fn raw_path(
+    file: &RawFile,
+    path: &SafePath,
+    name: &[u8],
+    is_multi_file: bool,
+    context: &mut Context<'_>,
+) -> Result<Option<Box<[u8]>>, FieldProblem> {
+    if file.attributes.pad {
+        return Ok(None);
+    }
+    let inside = match (&file.path.original, &file.path.raw) {
+        (None, _) => Some(file.path.safe.as_bytes()),
+        (Some(_), raw) => raw.as_deref(),
+    };
+    let raw = match (join([name].into_iter()), inside) {
+        (name, _) if !is_multi_file => name,
+        (Some(name), Some(inside)) => Some([&name, inside].join(&b'/')),
+        _ => None,
+    };
+    let raw = raw.filter(|raw| raw != path.as_str().as_bytes());
+    context.charge_path(raw.as_ref().map_or(0, Vec::len))?;
+    Ok(raw.map(Vec::into_boxed_slice))
 }
 
 /// The path inside the folder of a torrent of several files.

@@ -50,10 +50,7 @@ fn single(
     attributes.pad = false;
     attributes.symlink = false;
     Ok(RawFile {
-        path: MendedPath {
-            safe: name.to_owned(),
-            original: None,
-        },
+        path: MendedPath::safe(name.to_owned()),
         length: info.required_u64("length")?,
         attributes,
         symlink: None,
@@ -75,10 +72,7 @@ fn entry(file: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Result<RawFile, 
     }
     let path = match path(file, key, context) {
         // Nobody writes pad files, so it does not matter what they are called; BEP 47 recommends this.
-        Err(_) if attributes.pad => MendedPath {
-            safe: format!(".pad/{length}"),
-            original: None,
-        },
+        Err(_) if attributes.pad => MendedPath::safe(format!(".pad/{length}")),
         path => path?,
     };
     let symlink = if attributes.symlink && !attributes.pad {

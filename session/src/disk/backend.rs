@@ -54,6 +54,11 @@ pub(crate) trait DiskFile: Send + Sync {
     fn state(&self) -> io::Result<OpenState>;
     /// Cuts the file or extends it, sparse where the file system can.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Has the file system keep room for the first `len` bytes; says whether it can.
+    fn allocate(&self, len: u64) -> io::Result<bool> {
+        let _ = len;
+        Ok(false)
+    }
     /// Returns when the device holds the data.
     fn sync(&self) -> io::Result<()>;
 }
@@ -129,6 +134,17 @@ impl DiskFile for File {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         Self::set_len(self, len)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn allocate(&self, len: u64) -> io::Result<bool> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        match fallocate(self, FallocateFlags::empty(), 0, len) {
+            Ok(()) => Ok(true),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {

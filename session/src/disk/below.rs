@@ -73,6 +73,15 @@ pub(super) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), 
     }
 }
 
+/// Gives a file another name in its folder. What has that name is not replaced.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::AlreadyExists`] with the other name.
+pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+    imp::rename(root, from, to)
+}
+
 /// Makes the download folder, with the folders above it.
 pub(super) fn make_root(root: &Path) -> Result<(), StorageError> {
     if root.is_dir() {
@@ -99,7 +108,9 @@ fn is_link(path: &Path) -> bool {
 #[cfg(unix)]
 mod imp {
     use super::{Access, File, Operation, Path, Spot, StorageError, failed, make_root};
-    use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
+    use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
+    #[cfg(target_os = "linux")]
+    use rustix::fs::{RenameFlags, renameat_with};
     use rustix::io::Errno;
     use std::os::fd::OwnedFd;
 
@@ -140,6 +151,23 @@ mod imp {
         let relative: std::path::PathBuf = up.map(Path::new).chain([target]).collect();
         symlinkat(&relative, &folder, name_of(below))
             .map_err(|error| StorageError::io(Operation::Create, &root.join(below), &error.into()))
+    }
+
+    pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+        let folder = folder_of(root, to, false)?;
+        let (old, new) = (name_of(from), name_of(to));
+        let failed =
+            |error: Errno| StorageError::io(Operation::Rename, &root.join(to), &error.into());
+        #[cfg(target_os = "linux")]
+        match renameat_with(&folder, old, &folder, new, RenameFlags::NOREPLACE) {
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            renamed => return renamed.map_err(failed),
+        }
+        match statat(&folder, new, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(failed(Errno::EXIST)),
+            Err(_) => renameat(&folder, old, &folder, new).map_err(failed),
+        }
     }
 
     /// Opens the folder that holds the file at `below`, part by part.
@@ -204,6 +232,16 @@ mod imp {
 
     pub(super) fn make_link(root: &Path, below: &Path, _: &Path) -> Result<(), StorageError> {
         look(root, below, true)
+    }
+
+    pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+        look(root, to, false)?;
+        let path = root.join(to);
+        let renamed = match fs::symlink_metadata(&path) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(root.join(from), &path),
+        };
+        renamed.map_err(|error| StorageError::io(Operation::Rename, &path, &error))
     }
 
     /// Looks for links on the way to the file at `below`, and makes the folders.

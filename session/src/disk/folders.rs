@@ -26,7 +26,7 @@ pub(crate) struct FileId {
 impl FileId {
     /// `None` where the system does not say.
     #[cfg(unix)]
-    pub(super) fn of(metadata: &Metadata) -> Option<Self> {
+    pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         Some(Self {
             device: metadata.dev(),
@@ -35,7 +35,7 @@ impl FileId {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn of(_: &Metadata) -> Option<Self> {
+    pub(crate) fn of(_: &Metadata) -> Option<Self> {
         None
     }
 }

@@ -12,13 +12,17 @@ impl DiskTorrent {
     /// empty, without one right piece. A file of zeros was only preallocated. One of the right length is taken for the
     /// torrent's when none of its pieces can be checked, as they reach into missing files.
     ///
+    /// One that has the name of a part is left alone, and the torrent's file made under its own name, unless `keep_parts`
+    /// says that the name of the part is wanted.
+    ///
     /// To be called after [`DiskTorrent::check`], for a torrent without resume data.
     ///
     /// # Errors
     ///
     /// [`StorageError::Foreign`] with the files; when the storage is closed or a file cannot be looked at or read.
-    pub(crate) async fn refuse_foreign(&self) -> Result<(), StorageError> {
-        let files = self.run(Shared::foreign).await??;
+    pub(crate) async fn refuse_foreign(&self, keep_parts: bool) -> Result<(), StorageError> {
+        let files = self.run(move |shared| shared.foreign(keep_parts));
+        let files = files.await??;
         match files.is_empty() {
             true => Ok(()),
             false => Err(StorageError::Foreign { files }),
@@ -27,7 +31,7 @@ impl DiskTorrent {
 }
 
 impl Shared {
-    fn foreign(&self) -> Result<Vec<PathBuf>, StorageError> {
+    fn foreign(&self, keep_parts: bool) -> Result<Vec<PathBuf>, StorageError> {
         let store = &self.store;
         // Nobody else leaves a parts file.
         if store.inspect(PARTS)?.is_some() {
@@ -36,7 +40,7 @@ impl Shared {
         let held = store.held_lengths()?;
         let skipped = store.homes().skipped.clone();
         let layout = store.layout();
-        let mut foreign = Vec::new();
+        let (mut foreign, mut disowned) = (Vec::new(), Vec::new());
         for (index, file) in layout.files().iter().enumerate() {
             let found = held.files[index];
             if file.pad || file.link.is_some() || skipped[index] || found == 0 {
@@ -50,8 +54,17 @@ impl Shared {
             let is_checkable = pieces.any(|piece| held.cover(layout, piece));
             let is_likely = !is_checkable && found == file.length && found > 0;
             if !is_likely && !self.is_blank(index, found)? {
-                foreign.push(layout.root().join(&file.path));
+                let is_part = store.names.current().is_part(index);
+                match is_part && !keep_parts {
+                    true => disowned.push(index),
+                    false => foreign.push(store.slot_path(index_to_slot(index))),
+                }
             }
+        }
+        if foreign.is_empty() {
+            disowned
+                .into_iter()
+                .for_each(|index| store.disown_part(index));
         }
         Ok(foreign)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::StorageError;
 use super::layout::Layout;
 use super::lock::{Lock, Locks, Taken};
+use super::names::part_name;
 use super::paths::{PathClaim, Use};
 
 /// A torrent's claim within the session, and its locks against other processes.
@@ -145,7 +146,10 @@ pub(super) fn tops(layout: &Layout) -> Vec<PathBuf> {
     }
     if tops.is_empty() {
         let first = files().next();
-        tops.extend(first.map(|file| layout.root().join(&file.path)));
+        tops.extend(first.map(|file| match file.is_part {
+            true => layout.root().join(part_name(&file.path)),
+            false => layout.root().join(&file.path),
+        }));
     }
     tops
 }

@@ -108,6 +108,7 @@ impl Shared {
             let hasher = self.hashers().take(piece);
             let outcome = self.health.check(epoch).and_then(|()| {
                 if self.verified.has(piece) {
+                    self.name_files_of(piece)?;
                     return Ok((true, Vec::new()));
                 }
                 let valid = match together.get(&piece) {
@@ -115,6 +116,8 @@ impl Shared {
                     None => self.finish(piece, hasher, scratch)?,
                 };
                 let digests = if valid {
+                    self.verified.set(piece);
+                    self.name_files_of(piece)?;
                     Vec::new()
                 } else {
                     self.block_digests(piece, scratch)?
@@ -122,16 +125,11 @@ impl Shared {
                 Ok((valid, digests))
             });
             (self.on_completion)(match outcome {
-                Ok((valid, digests)) => {
-                    if valid {
-                        self.verified.set(piece);
-                    }
-                    Completion::Verified {
-                        piece,
-                        valid,
-                        digests,
-                    }
-                }
+                Ok((valid, digests)) => Completion::Verified {
+                    piece,
+                    valid,
+                    digests,
+                },
                 Err(error) => Completion::VerifyFailed { piece, error },
             });
         }

@@ -7,8 +7,10 @@ use tailwater_metainfo::{Geometry, PieceIndex};
 /// One file of a torrent, as the storage needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileSpan {
-    /// The path below the download folder; only plain names.
+    /// The path below the download folder, when the file is complete; only plain names.
     pub(crate) path: PathBuf,
+    /// Until then it has the name of a part.
+    pub(crate) is_part: bool,
     /// Where the file begins, in bytes from the beginning of the torrent.
     pub(crate) offset: u64,
     /// Its length in bytes.

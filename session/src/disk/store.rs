@@ -12,8 +12,10 @@ use super::folders::{FileState, file_state, inspect, look};
 use super::hold::{Hold, tops};
 use super::known::Known;
 use super::layout::{FileSpan, Layout};
+use super::names::{CurrentNames, Names};
 use super::pool::{IoPool, SCRATCH_LEN};
 use super::touched::Touched;
+use std::borrow::Cow;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ pub(crate) struct Store {
     /// The files that have been opened.
     pub(super) known: Known,
     pub(super) touched: Touched,
+    pub(super) names: Names,
     hold: Mutex<Hold>,
 }
 
@@ -66,6 +69,7 @@ impl Store {
             links,
             known: Known::default(),
             touched: Touched::default(),
+            names: Names::new(layout.files()),
             hold: Mutex::new(hold),
             homes: RwLock::new(Homes {
                 in_parts: vec![false; flags.len()],
@@ -121,6 +125,29 @@ impl Store {
             }
             tried |= file.length > 0;
             self.open(index_to_slot(index), Access::Write)?;
+        }
+        Ok(())
+    }
+
+    /// Has the file system keep room for the wanted files. Where it cannot, they are sparse.
+    pub(crate) fn preallocate(&self) -> Result<(), StorageError> {
+        let skipped = self.homes().skipped.clone();
+        for (index, file) in self.layout.files().iter().enumerate() {
+            if file.pad || file.link.is_some() || skipped[index] || file.length == 0 {
+                continue;
+            }
+            let slot = index_to_slot(index);
+            let open = self.open_to_write(slot)?;
+            let allocated = open.allocate(file.length);
+            self.note_written(slot, &*open);
+            let path = self.slot_path(slot);
+            match allocated.map_err(|e| StorageError::io(Operation::Resize, &path, &e))? {
+                true => {}
+                false => {
+                    let path = path.display();
+                    tracing::info!("{path} is sparse: its file system cannot preallocate");
+                }
+            }
         }
         Ok(())
     }
@@ -247,14 +274,13 @@ impl Store {
         let is_made = |&(index, file): &(usize, &FileSpan)| {
             !file.pad && file.link.is_none() && !homes.skipped[index]
         };
-        let Some((index, first)) = self.layout.files().iter().enumerate().find(is_made) else {
+        let Some((index, _)) = self.layout.files().iter().enumerate().find(is_made) else {
             return Ok(());
         };
-        let path = self.layout.root().join(&first.path);
+        let path = self.slot_path(index_to_slot(index));
         let tops = tops(&self.layout);
         if tops.contains(&path) {
-            let spot = self.spot(index_to_slot(index));
-            let file = self.pool.file_system().open(&spot, Access::Write)?;
+            let file = self.open_by_name(index_to_slot(index), Access::Write)?;
             hold.lock_made(&path)?;
             // It was not there when the storage was opened.
             let state = file.state();
@@ -334,18 +360,23 @@ impl Store {
         self.layout.files().get(slot_to_index(slot))
     }
 
-    /// The path of a slot's file below the download folder.
-    fn below(&self, slot: u32) -> &Path {
-        self.span(slot).map_or(&self.parts_name, |span| &span.path)
+    /// The path of a slot's file below the download folder, as it is named now.
+    fn below(&self, slot: u32, names: &CurrentNames<'_>) -> Cow<'_, Path> {
+        match self.span(slot) {
+            Some(span) => names.path(slot, span),
+            None => Cow::Borrowed(&self.parts_name),
+        }
     }
 
     pub(super) fn slot_path(&self, slot: u32) -> PathBuf {
-        self.layout.root().join(self.below(slot))
+        let names = self.names.current();
+        self.layout.root().join(self.below(slot, &names))
     }
 
     /// What the system knows of a slot's file, `None` when there is none.
     pub(super) fn inspect(&self, slot: u32) -> Result<Option<Metadata>, StorageError> {
-        let (root, below) = (self.layout.root(), self.below(slot));
+        let names = self.names.current();
+        let (root, below) = (self.layout.root(), &*self.below(slot, &names));
         match self.span(slot).is_some_and(|span| span.link.is_some()) {
             // It is meant to be a link.
             true => look(root, below, self.links),
@@ -362,8 +393,7 @@ impl Store {
     ) -> Result<Arc<dyn DiskFile>, StorageError> {
         let key = (self.torrent, slot);
         let file = self.pool.files().get(key, access, || {
-            let spot = self.spot(slot);
-            let opened = self.pool.file_system().open(&spot, access);
+            let opened = self.open_by_name(slot, access);
             let file = opened.map_err(|error| match self.known.has(slot) {
                 true => self.known.note(error.of_verified()),
                 false => error,
@@ -382,13 +412,15 @@ impl Store {
         Ok(file)
     }
 
-    fn spot(&self, slot: u32) -> Spot<'_> {
-        Spot {
+    fn open_by_name(&self, slot: u32, access: Access) -> Result<Box<dyn DiskFile>, StorageError> {
+        let names = self.names.current();
+        let spot = Spot {
             root: self.layout.root(),
-            below: self.below(slot),
+            below: &self.below(slot, &names),
             links: self.links,
             may_make: !self.known.has(slot),
-        }
+        };
+        self.pool.file_system().open(&spot, access)
     }
 
     /// Sparse where the file system can: the length says from the beginning what the file will be. What is too long is cut

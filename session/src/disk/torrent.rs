@@ -229,6 +229,17 @@ impl DiskTorrent {
             .await?
     }
 
+    /// Has the file system keep room for the wanted files, where it can.
+    ///
+    /// To be called after [`DiskTorrent::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full, or a file cannot be opened.
+    pub(crate) async fn preallocate(&self) -> Result<(), StorageError> {
+        self.run(|shared| shared.store.preallocate()).await?
+    }
+
     /// Hands blocks over to be written. Waits while the queues are full; returns when the blocks are queued, not when they
     /// are on the disk.
     ///

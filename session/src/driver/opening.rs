@@ -41,6 +41,9 @@ impl Opening<'_> {
         if remembered != Remembered::All {
             self.check(disk).await?;
         }
+        if !self.choices.seed_only {
+            disk.name_complete_files().await?;
+        }
         if disk.verified().is_all() && !self.choices.seed_only {
             // Complete means that nothing is behind the end of a file either.
             disk.look_again().await?;
@@ -65,9 +68,12 @@ impl Opening<'_> {
     ) -> Result<(), StorageError> {
         disk.check_lock()?;
         if remembered == Remembered::Nothing && !self.choices.overwrite {
-            disk.refuse_foreign().await?;
+            disk.refuse_foreign(self.choices.part_names).await?;
         }
         disk.prepare().await?;
+        if self.choices.preallocate {
+            disk.preallocate().await?;
+        }
         // From here on there may be files without a right piece, and they are ours even if this process is killed.
         self.saver.begin().await;
         Ok(())

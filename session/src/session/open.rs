@@ -1,6 +1,5 @@
 //! Opening a torrent's storage.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Info, PieceIndex};
@@ -31,7 +30,9 @@ impl Inner {
                     true => Use::Read,
                     false => Use::Write,
                 };
-                self.open_disk(info, root, skipped, usage, completions)
+                let part_names = options.disk.part_names;
+                let place = Place::find_in(&self.io, info, root, part_names).await?;
+                self.open_disk(info, place, skipped, usage, completions)
                     .await
             }
         }
@@ -79,7 +80,7 @@ impl Inner {
     async fn open_disk(
         &self,
         info: &Info,
-        root: &Path,
+        place: Place,
         skipped: Vec<usize>,
         usage: Use,
         completions: &Arc<Mailbox<Completion>>,
@@ -90,8 +91,6 @@ impl Inner {
                 tracing::error!("a torrent does not take its storage's completions");
             }
         };
-        let (its, at) = (info.clone(), root.to_path_buf());
-        let place = self.io.run(move || Place::find(&its, &at)).await??;
         let claimed = self.paths.claim(info.name(), usage, place.paths());
         let claim = claimed.map_err(|taken| AddError::PathInUse {
             path: taken.path,

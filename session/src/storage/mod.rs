@@ -1,6 +1,7 @@
 //! Where a torrent's pieces are kept: in memory or on the disk, behind one face.
 
 mod claims;
+mod locate;
 mod memory;
 mod place;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
 
 use claims::Claims;
+pub use locate::locate_files;
 pub(crate) use memory::{MemoryStore, Neighbours};
 pub(crate) use place::Place;
 

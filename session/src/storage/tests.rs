@@ -73,6 +73,7 @@ impl OnDisk {
             length: geometry().total(),
             pad: false,
             link: None,
+            is_part: false,
         };
         let options = DiskOptions {
             hold: Hold::none(),

@@ -70,7 +70,7 @@ impl Job {
             .peers(args.network.peers_by_addr().chain(peers))
             .banned(self.loaded.banned.iter().copied());
         let options = args.each.apply(options);
-        let options = args.existing.apply(options);
+        let options = args.new_files.apply(args.existing.apply(options));
         match &self.files {
             Some(files) => options.files(files.iter().copied()),
             None => options,

@@ -74,6 +74,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
 
 fn check_flags(args: &Download) -> Result<(), CliError> {
     args.existing.check_storage(args.storage)?;
+    args.new_files.check_storage(args.storage)?;
     let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
     match args.storage {
         StorageChoice::Memory if args.output.is_some() => {

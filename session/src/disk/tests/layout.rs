@@ -12,6 +12,7 @@ fn spans(lengths: &[(u64, bool)]) -> (Vec<FileSpan>, u64) {
             length,
             pad,
             link: None,
+            is_part: false,
         };
         offset += length;
         span
@@ -63,6 +64,7 @@ fn file_lists_that_do_not_fit_are_refused() {
         length,
         pad,
         link: None,
+        is_part: false,
     };
     let cases = [
         vec![],

@@ -122,7 +122,7 @@ async fn a_time_that_was_set_costs_a_check_and_nothing_else() {
 /// What is in the way of the download, and whether it may be overwritten.
 async fn refused(rig: &Rig) -> Vec<String> {
     rig.torrent.check(|_, _| {}).await.unwrap();
-    match rig.torrent.refuse_foreign().await {
+    match rig.torrent.refuse_foreign(false).await {
         Ok(()) => Vec::new(),
         Err(StorageError::Foreign { files }) => {
             let root = rig.root();
