@@ -85,6 +85,8 @@ pub(crate) enum CliError {
     },
     #[error("{name} has no file {chosen:?}")]
     NoSuchFile { name: String, chosen: String },
+    #[error("{0}: no file was chosen")]
+    NothingChosen(String),
     #[error("{0}: what is excluded leaves no file of it")]
     NothingLeft(String),
     #[error("{} is not a folder", .0.display())]

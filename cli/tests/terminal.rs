@@ -128,3 +128,36 @@ fn peers_and_trackers_are_shown_below_their_torrent() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn files_are_chosen_on_a_list() {
+    let place = Place::new();
+    for name in ["a.bin", "b.bin", "c.bin"] {
+        place.write(&format!("here/album/{name}"), &noise(1, 30_000));
+    }
+    place.ok(&["create", "here/album"]);
+    let (_seeder, addr) = place.seed("album.torrent", "here");
+    let download = ["download", "album.torrent", "-o", "there", "--peer", &addr];
+    let args = [&download, &LOCAL[..], &["--choose"]].concat();
+    let mut terminal = place.terminal(&args, 20, 60);
+    let lines = terminal.until(|lines| lines.iter().any(|line| line.contains("c.bin")));
+    let file = lines.iter().find(|line| line.contains("a.bin")).unwrap();
+    assert!(file.contains("29.2 KiB"), "{lines:#?}");
+    // The first file is not wanted.
+    terminal.type_in(" \r");
+    let (code, lines) = terminal.finish();
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert!(!place.path("there/album/a.bin").exists());
+    assert!(place.path("there/album/b.bin").exists() && place.path("there/album/c.bin").exists());
+
+    for (keys, ends) in [("a\r", 1), ("\u{3}", 130)] {
+        let mut terminal = place.terminal(&args, 20, 60);
+        terminal.until(|lines| lines.iter().any(|line| line.contains("c.bin")));
+        terminal.type_in(keys);
+        let (code, lines) = terminal.finish();
+        assert_eq!(code, Some(ends), "{lines:#?}");
+    }
+    let finished = place.run(&args);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.err.contains("--files"), "{}", finished.err);
+}

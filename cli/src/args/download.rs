@@ -70,6 +70,9 @@ pub(crate) struct Download {
         help_heading = "Files"
     )]
     pub(crate) exclude: Vec<String>,
+    /// Choose the files of each torrent on a list, once its files are known.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) choose: bool,
     /// Fetch the pieces in order rather than the rarest first.
     #[arg(long, help_heading = "Files")]
     pub(crate) sequential: bool,

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailwater_session::Torrent;
+use tokio::task::JoinError;
 
 use crate::args::{Common, Show};
 use crate::error::CliError;
@@ -100,6 +101,21 @@ impl Progress {
     pub(crate) fn note(&self, text: impl Display) {
         // When standard error is gone there is nobody to tell.
         self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
+    }
+
+    /// Asks something on the terminal, in a thread that may wait for the user; no rows are drawn meanwhile.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        if let Mode::Screen(screen) = &self.mode {
+            screen.pause();
+        }
+        let answer = tokio::task::spawn_blocking(question).await;
+        if let Mode::Screen(screen) = &self.mode {
+            screen.resume();
+        }
+        answer
     }
 
     /// A line on standard output.

@@ -31,6 +31,8 @@ struct Rows {
     finished: BTreeSet<u64>,
     next_key: u64,
     has_changed: bool,
+    /// Something else has the terminal.
+    is_paused: bool,
     has_thread: bool,
 }
 
@@ -141,10 +143,28 @@ impl Screen {
         result
     }
 
+    /// Takes all rows off the terminal until [`resume`](Self::resume). What is said meanwhile is written all the same.
+    pub(super) fn pause(&self) {
+        let mut drawn = lock(&self.drawn);
+        drawn.erase();
+        let _ = drawn.term.flush();
+        lock(&self.rows).is_paused = true;
+    }
+
+    /// Draws rows again.
+    pub(super) fn resume(&self) {
+        let mut rows = lock(&self.rows);
+        rows.is_paused = false;
+        rows.has_changed = true;
+    }
+
     fn draw_if_changed(&self) {
         let mut drawn = lock(&self.drawn);
         let is_resized = !drawn.lines.is_empty() && drawn.measure() != drawn.size;
-        if is_resized || lock(&self.rows).has_changed {
+        let rows = lock(&self.rows);
+        let is_due = !rows.is_paused && (is_resized || rows.has_changed);
+        drop(rows);
+        if is_due {
             drawn.erase();
             self.draw(&mut drawn);
         }
@@ -154,6 +174,9 @@ impl Screen {
     fn draw(&self, drawn: &mut Drawn) {
         let rows: Vec<_> = {
             let mut rows = lock(&self.rows);
+            if rows.is_paused {
+                return;
+            }
             rows.has_changed = false;
             rows.by_key.values().cloned().collect()
         };

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tailwater_session::{AddError, AddOptions, StorageKind, Torrent};
 
-use super::Downloads;
 use super::hook::Facts;
+use super::{Downloads, choose};
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
 use crate::input::Terms;
@@ -13,6 +13,7 @@ use crate::json;
 use crate::known::About;
 use crate::magnet::{Audience, Loaded};
 use crate::out::Harmless;
+use crate::progress::Progress;
 use crate::selection::{choose, wanted_bytes};
 
 /// One torrent to download.
@@ -39,6 +40,17 @@ impl Job {
             files,
             loaded,
             dir: dir.unwrap_or(Path::new(".")).to_owned(),
+        })
+    }
+
+    /// The same with the files that the user chooses on the terminal.
+    pub(super) async fn chosen(self, progress: &Progress) -> Result<Self, CliError> {
+        let info = self.loaded.metainfo.info();
+        let files = choose::choose(info, self.files.as_deref(), progress).await?;
+        Ok(Self {
+            wanted: wanted_bytes(info, Some(&files)),
+            files: Some(files),
+            ..self
         })
     }
 

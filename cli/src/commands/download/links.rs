@@ -6,9 +6,9 @@ use tailwater_dht::MutableTorrent;
 use tailwater_metainfo::Magnet;
 use tailwater_session::AddError;
 
-use super::Downloads;
 use super::jobs::Job;
 use super::one::One;
+use super::{Downloads, choose_files};
 use crate::args::StorageChoice;
 use crate::error::CliError;
 use crate::input::{Terms, warn_named_twice};
@@ -62,7 +62,8 @@ impl Downloads {
             json::failed(self.audience.json, info_hash, &about, error)?;
         }
         let loaded = fetched?;
-        let job = Job::new(loaded, terms, args)?;
+        let job = Job::new(loaded, terms, args);
+        let job = choose_files(job, args, &self.audience.progress).await?;
         if args.storage == StorageChoice::Memory {
             self.room.promise(&job)?;
         }

@@ -1,5 +1,6 @@
 //! `tailwater download`
 
+mod choose;
 mod hook;
 mod jobs;
 mod links;
@@ -18,6 +19,7 @@ use crate::error::CliError;
 use crate::input::{self, Terms, Wish};
 use crate::link::Link;
 use crate::magnet::{Audience, Loaded};
+use crate::progress::Progress;
 use crate::running::Running;
 use crate::selection::number_in;
 use crate::start;
@@ -73,6 +75,9 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
 }
 
 fn check_flags(args: &Download) -> Result<(), CliError> {
+    if args.choose {
+        choose::check_terminal()?;
+    }
     args.existing.check_storage(args.storage)?;
     args.new_files.check_storage(args.storage)?;
     let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
@@ -123,7 +128,8 @@ async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Plan {
         failed: opened.failed,
     };
     for (metainfo, terms) in opened.torrents {
-        match Job::new(Loaded::of(metainfo), &terms, args) {
+        let job = Job::new(Loaded::of(metainfo), &terms, args);
+        match choose_files(job, args, &context.progress).await {
             Ok(job) => plan.jobs.push(job),
             Err(error) => {
                 plan.failed = true;
@@ -132,6 +138,18 @@ async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Plan {
         }
     }
     plan
+}
+
+/// Has the user choose, with `--choose`.
+async fn choose_files(
+    job: Result<Job, CliError>,
+    args: &Download,
+    progress: &Progress,
+) -> Result<Job, CliError> {
+    match args.choose {
+        true => job?.chosen(progress).await,
+        false => job,
+    }
 }
 
 /// What all torrents of the command share.
