@@ -271,7 +271,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
     place.write("long", &[b'a'; 2000]);
     place.write("odd", b"i-0e");
     let key = "ab".repeat(32);
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["dht"], "Usage:"),
         (&["dht", "peers", "xyz"], "not a v1 info-hash"),
         (&["dht", "peers", HASH, "--announce", "0"], "--announce"),
@@ -285,7 +285,14 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         (&["dht", "put", "--file", "long"], "1000 bytes"),
         (&["dht", "put", "--file", "odd", "--bencode"], "bencode"),
         (&["dht", "get", &key, "--timeout", "0"], "--timeout"),
-        (&["sim", "dht", "--malicious", "2"], "share"),
+        (
+            &["sim", "dht", "--malicious", "2"],
+            "from 0 (none) to 1 (all)",
+        ),
+        (
+            &["sim", "dht", "--loss", "101%"],
+            "from 0 (none) to 1 (all)",
+        ),
     ];
     for (args, text) in cases {
         let finished = place.run(args);
@@ -410,4 +417,29 @@ fn the_same_seed_gives_the_same_report_byte_for_byte_and_a_chart() {
     assert!(lookups >= 90, "{report}");
     let svg = std::fs::read_to_string(place.path("lookups.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("Hops to the first peer"));
+}
+
+/// A chart is there when there is something to see, and what was there before stays until then.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_simulation_leaves_no_chart() {
+    let place = Place::new();
+    place.write("old.svg", b"old");
+    let before = place.everything();
+    for chart in ["new.svg", "old.svg"] {
+        let long = ["--nodes", "20000", "--malicious", "1", "--chart", chart];
+        let simulating = place.start(&[&["sim", "dht"], &long[..]].concat());
+        // The file has been looked at by then.
+        simulating.error_line("with `--malicious 1` all nodes lie but the ten");
+        assert_eq!(place.everything(), before);
+        simulating.signal("INT");
+        let finished = simulating.finish();
+        assert_eq!(finished.code, Some(130), "{finished:?}");
+        assert_eq!(place.everything(), before);
+    }
+    assert_eq!(std::fs::read(place.path("old.svg")).unwrap(), b"old");
+    // What cannot be written is said before a minute of work.
+    let refused = place.run(&["sim", "dht", "--chart", "no/such/chart.svg"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("no/such/chart.svg"), "{}", refused.err);
 }

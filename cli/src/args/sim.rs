@@ -50,13 +50,15 @@ pub(crate) struct SimDht {
     /// Simulated minutes. Everybody joins in the first tenth; lookups are made in the second half.
     #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub(crate) minutes: u32,
-    /// The share of the nodes that leave within an hour without a word, each replaced by a new one.
+    /// The share of the nodes that leave within an hour without a word, each replaced by a new one: from 0 to 100, where 1
+    /// (or 100%) is all of them once and 2 all of them twice.
     #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = churn)]
     pub(crate) churn: f64,
-    /// The share of nodes that lie to hide what is announced.
+    /// The share of nodes that lie to hide what is announced: from 0 (none) to 1 (all but the ten with which
+    /// the others begin), or in percent: 0.05 or 5%.
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub(crate) malicious: f64,
-    /// The share of the datagrams that get lost.
+    /// The share of the datagrams that get lost: from 0 (none) to 1 (all of them), or in percent: 0.01 or 1%.
     #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
     pub(crate) loss: f64,
     /// The shortest and the longest time that a datagram takes, in milliseconds.
@@ -68,7 +70,7 @@ pub(crate) struct SimDht {
     /// Lookups of those.
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) lookups: u32,
-    /// Draw how many hops and how much time the lookups took, as SVG.
+    /// Draw how many hops and how much time the lookups took, as SVG; the file is written at the end.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) chart: Option<PathBuf>,
 }
@@ -103,18 +105,28 @@ impl FromStr for Delay {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("not a share from 0 to 1".to_owned()),
+    parse_share(text)
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| {
+            "not a share from 0 (none) to 1 (all), such as 0.05, or from 0% to 100%".to_owned()
+        })
+}
+
+/// A number, or percents of one.
+fn parse_share(text: &str) -> Option<f64> {
+    match text.strip_suffix('%') {
+        Some(percent) => Some(percent.trim().parse::<f64>().ok()? / 100.0),
+        None => text.parse().ok(),
     }
 }
 
 /// Nodes may stay less than an hour.
 fn churn(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
-        _ => Err("not a share from 0 to 100".to_owned()),
-    }
+    parse_share(text)
+        .filter(|share| (0.0..=100.0).contains(share))
+        .ok_or_else(|| {
+            "not a share from 0 (none) to 100 (all, a hundred times), such as 0.2".to_owned()
+        })
 }
 
 #[cfg(test)]
@@ -138,7 +150,9 @@ mod tests {
     fn shares_are_numbers_that_mean_something() {
         assert_eq!(share("0.05"), Ok(0.05));
         assert_eq!(churn("2.5"), Ok(2.5));
-        for text in ["", "-0.1", "1.1", "nan", "inf", "5%"] {
+        assert_eq!(share("5%"), Ok(0.05));
+        assert_eq!((share("1"), share("100%")), (Ok(1.0), Ok(1.0)));
+        for text in ["", "-0.1", "1.1", "nan", "inf", "101%", "%", "-1%"] {
             assert!(share(text).is_err(), "{text}");
         }
         assert!(churn("nan").is_err() && churn("1e9").is_err());

@@ -2,7 +2,6 @@
 
 mod chart;
 
-use std::fs::{self, OpenOptions};
 use std::time::Duration;
 
 use tailwater_dht::sim::{Figures, SimConfig, SimReport, run_with};
@@ -13,6 +12,7 @@ use crate::error::CliError;
 use crate::out;
 use crate::progress::{Meter, OFTEN, duration};
 use crate::size::Size;
+use crate::whole_file::{self, Existing};
 
 pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {
     match &args.command {
@@ -23,8 +23,21 @@ pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {
 async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
     if let Some(path) = &args.chart {
         // Better now than after a minute of work. What is there stays until there is something better.
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        file.map_err(CliError::io("write", path))?;
+        whole_file::check(path)?;
+    }
+    for (option, share, what) in [
+        (
+            "--malicious",
+            args.malicious,
+            "nodes lie but the ten that the others begin with",
+        ),
+        ("--loss", args.loss, "datagrams get lost"),
+    ] {
+        if share >= 1.0 {
+            context.progress.note(format_args!(
+                "warning: with `{option} 1` all {what}; for one of a hundred write `{option} 1%`"
+            ));
+        }
     }
     let config = config(args);
     let total = Duration::from_secs(u64::from(config.minutes) * 60);
@@ -42,7 +55,7 @@ async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
             operation: "draw the chart",
             source: std::io::Error::other(error),
         })?;
-        fs::write(path, svg).map_err(CliError::io("write", path))?;
+        whole_file::write(path, svg.as_bytes(), Existing::Replace)?;
     }
     match context.common.json() {
         true => out::json(&report),
