@@ -82,7 +82,12 @@ fn help(arg: &Arg) -> String {
 
 fn entry(arg: &Arg, option: &str) -> String {
     let name = arg.get_value_names().and_then(|names| names.first());
-    let name = name.map_or_else(String::new, ToString::to_string);
+    let possible = arg.get_possible_values();
+    // One of a choice, or what stands for the value.
+    let name = match possible.first() {
+        Some(value) => value.get_name().to_owned(),
+        None => name.map_or_else(String::new, ToString::to_string),
+    };
     let default = arg.get_default_values().first();
     let value = match (Kind::of(arg), default) {
         (Kind::Switch, _) => "true".to_owned(),
