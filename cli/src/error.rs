@@ -15,6 +15,7 @@ use crate::commands::dht::DhtFailure;
 use crate::config::ConfigError;
 use crate::progress::{Progress, duration};
 use crate::size::Size;
+use crate::tally::Tally;
 
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -93,9 +94,10 @@ pub(crate) enum CliError {
     NotAFolder(PathBuf),
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    #[error("cannot seed {name}: {missing} of {total} are missing or wrong in {}", dir.display())]
+    #[error("cannot seed {name}: {tally} ({missing} of {total}) in {}", dir.display())]
     Incomplete {
         name: String,
+        tally: Tally,
         missing: Size,
         total: Size,
         dir: PathBuf,

@@ -23,6 +23,7 @@ mod size;
 mod source;
 mod start;
 mod stream;
+mod tally;
 mod whole_file;
 
 use std::process::ExitCode;

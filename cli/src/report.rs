@@ -10,6 +10,7 @@ use tailwater_metainfo::{Bitfield, FileEntry, Info};
 use tailwater_session::locate_files;
 
 use crate::error::plain;
+use crate::out::Harmless;
 use crate::progress::count;
 use crate::size::Size;
 
@@ -39,6 +40,18 @@ pub(crate) enum Verdict {
     },
 }
 
+impl Verdict {
+    /// What matters most has the most.
+    pub(crate) const fn severity(&self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Unsure { .. } => 1,
+            Self::Missing => 2,
+            Self::WrongLength { .. } | Self::Wrong { .. } | Self::Unreadable { .. } => 3,
+        }
+    }
+}
+
 /// One file's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct FileReport {
@@ -55,6 +68,7 @@ impl fmt::Display for FileReport {
             length,
             verdict,
         } = self;
+        let path = Harmless(path);
         match verdict {
             Verdict::Ok => write!(f, "ok       {path}  ({})", Size(*length)),
             Verdict::Missing => write!(f, "MISSING  {path}  ({})", Size(*length)),

@@ -244,7 +244,7 @@ fn verify_says_of_each_file_what_is_wrong() {
         "MISSING  album/b.bin  (1 B)",
         "WRONG    album/live/c.bin  (2 of 3 pieces wrong)",
         "WRONG    album/live/none.bin  (9 bytes, should be 0)",
-        "4 of 4 files missing or wrong; 4 of 6 pieces are right",
+        "album: 1 missing, 2 wrong; 1 cannot be checked because of them; 0 of 4 files and 4 of 6 pieces are right",
     ] {
         assert!(
             finished.out.contains(line),
@@ -257,7 +257,50 @@ fn verify_says_of_each_file_what_is_wrong() {
     let finished = place.run(&["verify", &torrent, "--data", ".", "--json"]);
     let first: Value = serde_json::from_str(finished.out.lines().next().unwrap()).unwrap();
     assert_eq!(first["path"], "album/a.bin");
-    assert_eq!(first["result"], "unsure");
+    assert_eq!(
+        (&first["result"], &first["name"]),
+        (&"unsure".into(), &"album".into())
+    );
+    let last: Value = serde_json::from_str(finished.out.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["result"]),
+        (&"summary".into(), &"bad".into())
+    );
+    let counts = ["files", "ok", "missing", "wrong", "unsure"].map(|key| last[key].as_u64());
+    assert_eq!(counts, [4, 0, 1, 2, 1].map(Some));
+}
+
+#[test]
+fn of_many_files_that_share_a_piece_only_the_one_that_is_missing_is_called_so() {
+    let place = Place::new();
+    for number in 0..2_000 {
+        place.write(
+            &format!("many/{number:04}"),
+            format!("file {number}").as_bytes(),
+        );
+    }
+    place.write("other", b"another torrent");
+    let many = place.create("many", &["--piece-length", "32KiB"]);
+    let other = place.create("other", &[]);
+    fs::remove_file(place.path("many/0700")).unwrap();
+    let finished = place.run(&["verify", &many, &other, "--data", "."]);
+    assert_eq!(finished.code, Some(1));
+    let lines: Vec<_> = finished.out.lines().collect();
+    let summary = "many: 1 missing; 1 999 cannot be checked because of it; 0 of 2 000 files and 0 of 1 piece are right";
+    let position = lines.iter().position(|line| *line == summary).unwrap();
+    assert_eq!(lines[position - 1], "MISSING  many/0700  (8 B)");
+    assert!(lines[position - 2].starts_with("UNSURE   many/1999 "));
+    assert_eq!(lines.last(), Some(&"other: all right: 1 file, 15 B"));
+
+    let finished = place.run(&["verify", "nowhere.torrent", &other, "--data", "."]);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.out.contains("other: all right") && finished.err.contains("nowhere.torrent"));
+    let refused = place.run(&["seed", &many, "--data", "."]).err;
+    assert!(
+        refused.contains("MISSING  many/0700") && refused.contains("many: 1 missing (8 B of "),
+        "{refused}"
+    );
+    assert_eq!(refused.lines().count(), 3, "{refused}");
 }
 
 #[test]

@@ -401,7 +401,7 @@ fn seed_refuses_incomplete_data_and_leaves_it_alone() {
     assert!(
         finished
             .err
-            .contains("16.0 KiB of 556 KiB are missing or wrong"),
+            .contains(": 1 wrong (16.0 KiB of 556 KiB) in here"),
         "{}",
         finished.err
     );

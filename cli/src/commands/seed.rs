@@ -25,6 +25,7 @@ use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
 use crate::size::Size;
 use crate::start::{self, Table};
+use crate::tally::Tally;
 
 /// Files listed in a complaint; the rest is counted.
 const FILES_SHOWN: usize = 10;
@@ -133,10 +134,15 @@ fn refuse(
     wrong: &[FileReport],
     missing: u64,
 ) -> CliError {
-    for file in wrong.iter().take(FILES_SHOWN) {
+    // The others cannot be checked because of these.
+    let at_fault: Vec<_> = wrong
+        .iter()
+        .filter(|file| !matches!(file.verdict, Verdict::Unsure { .. }))
+        .collect();
+    for file in at_fault.iter().take(FILES_SHOWN) {
         progress.note(file);
     }
-    if let Some(more) = wrong
+    if let Some(more) = at_fault
         .len()
         .checked_sub(FILES_SHOWN)
         .filter(|&more| more > 0)
@@ -144,6 +150,7 @@ fn refuse(
         progress.note(format_args!("… and {}", count(more, "more file")));
     }
     CliError::Incomplete {
+        tally: Tally::of(wrong),
         name: metainfo.info().name().to_owned(),
         missing: Size(missing),
         total: Size(metainfo.info().payload_len()),

@@ -1,21 +1,69 @@
 //! `tailwater verify`
 
+use serde::Serialize;
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{AddError, check};
 
 use super::Context;
 use crate::args::Verify;
 use crate::error::CliError;
-use crate::out;
-use crate::progress::{OFTEN, count};
-use crate::report::{self, Verdict};
+use crate::out::{self, Harmless};
+use crate::progress::OFTEN;
+use crate::report::{self, FileReport};
 use crate::size::Size;
+use crate::source::Source;
+use crate::tally::{Grouped, Tally, grouped_count};
+
+/// A line of JSON.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    info_hash: Option<String>,
+    #[serde(flatten)]
+    said: Said<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Said<'a> {
+    File(&'a FileReport),
+    Summary {
+        event: &'static str,
+        /// `ok` or `bad`.
+        result: &'static str,
+        #[serde(flatten)]
+        tally: Tally,
+        pieces_have: u32,
+        pieces_total: u32,
+        bytes: u64,
+    },
+}
 
 pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError> {
     if !args.data.is_dir() {
         return Err(CliError::NotAFolder(args.data.clone()));
     }
-    let metainfo = context.load(&args.source, &args.network).await?.metainfo;
+    let mut is_right = true;
+    for source in &args.sources {
+        match one(context, args, source).await {
+            Ok(right) => is_right &= right,
+            Err(error @ CliError::Interrupted) => return Err(error),
+            // The others are checked all the same.
+            Err(error) => {
+                is_right = false;
+                error.report(&context.progress);
+            }
+        }
+    }
+    match is_right {
+        true => Ok(()),
+        false => Err(CliError::Reported),
+    }
+}
+
+/// Whether everything of it is there and right.
+async fn one(context: &Context, args: &Verify, source: &Source) -> Result<bool, CliError> {
+    let metainfo = context.load(source, &args.network).await?.metainfo;
     if metainfo.info().info_hashes().v1.is_none() {
         return Err(CliError::V2Only(metainfo.info().name().to_owned()));
     }
@@ -23,7 +71,7 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
     context.interrupt.guard(checking).await
 }
 
-async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result<(), CliError> {
+async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result<bool, CliError> {
     let info = metainfo.info();
     let geometry = info.geometry();
     let meter = context.progress.meter(info.name(), geometry.total(), OFTEN);
@@ -38,33 +86,46 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
         error,
     };
     let have = checked.await.map_err(failed)?;
-    let files = report::report(info, &have, &args.data);
+    let mut files = report::report(info, &have, &args.data);
+    // What is wrong comes last, where it is seen.
+    files.sort_by_key(|file| file.verdict.severity());
+    let tally = Tally::of(&files);
+    let line = |said| Line {
+        name: info.name(),
+        info_hash: info.info_hashes().wire().map(|hash| hash.to_string()),
+        said,
+    };
+    if context.common.json() {
+        for file in &files {
+            out::json(&line(Said::File(file)))?;
+        }
+        out::json(&line(Said::Summary {
+            event: "summary",
+            result: if tally.is_right() { "ok" } else { "bad" },
+            tally,
+            pieces_have: have.count(),
+            pieces_total: geometry.piece_count(),
+            bytes: info.payload_len(),
+        }))?;
+        return Ok(tally.is_right());
+    }
     for file in &files {
-        match context.common.json() {
-            true => out::json(file)?,
-            false => out::line(file)?,
-        }
+        out::line(file)?;
     }
-    let bad = files
-        .iter()
-        .filter(|file| file.verdict != Verdict::Ok)
-        .count();
-    if !context.common.json() {
-        let (have, all) = (have.count(), geometry.piece_count());
-        let size = Size(info.payload_len());
-        match bad {
-            0 => out::line(format_args!(
-                "all right: {}, {size}",
-                count(files.len(), "file")
-            ))?,
-            _ => out::line(format_args!(
-                "{bad} of {} missing or wrong; {have} of {all} pieces are right",
-                count(files.len(), "file")
-            ))?,
-        }
+    let name = Harmless(info.name());
+    let (right, all) = (have.count(), geometry.piece_count());
+    match tally.is_right() {
+        true => out::line(format_args!(
+            "{name}: all right: {}, {}",
+            grouped_count(tally.files, "file"),
+            Size(info.payload_len())
+        ))?,
+        false => out::line(format_args!(
+            "{name}: {tally}; {} of {} and {right} of {} are right",
+            Grouped(tally.ok),
+            grouped_count(tally.files, "file"),
+            grouped_count(usize::try_from(all).unwrap_or(usize::MAX), "piece"),
+        ))?,
     }
-    match bad {
-        0 => Ok(()),
-        _ => Err(CliError::Reported),
-    }
+    Ok(tally.is_right())
 }
