@@ -159,7 +159,7 @@ fn what_the_file_says_wrongly_is_named_with_its_line() {
 #[test]
 fn what_is_set_never_stands_against_what_is_typed() {
     let place = Place::new();
-    place.configure("no-dht = true\nmemory = '1GiB'\noutput = 'there'\n[download]\nseed = true\n");
+    place.configure("no-dht = true\nmemory = '1GiB'\noutput = 'there'\ncheck = true\n[download]\nseed = true\npart = true\n");
     // `--memory` means nothing for files, `--output` nothing in memory: neither was typed.
     for storage in ["disk", "memory"] {
         let finished = place.run(&["download", "nonsense", "--storage", storage]);

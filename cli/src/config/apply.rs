@@ -11,10 +11,13 @@ use super::Setting;
 
 /// Options that mean something with one value of another only. A default that means nothing is left out, rather than
 /// refused as it is where it is typed.
-const ONLY_WITH: [(&str, &str, &str); 3] = [
-    ("memory", "storage", "memory"),
-    ("lookbehind", "storage", "memory"),
-    ("output", "storage", "disk"),
+const ONLY_WITH: [(&[&str], &str, &str); 2] = [
+    (&["memory", "lookbehind"], "storage", "memory"),
+    (
+        &["output", "check", "overwrite", "preallocate", "part"],
+        "storage",
+        "disk",
+    ),
 ];
 
 /// Settings, without those that what is typed makes meaningless.
@@ -108,12 +111,12 @@ fn conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
 }
 
 fn is_meaningless(matches: &ArgMatches, setting: &Setting) -> bool {
-    ONLY_WITH.iter().any(|(option, with, value)| {
+    ONLY_WITH.iter().any(|(options, with, value)| {
         let given = || {
             let raw = matches.try_get_raw(with).ok().flatten();
             raw.and_then(Iterator::last).map(ToOwned::to_owned)
         };
-        setting.option == *option && given().is_some_and(|given| given != *value)
+        options.contains(&setting.option.as_str()) && given().is_some_and(|given| given != *value)
     })
 }
 

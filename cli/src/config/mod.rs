@@ -212,7 +212,7 @@ impl Sources {
             let kind = Kind::of(arg);
             let found = match self.environment.value(path, option, kind)? {
                 Some(found) => Some(found),
-                None => self.from_file(path, option, kind),
+                None => self.in_file(path, option, kind),
             };
             if let Some((values, origin)) = found {
                 settings.push(Setting {
@@ -232,12 +232,7 @@ impl Sources {
         Ok(())
     }
 
-    fn from_file(
-        &self,
-        path: &[String],
-        option: &str,
-        kind: Kind,
-    ) -> Option<(Vec<String>, Origin)> {
+    fn in_file(&self, path: &[String], option: &str, kind: Kind) -> Option<(Vec<String>, Origin)> {
         // An option of all commands may stand in the table of the one that is called.
         let called = self.called.as_slice();
         let path = match path.is_empty() {

@@ -68,14 +68,14 @@ impl One {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let (json, about) = (self.json, self.follower.about().clone());
         let info_hash = self.follower.torrent().info_hash();
-        let ended = self.to_the_end().await;
+        let ended = self.run_to_end().await;
         if let Err(error) = &ended {
             json::failed(json, info_hash, &about, error)?;
         }
         ended
     }
 
-    async fn to_the_end(mut self) -> Result<(), CliError> {
+    async fn run_to_end(mut self) -> Result<(), CliError> {
         let name = self.follower.torrent().info().name().to_owned();
         let found = self.follower.checked().await?;
         let began = Instant::now();
