@@ -148,6 +148,7 @@ async fn a_link_is_made_by_a_path_that_can_be_moved_and_what_is_there_stays() {
     let mut payload = Payload::new(&[("t/real/data", 40_000, false)], 16_384, 1);
     for (path, target) in [("t/a/b/near", "t/real/data"), ("t/folder", "t/real")] {
         payload.spans.push(FileSpan {
+            is_part: false,
             path: path.into(),
             offset: 40_000,
             length: 0,
