@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::fs;
-
 use serde_json::Value;
 use support::{Finished, LOCAL, Place, noise};
 
@@ -46,27 +44,28 @@ fn what_is_typed_comes_before_the_environment_before_the_table_before_the_top() 
     let place = Place::new();
     place.write("one", &noise(9, 20_000));
     let made = |args: &[&str], variables: &[(&str, &str)]| {
-        let finished = with_env(&place, &[&["create", "one"], args].concat(), variables);
+        let create = ["create", "one", "--force"];
+        let finished = with_env(&place, &[&create, args].concat(), variables);
         assert_eq!(finished.code, Some(0), "{finished:?}");
-        let torrents = place.everything().into_iter();
-        let torrents = torrents.filter(|name| name.ends_with(".torrent"));
-        let torrents: Vec<_> = torrents.collect();
-        torrents
-            .iter()
-            .for_each(|name| fs::remove_file(place.path(name)).unwrap());
-        torrents.join(" ")
+        let said = place.ok(&["inspect", "one.torrent", "--json", "--no-config"]);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        said["comment"].as_str().map(str::to_owned)
     };
-    assert_eq!(made(&[], &[]), "one.torrent");
-    place.configure("output = 'top.torrent'\n");
-    assert_eq!(made(&[], &[]), "top.torrent");
-    place.configure("output = 'top.torrent'\n[create]\noutput = 'table.torrent'\n");
-    assert_eq!(made(&[], &[]), "table.torrent");
-    let all = ("TAILWATER_OUTPUT", "all.torrent");
-    assert_eq!(made(&[], &[all]), "all.torrent");
-    let own = ("TAILWATER_CREATE_OUTPUT", "own.torrent");
-    assert_eq!(made(&[], &[all, own]), "own.torrent");
-    assert_eq!(made(&["-o", "typed.torrent"], &[all, own]), "typed.torrent");
-    assert_eq!(made(&["--no-config"], &[]), "one.torrent");
+    let is = |text: &str| Some(text.to_owned());
+    assert_eq!(made(&[], &[]), None);
+    place.configure("comment = 'top'\n");
+    assert_eq!(made(&[], &[]), is("top"));
+    place.configure("comment = 'top'\n[create]\ncomment = 'table'\n");
+    assert_eq!(made(&[], &[]), is("table"));
+    let all = ("TAILWATER_COMMENT", "all");
+    assert_eq!(made(&[], &[all]), is("all"));
+    let own = ("TAILWATER_CREATE_COMMENT", "own");
+    assert_eq!(made(&[], &[all, own]), is("own"));
+    assert_eq!(made(&["--comment", "typed"], &[all, own]), is("typed"));
+    assert_eq!(made(&["--no-config"], &[]), None);
+    // Where downloads go is not where a torrent is written.
+    place.configure("output = 'there'\n");
+    assert_eq!(made(&[], &[("TAILWATER_OUTPUT", "there")]), None);
 }
 
 #[test]
@@ -112,7 +111,7 @@ fn what_the_file_says_wrongly_is_named_with_its_line() {
     let place = Place::new();
     let path = place.configure("");
     let at = |line: usize| format!("{}:{line}: ", path.display());
-    let cases: [(&str, usize, &[&str]); 8] = [
+    let cases: [(&str, usize, &[&str]); 9] = [
         (
             "\nmax-dwon = '1M'",
             2,
@@ -124,6 +123,7 @@ fn what_the_file_says_wrongly_is_named_with_its_line() {
         ("no-dht = 'yes'", 1, &["no-dht takes true or false"]),
         ("max-down = true", 1, &["max-down takes a text"]),
         ("max-down = ", 1, &[]),
+        ("nodes = 5", 1, &["nodes", "[sim.dht]"]),
         ("xyzzyx = 1", 1, &["config --example"]),
     ];
     for (text, line, told) in cases {

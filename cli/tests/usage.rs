@@ -92,7 +92,8 @@ fn the_last_of_an_option_that_is_given_twice_wins() {
 #[test]
 fn a_torrent_in_the_place_of_a_command_leads_to_the_commands() {
     let place = Place::new();
-    place.write("a film", b"");
+    place.write("a film", b"d4:infod4:name1:aee");
+    place.write("notes", b"no torrent");
     let magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a";
     for (typed, quoted) in [
         ("film.torrent", "film.torrent"),
@@ -106,6 +107,10 @@ fn a_torrent_in_the_place_of_a_command_leads_to_the_commands() {
             assert!(finished.err.contains(&told), "{told}: {}", finished.err);
         }
     }
+    let finished = place.run(&["notes"]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let told = "tailwater download";
+    assert!(!finished.err.contains(told), "{}", finished.err);
 }
 
 #[test]

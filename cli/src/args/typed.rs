@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -141,7 +141,7 @@ fn suggestion(error: &Error) -> Option<String> {
     let Ok(source) = typed.parse::<Source>();
     let is_source = match &source {
         Source::File(path) => {
-            path.is_file()
+            begins_like_a_torrent(path)
                 || Path::new(typed)
                     .extension()
                     .is_some_and(|it| it == "torrent")
@@ -156,6 +156,13 @@ fn suggestion(error: &Error) -> Option<String> {
              help: `tailwater download {quoted}` fetches its files; `tailwater stream {quoted}` plays it while it comes"
         )
     })
+}
+
+/// A file without the name of a torrent may be one still.
+fn begins_like_a_torrent(path: &Path) -> bool {
+    let mut start = [0];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"d"
 }
 
 /// `is not in 1..=65535`, as clap says it, for people: `is not from 1 to 65535`.

@@ -3,14 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::{ConfigError, Kind, Origin, Value};
+use super::{ConfigError, Kind, Origin, Value, is_apart};
 
 const PREFIX: &str = "TAILWATER_";
 /// What programs of `--on-complete` are told: an option of such a name has the variable with its command's name only.
 const FACTS: [&str; 5] = ["NAME", "INFO_HASH", "SIZE", "PATH", "DIR"];
-/// A simulation has numbers of its own: what is set for the others (`TAILWATER_SEED`) is not meant for it.
-const APART: [&str; 1] = ["sim"];
-
 /// The variables that begin like ours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment(HashMap<String, String>);
@@ -80,16 +77,14 @@ impl Environment {
 /// The variables of an option, the one that counts most first.
 pub(super) fn names(path: &[String], option: &str) -> Vec<String> {
     let word = |text: &str| text.to_uppercase().replace('-', "_");
-    let option = word(option);
+    let long = option;
+    let option = word(long);
     let mut names = Vec::new();
     for end in (1..=path.len()).rev() {
         let command = path[..end].iter().map(|name| word(name) + "_");
         names.push(format!("{PREFIX}{}{option}", command.collect::<String>()));
     }
-    let is_apart = path
-        .first()
-        .is_some_and(|name| APART.contains(&name.as_str()));
-    if !is_apart && !FACTS.contains(&option.as_str()) {
+    if !is_apart(path, long) && !FACTS.contains(&option.as_str()) {
         names.push(format!("{PREFIX}{option}"));
     }
     names
@@ -110,7 +105,7 @@ mod tests {
     #[test]
     fn a_variable_is_named_after_its_option() {
         let path = |path: &[&str]| path.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let cases: [(&[&str], &str, &[&str]); 5] = [
+        let cases: [(&[&str], &str, &[&str]); 6] = [
             (&[], "no-progress", &["TAILWATER_NO_PROGRESS"]),
             (
                 &["download"],
@@ -123,6 +118,7 @@ mod tests {
                 &["TAILWATER_DHT_NODE_X", "TAILWATER_DHT_X", "TAILWATER_X"],
             ),
             (&["create"], "name", &["TAILWATER_CREATE_NAME"]),
+            (&["create"], "output", &["TAILWATER_CREATE_OUTPUT"]),
             (
                 &["sim", "dht"],
                 "seed",

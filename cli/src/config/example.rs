@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-use super::{Kind, commands, options};
+use super::{Kind, commands, is_apart, options};
 
 /// The longest line of a comment, in characters.
 const COLUMNS: usize = 98;
@@ -24,17 +24,17 @@ const HEAD: &str = "\
 pub(crate) fn example(command: &Command) -> String {
     let mut counts = BTreeMap::new();
     count(command, &mut counts);
-    let is_common = |arg: &Arg, option: &str| {
+    let is_common = |path: &[String], arg: &Arg, option: &str| {
         // The same name with another meaning belongs to its command.
         let count = counts.get(&(option.to_owned(), help(arg)));
         // One that has the name of a command would be taken for its table.
         let is_table = command.find_subcommand(option).is_some();
-        !is_table && count.is_some_and(|&count| count > 1)
+        !is_table && !is_apart(path, option) && count.is_some_and(|&count| count > 1)
     };
     let mut text = HEAD.to_owned();
     let mut common = BTreeMap::new();
     walk(command, &mut Vec::new(), &mut |path, arg, option| {
-        if path.is_empty() || is_common(arg, option) {
+        if path.is_empty() || is_common(path, arg, option) {
             common
                 .entry(option.to_owned())
                 .or_insert_with(|| entry(arg, option));
@@ -45,7 +45,7 @@ pub(crate) fn example(command: &Command) -> String {
     }
     let mut table = Vec::new();
     walk(command, &mut Vec::new(), &mut |path, arg, option| {
-        if common.contains_key(option) && (path.is_empty() || is_common(arg, option)) {
+        if common.contains_key(option) && (path.is_empty() || is_common(path, arg, option)) {
             return;
         }
         if table != path {

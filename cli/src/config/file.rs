@@ -9,7 +9,7 @@ use clap::Command;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::{ConfigError, Kind, Origin, Value, commands, options};
+use super::{ConfigError, Kind, Origin, Value, commands, is_apart, options};
 use crate::error::plain;
 
 /// The longest file, in bytes: all options with their help are a hundredth of it.
@@ -80,7 +80,8 @@ impl File {
         option: &str,
         kind: Kind,
     ) -> Option<(Vec<String>, Origin)> {
-        for end in (0..=path.len()).rev() {
+        let first = usize::from(is_apart(path, option));
+        for end in (first..=path.len()).rev() {
             let mut entries = self.entries.iter();
             let entry = entries.find(|entry| entry.key == option && entry.table == path[..end]);
             // A key may mean something else for another command.
@@ -162,11 +163,13 @@ impl Reading<'_> {
         origin: &Origin,
     ) -> Result<(), ConfigError> {
         let mut known = BTreeSet::new();
-        let mut kinds = Vec::new();
-        below(command, &mut |option, kind| {
+        let (mut kinds, mut apart) = (Vec::new(), None);
+        below(command, &mut path.to_vec(), &mut |owner, option, kind| {
             known.insert(option.to_owned());
-            if option == key {
-                kinds.push(kind);
+            match option == key {
+                true if path.is_empty() && is_apart(owner, option) => apart = Some(owner.join(".")),
+                true => kinds.push(kind),
+                false => {}
             }
         });
         // Options of all commands may stand in the table of one.
@@ -185,6 +188,10 @@ impl Reading<'_> {
         if let Some(Err(expected)) = results.first() {
             return Err(ConfigError::new(origin, format!("{key} takes {expected}")));
         }
+        if let Some(owner) = apart {
+            let error = ConfigError::new(origin, format!("{key} is not set for all commands"));
+            return Err(error.help(format!("put it into the table [{owner}]")));
+        }
         let table = match path.is_empty() {
             true => "no command has".to_owned(),
             false => format!("`tailwater {}` has no", path.join(" ")),
@@ -195,12 +202,14 @@ impl Reading<'_> {
 }
 
 /// Every option of a command and those below it.
-fn below(command: &Command, each: &mut impl FnMut(&str, Kind)) {
+fn below(command: &Command, path: &mut Vec<String>, each: &mut impl FnMut(&[String], &str, Kind)) {
     for (arg, option) in options(command) {
-        each(option, Kind::of(arg));
+        each(path, option, Kind::of(arg));
     }
     for sub in commands(command) {
-        below(sub, each);
+        path.push(sub.get_name().to_owned());
+        below(sub, path, each);
+        path.pop();
     }
 }
 

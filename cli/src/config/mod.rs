@@ -31,6 +31,16 @@ const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
 /// What an option means that has an optional value and is set to true.
 const WITHOUT_VALUE: [(&str, &str); 1] = [("json", "events")];
 
+/// Commands, and options of them, that are not meant by what is set for all commands: they name things of their own.
+const APART: [(&str, Option<&str>); 3] =
+    [("sim", None), ("edit", None), ("create", Some("output"))];
+
+fn is_apart(path: &[String], option: &str) -> bool {
+    APART.iter().any(|(command, only)| {
+        path.first().is_some_and(|name| name == command) && only.is_none_or(|only| only == option)
+    })
+}
+
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
