@@ -1,17 +1,13 @@
 //! Chromium plays the films from the index page.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize;
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
+use crate::chromium::Browser;
 use crate::enabled;
 use crate::film::{Film, SECONDS};
 use crate::place::{FILM, Place};
-use crate::process::{DEADLINE, Process};
 
 /// Called with a time to seek to, or null, and for how long to play from there. Answers when it has played, when the film
 /// has ended, or when something failed.
@@ -31,43 +27,7 @@ struct Played {
     ended: bool,
 }
 
-/// A Chromium with a page open.
-struct Browser {
-    driver: WebDriver,
-    /// Ends it, and Chromium, when dropped.
-    _process: Process,
-}
-
 impl Browser {
-    async fn open(page: &str) -> Self {
-        let process = Process::start(
-            "chromedriver",
-            Command::new("chromedriver").args(["--port=0"]),
-        );
-        let line = process.line("started successfully on port ");
-        let port = line.rsplit(' ').next().unwrap().trim_end_matches('.');
-        let mut wanted = DesiredCapabilities::chrome();
-        let args = [
-            "--headless=new",
-            // It refuses to run as root otherwise.
-            "--no-sandbox",
-            "--mute-audio",
-            "--autoplay-policy=no-user-gesture-required",
-            "--window-size=1280,1000",
-        ];
-        for arg in args {
-            wanted.add_arg(arg).unwrap();
-        }
-        // The client that drives it wants a provider of TLS, though it uses none. Another test may have set it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await;
-        let driver = driver.unwrap();
-        driver.set_script_timeout(DEADLINE).await.unwrap();
-        driver.goto(page).await.unwrap();
-        let _process = process;
-        Self { driver, _process }
-    }
-
     /// Seeks, if told where to, and plays for so many seconds or to the end.
     async fn play(&self, from: Option<f64>, seconds: f64) -> Played {
         let args = vec![from.into(), seconds.into()];
@@ -85,14 +45,6 @@ impl Browser {
         assert!(!played.paused && !played.ended, "from {from:?}: {played:?}");
         assert!(played.pictures > 5, "from {from:?}: {played:?}");
         played
-    }
-
-    async fn screenshot(&self, name: &str) {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-        fs::create_dir_all(&dir).unwrap();
-        let path: PathBuf = dir.join(name);
-        self.driver.screenshot(&path).await.unwrap();
-        eprintln!("screenshot: {}", path.display());
     }
 }
 

@@ -11,9 +11,11 @@
 
 mod answers;
 mod browser;
+mod chromium;
 mod film;
 mod memory;
 mod nginx;
+mod page;
 mod place;
 mod players;
 mod ranges;
