@@ -95,7 +95,7 @@ fn people_see_the_pages_address_at_once() {
 }
 
 #[test]
-fn subtitles_are_offered_to_the_page_and_to_players_as_webvtt() {
+fn subtitles_are_offered_as_webvtt_to_the_page_and_by_address() {
     let place = Place::new();
     let srt = b"1\r\n00:00:01,000 --> 00:00:02,500\r\nD\xe9j\xe0 vu \xe0 la t\xe9l\xe9\r\n\r\n";
     let long = vec![b'x'; (2 << 20) + 1];
@@ -140,13 +140,6 @@ fn subtitles_are_offered_to_the_page_and_to_players_as_webvtt() {
     assert_eq!(String::from_utf8(body).unwrap(), expected);
     assert!(text(other).starts_with("WEBVTT\n\n00:01.000"), "{other}");
 
-    let playlist = text(streaming.url("playlist"));
-    let slaves = format!(
-        "#EXTVLCOPT:input-slave={french}#{other}\n{}",
-        streaming.url("file")
-    );
-    assert!(playlist.contains(&slaves), "{slaves} in {playlist}");
-    assert_eq!(playlist.matches("EXTVLCOPT").count(), 1, "{playlist}");
     // One that is too long, a film, and a file by another name.
     for path in ["2/film.long.vtt", "1/film.vtt", "0/other.vtt", "9/film.vtt"] {
         let (head, _) = get(&format!("{root}subtitles/{path}"), "");
@@ -319,4 +312,62 @@ fn totals_outlive_their_readers_and_a_slow_download_is_told() {
         served > 300_000 && stalls > 2,
         "{served} bytes, {stalls} stalls"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_line_on_a_terminal_says_what_the_player_gets() {
+    let place = Place::new();
+    place.write("here/t/film.mp4", &noise(1, 4 << 20));
+    let create = [
+        "create",
+        "here/t",
+        "-o",
+        "t.torrent",
+        "--piece-length",
+        "64KiB",
+    ];
+    place.ok(&create);
+    let seed = ["seed", "t.torrent", "--data", "here", "--max-up", "32KiB"];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
+    let addr = seeder.line("listening on ");
+    let addr = addr.rsplit(' ').next().unwrap();
+    let stream = ["stream", "t.torrent", "--peer", addr, "--duration", "10"];
+    let mut terminal = place.terminal(&[&stream, &LOCAL[..]].concat(), 12, 120);
+    let has = |lines: &[String], text: &str| lines.iter().any(|line| line.contains(text));
+    let lines = terminal.until(|lines| has(lines, "no player reads, 0 B of 256 MiB held, 0 B/s"));
+    let line = lines.iter().find(|line| line.contains("(page: ")).unwrap();
+    let file = line.split(' ').nth(1).unwrap().to_owned();
+    let (host, path) = file
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let mut player = TcpStream::connect(host).unwrap();
+    write!(player, "GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while player.read(&mut buffer).is_ok_and(|len| len > 0) {}
+    });
+    terminal.until(|lines| has(lines, "waiting, 0 B ahead") && has(lines, "1 peer, 0 stalls"));
+    terminal.until(|lines| has(lines, "1 peer, 1 stall") && !has(lines, "1 stalls"));
+    terminal.until(|lines| has(lines, "too slow for this film (") && has(lines, " of 409 KiB/s)"));
+    terminal.type_in("\u{3}");
+    assert_eq!(terminal.finish().0, Some(130));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_line_on_a_terminal_says_what_is_tried_for_a_link() {
+    let place = Place::new();
+    let link = format!("magnet:?xt=urn:btih:{}&dn=film", "ab".repeat(20));
+    let args = [&["stream", &link, "--peer", NOWHERE], &LOCAL[..]].concat();
+    let mut terminal = place.terminal(&args, 12, 120);
+    terminal.until(|lines| {
+        let has = |text: &str| lines.iter().any(|line| line.contains(text));
+        has("/ (waiting for the metadata)")
+            && has("film  waiting for metadata: no trackers to ask; 1 peer found")
+    });
+    terminal.type_in("\u{3}");
+    assert_eq!(terminal.finish().0, Some(130));
 }

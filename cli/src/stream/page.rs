@@ -127,7 +127,7 @@ struct Track {
 
 fn tracks(library: &Library, item: &Item) -> String {
     let tracks = library.subtitles(item).into_iter().map(|subtitle| Track {
-        src: format!("{}?{PAGE_QUERY}", subtitle.url_path()),
+        src: subtitle.url_path(),
         label: subtitle.label,
         srclang: subtitle.language,
     });
@@ -147,7 +147,7 @@ fn row(f: &mut fmt::Formatter<'_>, library: &Library, item: &Item) -> fmt::Resul
         item.length,
         kind(item)
     )?;
-    if item.is_for_browsers() && !library.subtitles(item).is_empty() {
+    if item.is_playable() && !library.subtitles(item).is_empty() {
         write!(f, " data-tracks=\"{}\"", Html(&tracks(library, item)))?;
     }
     write!(

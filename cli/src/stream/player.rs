@@ -72,7 +72,7 @@ impl PlayerCommand {
         arguments
     }
 
-    /// What makes a known player show subtitles. Others find them in the playlist or not at all.
+    /// What makes a known player show subtitles. Of others it is not known how they are told.
     fn subtitle_options(&self, subtitles: &[String]) -> Vec<String> {
         let stem = self.program.file_stem().unwrap_or_default();
         let stem = stem.to_string_lossy().to_lowercase();

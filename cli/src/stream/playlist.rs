@@ -1,4 +1,7 @@
-//! `/playlist.m3u`: everything that plays, in natural order, with its subtitles.
+//! `/playlist.m3u`: everything that plays, in natural order.
+//!
+//! It names no subtitles: VLC 3 refuses `input-slave` from a playlist, and takes `sub-file` for the path of a local file;
+//! others know neither. `--open` and the page give them to players by their options.
 
 use std::fmt::Write as _;
 
@@ -18,15 +21,6 @@ pub(crate) fn render(library: &Library, host: &str) -> String {
     for item in playable {
         // -1: its duration is not known. Writing to a `String` does not fail.
         let _ = writeln!(text, "#EXTINF:-1,{}", Line(item.name()));
-        let subtitles: Vec<_> = library
-            .subtitles(item)
-            .iter()
-            .map(|subtitle| format!("http://{host}{}", subtitle.url_path()))
-            .collect();
-        if !subtitles.is_empty() {
-            // VLC; other players take it for a comment.
-            let _ = writeln!(text, "#EXTVLCOPT:input-slave={}", subtitles.join("#"));
-        }
         let _ = writeln!(text, "http://{host}{}", item.url_path());
     }
     text
@@ -51,16 +45,6 @@ mod tests {
         let expected = "#EXTM3U\n#EXTINF:-1,ab.mkv\nhttp://localhost:1/3/a%0Ab.mkv\n\
             #EXTINF:-1,b.mp4\nhttp://localhost:1/0/b.mp4\n";
         assert_eq!(render(&library, "localhost:1"), expected);
-    }
-
-    #[test]
-    fn subtitles_are_named_before_their_film() {
-        let files = [("t/b.mp4", 1), ("t/b.en.srt", 1), ("t/b.de.vtt", 1)];
-        let text = render(&library(&files, None), "h:1");
-        let expected = "#EXTM3U\n#EXTINF:-1,b.mp4\n\
-            #EXTVLCOPT:input-slave=http://h:1/subtitles/3/b.de.vtt#http://h:1/subtitles/1/b.en.vtt\n\
-            http://h:1/0/b.mp4\n";
-        assert_eq!(text, expected);
     }
 
     #[test]

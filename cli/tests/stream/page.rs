@@ -193,8 +193,11 @@ fn the_next_episode_follows_with_its_subtitles_and_the_player_grows_wide() {
     for (name, seconds) in [("e10.webm", 2), ("e2.webm", 2), ("e1.webm", 3)] {
         clip(&desk.path("here/series").join(name), seconds);
     }
+    // Only its name matters.
+    fs::write(desk.path("here/series/e3.avi"), "film").unwrap();
     let words = "1\n00:00:00,000 --> 00:00:09,000\nHello from episode 2\n";
     fs::write(desk.path("here/series/e2.en.srt"), words).unwrap();
+    fs::write(desk.path("here/series/e3.en.srt"), words).unwrap();
     create(&desk.path("here/series"), &desk.path("t.torrent"), "64KiB");
     let (_seeder, addr) = desk.seed("t.torrent", &[]);
     let args = ["t.torrent", "--peer", &addr, "--file", "e1.webm"];
@@ -222,6 +225,17 @@ fn the_next_episode_follows_with_its_subtitles_and_the_player_grows_wide() {
         page.until("document.getElementById('now').textContent === 'e10.webm'")
             .await;
         page.until("document.getElementById('skip').disabled").await;
+        // A film for other players: the page says how to start them.
+        let button = "document.querySelector('tr[data-file=\"4\"] button').click()";
+        page.eval(button).await;
+        page.until("player.hidden && document.getElementById('mpv').offsetHeight > 0")
+            .await;
+        let root = urls["page"].as_str().unwrap();
+        let mpv = format!("mpv --sub-file={root}subtitles/5/e3.en.vtt {root}4/e3.avi");
+        let vlc = format!("vlc '--input-slave={root}subtitles/5/e3.en.vtt' {root}4/e3.avi");
+        assert_eq!((page.text("mpv").await, page.text("vlc").await), (mpv, vlc));
+        page.eval("document.querySelector('tr[data-file=\"0\"] button').click()")
+            .await;
         let width = "return player.clientWidth";
         let narrow = page.eval(width).await.as_u64().unwrap();
         let press = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 't' }))";

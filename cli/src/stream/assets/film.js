@@ -97,12 +97,21 @@ function elsewhere(is) {
   byId("for-nobody").hidden = playable;
 }
 
+// How to play a file elsewhere. Addresses of ours hold nothing that a shell reads, but for what joins them.
+function commands({ link, tracks }) {
+  const subtitles = tracks.map(({ src }) => new URL(src, location.href).href);
+  byId("url").textContent = link.href;
+  byId("mpv").textContent = ["mpv", ...subtitles.map((url) => `--sub-file=${url}`), link.href].join(" ");
+  const slaves = subtitles.length ? [`'--input-slave=${subtitles.join("#")}'`] : [];
+  byId("vlc").textContent = ["vlc", ...slaves, link.href].join(" ");
+}
+
 function setTracks(tracks) {
   for (const track of player.querySelectorAll("track")) track.remove();
   for (const { src, label, srclang } of tracks) {
     const track = document.createElement("track");
     track.kind = "subtitles";
-    track.src = src;
+    track.src = `${src}?page`;
     track.label = label;
     if (srclang) track.srclang = srclang;
     player.append(track);
@@ -118,7 +127,7 @@ function show(file, play) {
   chosen.row.setAttribute("aria-current", "true");
   byId("now").textContent = chosen.link.textContent;
   byId("direct").href = chosen.link.href;
-  for (const url of document.querySelectorAll("#elsewhere .url")) url.textContent = chosen.link.href;
+  commands(chosen);
   elsewhere(!chosen.browser);
   byId("skip").disabled = nextFile() === null;
   if (!play) return;
