@@ -366,7 +366,7 @@ fn the_line_on_a_terminal_says_what_is_tried_for_a_link() {
     terminal.until(|lines| {
         let has = |text: &str| lines.iter().any(|line| line.contains(text));
         has("/ (waiting for the metadata)")
-            && has("film  waiting for metadata: no trackers to ask; 1 peer found")
+            && has("film waiting for metadata: no trackers to ask; 1 peer found")
     });
     terminal.type_in("\u{3}");
     assert_eq!(terminal.finish().0, Some(130));

@@ -84,8 +84,9 @@ impl Library {
             .collect();
         let named = chosen.and_then(|chosen| items.iter().position(|item| item.index == chosen));
         let chosen = named.or_else(|| best(&items, |_| true))?;
-        let mut order: Vec<_> = (0..items.len()).collect();
-        order.sort_by(|&a, &b| natural(&items[a], &items[b]));
+        let mut keyed: Vec<_> = items.iter().map(Natural::of).enumerate().collect();
+        keyed.sort_by(|(_, a), (_, b)| a.cmp(b));
+        let order = keyed.into_iter().map(|(at, _)| at).collect();
         Some(Self {
             subtitles: Index::of(&items),
             order,
@@ -119,7 +120,7 @@ impl Library {
     /// What is there for a file that is played, in natural order.
     pub(crate) fn subtitles(&self, film: &Item) -> Vec<Subtitle<'_>> {
         let mut found = self.subtitles.belonging_to(&self.items, film);
-        found.sort_by(|a, b| natural(a.item, b.item));
+        found.sort_by_cached_key(|subtitle| Natural::of(subtitle.item));
         found
     }
 
@@ -139,14 +140,43 @@ impl Library {
     }
 }
 
-/// By folder and name; capitals count only where nothing else tells two names apart.
-fn natural(a: &Item, b: &Item) -> Ordering {
-    let plain = |text: &str| text.to_lowercase();
-    let compare = |a: &str, b: &str| alphanumeric_sort::compare_str(plain(a), plain(b));
-    compare(a.folder(), b.folder())
-        .then_with(|| a.folder().cmp(b.folder()))
-        .then_with(|| compare(a.name(), b.name()))
-        .then_with(|| a.path.cmp(&b.path))
+/// Orders files by folder and name, numbers by their value; capitals count only where nothing else tells two names apart.
+#[derive(PartialEq, Eq)]
+struct Natural<'a> {
+    /// In lower case.
+    folder: String,
+    /// In lower case.
+    name: String,
+    item: &'a Item,
+}
+
+impl<'a> Natural<'a> {
+    fn of(item: &'a Item) -> Self {
+        Self {
+            folder: item.folder().to_lowercase(),
+            name: item.name().to_lowercase(),
+            item,
+        }
+    }
+}
+
+impl Ord for Natural<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        use alphanumeric_sort::compare_str;
+        let (a, b) = (self.item, other.item);
+        // Files of one folder stay together, whatever looks like it.
+        compare_str(&self.folder, &other.folder)
+            .then_with(|| a.folder().cmp(b.folder()))
+            .then_with(|| compare_str(&self.name, &other.name))
+            .then_with(|| a.path.cmp(&b.path))
+            .then_with(|| a.index.cmp(&b.index))
+    }
+}
+
+impl PartialOrd for Natural<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Where the largest is that some player plays, or else the largest; of equals the first.

@@ -356,3 +356,23 @@ async fn the_end_is_the_end_of_everything() {
     drop(silent);
     served.server.close().await;
 }
+
+#[tokio::test]
+async fn subtitles_are_read_by_few_at_once() {
+    let files = &[("t/film.mp4", LARGE), ("t/film.srt", 1_000)];
+    let memory = Memory::dry(&[LARGE, 1_000]);
+    let served = Served::start(files, memory.clone(), Limits::default()).await;
+    let path = "/subtitles/1/film.vtt";
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        let mut client = served.client().await;
+        readers.push(tokio::spawn(async move { client.get(path, &[]).await }));
+    }
+    memory.readers(4).await;
+    let answer = served.client().await.get(path, &[]).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), "2");
+    // Those who go make room.
+    readers.iter().for_each(tokio::task::JoinHandle::abort);
+    memory.readers(0).await;
+}
