@@ -234,7 +234,7 @@ impl CliError {
             }
             Self::Exists(_) => Some("choose another name with `--output FILE`, or use `--force`".to_owned()),
             Self::Incomplete { .. } => Some(
-                "check that the folder is what `--output` was; `tailwater download` with it fetches what is missing"
+                "check that the folder is what `--output` was; `tailwater download` with it fetches what is missing, and `--partial` shares what is right"
                     .to_owned(),
             ),
             Self::Dht(failure) => failure.remedy(),

@@ -264,3 +264,42 @@ fn the_same_torrent_in_two_folders_is_remembered_twice() {
     let records = records.iter().filter(|name| name.ends_with(".resume"));
     assert_eq!(records.count(), 2);
 }
+
+#[test]
+fn what_is_right_of_an_incomplete_folder_can_be_shared() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let mut bytes = noise(5, 300_000);
+    bytes[0] ^= 1;
+    let path = place.write("some/film", &bytes[..200_000]);
+    let seed = ["seed", torrent, "--data", "some", "--no-progress"];
+    let seed = [&seed[..], &LOCAL].concat();
+    let refused = place.run(&seed);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused.err.contains("`--partial` shares"),
+        "{}",
+        refused.err
+    );
+
+    let partial = place.start(&[&seed[..], &["--partial"]].concat());
+    let listening = partial.line("listening on ");
+    let addr = listening.rsplit(' ').next().unwrap();
+    // Of twelve whole pieces the first is wrong.
+    partial.line("seeding film, 176 KiB of 292 KiB");
+    let downloader = place.start(&[&download(torrent)[..], &["--peer", addr]].concat());
+    let listening = downloader.line("listening on ");
+    let addr = listening.rsplit(' ').next().unwrap();
+    let rest = ["seed", torrent, "--data", "here", "--no-progress", "--peer"];
+    let _rest = place.start(&[&rest[..], &[addr], &LOCAL].concat());
+    downloader.line("complete: film");
+    assert!(
+        fs::read(&path).unwrap() == bytes[..200_000],
+        "nothing is written"
+    );
+
+    // What is all wrong is no part.
+    place.write("some/film", &noise(9, 300_000));
+    let refused = place.run(&[&seed[..], &["--partial"]].concat());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+}

@@ -24,6 +24,8 @@ pub(crate) struct DiskChoices {
     pub(crate) recheck: bool,
     /// Write nothing; fail if anything is missing.
     pub(crate) seed_only: bool,
+    /// With `seed_only`: share what is right even if something is missing.
+    pub(crate) seed_partial: bool,
     /// Replace files that hold nothing of the torrent.
     pub(crate) overwrite: bool,
     /// Begin files under the names of parts.
@@ -37,6 +39,7 @@ impl DiskChoices {
         Self {
             recheck: false,
             seed_only: false,
+            seed_partial: false,
             overwrite: false,
             part_names: false,
             preallocate: false,
@@ -112,6 +115,16 @@ impl AddOptions {
     #[must_use]
     pub const fn recheck(mut self, recheck: bool) -> Self {
         self.disk.recheck = recheck;
+        self
+    }
+
+    /// Only seeds, as [`AddOptions::seed_only`], whatever is right of a torrent that is incomplete: nothing is fetched,
+    /// whatever priorities are set later. It fails with [`TorrentError::Incomplete`](crate::TorrentError::Incomplete) when
+    /// not one piece is right. Resume data is neither used nor saved.
+    #[must_use]
+    pub const fn seed_partial(mut self, seed_partial: bool) -> Self {
+        self.disk.seed_partial = seed_partial;
+        self.disk.seed_only |= seed_partial;
         self
     }
 

@@ -8,7 +8,8 @@ use super::{Each, Goals, Network, Sources};
 
 /// Share files that are here already, until Ctrl-C, or until a goal is reached.
 ///
-/// The data is checked first, and only read: if something is missing or wrong, nothing is shared and nothing changed.
+/// The data is checked first, and only read: if something is missing or wrong, nothing is shared and nothing
+/// changed; with `--partial` what is right is shared.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -30,6 +31,9 @@ pub(crate) struct Seed {
         help_heading = "Files"
     )]
     pub(crate) data: Option<PathBuf>,
+    /// Share what is right of an incomplete folder; what is missing is not fetched.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) partial: bool,
     #[command(flatten)]
     pub(crate) goals: Goals,
     #[command(flatten)]

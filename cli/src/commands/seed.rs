@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
     let mut torrents = Vec::new();
     for (metainfo, terms) in opened.torrents {
         let dir = data_dir(args, &terms);
-        match check_lengths(&context.progress, &metainfo, &dir) {
+        match check_lengths(&context.progress, &metainfo, &dir, args.partial) {
             Ok(()) => torrents.push((metainfo, dir)),
             Err(error) => {
                 failed = true;
@@ -91,7 +91,12 @@ fn data_dir(args: &Seed, terms: &Terms) -> PathBuf {
 }
 
 /// What is plainly incomplete is found out before anything is hashed or anybody told.
-fn check_lengths(progress: &Progress, metainfo: &Metainfo, dir: &Path) -> Result<(), CliError> {
+fn check_lengths(
+    progress: &Progress,
+    metainfo: &Metainfo,
+    dir: &Path,
+    is_partial: bool,
+) -> Result<(), CliError> {
     let info = metainfo.info();
     let wrong = report::lengths(info, dir);
     let surplus = |file: &FileReport| match file.verdict {
@@ -104,7 +109,7 @@ fn check_lengths(progress: &Progress, metainfo: &Metainfo, dir: &Path) -> Result
         _ => file.length,
     });
     let missing: Vec<_> = missing.collect();
-    match missing.is_empty() {
+    match missing.is_empty() || is_partial {
         // A file that is too long has all that the torrent needs. It is not ours to cut.
         true => {
             for (file, more) in wrong.iter().filter_map(|file| Some((file, surplus(file)?))) {
@@ -213,7 +218,7 @@ impl Seeds {
         let network = &self.args.network;
         let loaded = magnet::fetch(&self.session, link, network, &audience).await?;
         let dir = data_dir(&self.args, terms);
-        check_lengths(&self.progress, &loaded.metainfo, &dir)?;
+        check_lengths(&self.progress, &loaded.metainfo, &dir, self.args.partial)?;
         self.seed(&loaded, &dir).await
     }
 
@@ -235,7 +240,12 @@ impl Seeds {
         let metainfo = &loaded.metainfo;
         let mut follower = self.open(loaded, dir).await?;
         if !self.json.is_on() {
-            let (name, size) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
+            let stats = follower.torrent().stats();
+            let (name, all) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
+            let size = match stats.bytes_have < stats.bytes_total {
+                true => format!("{} of {all}", Size(stats.bytes_have)),
+                false => all.to_string(),
+            };
             self.progress
                 .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
         }
@@ -259,6 +269,7 @@ impl Seeds {
         let (info, network) = (metainfo.info(), &self.args.network);
         let options = AddOptions::new(StorageKind::Disk(dir.to_owned()))
             .seed_only(true)
+            .seed_partial(self.args.partial)
             .recheck(true)
             .peers(network.peers_by_addr().chain(loaded.peers.iter().copied()))
             .banned(loaded.banned.iter().copied());

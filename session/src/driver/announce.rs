@@ -53,6 +53,8 @@ impl Tally {
 
 /// What the announcer's task is made of.
 pub(crate) struct Announcer {
+    /// What is missing is not fetched: the tracker is told all the same that it is.
+    pub(crate) wants_nothing: bool,
     pub(crate) client: Client,
     pub(crate) tiers: Vec<Vec<String>>,
     /// Ask every tier at once, not one after the other.
@@ -156,7 +158,10 @@ impl Announcer {
         let mut request = AnnounceRequest::new(self.info_hash, self.peer_id, port);
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
-        request.left = stats.bytes_left;
+        request.left = match self.wants_nothing {
+            true => stats.bytes_total.saturating_sub(stats.bytes_have),
+            false => stats.bytes_left,
+        };
         request.key = Some(u32::from_be_bytes(
             self.seed.to_be_bytes()[..4].try_into().unwrap_or_default(),
         ));
@@ -274,6 +279,7 @@ mod tests {
         let (_status_in, status) = watch::channel(Status::default());
         let closing = CancellationToken::new();
         let announcer = Announcer {
+            wants_nothing: false,
             client: Client::new(ClientConfig::default()),
             tiers: vec![vec![url]],
             all_tiers: false,

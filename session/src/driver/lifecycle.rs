@@ -1,5 +1,7 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
+use tailwater_metainfo::PieceIndex;
+
 use super::announce::Announcer;
 use super::discovery::search::Search;
 use super::opening::Opening;
@@ -12,13 +14,18 @@ use crate::options::DiskChoices;
 use crate::status::Phase;
 use crate::torrent::Priority;
 
+fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, Priority)> {
+    let skip = |(piece, _)| (piece, Priority::Skip);
+    priorities.into_iter().map(skip).collect()
+}
+
 /// Everything that belongs to one torrent's life.
 pub(crate) struct Life {
     pub(crate) task: TorrentTask,
     pub(crate) announcer: Announcer,
     /// In the DHT; none if that is off or the torrent private.
     pub(crate) search: Option<Search>,
-    pub(crate) priorities: Vec<(tailwater_metainfo::PieceIndex, Priority)>,
+    pub(crate) priorities: Vec<(PieceIndex, Priority)>,
     pub(crate) resume: Option<ResumeStore>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
@@ -72,6 +79,10 @@ impl Life {
                     have: have.count(),
                     total: have.piece_count(),
                 });
+                let priorities = match choices.seed_partial {
+                    true => nothing_wanted(priorities),
+                    false => priorities,
+                };
                 let running = task.start(have, priorities, &peers);
                 registration.open();
                 let announcing = tokio::spawn(announcer.run());

@@ -53,6 +53,7 @@ impl Opening<'_> {
         let have = disk.verified();
         match (have.is_all(), self.choices.seed_only) {
             (true, _) => disk.share_when_complete(),
+            (false, true) if self.choices.seed_partial && !have.is_none() => {}
             (false, true) => return Err(TorrentError::Incomplete { have }),
             // Seeding needs no right to write.
             (false, false) => self.prepare(disk, remembered).await?,

@@ -78,6 +78,7 @@ impl Inner {
             config: self.config(&info, &options, &ends),
             banned: options.banned.clone(),
             geometry: info.geometry(),
+            wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),
             store,
             completions,
@@ -95,7 +96,10 @@ impl Inner {
             announcer: self.announcer(metainfo, &options, &ends),
             search: self.search(metainfo, &ends),
             priorities,
-            resume: self.resume.clone(),
+            resume: match options.disk.seed_partial {
+                true => None,
+                false => self.resume.clone(),
+            },
             choices: options.disk,
             peers: options.peers,
             registration,
@@ -125,6 +129,7 @@ impl Inner {
 
     fn announcer(&self, metainfo: &Metainfo, options: &AddOptions, ends: &Ends) -> Announcer {
         Announcer {
+            wants_nothing: options.disk.seed_partial,
             client: self.client.clone(),
             tiers: match options.announce {
                 true => metainfo.trackers().to_vec(),

@@ -60,6 +60,7 @@ impl Ground<'_> {
                 });
                 let asked = magnet.trackers.iter().take(MAX_TRACKERS);
                 let announcer = Announcer {
+                    wants_nothing: false,
                     client: self.client.clone(),
                     tiers: asked.map(|tracker| vec![tracker.clone()]).collect(),
                     all_tiers: true,

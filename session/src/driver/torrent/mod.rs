@@ -79,6 +79,8 @@ pub(crate) struct TorrentTask {
     /// Addresses that are not used from the start.
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
+    /// What is missing is not fetched, whatever is asked for.
+    pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
     pub(crate) metadata: Bytes,
     pub(crate) store: Store,
@@ -144,7 +146,7 @@ impl TorrentTask {
         };
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         // The files were looked at when the storage was opened.
-        let is_finished = engine.is_complete();
+        let is_finished = engine.is_complete() || self.wants_nothing;
         engine.set_priorities(now, priorities);
         for &ip in &self.banned {
             engine.ban(now, ip);
@@ -285,6 +287,8 @@ impl Running {
             Request::Resume(answer) => {
                 let _ = answer.send(self.resume(now).await);
             }
+            // Only shared: nothing is fetched or written.
+            Request::Files(..) | Request::Priorities(_) if self.task.wants_nothing => {}
             Request::Files(wanted, priorities) => {
                 self.select_files(&wanted).await;
                 self.engine.set_priorities(now, priorities);

@@ -100,6 +100,10 @@ impl Running {
     /// All that is wanted is verified. It is said when the files have been looked at once more: another program may have
     /// deleted or cut them meanwhile.
     pub(super) fn finish(&mut self) {
+        if self.task.wants_nothing {
+            // What is shared of an incomplete torrent is never complete.
+            return;
+        }
         self.is_finished = false;
         match &self.task.store {
             Store::Memory(_) => self.finished(),
