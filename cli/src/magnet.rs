@@ -157,7 +157,7 @@ pub(crate) async fn fetch_torrent(
     let is_named = !magnet.trackers.is_empty() || !magnet.peers.is_empty();
     if !is_named && network.peer.is_empty() && !is_searched(network) {
         audience.progress.note(format_args!(
-            "warning: the link of {name} names no trackers and no peers: waiting for peers to connect; name one with `--peer ADDR:PORT`"
+            "warning: the link of {name} names no trackers and no peers: waiting for peers to connect; name one with `--peer HOST:PORT`"
         ));
     }
     // A fetch that is over already, because its metadata was saved, needs no peers.

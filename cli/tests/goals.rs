@@ -3,6 +3,7 @@
 
 mod support;
 
+#[cfg(unix)]
 use std::fs;
 
 use support::{LOCAL, Place, Running, noise};

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 ///
 /// The file is $XDG_CONFIG_HOME/tailwater/config.toml, which is in ~/.config unless set (Windows: %APPDATA%), or what
 /// `--config` or TAILWATER_CONFIG names. Options stand in it by their long names: at the top for all commands that have
-/// them, in a table such as [download] for one. Each is an environment variable too: TAILWATER_MAX_DOWN, or
+/// them, in a table such as `[download]` for one. Each is an environment variable too: TAILWATER_MAX_DOWN, or
 /// TAILWATER_DOWNLOAD_MAX_DOWN for one command. What is typed comes first, then the environment, then the table, then the
 /// top. A switch that is set is turned off by `--switch=false`.
 #[derive(Debug, ClapArgs)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tailwater_metainfo::Metainfo;
-use tailwater_session::{AddOptions, Session, StorageKind, TorrentError};
+use tailwater_session::{AddError, AddOptions, Session, StorageKind, TorrentError};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -14,7 +14,7 @@ use super::follow::Follower;
 use super::goals::Watch;
 use crate::args::{Json, Seed};
 use crate::error::CliError;
-use crate::input::{self, Terms};
+use crate::input::{self, Terms, warn_named_twice};
 use crate::json;
 use crate::known::About;
 use crate::link::Link;
@@ -192,6 +192,11 @@ async fn seed(
     while let Some(ended) = seeding.join_next().await {
         match ended {
             Ok(Ok(())) => {}
+            // Which torrent a publication is is known late.
+            Ok(Err(CliError::Add {
+                name,
+                error: AddError::Duplicate(_),
+            })) => warn_named_twice(&name, &seeds.progress),
             Ok(Err(error)) => {
                 failed = true;
                 error.report(&seeds.progress);

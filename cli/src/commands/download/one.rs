@@ -81,7 +81,7 @@ impl One {
         let began = Instant::now();
         if self.lonely && found.bytes_left > 0 {
             self.progress.note(format_args!(
-                "warning: {name} has no trackers: waiting for peers to connect; name one with `--peer ADDR:PORT`"
+                "warning: {name} has no trackers: waiting for peers to connect; name one with `--peer HOST:PORT`"
             ));
         }
         let mut watch = Watch::new(self.goals, self.wanted, began);

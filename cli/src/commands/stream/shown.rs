@@ -171,7 +171,7 @@ impl Shown<'_> {
         let name = self.torrent.info().name();
         if self.is_lonely {
             progress.note(format_args!(
-                "warning: {} has no trackers: waiting for peers to connect; name one with `--peer ADDR:PORT`",
+                "warning: {} has no trackers: waiting for peers to connect; name one with `--peer HOST:PORT`",
                 Harmless(name)
             ));
         }
