@@ -37,6 +37,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 fn main() -> ExitCode {
+    commands::completions::answer();
     let args = match args::parse() {
         Ok(args) => args,
         Err(code) => return code,

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::Place;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "download",
     "stream",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 14] = [
     "dht",
     "sim",
     "completions",
+    "man",
 ];
 
 #[test]
@@ -120,15 +121,6 @@ fn ranges_are_said_in_words() {
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let told = "65536 is not from 1 to 65535";
     assert!(finished.err.contains(told), "{}", finished.err);
-}
-
-#[test]
-fn shells_get_their_completions() {
-    let place = Place::new();
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = place.ok(&["completions", shell]);
-        assert!(script.contains("sequential"), "{shell}");
-    }
 }
 
 /// Systems give a process a thousand files or fewer unless it asks, which is less than a session's connections.

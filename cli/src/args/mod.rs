@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use addr::{ListenAddr, ServeAddr};
 pub(crate) use common::{Common, Each, Network};
-pub(crate) use completions::Completions;
+pub(crate) use completions::{Completions, Man};
 pub(crate) use config::Config;
 pub(crate) use create::Create;
 pub(crate) use demo::Demo;
@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Sim(Sim),
     Config(Config),
     Completions(Completions),
+    Man(Man),
 }
 
 #[cfg(test)]

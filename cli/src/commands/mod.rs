@@ -1,7 +1,7 @@
 //! What the commands do.
 
 mod announce;
-mod completions;
+pub(crate) mod completions;
 mod config;
 mod create;
 mod demo;
@@ -11,6 +11,7 @@ mod edit;
 mod follow;
 mod goals;
 mod inspect;
+mod man;
 mod scrape;
 mod seed;
 mod sim;
@@ -87,5 +88,6 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Sim(args) => sim::run(&context, &args).await,
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
