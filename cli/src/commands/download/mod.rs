@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
     let gathering = input::gather(&args.sources);
     let wishes = context.interrupt.guard(gathering).await?;
     check_wishes(args, &wishes)?;
-    let opening = async { Ok(open(context, args, wishes).await) };
+    let opening = open(context, args, wishes);
     let Plan {
         jobs,
         links,
@@ -120,7 +120,7 @@ struct Plan {
     failed: bool,
 }
 
-async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Plan {
+async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Result<Plan, CliError> {
     let opened = input::open(wishes, &context.progress).await;
     let mut plan = Plan {
         jobs: Vec::new(),
@@ -131,13 +131,15 @@ async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Plan {
         let job = Job::new(Loaded::of(metainfo), &terms, args);
         match choose_files(job, args, &context.progress).await {
             Ok(job) => plan.jobs.push(job),
+            // By a key, on the list of files: the signal is on its way.
+            Err(CliError::Interrupted) => return Err(CliError::Interrupted),
             Err(error) => {
                 plan.failed = true;
                 error.report(&context.progress);
             }
         }
     }
-    plan
+    Ok(plan)
 }
 
 /// Has the user choose, with `--choose`.
@@ -212,6 +214,7 @@ async fn transfer(
         };
         match next {
             Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(CliError::Interrupted))) => return Err(CliError::Interrupted),
             Some(Ok(Err(error))) => {
                 failed = true;
                 error.report(&context.progress);
