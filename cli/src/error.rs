@@ -257,7 +257,7 @@ impl CliError {
         if matches!(self, Self::Reported | Self::Interrupted) {
             return;
         }
-        progress.note(match self.remedy() {
+        progress.error(match self.remedy() {
             Some(remedy) => format!("error: {self}\n  help: {remedy}"),
             None => format!("error: {self}"),
         });

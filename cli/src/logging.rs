@@ -1,30 +1,150 @@
-//! What `-v` shows: what the crates log, on standard error.
+//! What `-v` shows on standard error, and what `--log-file` keeps.
 
-use tracing_subscriber::filter::EnvFilter;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::sync::Mutex;
 
-use crate::progress::Progress;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields, layer};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Without `-v` only warnings; `RUST_LOG` overrules it.
-pub(crate) fn install(verbose: u8, progress: &Progress) {
-    let ours = match verbose {
+use crate::args::Common;
+use crate::error::CliError;
+use crate::progress::{Progress, SAID};
+
+/// From here on, lines on standard error have a time and the module that they come from.
+const DETAILED: u8 = 2;
+
+/// Without `-v` standard error shows only warnings, with `-q` only errors; the log file has what `-v` shows, or more if
+/// there are more of them. `RUST_LOG` overrules both.
+pub(crate) fn install(common: &Common, progress: &Progress) -> Result<(), CliError> {
+    let shown = match common.quiet {
+        true => "error",
+        false => level(common.verbose),
+    };
+    let writer = progress.clone();
+    let on_screen = layer().with_ansi(false).with_writer(move || writer.clone());
+    // What has been said to the user is in the log file, and not said twice.
+    let is_news = filter_fn(|metadata| metadata.target() != SAID);
+    let filter = filter(common.verbose, shown).and(is_news);
+    let on_screen = match common.verbose >= DETAILED {
+        true => on_screen.with_filter(filter).boxed(),
+        false => {
+            let plain = Plain { has_time: false };
+            on_screen.event_format(plain).with_filter(filter).boxed()
+        }
+    };
+    let in_file = match &common.log_file {
+        None => None,
+        Some(path) => {
+            let kept = common.verbose.max(1);
+            let layer = layer()
+                .with_ansi(false)
+                .with_writer(Mutex::new(open(path)?));
+            let filter = filter_for_file(kept);
+            Some(match kept >= DETAILED {
+                true => layer.with_filter(filter).boxed(),
+                false => {
+                    let plain = Plain { has_time: true };
+                    layer.event_format(plain).with_filter(filter).boxed()
+                }
+            })
+        }
+    };
+    tracing_subscriber::registry()
+        .with(on_screen)
+        .with(in_file)
+        .init();
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<File, CliError> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.map_err(CliError::io("write to", path))
+}
+
+const fn level(verbose: u8) -> &'static str {
+    match verbose {
         0 => "warn",
         1 => "info",
         2 => "debug",
         _ => "trace",
-    };
-    // Other people's crates have less to say to a user.
+    }
+}
+
+/// Other people's crates have less to say to a user.
+fn filter(verbose: u8, ours: &str) -> EnvFilter {
     let default = match verbose {
-        0..3 => format!(
-            "warn,tailwater={ours},tailwater_session={ours},tailwater_tracker={ours},tailwater_storage_mem={ours}"
-        ),
+        0..3 => {
+            let others = if ours == "error" { "error" } else { "warn" };
+            let crates = [
+                "tailwater",
+                "tailwater_session",
+                "tailwater_tracker",
+                "tailwater_storage_mem",
+            ];
+            let crates = crates.map(|name| format!(",{name}={ours}"));
+            format!("{others}{}", crates.concat())
+        }
         _ => "trace".to_owned(),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let progress = progress.clone();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(verbose > 1)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(move || progress.clone())
-        .init();
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+}
+
+/// What the user is told is always in it.
+fn filter_for_file(verbose: u8) -> EnvFilter {
+    let filter = filter(verbose, level(verbose));
+    match format!("{SAID}=info").parse() {
+        Ok(said) => filter.add_directive(said),
+        Err(_) => filter,
+    }
+}
+
+/// One line in the words of our own warnings: `info: film.mkv: peer 192.0.2.7:6881 is connected`; in a file with the time
+/// before it.
+struct Plain {
+    has_time: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        if self.has_time {
+            SystemTime.format_time(&mut writer)?;
+            write!(writer, " ")?;
+        }
+        write!(writer, "{level}: ")?;
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(of) = span.extensions().get::<FormattedFields<N>>()
+                && !of.is_empty()
+            {
+                write!(writer, "{of}: ")?;
+            }
+        }
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }

@@ -43,7 +43,10 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let progress = Progress::new(&args.common);
-    logging::install(args.common.verbose, &progress);
+    if let Err(error) = logging::install(&args.common, &progress) {
+        error.report(&progress);
+        return ExitCode::from(error.exit_code());
+    }
     open_files::ask_for_more();
     let outcome = run(args, progress.clone());
     match outcome {

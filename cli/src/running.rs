@@ -46,7 +46,7 @@ impl Running {
             match json.is_on() {
                 true if json.has_events() => out::json(&Line::Listening { addr })?,
                 true => {}
-                false => progress.say(format_args!("listening on {addr}"))?,
+                false => progress.inform(format_args!("listening on {addr}"))?,
             }
         }
         Ok(Self {

@@ -155,3 +155,80 @@ fn the_system_is_quoted_without_capitals_and_numbers() {
         assert!(why.starts_with(char::is_lowercase), "{error}");
     }
 }
+
+/// A seeder, and a download from it with more options, to its end.
+fn transfer(place: &Place, more: &[&str]) -> support::Finished {
+    let (_tracker, url) = place.tracker();
+    place.write("here/film.bin", &noise(3, 200_000));
+    let create = ["create", "here/film.bin", "-o", "film.torrent"];
+    place.ok(&[&create, &["--tracker", &url, "--force"][..]].concat());
+    let (_seeder, _) = place.seed("film.torrent", "here");
+    let download = ["download", "film.torrent", "-o", "there"];
+    place.run(&[&download, &LOCAL[..], more].concat())
+}
+
+#[test]
+fn v_says_what_happens_in_plain_words_and_without_times() {
+    let place = Place::new();
+    let finished = transfer(&place, &["-v", "--no-progress"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    for text in [
+        "info: film.bin: peer 127.0.0.1:",
+        ") is connected",
+        "info: film.bin: tracker http://127.0.0.1:",
+        "named 1 peer, and wants to be asked again in ",
+        "info: film.bin: the file film.bin is complete",
+    ] {
+        assert!(finished.err.contains(text), "{text}: {}", finished.err);
+    }
+    for line in finished.err.lines() {
+        assert!(
+            line.starts_with("info: ") || line.starts_with("warning: "),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_log_file_keeps_what_happens_with_times_and_is_appended_to() {
+    let place = Place::new();
+    let finished = transfer(&place, &["--log-file", "log.txt", "--no-progress"]);
+    assert_eq!((finished.code, finished.err.as_str()), (Some(0), ""));
+    let log = std::fs::read_to_string(place.path("log.txt")).unwrap();
+    for text in ["film.bin: ", "is connected", "complete: film.bin, "] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
+    for line in log.lines() {
+        let (time, said) = line.split_once(' ').unwrap();
+        assert!(time.len() == 27 && time.ends_with('Z'), "{line}");
+        assert!(said.starts_with("info: "), "{line}");
+    }
+    let missing = place.run(&["inspect", "nowhere.torrent", "--log-file", "log.txt"]);
+    assert_eq!(missing.code, Some(1));
+    let longer = std::fs::read_to_string(place.path("log.txt")).unwrap();
+    assert!(
+        longer.starts_with(&log) && longer.contains(" error: cannot open nowhere.torrent: "),
+        "{longer}"
+    );
+    let nowhere = place.run(&["inspect", "film.torrent", "--log-file", "no/log.txt"]);
+    let refused = "error: cannot write to no/log.txt: no such file or directory";
+    assert_eq!(
+        (nowhere.code, nowhere.err.lines().next()),
+        (Some(1), Some(refused))
+    );
+}
+
+#[test]
+fn quiet_says_errors_alone() {
+    let place = Place::new();
+    let finished = transfer(&place, &["-q"]);
+    let said = (finished.out.as_str(), finished.err.as_str());
+    assert_eq!((finished.code, said), (Some(0), ("", "")));
+    let verify = ["verify", "film.torrent", "--data", "there", "--quiet"];
+    assert_eq!(place.ok(&verify), "");
+    place.write("there/film.bin", b"something else");
+    let wrong = place.run(&verify);
+    assert!(wrong.out.starts_with("WRONG "), "{}", wrong.out);
+    let missing = place.run(&["download", "nowhere.torrent", "-q"]);
+    assert!(missing.err.starts_with("error: "), "{}", missing.err);
+}

@@ -19,6 +19,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 pub mod torrent;
+mod words;
 
 pub use check::check;
 pub use discovery::DhtOptions;

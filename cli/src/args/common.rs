@@ -14,6 +14,9 @@ use crate::size::Size;
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
+    /// Say nothing but errors: no progress, no warnings, no word about what is complete.
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
     /// Show no progress.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) no_progress: bool,
@@ -44,6 +47,9 @@ pub(crate) struct Common {
     /// Say more on standard error: -v what happens, -vv details, -vvv everything.
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// Write what -v says to the end of this file, with times; with -vv or -vvv that.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) log_file: Option<PathBuf>,
     /// Read options from this file instead of ~/.config/tailwater/config.toml; see `tailwater config`.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     config: Option<PathBuf>,

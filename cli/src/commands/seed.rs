@@ -145,14 +145,14 @@ fn refuse(
         .filter(|file| !matches!(file.verdict, Verdict::Unsure { .. }))
         .collect();
     for file in at_fault.iter().take(FILES_SHOWN) {
-        progress.note(file);
+        progress.error(file);
     }
     if let Some(more) = at_fault
         .len()
         .checked_sub(FILES_SHOWN)
         .filter(|&more| more > 0)
     {
-        progress.note(format_args!("… and {}", count(more, "more file")));
+        progress.error(format_args!("… and {}", count(more, "more file")));
     }
     CliError::Incomplete {
         tally: Tally::of(wrong),
@@ -252,7 +252,7 @@ impl Seeds {
                 false => all.to_string(),
             };
             self.progress
-                .say(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
+                .inform(format_args!("seeding {name}, {size}; Ctrl-C ends it"))?;
         }
         let size = metainfo.info().payload_len();
         let mut watch = Watch::new(self.args.goals, size, Instant::now());
@@ -260,7 +260,7 @@ impl Seeds {
         follower.torrent().remove().await;
         let goal = ended?;
         if !self.json.is_on() {
-            self.progress.say(format_args!(
+            self.progress.inform(format_args!(
                 "done: {}, {goal}",
                 Harmless(metainfo.info().name())
             ))?;

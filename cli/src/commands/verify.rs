@@ -9,7 +9,7 @@ use crate::args::Verify;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::OFTEN;
-use crate::report::{self, FileReport};
+use crate::report::{self, FileReport, Verdict};
 use crate::size::Size;
 use crate::source::Source;
 use crate::tally::{Grouped, Tally, grouped_count};
@@ -110,11 +110,14 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
         return Ok(tally.is_right());
     }
     for file in &files {
-        out::line(file)?;
+        if file.verdict != Verdict::Ok || !context.common.quiet {
+            out::line(file)?;
+        }
     }
     let name = Harmless(info.name());
     let (right, all) = (have.count(), geometry.piece_count());
     match tally.is_right() {
+        true if context.common.quiet => {}
         true => out::line(format_args!(
             "{name}: all right: {}, {}",
             grouped_count(tally.files, "file"),

@@ -31,6 +31,9 @@ pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 /// Time between two lines about something that goes on until it is stopped.
 pub(crate) const SELDOM: Duration = Duration::from_secs(60);
 
+/// The target of what has been said to the user already, for the log file.
+pub(crate) const SAID: &str = "tailwater::said";
+
 #[derive(Clone, Debug)]
 enum Mode {
     Screen(Arc<Screen>),
@@ -44,18 +47,20 @@ pub(crate) struct Progress {
     mode: Mode,
     known: Known,
     show: Show,
+    is_quiet: bool,
 }
 
 impl Progress {
     pub(crate) fn new(common: &Common) -> Self {
         let mode = match common {
-            _ if common.no_progress || common.json() => Mode::Off,
+            _ if common.no_progress || common.quiet || common.json() => Mode::Off,
             _ if io::stderr().is_terminal() => Mode::Screen(Screen::new()),
             _ => Mode::Lines,
         };
         Self {
             mode,
             known: Known::default(),
+            is_quiet: common.quiet,
             show: match common.json() {
                 true => Show::default(),
                 false => common.show(),
@@ -97,10 +102,39 @@ impl Progress {
         &self.known
     }
 
-    /// A word to the user on standard error, whatever the mode.
+    /// A word to the user on standard error, unless only errors are wanted.
     pub(crate) fn note(&self, text: impl Display) {
-        // When standard error is gone there is nobody to tell.
+        let text = text.to_string();
+        match text.strip_prefix("warning: ") {
+            Some(text) => tracing::warn!(target: SAID, "{text}"),
+            None => tracing::info!(target: SAID, "{text}"),
+        }
+        if !self.is_quiet {
+            self.write(&text);
+        }
+    }
+
+    /// An error, on standard error.
+    pub(crate) fn error(&self, text: impl Display) {
+        let text = text.to_string();
+        let logged = text.strip_prefix("error: ").unwrap_or(&text);
+        tracing::error!(target: SAID, "{logged}");
+        self.write(&text);
+    }
+
+    fn write(&self, text: &str) {
+        // When standard error is gone nobody can be told.
         self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
+    }
+
+    /// A line on standard output about what goes on, unless only errors are wanted.
+    pub(crate) fn inform(&self, text: impl Display) -> Result<(), CliError> {
+        let text = text.to_string();
+        tracing::info!(target: SAID, "{text}");
+        match self.is_quiet {
+            true => Ok(()),
+            false => self.say(text),
+        }
     }
 
     /// Asks something on the terminal, in a thread that may wait for the user; no rows are drawn meanwhile.

@@ -17,6 +17,7 @@ use super::discovery::own_port::OwnPort;
 use super::incident::Incident;
 use crate::events::{Event, EventSender};
 use crate::status::Status;
+use crate::words::count;
 
 /// How long a tracker may take to hear that we leave.
 const FAREWELL: Duration = Duration::from_millis(1_200);
@@ -175,6 +176,11 @@ impl Announcer {
         match outcome {
             Ok(response) => {
                 schedule.handle_response(now, announce.id, &response);
+                tracing::info!(
+                    "tracker {tracker} named {}, and wants to be asked again in {} s",
+                    count(response.peers.len(), "peer"),
+                    response.interval.as_secs()
+                );
                 self.events.send(Event::TrackerAnswered {
                     info_hash: self.info_hash,
                     tracker: tracker.to_string(),
@@ -189,6 +195,7 @@ impl Announcer {
             }
             Err(error) => {
                 schedule.handle_failure(now, announce.id, &error);
+                tracing::debug!("tracker {tracker} did not answer: {error}");
                 self.events.send(Event::TrackerFailed {
                     info_hash: self.info_hash,
                     tracker: tracker.to_string(),

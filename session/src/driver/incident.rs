@@ -72,7 +72,7 @@ pub(crate) enum End {
     Stalled(Duration),
     #[error("the peer takes less than it makes us send")]
     TooFarBehind,
-    #[error("{0}")]
+    #[error("{}", tailwater_types::system::message(.0))]
     Io(#[from] io::Error),
     #[error("we let it go")]
     LetGo,

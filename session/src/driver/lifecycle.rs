@@ -8,6 +8,8 @@ use super::opening::Opening;
 use super::registry::Registration;
 use super::saver::Saver;
 use super::torrent::TorrentTask;
+use tracing::Instrument;
+
 use crate::disk::ResumeStore;
 use crate::events::Event;
 use crate::options::DiskChoices;
@@ -85,8 +87,8 @@ impl Life {
                 };
                 let running = task.start(have, priorities, &peers);
                 registration.open();
-                let announcing = tokio::spawn(announcer.run());
-                let searching = search.map(|search| tokio::spawn(search.run()));
+                let announcing = tokio::spawn(announcer.run().in_current_span());
+                let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));
                 let run = async {
                     let ended = running.run().await;
                     drop(ended);

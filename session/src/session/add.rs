@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tailwater_metainfo::{Info, InfoHash, Metainfo};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{Inner, random};
 use crate::driver::announce::{Announcer, Tally};
@@ -78,6 +79,7 @@ impl Inner {
             config: self.config(&info, &options, &ends),
             banned: options.banned.clone(),
             geometry: info.geometry(),
+            info: Arc::clone(&info),
             wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),
             store,
@@ -104,7 +106,9 @@ impl Inner {
             peers: options.peers,
             registration,
         };
-        self.tasks.spawn(life.live());
+        // What is logged of it names it.
+        let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
+        self.tasks.spawn(life.live().instrument(span));
         Ok(Torrent {
             info_hash,
             info,

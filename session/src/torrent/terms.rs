@@ -1,5 +1,6 @@
 //! What a torrent's machine is made with, told, and asks for.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Instant;
@@ -148,6 +149,23 @@ pub enum Refusal {
     OtherTracker,
     /// Neither side has anything that the other lacks.
     NothingToShare,
+}
+
+/// Why, for people: to be read after a colon.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ourselves => "it is this client",
+            Self::Duplicate => "it is connected already",
+            Self::Banned => "its address is banned",
+            Self::TooManyPeers => "the torrent has its share of peers",
+            Self::Outranked => "it is of no use now, and another peer may be",
+            Self::TooManyOfAddress => "its address has as many connections as one may have",
+            Self::Inactive => "nothing has moved for a long time",
+            Self::OtherTracker => "it belongs to a tracker that has been left",
+            Self::NothingToShare => "neither side has anything that the other lacks",
+        })
+    }
 }
 
 /// The outcome of a piece's hash check.

@@ -94,7 +94,7 @@ impl One {
             }
         };
         if !self.json.is_on() {
-            self.progress.say(format_args!(
+            self.progress.inform(format_args!(
                 "complete: {name}, {}",
                 self.summary(&found, &stats, began)
             ))?;
@@ -116,7 +116,7 @@ impl One {
             let goal = ended?;
             if !self.json.is_on() {
                 let name = Harmless(&name);
-                self.progress.say(format_args!("done: {name}, {goal}"))?;
+                self.progress.inform(format_args!("done: {name}, {goal}"))?;
             }
             Ok(())
         };

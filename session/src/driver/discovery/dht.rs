@@ -140,9 +140,11 @@ impl NodeTask {
         let started = Dht::start(sockets, config, options.bootstrap);
         let dht = match started {
             Ok(dht) => dht,
-            Err(error) => return tracing::warn!("no DHT: {error}"),
+            Err(error) => {
+                return tracing::warn!("no DHT: {}", tailwater_types::system::message(&error));
+            }
         };
-        tracing::info!(v4 = ?dht.local_addr(Family::V4), v6 = ?dht.local_addr(Family::V6), "DHT node runs");
+        tracing::debug!(v4 = ?dht.local_addr(Family::V4), v6 = ?dht.local_addr(Family::V6), "DHT node runs");
         node.send_replace(Some(dht.clone()));
         loop {
             tokio::select! {

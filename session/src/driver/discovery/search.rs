@@ -13,6 +13,7 @@ use super::own_port::OwnPort;
 use crate::driver::incident::Incident;
 use crate::status::{Phase, Status};
 use crate::torrent::Source;
+use crate::words::count;
 
 /// A torrent is announced again this often: nodes forget it after half an hour (BEP 5).
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -101,6 +102,7 @@ impl Search {
     /// Hands on what the nodes say, as it comes; says whether all went as it should.
     async fn forward(&self, node: &Dht, mut stream: PeerStream) -> bool {
         let mut tell_at = Instant::now();
+        let mut named = 0;
         loop {
             tokio::select! {
                 found = stream.next() => {
@@ -109,6 +111,7 @@ impl Search {
                     };
                     tracing::debug!(info_hash = %self.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
                     self.count(found.peers.len());
+                    named += found.peers.len();
                     let incident = Incident::Candidates(Source::Dht, found.peers);
                     if self.incidents.send(incident).await.is_err() {
                         return false;
@@ -120,6 +123,7 @@ impl Search {
                 }
             }
         }
+        tracing::info!("the DHT named {}", count(named, "peer"));
         self.look_at(node).await;
         self.tell_external_ip(node).await;
         let report = stream.finish().await;

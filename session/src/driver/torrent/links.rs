@@ -1,5 +1,6 @@
 //! The torrent's connections: those that are made, those that peers made, and their end.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::incident::{BATCHES_IN_FLIGHT, End, Incident};
 use crate::driver::mailbox::Mailbox;
 use crate::driver::peer::PeerTask;
-use crate::peer::{self, Command, Connection, Consequence};
+use crate::peer::{self, Command, Connection, Consequence, Direction};
 use crate::torrent::{NewPeer, PeerKey};
 
 /// Commands that may wait for one connection before it counts as stuck.
@@ -24,6 +25,23 @@ pub(super) struct Link {
     pub(super) mailbox: Arc<Mailbox<Command>>,
     /// Commands of this round, handed over together.
     pub(super) commands: Vec<Command>,
+    pub(super) who: Who,
+}
+
+/// A peer, for people.
+pub(super) struct Who {
+    addr: SocketAddr,
+    client: Option<String>,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peer {}", self.addr)?;
+        match &self.client {
+            Some(client) => write!(f, " ({client})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Running {
@@ -58,6 +76,14 @@ impl Running {
                 dht_port: self.dht_port(peer.agreed),
             },
         );
+        let who = Who {
+            addr: peer.addr,
+            client: tailwater_wire::client_name(&peer.id),
+        };
+        match peer.direction {
+            Direction::Outgoing => tracing::info!("{who} is connected"),
+            Direction::Incoming => tracing::info!("{who} has connected to us"),
+        }
         let early = connection.handle_bytes(now, &mut peer.received);
         let mailbox = Arc::new(Mailbox::new(COMMAND_LIMIT));
         self.links.insert(
@@ -65,6 +91,7 @@ impl Running {
             Link {
                 mailbox: Arc::clone(&mailbox),
                 commands: Vec::new(),
+                who,
             },
         );
         let task = PeerTask {
@@ -86,8 +113,10 @@ impl Running {
     }
 
     pub(super) fn handle_ended(&mut self, now: Instant, key: PeerKey, end: &End) {
-        tracing::debug!(?key, "connection ended: {end}");
-        self.links.remove(&key);
+        // The end of one that was let go has been told.
+        if let Some(link) = self.links.remove(&key) {
+            tracing::info!("{} is gone: {end}", link.who);
+        }
         if let End::Violation(violation) = end
             && violation.consequence() == Consequence::Ban
         {

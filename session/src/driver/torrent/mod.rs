@@ -1,5 +1,6 @@
 //! One task for one torrent: it drives the torrent's machine and owns it.
 
+mod files;
 mod links;
 mod storage;
 
@@ -9,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PieceIndex};
+use tailwater_metainfo::{Bitfield, Geometry, Info, InfoHash, PieceIndex};
 use tailwater_wire::Reserved;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use files::Files;
 use links::Link;
 
 use crate::disk::Completion;
@@ -79,6 +81,7 @@ pub(crate) struct TorrentTask {
     /// Addresses that are not used from the start.
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
+    pub(crate) info: Arc<Info>,
     /// What is missing is not fetched, whatever is asked for.
     pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
@@ -97,6 +100,7 @@ pub(crate) struct TorrentTask {
 pub(crate) struct Running {
     task: TorrentTask,
     engine: Engine<Store>,
+    files: Files,
     links: HashMap<PeerKey, Link>,
     /// Links with commands to hand over.
     dirty: Vec<PeerKey>,
@@ -144,6 +148,7 @@ impl TorrentTask {
             listen_port: self.shared.port.listened(),
             ..self.config
         };
+        let files = Files::new(self.info.clone(), &have);
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete() || self.wants_nothing;
@@ -154,6 +159,7 @@ impl TorrentTask {
         engine.handle_candidates(now, Source::User, peers);
         let mut running = Running {
             engine,
+            files,
             links: HashMap::new(),
             dirty: Vec::new(),
             tasks: TaskTracker::new(),
@@ -326,8 +332,8 @@ impl Running {
                 }
                 Output::Connect(addr) => self.connect(addr),
                 Output::Disconnect { peer, reason } => {
-                    tracing::debug!(?peer, ?reason, "letting a peer go");
                     if let Some(link) = self.links.remove(&peer) {
+                        tracing::info!("{} is let go: {reason}", link.who);
                         link.mailbox.close();
                     }
                 }
@@ -353,6 +359,7 @@ impl Running {
                 .is_some_and(|link| link.mailbox.push(&mut link.commands).is_err());
             if stuck {
                 if let Some(link) = self.links.remove(&key) {
+                    tracing::info!("{} is let go: its connection is stuck", link.who);
                     link.mailbox.close();
                 }
                 self.engine.handle_closed(now, key);
@@ -360,22 +367,33 @@ impl Running {
         }
     }
 
-    fn tell(&self, note: &Note) {
+    fn tell(&mut self, note: &Note) {
         let info_hash = self.task.info_hash();
         let event = match *note {
             Note::PieceVerified(piece) => {
                 self.task.board.wake(piece);
+                for file in self.files.handle_verified(piece) {
+                    tracing::info!("the file {} is complete", self.files.path(file));
+                }
                 Event::PieceVerified {
                     info_hash,
                     piece: piece.get(),
                 }
             }
-            Note::PieceFailed(piece) => Event::PieceFailed {
-                info_hash,
-                piece: piece.get(),
-            },
+            Note::PieceFailed(piece) => {
+                let number = piece.get();
+                tracing::info!("piece {number} does not match its hash, and is fetched again");
+                Event::PieceFailed {
+                    info_hash,
+                    piece: number,
+                }
+            }
             Note::Banned(ip) => Event::Banned { info_hash, ip },
-            Note::Completed | Note::PieceEvicted(_) => return,
+            Note::PieceEvicted(piece) => {
+                self.files.handle_evicted(piece);
+                return;
+            }
+            Note::Completed => return,
         };
         self.task.shared.events.send(event);
     }

@@ -193,11 +193,16 @@ impl Runner {
         let Some(protocol) = status.protocol.filter(|_| is_new) else {
             return;
         };
-        let external = status.external().map(tracing::field::display);
-        let (tcp, udp) = (status.tcp, status.udp);
-        tracing::info!(%protocol, external, tcp, udp, "the gateway leads ports to us");
+        match status.external() {
+            Some(external) => {
+                tracing::info!("the router forwards {external} to this machine ({protocol})");
+            }
+            None => tracing::info!("the router forwards a port to this machine ({protocol})"),
+        }
         if let Some(address) = status.address.filter(is_private) {
-            tracing::info!(%address, "the gateway's own address is private: another one stands before it");
+            tracing::info!(
+                "the router's own address {address} is private: another one stands before it"
+            );
         }
     }
 
