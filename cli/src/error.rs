@@ -72,7 +72,7 @@ pub(crate) enum CliError {
     Check { name: String, error: AddError },
     #[error("cannot add {name}: {error}")]
     Add { name: String, error: AddError },
-    #[error("{name}: {error}")]
+    #[error("{}", torrent_failed(name, error))]
     Torrent { name: String, error: TorrentError },
     #[error(
         "{name} ({}, {needed} bytes) {} not fit the memory budget of {} ({budget} bytes)",
@@ -264,6 +264,28 @@ impl CliError {
     }
 }
 
+fn torrent_failed(name: &str, error: &TorrentError) -> String {
+    let TorrentError::Storage(StorageError::NoRoom {
+        path,
+        needed,
+        free,
+        promised,
+    }) = error
+    else {
+        return format!("{name}: {error}");
+    };
+    let others = match promised {
+        0 => String::new(),
+        _ => format!(", of which the others need {}", Size(*promised)),
+    };
+    format!(
+        "{name} needs {} more, {} are free in {}{others}",
+        Size(*needed),
+        Size(*free),
+        path.display()
+    )
+}
+
 fn storage_remedy(error: &StorageError) -> Option<String> {
     if error.is_full() {
         return Some(
@@ -283,6 +305,9 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
         StorageError::Symlink { .. } => Some(
             "put what the link points to in its place, or choose another folder with `--output DIR`; `tailwater seed`, which writes nothing, follows links"
                 .to_owned(),
+        ),
+        StorageError::NoRoom { .. } => Some(
+            "free some space, fetch fewer files with `--files`, or choose another disk with `--output DIR`".to_owned(),
         ),
         StorageError::Foreign { .. } => Some(
             "`--overwrite` replaces it; or choose another folder with `--output DIR`".to_owned(),

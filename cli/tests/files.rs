@@ -303,3 +303,44 @@ fn what_is_right_of_an_incomplete_folder_can_be_shared() {
     let refused = place.run(&[&seed[..], &["--partial"]].concat());
     assert_eq!(refused.code, Some(1), "{refused:?}");
 }
+
+/// A torrent of one file of this length, which there is nowhere.
+#[cfg(unix)]
+fn huge(place: &Place, name: &str, len: u64) -> String {
+    const PIECE: u64 = 512 * 1024 * 1024 - 16 * 1024;
+    let hashes = usize::try_from(len.div_ceil(PIECE)).unwrap() * 20;
+    let info = format!(
+        "d4:infod6:lengthi{len}e4:name{}:{name}12:piece lengthi{PIECE}e6:pieces{hashes}:",
+        name.len()
+    );
+    let torrent = [info.as_bytes(), &vec![7; hashes], b"ee"].concat();
+    place.write(&format!("{name}.torrent"), &torrent);
+    format!("{name}.torrent")
+}
+
+#[cfg(unix)]
+#[test]
+fn what_does_not_fit_the_disk_is_refused_before_a_byte_is_written() {
+    let place = Place::new();
+    let torrent = huge(&place, "vast", 100 << 40);
+    let before = place.everything();
+    let finished = place.run(&download(&torrent));
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let said = "error: vast needs 100 TiB more, ";
+    assert!(finished.err.contains(said), "{}", finished.err);
+    let said = " are free in there\n  help: free some space";
+    assert!(finished.err.contains(said), "{}", finished.err);
+    assert_eq!(place.everything(), before);
+
+    // Each of two fits, and both do not.
+    let space = rustix::fs::statvfs(&place.work()).unwrap();
+    let len = space.f_bavail * space.f_frsize / 10 * 6;
+    let torrents = ["one", "two"].map(|name| huge(&place, name, len));
+    let args = [&download(&torrents[0])[..], &[&torrents[1]]].concat();
+    let downloader = place.start(&args);
+    let said = downloader.error_line(" more, ");
+    assert!(said.contains(", of which the others need "), "{said}");
+    let made = place.everything();
+    let made = made.iter().filter(|name| name.starts_with("there/"));
+    assert_eq!(made.count(), 1);
+}

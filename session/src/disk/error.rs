@@ -48,6 +48,20 @@ pub enum StorageError {
         /// The files, at least one.
         files: Vec<PathBuf>,
     },
+    /// The wanted files do not fit the disk. Nothing was written.
+    #[error(
+        "{needed} bytes more are needed, and {free} are free in {}{}", path.display(), say_promised(*promised)
+    )]
+    NoRoom {
+        /// The download folder.
+        path: PathBuf,
+        /// Bytes that are still to be allocated for the torrent.
+        needed: u64,
+        /// Bytes that are free on its file system.
+        free: u64,
+        /// Bytes of those that other torrents of the session need.
+        promised: u64,
+    },
     /// Another process has locked a file or folder of the torrent: it writes to it, or reads what the torrent would write
     /// to.
     #[error("{} is in use by another tailwater (or another program that locks it)", path.display())]
@@ -225,6 +239,13 @@ impl StorageError {
             },
             other => other,
         }
+    }
+}
+
+fn say_promised(promised: u64) -> String {
+    match promised {
+        0 => String::new(),
+        _ => format!(", of which other torrents need {promised}"),
     }
 }
 

@@ -35,6 +35,7 @@ mod names;
 mod paths;
 mod pool;
 mod resume;
+mod room;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -55,5 +56,6 @@ pub(crate) use pool::IoPool;
 #[cfg(test)]
 pub(crate) use pool::Job;
 pub(crate) use resume::{ResumeData, ResumeKey, ResumeStore};
+pub(crate) use room::Rooms;
 pub(crate) use store::parts_name;
 pub(crate) use torrent::{Completion, DiskOptions, DiskTorrent, OnCompletion};

@@ -1,6 +1,9 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
+use std::sync::Arc;
+
 use tailwater_metainfo::PieceIndex;
+use tracing::Instrument;
 
 use super::announce::Announcer;
 use super::discovery::search::Search;
@@ -8,9 +11,7 @@ use super::opening::Opening;
 use super::registry::Registration;
 use super::saver::Saver;
 use super::torrent::TorrentTask;
-use tracing::Instrument;
-
-use crate::disk::ResumeStore;
+use crate::disk::{ResumeStore, Rooms};
 use crate::events::Event;
 use crate::options::DiskChoices;
 use crate::status::Phase;
@@ -31,6 +32,8 @@ pub(crate) struct Life {
     pub(crate) resume: Option<ResumeStore>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
+    /// Where room on the disk is claimed, if all that is wanted will be fetched.
+    pub(crate) rooms: Option<Arc<Rooms>>,
     /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
     /// The torrent's name in the session, held to the end.
@@ -47,6 +50,7 @@ impl Life {
             priorities,
             resume,
             choices,
+            rooms,
             peers,
             registration,
         } = self;
@@ -59,6 +63,7 @@ impl Life {
             saver: &saver,
             geometry: task.geometry,
             choices,
+            rooms,
             status: &status,
         };
         let opened = tokio::select! {

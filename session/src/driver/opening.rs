@@ -1,10 +1,12 @@
 //! Opening a torrent's storage: what is there already, and whether the rest may be written.
 
+use std::sync::Arc;
+
 use tailwater_metainfo::{Bitfield, Geometry};
 use tokio::sync::watch;
 
 use super::saver::Saver;
-use crate::disk::{DiskTorrent, StorageError};
+use crate::disk::{DiskTorrent, Rooms, StorageError};
 use crate::error::TorrentError;
 use crate::options::DiskChoices;
 use crate::status::{Phase, Status};
@@ -16,6 +18,8 @@ pub(super) struct Opening<'a> {
     pub(super) saver: &'a Saver<'a>,
     pub(super) geometry: Geometry,
     pub(super) choices: DiskChoices,
+    /// Where room on the disk is claimed; `None` if only a part of the torrent may ever be fetched.
+    pub(super) rooms: Option<Arc<Rooms>>,
     pub(super) status: &'a watch::Sender<Status>,
 }
 
@@ -70,6 +74,9 @@ impl Opening<'_> {
         disk.check_lock()?;
         if remembered == Remembered::Nothing && !self.choices.overwrite {
             disk.refuse_foreign(self.choices.part_names).await?;
+        }
+        if let Some(rooms) = self.rooms.clone() {
+            disk.claim_room(rooms).await?;
         }
         disk.prepare().await?;
         if self.choices.preallocate {

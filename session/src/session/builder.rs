@@ -227,6 +227,7 @@ impl Builder {
             io,
             paths: Arc::default(),
             locks: Arc::default(),
+            rooms: Arc::default(),
             resume,
             metadata,
             shared,

@@ -16,7 +16,7 @@ use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{ClaimedPaths, IoPool, Locks, MetadataStore, ResumeStore};
+use crate::disk::{ClaimedPaths, IoPool, Locks, MetadataStore, ResumeStore, Rooms};
 use crate::driver::discovery::follow::Follow;
 use crate::driver::metadata::Ground;
 use crate::driver::registry::Registry;
@@ -48,6 +48,7 @@ struct Inner {
     io: IoPool,
     paths: Arc<ClaimedPaths>,
     locks: Arc<Locks>,
+    rooms: Arc<Rooms>,
     memory: MemoryStorage,
     neighbours: Arc<Neighbours>,
     resume: Option<ResumeStore>,

@@ -9,6 +9,8 @@ mod lifecycle;
 #[cfg(unix)]
 mod links;
 mod resume;
+#[cfg(unix)]
+mod room;
 mod skipped;
 #[cfg(unix)]
 mod touched;
