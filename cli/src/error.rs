@@ -109,6 +109,10 @@ pub(crate) enum CliError {
         match number { 1 => "1 file or folder".to_owned(), _ => format!("{number} files and folders") }
     )]
     Unshareable { number: usize, list: String },
+    #[error("cannot make a torrent: {path} cannot be shared: {reason}")]
+    UnshareableRoot { path: String, reason: String },
+    #[error("cannot make a torrent: there is no data to share, as all files are empty or left out")]
+    NothingToShare,
     #[error("{name} has no tracker {tracker}")]
     NoSuchTracker { name: String, tracker: String },
     #[error("{0} has no trackers")]

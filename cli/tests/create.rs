@@ -285,3 +285,33 @@ fn a_device_is_written_to_and_not_replaced() {
     assert_eq!(range.code, Some(2), "{range:?}");
     assert!(range.err.contains("from 16KiB to 256MiB"), "{}", range.err);
 }
+
+#[test]
+fn what_is_nothing_to_share_is_said_plainly() {
+    let place = Place::new();
+    place.write("box/a.bin", b"data");
+    let cases: [(&[&str], i32, &str); 4] = [
+        (
+            &["/dev/null"],
+            1,
+            "/dev/null cannot be shared: it is neither a file nor a folder\n",
+        ),
+        (
+            &["/dev/null", "--skip-unreadable"],
+            1,
+            "/dev/null cannot be shared",
+        ),
+        (&["box", "--exclude", "*"], 1, "there is no data to share"),
+        (
+            &["box", "--tracker", "tracker.example"],
+            2,
+            "begins with http://, https://, udp:// and a host",
+        ),
+    ];
+    for (args, code, told) in cases {
+        let refused = place.run(&[&["create"], args].concat());
+        assert_eq!(refused.code, Some(code), "{refused:?}");
+        assert!(refused.err.contains(told), "{args:?}: {}", refused.err);
+    }
+    assert_eq!(place.everything(), ["box", "box/a.bin"]);
+}

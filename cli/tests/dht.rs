@@ -271,7 +271,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
     place.write("long", &[b'a'; 2000]);
     place.write("odd", b"i-0e");
     let key = "ab".repeat(32);
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["dht"], "Usage:"),
         (&["dht", "peers", "xyz"], "not a v1 info-hash"),
         (&["dht", "peers", HASH, "--announce", "0"], "--announce"),
@@ -292,6 +292,10 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         (
             &["sim", "dht", "--loss", "101%"],
             "from 0 (none) to 1 (all)",
+        ),
+        (
+            &["sim", "dht", "--nodes", "-1"],
+            "-1 is not from 2 to 1000000",
         ),
     ];
     for (args, text) in cases {

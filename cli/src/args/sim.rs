@@ -42,33 +42,38 @@ Examples:
   tailwater sim dht --nodes 200 --minutes 10 --loss 0.1 --delay 5-500")]
 pub(crate) struct SimDht {
     /// Nodes at a time.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) nodes: u32,
     /// All that is random comes from it.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "NUMBER",
+        default_value_t = 1
+    )]
     pub(crate) seed: u64,
     /// Simulated minutes. Everybody joins in the first tenth; lookups are made in the second half.
-    #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub(crate) minutes: u32,
     /// The share of the nodes that leave within an hour without a word, each replaced by a new one: from 0 to 100, where 1
     /// (or 100%) is all of them once and 2 all of them twice.
-    #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = churn)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value = "0.2", value_parser = churn)]
     pub(crate) churn: f64,
     /// The share of nodes that lie to hide what is announced: from 0 (none) to 1 (all but the ten with which
     /// the others begin), or in percent: 0.05 or 5%.
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub(crate) malicious: f64,
     /// The share of the datagrams that get lost: from 0 (none) to 1 (all of them), or in percent: 0.01 or 1%.
-    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value = "0.01", value_parser = share)]
     pub(crate) loss: f64,
     /// The shortest and the longest time that a datagram takes, in milliseconds.
     #[arg(long, value_name = "MIN-MAX", default_value = "20-200")]
     pub(crate) delay: Delay,
     /// Torrents, each announced by one node.
-    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) torrents: u32,
     /// Lookups of those.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) lookups: u32,
     /// Draw how many hops and how much time the lookups took, as SVG; the file is written at the end.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -10,7 +10,7 @@ use crate::source::Source;
 /// Ask a torrent's trackers for peers, once.
 ///
 /// All trackers are asked side by side, and their answers shown as they come. Those that answer are told right afterwards
-/// that we have left.
+/// that we have left. The numbers that they give may count this announce as a leecher.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

@@ -55,14 +55,21 @@ pub(super) fn web_url(text: &str) -> Result<Url, String> {
 }
 
 fn url_of(text: &str, schemes: &[&str]) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
-    if !schemes.contains(&url.scheme()) || !url.has_host() {
-        return Err(format!(
-            "not a URL of a host that begins with {}",
-            schemes.join(", ")
-        ));
+    let wrong = || {
+        let begins: Vec<_> = schemes
+            .iter()
+            .map(|scheme| format!("{scheme}://"))
+            .collect();
+        format!(
+            "not a URL that begins with {} and a host",
+            begins.join(", ")
+        )
+    };
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    match schemes.contains(&url.scheme()) && url.has_host() {
+        true => Ok(url),
+        false => Err(wrong()),
     }
-    Ok(url)
 }
 
 #[cfg(test)]

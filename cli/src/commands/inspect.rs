@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliErro
     let said = said(&metainfo);
     match context.common.json() {
         true => out::json(&said),
-        false => out::line(Human(&said, &metainfo)),
+        false => out::line(Human(&said, &metainfo).to_string().trim_end()),
     }
 }
 

@@ -44,6 +44,12 @@ pub(super) async fn find(
 /// A warning for each file that cannot be shared, or one error for all.
 pub(super) fn left_out(context: &Context, found: &Found, is_allowed: bool) -> Result<(), CliError> {
     let left_out = found.left_out();
+    if let (false, [root]) = (found.is_folder(), left_out) {
+        return Err(CliError::UnshareableRoot {
+            path: shown(&root.path),
+            reason: reason(root),
+        });
+    }
     if is_allowed {
         for one in left_out {
             context
@@ -64,9 +70,12 @@ pub(super) fn left_out(context: &Context, found: &Found, is_allowed: bool) -> Re
 
 /// What cannot be shared, and why.
 fn line(one: &LeftOut) -> String {
-    let path = shown(&one.path);
+    format!("{}: {}", shown(&one.path), reason(one))
+}
+
+fn reason(one: &LeftOut) -> String {
     match &one.reason {
-        LeftOutReason::Unreadable(error) => format!("{path}: it cannot be read: {}", plain(error)),
-        reason => format!("{path}: {reason}"),
+        LeftOutReason::Unreadable(error) => format!("it cannot be read: {}", plain(error)),
+        reason => reason.to_string(),
     }
 }

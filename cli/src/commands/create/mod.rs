@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tailwater_metainfo::{CreateError, Created, Creator, Found};
+use tailwater_metainfo::{CreateError, Created, Creator, Found, GeometryError};
 
 use self::exclusion::Exclusion;
 use self::show::{Made, Planned};
@@ -135,6 +135,7 @@ async fn hash(
 /// An error in our own words.
 fn explain(error: CreateError) -> CliError {
     match error {
+        CreateError::Geometry(GeometryError::Empty) => CliError::NothingToShare,
         CreateError::Cancelled => CliError::Interrupted,
         CreateError::Io {
             operation,
