@@ -8,6 +8,7 @@ use super::escape::Html;
 use super::library::{Item, Library};
 use super::media::Kind;
 use super::program::PAGE_QUERY;
+use super::subtitles::is_subtitles;
 use crate::progress::count;
 use crate::size::Size;
 
@@ -180,10 +181,11 @@ fn row(f: &mut fmt::Formatter<'_>, library: &Library, item: &Item) -> fmt::Resul
     writeln!(f, "</td></tr>")
 }
 
-const fn kind(item: &Item) -> &'static str {
+fn kind(item: &Item) -> &'static str {
     match item.media.kind {
         Kind::Film | Kind::ForeignFilm => "video",
         Kind::Sound | Kind::ForeignSound => "audio",
+        Kind::Other if is_subtitles(item) => "subtitles",
         Kind::Other => "file",
     }
 }

@@ -299,3 +299,63 @@ fn a_page_that_meets_another_torrent_becomes_its_page() {
         page.driver.quit().await.unwrap();
     });
 }
+
+/// A film of slow waves with grain, of 3 Mbit/s.
+fn sea(path: &Path, seconds: u32) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let picture = format!(
+        "gradients=size=1280x720:rate=25:duration={seconds}:speed=0.01:nb_colors=4\
+         :c0=0x0b3954:c1=0x087e8b:c2=0xbfd7ea:c3=0x0b5d55:seed=7"
+    );
+    let mut command = ffmpeg();
+    command.args(["-f", "lavfi", "-i", &picture, "-vf", "noise=alls=9:allf=t"]);
+    command.args([
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+    ]);
+    command.args(["-b:v", "3M", "-maxrate", "3M", "-bufsize", "3M", "-g", "50"]);
+    command.args(["-movflags", "+faststart"]).arg(path);
+    process::run("ffmpeg", &mut command);
+}
+
+#[test]
+#[ignore = "makes the picture for docs/stream.png, and tests nothing"]
+fn a_picture_of_the_page() {
+    let desk = Desk::new();
+    let films = [
+        ("Season 1/Episode 1.mp4", 12),
+        ("Season 1/Episode 2.mp4", 120),
+        ("Season 1/Episode 10.mp4", 10),
+        ("Season 2/Episode 1.mp4", 8),
+    ];
+    for (name, seconds) in films {
+        sea(&desk.path("here/The Sea").join(name), seconds);
+    }
+    let words = "1\n00:00:00,000 --> 00:02:00,000\nNothing of it is on the disk.\n";
+    for language in ["en", "fr"] {
+        let name = format!("here/The Sea/Season 1/Episode 2.{language}.srt");
+        fs::write(desk.path(&name), words).unwrap();
+    }
+    create(
+        &desk.path("here/The Sea"),
+        &desk.path("t.torrent"),
+        "256KiB",
+    );
+    let (_seeder, addr) = desk.seed("t.torrent", &["--max-up", "2MiB"]);
+    let args = ["t.torrent", "--peer", &addr, "--memory", "20MiB"];
+    let (_streaming, urls) = desk.stream(&args);
+    run(async {
+        let page = Browser::open(urls["page"].as_str().unwrap()).await;
+        page.eval("player.textTracks[0].mode = 'showing'").await;
+        page.start().await;
+        page.until("player.currentTime > 4").await;
+        page.eval("player.currentTime = 55").await;
+        page.until("player.currentTime > 76").await;
+        page.screenshot("page.png").await;
+        page.driver.quit().await.unwrap();
+    });
+}

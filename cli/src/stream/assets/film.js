@@ -92,7 +92,7 @@ function neededRate() {
 function elsewhere(is) {
   byId("elsewhere").hidden = !is;
   player.hidden = is;
-  const playable = rows.get(current)?.kind !== "file";
+  const playable = ["video", "audio"].includes(rows.get(current)?.kind);
   byId("for-players").hidden = !playable;
   byId("for-nobody").hidden = playable;
 }

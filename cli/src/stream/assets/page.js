@@ -128,11 +128,12 @@ function numbers(stats) {
   put("peers", `${transfer.peers}`, transfer.seeds ? (transfer.seeds === 1 ? "1 seed" : `${transfer.seeds} seeds`) : "");
   put("stalls", `${isWatched() ? film.stalls : totals.stalls}`);
   put("served", size(totals.served));
-  const evicted = memory.evictions === 1 ? "1 piece evicted" : `${memory.evictions} pieces evicted`;
+  const count = memory.evictions;
+  const evicted = count === 0 ? "" : count === 1 ? ", 1 piece evicted" : `, ${count} pieces evicted`;
   byId("used").max = memory.budget || 1;
   byId("used").value = memory.budget ? memory.used : 0;
   byId("used").closest(".budget").hidden = memory.budget === null;
-  byId("budget").textContent = memory.budget ? `${size(memory.used)} of ${size(memory.budget)}, ${evicted}` : "";
+  byId("budget").textContent = memory.budget ? `${size(memory.used)} of ${size(memory.budget)}${evicted}` : "";
   say(...badge(readers));
 }
 
