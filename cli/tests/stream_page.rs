@@ -211,6 +211,21 @@ fn a_name_that_the_user_allows_is_answered_and_no_other() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_for_other_machines_says_who_can_watch() {
+    let place = Place::new();
+    let (_seeder, addr) = shared(&place, &[("film.mp4", b"film")], &[]);
+    for (http, is_open) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let streaming = Streaming::start(&place, "t.torrent", &addr, &["--http", http]);
+        assert_eq!(get(streaming.url("file"), "").1, b"film");
+        streaming.process.signal("INT");
+        let said = streaming.process.finish().err;
+        let warning = "warning: all who can reach this machine can watch, at http://";
+        assert_eq!(said.contains(warning), is_open, "{http}: {said}");
+    }
+}
+
 #[test]
 fn what_does_not_play_is_said_and_served() {
     let place = Place::new();

@@ -17,6 +17,7 @@ use crate::args::Stream;
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
+use crate::own_addrs;
 use crate::progress::{Meter, count, percent};
 use crate::size::Size;
 use crate::stream::{
@@ -46,6 +47,8 @@ enum Line<'a> {
 /// Where everything is.
 #[derive(Debug, Serialize)]
 pub(super) struct Urls {
+    #[serde(skip)]
+    listens_at: SocketAddr,
     http: SocketAddr,
     page: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,10 +61,11 @@ pub(super) struct Urls {
 
 impl Urls {
     /// Those that are known before the files are.
-    pub(super) fn of_page(addr: SocketAddr) -> Self {
-        let addr = Hosts::of(addr).reachable();
+    pub(super) fn of_page(listens_at: SocketAddr) -> Self {
+        let addr = Hosts::of(listens_at).reachable();
         let page = format!("http://{addr}/");
         Self {
+            listens_at,
             http: addr,
             file: None,
             subtitles: Vec::new(),
@@ -97,10 +101,13 @@ impl Urls {
     }
 
     fn warn(&self, context: &Context) {
-        if !self.http.ip().is_loopback() {
+        if self.listens_at.ip().is_loopback() {
+            return;
+        }
+        // One is enough to say what it looks like.
+        if let Some(addr) = own_addrs::reachable(self.listens_at).first() {
             context.progress.note(format_args!(
-                "warning: everyone who can reach this machine can watch, at http://THIS-HOST'S-ADDRESS:{}/",
-                self.http.port()
+                "warning: all who can reach this machine can watch, at http://{addr}/"
             ));
         }
     }
