@@ -344,3 +344,25 @@ fn what_does_not_fit_the_disk_is_refused_before_a_byte_is_written() {
     let made = made.iter().filter(|name| name.starts_with("there/"));
     assert_eq!(made.count(), 1);
 }
+
+#[test]
+fn the_state_folder_is_cleaned_at_a_start() {
+    let place = Place::new();
+    let torrent = film(&place);
+    place.write("there/film", &noise(5, 300_000));
+    place.ok(&download(torrent));
+    fs::remove_file(place.path("there/film")).unwrap();
+    let state = "../state/tailwater/resume";
+    let old = place.write(&format!("{state}/.saving-abc"), b"x");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(100 * 86_400);
+    let file = fs::File::options().write(true).open(old).unwrap();
+    file.set_modified(long_ago).unwrap();
+    let names = || fs::read_dir(place.path(state)).unwrap().count();
+    assert_eq!(names(), 2);
+
+    // What is remembered of the new folder is all that is left.
+    place.write("elsewhere/film", &noise(5, 300_000));
+    let args = ["download", torrent, "--no-progress", "-o", "elsewhere"];
+    place.ok(&[&args[..], &LOCAL].concat());
+    assert_eq!(names(), 1, "{:?}", place.state());
+}

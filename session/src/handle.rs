@@ -211,7 +211,8 @@ impl Torrent {
             .await
     }
 
-    /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. Returns when all
+    /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. So does its resume data,
+    /// so that adding it again needs no check; the session removes that when the files are gone or after 90 days. Returns when all
     /// that is done.
     pub async fn remove(&self) {
         self.closing.cancel();

@@ -19,7 +19,8 @@ pub(crate) enum StorageChoice {
 /// Download torrents; ends when everything is complete and verified.
 ///
 /// A download that was interrupted goes on where it stopped when the same command is run again: what is in the output
-/// folder is checked first. Ctrl-C ends it cleanly within two seconds, a second Ctrl-C at once.
+/// folder is checked first. What is remembered of it, in ~/.local/state/tailwater (or $XDG_STATE_HOME), goes when the files
+/// are gone or after 90 days without use. Ctrl-C ends it cleanly within two seconds, a second Ctrl-C at once.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::InfoHash;
 
+use super::cleaning::note_use;
 use super::error::{Operation, StorageError};
 use super::pool::IoPool;
 use super::resume::replace;
@@ -76,7 +78,15 @@ fn load(path: &Path, info_hash: InfoHash) -> Result<Option<Bytes>, StorageError>
         return Ok(None);
     };
     let is_right = Sha1::digest(&info).as_slice() == info_hash.as_bytes();
+    if is_right {
+        note_use(path, now());
+    }
     Ok(is_right.then_some(info))
+}
+
+#[expect(clippy::disallowed_methods, reason = "files carry the clock's time")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 /// The dictionary in a file as [`MetadataStore::save`] makes it.

@@ -19,6 +19,7 @@ mod bitmap;
 mod buffers;
 mod cache;
 mod check;
+mod cleaning;
 mod cursor;
 mod error;
 mod folders;
@@ -43,6 +44,7 @@ mod torrent;
 mod touched;
 
 pub(crate) use below::Links;
+pub(crate) use cleaning::clean;
 pub use error::{FileChange, Operation, StorageError};
 pub(crate) use folders::FileId;
 pub(crate) use hold::Hold;

@@ -13,9 +13,12 @@
 //! | `root` | the download folder, absolute and without links |
 //! | `top` | the torrent's file, or the folder that holds its files, below the download folder |
 
+use super::cleaning::UNFINISHED;
 use super::error::{Operation, StorageError};
 use super::folders::FileState;
+use super::names::part_name;
 use super::pool::IoPool;
+use super::store::parts_name;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -103,6 +106,14 @@ impl ResumeData {
         encode(&Item::Dict(BTreeMap::from(entries)))
     }
 
+    /// Where something of the files may be; `None` where the paths cannot be known.
+    pub(super) fn places(&self) -> Option<Vec<PathBuf>> {
+        let root = path_of(&self.key.root)?;
+        let top = root.join(path_of(&self.top)?);
+        let parts = root.join(parts_name(self.key.info_hash));
+        Some(vec![part_name(&top), top, parts])
+    }
+
     /// Reads the content of a resume file.
     ///
     /// # Errors
@@ -161,6 +172,17 @@ fn file_state(value: Value<'_, '_>) -> Option<Option<FileState>> {
         })),
         _ => None,
     }
+}
+
+#[cfg(unix)]
+fn path_of(encoded: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(Path::new(std::ffi::OsStr::from_bytes(encoded)).to_path_buf())
+}
+
+#[cfg(not(unix))]
+fn path_of(encoded: &[u8]) -> Option<PathBuf> {
+    Some(Path::new(std::str::from_utf8(encoded).ok()?).to_path_buf())
 }
 
 /// The folder of resume files. Clones are the same folder.
@@ -233,7 +255,7 @@ fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
 pub(super) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     make_private(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
     let mut temporary = tempfile::Builder::new()
-        .prefix(".saving-")
+        .prefix(UNFINISHED)
         .tempfile_in(folder)
         .map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
     let written = temporary.write_all(bytes);
@@ -259,24 +281,30 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 fn load(path: &Path, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| StorageError::io(Operation::Open, path, &error))?,
-    };
-    let refuse = |reason: &str| StorageError::Resume {
-        path: path.to_path_buf(),
-        reason: reason.to_owned(),
-    };
+    match read_resume(path) {
+        Ok(data) if data.key == *key => Ok(Some(data)),
+        Ok(_) => Err(refuse(path, "it belongs to another torrent or folder")),
+        Err(error) if error.is_missing_data() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a resume file.
+pub(super) fn read_resume(path: &Path) -> Result<ResumeData, StorageError> {
+    let file = File::open(path).map_err(|e| StorageError::io(Operation::Open, path, &e))?;
     let mut bytes = Vec::new();
     file.take(MAX_RESUME_LEN + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| StorageError::io(Operation::Read, path, &error))?;
     if u64::try_from(bytes.len()).map_or(true, |len| len > MAX_RESUME_LEN) {
-        return Err(refuse("too large"));
+        return Err(refuse(path, "too large"));
     }
-    let data = ResumeData::from_bytes(&bytes).map_err(|reason| refuse(&reason))?;
-    if data.key != *key {
-        return Err(refuse("it belongs to another torrent or folder"));
+    ResumeData::from_bytes(&bytes).map_err(|reason| refuse(path, &reason))
+}
+
+fn refuse(path: &Path, reason: &str) -> StorageError {
+    StorageError::Resume {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
     }
-    Ok(Some(data))
 }

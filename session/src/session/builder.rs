@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tailwater_storage_mem::{Eviction, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
@@ -13,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
-use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore};
+use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore, clean};
 use crate::driver::connections::{self, DialLimit, Places};
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
@@ -72,6 +73,10 @@ impl Builder {
 
     /// A folder for resume data, and for the metadata of magnet links. Default: none: files are checked at every start,
     /// and metadata is fetched anew.
+    ///
+    /// When the session starts, it is cleaned in the background: what has not been used for 90 days goes, resume data of
+    /// files that are gone, all but the newest 1 000 records of each kind, and what a killed process left. Files that are
+    /// not the session's stay.
     #[must_use]
     pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(dir.into());
@@ -205,6 +210,11 @@ impl Builder {
             .state_dir
             .clone()
             .map(|dir| MetadataStore::new(io.clone(), dir));
+        if let Some(dir) = self.state_dir.clone() {
+            let io = io.clone();
+            // A pool that is closed has nothing to clean for.
+            tasks.spawn(async move { drop(io.run(move || clean(&dir, now())).await) });
+        }
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             places,
@@ -236,6 +246,11 @@ impl Builder {
             inner: Arc::new(inner),
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "files carry the clock's time")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 impl Builder {
