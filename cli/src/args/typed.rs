@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
+use clap::{ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 use super::Args;
 use crate::config::{self, Applied, Setting};
@@ -29,21 +29,18 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     if typed.iter().any(sets_switch) {
         definition = with_switch_values(definition);
     }
+    if settings.is_empty() {
+        return match read(&mut definition, &typed) {
+            Ok((args, _)) => Ok(args),
+            Err(error) => Err(report(&error.format(&mut definition))),
+        };
+    }
     let mut applied = Applied::new(&settings);
     loop {
         let mut command = applied.define(definition.clone());
-        let parsed = command
-            .try_get_matches_from_mut(&typed)
-            .and_then(|matches| {
-                let args = Args::from_arg_matches(&matches)?;
-                Ok((args, matches))
-            });
-        match parsed {
-            Ok((args, matches)) => {
-                if settings.is_empty() || !applied.drop_overruled(&mut command, &matches) {
-                    return Ok(args);
-                }
-            }
+        match read(&mut command, &typed) {
+            Ok((args, matches)) if !applied.drop_overruled(&command, &matches) => return Ok(args),
+            Ok(_) => {}
             Err(error) => {
                 return Err(match applied.at_fault(&error) {
                     Some(setting) => complain(&wrong_setting(setting, &error)),
@@ -52,6 +49,11 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
             }
         }
     }
+}
+
+fn read(command: &mut Command, typed: &[OsString]) -> Result<(Args, ArgMatches), Error> {
+    let matches = command.try_get_matches_from_mut(typed)?;
+    Ok((Args::from_arg_matches(&matches)?, matches))
 }
 
 /// The definition of the command line.

@@ -46,9 +46,9 @@ impl<'a> Applied<'a> {
     }
 
     /// Leaves out what conflicts with something that is typed, or has no meaning with it; says whether there was any.
-    pub(crate) fn drop_overruled(&mut self, command: &mut Command, matches: &ArgMatches) -> bool {
-        command.build();
-        let (mut command, mut matches, mut path) = (&*command, matches, Vec::new());
+    /// `command` is as it was after reading the command line.
+    pub(crate) fn drop_overruled(&mut self, command: &Command, matches: &ArgMatches) -> bool {
+        let (mut command, mut matches, mut path) = (command, matches, Vec::new());
         while let Some((name, inner)) = matches.subcommand() {
             let Some(sub) = command.find_subcommand(name) else {
                 break;
