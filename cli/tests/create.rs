@@ -315,3 +315,15 @@ fn what_is_nothing_to_share_is_said_plainly() {
     }
     assert_eq!(place.everything(), ["box", "box/a.bin"]);
 }
+
+#[test]
+fn a_terminal_gets_no_torrent() {
+    let place = Place::new();
+    place.write("f", b"data");
+    let (code, screen) = place.terminal(&["create", "f", "-o", "-"], 24, 80).finish();
+    assert_eq!(code, Some(2), "{screen:?}");
+    assert!(
+        screen.concat().contains("which is a terminal"),
+        "{screen:?}"
+    );
+}

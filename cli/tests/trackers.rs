@@ -132,7 +132,7 @@ fn answers_are_shown_as_they_come_and_the_others_named_until_they_time_out() {
         asking.line(&url);
         let host = silent.split('/').nth(2).unwrap();
         let line = asking.error_line("waiting for");
-        let expected = format!("trackers: 3 asked, 1 answered, 1 failed; waiting for {host}");
+        let expected = format!("trackers: 3 asked, 1 answered, 1 failed, waiting for {host}");
         assert_eq!(line, expected);
         let finished = asking.finish();
         assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -322,4 +322,22 @@ fn the_announce_url_is_one_that_others_can_use() {
             assert!(head.starts_with("HTTP/1.1 200"), "{url}: {head}");
         }
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_terminal_shows_who_is_waited_for_until_ctrl_c() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    let (_listener, silent) = silent();
+    torrent(&place, &[&silent, &url]);
+    let mut terminal = place.terminal(&["announce", "one.torrent"], 24, 80);
+    let host = authority(&silent);
+    let waiting = format!("trackers 2 asked, 1 answered, 0 failed, waiting for {host}");
+    let lines = terminal.until(|lines| lines.last() == Some(&waiting));
+    assert_eq!(lines[0], url, "{lines:#?}");
+    terminal.type_in("\u{3}");
+    let (code, lines) = terminal.finish();
+    assert_eq!(code, Some(130), "{lines:#?}");
+    assert!(lines.iter().any(|line| *line == url), "{lines:#?}");
 }

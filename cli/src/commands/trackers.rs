@@ -97,6 +97,7 @@ impl Question {
         let mut waiting = Waiting::new(context, &self.urls);
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        waiting.show();
         loop {
             let answer = tokio::select! {
                 biased;
@@ -110,8 +111,8 @@ impl Question {
             match answer {
                 Some(Ok((url, answer))) => {
                     waiting.on_answer(&url, answer.is_ok());
-                    show(&url, answer)?;
                     waiting.show();
+                    show(&url, answer)?;
                 }
                 // A task that panicked has said so.
                 Some(Err(_)) => {}
@@ -162,7 +163,7 @@ impl Waiting {
         if !self.urls.is_empty() {
             let (counts, waiting) = (self.counts(), waiting_for(&self.urls));
             self.meter
-                .set(0, format_args!("{counts}; waiting for {waiting}"));
+                .set(0, format_args!("{counts}, waiting for {waiting}"));
         }
     }
 
