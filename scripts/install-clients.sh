@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# and aria2, libtorrent from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, Chromium with its
+# and aria2, libtorrent from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx and curl, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
@@ -19,6 +19,7 @@ need ip iproute2
 need tc iproute2
 need ffmpeg ffmpeg
 need ffprobe ffmpeg
+need mpv mpv
 need chromium chromium
 need chromedriver chromium-driver
 need nginx nginx-light

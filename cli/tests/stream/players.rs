@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::enabled;
 use crate::film::{Film, SECONDS, ffmpeg};
 use crate::place::{FILM, Place};
-use crate::process;
+use crate::process::{self, Process};
+use crate::streaming::create;
 
 /// What ffprobe says of a film.
 fn probe(input: &OsStr) -> String {
@@ -99,4 +100,51 @@ fn a_player_that_reopens_its_connection_downloads_nothing_twice() {
     let slack = len / 100;
     assert!(counts.again <= slack, "{counts:?}");
     assert!(counts.sent <= len + slack, "{counts:?}");
+}
+
+#[test]
+fn mpv_is_started_with_subtitles_and_the_stream_ends_with_it() {
+    if !enabled() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(path("here/film")).unwrap();
+    std::fs::copy(Film::IndexFirst.path(), path("here/film/film.mp4")).unwrap();
+    let words = "1\n00:00:00,000 --> 00:00:09,000\nHello\n";
+    std::fs::write(path("here/film/film.en.srt"), words).unwrap();
+    create(&path("here/film"), &path("film.torrent"), "256KiB");
+    let ours = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+        command.args(args).current_dir(dir.path());
+        command.args(["--listen", "127.0.0.1:0", "--no-dht", "--no-lsd"]);
+        command.args(["--no-port-map", "--no-progress"]);
+        command.env("XDG_STATE_HOME", path("state"));
+        command
+    };
+    let mut seed = ours(&["seed", "film.torrent", "--data", "here"]);
+    let seeder = Process::start("seed", &mut seed);
+    let line = seeder.line("listening on ");
+    let addr = line.rsplit(' ').next().unwrap();
+    // The film would play for three minutes: mpv ends itself, and writes down what it plays.
+    let mpv = "mpv --no-config --vo=null --ao=null --length=2 --log-file=mpv.log";
+    let mut stream = ours(&[
+        "stream",
+        "film.torrent",
+        "--peer",
+        addr,
+        "--open",
+        mpv,
+        "--json",
+    ]);
+    let mut streaming = Process::start("stream", &mut stream);
+    streaming.line("\"program\":\"mpv\"");
+    streaming.line("mpv has ended: the stream ends with it");
+    streaming.succeed();
+    let log = std::fs::read_to_string(path("mpv.log")).unwrap();
+    let subtitles = log.lines().find(|line| line.contains("Subs  --sid=1"));
+    assert!(
+        subtitles.is_some_and(|line| line.contains("film.en.vtt")),
+        "{log}"
+    );
 }
