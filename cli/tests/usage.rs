@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::Place;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "download",
     "stream",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 15] = [
     "tracker",
     "dht",
     "sim",
+    "config",
     "completions",
     "man",
 ];
@@ -79,6 +80,15 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         assert_eq!(finished.out, "", "{args:?}");
     }
     assert!(place.everything().is_empty());
+}
+
+#[test]
+fn the_options_of_a_download_are_grouped() {
+    let place = Place::new();
+    let help = place.ok(&["download", "--help"]);
+    let headings = ["Files:", "Seeding:", "Limits:", "Network:", "Output:"];
+    let found = help.lines().filter(|line| headings.contains(line));
+    assert_eq!(found.collect::<Vec<_>>(), headings);
 }
 
 #[test]

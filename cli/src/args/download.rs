@@ -51,9 +51,6 @@ pub(crate) struct Download {
     /// Where the pieces are kept.
     #[arg(long, value_enum, default_value_t = StorageChoice::Disk, help_heading = "Files")]
     pub(crate) storage: StorageChoice,
-    /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
-    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub(crate) memory: Option<Size>,
     /// Only these files: numbers and ranges as `inspect` shows them (0,2-5,9-), paths, folders (Extras/), patterns
     /// (*.mkv); with ! all but these (!*.nfo). Default: all, or those that the magnet link selects.
     #[arg(
@@ -86,6 +83,9 @@ pub(crate) struct Download {
     pub(crate) seed: bool,
     #[command(flatten)]
     pub(crate) goals: Goals,
+    /// The most memory for pieces, with `--storage memory`. Default: 256MiB.
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) memory: Option<Size>,
     #[command(flatten)]
     pub(crate) each: Each,
     #[command(flatten)]
