@@ -326,3 +326,26 @@ fn verify_makes_no_folder() {
     fs::remove_dir(place.path("elsewhere")).unwrap();
     assert_eq!(place.everything(), before);
 }
+
+#[test]
+fn several_torrents_are_shown_and_a_bad_one_does_not_stop_the_others() {
+    let place = Place::new();
+    for name in ["one", "two"] {
+        place.write(name, &noise(1, 20_000));
+        place.ok(&["create", name]);
+    }
+    place.write("bad.torrent", b"hello");
+    let args = ["inspect", "one.torrent", "bad.torrent", "two.torrent"];
+    let shown = place.run(&args);
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    assert!(shown.err.contains("bad.torrent"), "{}", shown.err);
+    let blocks: Vec<_> = shown.out.split("\n\n").collect();
+    assert_eq!(blocks.len(), 2, "{}", shown.out);
+    assert!(blocks[0].contains("name:          one") && blocks[1].contains("name:          two"));
+    let lines = place.run(&[&args[..], &["--json"]].concat()).out;
+    let names = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let names: Vec<_> = names.map(|said| said["name"].clone()).collect();
+    assert_eq!(names, ["one", "two"]);
+}

@@ -10,6 +10,7 @@ use crate::args::Inspect;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::size::Size;
+use crate::source::Source;
 
 /// What a torrent says, for programs.
 #[derive(Serialize)]
@@ -39,12 +40,39 @@ struct SaidFile {
 }
 
 pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliError> {
-    let metainfo = context.load(&args.source, &args.network).await?.metainfo;
-    let said = said(&metainfo);
-    match context.common.json() {
-        true => out::json(&said),
-        false => out::line(Human(&said, &metainfo).to_string().trim_end()),
+    let mut is_right = true;
+    for (number, source) in args.sources.iter().enumerate() {
+        match one(context, args, source, number > 0).await {
+            Ok(()) => {}
+            Err(error @ (CliError::Interrupted | CliError::Output(_))) => return Err(error),
+            // The others are shown all the same.
+            Err(error) => {
+                is_right = false;
+                error.report(&context.progress);
+            }
+        }
     }
+    match is_right {
+        true => Ok(()),
+        false => Err(CliError::Reported),
+    }
+}
+
+async fn one(
+    context: &Context,
+    args: &Inspect,
+    source: &Source,
+    is_next: bool,
+) -> Result<(), CliError> {
+    let metainfo = context.load(source, &args.network).await?.metainfo;
+    let said = said(&metainfo);
+    if context.common.json() {
+        return out::json(&said);
+    }
+    if is_next {
+        out::line("")?;
+    }
+    out::line(Human(&said, &metainfo).to_string().trim_end())
 }
 
 fn said(metainfo: &Metainfo) -> Said {
