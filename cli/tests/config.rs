@@ -197,6 +197,10 @@ fn a_switch_that_is_set_can_be_turned_off_and_a_folder_need_not_be_typed() {
     downloader.line("complete: one");
     let help = place.ok(&["download", "--help"]);
     assert!(help.contains("--seed\n"), "{help}");
+    place.configure("json = true\n");
+    assert!(place.ok(&["config"]).starts_with('{'));
+    let off = place.ok(&["config", "--json=false"]);
+    assert!(off.starts_with("all commands:"), "{off}");
 }
 
 #[test]

@@ -18,14 +18,16 @@ use crate::source::Source;
 /// Reads the command line, the environment and the configuration file. Help, or what is wrong, is printed; the exit code
 /// is 0 for help and 2 for an error.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    let typed: Vec<OsString> = std::env::args_os().collect();
+    let mut typed: Vec<OsString> = std::env::args_os().collect();
+    let off = config::turn_off(&mut typed);
     let mut definition = command();
-    let settings = match config::settings(&definition, &typed) {
+    let mut settings = match config::settings(&definition, &typed) {
         Ok(settings) => settings,
         // What tells of the configuration must work with a broken one.
         Err(_) if typed.iter().any(needs_no_settings) => Vec::new(),
         Err(error) => return Err(complain(&CliError::Config(error))),
     };
+    settings.retain(|setting| !off.contains(&setting.option.as_str()));
     if typed.iter().any(sets_switch) {
         definition = with_switch_values(definition);
     }

@@ -13,7 +13,7 @@ const FACTS: [&str; 5] = ["NAME", "INFO_HASH", "SIZE", "PATH", "DIR"];
 pub(super) struct Environment(HashMap<String, String>);
 
 impl Environment {
-    pub(super) fn read() -> Result<Self, ConfigError> {
+    pub(super) fn read() -> Self {
         let mut variables = HashMap::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
@@ -28,7 +28,7 @@ impl Environment {
                 variables.insert(name.to_owned(), value);
             }
         }
-        Ok(Self(variables))
+        Self(variables)
     }
 
     pub(super) fn is_empty(&self) -> bool {

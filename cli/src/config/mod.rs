@@ -31,6 +31,22 @@ const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
 /// What an option means that has an optional value and is set to true.
 const WITHOUT_VALUE: [(&str, &str); 1] = [("json", "events")];
 
+/// Takes `--json=false` out of what is typed: an option with an optional value is turned off as a switch is. Returns what
+/// is turned off.
+pub(crate) fn turn_off(typed: &mut Vec<OsString>) -> Vec<&'static str> {
+    let options = WITHOUT_VALUE.map(|(option, _)| option);
+    let is_off = |option: &str, word: &OsString| {
+        let value = word
+            .to_str()
+            .and_then(|word| word.strip_prefix("--")?.strip_prefix(option));
+        value.and_then(|value| value.strip_prefix('=')) == Some("false")
+    };
+    let off = |option: &&str| typed.iter().any(|word| is_off(option, word));
+    let off: Vec<_> = options.into_iter().filter(off).collect();
+    typed.retain(|word| !off.iter().any(|option| is_off(option, word)));
+    off
+}
+
 /// Commands, and options of them, that are not meant by what is set for all commands: they name things of their own.
 const APART: [(&str, Option<&str>); 3] =
     [("sim", None), ("edit", None), ("create", Some("output"))];
@@ -164,7 +180,7 @@ impl Kind {
 ///
 /// When the file cannot be read or says something that no command knows.
 pub(crate) fn settings(command: &Command, typed: &[OsString]) -> Result<Vec<Setting>, ConfigError> {
-    let environment = Environment::read()?;
+    let environment = Environment::read();
     let file = match Place::of(typed) {
         Some(place) => File::read(&place, command)?,
         None => None,
