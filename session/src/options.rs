@@ -1,7 +1,7 @@
 //! How a torrent is added.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tailwater_metainfo::{Info, PieceIndex};
 
@@ -62,6 +62,7 @@ pub struct AddOptions {
     pub(crate) sequential: bool,
     pub(crate) on_demand: bool,
     pub(crate) disk: DiskChoices,
+    pub(crate) replaced: Vec<PathBuf>,
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
@@ -80,6 +81,7 @@ impl AddOptions {
             sequential: false,
             on_demand: false,
             disk: DiskChoices::new(),
+            replaced: Vec::new(),
             peers: Vec::new(),
             banned: Vec::new(),
             announce: true,
@@ -115,6 +117,16 @@ impl AddOptions {
     #[must_use]
     pub const fn recheck(mut self, recheck: bool) -> Self {
         self.disk.recheck = recheck;
+        self
+    }
+
+    /// The torrent takes the place of one that was downloaded into the same folder, such as the newer version of a
+    /// [publication](crate::Publication): files of that one may be replaced, as by [`AddOptions::overwrite`], and no
+    /// others.
+    #[must_use]
+    pub fn replaces(mut self, previous: &Info) -> Self {
+        let files = previous.files().iter().filter(|file| !file.is_pad());
+        self.replaced = files.map(|file| file.path().under(Path::new(""))).collect();
         self
     }
 

@@ -5,6 +5,7 @@ use super::error::{Operation, StorageError};
 use super::pool::SCRATCH_LEN;
 use super::store::{PARTS, index_to_slot};
 use super::torrent::{DiskTorrent, Shared};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 impl DiskTorrent {
@@ -15,13 +16,20 @@ impl DiskTorrent {
     /// One that has the name of a part is left alone, and the torrent's file made under its own name, unless `keep_parts`
     /// says that the name of the part is wanted.
     ///
+    /// Files at `replaced`, below the download folder, may be overwritten.
+    ///
     /// To be called after [`DiskTorrent::check`], for a torrent without resume data.
     ///
     /// # Errors
     ///
     /// [`StorageError::Foreign`] with the files; when the storage is closed or a file cannot be looked at or read.
-    pub(crate) async fn refuse_foreign(&self, keep_parts: bool) -> Result<(), StorageError> {
-        let files = self.run(move |shared| shared.foreign(keep_parts));
+    pub(crate) async fn refuse_foreign(
+        &self,
+        keep_parts: bool,
+        replaced: Vec<PathBuf>,
+    ) -> Result<(), StorageError> {
+        let replaced = replaced.into_iter().collect();
+        let files = self.run(move |shared| shared.foreign(keep_parts, &replaced));
         let files = files.await??;
         match files.is_empty() {
             true => Ok(()),
@@ -31,7 +39,11 @@ impl DiskTorrent {
 }
 
 impl Shared {
-    fn foreign(&self, keep_parts: bool) -> Result<Vec<PathBuf>, StorageError> {
+    fn foreign(
+        &self,
+        keep_parts: bool,
+        replaced: &HashSet<PathBuf>,
+    ) -> Result<Vec<PathBuf>, StorageError> {
         let store = &self.store;
         // Nobody else leaves a parts file.
         if store.inspect(PARTS)?.is_some() {
@@ -43,7 +55,12 @@ impl Shared {
         let (mut foreign, mut disowned) = (Vec::new(), Vec::new());
         for (index, file) in layout.files().iter().enumerate() {
             let found = held.files[index];
-            if file.pad || file.link.is_some() || skipped[index] || found == 0 {
+            if file.pad
+                || file.link.is_some()
+                || skipped[index]
+                || found == 0
+                || replaced.contains(&file.path)
+            {
                 continue;
             }
             let mut pieces = layout.pieces_of(index);

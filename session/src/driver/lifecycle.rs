@@ -1,5 +1,6 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tailwater_metainfo::PieceIndex;
@@ -32,6 +33,8 @@ pub(crate) struct Life {
     pub(crate) resume: Option<ResumeStore>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
+    /// Paths below the download folder of a torrent that this one replaces.
+    pub(crate) replaced: Vec<PathBuf>,
     /// Where room on the disk is claimed, if all that is wanted will be fetched.
     pub(crate) rooms: Option<Arc<Rooms>>,
     /// Those that the user named.
@@ -50,6 +53,7 @@ impl Life {
             priorities,
             resume,
             choices,
+            replaced,
             rooms,
             peers,
             registration,
@@ -63,6 +67,7 @@ impl Life {
             saver: &saver,
             geometry: task.geometry,
             choices,
+            replaced,
             rooms,
             status: &status,
         };

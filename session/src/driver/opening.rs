@@ -1,5 +1,6 @@
 //! Opening a torrent's storage: what is there already, and whether the rest may be written.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Geometry};
@@ -18,6 +19,8 @@ pub(super) struct Opening<'a> {
     pub(super) saver: &'a Saver<'a>,
     pub(super) geometry: Geometry,
     pub(super) choices: DiskChoices,
+    /// Paths that may be overwritten.
+    pub(super) replaced: Vec<PathBuf>,
     /// Where room on the disk is claimed; `None` if only a part of the torrent may ever be fetched.
     pub(super) rooms: Option<Arc<Rooms>>,
     pub(super) status: &'a watch::Sender<Status>,
@@ -73,7 +76,9 @@ impl Opening<'_> {
     ) -> Result<(), StorageError> {
         disk.check_lock()?;
         if remembered == Remembered::Nothing && !self.choices.overwrite {
-            disk.refuse_foreign(self.choices.part_names).await?;
+            let replaced = self.replaced.clone();
+            disk.refuse_foreign(self.choices.part_names, replaced)
+                .await?;
         }
         if let Some(rooms) = self.rooms.clone() {
             disk.claim_room(rooms).await?;

@@ -103,6 +103,7 @@ impl Inner {
                 false => self.resume.clone(),
             },
             choices: options.disk,
+            replaced: options.replaced,
             rooms: (!options.on_demand).then(|| Arc::clone(&self.rooms)),
             peers: options.peers,
             registration,

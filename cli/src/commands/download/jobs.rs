@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tailwater_metainfo::Info;
 use tailwater_session::{AddError, AddOptions, StorageKind, Torrent};
 
 use super::hook::Facts;
@@ -19,6 +20,8 @@ use crate::selection::{choose, wanted_bytes};
 /// One torrent to download.
 pub(super) struct Job {
     pub(super) loaded: Loaded,
+    /// The earlier version of a publication, whose files it may replace.
+    pub(super) previous: Option<Info>,
     /// The folder of its files.
     dir: PathBuf,
     files: Option<Vec<usize>>,
@@ -39,6 +42,7 @@ impl Job {
             wanted: wanted_bytes(info, files.as_deref()),
             files,
             loaded,
+            previous: None,
             dir: dir.unwrap_or(Path::new(".")).to_owned(),
         })
     }
@@ -83,6 +87,10 @@ impl Job {
             .banned(self.loaded.banned.iter().copied());
         let options = args.each.apply(options);
         let options = args.new_files.apply(args.existing.apply(options));
+        let options = match &self.previous {
+            Some(previous) => options.replaces(previous),
+            None => options,
+        };
         match &self.files {
             Some(files) => options.files(files.iter().copied()),
             None => options,

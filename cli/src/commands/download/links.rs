@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tailwater_dht::MutableTorrent;
-use tailwater_metainfo::Magnet;
+use tailwater_metainfo::{Info, Magnet};
 use tailwater_session::AddError;
 
 use super::jobs::Job;
@@ -26,7 +26,7 @@ impl Downloads {
         unfinished: Arc<()>,
     ) -> Result<(), CliError> {
         let ended = match link {
-            Link::Torrent(magnet) => match self.begin(&magnet, &terms).await {
+            Link::Torrent(magnet) => match self.begin(&magnet, &terms, None).await {
                 Ok((_, one)) => {
                     drop(unfinished);
                     one.run().await
@@ -50,8 +50,13 @@ impl Downloads {
         }
     }
 
-    /// Fetches a link's metadata and begins the download.
-    async fn begin(&self, magnet: &Magnet, terms: &Terms) -> Result<(Job, One), CliError> {
+    /// Fetches a link's metadata and begins the download; it may replace the files of a `previous` torrent.
+    async fn begin(
+        &self,
+        magnet: &Magnet,
+        terms: &Terms,
+        previous: Option<Info>,
+    ) -> Result<(Job, One), CliError> {
         let Self { session, args, .. } = self;
         let fetched = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await;
         if let (Err(error), Some(info_hash)) = (&fetched, magnet.hashes.v1) {
@@ -63,7 +68,8 @@ impl Downloads {
         }
         let loaded = fetched?;
         let job = Job::new(loaded, terms, args);
-        let job = choose_files(job, args, &self.audience.progress).await?;
+        let mut job = choose_files(job, args, &self.audience.progress).await?;
+        job.previous = previous;
         if args.storage == StorageChoice::Memory {
             self.room.promise(&job)?;
         }
@@ -81,10 +87,11 @@ impl Downloads {
         unfinished: Arc<()>,
     ) -> Result<(), CliError> {
         let mut unfinished = Some(unfinished);
+        let mut previous = None;
         let mut follow = self.session.follow(published);
         let mut magnet = magnet::resolve(&mut follow, &self.args.network, &self.audience).await?;
         loop {
-            let (job, one) = self.begin(&magnet, terms).await?;
+            let (job, one) = self.begin(&magnet, terms, previous.take()).await?;
             drop(unfinished.take());
             if !self.args.seeds() {
                 return one.run().await;
@@ -96,6 +103,7 @@ impl Downloads {
                 newer = newer => newer?,
             };
             torrent.remove().await;
+            previous = Some(torrent.info().clone());
             if self.args.storage == StorageChoice::Memory {
                 self.room.give_back(&job);
             }

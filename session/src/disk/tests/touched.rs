@@ -122,7 +122,11 @@ async fn a_time_that_was_set_costs_a_check_and_nothing_else() {
 /// What is in the way of the download, and whether it may be overwritten.
 async fn refused(rig: &Rig) -> Vec<String> {
     rig.torrent.check(|_, _| {}).await.unwrap();
-    match rig.torrent.refuse_foreign(false).await {
+    match rig
+        .torrent
+        .refuse_foreign(false, vec!["t/deep/c".into()])
+        .await
+    {
         Ok(()) => Vec::new(),
         Err(StorageError::Foreign { files }) => {
             let root = rig.root();
@@ -149,6 +153,9 @@ async fn a_file_without_a_right_piece_is_in_the_way() {
     // Preallocated, or empty.
     fs::write(rig.root().join("t/a"), vec![0; 100_000]).unwrap();
     fs::write(rig.root().join(D), b"").unwrap();
+    assert_eq!(refused(&rig).await, [""; 0]);
+    // Of a torrent that this one replaces.
+    fs::write(rig.root().join("t/deep/c"), &other).unwrap();
     assert_eq!(refused(&rig).await, [""; 0]);
     // What is to be empty is not cut.
     fs::write(rig.root().join("t/empty-middle"), &other).unwrap();
