@@ -74,7 +74,7 @@ pub(crate) enum Line<'a> {
     Completed {
         #[serde(flatten)]
         of: Of<'a>,
-        /// `None` where nobody follows the torrent.
+        /// `None` for a stream, which is never complete as a whole.
         #[serde(flatten)]
         figures: Option<&'a Figures>,
     },

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::args::{Json, Network};
 use crate::error::CliError;
 use crate::json::Line;
+use crate::known::About;
 use crate::link::Link;
 use crate::out::{self, Harmless};
 use crate::progress::{OFTEN, Progress, count};
@@ -153,6 +154,14 @@ pub(crate) async fn fetch_torrent(
         name: name.clone(),
         error,
     };
+    if let Some(info_hash) = magnet.hashes.v1 {
+        // Trackers may answer before the torrent's own name is known.
+        let about = About {
+            name: name.clone(),
+            ..About::default()
+        };
+        audience.progress.known().insert(info_hash, about);
+    }
     let mut fetch = session.fetch(magnet);
     let is_named = !magnet.trackers.is_empty() || !magnet.peers.is_empty();
     if !is_named && network.peer.is_empty() && !is_searched(network) {
@@ -259,7 +268,10 @@ pub(crate) fn words(progress: &FetchProgress) -> String {
     } = *progress;
     if total > 0 {
         let holders = count(holders, "peer");
-        return format!("fetching metadata: {have} of {total} blocks, from {holders}");
+        return format!(
+            "fetching metadata: {have} of {}, from {holders}",
+            count(total, "block")
+        );
     }
     let trackers = match (trackers, answered, failed) {
         (0, ..) if dht_nodes.is_some() => String::new(),

@@ -59,11 +59,7 @@ fn progress_follows_the_size_of_the_terminal_and_its_last_state_stays() {
     assert_eq!(code, Some(130), "{lines:#?}");
     for episode in 1..=12 {
         let name = format!("S01E{episode:02}.");
-        let last = lines
-            .iter()
-            .filter(|line| line.contains(&name))
-            .last()
-            .unwrap();
+        let last = lines.iter().rfind(|line| line.contains(&name)).unwrap();
         assert!(last.contains("   0 %"), "{lines:#?}");
     }
     assert!(!lines.last().unwrap().contains("total of"), "{lines:#?}");

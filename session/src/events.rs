@@ -1,4 +1,4 @@
-//! What happens in a session, for whoever subscribes.
+//! What happens in a session, for those who subscribe.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl EventSender {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Nobody need be listening.
+    /// Without subscribers the event is dropped.
     pub(crate) fn send(&self, event: Event) {
         let _ = self.0.send(event);
     }
@@ -123,7 +123,7 @@ impl EventSender {
 pub struct Events(broadcast::Receiver<Event>);
 
 impl Events {
-    /// Waits for the next event; `None` when the session is gone. Whoever is too slow gets [`Event::Missed`] in place
+    /// Waits for the next event; `None` when the session is gone. A subscriber that is too slow gets [`Event::Missed`] in place
     /// of the oldest ones.
     ///
     /// # Cancel safety

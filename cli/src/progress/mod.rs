@@ -123,7 +123,7 @@ impl Progress {
     }
 
     fn write(&self, text: &str) {
-        // When standard error is gone nobody can be told.
+        // A failure to write to standard error has no place to be reported.
         self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 

@@ -1,5 +1,5 @@
-//! The rows at the bottom of a terminal: drawn by a thread of their own, so that a terminal that is stopped holds up
-//! whoever writes to it and nothing else.
+//! The rows at the bottom of a terminal: drawn by a thread of their own, so that a terminal that is stopped delays only
+//! what writes to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

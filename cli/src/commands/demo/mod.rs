@@ -123,10 +123,13 @@ impl Swarm {
         narrate(
             context,
             format_args!(
-                "payload:     {} in {}, {} pieces of {}, info-hash {}",
+                "payload:     {} in {}, {} of {}, info-hash {}",
                 Size(info.payload_len()),
                 count(info.files().len(), "file"),
-                info.geometry().piece_count(),
+                count(
+                    usize::try_from(info.geometry().piece_count()).unwrap_or(usize::MAX),
+                    "piece"
+                ),
                 Size(u64::from(info.geometry().piece_length())),
                 info.info_hashes()
                     .wire()
