@@ -447,3 +447,22 @@ fn an_interrupted_simulation_leaves_no_chart() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("no/such/chart.svg"), "{}", refused.err);
 }
+
+#[test]
+fn one_of_a_thing_is_said_in_the_singular() {
+    let place = Place::new();
+    let small = [
+        "--nodes",
+        "2",
+        "--minutes",
+        "1",
+        "--torrents",
+        "1",
+        "--lookups",
+        "1",
+    ];
+    let report = place.ok(&[&["sim", "dht"], &small[..]].concat());
+    for told in [" for 1 minute\n", " by 1 node (median)\n", " of 1 lookup\n"] {
+        assert!(report.contains(told), "{told:?} is not in {report}");
+    }
+}

@@ -76,7 +76,8 @@ fn refusal(report: &Report) -> String {
 /// A time that is short as a rule.
 fn took(time: Duration) -> String {
     match time.as_millis() {
-        millis @ 0..1000 => format!("{millis} ms"),
+        0 => "less than 1 ms".to_owned(),
+        millis @ 1..1000 => format!("{millis} ms"),
         _ => duration(time),
     }
 }

@@ -10,7 +10,7 @@ use super::Context;
 use crate::args::{Sim, SimCommand, SimDht};
 use crate::error::CliError;
 use crate::out;
-use crate::progress::{Meter, OFTEN, duration};
+use crate::progress::{Meter, OFTEN, count, duration};
 use crate::size::Size;
 use crate::whole_file::{self, Existing};
 
@@ -90,22 +90,27 @@ fn human(context: &Context, report: &SimReport) -> Result<(), CliError> {
         (
             "nodes",
             format!(
-                "{} at a time ({} hostile), {} in all, for {} minutes",
-                report.nodes, report.malicious_nodes, report.nodes_ever, report.minutes
+                "{} at a time ({} hostile), {} in all, for {}",
+                report.nodes,
+                report.malicious_nodes,
+                report.nodes_ever,
+                number(report.minutes, "minute")
             ),
         ),
         (
             "announces",
             format!(
-                "{}, each stored by {} nodes (median)",
-                report.announces, report.stored_median
+                "{}, each stored by {} (median)",
+                report.announces,
+                number(report.stored_median, "node")
             ),
         ),
         (
             "found",
             format!(
-                "by {} % of {} lookups",
-                report.found_percent, report.lookups
+                "by {} % of {}",
+                report.found_percent,
+                number(report.lookups, "lookup")
             ),
         ),
         ("hops", figures(&report.hops, "")),
@@ -150,7 +155,10 @@ fn human(context: &Context, report: &SimReport) -> Result<(), CliError> {
         ),
         (
             "checked",
-            format!("{} nodes and their tables: all right", report.checked_nodes),
+            format!(
+                "{}, with their tables: all right",
+                number(report.checked_nodes, "node")
+            ),
         ),
         ("digest", report.digest.clone()),
     ];
@@ -163,4 +171,8 @@ fn figures(figures: &Figures, unit: &str) -> String {
         median, p99, max, ..
     } = figures;
     format!("median {median}{unit}, 99 % {p99}{unit}, most {max}{unit}")
+}
+
+fn number(number: impl TryInto<usize>, what: &str) -> String {
+    count(number.try_into().unwrap_or(usize::MAX), what)
 }
