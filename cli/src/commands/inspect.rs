@@ -44,7 +44,9 @@ pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliErro
     for (number, source) in args.sources.iter().enumerate() {
         match one(context, args, source, number > 0).await {
             Ok(()) => {}
-            Err(error @ (CliError::Interrupted | CliError::Output(_))) => return Err(error),
+            Err(error @ (CliError::Interrupted | CliError::Output(_) | CliError::Usage(_))) => {
+                return Err(error);
+            }
             // The others are shown all the same.
             Err(error) => {
                 is_right = false;

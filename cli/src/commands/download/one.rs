@@ -33,7 +33,7 @@ pub(super) struct One {
     hook: Option<(Hook, Facts)>,
     json: Json,
     /// Held until it is complete.
-    unfinished: Arc<()>,
+    unfinished: Option<Arc<()>>,
 }
 
 impl One {
@@ -57,7 +57,7 @@ impl One {
                 job.wanted,
                 *json,
             ),
-            unfinished: Arc::clone(&downloads.unfinished),
+            unfinished: Some(Arc::clone(&downloads.unfinished)),
         }
     }
 
@@ -93,6 +93,8 @@ impl One {
                 return Err(error);
             }
         };
+        // Before it is printed: a script may stop us as soon as it reads the line.
+        drop(self.unfinished.take());
         if !self.json.is_on() {
             self.progress.inform(format_args!(
                 "complete: {name}, {}",
@@ -100,7 +102,6 @@ impl One {
             ))?;
         }
         self.follower.tell_completed(&stats)?;
-        drop(self.unfinished);
         let hook = async {
             if let Some((hook, facts)) = self.hook.as_ref().filter(|_| found.bytes_left > 0) {
                 hook::run(hook, facts, &self.progress).await;
