@@ -155,7 +155,7 @@ fn ctrl_c_ends_it_though_a_client_waits() {
     let place = Place::new();
     place.write("here/film.mp4", &noise(5, 100_000));
     place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
-    // Nobody has the film: the client waits for its first byte.
+    // No peer has the film: the client waits for its first byte.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = silent.local_addr().unwrap().to_string();
     let streaming = Streaming::start(&place, "film.torrent", &addr, &[]);

@@ -56,7 +56,8 @@ pub(crate) struct Stream {
     /// End when the player that --open started ends, even if it has read nothing.
     #[arg(long, requires = "open")]
     pub(crate) exit_with_player: bool,
-    /// How long the file plays, in seconds: turns seconds of lookbehind into bytes. Default: by how fast it is read.
+    /// How long the file plays, in seconds: turns seconds of lookbehind into bytes (default: by how fast it is read), and
+    /// shows when the download is too slow for it.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// Where to serve HTTP; a port alone serves this machine only. Default: 127.0.0.1 and a free port.
@@ -65,8 +66,8 @@ pub(crate) struct Stream {
     /// Answer requests for this host name too, as behind a reverse proxy or by an mDNS name; may be given again.
     ///
     /// Requests that name another host than the server's own addresses are refused: a web site could make its own name
-    /// lead to this machine (DNS rebinding), and read what is streamed through a visitor's browser. Allow only names that
-    /// nobody else can give another address.
+    /// lead to this machine (DNS rebinding), and read what is streamed through a visitor's browser. Allow only names whose
+    /// address you control.
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub(crate) allow_host: Vec<HostName>,
     /// Where the pieces are kept: in memory, or in files of which only what is watched is fetched.

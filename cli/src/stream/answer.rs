@@ -20,7 +20,7 @@ const RETRY_AFTER_SECONDS: &str = "2";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// An answer without content, as safe as all are: it is what its type says, it is no part of another site's page, and
-/// where its links lead nobody hears of it.
+/// where its links lead is told to no other site.
 pub(crate) fn empty<R>(status: StatusCode) -> Response<Body<R>> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;

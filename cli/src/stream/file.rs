@@ -92,7 +92,7 @@ fn whole<R>(item: &Item) -> Outline<R> {
 
 /// `multipart/byteranges` (RFC 9110, section 14.6), laid out byte for byte as nginx does.
 fn several<R>(item: &Item, ranges: Vec<std::ops::Range<u64>>) -> Outline<R> {
-    // Nothing is guaranteed about the file's bytes, so the boundary is one that nobody foresees.
+    // Nothing is guaranteed about the file's bytes, so the boundary cannot be foreseen.
     let boundary = format!("{:020}", fastrand::u64(..));
     let content_type = item.media.content_type;
     let mut parts = Vec::with_capacity(ranges.len() * 2 + 1);

@@ -1,4 +1,4 @@
-//! Who may ask: nobody through a foreign name, and no foreign web page.
+//! Which requests are answered: none through a foreign name, and none of a foreign web page.
 
 use hyper::header::HOST;
 use hyper::http::request::Parts;
@@ -9,9 +9,9 @@ use super::host::Hosts;
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It does not say, or says twice, whom it is for.
+    /// It does not name one host.
     NoHost,
-    /// It is for somebody else.
+    /// It names another server.
     NotOurs,
     /// A web page of another origin sent it.
     Foreign,
@@ -42,7 +42,7 @@ pub(crate) fn host(request: &Parts, hosts: &Hosts) -> Result<String, Refused> {
     let mut named = request.headers.get_all(HOST).iter();
     let host = match (named.next(), named.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| Refused::NotOurs)?),
-        // No browser speaks HTTP/1.0, so nobody can be fooled with it (RFC 9112, section 3.2).
+        // No browser speaks HTTP/1.0, so no browser can be fooled with it (RFC 9112, section 3.2).
         (None, _) if request.version < Version::HTTP_11 => None,
         _ => return Err(Refused::NoHost),
     };
@@ -63,7 +63,7 @@ pub(crate) fn host(request: &Parts, hosts: &Hosts) -> Result<String, Refused> {
 }
 
 /// Refuses what a page of another origin loads into itself: it could not read our answer, but it could make us stream.
-/// A link to us is welcome. Browsers say so themselves (Fetch Metadata); whatever says nothing is no browser.
+/// A link to us is welcome. Browsers say so themselves (Fetch Metadata); a client that says nothing is no browser.
 pub(crate) fn origin(request: &Parts) -> Result<(), Refused> {
     let says = |name: &str| {
         let value = request.headers.get(name)?;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// The time over which the download is measured: longer than it takes a swarm to answer a jump, and shorter than anybody
-/// wants to wait to be told.
+/// The time over which the download is measured: longer than it takes a swarm to answer a jump, and short enough
+/// to be told in time.
 const WINDOW: Duration = Duration::from_secs(20);
 /// Time between two samples that are kept.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -172,7 +172,7 @@ mod tests {
             }
         }
 
-        /// One second, in which so many KiB come.
+        /// One second, in which `kib` KiB come.
         fn second(&mut self, kib: u64) -> Option<TooSlow> {
             self.now += SECOND;
             self.downloaded += kib * KIB;

@@ -11,7 +11,7 @@ use super::library::Library;
 /// The type of a playlist in UTF-8.
 pub(crate) const CONTENT_TYPE: &str = "audio/x-mpegurl; charset=utf-8";
 
-/// A playlist for whoever reaches us as `host`.
+/// A playlist for a client that reaches us as `host`.
 pub(crate) fn render(library: &Library, host: &str) -> String {
     let mut text = "#EXTM3U\n".to_owned();
     let mut playable: Vec<_> = library.items().filter(|item| item.is_playable()).collect();

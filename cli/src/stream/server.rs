@@ -96,7 +96,7 @@ impl Server {
         Self { closing, tasks }
     }
 
-    /// Accepts nobody any more, ends what is being sent, and returns when all of that is done. May be called again.
+    /// Accepts no more connections, ends what is being sent, and returns when all of that is done. May be called again.
     pub(crate) async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();

@@ -1,4 +1,4 @@
-//! `tailwater stream` before programs that nobody here wrote: ffprobe and ffmpeg read a film out of it while it arrives,
+//! `tailwater stream` before programs of others: ffprobe and ffmpeg read a film out of it while it arrives,
 //! Chromium plays it from the index page, and curl's requests are answered as nginx answers them.
 //!
 //! They run when `TAILWATER_INTEROP=1` is set and the programs are there (`scripts/install-clients.sh`); one that is

@@ -167,7 +167,7 @@ fn headers(server: &Server, scratch: &Path, case: &Case) -> Vec<String> {
     let own = |name: &str| {
         let answer = server.ask(scratch, true, &[]);
         let value = answer.header(name);
-        // A date that is right or wrong for nobody, where a server gives none.
+        // A date that cannot be compared, where a server gives none.
         match value {
             "" => "Sat, 21 Nov 2026 10:00:00 GMT".to_owned(),
             value => value.to_owned(),

@@ -3,7 +3,7 @@
     seeder.py TORRENT DIR ADDRESS MAX_UP
 
 DIR holds the payload, which is not checked. MAX_UP is in bytes a second; 0 is no limit. Prints where it listens for
-peers and where it tells its counts: whoever connects there gets one line of JSON.
+peers and where it tells its counts: a client that connects there gets one line of JSON.
 """
 
 import json

@@ -94,7 +94,7 @@ function elsewhere(is) {
   player.hidden = is;
   const playable = ["video", "audio"].includes(rows.get(current)?.kind);
   byId("for-players").hidden = !playable;
-  byId("for-nobody").hidden = playable;
+  byId("for-saving").hidden = playable;
 }
 
 // How to play a file elsewhere. Addresses of ours hold nothing that a shell reads, but for what joins them.

@@ -99,7 +99,7 @@ impl Memory {
         last.contains(&start) && start + bytes.len() <= last.end
     }
 
-    /// Waits until there are so many readers.
+    /// Waits until there are `count` readers.
     pub(in crate::stream) async fn readers(&self, count: usize) {
         let mut readers = self.0.readers.subscribe();
         readers.wait_for(|now| *now == count).await.unwrap();
