@@ -124,7 +124,15 @@ impl Downloads {
         let torrent = match added.map_err(refused) {
             Ok(torrent) => torrent,
             Err(error) => {
-                if let Some(info_hash) = info_hash {
+                let is_twice = matches!(
+                    error,
+                    CliError::Add {
+                        error: AddError::Duplicate(_),
+                        ..
+                    }
+                );
+                // One that is there already is no failure.
+                if let Some(info_hash) = info_hash.filter(|_| !is_twice) {
                     json::failed(*json, info_hash, &about, &error)?;
                 }
                 return Err(error);
