@@ -333,7 +333,7 @@ fn what_does_not_fit_the_disk_is_refused_before_a_byte_is_written() {
     assert_eq!(place.everything(), before);
 
     // Each of two fits, and both do not.
-    let space = rustix::fs::statvfs(&place.work()).unwrap();
+    let space = rustix::fs::statvfs(place.work()).unwrap();
     let len = space.f_bavail * space.f_frsize / 10 * 6;
     let torrents = ["one", "two"].map(|name| huge(&place, name, len));
     let args = [&download(&torrents[0])[..], &[&torrents[1]]].concat();

@@ -339,5 +339,5 @@ fn a_terminal_shows_who_is_waited_for_until_ctrl_c() {
     terminal.type_in("\u{3}");
     let (code, lines) = terminal.finish();
     assert_eq!(code, Some(130), "{lines:#?}");
-    assert!(lines.iter().any(|line| *line == url), "{lines:#?}");
+    assert!(lines.contains(&url), "{lines:#?}");
 }
