@@ -40,7 +40,7 @@ pub(crate) fn tracker_key(text: &str) -> String {
     let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
     let port = url.port_or_known_default();
     let path = url.path().trim_end_matches('/');
-    // Whom the query and the user name, the tracker knows.
+    // A query or a user name tells the tracker who asks.
     let query = url.query().unwrap_or_default();
     let user = (url.username(), url.password());
     format!("{}://{user:?}{host}:{port:?}{path}?{query}", url.scheme())

@@ -45,7 +45,7 @@ impl Shared {
         replaced: &HashSet<PathBuf>,
     ) -> Result<Vec<PathBuf>, StorageError> {
         let store = &self.store;
-        // Nobody else leaves a parts file.
+        // No other program leaves a parts file.
         if store.inspect(PARTS)?.is_some() {
             return Ok(Vec::new());
         }

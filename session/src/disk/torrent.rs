@@ -471,7 +471,7 @@ impl DiskTorrent {
         self.shared.store.layout().geometry()
     }
 
-    /// The length and time of each file, whoever changed it last; pad files are `None`, the parts file comes last.
+    /// The length and time of each file, by the last change of any program; pad files are `None`, the parts file comes last.
     ///
     /// # Errors
     ///

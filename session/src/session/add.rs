@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Inner, random};
+use crate::disk::ResumeStore;
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::incident::{INCIDENT_QUEUE, Incident};
@@ -98,10 +99,7 @@ impl Inner {
             announcer: self.announcer(metainfo, &options, &ends),
             search: self.search(metainfo, &ends),
             priorities,
-            resume: match options.disk.seed_partial {
-                true => None,
-                false => self.resume.clone(),
-            },
+            resume: self.resume_store(&options),
             choices: options.disk,
             replaced: options.replaced,
             rooms: (!options.on_demand).then(|| Arc::clone(&self.rooms)),
@@ -119,6 +117,11 @@ impl Inner {
             closing: ends.closing,
             reading,
         })
+    }
+
+    /// Where what is reached is remembered; of an incomplete folder that is only shared, nothing is.
+    fn resume_store(&self, options: &AddOptions) -> Option<ResumeStore> {
+        self.resume.clone().filter(|_| !options.disk.seed_partial)
     }
 
     fn config(&self, info: &Info, options: &AddOptions, ends: &Ends) -> Config {
