@@ -198,6 +198,8 @@ fn the_next_episode_follows_with_its_subtitles_and_the_player_grows_wide() {
     let words = "1\n00:00:00,000 --> 00:00:09,000\nHello from episode 2\n";
     fs::write(desk.path("here/series/e2.en.srt"), words).unwrap();
     fs::write(desk.path("here/series/e3.en.srt"), words).unwrap();
+    fs::create_dir(desk.path("here/series/more")).unwrap();
+    fs::write(desk.path("here/series/more/notes.txt"), "text").unwrap();
     create(&desk.path("here/series"), &desk.path("t.torrent"), "64KiB");
     let (_seeder, addr) = desk.seed("t.torrent", &[]);
     let args = ["t.torrent", "--peer", &addr, "--file", "e1.webm"];
@@ -225,11 +227,16 @@ fn the_next_episode_follows_with_its_subtitles_and_the_player_grows_wide() {
         page.until("document.getElementById('now').textContent === 'e10.webm'")
             .await;
         page.until("document.getElementById('skip').disabled").await;
+        // Nothing stalled: to wait for the first bytes of a file is no stall.
+        page.until("film.began && player.currentTime > 0.2").await;
+        assert_eq!(page.eval("return film.stalls").await, 0);
+        assert_eq!(page.eval("return player.offsetHeight > 0").await, true);
         // A film for other players: the page says how to start them.
         let button = "document.querySelector('tr[data-file=\"4\"] button').click()";
         page.eval(button).await;
         page.until("player.hidden && document.getElementById('mpv').offsetHeight > 0")
             .await;
+        assert_eq!(page.eval("return player.offsetHeight").await, 0);
         let root = urls["page"].as_str().unwrap();
         let mpv = format!("mpv --sub-file={root}subtitles/5/e3.en.vtt {root}4/e3.avi");
         let vlc = format!("vlc '--input-slave={root}subtitles/5/e3.en.vtt' {root}4/e3.avi");
@@ -249,6 +256,13 @@ fn the_next_episode_follows_with_its_subtitles_and_the_player_grows_wide() {
         );
         page.eval("document.getElementById('wide').click()").await;
         assert_eq!(page.eval(width).await, narrow);
+        // On a telephone the headings of the folders stay.
+        page.driver.set_window_rect(0, 0, 400, 800).await.unwrap();
+        page.until("innerWidth < 544").await;
+        let heights = "return ['.folder th', '[data-file] th', 'thead th']\
+            .map((it) => document.querySelector('#files ' + it).offsetHeight > 0)";
+        let heights = page.eval(heights).await;
+        assert_eq!(heights, serde_json::json!([true, true, false]));
         page.driver.quit().await.unwrap();
     });
 }
@@ -276,6 +290,13 @@ fn a_page_that_meets_another_torrent_becomes_its_page() {
         streaming.interrupt();
         streaming.exit_code_within(WITHIN);
         page.until(&badge("no connection")).await;
+        // What was so before is not said any more.
+        for id in ["rate", "peers"] {
+            assert_eq!(page.text(id).await, "–", "{id}");
+        }
+        let shown =
+            "return ['slow', 'reading'].filter((id) => !document.getElementById(id).hidden)";
+        assert_eq!(page.eval(shown).await, serde_json::json!([]));
         // A link this time: the page waits with it for the metadata, and for its seeder.
         let mut inspect = Command::new(env!("CARGO_BIN_EXE_tailwater"));
         inspect

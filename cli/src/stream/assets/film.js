@@ -36,7 +36,8 @@ const film = {
   // How often it ran out of bytes while it played. It never falls, whichever file is played.
   stalls: 0,
 };
-player.addEventListener("loadstart", () => {
+// Another source: the "waiting" for its first bytes comes before "loadstart".
+player.addEventListener("emptied", () => {
   film.began = false;
   film.jumped = false;
   film.waits = false;

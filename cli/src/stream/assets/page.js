@@ -5,6 +5,7 @@ const POLL_MS = 500;
 // Over so long it is measured whether the download keeps up.
 const PACE_MS = 20_000;
 let latest = null;
+let isConnected = true;
 
 function size(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -137,6 +138,17 @@ function numbers(stats) {
   say(...badge(readers));
 }
 
+// The server does not answer. What it said before is not so any more; what the player holds can still be seen.
+function lost() {
+  isConnected = false;
+  say("lost", "no connection");
+  amounts(around(null));
+  warn(null);
+  put("rate", "–");
+  put("peers", "–");
+  byId("reading").hidden = true;
+}
+
 function say(state, words) {
   const element = byId("state");
   element.dataset.state = state;
@@ -177,11 +189,12 @@ async function poll() {
         return;
       }
       latest = stats;
+      isConnected = true;
       numbers(latest);
       table(latest);
       redraw();
     } catch {
-      say("lost", "no connection");
+      lost();
     }
   }
   setTimeout(poll, POLL_MS);
@@ -189,7 +202,7 @@ async function poll() {
 
 // The badge follows the film at once, not at the next look.
 for (const event of ["playing", "waiting", "pause", "ended", "seeking", "loadstart"]) {
-  player.addEventListener(event, () => { if (latest) say(...badge(latest.readers)); });
+  player.addEventListener(event, () => { if (latest && isConnected) say(...badge(latest.readers)); });
 }
 window.addEventListener("resize", redraw);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
