@@ -86,7 +86,7 @@ impl Running {
             return true;
         }
         self.progress
-            .note("closing: telling the trackers; Ctrl-C quits at once");
+            .note("closing: telling the trackers and writing to the disk; Ctrl-C quits at once");
         timeout(CLOSE_WITHIN.saturating_sub(SILENT_FOR), closing)
             .await
             .is_ok()

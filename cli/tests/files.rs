@@ -100,6 +100,25 @@ fn a_download_does_not_write_through_a_link_and_a_seed_reads_through_it() {
     let _seeder = place.seed(torrent, "there");
 }
 
+#[test]
+fn a_seed_whose_file_another_program_changed_sends_nothing_wrong() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let (seeder, addr) = place.seed(torrent, "here");
+    let mut bytes = noise(5, 300_000);
+    bytes[0] ^= 1;
+    fs::write(place.path("here/film"), &bytes).unwrap();
+
+    let downloader = place.start(&[&download(torrent)[..], &["--peer", &addr]].concat());
+    let said = "here/film: the file was changed by another program while it was in use";
+    seeder.error_line(said);
+    assert_eq!(seeder.finish().code, Some(1));
+    // No peer was accused of wrong data.
+    downloader.signal("INT");
+    let finished = downloader.finish();
+    assert!(!finished.err.contains("corrupt"), "{}", finished.err);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_seed_whose_file_is_deleted_ends_and_the_others_go_on() {

@@ -6,6 +6,7 @@ use super::error::StorageError;
 use super::folders::{FileId, FileState, file_state};
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,11 @@ pub(crate) enum Access {
 pub(crate) trait FileSystem: Send + Sync {
     /// Opens a file below the download folder.
     fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError>;
+    /// Returns when the device holds all data of the file system that `folder` lies in; says whether there is such a call.
+    fn sync_all(&self, folder: &Path) -> io::Result<bool> {
+        let _ = folder;
+        Ok(false)
+    }
 }
 
 /// What the system says of an open file.
@@ -70,6 +76,12 @@ pub(crate) struct SystemFiles;
 impl FileSystem for SystemFiles {
     fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError> {
         Ok(Box::new(below::open(spot, access)?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self, folder: &Path) -> io::Result<bool> {
+        rustix::fs::syncfs(File::open(folder)?)?;
+        Ok(true)
     }
 }
 

@@ -233,7 +233,8 @@ impl Shared {
             let run = self.run_of(&blocks[results.len()..]);
             let len = run.iter().map(|&block| len_of(block)).sum();
             let mut buffer = self.buffers.take(len);
-            match cursor.read(self.position(first), buffer.as_mut_slice()) {
+            let read = cursor.read(self.position(first), buffer.as_mut_slice());
+            match read.and_then(|()| self.settle_doubts(run)) {
                 Ok(()) => {
                     let bytes = buffer.into_bytes();
                     let mut at = 0;

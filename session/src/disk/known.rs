@@ -107,6 +107,9 @@ impl Store {
         if !self.known.is_same(slot, state.id) {
             return Err(self.changed(slot, FileChange::Replaced));
         }
+        if access == Access::Read && self.only_reads() {
+            self.touched.before_read(slot, state.file_state());
+        }
         // Writing behind the end would make up for the length, but not for what is lost.
         if access == Access::Write {
             if state.len < self.due(slot) {

@@ -119,6 +119,8 @@ pub(super) struct Shared {
     pub(super) digesting: AtomicBitmap,
     /// Pieces that have been written to.
     pub(super) touched: AtomicBitmap,
+    /// Verified pieces of files that another program has touched since.
+    pub(super) doubted: AtomicBitmap,
     /// Locked by the torrent's I/O thread only, until it is closed.
     pub(super) hashers: Mutex<Hashers>,
     /// Pieces come many at a time. Such are read back and hashed side by side, which is cheaper than one by one as they
@@ -143,7 +145,7 @@ impl Shared {
             .snapshot(self.store.layout().geometry())
             .is_all()
         {
-            self.store.hold().share();
+            self.store.share();
         }
     }
 
@@ -199,6 +201,7 @@ impl DiskTorrent {
                 verifying: AtomicBitmap::new(&geometry),
                 digesting: AtomicBitmap::new(&geometry),
                 touched: AtomicBitmap::new(&geometry),
+                doubted: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
                 in_bulk: AtomicBool::new(false),
                 is_unreadable: AtomicBool::new(false),

@@ -7,6 +7,9 @@
 //! that is not: that costs one check of the file, nothing else. A write of another program between our write and the look
 //! that follows it, or in the same tick of the clock (4 ms) as our last one, goes unnoticed.
 //!
+//! A torrent that only reads compares a file each time it takes it up. When it is another, its pieces are doubted: each is
+//! hashed again before anything of it is handed out, so that a program that only sets the time costs no more than that.
+//!
 //! All writes of a torrent are made on one thread, so the comparison before a write, and that of a save, come between
 //! writes and not in the middle of one.
 
@@ -18,14 +21,17 @@ use super::pool::SCRATCH_LEN;
 use super::store::{PARTS, Store, index_to_slot, slot_to_index};
 use super::torrent::{Completion, DiskTorrent, Shared};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tailwater_metainfo::PieceIndex;
+use tailwater_metainfo::{BlockRef, PieceIndex};
 use tokio::sync::oneshot;
 
 /// What the files of a torrent should look like.
 #[derive(Default)]
 pub(super) struct Touched {
     inner: Mutex<Inner>,
+    /// There are files in `noticed`: looked at by each read, without the lock.
+    has_noticed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -34,6 +40,8 @@ struct Inner {
     expected: Vec<Option<FileState>>,
     /// Files that another program has written to since, by their slots.
     slots: BTreeSet<u32>,
+    /// Those among them that were found when they were read, and whose pieces are not doubted yet.
+    noticed: BTreeSet<u32>,
 }
 
 impl Inner {
@@ -73,6 +81,27 @@ impl Touched {
         }
     }
 
+    /// What a file is that we are about to read, and nothing of ours writes to.
+    pub(super) fn before_read(&self, slot: u32, found: FileState) {
+        let mut inner = self.lock();
+        let Some(place) = inner.place(slot).filter(|place| **place != Some(found)) else {
+            return;
+        };
+        // Whatever comes after this is noticed again.
+        *place = Some(found);
+        inner.slots.insert(slot);
+        inner.noticed.insert(slot);
+        self.has_noticed.store(true, Ordering::Release);
+    }
+
+    /// Files that were found to be others when they were read.
+    fn take_noticed(&self) -> BTreeSet<u32> {
+        match self.has_noticed.swap(false, Ordering::Acquire) {
+            true => std::mem::take(&mut self.lock().noticed),
+            false => BTreeSet::new(),
+        }
+    }
+
     /// Takes the files that are not what they should be, and expects them as they are now.
     fn take(&self, states: &[Option<FileState>]) -> BTreeSet<u32> {
         let mut inner = self.lock();
@@ -88,6 +117,10 @@ impl Touched {
         let mut inner = self.lock();
         inner.compare(states);
         inner.slots.first().copied()
+    }
+
+    fn has(&self, slot: u32) -> bool {
+        self.lock().slots.contains(&slot)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -187,6 +220,56 @@ impl Shared {
             }
         }
         Ok(wrong)
+    }
+
+    /// Doubts the pieces of files that were found to be others just now.
+    fn doubt_noticed(&self) {
+        for slot in self.store.touched.take_noticed() {
+            tracing::warn!(
+                "{} was changed by another program: its pieces are hashed again before they are sent",
+                self.store.slot_path(slot).display()
+            );
+            for piece in self.store.layout().pieces_of(slot_to_index(slot)) {
+                if self.verified.has(piece) {
+                    self.doubted.set(piece);
+                }
+            }
+        }
+    }
+
+    /// Hashes the doubted pieces among those of `blocks`, which were just read.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::FileChanged`] when one is wrong.
+    pub(super) fn settle_doubts(&self, blocks: &[BlockRef]) -> Result<(), StorageError> {
+        self.doubt_noticed();
+        let mut scratch = Vec::new();
+        for piece in blocks.iter().map(|block| block.piece()) {
+            if !self.doubted.has(piece) {
+                continue;
+            }
+            scratch.resize(SCRATCH_LEN, 0);
+            if !self.finish(piece, PieceHasher::default(), &mut scratch)? {
+                return Err(StorageError::FileChanged {
+                    path: self.path_of(piece),
+                    change: FileChange::Modified,
+                });
+            }
+            self.doubted.clear(piece);
+        }
+        Ok(())
+    }
+
+    /// The touched file that holds a piece, or the first one that does.
+    fn path_of(&self, piece: PieceIndex) -> std::path::PathBuf {
+        let files = 0..self.store.layout().files().len();
+        let mut holders =
+            files.filter(|&file| self.store.layout().pieces_of(file).any(|it| it == piece));
+        let first = holders.clone().next().unwrap_or_default();
+        let touched = holders.find(|&file| self.store.touched.has(index_to_slot(file)));
+        self.store
+            .slot_path(index_to_slot(touched.unwrap_or(first)))
     }
 
     /// Whether another program has touched a file.

@@ -176,3 +176,52 @@ async fn a_file_that_cannot_be_checked_is_ours_if_it_has_the_right_length() {
     let rig = rig.again(&[3]).await;
     assert_eq!(refused(&rig).await, [""; 0]);
 }
+
+/// A torrent whose files are right, and are only read.
+async fn seed() -> Rig {
+    let rig = Rig::new(mixed()).await;
+    rig.payload.save(&rig.root());
+    assert!(rig.torrent.check(|_, _| {}).await.unwrap().is_all());
+    rig.torrent.share_when_complete();
+    rig
+}
+
+#[tokio::test]
+async fn a_seed_sends_nothing_of_a_piece_that_another_program_changed() {
+    let mut rig = seed().await;
+    let blocks = |rig: &Rig, piece| {
+        let blocks = rig.payload.geometry.blocks(rig.payload.piece(piece));
+        blocks.collect::<Vec<_>>()
+    };
+    let before = rig.torrent.read(blocks(&rig, 4)).await;
+    assert!(before.iter().all(Result::is_ok));
+    let path = rig.root().join(D);
+    // It lies in piece 4 of those that are the file's alone.
+    let at = rig.payload.geometry.piece_start(rig.payload.piece(4)) - rig.payload.spans[6].offset;
+    scribble(&path, at);
+    // Others of the file are still right.
+    let right = rig.torrent.read(blocks(&rig, 5)).await;
+    assert!(right.iter().all(Result::is_ok), "{right:?}");
+    let wrong = rig.torrent.read(blocks(&rig, 4)).await;
+    assert!(
+        wrong.iter().all(|read| *read == Err(modified(&path))),
+        "{wrong:?}"
+    );
+    let told = rig.events.recv().await;
+    let error = modified(&path);
+    assert_eq!(told, Some(Completion::ReadFailed { error }));
+}
+
+#[tokio::test]
+async fn a_seed_goes_on_with_a_file_whose_time_alone_was_set() {
+    let rig = seed().await;
+    let file = fs::File::options().write(true).open(rig.root().join(D));
+    file.unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    for piece in 0..rig.payload.geometry.piece_count() {
+        let blocks = rig.payload.geometry.blocks(rig.payload.piece(piece));
+        let read = rig.torrent.read(blocks.collect()).await;
+        assert!(read.iter().all(Result::is_ok), "{read:?}");
+    }
+    // What is remembered must not vouch for it unasked.
+    assert!(rig.torrent.untouched_states().await.is_err());
+}
