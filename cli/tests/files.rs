@@ -192,6 +192,53 @@ fn a_file_that_is_another_is_not_overwritten_unasked() {
 }
 
 #[test]
+fn a_file_that_was_replaced_after_its_download_is_not_overwritten_unasked() {
+    let place = Place::new();
+    let torrent = film(&place);
+    let (_seeder, addr) = place.seed(torrent, "here");
+    let peer = ["--peer", &addr];
+    let download = [&download(torrent)[..], &peer].concat();
+    place.ok(&download);
+    // Longer than the torrent's, so it would be cut too.
+    let mine = noise(9, 400_000);
+    let path = place.write("there/film", &mine);
+    let stream = ["stream", torrent, "--storage", "disk", "-o", "there"];
+    let stream = [&stream[..], &peer, &LOCAL].concat();
+    for args in [
+        download.clone(),
+        [&download[..], &["--check"]].concat(),
+        stream,
+        download.clone(),
+    ] {
+        let finished = place.run(&args);
+        assert_eq!(finished.code, Some(1), "{args:?}: {finished:?}");
+        let said = "there/film is another file: not one piece of it belongs to the torrent\n  help: `--overwrite` replaces it";
+        assert!(finished.err.contains(said), "{args:?}: {}", finished.err);
+        assert!(fs::read(&path).unwrap() == mine, "{args:?}");
+    }
+    place.ok(&[&download[..], &["--overwrite"]].concat());
+    assert!(fs::read(&path).unwrap() == noise(5, 300_000));
+}
+
+#[test]
+fn one_of_two_files_that_was_replaced_is_named_and_left_alone() {
+    let place = Place::new();
+    place.write("here/films/film", &noise(5, 300_000));
+    place.write("here/films/notes", &noise(6, 10_000));
+    let create = ["create", "here/films", "-o", "films.torrent"];
+    place.ok(&[&create[..], &["--piece-length", "16KiB"]].concat());
+    let (_seeder, addr) = place.seed("films.torrent", "here");
+    let download = [&download("films.torrent")[..], &["--peer", &addr]].concat();
+    place.ok(&download);
+    let path = place.write("there/films/notes", b"my own notes");
+    let finished = place.run(&download);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let said = "there/films/notes is another file";
+    assert!(finished.err.contains(said), "{}", finished.err);
+    assert!(fs::read(&path).unwrap() == b"my own notes");
+}
+
+#[test]
 fn what_a_download_began_is_its_own_even_if_it_is_killed() {
     let place = Place::new();
     let torrent = film(&place);

@@ -161,6 +161,7 @@ mod tests {
             key: ResumeKey::new(InfoHash::new([7; 20]), root),
             top: top.into(),
             have: Vec::new(),
+            unsynced: Vec::new(),
             files: Vec::new(),
             uploaded: 0,
             downloaded: 0,

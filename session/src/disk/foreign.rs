@@ -2,11 +2,14 @@
 
 use super::backend::Access;
 use super::error::{Operation, StorageError};
+use super::folders::FileState;
 use super::pool::SCRATCH_LEN;
+use super::resume::ResumeData;
 use super::store::{PARTS, index_to_slot};
 use super::torrent::{DiskTorrent, Shared};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use tailwater_metainfo::Bitfield;
 
 impl DiskTorrent {
     /// Looks for files that the download would overwrite though nothing says that they are the torrent's: wanted, not
@@ -18,7 +21,11 @@ impl DiskTorrent {
     ///
     /// Files at `replaced`, below the download folder, may be overwritten.
     ///
-    /// To be called after [`DiskTorrent::check`], for a torrent without resume data.
+    /// With `remembered`, what resume data says, a file is taken for the torrent's even without a right piece, because it
+    /// may be what a run that was killed has written: unless it had right pieces when that was saved, and has changed
+    /// since. Right pieces are not written again, so another program has replaced it.
+    ///
+    /// To be called after [`DiskTorrent::check`].
     ///
     /// # Errors
     ///
@@ -27,9 +34,13 @@ impl DiskTorrent {
         &self,
         keep_parts: bool,
         replaced: Vec<PathBuf>,
+        remembered: Option<ResumeData>,
     ) -> Result<(), StorageError> {
         let replaced = replaced.into_iter().collect();
-        let files = self.run(move |shared| shared.foreign(keep_parts, &replaced));
+        let files = self.run(move |shared| {
+            let remembered = remembered.map(|data| Earlier::new(data, shared));
+            shared.foreign(keep_parts, &replaced, remembered.as_ref())
+        });
         let files = files.await??;
         match files.is_empty() {
             true => Ok(()),
@@ -38,18 +49,51 @@ impl DiskTorrent {
     }
 }
 
+/// What an earlier run left, as resume data tells.
+struct Earlier {
+    files: Vec<Option<FileState>>,
+    /// The pieces that were right then.
+    have: Bitfield,
+}
+
+impl Earlier {
+    fn new(data: ResumeData, shared: &Shared) -> Self {
+        let geometry = shared.store.layout().geometry();
+        let have = [&data.have, &data.unsynced].map(|have| Bitfield::from_bytes(geometry, have));
+        let have = have.into_iter().find_map(Result::ok);
+        Self {
+            files: data.files,
+            have: have.unwrap_or_else(|| Bitfield::none(geometry)),
+        }
+    }
+
+    /// Whether a file that has no right piece now cannot be what the torrent wrote.
+    fn is_replaced(&self, index: usize, shared: &Shared, now: Option<FileState>) -> bool {
+        let layout = shared.store.layout();
+        if layout.files()[index].length == 0 {
+            // The torrent never writes to it.
+            return true;
+        }
+        let before = self.files.get(index).copied().flatten();
+        let was_written = before.is_some_and(|before| before.len > 0 && Some(before) != now);
+        was_written && layout.pieces_of(index).any(|piece| self.have.has(piece))
+    }
+}
+
 impl Shared {
     fn foreign(
         &self,
         keep_parts: bool,
         replaced: &HashSet<PathBuf>,
+        earlier: Option<&Earlier>,
     ) -> Result<Vec<PathBuf>, StorageError> {
         let store = &self.store;
-        // No other program leaves a parts file.
-        if store.inspect(PARTS)?.is_some() {
+        // No other program leaves a parts file. What it does not tell is which files are ours still.
+        if earlier.is_none() && store.inspect(PARTS)?.is_some() {
             return Ok(Vec::new());
         }
         let held = store.held_lengths()?;
+        let states = store.states()?;
         let skipped = store.homes().skipped.clone();
         let layout = store.layout();
         let (mut foreign, mut disowned) = (Vec::new(), Vec::new());
@@ -65,6 +109,9 @@ impl Shared {
             }
             let mut pieces = layout.pieces_of(index);
             if pieces.any(|piece| self.verified.has(piece)) {
+                continue;
+            }
+            if earlier.is_some_and(|earlier| !earlier.is_replaced(index, self, states[index])) {
                 continue;
             }
             let mut pieces = layout.pieces_of(index);

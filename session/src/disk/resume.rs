@@ -12,6 +12,7 @@
 //! | `info-hash` | 20 bytes |
 //! | `root` | the download folder, absolute and without links |
 //! | `top` | the torrent's file, or the folder that holds its files, below the download folder |
+//! | `unsynced` | in place of `have` when the device did not hold all of them yet; not there in older ones |
 
 use super::cleaning::UNFINISHED;
 use super::error::{Operation, StorageError};
@@ -76,6 +77,9 @@ pub(crate) struct ResumeData {
     pub(crate) top: Vec<u8>,
     /// The verified pieces, as the payload of a `bitfield` message.
     pub(crate) have: Vec<u8>,
+    /// In the same form, those that were verified though the device may not have held them yet: they have to be checked,
+    /// but the files that have them were the torrent's. Empty when `have` is not.
+    pub(crate) unsynced: Vec<u8>,
     /// The files as they were, as [`DiskTorrent::file_states`](super::torrent::DiskTorrent::file_states) tells.
     pub(crate) files: Vec<Option<FileState>>,
     /// Bytes sent over all runs.
@@ -92,7 +96,7 @@ impl ResumeData {
             let fields = file.map(|file| [int(file.len), Item::Int(file.mtime_ns)]);
             Item::List(fields.into_iter().flatten().collect())
         });
-        let entries: [(&[u8], Item<'_>); 8] = [
+        let entries: [(&[u8], Item<'_>); 9] = [
             (b"downloaded", int(self.downloaded)),
             (b"files", Item::List(files.collect())),
             (b"format", Item::Int(FORMAT)),
@@ -100,6 +104,7 @@ impl ResumeData {
             (b"info-hash", Item::bytes(&self.key.info_hash)),
             (b"root", Item::bytes(&self.key.root)),
             (b"top", Item::bytes(&self.top)),
+            (b"unsynced", Item::bytes(&self.unsynced)),
             (b"uploaded", int(self.uploaded)),
         ];
         let entries = entries.map(|(key, item)| (Cow::Borrowed(key), item));
@@ -128,7 +133,8 @@ impl ResumeData {
         let info_hash = bytes_of(dict, "info-hash")?;
         let info_hash = <[u8; 20]>::try_from(info_hash).map_err(|_| "info-hash is not 20 bytes")?;
         let have = bytes_of(dict, "have")?;
-        if u64::try_from(have.len()).is_ok_and(|len| len > u64::from(MAX_PIECES.div_ceil(8))) {
+        let unsynced = dict.get_bytes("unsynced").unwrap_or_default();
+        if is_too_long(have) || is_too_long(unsynced) {
             return Err("have is too long".to_owned());
         }
         let files = dict
@@ -143,11 +149,17 @@ impl ResumeData {
             },
             top: bytes_of(dict, "top")?.to_vec(),
             have: have.to_vec(),
+            unsynced: unsynced.to_vec(),
             files: files.ok_or("files has an odd entry")?,
             uploaded: count(dict, "uploaded")?,
             downloaded: count(dict, "downloaded")?,
         })
     }
+}
+
+/// Whether it has more bits than a torrent has pieces.
+fn is_too_long(bitfield: &[u8]) -> bool {
+    u64::try_from(bitfield.len()).map_or(true, |len| len > u64::from(MAX_PIECES.div_ceil(8)))
 }
 
 fn int(dict: Dict<'_, '_>, key: &str) -> Result<i64, String> {

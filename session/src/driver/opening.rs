@@ -7,7 +7,7 @@ use tailwater_metainfo::{Bitfield, Geometry};
 use tokio::sync::watch;
 
 use super::saver::Saver;
-use crate::disk::{DiskTorrent, Rooms, StorageError};
+use crate::disk::{DiskTorrent, ResumeData, Rooms, StorageError};
 use crate::error::TorrentError;
 use crate::options::DiskChoices;
 use crate::status::{Phase, Status};
@@ -27,12 +27,12 @@ pub(super) struct Opening<'a> {
 }
 
 /// What resume data is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Remembered {
     /// There is none: the files may be another program's.
     Nothing,
-    /// The files are the torrent's, but have to be checked.
-    OurFiles,
+    /// The files were the torrent's, but have to be checked: another program may have replaced them.
+    OurFiles(Box<ResumeData>),
     /// The files are as we left them.
     All,
 }
@@ -52,6 +52,8 @@ impl Opening<'_> {
             disk.name_complete_files().await?;
         }
         if disk.verified().is_all() && !self.choices.seed_only {
+            // What belongs to no piece may be another program's still: a file that should be empty is cut.
+            self.refuse_foreign(disk, &remembered).await?;
             // Complete means that nothing is behind the end of a file either.
             disk.look_again().await?;
         }
@@ -63,7 +65,7 @@ impl Opening<'_> {
             (false, true) if self.choices.seed_partial && !have.is_none() => {}
             (false, true) => return Err(TorrentError::Incomplete { have }),
             // Seeding needs no right to write.
-            (false, false) => self.prepare(disk, remembered).await?,
+            (false, false) => self.prepare(disk, &remembered).await?,
         }
         Ok(have)
     }
@@ -72,14 +74,10 @@ impl Opening<'_> {
     async fn prepare(
         &self,
         disk: &DiskTorrent,
-        remembered: Remembered,
+        remembered: &Remembered,
     ) -> Result<(), StorageError> {
         disk.check_lock()?;
-        if remembered == Remembered::Nothing && !self.choices.overwrite {
-            let replaced = self.replaced.clone();
-            disk.refuse_foreign(self.choices.part_names, replaced)
-                .await?;
-        }
+        self.refuse_foreign(disk, remembered).await?;
         if let Some(rooms) = self.rooms.clone() {
             disk.claim_room(rooms).await?;
         }
@@ -92,6 +90,23 @@ impl Opening<'_> {
         Ok(())
     }
 
+    /// Refuses to write over files of others, unless the user allows it.
+    async fn refuse_foreign(
+        &self,
+        disk: &DiskTorrent,
+        remembered: &Remembered,
+    ) -> Result<(), StorageError> {
+        let remembered = match remembered {
+            Remembered::All => return Ok(()),
+            _ if self.choices.overwrite => return Ok(()),
+            Remembered::Nothing => None,
+            Remembered::OurFiles(data) => Some(ResumeData::clone(data)),
+        };
+        let replaced = self.replaced.clone();
+        disk.refuse_foreign(self.choices.part_names, replaced, remembered)
+            .await
+    }
+
     /// Takes over what an earlier run left, if the files are as it left them.
     async fn adopt(&self, disk: &DiskTorrent) -> Result<Remembered, StorageError> {
         let Some(resume) = self.saver.resume else {
@@ -100,13 +115,14 @@ impl Opening<'_> {
         match resume.load(disk.key()).await {
             Ok(Some(data)) if !self.choices.recheck => match disk.adopt(&data).await? {
                 true => Ok(Remembered::All),
-                false => Ok(Remembered::OurFiles),
+                false => Ok(Remembered::OurFiles(Box::new(data))),
             },
-            Ok(Some(_)) => Ok(Remembered::OurFiles),
+            Ok(Some(data)) => Ok(Remembered::OurFiles(Box::new(data))),
             Ok(None) => Ok(Remembered::Nothing),
             Err(error) => {
                 tracing::warn!("resume data is of no use, checking the files instead: {error}");
-                Ok(Remembered::OurFiles)
+                // It does not say which files are ours, so none of another program may be lost.
+                Ok(Remembered::Nothing)
             }
         }
     }

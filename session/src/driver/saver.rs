@@ -98,10 +98,18 @@ impl<'a> Saver<'a> {
     async fn try_save(&self, disk: &DiskTorrent, resume: &ResumeStore) -> Result<(), StorageError> {
         let mut data = self.vouch_for_nothing(disk);
         // What the resume data vouches for has to survive a power failure.
-        match tokio::time::timeout(SYNC_LIMIT, disk.sync()).await {
+        let synced = async {
+            let verified = disk.verified();
+            data.files = disk.untouched_states().await?;
+            // If the device is too slow, these files are told apart from those of other programs all the same.
+            data.unsynced = verified.as_bytes().to_vec();
+            disk.sync().await
+        };
+        match tokio::time::timeout(SYNC_LIMIT, synced).await {
             Err(_) => tracing::info!("the disk is busy: the files are checked at the next start"),
             Ok(synced) => {
                 synced?;
+                data.unsynced.clear();
                 data.have = disk.verified().as_bytes().to_vec();
                 disk.check_unchanged().await?;
                 data.files = disk.untouched_states().await?;
@@ -117,6 +125,7 @@ impl<'a> Saver<'a> {
             key: disk.key().clone(),
             top: disk.top(),
             have: Vec::new(),
+            unsynced: Vec::new(),
             files: Vec::new(),
             uploaded: stats.uploaded,
             downloaded: stats.downloaded,

@@ -11,6 +11,7 @@ pub(super) async fn data_of(rig: &Rig) -> ResumeData {
         key: key(rig.dir.path()),
         top: rig.torrent.top(),
         have,
+        unsynced: Vec::new(),
         files: rig.torrent.file_states().await.unwrap(),
         uploaded: 5,
         downloaded: 6,
@@ -196,6 +197,7 @@ proptest! {
     #[test]
     fn resume_data_round_trips(
         have in prop::collection::vec(any::<u8>(), 0..20),
+        unsynced in prop::collection::vec(any::<u8>(), 0..20),
         files in prop::collection::vec(prop::option::of((0..=i64::MAX as u64, any::<i64>())), 0..20),
         root in ".{0,20}",
         uploaded in 0..=i64::MAX as u64,
@@ -206,6 +208,7 @@ proptest! {
             key: ResumeKey::new(InfoHash::new([3; 20]), Path::new(&root)),
             top: root.into_bytes(),
             have,
+            unsynced,
             files: files.collect(),
             uploaded,
             downloaded,

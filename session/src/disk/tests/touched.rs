@@ -1,6 +1,6 @@
 //! Another program writes to a torrent's files, or its files are in the way.
 
-use super::super::{Completion, FileChange, StorageError};
+use super::super::{Completion, FileChange, ResumeData, StorageError};
 use super::{Rig, mixed, right};
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -121,10 +121,15 @@ async fn a_time_that_was_set_costs_a_check_and_nothing_else() {
 
 /// What is in the way of the download, and whether it may be overwritten.
 async fn refused(rig: &Rig) -> Vec<String> {
+    refused_after(rig, None).await
+}
+
+/// As [`refused`], with what an earlier run left.
+async fn refused_after(rig: &Rig, earlier: Option<ResumeData>) -> Vec<String> {
     rig.torrent.check(|_, _| {}).await.unwrap();
     match rig
         .torrent
-        .refuse_foreign(false, vec!["t/deep/c".into()])
+        .refuse_foreign(false, vec!["t/deep/c".into()], earlier)
         .await
     {
         Ok(()) => Vec::new(),
@@ -224,4 +229,57 @@ async fn a_seed_goes_on_with_a_file_whose_time_alone_was_set() {
     }
     // What is remembered must not vouch for it unasked.
     assert!(rig.torrent.untouched_states().await.is_err());
+}
+
+#[tokio::test]
+async fn a_finished_file_that_was_replaced_is_not_ours_any_more() {
+    let rig = Rig::new(mixed()).await;
+    rig.payload.save(&rig.root());
+    rig.torrent.check(|_, _| {}).await.unwrap();
+    let finished = super::resume::data_of(&rig).await;
+    let earlier = || Some(finished.clone());
+    assert_eq!(refused_after(&rig, earlier()).await, [""; 0]);
+    // Some pieces are lost, and others are right.
+    scribble(&rig.root().join(D), 70_000);
+    assert_eq!(refused_after(&rig, earlier()).await, [""; 0]);
+    // `b` shares its only piece with `c` and `d`: it is wrong too, but is what it was.
+    fs::write(rig.root().join("t/a"), vec![8; 50_000]).unwrap();
+    fs::write(rig.root().join(D), vec![7; 400_000]).unwrap();
+    assert_eq!(refused_after(&rig, earlier()).await, ["t/a", D]);
+    // Whether the device held the pieces is no matter.
+    let unsynced = ResumeData {
+        have: Vec::new(),
+        unsynced: finished.have.clone(),
+        ..finished.clone()
+    };
+    assert_eq!(refused_after(&rig, Some(unsynced)).await, ["t/a", D]);
+    // What an empty file holds was never the torrent's.
+    fs::write(rig.root().join("t/empty-last"), b"x").unwrap();
+    assert_eq!(
+        refused_after(&rig, earlier()).await,
+        ["t/a", D, "t/empty-last"]
+    );
+}
+
+#[tokio::test]
+async fn what_a_run_that_was_killed_has_written_is_ours() {
+    let mut rig = Rig::new(mixed()).await;
+    rig.torrent.check(|_, _| {}).await.unwrap();
+    rig.torrent.prepare().await.unwrap();
+    let begun = super::resume::data_of(&rig).await;
+    // Blocks of pieces that are not whole.
+    fs::write(rig.root().join(D), vec![8; 100_000]).unwrap();
+    assert_eq!(refused_after(&rig, Some(begun)).await, [""; 0]);
+    // Of the first two pieces one was saved as right: it stays so, whatever is written to the other.
+    fetch(&mut rig, 0..1).await;
+    let saved = super::resume::data_of(&rig).await;
+    scribble(&rig.root().join("t/a"), 99_000);
+    assert_eq!(refused_after(&rig, Some(saved.clone())).await, [""; 0]);
+    let nothing_vouched = ResumeData {
+        have: Vec::new(),
+        files: Vec::new(),
+        ..saved
+    };
+    fs::write(rig.root().join("t/a"), vec![8; 100_000]).unwrap();
+    assert_eq!(refused_after(&rig, Some(nothing_vouched)).await, [""; 0]);
 }
