@@ -17,7 +17,8 @@ use crate::torrent::{BufferMap, PeerStats, Priority, Source, Stats};
 
 /// A torrent in a session; clones name the same one.
 ///
-/// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`].
+/// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`]. What is asked of a
+/// torrent that could not start is refused with the reason, as in [`Phase::Failed`].
 #[derive(Clone, Debug)]
 pub struct Torrent {
     pub(crate) info_hash: InfoHash,
@@ -98,7 +99,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn peers(&self) -> Result<Vec<PeerStats>, TorrentError> {
         self.ask(Request::Peers).await
     }
@@ -107,7 +108,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn have(&self) -> Result<Bitfield, TorrentError> {
         self.ask(Request::Have).await
     }
@@ -135,7 +136,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn buffer(&self) -> Result<BufferMap, TorrentError> {
         self.ask(Request::Buffer).await
     }
@@ -144,7 +145,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), TorrentError> {
         self.send(Incident::Candidates(Source::User, addrs)).await
     }
@@ -153,7 +154,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn pause(&self) -> Result<(), TorrentError> {
         self.send(Incident::Request(Request::Pause)).await
     }
@@ -171,7 +172,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn set_file_priorities(
         &self,
         files: &[(usize, Priority)],
@@ -192,7 +193,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn set_piece_priorities(
         &self,
         pieces: Vec<(PieceIndex, Priority)>,
@@ -205,7 +206,7 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// [`TorrentError::Closed`].
+    /// [`TorrentError::Closed`], or why it could not start.
     pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
         self.send(Incident::Request(Request::Sequential(sequential)))
             .await
@@ -229,13 +230,21 @@ impl Torrent {
     ) -> Result<T, TorrentError> {
         let (answer, answered) = oneshot::channel();
         self.send(Incident::Request(request(answer))).await?;
-        answered.await.map_err(|_| TorrentError::Closed)
+        answered.await.map_err(|_| self.refusal())
     }
 
     async fn send(&self, incident: Incident) -> Result<(), TorrentError> {
         self.incidents
             .send(incident)
             .await
-            .map_err(|_| TorrentError::Closed)
+            .map_err(|_| self.refusal())
+    }
+
+    /// Why nothing is answered. A torrent that could not start has said so before it refused anything.
+    fn refusal(&self) -> TorrentError {
+        match &self.status.borrow().phase {
+            Phase::Failed(error) => error.clone(),
+            _ => TorrentError::Closed,
+        }
     }
 }

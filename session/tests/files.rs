@@ -173,3 +173,24 @@ async fn a_seed_whose_file_is_deleted_fails_when_it_is_asked_for_it() {
     within(leech.session.close()).await;
     within(seeder.close()).await;
 }
+
+#[tokio::test]
+async fn a_torrent_that_could_not_start_answers_every_question_with_the_reason() {
+    let share = Share::new(5, &[("a", LEN)], 32_768);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("share/a");
+    fs::create_dir(dir.path().join("share")).unwrap();
+    fs::write(&path, [7; 1_000]).unwrap();
+    let session = session();
+    let options = AddOptions::new(StorageKind::Disk(dir.path().into())).announce(false);
+    let torrent = session.add(&share.metainfo, options).await.unwrap();
+    let reason = TorrentError::Storage(StorageError::Foreign { files: vec![path] });
+    // While it looks at its files, and after.
+    for _ in 0..2 {
+        assert_eq!(within(torrent.have()).await, Err(reason.clone()));
+        let outcome = within(torrent.wait_complete()).await;
+        assert_eq!(outcome, Err(reason.clone()));
+    }
+    within(session.close()).await;
+    assert_eq!(within(torrent.have()).await, Err(TorrentError::Closed));
+}
