@@ -291,7 +291,14 @@ fn bad_requests_are_answered_as_trackers_do() {
         assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
         assert!(body.starts_with("d14:failure reason"), "{path}: {body}");
         assert!(body.contains(told), "{path}: {body}");
+        assert!(body.contains(":bad request: "), "{path}: {body}");
     }
+    // What a client says beyond the protocol is no reason to shut it out.
+    let (_, body) = http(
+        &at,
+        &format!("GET /announce?info_hash={twenty}&peer_id={twenty}&port=1&event=eaten"),
+    );
+    assert!(body.starts_with("d8:complete"), "{body}");
     let (head, body) = http(&at, "GET /elsewhere");
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
     assert!(body.contains("/announce"), "{body}");

@@ -62,6 +62,12 @@ pub enum TrackerError {
         /// What is wrong, with its place.
         reason: String,
     },
+    /// A request to our own tracker that it cannot answer.
+    #[error("bad request: {reason}")]
+    BadRequest {
+        /// The parameter, and what is wrong with it.
+        reason: String,
+    },
     /// An answer that is too long, before or after decompression.
     #[error("the tracker's answer exceeds {limit} bytes")]
     TooLarge {
@@ -129,6 +135,12 @@ impl TrackerError {
                     ..
                 }
         )
+    }
+
+    pub(crate) fn bad_request(reason: impl Into<String>) -> Self {
+        Self::BadRequest {
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn malformed(reason: impl Into<String>) -> Self {

@@ -25,8 +25,8 @@ pub struct AnnounceQuery {
 ///
 /// # Errors
 ///
-/// [`TrackerError::Malformed`] naming the parameter: `info_hash`, `peer_id` and `port` must be
-/// there; every one that is there must be readable.
+/// [`TrackerError::BadRequest`] naming the parameter: `info_hash`, `peer_id` and `port` must be
+/// there; every one that is there must be readable. An unknown `event` is taken for none.
 pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> {
     let mut info_hash = None;
     let mut peer_id = None;
@@ -42,7 +42,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> 
             "uploaded" => rest.uploaded = parse(name, value)?,
             "downloaded" => rest.downloaded = parse(name, value)?,
             "left" => rest.left = parse(name, value)?,
-            "event" => rest.event = event(value)?,
+            "event" => rest.event = event(value),
             // Negative: as many as the tracker likes (BEP 15 has -1).
             "numwant" => rest.num_want = u32::try_from(parse::<i64>(name, value)?).ok(),
             // BEP 7 leaves the form of the key to the client.
@@ -58,7 +58,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> 
             _ => {}
         }
     }
-    let missing = |name: &str| TrackerError::malformed(format!("`{name}` is missing"));
+    let missing = |name: &str| TrackerError::bad_request(format!("`{name}` is missing"));
     let request = AnnounceRequest {
         info_hash: info_hash.ok_or_else(|| missing("info_hash"))?,
         peer_id: peer_id.ok_or_else(|| missing("peer_id"))?,
@@ -77,7 +77,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> 
 ///
 /// # Errors
 ///
-/// [`TrackerError::Malformed`] if an `info_hash` is not one, or none is there: a scrape of
+/// [`TrackerError::BadRequest`] if an `info_hash` is not one, or none is there: a scrape of
 /// everything is not offered.
 pub fn parse_scrape_query(query: &str) -> Result<Vec<InfoHash>, TrackerError> {
     let hashes = parameters(query).filter(|(name, _)| *name == "info_hash");
@@ -86,7 +86,7 @@ pub fn parse_scrape_query(query: &str) -> Result<Vec<InfoHash>, TrackerError> {
         .map(|(name, value)| twenty_bytes(name, value).map(InfoHash::new))
         .collect::<Result<_, _>>()?;
     if hashes.is_empty() {
-        return Err(TrackerError::malformed("`info_hash` is missing"));
+        return Err(TrackerError::bad_request("`info_hash` is missing"));
     }
     Ok(hashes)
 }
@@ -102,7 +102,7 @@ fn twenty_bytes(name: &str, value: &str) -> Result<[u8; 20], TrackerError> {
     let len = bytes.len();
     bytes
         .try_into()
-        .map_err(|_| TrackerError::malformed(format!("`{name}` has {len} bytes instead of 20")))
+        .map_err(|_| TrackerError::bad_request(format!("`{name}` has {len} bytes instead of 20")))
 }
 
 fn text(value: &str) -> Option<String> {
@@ -112,15 +112,12 @@ fn text(value: &str) -> Option<String> {
 fn parse<T: FromStr>(name: &str, value: &str) -> Result<T, TrackerError> {
     value
         .parse()
-        .map_err(|_| TrackerError::malformed(format!("`{name}` is not a number in range")))
+        .map_err(|_| TrackerError::bad_request(format!("`{name}` is not a number in range")))
 }
 
-fn event(value: &str) -> Result<Option<Event>, TrackerError> {
+/// `None` for a regular announce, which BEP 3 calls `empty`, for BEP 21's `paused`, and for what is unknown: a client that
+/// says more than we know is on the torrent all the same.
+fn event(value: &str) -> Option<Event> {
     let known = [Event::Started, Event::Completed, Event::Stopped];
-    match known.into_iter().find(|event| event.as_str() == value) {
-        Some(event) => Ok(Some(event)),
-        // `empty` is how BEP 3 calls a regular announce; `paused` is BEP 21's.
-        None if matches!(value, "" | "empty" | "paused") => Ok(None),
-        None => Err(TrackerError::malformed("`event` is unknown")),
-    }
+    known.into_iter().find(|event| event.as_str() == value)
 }

@@ -245,15 +245,18 @@ fn a_query_must_be_whole() {
             "`port` is not a number in range",
         ),
         (format!("{good}&left=-1"), "`left` is not a number in range"),
-        (format!("{good}&event=eaten"), "`event` is unknown"),
     ] {
         assert_eq!(
             parse_announce_query(&query),
-            Err(TrackerError::Malformed {
+            Err(TrackerError::BadRequest {
                 reason: named.to_owned()
             }),
             "{query}"
         );
+    }
+    for event in ["", "empty", "paused", "eaten"] {
+        let query = parse_announce_query(&format!("{good}&event={event}"));
+        assert_eq!(query.unwrap().request.event, None, "{event}");
     }
     assert!(parse_scrape_query("").is_err());
     assert_eq!(
