@@ -103,7 +103,8 @@ impl fmt::Display for FileReport {
 /// Compares the files in `dir`, whose verified pieces are `have`. Pad files and symlinks, which hold no data, are left
 /// out.
 pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport> {
-    let found = info.files().iter().zip(locate_files(info, dir));
+    let paths = locate_files(info, dir);
+    let found = info.files().iter().zip(&paths);
     let lengths: Vec<_> = found
         .map(|(file, path)| look(file, &dir.join(path)))
         .collect();
@@ -115,7 +116,7 @@ pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport
         .filter(|(_, file)| is_checked(file));
     files
         .map(|(index, file)| FileReport {
-            path: file.path().to_string(),
+            path: shown(&paths[index]),
             length: file.length(),
             verdict: lengths[index]
                 .clone()
@@ -128,14 +129,21 @@ pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport
 pub(crate) fn lengths(info: &Info, dir: &Path) -> Vec<FileReport> {
     let files = info.files().iter().zip(locate_files(info, dir));
     let wrong = files.filter_map(|(file, path)| {
-        let verdict = look(file, &dir.join(path))?;
+        let verdict = look(file, &dir.join(&path))?;
         Some(FileReport {
-            path: file.path().to_string(),
+            path: shown(&path),
             length: file.length(),
             verdict,
         })
     });
     wrong.collect()
+}
+
+/// The path of the file that was looked at, which is not always called as it would be after a download; with `/` on
+/// every system.
+fn shown(path: &Path) -> String {
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    names.join("/")
 }
 
 fn is_checked(file: &FileEntry) -> bool {

@@ -259,6 +259,14 @@ fn names_that_others_must_change_are_named() {
     ] {
         assert!(made.err.contains(told), "{told} is not in {}", made.err);
     }
+    let planned = place.run(&["create", "box", "--dry-run"]);
+    assert_eq!(planned.err, made.err);
+
+    // It is called in the torrent as it was named, whatever the file is called.
+    let dry = ["create", "box/README", "--name", "CON", "--dry-run"];
+    let planned = place.run(&dry);
+    assert!(planned.out.contains("  CON\n"), "{planned:?}");
+    assert!(planned.err.contains("CON becomes _CON\n"), "{planned:?}");
 }
 
 #[test]

@@ -32,6 +32,11 @@ fn files_with_odd_names_are_shared_verified_and_adopted_where_they_are() {
         place.ok(&["create", &path, "-o", "odd.torrent"]);
         let verified = place.ok(&["verify", "odd.torrent", "--data", "here"]);
         assert!(verified.contains("all right: 6 files"), "{verified}");
+        // Each by the name of the file that was read.
+        for name in ["CON", "deep/nul/a", "readme"] {
+            let said = format!("ok       {folder}/{name}  (");
+            assert!(verified.contains(&said), "{verified}");
+        }
         let before = place.everything();
         let out = place.ok(&download("odd.torrent", &["-o", "here"]));
         assert!(out.contains("was here already"), "{out}");

@@ -8,7 +8,7 @@ mod hasher;
 mod walk;
 
 use crate::safe_path::mend;
-use crate::{BLOCK_LEN, Geometry, GeometryError, Metainfo, MetainfoError};
+use crate::{BLOCK_LEN, Geometry, GeometryError, Metainfo, MetainfoError, PieceHash};
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -299,6 +299,20 @@ impl Creator {
             metainfo,
             empty_folders: found.empty_folders.clone(),
         })
+    }
+
+    /// The torrent of the files that were found with zeros for the hashes, without reading a file: for its names, and
+    /// what they become in a download.
+    ///
+    /// # Errors
+    ///
+    /// As [`Creator::hash`], except for those of reading.
+    pub fn preview(&self, found: &Found) -> Result<Metainfo, CreateError> {
+        let name = self.name_of(&found.root)?;
+        let geometry = self.geometry(found)?;
+        let pieces = vec![0; geometry.pieces().len() * size_of::<PieceHash>()];
+        let bytes = self.encode(&name, found, geometry.piece_length(), &pieces);
+        Ok(Metainfo::from_bytes(&bytes)?)
     }
 
     /// The name that a torrent of `path` gets.

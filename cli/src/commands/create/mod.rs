@@ -38,8 +38,12 @@ pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError>
     let (found, exclusion) = find::find(context, &creator, &args.path, exclusion).await?;
     warn_of_found(context, &found, &exclusion, &args)?;
     if args.dry_run {
+        let name = creator.name_of(&args.path)?;
         let planned = Planned::new(&name, &creator, &found, &exclusion)?;
-        return planned.show(context);
+        let preview = creator.preview(&found).map_err(explain)?;
+        planned.show(context)?;
+        names::warn(context, &preview);
+        return Ok(());
     }
     let created = hash(context, creator, &found, &name).await?;
     output.write(&created.bytes, args.force)?;
