@@ -151,6 +151,10 @@ fn items_are_stored_replaced_and_read() {
     let key = field(&put, "key");
     assert_eq!(field(&put, "version"), "1");
     let put = network.json(&place, &["put", "second", "--key", "my.key"]);
+    // A node that is asked twice, for the item and to store it, is one node.
+    for number in ["asked", "answered", "stored"] {
+        assert_eq!(put[0][number], 5, "{number}: {put:?}");
+    }
     assert_eq!(
         (&put[0]["seq"], &put[0]["key"]),
         (&2.into(), &key.as_str().into())

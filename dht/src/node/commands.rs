@@ -223,6 +223,7 @@ impl Node {
         let report = &mut request.report;
         report.asked += lookup.asked;
         report.answered += lookup.answered;
+        report.asked_to_store += lookup.asked_to_store;
         report.stored += lookup.stored;
         report.hops = report.hops.max(lookup.hops());
         report.elapsed = report

@@ -105,10 +105,12 @@ pub enum Event {
 pub struct Report {
     /// Why it ended.
     pub ending: Ending,
-    /// How many questions were asked, those to store included.
+    /// How many nodes were asked. Those that were asked to store are among them.
     pub asked: u32,
-    /// How many were answered.
+    /// How many of them answered.
     pub answered: u32,
+    /// How many nodes were asked to store, which took one more question each.
+    pub asked_to_store: u32,
     /// How many nodes have stored.
     pub stored: u32,
     /// How many nodes named one another before the first that had what was asked for, or else before the nearest: 1 for one

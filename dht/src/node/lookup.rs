@@ -69,6 +69,7 @@ pub(super) struct Lookup {
     pub(super) started: Instant,
     pub(super) asked: u32,
     pub(super) answered: u32,
+    pub(super) asked_to_store: u32,
     pub(super) stored: u32,
     /// Hops to the first that had what was wanted.
     pub(super) found_at: Option<u8>,
@@ -97,6 +98,7 @@ impl Lookup {
             started: now,
             asked: 0,
             answered: 0,
+            asked_to_store: 0,
             stored: 0,
             found_at: None,
             is_found: false,

@@ -30,7 +30,7 @@ impl Node {
             let to = (node.addr, Some(node.id));
             asked += usize::from(self.ask(now, to, Purpose::Store(key), method));
         }
-        lookup.asked += u32::try_from(asked).unwrap_or_default();
+        lookup.asked_to_store += u32::try_from(asked).unwrap_or_default();
         lookup.stage = Stage::Storing(asked);
     }
 
@@ -58,7 +58,6 @@ impl Node {
 
     pub(super) fn on_stored(&mut self, now: Instant, key: u64, pending: &Pending, node: NodeInfo) {
         if let Some(lookup) = self.lookups.get_mut(&key) {
-            lookup.answered += 1;
             lookup.stored += 1;
             if let Some(request) = lookup.request {
                 self.events.push_back(Event::Stored { request, node });

@@ -206,7 +206,8 @@ impl<'a> World<'a> {
         };
         let tally = &mut self.tally;
         tally.lookups += 1;
-        tally.messages.push(report.asked.into());
+        let questions = u64::from(report.asked) + u64::from(report.asked_to_store);
+        tally.messages.push(questions);
         tally.end_ms.push(millis(now - asked.begin));
         if let Some(first) = asked.first {
             tally.found += 1;
