@@ -216,3 +216,55 @@ fn what_cannot_be_edited_is_said_and_stays() {
     assert_eq!(fs::read(place.path("one.torrent")).unwrap(), bytes);
     assert_eq!(place.everything(), ["not.torrent", "one", "one.torrent"]);
 }
+
+#[test]
+fn trackers_of_any_kind_can_be_removed_and_the_others_are_left_as_they_are() {
+    let place = Place::new();
+    let info =
+        b"4:infod6:lengthi5e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+    let of = |list: &[u8]| {
+        let begin = b"d8:announce12:http://alone13:announce-list";
+        [&begin[..], list, info].concat()
+    };
+    // One of a kind that we cannot ask, one that is no text, one with spaces.
+    place.write(
+        "one.torrent",
+        &of(b"ll13:wss://w.x:444el2:\xff\xfeel13: udp://u.x:1 ee"),
+    );
+    let removed = edit(&place, &["--remove-tracker", "wss://w.x:444"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    let left = of(b"ll2:\xff\xfeel13: udp://u.x:1 ee");
+    assert!(fs::read(place.path("one.torrent")).unwrap() == left);
+    let added = edit(&place, &["--add-tracker", "udp://n.x:1"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let left = of(b"ll2:\xff\xfeel13: udp://u.x:1 el11:udp://n.x:1ee");
+    assert!(fs::read(place.path("one.torrent")).unwrap() == left);
+}
+
+#[test]
+fn a_torrent_is_read_from_standard_input() {
+    let place = Place::new();
+    torrent(&place);
+    let bytes = fs::read(place.path("one.torrent")).unwrap();
+    let change = ["edit", "-", "--comment", "new"];
+    let refused = place.run_with_input(&change, &bytes);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("`--output`"), "{}", refused.err);
+
+    let made = place.run_with_input(&[&change[..], &["-o", "two.torrent"]].concat(), &bytes);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert_eq!(inspect(&place, "two.torrent")["comment"], "new");
+    // In a folder it is called as `create` would call it.
+    fs::create_dir(place.path("sub")).unwrap();
+    let made = place.run_with_input(&[&change[..], &["-o", "sub"]].concat(), &bytes);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert_eq!(inspect(&place, "sub/one.torrent")["comment"], "new");
+    let mut command = place.command(&[&change[..], &["-o", "-"]].concat());
+    let input = fs::File::open(place.path("one.torrent")).unwrap();
+    let made = command.stdin(input).stderr(Stdio::piped()).output();
+    let written = fs::read(place.path("two.torrent")).unwrap();
+    assert!(made.unwrap().stdout == written);
+    let wrong = place.run_with_input(&[&change[..], &["--dry-run"]].concat(), b"hello");
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(wrong.err.contains("standard input"), "{}", wrong.err);
+}

@@ -4,7 +4,7 @@ use crate::parse::decode_outer;
 use crate::{Limits, Metainfo, MetainfoError};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use tailwater_bencode::{Dict, Encoded, Item, encode};
+use tailwater_bencode::{Dict, Encoded, Item, Value, encode};
 
 /// A .torrent file whose trackers and comment are changed. Its info dictionary and whatever else it holds, known or not,
 /// are kept byte for byte, so that it stays the same torrent; v1, v2 and hybrid ones alike.
@@ -26,6 +26,10 @@ use tailwater_bencode::{Dict, Encoded, Item, encode};
 pub struct Editor<'a> {
     before: Metainfo,
     entries: BTreeMap<Cow<'a, [u8]>, Item<'a>>,
+    /// What `announce` holds, as it stands in the file.
+    announce: Option<Cow<'a, [u8]>>,
+    /// The same for `announce-list`; what is no list or text in it is kept as it is.
+    tiers: Vec<Item<'a>>,
 }
 
 /// A .torrent file that was changed.
@@ -55,7 +59,16 @@ impl<'a> Editor<'a> {
                 .entry(Cow::Borrowed(key))
                 .or_insert_with(|| Item::Raw(Encoded::from(value)));
         }
-        Ok(Self { before, entries })
+        let dict = document.root().as_dict();
+        let list = dict.and_then(|dict| dict.get("announce-list")?.as_list());
+        Ok(Self {
+            before,
+            entries,
+            announce: dict
+                .and_then(|dict| dict.get_bytes("announce"))
+                .map(Cow::Borrowed),
+            tiers: list.into_iter().flatten().map(tier).collect(),
+        })
     }
 
     /// The torrent as it was.
@@ -78,9 +91,63 @@ impl<'a> Editor<'a> {
         let tiers: Vec<_> = tiers.filter(|tier| !tier.is_empty()).collect();
         let first = tiers.first().and_then(|tier| tier.first()).cloned();
         let is_list = tiers.iter().map(Vec::len).sum::<usize>() > 1;
-        let list = is_list.then(|| Item::List(tiers.into_iter().map(Item::List).collect()));
-        self.set("announce", first);
-        self.set("announce-list", list);
+        self.announce = first.and_then(into_bytes);
+        self.tiers = match is_list {
+            true => tiers.into_iter().map(Item::List).collect(),
+            false => Vec::new(),
+        };
+        self.keep_trackers();
+    }
+
+    /// Adds trackers behind those that are there, in tiers (BEP 12); an empty tier is ignored. What is there is kept byte
+    /// for byte, even what is no URL.
+    pub fn add_trackers<T, U>(&mut self, tiers: impl IntoIterator<Item = T>)
+    where
+        T: IntoIterator<Item = U>,
+        U: Into<String>,
+    {
+        let tiers = tiers.into_iter().map(|tier| {
+            let urls = tier.into_iter().map(|url| text(url.into()));
+            Item::List(urls.collect())
+        });
+        let added: Vec<_> = tiers.filter(|tier| first_of(tier).is_some()).collect();
+        let has_list = self.tiers.iter().any(|tier| first_of(tier).is_some());
+        let announce = self.announce.take().filter(|url| !url.is_empty());
+        if let Some(url) = announce.clone().filter(|_| !has_list && !added.is_empty()) {
+            // Where there is a list, `announce` does not count (BEP 12): so it has to be in a new one.
+            self.tiers.push(Item::List(vec![Item::Bytes(url)]));
+        }
+        self.tiers.extend(added);
+        let first = || self.tiers.iter().find_map(first_of).cloned();
+        self.announce = announce.or_else(first);
+        self.keep_trackers();
+    }
+
+    /// Removes every tracker of which `is_gone`, given the bytes that stand in the file, says so. The others are kept byte
+    /// for byte. Returns how often it said so.
+    pub fn remove_trackers(&mut self, is_gone: impl Fn(&[u8]) -> bool) -> usize {
+        let mut removed = 0;
+        let mut stays = |item: &Item<'_>| {
+            let is_removed = matches!(item, Item::Bytes(url) if is_gone(url));
+            removed += usize::from(is_removed);
+            !is_removed
+        };
+        self.tiers.retain_mut(|tier| match tier {
+            Item::List(urls) => {
+                let before = urls.len();
+                urls.retain(&mut stays);
+                !urls.is_empty() || before == 0
+            }
+            other => stays(other),
+        });
+        if self.announce.as_deref().is_some_and(&is_gone) {
+            removed += 1;
+            self.announce = self.tiers.iter().find_map(first_of).cloned();
+        }
+        if removed > 0 {
+            self.keep_trackers();
+        }
+        removed
     }
 
     /// Replaces the comment, or removes it.
@@ -106,6 +173,12 @@ impl<'a> Editor<'a> {
         Ok(Edited { bytes, metainfo })
     }
 
+    fn keep_trackers(&mut self) {
+        let tiers = (!self.tiers.is_empty()).then(|| Item::List(self.tiers.clone()));
+        self.set("announce", self.announce.clone().map(Item::Bytes));
+        self.set("announce-list", tiers);
+    }
+
     fn set(&mut self, key: &'static str, item: Option<Item<'a>>) {
         match item {
             Some(item) => self.entries.insert(Cow::Borrowed(key.as_bytes()), item),
@@ -116,4 +189,35 @@ impl<'a> Editor<'a> {
 
 fn text(text: String) -> Item<'static> {
     Item::Bytes(Cow::Owned(text.into_bytes()))
+}
+
+fn into_bytes(item: Item<'_>) -> Option<Cow<'_, [u8]>> {
+    match item {
+        Item::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// An entry of `announce-list`: a list of URLs, or, against the rules, something else.
+fn tier<'a>(value: Value<'_, 'a>) -> Item<'a> {
+    match value.as_list() {
+        Some(urls) => Item::List(urls.into_iter().map(entry).collect()),
+        None => entry(value),
+    }
+}
+
+fn entry<'a>(value: Value<'_, 'a>) -> Item<'a> {
+    match value.as_bytes() {
+        Some(bytes) => Item::Bytes(Cow::Borrowed(bytes)),
+        None => Item::Raw(Encoded::from(value)),
+    }
+}
+
+/// The first URL of a tier, or of a tree of them; an empty text is none.
+fn first_of<'t, 'a>(tier: &'t Item<'a>) -> Option<&'t Cow<'a, [u8]>> {
+    match tier {
+        Item::Bytes(url) if !url.is_empty() => Some(url),
+        Item::List(urls) => urls.iter().find_map(first_of),
+        _ => None,
+    }
 }

@@ -102,3 +102,71 @@ proptest! {
         prop_assert_eq!(after.metainfo.trackers(), expected);
     }
 }
+
+/// A torrent with these trackers, as they are encoded.
+fn with_trackers(announce: &[u8], list: &[u8]) -> Vec<u8> {
+    let field = |key: &str, value: &[u8]| match value {
+        b"" => Vec::new(),
+        value => [key.as_bytes(), value].concat(),
+    };
+    let info =
+        b"4:infod6:lengthi5e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+    [
+        b"d".to_vec(),
+        field("8:announce", announce),
+        field("13:announce-list", list),
+        info.to_vec(),
+    ]
+    .concat()
+}
+
+#[test]
+fn trackers_that_are_not_touched_keep_their_bytes() {
+    // Of the list, one is no text, one has spaces around it, one is no list; what stands in `announce` is not in it.
+    let announce = b"10:http://old";
+    let before = with_trackers(
+        announce,
+        b"ll7:wss://w2:\xff\xfeel11: udp://u:1 e8:http://ii7ee",
+    );
+    let added = edited(&before, |editor| editor.add_trackers([["udp://n:1"]]));
+    let list = b"ll7:wss://w2:\xff\xfeel11: udp://u:1 e8:http://ii7el9:udp://n:1ee";
+    assert_eq!(added.bytes, with_trackers(announce, list));
+
+    let removed = |gone: &'static [u8]| {
+        edited(&before, |editor| {
+            assert_eq!(editor.remove_trackers(|url| url == gone), 1);
+        })
+    };
+    let list = b"ll2:\xff\xfeel11: udp://u:1 e8:http://ii7ee";
+    assert_eq!(removed(b"wss://w").bytes, with_trackers(announce, list));
+    let list = b"ll7:wss://w2:\xff\xfee8:http://ii7ee";
+    assert_eq!(removed(b" udp://u:1 ").bytes, with_trackers(announce, list));
+    let list = b"ll7:wss://w2:\xff\xfeel11: udp://u:1 e8:http://ii7ee";
+    assert_eq!(
+        removed(b"http://old").bytes,
+        with_trackers(b"7:wss://w", list)
+    );
+    let none = edited(&before, |editor| {
+        assert_eq!(editor.remove_trackers(|url| url == b"nothing"), 0);
+    });
+    assert_eq!(none.bytes, before);
+    let bare = edited(&before, |editor| {
+        assert_eq!(editor.remove_trackers(|url| !url.is_empty()), 5);
+    });
+    assert_eq!(bare.bytes, with_trackers(b"", b"li7ee"));
+}
+
+#[test]
+fn the_first_tracker_that_is_added_is_announced_to_and_an_old_one_stays_in_front() {
+    let bare = with_trackers(b"", b"");
+    let one = edited(&bare, |editor| editor.add_trackers([["udp://n:1"]]));
+    assert_eq!(one.metainfo.trackers(), [["udp://n:1"]]);
+    for list in [&b""[..], b"le", b"llee"] {
+        let before = with_trackers(b"10:http://old", list);
+        let after = edited(&before, |editor| editor.add_trackers([["udp://n:1"]]));
+        let expected = [["http://old"], ["udp://n:1"]];
+        assert_eq!(after.metainfo.trackers(), expected, "{list:?}");
+        let same = edited(&before, |editor| editor.add_trackers(NO_TIERS));
+        assert_eq!(same.metainfo.trackers(), [["http://old"]], "{list:?}");
+    }
+}

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs, ValueHint};
-use url::Url;
 
-use super::urls::{Tier, tracker_url};
+use super::urls::Tier;
 
 /// What to change: at least one of these.
 const CHANGES: &str = "Changes";
@@ -27,16 +26,16 @@ Examples:
   tailwater edit a.torrent --clear-trackers --comment ''"
 )]
 pub(crate) struct Edit {
-    /// The .torrent file.
+    /// The .torrent file; `-` reads it from standard input, and `--output` says where the result goes.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Add a tracker, to be asked if those before it fail; may be given again. URLs with commas between them share a
     /// place in that order.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CHANGES)]
     pub(crate) add_tracker: Vec<Tier>,
-    /// Remove a tracker; may be given again.
-    #[arg(long, value_name = "URL", value_parser = tracker_url, value_hint = ValueHint::Url, help_heading = CHANGES)]
-    pub(crate) remove_tracker: Vec<Url>,
+    /// Remove a tracker, of any kind; may be given again.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CHANGES)]
+    pub(crate) remove_tracker: Vec<String>,
     /// Put this tracker in the place of all; may be given again, each asked if those before it fail.
     #[arg(
         long,

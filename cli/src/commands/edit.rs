@@ -1,7 +1,7 @@
 //! `tailwater edit`
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tailwater_metainfo::{Edited, Editor, Limits, Metainfo};
@@ -12,7 +12,7 @@ use super::tracker_list;
 use crate::args::{Edit, tracker_key};
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::source;
+use crate::source::{self, Content, STDIN};
 use crate::whole_file::{self, Existing};
 
 /// What can be changed, as it is at one time.
@@ -42,16 +42,36 @@ struct Said {
     written: Option<String>,
 }
 
-pub(super) fn run(context: &Context, args: &Edit) -> Result<(), CliError> {
-    let origin = args.file.display().to_string();
-    let bytes = source::read(&args.file, Limits::default().len)?;
+pub(super) async fn run(context: &Context, args: &Edit) -> Result<(), CliError> {
+    let limit = Limits::default().len;
+    let (origin, bytes) = match is_input(args) {
+        true if args.output.is_none() && !args.dry_run => {
+            return Err(CliError::Usage(
+                "standard input cannot be changed in place: say with `--output` where the result goes"
+                    .to_owned(),
+            ));
+        }
+        true => {
+            let reading = source::standard_input(limit);
+            let bytes = match context.interrupt.guard(reading).await? {
+                Content::Torrent(bytes) => bytes,
+                // The parser says what is wrong with it.
+                Content::Text(text) => text.into_bytes(),
+            };
+            (STDIN.to_owned(), bytes)
+        }
+        false => {
+            let bytes = source::read(&args.file, limit)?;
+            (args.file.display().to_string(), bytes)
+        }
+    };
     let malformed = |error| CliError::Malformed {
         origin: Harmless(&origin).to_string(),
         error,
     };
     let mut editor = Editor::new(&bytes).map_err(malformed)?;
     let before = State::of(editor.before());
-    change(context, args, &origin, &mut editor)?;
+    let removed = change(context, args, &origin, &mut editor)?;
     let edited = editor.finish().map_err(malformed)?;
     let after = State::of(&edited.metainfo);
     let hashes = edited.metainfo.info().info_hashes();
@@ -60,30 +80,42 @@ pub(super) fn run(context: &Context, args: &Edit) -> Result<(), CliError> {
         file: origin,
         info_hash_v1: hashes.v1.map(|hash| hash.to_string()),
         info_hash_v2: hashes.v2.map(|hash| hash.to_string()),
-        written: write(context, args, &edited, before == after)?,
+        written: write(context, args, &edited, before == after && removed == 0)?,
         before,
         after,
     };
     show(context, args, &said)
 }
 
+/// Whether the torrent comes from standard input.
+fn is_input(args: &Edit) -> bool {
+    args.file.as_os_str() == "-"
+}
+
+/// Makes the changes; returns how many trackers were removed by their names.
 fn change(
     context: &Context,
     args: &Edit,
     origin: &str,
     editor: &mut Editor<'_>,
-) -> Result<(), CliError> {
+) -> Result<usize, CliError> {
     let warn = |text: String| context.progress.note(text);
+    let mut removed = 0;
+    let mut known: HashSet<String> = match args.clear_trackers {
+        true => HashSet::new(),
+        false => {
+            let urls = editor.before().trackers().iter().flatten();
+            urls.map(|url| tracker_key(url)).collect()
+        }
+    };
     if !args.set_tracker.is_empty() {
         editor.set_trackers(tracker_list::tiers(&args.set_tracker, warn));
-    } else if !args.add_tracker.is_empty() || !args.remove_tracker.is_empty() || args.clear_trackers
-    {
-        let mut tiers = match args.clear_trackers {
-            true => Vec::new(),
-            false => editor.before().trackers().to_vec(),
-        };
-        remove(&mut tiers, args, origin)?;
-        let known: HashSet<String> = tiers.iter().flatten().map(|url| tracker_key(url)).collect();
+    } else {
+        if args.clear_trackers {
+            editor.set_trackers(Vec::<Vec<String>>::new());
+        }
+        removed = remove(args, origin, editor, &mut known)?;
+        let mut added = Vec::new();
         for tier in tracker_list::tiers(&args.add_tracker, warn) {
             let (old, new): (Vec<_>, Vec<_>) = tier
                 .into_iter()
@@ -95,34 +127,41 @@ fn change(
                     Harmless(&url)
                 ));
             }
-            tiers.push(new);
+            added.extend((!new.is_empty()).then_some(new));
         }
-        editor.set_trackers(tiers);
+        if !added.is_empty() {
+            editor.add_trackers(added);
+        }
     }
     if let Some(comment) = &args.comment {
         editor.set_comment(Some(comment).filter(|comment| !comment.is_empty()));
     }
-    Ok(())
+    Ok(removed)
 }
 
-/// Takes out the trackers that are to go, each of which must be there.
-fn remove(tiers: &mut Vec<Vec<String>>, args: &Edit, origin: &str) -> Result<(), CliError> {
+/// Takes out the trackers that are to go, each of which must be there, also of `known`. They are told by their text, as a
+/// torrent may name some of kinds that we cannot ask.
+fn remove(
+    args: &Edit,
+    origin: &str,
+    editor: &mut Editor<'_>,
+    known: &mut HashSet<String>,
+) -> Result<usize, CliError> {
+    let mut removed = 0;
     for url in &args.remove_tracker {
-        let key = tracker_key(url.as_str());
-        let count = |tiers: &[Vec<String>]| tiers.iter().map(Vec::len).sum::<usize>();
-        let before = count(tiers);
-        for tier in tiers.iter_mut() {
-            tier.retain(|tracker| tracker_key(tracker) != key);
-        }
-        if count(tiers) == before {
+        let key = tracker_key(url);
+        let gone =
+            editor.remove_trackers(|bytes| tracker_key(&String::from_utf8_lossy(bytes)) == key);
+        if gone == 0 {
             return Err(CliError::NoSuchTracker {
                 name: Harmless(origin).to_string(),
-                tracker: Harmless(url.as_str()).to_string(),
+                tracker: Harmless(url).to_string(),
             });
         }
+        known.remove(&key);
+        removed += gone;
     }
-    tiers.retain(|tier| !tier.is_empty());
-    Ok(())
+    Ok(removed)
 }
 
 fn warn(context: &Context, metainfo: &Metainfo, after: &State) {
@@ -150,12 +189,17 @@ fn write(
         whole_file::write(&args.file, &edited.bytes, Existing::Replace)?;
         return Ok(Some(args.file.display().to_string()));
     };
-    let name = args.file.file_name().unwrap_or_default();
+    let name = match is_input(args) {
+        // As `create` would call it.
+        true => PathBuf::from(format!("{}.torrent", edited.metainfo.info().name())),
+        false => PathBuf::from(args.file.file_name().unwrap_or_default()),
+    };
     let output = Output::new(chosen, name);
     // To name the file itself is to ask for it to be replaced.
-    let is_itself = output
-        .path()
-        .is_some_and(|path| is_same_file(path, &args.file));
+    let is_itself = !is_input(args)
+        && output
+            .path()
+            .is_some_and(|path| is_same_file(path, &args.file));
     output.check(context, args.force || is_itself)?;
     output.write(&edited.bytes, args.force || is_itself)?;
     let path = output.path().map(|path| path.display().to_string());

@@ -78,7 +78,7 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Stream(args) => stream::run(&context, &args).await,
         Command::Seed(args) => seed::run(&context, &args).await,
         Command::Create(args) => create::run(&context, args).await,
-        Command::Edit(args) => edit::run(&context, &args),
+        Command::Edit(args) => edit::run(&context, &args).await,
         Command::Inspect(args) => inspect::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Announce(args) => announce::run(&context, &args).await,
