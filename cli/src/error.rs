@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
-use tailwater_session::{AddError, FetchError, StartError, StorageError, TorrentError};
+use tailwater_session::{AddError, FetchError, Operation, StartError, StorageError, TorrentError};
 
 pub(crate) use tailwater_types::system::message as plain;
 
@@ -85,7 +85,12 @@ pub(crate) enum CliError {
         budget: u64,
     },
     #[error("{name} has no file {chosen:?}")]
-    NoSuchFile { name: String, chosen: String },
+    NoSuchFile {
+        name: String,
+        chosen: String,
+        /// The file or folder that is most like it.
+        meant: Option<String>,
+    },
     #[error("{0}: no file was chosen")]
     NothingChosen(String),
     #[error("{0}: what is excluded leaves no file of it")]
@@ -200,7 +205,7 @@ impl CliError {
                 "name a peer with `--peer HOST:PORT`, or wait longer with another `--stop-timeout`"
                     .to_owned(),
             ),
-            Self::Config(error) => error.help.clone(),
+            Self::Config(error) => error.remedy(),
             Self::NeedsDht => Some("leave `--no-dht` out".to_owned()),
             Self::Start(StartError::Dht { .. }) => {
                 Some("choose another address with `--dht-listen ADDR:PORT`, or do without with `--no-dht`".to_owned())
@@ -226,10 +231,14 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Add { error: AddError::PathInUse { .. }, .. } => Some(
-                "give each torrent a folder of its own: run a command for each, with `--output DIR`".to_owned(),
+                "give each torrent a folder of its own: dir=FOLDER below it in a list (`-i LIST`), or a command for each, with `--output DIR`".to_owned(),
             ),
             Self::Add { error: AddError::Storage(error), .. }
+            | Self::Check { error: AddError::Storage(error), .. }
             | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
+            Self::NoSuchFile { meant: Some(meant), .. } => Some(format!(
+                "did you mean {meant}? `tailwater inspect` shows the files with their numbers"
+            )),
             Self::NoSuchFile { .. } | Self::NothingLeft(_) => {
                 Some("`tailwater inspect` shows the files with their numbers".to_owned())
             }
@@ -278,14 +287,20 @@ fn torrent_failed(name: &str, error: &TorrentError) -> String {
     else {
         return format!("{name}: {error}");
     };
+    // Rounded, they may be the same text.
+    let is_rounded_away = Size(*needed).to_string() == Size(*free).to_string();
+    let amount = |bytes: u64| match is_rounded_away {
+        true => format!("{bytes} bytes"),
+        false => Size(bytes).to_string(),
+    };
     let others = match promised {
         0 => String::new(),
-        _ => format!(", of which the others need {}", Size(*promised)),
+        _ => format!(", of which the others need {}", amount(*promised)),
     };
     format!(
         "{name} needs {} more, {} are free in {}{others}",
-        Size(*needed),
-        Size(*free),
+        amount(*needed),
+        amount(*free),
         path.display()
     )
 }
@@ -298,6 +313,11 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
         );
     }
     match error {
+        StorageError::Io {
+            kind: io::ErrorKind::PermissionDenied,
+            operation: Operation::Open | Operation::Read | Operation::Inspect,
+            ..
+        } => Some("let this user read it, and for a download write to it".to_owned()),
         StorageError::Io {
             kind: io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem,
             ..
@@ -324,5 +344,59 @@ fn storage_remedy(error: &StorageError) -> Option<String> {
                 .to_owned(),
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no_room(needed: u64, free: u64, promised: u64) -> String {
+        let error = TorrentError::Storage(StorageError::NoRoom {
+            path: "there".into(),
+            needed,
+            free,
+            promised,
+        });
+        torrent_failed("film", &error)
+    }
+
+    #[test]
+    fn sizes_that_are_rounded_to_the_same_are_said_in_bytes() {
+        assert_eq!(
+            no_room(21_000_000, 20_999_000, 0),
+            "film needs 21000000 bytes more, 20999000 bytes are free in there"
+        );
+        assert_eq!(
+            no_room(3 << 20, 1 << 20, 1 << 20),
+            "film needs 3.00 MiB more, 1.00 MiB are free in there, of which the others need 1.00 MiB"
+        );
+    }
+
+    #[test]
+    fn who_may_not_read_is_not_told_where_to_write() {
+        let remedy = |operation, kind| {
+            let error = StorageError::Io {
+                operation,
+                path: "film".into(),
+                kind,
+                message: "no".to_owned(),
+                code: None,
+            };
+            let error = CliError::Check {
+                name: "film".to_owned(),
+                error: AddError::Storage(error),
+            };
+            error.remedy().unwrap()
+        };
+        for operation in [Operation::Open, Operation::Read, Operation::Inspect] {
+            let said = remedy(operation, io::ErrorKind::PermissionDenied);
+            assert!(said.contains("let this user read it"), "{said}");
+            assert!(!said.contains("--output"), "{said}");
+        }
+        for operation in [Operation::Create, Operation::Write] {
+            let said = remedy(operation, io::ErrorKind::PermissionDenied);
+            assert!(said.contains("--output"), "{said}");
+        }
     }
 }

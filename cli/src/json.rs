@@ -84,6 +84,21 @@ pub(crate) enum Line<'a> {
         path: Option<&'a str>,
         error: String,
     },
+    /// A source that could not be opened: which torrent it would have been is not known.
+    #[serde(rename = "failed")]
+    FailedSource {
+        source: &'a str,
+        error: String,
+    },
+    /// What was not complete when the command was interrupted.
+    Interrupted {
+        name: Option<&'a str>,
+        /// `None` for a publication that has not been found.
+        info_hash: Option<String>,
+        /// `None` for a link whose metadata has not come.
+        #[serde(flatten)]
+        figures: Option<&'a Figures>,
+    },
     TrackerAnswered {
         #[serde(flatten)]
         of: Of<'a>,
@@ -273,6 +288,17 @@ pub(crate) fn failed(
         true => out::json(&Line::Failed {
             of: Of::new(info_hash, Some(&about.name)),
             path: about.path.as_deref(),
+            error: error.to_string(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Prints that a source could not be opened.
+pub(crate) fn source_failed(json: Json, source: &str, error: &CliError) -> Result<(), CliError> {
+    match json.is_on() {
+        true => out::json(&Line::FailedSource {
+            source,
             error: error.to_string(),
         }),
         false => Ok(()),

@@ -106,6 +106,9 @@ fn filter_for_file(verbose: u8) -> EnvFilter {
     }
 }
 
+/// The length of a time up to its milliseconds, `2026-01-31T23:59:59.123`: what is behind tells people nothing.
+const MILLISECONDS: usize = 23;
+
 /// One line in the words of our own warnings: `info: film.mkv: peer 192.0.2.7:6881 is connected`; in a file with the time
 /// before it.
 struct Plain {
@@ -131,8 +134,12 @@ where
             Level::TRACE => "trace",
         };
         if self.has_time {
-            SystemTime.format_time(&mut writer)?;
-            write!(writer, " ")?;
+            let mut time = String::new();
+            SystemTime.format_time(&mut Writer::new(&mut time))?;
+            match time.get(..MILLISECONDS) {
+                Some(time) => write!(writer, "{time}Z ")?,
+                None => write!(writer, "{time} ")?,
+            }
         }
         write!(writer, "{level}: ")?;
         for span in context.event_scope().into_iter().flatten() {

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod config;
 mod error;
+mod home;
 mod input;
 mod interrupt;
 mod json;

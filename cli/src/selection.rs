@@ -1,5 +1,6 @@
 //! Which files of a torrent are wanted: by number, range, path, folder or pattern, without those that are excluded.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -7,6 +8,8 @@ use tailwater_metainfo::Info;
 
 use crate::error::CliError;
 
+/// Names that are less alike than this are not what was meant.
+const ALIKE: f64 = 0.8;
 /// What marks an item that is excluded.
 const NOT: char = '!';
 
@@ -91,7 +94,12 @@ fn items(list: &str) -> Vec<&str> {
         }
         c == ',' && depth == 0
     };
-    list.split(is_comma).map(str::trim).collect()
+    let mut items: Vec<_> = list.split(is_comma).map(str::trim).collect();
+    // A comma at the end is left from an item that was taken away.
+    if items.len() > 1 && items.last().is_some_and(|item| item.is_empty()) {
+        items.pop();
+    }
+    items
 }
 
 /// The files that an item names; an error if there is none.
@@ -108,14 +116,41 @@ fn unwanted(info: &Info, item: &str) -> Result<Vec<usize>, CliError> {
 }
 
 fn no_such_file(info: &Info, item: &str) -> CliError {
+    if let Some(range) = range(item, usize::MAX).filter(|range| range.start() > range.end()) {
+        let (first, last) = range.into_inner();
+        return CliError::Usage(format!(
+            "the range {item} of files runs backwards: write {last}-{first}"
+        ));
+    }
     CliError::NoSuchFile {
         name: info.name().to_owned(),
         chosen: item.to_owned(),
+        meant: alike(info, item),
     }
+}
+
+/// The file or folder whose name is most like one that is not there.
+fn alike(info: &Info, item: &str) -> Option<String> {
+    let wanted = item.trim_end_matches('/').to_lowercase();
+    let mut names = BTreeSet::new();
+    for file in info.files().iter().filter(|file| !file.is_pad()) {
+        let path = file.path().as_str();
+        let path = inside(info, path).unwrap_or(path);
+        let folders = path.match_indices('/').map(|(end, _)| &path[..=end]);
+        names.extend(folders.chain([path, name_of(path)]));
+    }
+    let scored = names.into_iter().map(|name| {
+        let known = name.trim_end_matches('/').to_lowercase();
+        (strsim::jaro_winkler(&wanted, &known), name)
+    });
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(score, _)| *score >= ALIKE)
+        .map(|(_, name)| name.to_owned())
 }
 
 /// The files that an item names. `None` if it is neither a file nor numbers of files, nor a folder or pattern.
 fn named(info: &Info, item: &str) -> Result<Option<Vec<usize>>, CliError> {
+    let item = item.strip_prefix("./").unwrap_or(item);
     if let Some(file) = find(info, item) {
         return Ok(Some(vec![file]));
     }
@@ -127,6 +162,13 @@ fn named(info: &Info, item: &str) -> Result<Option<Vec<usize>>, CliError> {
     if is_pattern {
         let pattern = Pattern::new(item)?;
         return Ok(Some(files(info, |path| pattern.matches(path))));
+    }
+    // A name by itself is each file of that name, in whatever folder, as a pattern without a folder is.
+    if !item.contains('/') {
+        let files = files(info, |path| name_of(path) == item);
+        if !files.is_empty() {
+            return Ok(Some(files));
+        }
     }
     let folder = item.trim_end_matches('/');
     let is_inside = |path: &str| {
@@ -216,9 +258,14 @@ impl Pattern {
     fn matches_whole(&self, path: &str) -> bool {
         self.matcher.is_match(match self.is_path {
             true => path,
-            false => path.rsplit('/').next().unwrap_or(path),
+            false => name_of(path),
         })
     }
+}
+
+/// The last part of a path.
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A path without the torrent's folder.
@@ -309,16 +356,14 @@ mod tests {
             "",
             "4",
             "0-4",
-            "2-1",
             "x",
             "+1",
-            "0,",
             "99999999999999999999",
             "4-",
             "-4",
             "-",
-            "e",
             "x/",
+            ",",
             "*.mkv",
             "!4",
             "!x",
@@ -331,6 +376,19 @@ mod tests {
                 .unwrap_err()
                 .contains("\"[a\" is no pattern")
         );
+    }
+
+    #[test]
+    fn names_by_themselves_are_found_in_any_folder() {
+        for (list, files) in [("e", 2), ("./a", 0), ("./d/e", 2), ("0,", 0)] {
+            assert_eq!(chosen(&[list]), Ok(Some(vec![files])), "{list}");
+        }
+        let backwards = chosen(&["2-1"]).unwrap_err();
+        assert!(backwards.contains("write 1-2"), "{backwards}");
+        let torrent = torrent();
+        let meant = |item| alike(torrent.info(), item);
+        assert_eq!(meant("D/").as_deref(), Some("d/"));
+        assert_eq!(meant("xyzzy"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
+use tailwater_bencode::{Options, decode_prefix};
 use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
@@ -54,7 +55,8 @@ pub(crate) enum Source {
 
 /// What came through standard input.
 pub(crate) enum Content {
-    Torrent(Vec<u8>),
+    /// Torrent files, one behind the other; at least one.
+    Torrents(Vec<Vec<u8>>),
     Text(String),
 }
 
@@ -88,6 +90,15 @@ impl FromStr for Source {
 }
 
 impl Source {
+    /// As it was named.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Url(text) | Self::Magnet(text) => text.clone(),
+            Self::Stdin | Self::Bytes(_) => STDIN.to_owned(),
+        }
+    }
+
     /// Reads it and checks it, as far as that goes without peers.
     pub(crate) async fn open(&self, progress: &Progress) -> Result<Given, CliError> {
         let (origin, bytes) = match self {
@@ -99,7 +110,7 @@ impl Source {
             Self::Magnet(link) => return Ok(Given::Link(parse(link)?)),
             Self::Bytes(bytes) => (STDIN.to_owned(), bytes.clone()),
             Self::Stdin => match standard_input(Limits::default().len).await? {
-                Content::Torrent(bytes) => (STDIN.to_owned(), bytes),
+                Content::Torrents(torrents) => (STDIN.to_owned(), input::only(torrents, "holds")?),
                 Content::Text(text) => {
                     let named = input::only_source(&text)?;
                     return Box::pin(named.open(progress)).await;
@@ -227,13 +238,34 @@ pub(crate) async fn standard_input(limit: usize) -> Result<Content, CliError> {
         .await
         .map_err(|error| failed(error.into()))??
         .map_err(failed)?;
-    // A torrent is a dictionary, and no source begins like one: a file "d8:…" would have to.
-    let is_torrent = bytes.first() == Some(&b'd') && bytes.get(1).is_some_and(u8::is_ascii_digit);
+    let is_torrent = begins_like_a_torrent(&bytes);
     match String::from_utf8(bytes) {
         Ok(text) if !is_torrent => Ok(Content::Text(text)),
-        Ok(text) => Ok(Content::Torrent(text.into_bytes())),
+        Ok(text) => Ok(Content::Torrents(torrents(text.as_bytes()))),
         // Whatever else it is, the torrent parser says what is wrong with it.
-        Err(error) => Ok(Content::Torrent(error.into_bytes())),
+        Err(error) => Ok(Content::Torrents(torrents(error.as_bytes()))),
+    }
+}
+
+/// A torrent is a dictionary, and no source begins like one: a file "d8:…" would have to.
+fn begins_like_a_torrent(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'd') && bytes.get(1).is_some_and(u8::is_ascii_digit)
+}
+
+/// Torrent files that were put one behind the other, as `cat *.torrent` does. What is no torrent is left in one piece, for
+/// the torrent parser to say what is wrong with it.
+fn torrents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut torrents = Vec::new();
+    loop {
+        // A torrent may be decoded further than it is canonical: where it ends is all that is asked here.
+        let end = decode_prefix(bytes, &Options::lenient()).map_or(bytes.len(), |(_, end)| end);
+        let (torrent, rest) = bytes.split_at(end);
+        torrents.push(torrent.to_owned());
+        bytes = rest.trim_ascii_start();
+        // Anything else behind a torrent is let pass, as it is in a file.
+        if !begins_like_a_torrent(bytes) {
+            return torrents;
+        }
     }
 }
 

@@ -238,3 +238,71 @@ fn the_example_holds_every_option_and_is_a_file() {
         assert!(shown.contains(told), "{told}: {shown}");
     }
 }
+
+#[test]
+fn a_tilde_is_the_home_folder_where_no_shell_says_so() {
+    let place = Place::new();
+    let file = place.configure(
+        "[download]\noutput = '~/foo'\n[seed]\ndata = '~'\n[create]\ncomment = '~/foo'\n",
+    );
+    let home = [("HOME", "/home/a"), ("USERPROFILE", "/home/a")];
+    let value = |command, option, more: &[(&str, &str)]| {
+        holds(&place, command, option, &[&home, more].concat()).0
+    };
+    assert_eq!(value("download", "output", &[]), "/home/a/foo");
+    assert_eq!(value("seed", "data", &[]), "/home/a");
+    assert_eq!(value("create", "comment", &[]), "~/foo");
+    let variable = [("TAILWATER_OUTPUT", "~/bar"), ("TAILWATER_INPUT", "~/l ~x")];
+    assert_eq!(value("stream", "output", &variable), "/home/a/bar");
+    assert_eq!(value("download", "input", &variable), "/home/a/l ~x");
+    let homeless = [("HOME", ""), ("USERPROFILE", "")];
+    let finished = with_env(&place, &["download", "x"], &homeless);
+    let at = format!("{}:2: output: ", file.display());
+    assert_wrong(
+        &finished,
+        &[&at, "\"~/foo\"", "HOME", "help: write the whole path"],
+    );
+}
+
+#[test]
+fn a_variable_that_no_option_has_is_named_with_the_one_that_is_meant() {
+    let place = Place::new();
+    let variables = [
+        ("TAILWATER_OUPUT", "x"),
+        ("TAILWATER_XYZZY", "x"),
+        ("TAILWATER_NAME", "a fact"),
+        ("TAILWATER_INTEROP", "1"),
+    ];
+    let finished = with_env(&place, &["config"], &variables);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(
+        finished.out.starts_with("nothing is set"),
+        "{}",
+        finished.out
+    );
+    let said = finished.err.lines().collect::<Vec<_>>();
+    let warning = |name| {
+        format!("warning: the environment variable {name} means nothing: no option has that name")
+    };
+    assert_eq!(said.len(), 4, "{said:#?}");
+    assert_eq!(said[0], warning("TAILWATER_OUPUT"));
+    assert_eq!(said[1], "  help: did you mean TAILWATER_OUTPUT?");
+    assert_eq!(said[2], warning("TAILWATER_XYZZY"));
+}
+
+#[test]
+fn all_that_is_wrong_in_the_file_is_named() {
+    let place = Place::new();
+    let path = place.configure("max-dwon = 1\nno-dht = 'yes'\n[downlaod]\nseed = true\n");
+    let finished = place.run(&["config"]);
+    let at = |line: usize| format!("error: {}:{line}: ", path.display());
+    let told = [at(1), at(2), at(3)];
+    let told: Vec<_> = told.iter().map(String::as_str).collect();
+    assert_wrong(&finished, &told);
+    for help in [
+        "help: did you mean max-down?",
+        "help: did you mean download?",
+    ] {
+        assert_eq!(finished.err.matches(help).count(), 1, "{}", finished.err);
+    }
+}

@@ -47,8 +47,23 @@ fn two_torrents_of_one_command_do_not_write_to_the_same_file() {
     assert_eq!(finished.code, Some(1), "{finished:?}");
     let said = "error: cannot add film: ";
     assert!(finished.err.contains(said), "{}", finished.err);
-    let said = "there/film belongs to \"film\", which is being downloaded or shared already";
+    let said = "there/film belongs to \"film\" (info-hash ";
     assert!(finished.err.contains(said), "{}", finished.err);
+    // Both have the same name.
+    let hash = |torrent| {
+        let said = place.ok(&["inspect", torrent, "--json"]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["info_hash_v1"].as_str().unwrap().to_owned()
+    };
+    assert!(finished.err.contains(&hash(&one)), "{}", finished.err);
+    assert!(!finished.err.contains(&hash(&two)), "{}", finished.err);
+    assert!(
+        finished
+            .err
+            .contains("dir=FOLDER below it in a list (`-i LIST`)"),
+        "{}",
+        finished.err
+    );
     let help = "help: give each torrent a folder of its own";
     assert!(finished.err.contains(help), "{}", finished.err);
     assert_eq!(finished.out.matches("complete: film").count(), 1);

@@ -199,7 +199,7 @@ fn a_log_file_keeps_what_happens_with_times_and_is_appended_to() {
     }
     for line in log.lines() {
         let (time, said) = line.split_once(' ').unwrap();
-        assert!(time.len() == 27 && time.ends_with('Z'), "{line}");
+        assert!(time.len() == 24 && time.ends_with('Z'), "{line}");
         assert!(said.starts_with("info: "), "{line}");
     }
     let missing = place.run(&["inspect", "nowhere.torrent", "--log-file", "log.txt"]);
@@ -230,4 +230,74 @@ fn quiet_says_errors_alone() {
     assert!(wrong.out.starts_with("WRONG "), "{}", wrong.out);
     let missing = place.run(&["download", "nowhere.torrent", "-q"]);
     assert!(missing.err.starts_with("error: "), "{}", missing.err);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_interrupted_is_a_result_with_its_figures() {
+    let place = Place::new();
+    let missing = "0".repeat(40);
+    let more = [missing.as_str(), "--json=results", "-v"];
+    let (_seeder, downloader) = slow_transfer(&place, &more);
+    downloader.error_line("is connected");
+    downloader.signal("INT");
+    let finished = downloader.finish();
+    assert_eq!(finished.code, Some(130), "{finished:?}");
+    let lines = finished.out.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines.iter().all(|line| line["event"] == "interrupted"),
+        "{lines:#?}"
+    );
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let film = lines
+        .iter()
+        .find(|line| line["name"] == "film.bin")
+        .unwrap();
+    assert_eq!(film["total"], 2 << 20);
+    assert_eq!(film["path"], place.path("there/film.bin").to_str().unwrap());
+    for key in ["done", "seconds", "downloaded", "peers"] {
+        assert!(film[key].is_number(), "{key}: {film}");
+    }
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["info_hash"] == missing.as_str()),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn a_source_that_cannot_be_opened_is_a_result() {
+    let place = Place::new();
+    place.write("here/film.bin", &noise(3, 100_000));
+    place.ok(&["create", "here/film.bin", "-o", "film.torrent"]);
+    let commands: [&[&str]; 2] = [
+        &["download", "nowhere.torrent", "--json=results"],
+        &[
+            "seed",
+            "nowhere.torrent",
+            "--data",
+            "here",
+            "--json=results",
+        ],
+    ];
+    for command in commands {
+        let finished = place.run(&[command, &LOCAL[..]].concat());
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        let failed: Value = serde_json::from_str(finished.out.trim()).unwrap();
+        assert_eq!(failed["event"], "failed");
+        assert_eq!(failed["source"], "nowhere.torrent");
+        let error = failed["error"].as_str().unwrap();
+        assert!(error.contains("no such file"), "{failed}");
+    }
+    let chosen = ["download", "film.torrent", "--files", "x", "--json=results"];
+    let finished = place.run(&[&chosen, &LOCAL[..]].concat());
+    let failed: Value = serde_json::from_str(finished.out.trim()).unwrap();
+    assert_eq!(
+        (&failed["event"], &failed["name"]),
+        (&"failed".into(), &"film.bin".into())
+    );
 }

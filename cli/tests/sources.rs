@@ -206,3 +206,113 @@ fn a_download_that_stays_in_memory_says_that_it_is_lost() {
     seeder.line("complete: one");
     drop(seeder);
 }
+
+#[test]
+fn torrents_that_come_one_behind_the_other_are_all_taken() {
+    let place = Place::new();
+    let (_seeder, addr) = pair(&place);
+    let [one, two] = ["one.torrent", "two.torrent"].map(|name| fs::read(place.path(name)).unwrap());
+    let both = [&one[..], &two].concat();
+    let args = ["download", "-", "-o", "there"];
+    let finished = place.run_with_input(&with_peer(&args, &addr), &both);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_same(&place, "one", "there/one");
+    assert_same(&place, "two", "there/two");
+
+    let finished = place.run_with_input(&["inspect", "-"], &both);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(
+        finished.err.contains("holds 2 torrents"),
+        "{}",
+        finished.err
+    );
+
+    // One that is cut off does not go without a word.
+    let cut = [&one[..], b"\n", &two[..two.len() - 9]].concat();
+    let args = ["download", "-", "-o", "again"];
+    let finished = place.run_with_input(&with_peer(&args, &addr), &cut);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished.err.contains("error: standard input: "),
+        "{}",
+        finished.err
+    );
+    assert_same(&place, "one", "again/one");
+}
+
+#[test]
+fn a_tilde_in_a_list_is_the_home_folder() {
+    let place = Place::new();
+    let (_seeder, addr) = pair(&place);
+    fs::create_dir(place.path("home")).unwrap();
+    fs::rename(place.path("one.torrent"), place.path("home/one.torrent")).unwrap();
+    place.write("list", b"~/one.torrent\n dir=~/films\n");
+    let args = with_peer(&["download", "-i", "list"], &addr);
+    let mut command = place.command(&args);
+    command
+        .env("HOME", place.path("home"))
+        .env("USERPROFILE", place.path("home"));
+    let finished = Running::of(command).finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_same(&place, "one", "home/films/one");
+    assert!(!place.path("~").exists());
+
+    let mut command = place.command(&args);
+    command.env_remove("HOME").env_remove("USERPROFILE");
+    let finished = Running::of(command).finish();
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(
+        finished.err.contains("list, line 1: \"~/one.torrent\""),
+        "{}",
+        finished.err
+    );
+}
+
+#[test]
+fn files_are_named_as_people_name_them() {
+    let place = Place::new();
+    for (seed, name) in [
+        (1, "notes.nfo"),
+        (2, "Subs/en.srt"),
+        (3, "Subs/de.srt"),
+        (4, "more/en.srt"),
+    ] {
+        place.write(&format!("here/multi/{name}"), &noise(seed, 40_000));
+    }
+    let torrent = place.create("here/multi", &["--piece-length", "16KiB"]);
+    let (_seeder, addr) = place.seed(&torrent, "here");
+    let cases: [(&str, &[&str]); 4] = [
+        ("de.srt", &["Subs/de.srt"]),
+        ("en.srt", &["Subs/en.srt", "more/en.srt"]),
+        ("./notes.nfo", &["notes.nfo"]),
+        ("1,", &[]),
+    ];
+    for (number, (list, names)) in cases.into_iter().enumerate() {
+        let there = format!("there{number}");
+        let args = ["download", &torrent, "-o", &there, "--files", list];
+        let finished = place.run(&with_peer(&args, &addr));
+        assert_eq!(finished.code, Some(0), "{list}: {finished:?}");
+        for name in names {
+            assert_same(
+                &place,
+                &format!("multi/{name}"),
+                &format!("{there}/multi/{name}"),
+            );
+        }
+    }
+    assert!(!place.path("there0/multi/Subs/en.srt").exists());
+    for (list, code, told) in [
+        ("6-2", 2, "the range 6-2 of files runs backwards: write 2-6"),
+        ("subs/", 1, "help: did you mean Subs/?"),
+        ("notes.nof", 1, "help: did you mean notes.nfo?"),
+        ("xyzzy", 1, "help: `tailwater inspect` shows"),
+    ] {
+        let args = ["download", &torrent, "--files", list];
+        let finished = place.run(&with_peer(&args, &addr));
+        assert!(finished.err.contains(told), "{list}: {}", finished.err);
+        assert!(
+            [1, code].contains(&finished.code.unwrap()),
+            "{list}: {finished:?}"
+        );
+    }
+}

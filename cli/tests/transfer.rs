@@ -433,3 +433,29 @@ fn a_lonely_download_says_why_nothing_comes() {
     let downloader = place.start(&download(&torrent, &["-o", "there"]));
     downloader.error_line("warning: tracker http://127.0.0.1:1/announce: ");
 }
+
+#[test]
+fn nothing_older_than_what_was_said_is_shown_at_the_end() {
+    let place = Place::new();
+    place.write("here/film", &noise(1, 600_000));
+    let torrent = place.create("here/film", &[]);
+    let seed = ["seed", &torrent, "--data", "here", "--max-up", "300KiB"];
+    let seeder = place.start(&[&seed, &LOCAL[..]].concat());
+    let listening = seeder.line("listening on ");
+    seeder.line("seeding ");
+    let addr = listening.rsplit(' ').next().unwrap();
+    let download = [
+        "download",
+        &torrent,
+        "-o",
+        "there",
+        "--peer",
+        addr,
+        "--seed-ratio",
+        "0",
+    ];
+    let finished = place.run(&[&download, &LOCAL[..]].concat());
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.out.contains("done: film, "), "{}", finished.out);
+    assert!(!finished.err.contains(" %, "), "{}", finished.err);
+}

@@ -159,3 +159,26 @@ fn more_open_files_are_asked_for() {
     });
     assert_eq!(soft, hard.min(4_096), "{limit:?}");
 }
+
+#[test]
+fn what_is_small_is_said_in_bytes_once() {
+    let place = Place::new();
+    place.write("one", b"1");
+    place.ok(&["create", "one"]);
+    let said = place.ok(&["inspect", "one.torrent"]);
+    assert!(said.contains("size:          1 B\n"), "{said}");
+    place.write("two", &[2; 2_048]);
+    place.ok(&["create", "two"]);
+    let said = place.ok(&["inspect", "two.torrent"]);
+    assert!(
+        said.contains("size:          2.00 KiB (2048 bytes)\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_limit_is_a_limit_of_0() {
+    let place = Place::new();
+    let help = place.ok(&["download", "--help"]);
+    assert_eq!(help.matches("0 is no limit").count(), 2, "{help}");
+}

@@ -42,11 +42,11 @@ pub enum AddError {
     #[error("torrent {0} is in this session already")]
     Duplicate(InfoHash),
     /// Another torrent of the session has a file at the same path, which one of the two may write to. Nothing was written.
-    #[error("{} belongs to {by:?}, which is being downloaded or shared already", path.display())]
+    #[error("{} belongs to {by}, which is being downloaded or shared already", path.display())]
     PathInUse {
         /// The file.
         path: PathBuf,
-        /// The name of the torrent that has it.
+        /// The name of the torrent that has it, in quotes, and its info-hash: torrents of the same name have the same paths.
         by: String,
     },
     /// Transfers of v2-only torrents are not supported yet.

@@ -102,10 +102,10 @@ pub(crate) struct Network {
     /// Do not ask the router to forward the port for peers.
     #[arg(long)]
     pub(crate) no_port_map: bool,
-    /// The most to receive, in bytes a second: 2MiB, 500kB.
+    /// The most to receive, in bytes a second: 2MiB, 500kB; 0 is no limit.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_down: Option<Size>,
-    /// The most to send, in bytes a second; holds no download up.
+    /// The most to send, in bytes a second; holds no download up; 0 is no limit.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_up: Option<Size>,
     /// The most connected peers of each torrent. Default: 200.

@@ -7,7 +7,7 @@ use super::Context;
 use crate::args::{self, Config};
 use crate::config::{self, Line};
 use crate::error::CliError;
-use crate::out;
+use crate::out::{self, Harmless};
 
 pub(super) fn run(context: &Context, args: &Config) -> Result<(), CliError> {
     let typed: Vec<OsString> = env::args_os().collect();
@@ -23,6 +23,18 @@ pub(super) fn run(context: &Context, args: &Config) -> Result<(), CliError> {
                 "there is no configuration file: `--no-config` is given, or no folder for it is known".to_owned(),
             )),
         };
+    }
+    for (name, meant) in config::unknown_variables(&command) {
+        let help = match meant {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => {
+                "options in capitals, with _ for -: TAILWATER_MAX_DOWN is --max-down".to_owned()
+            }
+        };
+        context.progress.note(format_args!(
+            "warning: the environment variable {} means nothing: no option has that name\n  help: {help}",
+            Harmless(&name)
+        ));
     }
     let of = args.of.join(" ");
     let settings = config::settings(&command, &typed);
@@ -45,7 +57,7 @@ pub(super) fn run(context: &Context, args: &Config) -> Result<(), CliError> {
     if lines.is_empty() {
         let file = file.map(|file| format!("{}, and no", file.display()));
         return out::line(format_args!(
-            "nothing is set: there is nothing in {} environment variable that begins with TAILWATER_",
+            "nothing is set: there is nothing in {} environment variable that is the name of an option",
             file.unwrap_or_else(|| "any".to_owned())
         ));
     }

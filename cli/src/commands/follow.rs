@@ -18,14 +18,20 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// No rate is shown before it has been measured for so long.
 const MEASURED_FOR: Duration = Duration::from_secs(1);
 
-/// Follows one torrent.
-pub(super) struct Follower {
+/// A torrent, and how far it is.
+#[derive(Clone)]
+pub(super) struct Subject {
     torrent: Torrent,
     about: About,
     began: Instant,
-    meter: Meter,
     /// Bytes of the wanted pieces.
     wanted: u64,
+}
+
+/// Follows one torrent.
+pub(super) struct Follower {
+    subject: Subject,
+    meter: Meter,
     /// Print the progress as JSON.
     json: Json,
     printed: Instant,
@@ -36,97 +42,15 @@ pub(super) struct Follower {
     detailed: Option<Instant>,
 }
 
-impl Follower {
-    /// `about` is what is said of it, `wanted` the bytes of what is wanted of it.
-    pub(super) fn new(
-        torrent: Torrent,
-        about: About,
-        meter: Meter,
-        wanted: u64,
-        json: Json,
-    ) -> Self {
-        Self {
-            about,
-            began: Instant::now(),
-            torrent,
-            meter,
-            wanted,
-            json,
-            printed: Instant::now(),
-            transfers_since: None,
-            details: Vec::new(),
-            detailed: None,
-        }
-    }
-
-    /// All there is to say of it has been said.
-    pub(super) fn finish(&self) {
-        self.meter.finish();
-    }
-
-    /// What is said of it.
-    pub(super) const fn about(&self) -> &About {
-        &self.about
-    }
-
-    pub(super) const fn torrent(&self) -> &Torrent {
-        &self.torrent
-    }
-
-    /// Until the torrent knows what is there already.
-    pub(super) async fn checked(&mut self) -> Result<Stats, CliError> {
-        let checked =
-            |status: &Status| !matches!(status.phase, Phase::Starting | Phase::Checking { .. });
-        self.until(|status| checked(status).then_some(status.stats))
-            .await
-    }
-
-    /// Until everything wanted is held and verified.
-    pub(super) async fn complete(&mut self) -> Result<Stats, CliError> {
-        let is_complete = |status: &Status| status.phase == Phase::Complete;
-        self.until(|status| is_complete(status).then_some(status.stats))
-            .await
-    }
-
-    /// Until `settled` says something, or the torrent fails. It is asked at every change, and once a second at least.
-    pub(super) async fn until<T>(
-        &mut self,
-        mut settled: impl FnMut(&Status) -> Option<T>,
-    ) -> Result<T, CliError> {
-        loop {
-            let status = self.torrent.status();
-            match &status.phase {
-                Phase::Failed(error) => return Err(self.error(error.clone())),
-                Phase::Closed => return Err(self.error(TorrentError::Closed)),
-                _ => {}
-            }
-            if let Some(said) = settled(&status) {
-                return Ok(said);
-            }
-            if self.detailed.is_none_or(|at| at.elapsed() >= REFRESH) {
-                self.details = self.meter.details(&self.torrent).await;
-                self.detailed = Some(Instant::now());
-            }
-            self.show(&status)?;
-            if let Ok(Err(error)) = timeout(REFRESH, self.torrent.changed()).await {
-                return Err(self.error(error));
-            }
-        }
-    }
-
-    /// Prints that it is complete, as JSON.
-    pub(super) fn tell_completed(&self, stats: &Stats) -> Result<(), CliError> {
-        let mut status = Status::default();
-        (status.phase, status.stats) = (Phase::Complete, *stats);
-        let mut figures = self.figures(&status);
-        figures.state = State::Complete.code();
-        match self.json.is_on() {
-            true => out::json(&Line::Completed {
-                of: self.of(),
-                figures: Some(&figures),
-            }),
-            false => Ok(()),
-        }
+impl Subject {
+    /// Prints how far it was when it was interrupted, as JSON.
+    pub(super) fn tell_interrupted(&self) -> Result<(), CliError> {
+        let figures = self.figures(&self.torrent.status());
+        out::json(&Line::Interrupted {
+            name: Some(&self.about.name),
+            info_hash: Some(self.torrent.info_hash().to_string()),
+            figures: Some(&figures),
+        })
     }
 
     fn of(&self) -> Of<'_> {
@@ -167,10 +91,116 @@ impl Follower {
             _ => State::Waiting,
         }
     }
+}
+
+impl Follower {
+    /// `about` is what is said of it, `wanted` the bytes of what is wanted of it.
+    pub(super) fn new(
+        torrent: Torrent,
+        about: About,
+        meter: Meter,
+        wanted: u64,
+        json: Json,
+    ) -> Self {
+        Self {
+            subject: Subject {
+                about,
+                began: Instant::now(),
+                torrent,
+                wanted,
+            },
+            meter,
+            json,
+            printed: Instant::now(),
+            transfers_since: None,
+            details: Vec::new(),
+            detailed: None,
+        }
+    }
+
+    /// All there is to say of it has been said.
+    pub(super) fn finish(&self) {
+        self.meter.finish();
+    }
+
+    /// Shows how it is now, without a line of its own.
+    pub(super) fn refresh(&self) {
+        let status = self.subject.torrent.status();
+        self.meter.refresh(self.transfer(&status));
+    }
+
+    /// What is said of it.
+    pub(super) const fn about(&self) -> &About {
+        &self.subject.about
+    }
+
+    pub(super) const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    pub(super) const fn torrent(&self) -> &Torrent {
+        &self.subject.torrent
+    }
+
+    /// Until the torrent knows what is there already.
+    pub(super) async fn checked(&mut self) -> Result<Stats, CliError> {
+        let checked =
+            |status: &Status| !matches!(status.phase, Phase::Starting | Phase::Checking { .. });
+        self.until(|status| checked(status).then_some(status.stats))
+            .await
+    }
+
+    /// Until everything wanted is held and verified.
+    pub(super) async fn complete(&mut self) -> Result<Stats, CliError> {
+        let is_complete = |status: &Status| status.phase == Phase::Complete;
+        self.until(|status| is_complete(status).then_some(status.stats))
+            .await
+    }
+
+    /// Until `settled` says something, or the torrent fails. It is asked at every change, and once a second at least.
+    pub(super) async fn until<T>(
+        &mut self,
+        mut settled: impl FnMut(&Status) -> Option<T>,
+    ) -> Result<T, CliError> {
+        loop {
+            let status = self.subject.torrent.status();
+            match &status.phase {
+                Phase::Failed(error) => return Err(self.error(error.clone())),
+                Phase::Closed => return Err(self.error(TorrentError::Closed)),
+                _ => {}
+            }
+            if let Some(said) = settled(&status) {
+                return Ok(said);
+            }
+            if self.detailed.is_none_or(|at| at.elapsed() >= REFRESH) {
+                self.details = self.meter.details(&self.subject.torrent).await;
+                self.detailed = Some(Instant::now());
+            }
+            self.show(&status)?;
+            if let Ok(Err(error)) = timeout(REFRESH, self.subject.torrent.changed()).await {
+                return Err(self.error(error));
+            }
+        }
+    }
+
+    /// Prints that it is complete, as JSON.
+    pub(super) fn tell_completed(&self, stats: &Stats) -> Result<(), CliError> {
+        let mut status = Status::default();
+        (status.phase, status.stats) = (Phase::Complete, *stats);
+        let mut figures = self.subject.figures(&status);
+        figures.state = State::Complete.code();
+        match self.json.is_on() {
+            true => out::json(&Line::Completed {
+                of: self.subject.of(),
+                figures: Some(&figures),
+            }),
+            false => Ok(()),
+        }
+    }
 
     fn error(&self, error: TorrentError) -> CliError {
         CliError::Torrent {
-            name: self.torrent.info().name().to_owned(),
+            name: self.subject.torrent.info().name().to_owned(),
             error,
         }
     }
@@ -181,10 +211,10 @@ impl Follower {
             .transfers_since
             .is_some_and(|since| since.elapsed() >= MEASURED_FOR);
         Transfer {
-            name: Harmless(&self.about.name).to_string(),
-            state: self.state(status),
-            done: self.wanted.saturating_sub(stats.bytes_left),
-            total: self.wanted,
+            name: Harmless(&self.subject.about.name).to_string(),
+            state: self.subject.state(status),
+            done: self.subject.wanted.saturating_sub(stats.bytes_left),
+            total: self.subject.wanted,
             down: is_measured.then_some(stats.down_rate),
             up: is_measured.then_some(stats.up_rate),
             uploaded: stats.uploaded,
@@ -200,7 +230,7 @@ impl Follower {
         }
         match status.phase {
             Phase::Checking { done, total } => {
-                let geometry = self.torrent.info().geometry();
+                let geometry = self.subject.torrent.info().geometry();
                 let bytes = u64::from(done).saturating_mul(u64::from(geometry.piece_length()));
                 self.meter.set(
                     bytes.min(geometry.total()),
@@ -213,8 +243,8 @@ impl Follower {
         if self.json.has_events() && self.printed.elapsed() >= REFRESH {
             self.printed = Instant::now();
             out::json(&Line::Progress {
-                of: self.of(),
-                figures: &self.figures(status),
+                of: self.subject.of(),
+                figures: &self.subject.figures(status),
             })?;
         }
         Ok(())

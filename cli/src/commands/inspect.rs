@@ -120,12 +120,11 @@ impl Display for Human<'_> {
                 writeln!(f, "info-hash {label}:  {hash}")?;
             }
         }
-        writeln!(
-            f,
-            "size:          {} ({} bytes)",
-            Size(said.total_size),
-            said.total_size
-        )?;
+        match said.total_size {
+            // In bytes already.
+            bytes @ 0..1024 => writeln!(f, "size:          {}", Size(bytes))?,
+            bytes => writeln!(f, "size:          {} ({bytes} bytes)", Size(bytes))?,
+        }
         let padding = said.total_size - metainfo.info().payload_len();
         if padding > 0 {
             writeln!(f, "padding:       {} of it", Size(padding))?;

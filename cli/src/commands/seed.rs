@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
             "where is the data? name its folder with `--data DIR`, or with the option dir=DIR in the list".to_owned(),
         ));
     }
-    let opening = async { Ok(input::open(wishes, &context.progress).await) };
+    let opening = input::open(wishes, &context.progress, context.common.json_lines());
     let opened = context.interrupt.guard(opening).await?;
     let mut failed = opened.failed;
     let mut torrents = Vec::new();
@@ -259,6 +259,7 @@ impl Seeds {
         let ended = watch.seed(&mut follower).await;
         follower.torrent().remove().await;
         let goal = ended?;
+        follower.finish();
         if !self.json.is_on() {
             self.progress.inform(format_args!(
                 "done: {}, {goal}",

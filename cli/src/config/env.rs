@@ -1,13 +1,18 @@
 //! Settings by environment variables: `TAILWATER_MAX_DOWN` for every command that has `--max-down`, and
 //! `TAILWATER_DOWNLOAD_MAX_DOWN` for one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{ConfigError, Kind, Origin, Value, is_apart};
+use clap::Command;
+
+use super::{ALIKE, ConfigError, Kind, Origin, Value, commands, is_apart, options};
 
 const PREFIX: &str = "TAILWATER_";
 /// What programs of `--on-complete` are told: an option of such a name has the variable with its command's name only.
 const FACTS: [&str; 5] = ["NAME", "INFO_HASH", "SIZE", "PATH", "DIR"];
+/// What is neither an option nor such a fact: the file, and what the tests of the project read.
+const OTHERS: [&str; 2] = ["CONFIG", "INTEROP"];
+
 /// The variables that begin like ours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment(HashMap<String, String>);
@@ -33,6 +38,20 @@ impl Environment {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The variables that no option has, with the one that is most like each.
+    pub(super) fn unknown(&self, command: &Command) -> Vec<(String, Option<String>)> {
+        let mut known = BTreeSet::new();
+        collect(command, &mut Vec::new(), &mut known);
+        let mut unknown: Vec<_> = self
+            .0
+            .keys()
+            .filter(|&name| !known.contains(name) && !is_ours(name))
+            .map(|name| (name.clone(), most_alike(name, &known)))
+            .collect();
+        unknown.sort();
+        unknown
     }
 
     /// The value of an option of a command; `path` is empty for an option of all commands.
@@ -72,6 +91,36 @@ impl Environment {
         }
         Ok(None)
     }
+}
+
+/// The variables of all options.
+fn collect(command: &Command, path: &mut Vec<String>, known: &mut BTreeSet<String>) {
+    for (_, option) in options(command) {
+        known.extend(names(path, option));
+    }
+    for sub in commands(command) {
+        path.push(sub.get_name().to_owned());
+        collect(sub, path, known);
+        path.pop();
+    }
+}
+
+/// Whether it is no option, and has a meaning still.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix(PREFIX).unwrap_or(name);
+    FACTS.contains(&name) || OTHERS.contains(&name)
+}
+
+fn most_alike(name: &str, known: &BTreeSet<String>) -> Option<String> {
+    // All begin alike.
+    let own = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let scored = known.iter().map(|known| {
+        let score = strsim::jaro_winkler(&own(name), &own(known));
+        (score, known)
+    });
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(score, _)| *score >= ALIKE)
+        .map(|(_, known)| known.clone())
 }
 
 /// The variables of an option, the one that counts most first.

@@ -9,13 +9,11 @@ use clap::Command;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::{ConfigError, Kind, Origin, Value, commands, is_apart, options};
+use super::{ALIKE, ConfigError, Kind, Origin, Value, commands, is_apart, options};
 use crate::error::plain;
 
 /// The longest file, in bytes: all options with their help are a hundredth of it.
 const MAX_LEN: u64 = 1024 * 1024;
-/// Names that are less alike than this are not what was meant.
-const ALIKE: f64 = 0.75;
 
 /// What a file says.
 #[derive(Clone, Debug, Default)]
@@ -69,8 +67,13 @@ impl File {
             ConfigError::new(line, error.message().to_owned())
         })?;
         let mut entries = Vec::new();
-        reading.table(table.get_ref(), command, &mut Vec::new(), &mut entries)?;
-        Ok(Self { path, entries })
+        let mut errors = Vec::new();
+        let table = table.get_ref();
+        reading.table(table, command, &mut Vec::new(), &mut entries, &mut errors);
+        match ConfigError::all(errors) {
+            Some(error) => Err(error),
+            None => Ok(Self { path, entries }),
+        }
     }
 
     /// The value of an option of a command, in the table that is most its own.
@@ -115,13 +118,15 @@ impl Reading<'_> {
         }
     }
 
+    /// Reads a table; what is wrong in it goes to `errors`.
     fn table(
         &self,
         table: &DeTable<'_>,
         command: &Command,
         path: &mut Vec<String>,
         entries: &mut Vec<Entry>,
-    ) -> Result<(), ConfigError> {
+        errors: &mut Vec<ConfigError>,
+    ) {
         for (key, value) in table {
             let origin = self.line(key.span().start);
             let key: &str = key.get_ref();
@@ -129,17 +134,23 @@ impl Reading<'_> {
                 let Some(sub) = commands(command).find(|command| command.get_name() == key) else {
                     let known = commands(command).map(Command::get_name);
                     let error = ConfigError::new(&origin, format!("there is no command {key:?}"));
-                    return Err(meant(error, key, known));
+                    errors.push(meant(error, key, known));
+                    continue;
                 };
                 path.push(key.to_owned());
-                self.table(inner, sub, path, entries)?;
+                self.table(inner, sub, path, entries, errors);
                 path.pop();
                 continue;
             }
-            let value = value_of(value.get_ref()).ok_or_else(|| {
-                ConfigError::new(&origin, format!("{key} has no value that an option takes"))
-            })?;
-            self.check(command, path, key, &value, &origin)?;
+            let Some(value) = value_of(value.get_ref()) else {
+                let what = format!("{key} has no value that an option takes");
+                errors.push(ConfigError::new(&origin, what));
+                continue;
+            };
+            if let Err(error) = self.check(command, path, key, &value, &origin) {
+                errors.push(error);
+                continue;
+            }
             let Origin::File { line, .. } = origin else {
                 continue;
             };
@@ -150,7 +161,6 @@ impl Reading<'_> {
                 line,
             });
         }
-        Ok(())
     }
 
     /// Refuses what no command below this table takes.

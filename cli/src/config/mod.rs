@@ -15,17 +15,20 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, ValueHint};
 
 pub(crate) use apply::Applied;
 pub(crate) use example::example;
 pub(crate) use place::path;
 pub(crate) use show::{Line, lines};
 
+use crate::home;
 use env::Environment;
 use file::File;
 use place::Place;
 
+/// Names that are less alike than this are not what was meant.
+const ALIKE: f64 = 0.75;
 /// Options and commands that are about the configuration or the definition, so that it cannot hold them.
 const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
 /// What an option means that has an optional value and is set to true.
@@ -75,12 +78,13 @@ impl fmt::Display for Origin {
 
 /// A configuration that is wrong: always wrong usage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{origin}: {what}")]
 pub(crate) struct ConfigError {
     /// The file, perhaps with a line, or the variable.
     origin: String,
     what: String,
-    pub(crate) help: Option<String>,
+    help: Option<String>,
+    /// What else is wrong.
+    next: Option<Box<Self>>,
 }
 
 impl ConfigError {
@@ -89,12 +93,44 @@ impl ConfigError {
             origin: origin.to_string(),
             what: what.into(),
             help: None,
+            next: None,
         }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// All of them as one; `None` if there are none.
+    fn all(errors: Vec<Self>) -> Option<Self> {
+        let mut errors = errors.into_iter().rev();
+        let last = errors.next()?;
+        Some(errors.fold(last, |next, error| Self {
+            next: Some(Box::new(next)),
+            ..error
+        }))
+    }
+
+    /// What the user can do about the last one; for the others the text says it.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        match &self.next {
+            Some(next) => next.remedy(),
+            None => self.help.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.what)?;
+        let Some(next) = &self.next else {
+            return Ok(());
+        };
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        write!(f, "\nerror: {next}")
     }
 }
 
@@ -198,6 +234,11 @@ pub(crate) fn settings(command: &Command, typed: &[OsString]) -> Result<Vec<Sett
     Ok(settings)
 }
 
+/// The environment variables that are named like options and mean none, with the one that is most like each.
+pub(crate) fn unknown_variables(command: &Command) -> Vec<(String, Option<String>)> {
+    Environment::read().unknown(command)
+}
+
 /// The command that is typed, as far as it can be known before the line is read.
 fn called(command: &Command, typed: &[OsString]) -> Option<String> {
     let words = typed.iter().skip(1).filter_map(|word| word.to_str());
@@ -213,6 +254,23 @@ fn options(command: &Command) -> impl Iterator<Item = (&Arg, &str)> {
         .get_arguments()
         .filter_map(|arg| Some((arg, arg.get_long()?)));
     named.filter(|(arg, long)| !arg.is_hide_set() && !ABOUT_ITSELF.contains(long))
+}
+
+fn is_path(arg: &Arg) -> bool {
+    matches!(
+        arg.get_value_hint(),
+        ValueHint::DirPath | ValueHint::FilePath | ValueHint::AnyPath
+    )
+}
+
+/// Paths with the home folder in place of `~`: no shell reads them.
+fn at_home(values: &[String], option: &str, origin: &Origin) -> Result<Vec<String>, ConfigError> {
+    let paths = values.iter().map(|path| home::expand(path));
+    let paths: Result<_, String> = paths.collect();
+    paths.map_err(|why| {
+        let error = ConfigError::new(origin, format!("{option}: {why}"));
+        error.help("write the whole path")
+    })
 }
 
 /// The commands below a command that can be configured.
@@ -241,6 +299,10 @@ impl Sources {
                 None => self.in_file(path, option, kind),
             };
             if let Some((values, origin)) = found {
+                let values = match is_path(arg) {
+                    true => at_home(&values, option, &origin)?,
+                    false => values,
+                };
                 settings.push(Setting {
                     command: path.clone(),
                     option: option.to_owned(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Terms, Wish};
 use crate::error::CliError;
+use crate::home;
 use crate::source::Source;
 
 /// Reads a list; `origin` is its name for errors.
@@ -33,10 +34,11 @@ pub(super) fn parse(origin: &str, bytes: &[u8]) -> Result<Vec<Wish>, CliError> {
         }
         match text.parse() {
             Ok(Source::Stdin) => return wrong(number, "`-` is no source of a list"),
-            Ok(source) => wishes.push(Wish {
-                source,
-                terms: Terms::default(),
-            }),
+            Ok(Source::File(_)) => match home::expand(text) {
+                Ok(path) => wishes.push(Wish::new(Source::File(path.into()))),
+                Err(error) => return wrong(number, &error),
+            },
+            Ok(source) => wishes.push(Wish::new(source)),
             Err(never) => match never {},
         }
     }
@@ -56,7 +58,7 @@ fn set(terms: &mut Terms, text: &str) -> Result<(), String> {
             return Err(format!("the option {:?} has no value", name.trim_end()));
         }
         // The last one wins, as on the command line.
-        "dir" => terms.dir = Some(PathBuf::from(value)),
+        "dir" => terms.dir = Some(PathBuf::from(home::expand(value)?)),
         "files" => terms.files.push(value.to_owned()),
         name => {
             return Err(format!(

@@ -10,8 +10,9 @@ use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::args::Sources;
+use crate::args::{Json, Sources};
 use crate::error::CliError;
+use crate::json;
 use crate::link::Link;
 use crate::magnet;
 use crate::out::Harmless;
@@ -28,6 +29,16 @@ const MAX_LIST: usize = 32 * 1024 * 1024;
 pub(crate) struct Wish {
     pub(crate) source: Source,
     pub(crate) terms: Terms,
+}
+
+impl Wish {
+    /// A source of which no list says more.
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            terms: Terms::default(),
+        }
+    }
 }
 
 /// What holds for one source instead of the options of the command.
@@ -59,10 +70,7 @@ pub(crate) async fn gather(args: &Sources) -> Result<Vec<Wish>, CliError> {
     for source in &args.sources {
         match source {
             Source::Stdin => wishes.extend(standard_input().await?),
-            source => wishes.push(Wish {
-                source: source.clone(),
-                terms: Terms::default(),
-            }),
+            source => wishes.push(Wish::new(source.clone())),
         }
     }
     for path in &args.input {
@@ -84,22 +92,29 @@ pub(crate) async fn gather(args: &Sources) -> Result<Vec<Wish>, CliError> {
 
 async fn standard_input() -> Result<Vec<Wish>, CliError> {
     Ok(match source::standard_input(MAX_LIST).await? {
-        Content::Torrent(bytes) => vec![Wish {
-            source: Source::Bytes(bytes),
-            terms: Terms::default(),
-        }],
+        Content::Torrents(torrents) => {
+            let wishes = torrents
+                .into_iter()
+                .map(|torrent| Wish::new(Source::Bytes(torrent)));
+            wishes.collect()
+        }
         Content::Text(text) => list::parse(source::STDIN, text.as_bytes())?,
     })
 }
 
 /// The one source that standard input names, for commands that take one.
 pub(crate) fn only_source(text: &str) -> Result<Source, CliError> {
-    let mut wishes = list::parse(source::STDIN, text.as_bytes())?;
-    match (wishes.pop(), wishes.len()) {
-        (Some(wish), 0) => Ok(wish.source),
-        (wish, more) => Err(CliError::Usage(format!(
-            "standard input names {} torrents, and this command takes one",
-            more + usize::from(wish.is_some())
+    let wishes = list::parse(source::STDIN, text.as_bytes())?;
+    only(wishes, "names").map(|wish| wish.source)
+}
+
+/// The one of what standard input `has`, for commands that take one.
+pub(crate) fn only<T>(mut all: Vec<T>, has: &str) -> Result<T, CliError> {
+    match (all.pop(), all.len()) {
+        (Some(one), 0) => Ok(one),
+        (one, more) => Err(CliError::Usage(format!(
+            "standard input {has} {} torrents, and `-` is for one here",
+            more + usize::from(one.is_some())
         ))),
     }
 }
@@ -117,10 +132,18 @@ pub(crate) struct Opened {
 /// Opens them side by side. A source that fails is reported and does not stop the others; one that names a torrent
 /// again is left out with a warning.
 ///
+/// # Errors
+///
+/// When standard output, which takes lines of JSON, is gone.
+///
 /// # Cancel safety
 ///
 /// What has been opened is lost when the future is dropped.
-pub(crate) async fn open(wishes: Vec<Wish>, progress: &Progress) -> Opened {
+pub(crate) async fn open(
+    wishes: Vec<Wish>,
+    progress: &Progress,
+    json: Json,
+) -> Result<Opened, CliError> {
     let places = Arc::new(Semaphore::new(OPENED_AT_ONCE));
     let mut opening = JoinSet::new();
     for (number, wish) in wishes.into_iter().enumerate() {
@@ -153,6 +176,7 @@ pub(crate) async fn open(wishes: Vec<Wish>, progress: &Progress) -> Opened {
             Err(error) => {
                 opened.failed = true;
                 error.report(progress);
+                json::source_failed(json, &wish.source.name(), &error)?;
             }
         }
     }
@@ -170,7 +194,7 @@ pub(crate) async fn open(wishes: Vec<Wish>, progress: &Progress) -> Opened {
             opened.links.push((link, terms));
         }
     }
-    opened
+    Ok(opened)
 }
 
 fn is_new(

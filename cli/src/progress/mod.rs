@@ -280,6 +280,17 @@ impl Meter {
         });
     }
 
+    /// Has what is shown of a torrent be as it is now: a row at once, and the next line, which comes in its time.
+    pub(crate) fn refresh(&self, transfer: Transfer) {
+        match &self.0.shown {
+            Shown::Lines(lines) => {
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.row = Row::Torrent(Box::new(transfer));
+            }
+            Shown::Row(..) | Shown::Not => self.show(transfer),
+        }
+    }
+
     /// All there is to say of it has been said: nothing of it needs to stay on the terminal.
     pub(crate) fn finish(&self) {
         *self

@@ -10,6 +10,7 @@ pub(crate) fn choose(info: &Info, chosen: &str) -> Result<usize, CliError> {
     let none = || CliError::NoSuchFile {
         name: info.name().to_owned(),
         chosen: chosen.to_owned(),
+        meant: None,
     };
     let found = select(info, &[chosen.to_owned()]).ok().flatten();
     if let Some([file]) = found.as_deref() {

@@ -91,7 +91,12 @@ impl Inner {
                 tracing::error!("a torrent does not take its storage's completions");
             }
         };
-        let claimed = self.paths.claim(info.name(), usage, place.paths());
+        // Two torrents of the same name are what mostly has the same paths.
+        let owner = match info.info_hashes().wire() {
+            Some(hash) => format!("{:?} (info-hash {hash})", info.name()),
+            None => format!("{:?}", info.name()),
+        };
+        let claimed = self.paths.claim(&owner, usage, place.paths());
         let claim = claimed.map_err(|taken| AddError::PathInUse {
             path: taken.path,
             by: taken.by,

@@ -8,6 +8,7 @@ use tailwater_session::AddError;
 
 use super::jobs::Job;
 use super::one::One;
+use super::pending::Held;
 use super::{Downloads, choose_files};
 use crate::args::StorageChoice;
 use crate::error::CliError;
@@ -23,7 +24,7 @@ impl Downloads {
         self: Arc<Self>,
         link: Link,
         terms: Terms,
-        unfinished: Arc<()>,
+        unfinished: Held,
     ) -> Result<(), CliError> {
         let ended = match link {
             Link::Torrent(magnet) => match self.begin(&magnet, &terms, None).await {
@@ -84,7 +85,7 @@ impl Downloads {
         &self,
         published: MutableTorrent,
         terms: &Terms,
-        unfinished: Arc<()>,
+        unfinished: Held,
     ) -> Result<(), CliError> {
         let mut unfinished = Some(unfinished);
         let mut previous = None;

@@ -6,6 +6,7 @@ mod jobs;
 mod links;
 mod memory;
 mod one;
+mod pending;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,8 @@ use super::Context;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
 use crate::input::{self, Terms, Wish};
+use crate::json;
+use crate::known::About;
 use crate::link::Link;
 use crate::magnet::{Audience, Loaded};
 use crate::progress::Progress;
@@ -26,6 +29,7 @@ use crate::start;
 use jobs::Job;
 use memory::Room;
 use one::One;
+use pending::{Pending, Unfinished};
 
 pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliError> {
     check_flags(args)?;
@@ -63,7 +67,7 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         },
         room: Room::new(budget, &jobs),
         have_begun: AtomicBool::new(false),
-        unfinished: Arc::default(),
+        unfinished: Unfinished::default(),
     };
     let transferring = transfer(context, Arc::new(downloads), jobs, links);
     let outcome = transferring.await;
@@ -121,13 +125,16 @@ struct Plan {
 }
 
 async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Result<Plan, CliError> {
-    let opened = input::open(wishes, &context.progress).await;
+    let json = context.common.json_lines();
+    let opened = input::open(wishes, &context.progress, json).await?;
     let mut plan = Plan {
         jobs: Vec::new(),
         links: opened.links,
         failed: opened.failed,
     };
     for (metainfo, terms) in opened.torrents {
+        let info = metainfo.info();
+        let (info_hash, about) = (info.info_hashes().wire(), About::new(info, None));
         let job = Job::new(Loaded::of(metainfo), &terms, args);
         match choose_files(job, args, &context.progress).await {
             Ok(job) => plan.jobs.push(job),
@@ -136,6 +143,9 @@ async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Result<P
             Err(error) => {
                 plan.failed = true;
                 error.report(&context.progress);
+                if let Some(info_hash) = info_hash {
+                    json::failed(json, info_hash, &about, &error)?;
+                }
             }
         }
     }
@@ -162,8 +172,8 @@ struct Downloads {
     room: Room,
     /// Some torrent has been added.
     have_begun: AtomicBool,
-    /// Held by each download that is not complete yet.
-    unfinished: Arc<()>,
+    /// Each download that is not complete yet.
+    unfinished: Unfinished,
 }
 
 impl Downloads {
@@ -192,15 +202,15 @@ async fn transfer(
         }
     }
     for (link, terms) in links {
-        let unfinished = Arc::clone(&downloads.unfinished);
+        let unfinished = downloads.unfinished.hold(Pending::link(&link));
         followers.spawn(Arc::clone(&downloads).follow_link(link, terms, unfinished));
     }
     loop {
         let next = tokio::select! {
             biased;
             () = context.interrupt.requested() => {
-                // Ours is the only one left when all are complete, and only seeded.
-                if !failed && Arc::strong_count(&downloads.unfinished) == 1 {
+                // None is left when all are complete, and only seeded.
+                if !failed && downloads.unfinished.is_empty() {
                     context.interrupt.serves();
                     return Err(CliError::Interrupted);
                 }
@@ -208,6 +218,7 @@ async fn transfer(
                 if is_kept && downloads.have_begun.load(Ordering::Relaxed) {
                     context.progress.note("closing: what was downloaded is kept, and the same command goes on with it");
                 }
+                downloads.unfinished.tell(downloads.audience.json)?;
                 return Err(CliError::Interrupted);
             }
             next = followers.join_next() => next,

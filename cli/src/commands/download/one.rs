@@ -1,6 +1,5 @@
 //! One torrent on its way.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use tailwater_session::{Stats, Torrent};
@@ -8,6 +7,7 @@ use tailwater_session::{Stats, Torrent};
 use super::Downloads;
 use super::hook::{self, Facts};
 use super::jobs::Job;
+use super::pending::{Held, Pending};
 use crate::args::{Goals, Hook, Json};
 use crate::commands::follow::Follower;
 use crate::commands::goals::Watch;
@@ -33,7 +33,7 @@ pub(super) struct One {
     hook: Option<(Hook, Facts)>,
     json: Json,
     /// Held until it is complete.
-    unfinished: Option<Arc<()>>,
+    unfinished: Option<Held>,
 }
 
 impl One {
@@ -42,6 +42,10 @@ impl One {
         let hook = downloads.args.on_complete.clone();
         let hook = hook.map(|hook| (hook, job.facts(&torrent, &downloads.args)));
         let meter = progress.meter(job.name(), job.wanted, OFTEN);
+        let about = job.about(&downloads.args);
+        let follower = Follower::new(torrent, about, meter, job.wanted, *json);
+        let held = Pending::Torrent(follower.subject().clone());
+        let held = downloads.unfinished.hold(held);
         Self {
             lonely: job.loaded.is_lonely(&downloads.args.network),
             wanted: job.wanted,
@@ -50,14 +54,8 @@ impl One {
             hook,
             json: *json,
             progress: progress.clone(),
-            follower: Follower::new(
-                torrent,
-                job.about(&downloads.args),
-                meter,
-                job.wanted,
-                *json,
-            ),
-            unfinished: Some(Arc::clone(&downloads.unfinished)),
+            unfinished: Some(held),
+            follower,
         }
     }
 
@@ -95,6 +93,8 @@ impl One {
         };
         // Before it is printed: a script may stop us as soon as it reads the line.
         drop(self.unfinished.take());
+        // What was shown last was before that.
+        self.follower.refresh();
         if !self.json.is_on() {
             self.progress.inform(format_args!(
                 "complete: {name}, {}",
@@ -115,6 +115,7 @@ impl One {
             let ended = watch.seed(&mut self.follower).await;
             self.follower.torrent().remove().await;
             let goal = ended?;
+            self.follower.finish();
             if !self.json.is_on() {
                 let name = Harmless(&name);
                 self.progress.inform(format_args!("done: {name}, {goal}"))?;
