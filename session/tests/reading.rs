@@ -300,6 +300,18 @@ async fn a_reader_that_outlives_its_torrent_hears_of_it() {
     assert_eq!(refused.map(drop), closed.map(drop));
 }
 
+/// On one thread: the torrent's task does not run before the session closes.
+#[tokio::test]
+async fn a_reader_of_a_torrent_that_is_closed_before_it_began_hears_of_it() {
+    let share = Share::new(1, &[("film", 1 << 20)], PIECE);
+    let session = session();
+    let options = AddOptions::new(StorageKind::Memory).on_demand(true);
+    let torrent = session.add(&share.metainfo, options).await.unwrap();
+    let mut reader = torrent.reader(0, ReaderOptions::default()).unwrap();
+    let (read, ()) = tokio::join!(within(reader.next_bytes(1)), within(session.close()));
+    assert_eq!(read, Err(ReadError::Torrent(TorrentError::Closed)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_places_and_files() {
     let theatre = Theatre::new(&[("a", 200_000), ("empty", 0)], 2 * MIB).await;

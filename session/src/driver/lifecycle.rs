@@ -13,6 +13,7 @@ use super::registry::Registration;
 use super::saver::Saver;
 use super::torrent::TorrentTask;
 use crate::disk::{ResumeStore, Rooms};
+use crate::error::TorrentError;
 use crate::events::Event;
 use crate::options::DiskChoices;
 use crate::status::Phase;
@@ -72,11 +73,13 @@ impl Life {
             status: &status,
         };
         let opened = tokio::select! {
+            biased;
             () = closing.cancelled() => None,
             opened = opening.open() => Some(opened),
         };
         match opened {
-            None => {}
+            // Readers may wait already.
+            None => task.board.end(TorrentError::Closed),
             Some(Err(error)) => {
                 events.send(Event::Failed {
                     info_hash,
