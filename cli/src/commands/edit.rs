@@ -11,6 +11,7 @@ use super::torrent_output::Output;
 use super::tracker_list;
 use crate::args::{Edit, tracker_key};
 use crate::error::CliError;
+use crate::input;
 use crate::out::{self, Harmless};
 use crate::source::{self, Content, STDIN};
 use crate::whole_file::{self, Existing};
@@ -54,7 +55,7 @@ pub(super) async fn run(context: &Context, args: &Edit) -> Result<(), CliError> 
         true => {
             let reading = source::standard_input(limit);
             let bytes = match context.interrupt.guard(reading).await? {
-                Content::Torrent(bytes) => bytes,
+                Content::Torrents(torrents) => input::only(torrents, "holds")?,
                 // The parser says what is wrong with it.
                 Content::Text(text) => text.into_bytes(),
             };
