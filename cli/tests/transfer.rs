@@ -459,3 +459,20 @@ fn nothing_older_than_what_was_said_is_shown_at_the_end() {
     assert!(finished.out.contains("done: film, "), "{}", finished.out);
     assert!(!finished.err.contains(" %, "), "{}", finished.err);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_folder_that_cannot_be_written_is_one_warning() {
+    let place = Place::new();
+    place.write("here/film", &noise(1, 200_000));
+    let torrent = place.create("here/film", &[]);
+    let (_seeder, addr) = place.seed(&torrent, "here");
+    let args = download(&torrent, &["-o", "there", "--peer", &addr]);
+    let mut command = place.command(&args);
+    // Not even root makes files there.
+    command.env("XDG_STATE_HOME", "/proc/self/fdinfo");
+    let finished = support::Running::of(command).finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let warnings = finished.err.matches("/proc/self/fdinfo").count();
+    assert_eq!(warnings, 1, "{}", finished.err);
+}

@@ -21,7 +21,7 @@ pub(super) struct Saver<'a> {
     pub(super) store: &'a Store,
     pub(super) resume: Option<&'a ResumeStore>,
     pub(super) status: &'a watch::Sender<Status>,
-    /// A file that another program has touched has been named.
+    /// It has been said that saving does not work.
     has_warned: AtomicBool,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Saver<'a> {
             resume.save(data).await
         };
         if let Err(error) = saved.await {
-            tracing::warn!("saving resume data: {error}");
+            self.warn(&error);
         }
     }
 
@@ -83,15 +83,15 @@ impl<'a> Saver<'a> {
                     // What was saved before vouches for what is not there any more.
                     let _ = resume.remove(disk.key()).await;
                 }
-                let is_told = self
-                    .has_warned
-                    .swap(error.is_changed_file(), Ordering::Relaxed);
-                if !is_told {
-                    tracing::warn!(
-                        "resume data is not saved, so the next start checks the files: {error}"
-                    );
-                }
+                self.warn(&error);
             }
+        }
+    }
+
+    /// Says so once, until saving works again.
+    fn warn(&self, error: &StorageError) {
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!("resume data is not saved, so the next start checks the files: {error}");
         }
     }
 
