@@ -91,6 +91,13 @@ pub(crate) enum CliError {
         /// The file or folder that is most like it.
         meant: Option<String>,
     },
+    #[error("{number} files of {name} are named {chosen:?}: {list}")]
+    SeveralFiles {
+        name: String,
+        chosen: String,
+        number: usize,
+        list: String,
+    },
     #[error("{0}: no file was chosen")]
     NothingChosen(String),
     #[error("{0}: what is excluded leaves no file of it")]
@@ -99,6 +106,8 @@ pub(crate) enum CliError {
     NotAFolder(PathBuf),
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
+    #[error("{} exists already", .0.display())]
+    ChartExists(PathBuf),
     #[error("cannot seed {name}: {tally} ({missing} of {total}) in {}", dir.display())]
     Incomplete {
         name: String,
@@ -131,8 +140,11 @@ pub(crate) enum CliError {
     },
     #[error("cannot start {}: {}", program.display(), plain(source))]
     Player { program: PathBuf, source: io::Error },
-    #[error("cannot open {url} in a browser: {}", plain(source))]
-    Browser { url: String, source: io::Error },
+    /// It ended with an exit code other than 0, or by a signal; what it printed has been shown.
+    #[error("{ended} before it read anything")]
+    PlayerFailed { ended: String, has_words: bool },
+    #[error("cannot open {url} in a browser: {reason}")]
+    Browser { url: String, reason: String },
     #[error("{0} has no files")]
     NoFiles(String),
     #[error("{name}: given up, because {lack} for {}", duration(*.waited))]
@@ -226,6 +238,10 @@ impl CliError {
                 "name a program that plays URLs, such as mpv or vlc, by its name or path, or use `--open page`"
                     .to_owned(),
             ),
+            Self::PlayerFailed { has_words, .. } => Some(match has_words {
+                true => "its own words stand above; `--keep-streaming` goes on without it".to_owned(),
+                false => "it printed nothing; `--keep-streaming` goes on without it".to_owned(),
+            }),
             Self::Browser { .. } => Some(
                 "start without `--open page`, and open the address that is printed in a browser of your choice"
                     .to_owned(),
@@ -236,30 +252,59 @@ impl CliError {
             Self::Add { error: AddError::Storage(error), .. }
             | Self::Check { error: AddError::Storage(error), .. }
             | Self::Torrent { error: TorrentError::Storage(error), .. } => storage_remedy(error),
-            Self::NoSuchFile { meant: Some(meant), .. } => Some(format!(
-                "did you mean {meant}? `tailwater inspect` shows the files with their numbers"
-            )),
-            Self::NoSuchFile { .. } | Self::NothingLeft(_) => {
-                Some("`tailwater inspect` shows the files with their numbers".to_owned())
-            }
             Self::NotAFolder(_) => {
                 Some("name the folder that holds the torrent's file or folder: what `--output` was".to_owned())
             }
-            Self::Exists(_) => Some("choose another name with `--output FILE`, or use `--force`".to_owned()),
             Self::Incomplete { .. } => Some(
                 "check that the folder is what `--output` was; `tailwater download` with it fetches what is missing, and `--partial` shares what is right"
                     .to_owned(),
             ),
             Self::Dht(failure) => failure.remedy(),
-            Self::NoSuchTracker { name, .. } => {
-                Some(format!("`tailwater inspect {name}` shows those that it has"))
+            _ => self.remedy_of_file(),
+        }
+    }
+
+    /// The same for files that are chosen, and for files and torrents that are made or changed.
+    fn remedy_of_file(&self) -> Option<String> {
+        match self {
+            Self::NoSuchFile {
+                meant: Some(meant), ..
+            } => Some(format!(
+                "did you mean {meant}? `tailwater inspect` shows the files with their numbers"
+            )),
+            Self::NoSuchFile { .. } | Self::NothingLeft(_) => {
+                Some("`tailwater inspect` shows the files with their numbers".to_owned())
             }
+            Self::SeveralFiles { .. } => {
+                Some("choose one by its number, or with the folders before its name".to_owned())
+            }
+            Self::Io {
+                operation: "write",
+                path,
+                source,
+            } if source.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent()?.to_str()?;
+                Some(format!(
+                    "make the folder first: mkdir -p {}",
+                    shell_words::quote(folder)
+                ))
+            }
+            Self::Exists(_) => {
+                Some("choose another name with `--output FILE`, or use `--force`".to_owned())
+            }
+            Self::ChartExists(_) => {
+                Some("choose another name with `--chart FILE`, or use `--force`".to_owned())
+            }
+            Self::NoSuchTracker { name, .. } => Some(format!(
+                "`tailwater inspect {name}` shows those that it has"
+            )),
             Self::NoTrackers(_) => Some("name one with `--tracker URL`".to_owned()),
-            Self::Create(CreateError::NotUtf8(_) | CreateError::NoName(_) | CreateError::UnusableName(_)) => {
-                Some("name the torrent with `--name NAME`".to_owned())
-            }
+            Self::Create(
+                CreateError::NotUtf8(_) | CreateError::NoName(_) | CreateError::UnusableName(_),
+            ) => Some("name the torrent with `--name NAME`".to_owned()),
             Self::Unshareable { .. } => Some(
-                "`--skip-unreadable` leaves them out; `--exclude GLOB` leaves out what you choose".to_owned(),
+                "`--skip-unreadable` leaves them out; `--exclude GLOB` leaves out what you choose"
+                    .to_owned(),
             ),
             _ => None,
         }

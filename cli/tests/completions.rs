@@ -66,7 +66,7 @@ fn bash(place: &Place, words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_completes_the_program_by_the_name_that_it_has() {
     let place = place();
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (&["tw-2", "do"], &["download"]),
         (
             &["tw-2", "download", ""],
@@ -78,6 +78,13 @@ fn bash_completes_the_program_by_the_name_that_it_has() {
         (&["tw-2", "download", "--storage", ""], &["disk", "memory"]),
         (&["tw-2", "dht", "p"], &["peers", "put", "ping"]),
         (&["tw-2", "create", "--dry"], &["--dry-run"]),
+        (&["tw-2", "man", "do"], &["download"]),
+        (&["tw-2", "man", "dht", "p"], &["peers", "put", "ping"]),
+        (&["tw-2", "--json", "=", "e"], &["events"]),
+        (
+            &["tw-2", "download", "--json", "=", ""],
+            &["results", "events", "pieces"],
+        ),
     ];
     for (words, expected) in cases {
         assert_eq!(bash(&place, words), expected, "{words:?}");
@@ -131,7 +138,19 @@ fn every_command_has_a_manual_page() {
     }
     let node = place.ok(&["man", "dht", "node"]);
     assert!(node.starts_with(".ie") || node.starts_with(".TH"), "{node}");
-    assert!(node.contains(".TH tailwater-dht-node 1"), "{node}");
+    // Its fields: the name, the section, a date, the version and the manual.
+    let title = node.lines().find(|line| line.starts_with(".TH ")).unwrap();
+    let fields: Vec<_> = title.splitn(5, ' ').collect();
+    let [_, "tailwater-dht-node", "1", date, rest] = fields[..] else {
+        panic!("{title}");
+    };
+    let is_date = |c: char| c.is_ascii_digit() || c == '-';
+    assert!(date.len() == 10 && date.chars().all(is_date), "{title}");
+    let rest = rest.split_once('"').unwrap().1;
+    assert!(
+        rest.starts_with("tailwater ") && rest.ends_with("\" \"User Commands\""),
+        "{title}"
+    );
     assert!(node.contains("tailwater dht node \\-\\-table"), "{node}");
     assert!(
         node.contains(".SH \"EXIT STATUS\"") && node.contains(".BR tailwater-dht (1)"),

@@ -335,3 +335,14 @@ fn a_terminal_gets_no_torrent() {
         "{screen:?}"
     );
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_named_with_what_to_do() {
+    let place = Place::new();
+    place.write("film.mkv", b"film");
+    let finished = place.run(&["create", "film.mkv", "-o", "no dir/deep/"]);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let expected = "error: cannot write no dir/deep/film.mkv.torrent: no such file or directory\n  \
+                    help: make the folder first: mkdir -p 'no dir/deep'\n";
+    assert_eq!(finished.err, expected);
+}

@@ -275,7 +275,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
     place.write("long", &[b'a'; 2000]);
     place.write("odd", b"i-0e");
     let key = "ab".repeat(32);
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["dht"], "Usage:"),
         (&["dht", "peers", "xyz"], "not a v1 info-hash"),
         (&["dht", "peers", HASH, "--announce", "0"], "--announce"),
@@ -300,6 +300,10 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         (
             &["sim", "dht", "--nodes", "-1"],
             "-1 is not from 2 to 1000000",
+        ),
+        (
+            &["sim", "dht", "--seed", "x"],
+            "'x' for '--seed <NUMBER>': not a whole number\n",
         ),
     ];
     for (args, text) in cases {
@@ -436,7 +440,7 @@ fn an_interrupted_simulation_leaves_no_chart() {
     let before = place.everything();
     for chart in ["new.svg", "old.svg"] {
         let long = ["--nodes", "20000", "--malicious", "1", "--chart", chart];
-        let simulating = place.start(&[&["sim", "dht"], &long[..]].concat());
+        let simulating = place.start(&[&["sim", "dht", "--force"], &long[..]].concat());
         // The file has been looked at by then.
         simulating.error_line("with `--malicious 1` all nodes lie but the ten");
         assert_eq!(place.everything(), before);
@@ -445,6 +449,16 @@ fn an_interrupted_simulation_leaves_no_chart() {
         assert_eq!(finished.code, Some(130), "{finished:?}");
         assert_eq!(place.everything(), before);
     }
+    assert_eq!(std::fs::read(place.path("old.svg")).unwrap(), b"old");
+    // What the user has not asked to replace stays; that is said before a minute of work too.
+    let refused = place.run(&["sim", "dht", "--chart", "old.svg"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused.err.contains("old.svg exists already\n  help: ")
+            && refused.err.contains("`--force`"),
+        "{}",
+        refused.err
+    );
     assert_eq!(std::fs::read(place.path("old.svg")).unwrap(), b"old");
     // What cannot be written is said before a minute of work.
     let refused = place.run(&["sim", "dht", "--chart", "no/such/chart.svg"]);
@@ -469,4 +483,10 @@ fn one_of_a_thing_is_said_in_the_singular() {
     for told in [" for 1 minute\n", " by 1 node (median)\n", " of 1 lookup\n"] {
         assert!(report.contains(told), "{told:?} is not in {report}");
     }
+    place.write("chart.svg", b"old");
+    let chart = ["--chart", "chart.svg", "--force"];
+    let report = place.ok(&[&["sim", "dht"], &small[..], &chart[..]].concat());
+    assert!(report.ends_with("\nwritten: chart.svg\n"), "{report}");
+    let svg = std::fs::read(place.path("chart.svg")).unwrap();
+    assert!(svg.starts_with(b"<svg"));
 }

@@ -182,7 +182,7 @@ fn what_cannot_work_is_said_at_once() {
     place.ok(&["create", "here/film.mp4", "-o", "film.torrent"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], i32, &str); 12] = [
+    let cases: [(&[&str], i32, &str); 14] = [
         (&["--file", "other.mp4"], 1, "has no file \"other.mp4\""),
         (&["--file", "1"], 1, "has no file \"1\""),
         (
@@ -202,6 +202,16 @@ fn what_cannot_work_is_said_at_once() {
             "`--memory` has no meaning",
         ),
         (&["--lookbehind", "soon"], 2, "write 60s, or 64MiB"),
+        (
+            &["--lookbehind", "60x"],
+            2,
+            "unknown unit \"x\"; use s for seconds, or ",
+        ),
+        (
+            &["--peer", "127.0.0.1:70000"],
+            2,
+            "a port is a number from 1 to 65535",
+        ),
         (
             &["--lookbehind", "60"],
             2,

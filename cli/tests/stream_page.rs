@@ -386,3 +386,35 @@ fn the_line_on_a_terminal_says_what_is_tried_for_a_link() {
     terminal.type_in("\u{3}");
     assert_eq!(terminal.finish().0, Some(130));
 }
+
+#[test]
+fn a_name_of_several_files_is_told_from_one_of_none() {
+    let place = Place::new();
+    let files: [(&str, &[u8]); 3] = [
+        ("a/Season 1/Ep 1.mp4", b"first"),
+        ("a/Season 2/Ep 1.mp4", b"second"),
+        ("a/Season 2/Ep 2.mp4", b"third"),
+    ];
+    let (_seeder, addr) = shared(&place, &files, &[]);
+    let run = |file: &str| place.run(&["stream", "t.torrent", "--no-dht", "--file", file]);
+    let finished = run("Ep 1.mp4");
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished.err.starts_with(
+            "error: 2 files of t are named \"Ep 1.mp4\": 0 (t/a/Season 1/Ep 1.mp4), 1 (t/a/Season 2/Ep 1.mp4)\n  help: "
+        ),
+        "{}",
+        finished.err
+    );
+    let finished = run("Ep 3.mp4");
+    let none = "error: t has no file \"Ep 3.mp4\"\n";
+    assert!(finished.err.starts_with(none), "{finished:?}");
+    // So much of its path as tells it from others.
+    for (file, bytes) in [
+        ("Season 2/Ep 1.mp4", &b"second"[..]),
+        ("Ep 2.mp4", b"third"),
+    ] {
+        let streaming = Streaming::start(&place, "t.torrent", &addr, &["--file", file]);
+        assert_eq!(get(streaming.url("file"), "").1, bytes, "{file}");
+    }
+}

@@ -87,7 +87,6 @@ fn the_stream_ends_with_the_player_unless_told_otherwise() {
     let (_seeder, addr) = film(&place);
     script(&place, "reads", READS);
     script(&place, "does-nothing", "#!/bin/sh\n");
-    script(&place, "fails", "#!/bin/sh\nexit 2\n");
 
     let finished = stream(&place, &addr, &["--open", "./reads"]).finish();
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -98,21 +97,63 @@ fn the_stream_ends_with_the_player_unless_told_otherwise() {
     let finished = stream(&place, &addr, &more).finish();
     assert_eq!(finished.code, Some(0), "{finished:?}");
 
-    for (more, says) in [
-        (
-            &["--open", "./reads", "--keep-streaming"][..],
-            "./reads has ended with exit code 3; still streaming at http://",
-        ),
-        (
-            &["--open", "./fails"],
-            "./fails has ended with exit code 2 before it read anything; still streaming at http://",
-        ),
-    ] {
-        let streaming = stream(&place, &addr, more);
-        streaming.error_line(says);
-        streaming.signal("INT");
-        assert_eq!(streaming.finish().code, Some(130), "{more:?}");
+    let more = ["--open", "./reads", "--keep-streaming"];
+    let streaming = stream(&place, &addr, &more);
+    streaming.error_line("./reads has ended with exit code 3; still streaming at http://");
+    streaming.signal("INT");
+    assert_eq!(streaming.finish().code, Some(130));
+}
+
+/// Why a player failed is in what it printed: on either output, after much else, and perhaps harmful to a terminal.
+#[test]
+fn a_player_that_fails_is_quoted_and_fails_the_stream() {
+    let place = Place::new();
+    let (_seeder, addr) = film(&place);
+    let text = "#!/bin/sh\nseq 100000\nprintf 'no such option: \\033[2J--x\\r\\n' >&2\nexit 2\n";
+    script(&place, "fails", text);
+    for more in [&[][..], &["--exit-with-player"]] {
+        let finished = stream(&place, &addr, &[&["--open", "./fails"], more].concat()).finish();
+        assert_eq!(finished.code, Some(1), "{more:?}: {finished:?}");
+        let err = &finished.err;
+        assert!(err.contains("./fails: 100000\n"), "{err}");
+        assert!(
+            err.contains("./fails: no such option: \\u{1b}[2J--x\n"),
+            "{err}"
+        );
+        assert!(
+            err.contains(
+                "error: ./fails has ended with exit code 2 before it read anything\n  help: "
+            ),
+            "{err}"
+        );
+        assert!(err.lines().count() <= 12, "{err}");
     }
+    let more = ["--open", "./fails", "--keep-streaming"];
+    let streaming = stream(&place, &addr, &more);
+    streaming.error_line("./fails: no such option");
+    streaming.error_line(
+        "./fails has ended with exit code 2 before it read anything; still streaming at http://",
+    );
+    streaming.signal("INT");
+    assert_eq!(streaming.finish().code, Some(130));
+}
+
+/// Programs that a player leaves behind hold its outputs open, and hold nothing up.
+#[test]
+fn a_player_that_leaves_a_program_behind_has_ended() {
+    let place = Place::new();
+    let (_seeder, addr) = film(&place);
+    script(
+        &place,
+        "leaves",
+        "#!/bin/sh\nsleep 300 &\necho $! > left\necho why\nexit 2\n",
+    );
+    let finished = stream(&place, &addr, &["--open", "./leaves"]).finish();
+    let left = fs::read_to_string(place.path("left")).unwrap();
+    let killed = std::process::Command::new("kill").arg(left.trim()).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.err.contains("./leaves: why\n"), "{finished:?}");
 }
 
 #[test]
@@ -151,4 +192,27 @@ fn the_page_is_opened_in_the_desktops_browser() {
         std::thread::yield_now();
     }
     assert_eq!(fs::read_to_string(called).unwrap(), format!("{page}\n"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_desktop_without_a_browser_is_told_in_words() {
+    let place = Place::new();
+    let (_seeder, addr) = film(&place);
+    script(&place, "bin/xdg-open", "#!/bin/sh\nexit 3\n");
+    let fixed = ["stream", "film.torrent", "--peer", &addr, "--open", "page"];
+    let mut command = place.command(&[&fixed, &LOCAL[..]].concat());
+    command.env(
+        "PATH",
+        format!("{}:/usr/bin:/bin", place.path("bin").display()),
+    );
+    let finished = Running::of(command).finish();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let err = &finished.err;
+    assert!(
+        err.contains(
+            "in a browser: xdg-open failed, as it does where there is no browser\n  help: "
+        ),
+        "{err}"
+    );
 }

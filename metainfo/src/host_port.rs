@@ -15,7 +15,7 @@ pub struct HostPort {
 
 /// A text that is not `host:port`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not host:port")]
+#[error("not host:port; a port is a number from 1 to 65535")]
 pub struct ParseHostPortError;
 
 impl HostPort {

@@ -78,6 +78,9 @@ pub(crate) struct SimDht {
     /// Draw how many hops and how much time the lookups took, as SVG; the file is written at the end.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) chart: Option<PathBuf>,
+    /// Replace the file of `--chart` if there is one.
+    #[arg(long, requires = "chart")]
+    pub(crate) force: bool,
 }
 
 /// The shortest and the longest delay.

@@ -40,14 +40,15 @@ pub(crate) struct Stream {
     /// The torrent: a .torrent file, the http(s) URL of one, or a magnet link.
     #[arg(value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
-    /// The file to play first, by its number in `inspect` or its name. Default: the largest that plays.
+    /// The file to play first, by its number in `inspect`, its name, or the end of its path. Default: the largest that plays.
     #[arg(long, value_name = "INDEX|NAME")]
     pub(crate) file: Option<String>,
     /// Start this player with the film's address, and end with it; or open the page in the desktop's browser.
     ///
     /// PLAYER is a program with its options, such as 'mpv --fs'; no shell reads it. The address replaces {} in it, or is
     /// added at the end; mpv and VLC get the film's subtitles too. A program that ends before it has read anything, as
-    /// browsers do that hand the address to one that runs already, does not end the stream.
+    /// browsers do that hand the address to one that runs already, does not end the stream; unless it fails (exits with
+    /// a code other than 0): then the last lines that it printed are shown, and the stream fails too.
     #[arg(long, value_name = "PLAYER|page", value_hint = ValueHint::CommandString)]
     pub(crate) open: Option<Opener>,
     /// Go on when the player that --open started has ended, until Ctrl-C.
@@ -102,6 +103,8 @@ pub(crate) enum ParseBehindError {
     Neither,
     #[error("{0} of what? Write {0}s for seconds, or {0}MiB for a size")]
     NoUnit(String),
+    #[error("unknown unit {0:?}; use s for seconds, or K, M, G for a size: 60s, or 64MiB")]
+    Unit(String),
     #[error("{0}")]
     Size(ParseSizeError),
 }
@@ -126,9 +129,10 @@ impl FromStr for Behind {
         if !text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(ParseBehindError::Neither);
         }
-        text.parse()
-            .map(Self::Bytes)
-            .map_err(ParseBehindError::Size)
+        text.parse().map(Self::Bytes).map_err(|error| match error {
+            ParseSizeError::Unit(unit) => ParseBehindError::Unit(unit),
+            error => ParseBehindError::Size(error),
+        })
     }
 }
 
@@ -162,12 +166,7 @@ mod tests {
             ("1.2.3", Err(ParseBehindError::Neither)),
             ("-5", Err(ParseBehindError::Neither)),
             ("soon", Err(ParseBehindError::Neither)),
-            (
-                "5 cats",
-                Err(ParseBehindError::Size(ParseSizeError::Unit(
-                    "cats".to_owned(),
-                ))),
-            ),
+            ("5 cats", Err(ParseBehindError::Unit("cats".to_owned()))),
         ];
         for (text, behind) in cases {
             assert_eq!(text.parse::<Behind>(), behind, "{text}");

@@ -107,7 +107,7 @@ fn wrong_setting(setting: &Setting, error: &Error) -> CliError {
     };
     let Setting { option, origin, .. } = setting;
     let value = setting.values.join(", ");
-    let reason = ranges_in_words(&reason);
+    let reason = numbers_in_words(&reason);
     CliError::Usage(format!(
         "{origin}: wrong value {value:?} of {option}: {reason}"
     ))
@@ -127,7 +127,7 @@ fn report(error: &Error) -> ExitCode {
         Some(text) => writeln!(anstream::stderr(), "{text}"),
         None if error.use_stderr() => {
             let text = error.render().ansi().to_string();
-            write!(anstream::stderr(), "{}", ranges_in_words(&text))
+            write!(anstream::stderr(), "{}", numbers_in_words(&text))
         }
         None => error.print(),
     };
@@ -167,6 +167,25 @@ fn begins_like_a_torrent(path: &Path) -> bool {
     let mut start = [0];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == *b"d"
+}
+
+/// What the standard library and clap say of numbers, for people.
+fn numbers_in_words(text: &str) -> String {
+    const STD_SAYS: [(&str, &str); 5] = [
+        ("invalid digit found in string", "not a whole number"),
+        (
+            "cannot parse integer from empty string",
+            "not a whole number",
+        ),
+        ("number too large to fit in target type", "too large"),
+        ("number too small to fit in target type", "too small"),
+        ("invalid float literal", "not a number"),
+    ];
+    let mut text = ranges_in_words(text);
+    for (said, words) in STD_SAYS {
+        text = text.replacen(said, words, 1);
+    }
+    text
 }
 
 /// `is not in 1..=65535`, as clap says it, for people: `is not from 1 to 65535`.

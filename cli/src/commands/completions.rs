@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command, ValueHint};
-use clap_complete::engine::{ArgValueCompleter, PathCompleter};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter,
+};
 use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::args::{self, Completions};
@@ -38,7 +40,7 @@ pub(super) fn run(args: &Completions) -> Result<(), CliError> {
         completer.write_registration(VARIABLE, &identifier(&name), &name, &program, &mut script);
     written.map_err(CliError::Output)?;
     let script = String::from_utf8_lossy(&script);
-    out::line(quoting_paths(script.trim_end()))
+    out::line(joining_options(&quoting_paths(script.trim_end())))
 }
 
 /// By which name, and which path, this program was called.
@@ -83,19 +85,65 @@ fn quoting_paths(script: &str) -> String {
     script.replacen(ANSWERED, QUOTED, 1)
 }
 
+/// Has bash ask for `--option=value` as one word, as it was typed, and take the answer as the value that it completes:
+/// where it divides words at `=`, the program would be asked for something else.
+fn joining_options(script: &str) -> String {
+    const WORDS: &str = concat!(
+        "    local words=(\"${COMP_WORDS[@]}\")\n",
+        "    if [[ \"${BASH_VERSINFO[0]}\" -ge 4 ]]; then\n",
+        "        words[COMP_CWORD]=\"$2\"\n",
+        "    fi\n",
+    );
+    const JOINED: &str = r#"    local words=() word last joined
+    local -i i
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word="${COMP_WORDS[i]}"
+        last=$((${#words[@]} - 1))
+        if [[ $word == "=" && $i -gt 1 && "${words[last]}" == --* && "${words[last]}" != *=* ]]; then
+            words[last]+="="
+            joined=true
+            continue
+        fi
+        if [[ $i -eq $COMP_CWORD && "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+            word="$2"
+        fi
+        if [[ $joined == true && "${COMP_WORDS[i-1]}" == "=" ]]; then
+            words[last]+="$word"
+        else
+            words+=("$word")
+            joined=false
+        fi
+    done
+    _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1))
+"#;
+    const FAILED: &str = "    if [[ $? != 0 ]]; then\n        unset COMPREPLY\n";
+    const STRIPPED: &str = concat!(
+        "    if [[ $? != 0 ]]; then\n        unset COMPREPLY\n",
+        "    elif [[ $joined == true ]]; then\n",
+        "        COMPREPLY=(\"${COMPREPLY[@]#--*=}\")\n",
+    );
+    script
+        .replacen(WORDS, JOINED, 1)
+        .replacen(FAILED, STRIPPED, 1)
+}
+
 /// The command line, with candidates that its definition does not have.
 fn command() -> Command {
-    let command = with_torrents(args::command());
+    let command = with_pages(with_torrents(args::command()));
     match asked_word() {
         Some(word) if !word.is_empty() => command,
         _ => without_options(command),
     }
 }
 
-/// The word that is to be completed, as far as it is typed: what stands behind `--`, at the place that the script names,
-/// or else at the end.
+/// The word that is to be completed, as far as it is typed: at the place that the script names, or else at the end.
 fn asked_word() -> Option<OsString> {
-    let words: Vec<_> = std::env::args_os()
+    typed_words().pop()
+}
+
+/// What stands behind `--`, up to the word that is to be completed.
+fn typed_words() -> Vec<OsString> {
+    let mut words: Vec<_> = std::env::args_os()
         .skip_while(|word| word != "--")
         .skip(1)
         .collect();
@@ -103,7 +151,33 @@ fn asked_word() -> Option<OsString> {
         .ok()
         .and_then(|index| index.parse().ok());
     let index: usize = index.unwrap_or_else(|| words.len().saturating_sub(1));
-    words.into_iter().nth(index)
+    words.truncate(index.saturating_add(1));
+    words
+}
+
+/// Offers the commands that have a page for `man`: those of the command that is typed before them.
+fn with_pages(command: Command) -> Command {
+    let mut typed = typed_words();
+    typed.pop();
+    let mut above = &command;
+    for word in typed.iter().skip_while(|word| *word != "man").skip(1) {
+        match above.find_subcommand(word) {
+            Some(inner) => above = inner,
+            // It has no page, and nothing below it has one.
+            None => return command,
+        }
+    }
+    let with_page = above.get_subcommands().filter(|it| !it.is_hide_set());
+    let pages: Vec<_> = with_page
+        .map(|it| (it.get_name().to_owned(), it.get_about().cloned()))
+        .collect();
+    let offered = ArgValueCandidates::new(move || {
+        let pages = pages.iter().cloned();
+        pages
+            .map(|(name, about)| CompletionCandidate::new(name).help(about))
+            .collect()
+    });
+    command.mut_subcommand("man", |man| man.mut_arg("command", |arg| arg.add(offered)))
 }
 
 /// Offers options only where there is nothing else: they are many, and asked for by a dash.
@@ -157,5 +231,7 @@ mod tests {
             .expect("a script");
         let script = String::from_utf8(script).expect("text");
         assert!(quoting_paths(&script).contains("compopt -o filenames"));
+        let joining = joining_options(&script);
+        assert!(joining.contains("local words=()") && joining.contains("#--*="));
     }
 }

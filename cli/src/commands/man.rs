@@ -14,6 +14,8 @@ use crate::whole_file::{self, Existing};
 
 /// The name of the section for commands.
 const MANUAL: &str = "User Commands";
+/// The day on which the pages' text was last looked through. A page without one has the version in its place.
+const DATE: &str = "2026-11-28";
 
 pub(super) fn run(args: &Man) -> Result<(), CliError> {
     // Pages have no terminal's width, and every command has its own `--help`.
@@ -70,6 +72,7 @@ fn page(command: &Command) -> Result<String, CliError> {
 fn render(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let source = concat!("tailwater ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command.clone())
+        .date(DATE)
         .source(source)
         .manual(MANUAL);
     man.render_title(page)?;

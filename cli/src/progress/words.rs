@@ -18,15 +18,19 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
-/// A time in the two largest units that matter, in whole seconds.
+/// A time in the two largest units that matter, in whole seconds: `1 min 5 s`, `30 min`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    match seconds {
-        0 => "less than a second".to_owned(),
-        1..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    let (large, unit, small, smaller) = match seconds {
+        0 => return "less than a second".to_owned(),
+        1..60 => (seconds, "s", 0, ""),
+        60..3_600 => (seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => (seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        _ => (seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+    };
+    match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {smaller}"),
     }
 }
 
@@ -71,6 +75,8 @@ mod tests {
             (7_900, "7 s"),
             (42_000, "42 s"),
             (65_000, "1 min 5 s"),
+            (1_800_000, "30 min"),
+            (86_400_000, "1 d"),
             (7_260_000, "2 h 1 min"),
             (180_000_000, "2 d 2 h"),
         ];

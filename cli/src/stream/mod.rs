@@ -9,7 +9,7 @@
 //! | `site`, `film`, `awaited` | which address has what: always, with the torrent, and until it is known |
 //! | `file`, `answer`, `body` | responses |
 //! | `server`, `client`, `places`, `watched` | connections, their limits, and which of them goes when places are short |
-//! | `choice`, `player` | what the command line asks for: which file, which program |
+//! | `choice`, `player`, `said` | what the command line asks for: which file, which program; and what that prints |
 
 mod answer;
 mod awaited;
@@ -32,6 +32,7 @@ mod player;
 mod playlist;
 mod program;
 mod range;
+mod said;
 mod server;
 mod site;
 mod source;

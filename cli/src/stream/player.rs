@@ -1,12 +1,14 @@
 //! The program that `--open` names.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::str::FromStr;
 
 use tokio::process::{Child, Command};
 
-use crate::error::CliError;
+use super::said::Said;
+use crate::error::{CliError, plain};
 
 /// What stands for the film's address among a player's options.
 const PLACEHOLDER: &str = "{}";
@@ -94,6 +96,7 @@ impl PlayerCommand {
 pub(crate) struct Player {
     program: PathBuf,
     child: Child,
+    said: Said,
 }
 
 impl Player {
@@ -104,17 +107,25 @@ impl Player {
         subtitles: &[String],
     ) -> Result<Self, CliError> {
         let program = command.program.clone();
-        // What players print would run into the progress.
+        // What players print would run into the progress; it matters when they fail.
         let child = Command::new(&program)
             .args(command.arguments(url, subtitles))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn();
-        match child {
-            Ok(child) => Ok(Self { program, child }),
-            Err(source) => Err(CliError::Player { program, source }),
-        }
+        let mut child = match child {
+            Ok(child) => child,
+            Err(source) => return Err(CliError::Player { program, source }),
+        };
+        let mut said = Said::default();
+        said.follow(child.stdout.take());
+        said.follow(child.stderr.take());
+        Ok(Self {
+            program,
+            child,
+            said,
+        })
     }
 
     pub(crate) fn program(&self) -> &Path {
@@ -129,14 +140,38 @@ impl Player {
     pub(crate) async fn ended(&mut self) -> Option<ExitStatus> {
         self.child.wait().await.ok()
     }
+
+    /// The last lines that it has printed, once it has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn last_lines(&mut self) -> Vec<String> {
+        self.said.last_lines().await
+    }
 }
 
 /// Opens a page in the desktop's browser, which goes on by itself.
 pub(crate) fn open_page(url: &str) -> Result<(), CliError> {
-    open::that_detached(url).map_err(|source| CliError::Browser {
+    open::that_detached(url).map_err(|error| CliError::Browser {
         url: url.to_owned(),
-        source,
+        reason: why_not_opened(&error),
     })
+}
+
+/// In words; of a launcher that failed, the crate tells its command line and the debug form of its status.
+fn why_not_opened(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let launcher = text
+        .strip_prefix("Launcher \"")
+        .and_then(|rest| rest.split('"').next());
+    match (launcher, error.kind()) {
+        (Some(launcher), _) => {
+            format!("{launcher} failed, as it does where there is no browser")
+        }
+        (None, ErrorKind::NotFound) => "there is no program that opens pages".to_owned(),
+        (None, _) => plain(error),
+    }
 }
 
 #[cfg(test)]

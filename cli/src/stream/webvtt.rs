@@ -1,5 +1,7 @@
 //! Subtitles as browsers read them: WebVTT, made from SubRip (.srt) or from WebVTT in any encoding.
 
+use std::borrow::Cow;
+
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8};
 
@@ -161,7 +163,57 @@ impl Line {
         text.push_str(rest);
         // The arrow would begin a cue; a lone NUL is no text.
         let text = text.replace(ARROW, "→").replace('\0', "");
-        Self { text, is_at_top }
+        Self {
+            text: escaped(&text),
+            is_at_top,
+        }
+    }
+}
+
+/// SubRip's text as WebVTT's: with its tags for italics and the like, without those for fonts and colours. What looks like
+/// a tag or an entity and is none is text.
+fn escaped(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['<', '&']) {
+        let (before, special) = rest.split_at(at);
+        all.push_str(before);
+        let (shown, len) = match special.starts_with('<') {
+            true => tag(special),
+            false => entity(special),
+        };
+        all.push_str(&shown);
+        rest = &special[len..];
+    }
+    all.push_str(rest);
+    all
+}
+
+/// What stands for a `<` and perhaps what follows it, and how many bytes that is.
+fn tag(text: &str) -> (Cow<'static, str>, usize) {
+    let none = (Cow::Borrowed("&lt;"), 1);
+    let Some(end) = text.find('>') else {
+        return none;
+    };
+    let inside = text[1..end].to_ascii_lowercase();
+    let (slash, name) = match inside.strip_prefix('/') {
+        Some(name) => ("/", name),
+        None => ("", inside.as_str()),
+    };
+    let is_font = name == "font" || name.starts_with("font ");
+    match name.trim_end() {
+        _ if is_font => (Cow::Borrowed(""), end + 1),
+        name @ ("i" | "b" | "u") => (Cow::Owned(format!("<{slash}{name}>")), end + 1),
+        _ => none,
+    }
+}
+
+/// The same for an `&`.
+fn entity(text: &str) -> (Cow<'static, str>, usize) {
+    const KNOWN: [&str; 6] = ["&amp;", "&lt;", "&gt;", "&nbsp;", "&lrm;", "&rlm;"];
+    match KNOWN.into_iter().find(|known| text.starts_with(known)) {
+        Some(known) => (Cow::Borrowed(known), known.len()),
+        None => (Cow::Borrowed("&amp;"), 1),
     }
 }
 
@@ -219,6 +271,38 @@ mod tests {
         let expected = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\none\n1984\n\n\
             00:00:03.000 --> 00:00:04.000\na → b-→\n";
         assert_eq!(convert(text.as_bytes()), expected);
+    }
+
+    #[test]
+    fn what_is_no_tag_is_text() {
+        let cases = [
+            ("I <3 you & <b>me</B>", "I &lt;3 you &amp; <b>me</b>"),
+            (
+                "<font color=\"#ff0000\">red</font> <I>it</I >",
+                "red <i>it</i>",
+            ),
+            (
+                "AT&T &amp; &lt;i&gt; &eacute;",
+                "AT&amp;T &amp; &lt;i&gt; &amp;eacute;",
+            ),
+            ("a < b > c", "a &lt; b > c"),
+            (
+                "<whispers> hi </fontaine>",
+                "&lt;whispers> hi &lt;/fontaine>",
+            ),
+            ("<", "&lt;"),
+            ("&", "&amp;"),
+        ];
+        for (text, expected) in cases {
+            let subrip = format!("1\n00:01,0 --> 00:02,0\n{text}\n");
+            let expected = format!("WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n{expected}\n");
+            assert_eq!(convert(subrip.as_bytes()), expected);
+        }
+        // Nothing is left of it.
+        assert_eq!(
+            convert(b"1\n00:01,0 --> 00:02,0\n<font size=1></font>\n"),
+            "WEBVTT\n"
+        );
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {
 async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
     if let Some(path) = &args.chart {
         // Better now than after a minute of work. What is there stays until there is something better.
+        if path.is_file() && !args.force {
+            return Err(CliError::ChartExists(path.clone()));
+        }
         whole_file::check(path)?;
     }
     for (option, share, what) in [
@@ -55,11 +58,21 @@ async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
             operation: "draw the chart",
             source: std::io::Error::other(error),
         })?;
-        whole_file::write(path, svg.as_bytes(), Existing::Replace)?;
+        let existing = match args.force {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        };
+        whole_file::write(path, svg.as_bytes(), existing)?;
     }
-    match context.common.json() {
-        true => out::json(&report),
-        false => human(context, &report),
+    if context.common.json() {
+        return out::json(&report);
+    }
+    human(context, &report)?;
+    match &args.chart {
+        Some(path) => context
+            .progress
+            .say(format_args!("written: {}", path.display())),
+        None => Ok(()),
     }
 }
 

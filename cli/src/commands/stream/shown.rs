@@ -280,15 +280,28 @@ impl Shown<'_> {
         status: Option<ExitStatus>,
         urls: &Urls,
     ) -> Result<bool, CliError> {
-        let Some(player) = player else {
+        let Some(mut player) = player else {
             return Ok(false);
         };
         let has_read = self.look().await?.totals.served > 0;
-        let ended = Ended {
-            program: player.program(),
-            status,
-        };
         let progress = &self.context.progress;
+        let has_failed = !has_read && status.is_some_and(|status| !status.success());
+        let words = match has_failed {
+            true => player.last_lines().await,
+            false => Vec::new(),
+        };
+        let program = player.program();
+        for line in &words {
+            let program = program.display().to_string();
+            progress.note(format_args!("{}: {}", Harmless(&program), Harmless(line)));
+        }
+        let ended = Ended { program, status };
+        if has_failed && !args.keep_streaming {
+            return Err(CliError::PlayerFailed {
+                ended: ended.to_string(),
+                has_words: !words.is_empty(),
+            });
+        }
         if !args.keep_streaming && (has_read || args.exit_with_player) {
             progress.note(format_args!("{ended}: the stream ends with it"));
             return Ok(true);
