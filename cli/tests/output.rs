@@ -242,7 +242,7 @@ fn what_is_interrupted_is_a_result_with_its_figures() {
     let missing = "0".repeat(40);
     let more = [missing.as_str(), "--json=results", "-v"];
     let (_seeder, downloader) = slow_transfer(&place, &more);
-    downloader.error_line("is connected");
+    downloader.error_line(" connected");
     downloader.signal("INT");
     let finished = downloader.finish();
     assert_eq!(finished.code, Some(130), "{finished:?}");

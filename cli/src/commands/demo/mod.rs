@@ -186,6 +186,8 @@ impl Swarm {
             complete = follower.complete() => complete?,
             never = self.watch_memory(&mut peak) => match never {},
         };
+        // The summary says the rest.
+        follower.finish();
         let seconds = began.elapsed().as_secs_f64();
         let memory = self.leecher.memory_stats();
         let have = torrent.have().await.map_err(|error| CliError::Torrent {
