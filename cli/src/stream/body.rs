@@ -178,9 +178,9 @@ impl<R: Read> HttpBody for Body<R> {
 mod tests {
     use http_body_util::BodyExt;
 
+    use super::super::limits::Limits;
     use super::super::places::Places;
     use super::super::program::Program;
-    use super::super::server::Limits;
     use super::super::source::Source;
     use super::super::tests::memory::{LEASE, Memory, content};
     use super::*;

@@ -12,7 +12,7 @@ use super::answer::{self, set};
 use super::body::{Body, Part, total};
 use super::condition::Verdict;
 use super::escape::disposition;
-use super::library::Item;
+use super::item::Item;
 use super::range::{Selection, select};
 
 /// A response that lacks its body.

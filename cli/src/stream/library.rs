@@ -1,26 +1,11 @@
 //! What is served: a torrent's files, by their index.
 
 use std::cmp::Ordering;
-use std::net::SocketAddr;
 
 use super::condition::Validators;
-use super::escape::segment;
-use super::media::{self, Media};
+use super::item::{Item, base_name};
+use super::media;
 use super::subtitles::{Index, Subtitle};
-
-/// One file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    /// Among all files of the torrent.
-    pub(crate) index: usize,
-    /// With its folders.
-    pub(crate) path: String,
-    pub(crate) length: u64,
-    /// Where it begins in the torrent, in bytes.
-    pub(crate) offset: u64,
-    pub(crate) media: Media,
-    pub(crate) validators: Validators,
-}
 
 /// All files that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,40 +171,6 @@ fn best(items: &[Item], admits: impl Fn(&Item) -> bool) -> Option<usize> {
         .filter(|(_, item)| admits(item))
         .max_by_key(|(_, item)| (item.is_playable(), item.length))
         .map(|(at, _)| at)
-}
-
-impl Item {
-    /// Without its folders.
-    pub(crate) fn name(&self) -> &str {
-        base_name(&self.path)
-    }
-
-    /// Its folders, without the slash at the end; empty if it has none.
-    pub(crate) fn folder(&self) -> &str {
-        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
-    }
-
-    /// The path of its URL.
-    pub(crate) fn url_path(&self) -> String {
-        format!("/{}/{}", self.index, segment(self.name()))
-    }
-
-    /// Its URL at a server.
-    pub(crate) fn url(&self, addr: SocketAddr) -> String {
-        format!("http://{addr}{}", self.url_path())
-    }
-
-    pub(crate) const fn is_playable(&self) -> bool {
-        self.length > 0 && self.media.kind.is_playable()
-    }
-
-    pub(crate) const fn is_for_browsers(&self) -> bool {
-        self.length > 0 && self.media.kind.is_for_browsers()
-    }
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 #[cfg(test)]

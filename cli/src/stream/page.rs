@@ -5,7 +5,8 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 use super::escape::Html;
-use super::library::{Item, Library};
+use super::item::Item;
+use super::library::Library;
 use super::media::Kind;
 use super::program::PAGE_QUERY;
 use super::subtitles::is_subtitles;

@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client::{Answer, Client, Patience};
+use super::client::{Answer, Client};
+use super::limits::Limits;
 use super::places::{Place, Places};
 use super::site::Site;
 use super::source::Source;
@@ -27,47 +28,6 @@ const BUFFER_LEN: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long nothing is accepted after the system refused: it lacks something that others have to give back.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// What clients can have of us.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Connections at once; one more displaces another, or is closed as soon as it is made.
-    pub(crate) connections: usize,
-    /// Files that are read at once; one more displaces another, or gets 503.
-    pub(crate) streams: usize,
-    /// A request's head arrives within this time, and the next one on the same connection.
-    pub(crate) head_within: Duration,
-    /// The same for connections that are made while more than half of the places are taken.
-    pub(crate) head_within_when_short: Duration,
-    /// A client that takes nothing for so long is dropped, even if there are places.
-    pub(crate) stuck_for: Duration,
-    /// Who is displaced when there are none.
-    pub(crate) patience: Patience,
-    /// `/stats` is made anew no sooner than this, and later for a torrent of many pieces.
-    pub(crate) stats_kept_for: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 64,
-            streams: 16,
-            head_within: Duration::from_secs(20),
-            // Clients send the head with the connection; this is for a poor wireless link.
-            head_within_when_short: Duration::from_secs(5),
-            // A player that was paused asks again.
-            stuck_for: Duration::from_secs(300),
-            patience: Patience {
-                // Longer than a player that plays goes without reading, but for those that fill a large buffer first.
-                stalled_after: Duration::from_secs(5),
-                // Players give up after 10 s (VLC) to 60 s (ffmpeg, mpv) themselves.
-                starved_after: Duration::from_secs(60),
-            },
-            // The page asks every 500 ms.
-            stats_kept_for: Duration::from_millis(400),
-        }
-    }
-}
 
 /// A server that runs.
 pub(crate) struct Server {

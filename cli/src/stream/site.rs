@@ -15,8 +15,8 @@ use super::film::{Film, Rooms};
 use super::guard;
 use super::host::Hosts;
 use super::library::Library;
+use super::limits::Limits;
 use super::page;
-use super::server::Limits;
 use super::source::Source;
 use crate::magnet::Attempt;
 

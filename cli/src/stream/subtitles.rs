@@ -6,7 +6,7 @@ use isolang::Language;
 use percent_encoding::percent_decode_str;
 
 use super::escape::segment;
-use super::library::Item;
+use super::item::Item;
 
 /// The longest file that is read as subtitles, in bytes. A film of three hours has a tenth of that.
 pub(crate) const MAX_LEN: u64 = 2 * 1024 * 1024;

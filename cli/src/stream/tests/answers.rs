@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 use super::Served;
 use super::client::raw;
 use super::memory::content;
-use crate::stream::server::Limits;
+use crate::stream::limits::Limits;
 
 const FILES: &[(&str, u64)] = &[
     ("t/film.mp4", 1_000),

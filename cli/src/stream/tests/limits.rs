@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::Served;
 use super::client::raw;
 use super::memory::{LEASE, Memory, content};
-use crate::stream::server::Limits;
+use crate::stream::limits::Limits;
 
 /// More than all buffers of the system hold.
 const LARGE: u64 = 1 << 30;

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::host::Hosts;
 use super::library::tests::library;
-use super::server::{Limits, Server};
+use super::limits::Limits;
+use super::server::Server;
 use super::site::Site;
 use crate::magnet::Attempt;
 use client::Client;

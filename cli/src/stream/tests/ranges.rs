@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 
 use super::Served;
 use super::memory::{LEASE, content};
-use crate::stream::server::Limits;
+use crate::stream::limits::Limits;
 
 #[tokio::test]
 async fn a_range_is_answered_with_its_bytes() {
