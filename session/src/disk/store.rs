@@ -27,8 +27,8 @@ use tailwater_metainfo::{InfoHash, PieceIndex};
 /// The parts file's number in the cache, which no file of a torrent has.
 pub(super) const PARTS: u32 = u32::MAX;
 
-/// Of a torrent with more files, the whole file system is synced at once: each file by itself costs a write of the journal
-/// (2 000 small files took two seconds where the whole took 0.1).
+/// Of a torrent with more files, the whole file system is synced at once: each file by itself costs a write of the journal.
+/// A download of 2 000 small files took 0.6 s, and takes 0.16 s.
 const SYNCED_ONE_BY_ONE: usize = 64;
 
 /// The files of one torrent.
