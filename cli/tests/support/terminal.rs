@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty};
@@ -24,13 +25,20 @@ impl Place {
     pub(crate) fn terminal(&self, args: &[&str], rows: u16, columns: u16) -> Terminal {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
+        // Settings of the person who runs the tests have no say.
+        let ours = std::env::vars_os().filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            !name.starts_with("TAILWATER_") && name != "RUST_LOG"
+        });
         let command = Command::new(env!("CARGO_BIN_EXE_tailwater"))
             .args(args)
             .current_dir(self.work())
+            .env_clear()
+            .envs(ours)
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
             .env("TMPDIR", self.dir.path().join("tmp"))
-            .env("TERM", "xterm-256color")
-            .env_remove("RUST_LOG");
+            .env("TERM", "xterm-256color");
         let child = command.spawn(pts).unwrap();
         let pty = Arc::new(pty);
         Terminal {
@@ -45,12 +53,15 @@ impl Place {
 impl Terminal {
     /// Waits until the screen is as it should be; its lines.
     pub(crate) fn until(&mut self, is_right: impl Fn(&[String]) -> bool) -> Vec<String> {
+        // A screen that keeps changing does not wait for ever either.
+        let until = Instant::now() + HANGS_AFTER;
         loop {
             let lines = self.lines();
             if is_right(&lines) {
                 return lines;
             }
-            match self.output.recv_timeout(HANGS_AFTER) {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
                 Ok(bytes) => self.parser.process(&bytes),
                 Err(_) => panic!("the screen never was as expected, but {lines:#?}"),
             }
