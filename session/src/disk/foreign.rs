@@ -23,7 +23,8 @@ impl DiskTorrent {
     ///
     /// With `remembered`, what resume data says, a file is taken for the torrent's even without a right piece, because it
     /// may be what a run that was killed has written: unless it had right pieces when that was saved, and has changed
-    /// since. Right pieces are not written again, so another program has replaced it.
+    /// since (right pieces are not written again, so another program has replaced it), or has another length than the
+    /// torrent's, which a file has from the first write on.
     ///
     /// To be called after [`DiskTorrent::check`].
     ///
@@ -70,8 +71,9 @@ impl Earlier {
     /// Whether a file that has no right piece now cannot be what the torrent wrote.
     fn is_replaced(&self, index: usize, shared: &Shared, now: Option<FileState>) -> bool {
         let layout = shared.store.layout();
-        if layout.files()[index].length == 0 {
-            // The torrent never writes to it.
+        let due = layout.files()[index].length;
+        if due == 0 || now.is_none_or(|now| now.len != due) {
+            // The torrent never writes to an empty file, and gives any other its length before the first byte.
             return true;
         }
         let before = self.files.get(index).copied().flatten();

@@ -268,7 +268,8 @@ async fn what_a_run_that_was_killed_has_written_is_ours() {
     rig.torrent.prepare().await.unwrap();
     let begun = super::resume::data_of(&rig).await;
     // Blocks of pieces that are not whole.
-    fs::write(rig.root().join(D), vec![8; 100_000]).unwrap();
+    let len = usize::try_from(rig.payload.spans[6].length).unwrap();
+    fs::write(rig.root().join(D), vec![8; len]).unwrap();
     assert_eq!(refused_after(&rig, Some(begun)).await, [""; 0]);
     // Of the first two pieces one was saved as right: it stays so, whatever is written to the other.
     fetch(&mut rig, 0..1).await;
@@ -281,5 +282,11 @@ async fn what_a_run_that_was_killed_has_written_is_ours() {
         ..saved
     };
     fs::write(rig.root().join("t/a"), vec![8; 100_000]).unwrap();
-    assert_eq!(refused_after(&rig, Some(nothing_vouched)).await, [""; 0]);
+    assert_eq!(
+        refused_after(&rig, Some(nothing_vouched.clone())).await,
+        [""; 0]
+    );
+    // Ours have their length from the first write on.
+    fs::write(rig.root().join("t/a"), vec![8; 99_999]).unwrap();
+    assert_eq!(refused_after(&rig, Some(nothing_vouched)).await, ["t/a"]);
 }
