@@ -280,7 +280,8 @@ async fn who_only_seeds_writes_nothing_and_says_what_is_missing() {
         panic!("{error:?}");
     };
     assert_eq!(have.piece_count() - have.count(), 1);
-    assert_eq!(within(torrent.peers()).await, Err(TorrentError::Closed));
+    let reason = TorrentError::Incomplete { have };
+    assert_eq!(within(torrent.peers()).await, Err(reason));
     within(session.close()).await;
     assert!(std::fs::read(&file).unwrap() == bytes);
 }
