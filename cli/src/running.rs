@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
-use tailwater_session::{Builder, Event, Events, Session};
+use tailwater_session::{Event, Events, Session, SessionBuilder};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -31,7 +31,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it. Events go to standard output as JSON, or else to standard error as far as they are worth a warning.
     pub(crate) fn start(
-        builder: Builder,
+        builder: SessionBuilder,
         progress: &Progress,
         json: Json,
     ) -> Result<Self, CliError> {
@@ -57,7 +57,10 @@ impl Running {
     }
 
     /// Starts it with nothing on standard output.
-    pub(crate) fn start_silently(builder: Builder, progress: &Progress) -> Result<Self, CliError> {
+    pub(crate) fn start_silently(
+        builder: SessionBuilder,
+        progress: &Progress,
+    ) -> Result<Self, CliError> {
         let session = builder.start()?;
         let shown = tokio::spawn(warn(session.subscribe(), progress.clone()));
         Ok(Self {

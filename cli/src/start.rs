@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use tailwater_session::{Builder, DhtOptions, Session};
+use tailwater_session::{DhtOptions, Session, SessionBuilder};
 
 use crate::args::{Network, StorageChoice};
 
@@ -25,16 +25,16 @@ impl From<StorageChoice> for Table {
 }
 
 /// Settings by the flags.
-pub(crate) fn builder(network: &Network, table: Table) -> Builder {
+pub(crate) fn builder(network: &Network, table: Table) -> SessionBuilder {
     let mut builder = Session::builder();
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
     }
     if let Some(rate) = network.max_down {
-        builder = builder.max_down(rate.0);
+        builder = builder.download_limit(rate.0);
     }
     if let Some(rate) = network.max_up {
-        builder = builder.max_up(rate.0);
+        builder = builder.upload_limit(rate.0);
     }
     if let Some(peers) = network.max_peers {
         builder = builder.max_peers(usize::from(peers));

@@ -7,7 +7,7 @@ use tailwater_metainfo::{Bitfield, Info, InfoHash, PieceIndex};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::incident::{Incident, Request};
+use crate::driver::message::{Request, TorrentMessage};
 use crate::error::TorrentError;
 use crate::options::priorities;
 use crate::reader::options::{ReadError, ReaderOptions};
@@ -24,7 +24,7 @@ pub struct Torrent {
     pub(crate) info_hash: InfoHash,
     pub(crate) info: Arc<Info>,
     pub(crate) status: watch::Receiver<Status>,
-    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) closing: CancellationToken,
     pub(crate) reading: Arc<reader::Shared>,
 }
@@ -147,7 +147,8 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`], or why it could not start.
     pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), TorrentError> {
-        self.send(Incident::Candidates(Source::User, addrs)).await
+        self.send(TorrentMessage::Candidates(Source::User, addrs))
+            .await
     }
 
     /// Stops requesting and connecting; connections stay, and uploads go on.
@@ -156,7 +157,7 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`], or why it could not start.
     pub async fn pause(&self) -> Result<(), TorrentError> {
-        self.send(Incident::Request(Request::Pause)).await
+        self.send(TorrentMessage::Request(Request::Pause)).await
     }
 
     /// Goes on after a pause, or tries again after its storage failed.
@@ -186,7 +187,7 @@ impl Torrent {
             .map(|file| of_file(file) > Priority::Skip)
             .collect();
         let request = Request::Files(wanted, priorities(&self.info, of_file));
-        self.send(Incident::Request(request)).await
+        self.send(TorrentMessage::Request(request)).await
     }
 
     /// Says how much some pieces are wanted.
@@ -198,7 +199,7 @@ impl Torrent {
         &self,
         pieces: Vec<(PieceIndex, Priority)>,
     ) -> Result<(), TorrentError> {
-        self.send(Incident::Request(Request::Priorities(pieces)))
+        self.send(TorrentMessage::Request(Request::Priorities(pieces)))
             .await
     }
 
@@ -208,7 +209,7 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`], or why it could not start.
     pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
-        self.send(Incident::Request(Request::Sequential(sequential)))
+        self.send(TorrentMessage::Request(Request::Sequential(sequential)))
             .await
     }
 
@@ -229,13 +230,13 @@ impl Torrent {
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, TorrentError> {
         let (answer, answered) = oneshot::channel();
-        self.send(Incident::Request(request(answer))).await?;
+        self.send(TorrentMessage::Request(request(answer))).await?;
         answered.await.map_err(|_| self.refusal())
     }
 
-    async fn send(&self, incident: Incident) -> Result<(), TorrentError> {
-        self.incidents
-            .send(incident)
+    async fn send(&self, message: TorrentMessage) -> Result<(), TorrentError> {
+        self.messages
+            .send(message)
             .await
             .map_err(|_| self.refusal())
     }

@@ -32,7 +32,7 @@ pub use metadata::handle::{FetchProgress, MetadataFetch};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
-pub use session::{Builder, DEFAULT_MEMORY_BUDGET, Session};
+pub use session::{DEFAULT_MEMORY_BUDGET, Session, SessionBuilder};
 pub use status::{Phase, Status};
 pub use storage::locate_files;
 pub use torrent::{

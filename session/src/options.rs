@@ -142,7 +142,7 @@ impl AddOptions {
 
     /// Replaces files that are there already and hold nothing of the torrent. Default: no, the torrent fails with
     /// [`StorageError::Foreign`](crate::StorageError::Foreign) before a byte is written. Files of which a piece is right,
-    /// files of zeros, and files of which the [state folder](crate::Builder::state_dir) knows that they are the torrent's,
+    /// files of zeros, and files of which the [state folder](crate::SessionBuilder::state_dir) knows that they are the torrent's,
     /// are not meant.
     #[must_use]
     pub const fn overwrite(mut self, overwrite: bool) -> Self {
@@ -199,7 +199,7 @@ impl AddOptions {
     }
 
     /// The most connected peers of this torrent. Default: the session's
-    /// [`max_peers`](crate::Builder::max_peers).
+    /// [`max_peers`](crate::SessionBuilder::max_peers).
     #[must_use]
     pub const fn max_peers(mut self, peers: usize) -> Self {
         self.max_peers = Some(peers);
@@ -207,7 +207,7 @@ impl AddOptions {
     }
 
     /// The most bytes a second to receive for this torrent, within the session's
-    /// [`max_down`](crate::Builder::max_down); 0 is no limit, which is the default.
+    /// [`download_limit`](crate::SessionBuilder::download_limit); 0 is no limit, which is the default.
     #[must_use]
     pub const fn download_limit(mut self, bytes_per_second: u64) -> Self {
         self.download_limit = Some(bytes_per_second);
@@ -215,7 +215,7 @@ impl AddOptions {
     }
 
     /// The most bytes of blocks a second to send for this torrent, within the session's
-    /// [`max_up`](crate::Builder::max_up); other messages pass. 0 is no limit, which is the default.
+    /// [`upload_limit`](crate::SessionBuilder::upload_limit); other messages pass. 0 is no limit, which is the default.
     #[must_use]
     pub const fn upload_limit(mut self, bytes_per_second: u64) -> Self {
         self.upload_limit = Some(bytes_per_second);

@@ -210,7 +210,7 @@ async fn limits_hold_the_rate_down() {
     let share = Share::new(7, &[("file", 400_000)], 65_536);
     let origin = Session::builder()
         .listen(LOOPBACK)
-        .max_up(1_000_000)
+        .upload_limit(1_000_000)
         .start()
         .unwrap();
     seed(&origin, &share).await;
@@ -237,7 +237,7 @@ async fn a_limit_of_uploads_holds_no_download_up() {
     // A byte a second: what is not a block must pass all the same.
     let end = Session::builder()
         .listen(LOOPBACK)
-        .max_up(1)
+        .upload_limit(1)
         .start()
         .unwrap();
     let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tailwater_dht::BOOTSTRAP_HOSTS;
 
-/// How a session takes part in the DHT (BEP 5); see [`Builder::dht`](crate::Builder::dht).
+/// How a session takes part in the DHT (BEP 5); see [`SessionBuilder::dht`](crate::SessionBuilder::dht).
 ///
 /// ```
 /// use tailwater_session::{DhtOptions, Session};

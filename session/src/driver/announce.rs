@@ -14,7 +14,7 @@ use tokio::time::{sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::discovery::own_port::OwnPort;
-use super::incident::Incident;
+use super::message::TorrentMessage;
 use crate::events::{Event, EventSender};
 use crate::status::Status;
 use crate::words::count;
@@ -67,7 +67,7 @@ pub(crate) struct Announcer {
     pub(crate) port: OwnPort,
     pub(crate) seed: u64,
     pub(crate) status: watch::Receiver<Status>,
-    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) events: EventSender,
     pub(crate) tally: watch::Sender<Tally>,
     pub(crate) closing: CancellationToken,
@@ -209,13 +209,14 @@ impl Announcer {
     /// Tells the torrent what a tracker has told us. A torrent that is gone needs none of it.
     async fn pass_on(&self, announce: &Announce, response: AnnounceResponse) {
         if let Some(ip) = response.external_ip {
-            let _ = self.incidents.send(Incident::ExternalIp(ip)).await;
+            let _ = self.messages.send(TorrentMessage::ExternalIp(ip)).await;
         }
         // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
         if announce.event != Some(tailwater_tracker::Event::Completed) {
             let tracker = Arc::clone(&announce.url);
-            let incident = Incident::TrackerPeers(tracker, response.tracker_ip, response.peers);
-            let _ = self.incidents.send(incident).await;
+            let message =
+                TorrentMessage::TrackerPeers(tracker, response.tracker_ip, response.peers);
+            let _ = self.messages.send(message).await;
         }
     }
 
@@ -282,7 +283,7 @@ mod tests {
         config.http = Some((tracker, 0).into());
         let server = Server::bind(config).await.unwrap();
         let url = format!("http://{}/announce", server.http_addr().unwrap());
-        let (incidents, mut heard) = mpsc::channel(8);
+        let (messages, mut heard) = mpsc::channel(8);
         let (_status_in, status) = watch::channel(Status::default());
         let closing = CancellationToken::new();
         let announcer = Announcer {
@@ -296,14 +297,14 @@ mod tests {
             port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
             seed: 1,
             status,
-            incidents,
+            messages,
             events: EventSender::new(),
             tally: watch::channel(Tally::default()).0,
             closing: closing.clone(),
         };
         let telling = async {
             loop {
-                if let Some(Incident::TrackerPeers(_, namer, _)) = heard.recv().await {
+                if let Some(TorrentMessage::TrackerPeers(_, namer, _)) = heard.recv().await {
                     closing.cancel();
                     return namer;
                 }

@@ -25,7 +25,7 @@ fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, P
 }
 
 /// Everything that belongs to one torrent's life.
-pub(crate) struct Life {
+pub(crate) struct TorrentLifecycle {
     pub(crate) task: TorrentTask,
     pub(crate) announcer: Announcer,
     /// In the DHT; none if that is off or the torrent private.
@@ -44,7 +44,7 @@ pub(crate) struct Life {
     pub(crate) registration: Registration,
 }
 
-impl Life {
+impl TorrentLifecycle {
     /// Lives it, to the end.
     pub(crate) async fn live(self) {
         let Self {

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::connections::Places;
 use super::dial::{self, Call};
 use super::handshakes::Handshakes;
-use super::incident::Incident;
+use super::message::TorrentMessage;
 use super::registry::Registry;
 use crate::torrent::Host;
 
@@ -178,9 +178,11 @@ async fn welcome(call: Call, registry: &Registry, reserved: Reserved, turn: Turn
     drop(turn);
     match answered {
         Ok((info_hash, peer)) => {
-            if let Some(incidents) = registry.find(info_hash) {
-                let handed_over =
-                    timeout(HAND_OVER_WITHIN, incidents.send(Incident::Handshaken(peer)));
+            if let Some(messages) = registry.find(info_hash) {
+                let handed_over = timeout(
+                    HAND_OVER_WITHIN,
+                    messages.send(TorrentMessage::Handshaken(peer)),
+                );
                 // A torrent that has gone meanwhile drops the connection.
                 if handed_over.await.is_err() {
                     tracing::debug!(%addr, "hanging up on a caller: its torrent is busy");

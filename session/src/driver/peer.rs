@@ -18,8 +18,8 @@ use tokio::time::sleep_until;
 use super::buffers::ReceiveBuffers;
 use super::connections::Place;
 use super::discovery::dht::DhtHandle;
-use super::incident::{End, FactBatch, Incident};
 use super::mailbox::Mailbox;
+use super::message::{End, FactBatch, TorrentMessage};
 use super::outbox::Outbox;
 use super::throttle::RateLimits;
 
@@ -53,7 +53,7 @@ pub(crate) struct PeerTask {
     pub(crate) connection: Connection,
     pub(crate) store: Store,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
-    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Sender<TorrentMessage>,
     /// The batches of facts that may wait for the torrent.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) buffers: Arc<ReceiveBuffers>,
@@ -94,7 +94,10 @@ impl PeerTask {
         };
         // What came before the end still counts.
         let _ = self.hand_over().await;
-        let _ = self.incidents.send(Incident::Ended(self.key, end)).await;
+        let _ = self
+            .messages
+            .send(TorrentMessage::Ended(self.key, end))
+            .await;
     }
 
     async fn work(&mut self, io: &mut Io) -> Result<std::convert::Infallible, End> {
@@ -226,7 +229,7 @@ impl PeerTask {
             // The semaphore is never closed.
             _permit: permit.map_err(|_| End::LetGo)?,
         };
-        let sent = self.incidents.send(Incident::Facts(batch)).await;
+        let sent = self.messages.send(TorrentMessage::Facts(batch)).await;
         sent.map_err(|_| End::LetGo)
     }
 

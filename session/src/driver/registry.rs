@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tailwater_metainfo::{Info, InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
 
-use super::incident::Incident;
+use super::message::TorrentMessage;
 
 /// What of a torrent strangers may hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Reach {
 
 #[derive(Debug)]
 struct Entry {
-    incidents: mpsc::Sender<Incident>,
+    messages: mpsc::Sender<TorrentMessage>,
     reach: Reach,
     /// Whether it takes callers, and is named to the local network.
     is_open: bool,
@@ -61,10 +61,10 @@ impl Registry {
         &self,
         info_hash: InfoHash,
         reach: Reach,
-        incidents: mpsc::Sender<Incident>,
+        messages: mpsc::Sender<TorrentMessage>,
     ) -> bool {
         let entry = Entry {
-            incidents,
+            messages,
             reach,
             is_open: true,
         };
@@ -77,10 +77,10 @@ impl Registry {
         self: &Arc<Self>,
         info_hash: InfoHash,
         reach: Reach,
-        incidents: mpsc::Sender<Incident>,
+        messages: mpsc::Sender<TorrentMessage>,
     ) -> Option<Registration> {
         let entry = Entry {
-            incidents,
+            messages,
             reach,
             is_open: false,
         };
@@ -113,10 +113,10 @@ impl Registry {
     }
 
     /// The way to a torrent that takes callers.
-    pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<Incident>> {
+    pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
         let entry = torrents.get(&info_hash).filter(|entry| entry.is_open);
-        entry.map(|entry| entry.incidents.clone())
+        entry.map(|entry| entry.messages.clone())
     }
 
     /// The torrents that anybody may hear of.
@@ -127,10 +127,10 @@ impl Registry {
     }
 
     /// The way to a torrent, unless it is private: nobody but its trackers may name peers of that (BEP 27).
-    pub(crate) fn find_public(&self, info_hash: InfoHash) -> Option<mpsc::Sender<Incident>> {
+    pub(crate) fn find_public(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
         let entry = torrents.get(&info_hash).filter(|entry| entry.is_public());
-        entry.map(|entry| entry.incidents.clone())
+        entry.map(|entry| entry.messages.clone())
     }
 
     /// Changes whenever a torrent comes or goes.
@@ -182,12 +182,12 @@ mod tests {
     #[test]
     fn strangers_hear_of_public_torrents_alone() {
         let registry = Registry::new(PeerId::new([1; 20]));
-        let (incidents, _queue) = mpsc::channel(1);
+        let (messages, _queue) = mpsc::channel(1);
         let [public, private] = [1, 2].map(|byte| InfoHash::new([byte; 20]));
         let mut changes = registry.subscribe();
-        assert!(registry.insert(public, Reach::Public, incidents.clone()));
-        assert!(registry.insert(private, Reach::Private, incidents.clone()));
-        assert!(!registry.insert(private, Reach::Public, incidents));
+        assert!(registry.insert(public, Reach::Public, messages.clone()));
+        assert!(registry.insert(private, Reach::Private, messages.clone()));
+        assert!(!registry.insert(private, Reach::Public, messages));
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
         assert_eq!(registry.public_torrents(), [public]);
@@ -203,9 +203,9 @@ mod tests {
     #[test]
     fn a_torrent_takes_callers_when_it_is_open_and_its_name_is_free_when_it_is_dropped() {
         let registry = Arc::new(Registry::new(PeerId::new([1; 20])));
-        let (incidents, _queue) = mpsc::channel(1);
+        let (messages, _queue) = mpsc::channel(1);
         let hash = InfoHash::new([1; 20]);
-        let register = || registry.register(hash, Reach::Public, incidents.clone());
+        let register = || registry.register(hash, Reach::Public, messages.clone());
         let registration = register().unwrap();
         assert!(!registry.accepts(hash) && registry.find(hash).is_none());
         assert!(registry.find_public(hash).is_none() && registry.public_torrents().is_empty());

@@ -6,7 +6,7 @@ use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
 
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::error::FetchError;
 use crate::torrent::Source;
 
@@ -60,7 +60,7 @@ pub struct MetadataFetch {
     pub(crate) info_hash: InfoHash,
     pub(crate) progress: watch::Receiver<FetchProgress>,
     pub(crate) outcome: watch::Receiver<Outcome>,
-    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) _ends_tasks: DropGuard,
 }
 
@@ -117,8 +117,8 @@ impl MetadataFetch {
     ///
     /// [`FetchError::Closed`] when the fetch is over.
     pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), FetchError> {
-        let candidates = Incident::Candidates(Source::User, addrs);
-        let sent = self.incidents.send(candidates).await;
+        let candidates = TorrentMessage::Candidates(Source::User, addrs);
+        let sent = self.messages.send(candidates).await;
         sent.map_err(|_| FetchError::Closed)
     }
 

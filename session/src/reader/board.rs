@@ -16,7 +16,7 @@ use crate::error::TorrentError;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
 
 #[derive(Debug, Default)]
-pub(crate) struct Board {
+pub(crate) struct ReaderBoard {
     state: Mutex<State>,
     news: Notify,
 }
@@ -47,7 +47,7 @@ struct Wait {
     full: bool,
 }
 
-impl Board {
+impl ReaderBoard {
     /// A key for a new reader.
     pub(crate) fn next_key(&self) -> ReaderKey {
         let mut state = self.lock();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_dropped_while_the_torrent_has_failed_is_known_to_be_gone() {
-        let board = Board::default();
+        let board = ReaderBoard::default();
         let key = board.next_key();
         board.open(key, config()).unwrap();
         assert!(board.take()[&key].opened.is_some());
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_the_torrent_never_heard_of_leaves_no_trace() {
-        let board = Board::default();
+        let board = ReaderBoard::default();
         let key = board.next_key();
         board.open(key, config()).unwrap();
         board.close(key);

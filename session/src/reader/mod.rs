@@ -20,7 +20,7 @@ use crate::error::TorrentError;
 use crate::storage::Store;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
 
-use board::Board;
+use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};
 
 /// A read that the disk is busy with.
@@ -53,7 +53,7 @@ pub struct Reader {
 pub(crate) struct Shared {
     geometry: Geometry,
     store: Store,
-    pub(crate) board: Arc<Board>,
+    pub(crate) board: Arc<ReaderBoard>,
 }
 
 impl Shared {

@@ -12,9 +12,9 @@ use super::{Inner, random};
 use crate::disk::ResumeStore;
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::discovery::search::Search;
-use crate::driver::incident::{INCIDENT_QUEUE, Incident};
-use crate::driver::lifecycle::Life;
+use crate::driver::lifecycle::TorrentLifecycle;
 use crate::driver::mailbox::Mailbox;
+use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::Reach;
 use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
@@ -32,7 +32,7 @@ struct Ends {
     info_hash: InfoHash,
     seed: u64,
     status: watch::Receiver<Status>,
-    incidents: mpsc::Sender<Incident>,
+    messages: mpsc::Sender<TorrentMessage>,
     closing: CancellationToken,
 }
 
@@ -48,12 +48,12 @@ impl Inner {
         let info = Arc::new(metainfo.info().clone());
         let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
         let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
-        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
+        let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
         let reach = Reach::of(&info);
         // From here on the name goes with whatever ends this: an error, or a caller that drops the future.
         let registration = self
             .registry
-            .register(info_hash, reach, incidents_in.clone())
+            .register(info_hash, reach, messages_in.clone())
             .ok_or(AddError::Duplicate(info_hash))?;
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
         let priorities = priorities(&info, |file| match wanted[file] {
@@ -73,7 +73,7 @@ impl Inner {
             info_hash,
             seed: u64::from_be_bytes(random()),
             status,
-            incidents: incidents_in,
+            messages: messages_in,
             closing: self.closing.child_token(),
         };
         let task = TorrentTask {
@@ -86,15 +86,15 @@ impl Inner {
             store,
             completions,
             board: Arc::clone(&reading.board),
-            incidents,
-            incidents_in: ends.incidents.clone(),
+            messages,
+            messages_in: ends.messages.clone(),
             status: status_in,
             shared: self
                 .shared
                 .with_limits(options.download_limit, options.upload_limit),
             closing: ends.closing.clone(),
         };
-        let life = Life {
+        let life = TorrentLifecycle {
             task,
             announcer: self.announcer(metainfo, &options, &ends),
             search: self.search(metainfo, &ends),
@@ -113,7 +113,7 @@ impl Inner {
             info_hash,
             info,
             status: ends.status,
-            incidents: ends.incidents,
+            messages: ends.messages,
             closing: ends.closing,
             reading,
         })
@@ -151,7 +151,7 @@ impl Inner {
             port: self.shared.port.clone(),
             seed: ends.seed,
             status: ends.status.clone(),
-            incidents: ends.incidents.clone(),
+            messages: ends.messages.clone(),
             events: self.shared.events.clone(),
             tally: watch::channel(Tally::default()).0,
             closing: ends.closing.clone(),
@@ -173,7 +173,7 @@ impl Inner {
             info_hash: ends.info_hash,
             port: Some(self.shared.port.clone()),
             status: ends.status.clone(),
-            incidents: ends.incidents.clone(),
+            messages: ends.messages.clone(),
             tally: None,
             closing: ends.closing.clone(),
         })

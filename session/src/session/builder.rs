@@ -32,13 +32,13 @@ use crate::events::EventSender;
 pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct SessionBuilder {
     pub(super) listen: Option<SocketAddr>,
-    pub(super) incoming: bool,
+    pub(super) accept_incoming: bool,
     pub(super) memory_budget: u64,
     pub(super) state_dir: Option<PathBuf>,
-    pub(super) max_down: Option<u64>,
-    pub(super) max_up: Option<u64>,
+    pub(super) download_limit: Option<u64>,
+    pub(super) upload_limit: Option<u64>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_peers: usize,
     pub(super) upload_slots: usize,
@@ -49,7 +49,7 @@ pub struct Builder {
     pub(super) port_mapping: bool,
 }
 
-impl Builder {
+impl SessionBuilder {
     /// Where to listen. Default: the first free port from 6881, on all interfaces, IPv4 and IPv6.
     #[must_use]
     pub const fn listen(mut self, addr: SocketAddr) -> Self {
@@ -59,8 +59,8 @@ impl Builder {
 
     /// Whether peers can connect to us. Default: yes.
     #[must_use]
-    pub const fn incoming(mut self, incoming: bool) -> Self {
-        self.incoming = incoming;
+    pub const fn accept_incoming(mut self, accept_incoming: bool) -> Self {
+        self.accept_incoming = accept_incoming;
         self
     }
 
@@ -85,16 +85,16 @@ impl Builder {
 
     /// The most bytes a second to receive, over all torrents. Default: no limit.
     #[must_use]
-    pub const fn max_down(mut self, bytes_per_second: u64) -> Self {
-        self.max_down = Some(bytes_per_second);
+    pub const fn download_limit(mut self, bytes_per_second: u64) -> Self {
+        self.download_limit = Some(bytes_per_second);
         self
     }
 
     /// The most bytes of blocks a second to send, over all torrents; other messages pass, and ahead of blocks. Default: no
     /// limit.
     #[must_use]
-    pub const fn max_up(mut self, bytes_per_second: u64) -> Self {
-        self.max_up = Some(bytes_per_second);
+    pub const fn upload_limit(mut self, bytes_per_second: u64) -> Self {
+        self.upload_limit = Some(bytes_per_second);
         self
     }
 
@@ -112,7 +112,7 @@ impl Builder {
         self
     }
 
-    /// The most connected peers of one torrent, within [`Builder::max_connections`]. Default: 200.
+    /// The most connected peers of one torrent, within [`SessionBuilder::max_connections`]. Default: 200.
     #[must_use]
     pub const fn max_peers(mut self, peers: usize) -> Self {
         self.max_peers = peers;
@@ -180,7 +180,7 @@ impl Builder {
             DialLimit::default(),
         );
         let mut listen_addr = None;
-        if self.incoming {
+        if self.accept_incoming {
             let refused = |source| StartError::Listen {
                 addr: self.listen,
                 source,
@@ -218,8 +218,8 @@ impl Builder {
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             places,
-            down_limit: RateLimits::of_session(self.max_down),
-            up_limit: RateLimits::of_session(self.max_up),
+            down_limit: RateLimits::of_session(self.download_limit),
+            up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
             dht,
         };
@@ -253,7 +253,7 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-impl Builder {
+impl SessionBuilder {
     fn start_port_map(
         &self,
         listen_addr: Option<SocketAddr>,
@@ -298,15 +298,15 @@ impl Builder {
     }
 }
 
-impl Default for Builder {
+impl Default for SessionBuilder {
     fn default() -> Self {
         Self {
             listen: None,
-            incoming: true,
+            accept_incoming: true,
             memory_budget: DEFAULT_MEMORY_BUDGET,
             state_dir: None,
-            max_down: None,
-            max_up: None,
+            download_limit: None,
+            upload_limit: None,
             max_connections: None,
             max_peers: 200,
             upload_slots: 8,

@@ -28,7 +28,7 @@ use crate::metadata::handle::MetadataFetch;
 use crate::options::AddOptions;
 use crate::storage::Neighbours;
 
-pub use builder::{Builder, DEFAULT_MEMORY_BUDGET};
+pub use builder::{DEFAULT_MEMORY_BUDGET, SessionBuilder};
 
 /// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the
 /// same one.
@@ -40,7 +40,7 @@ pub struct Session {
 }
 
 struct Inner {
-    settings: Builder,
+    settings: SessionBuilder,
     listen_addr: Option<SocketAddr>,
     registry: Arc<Registry>,
     closing: CancellationToken,
@@ -66,8 +66,8 @@ impl Drop for Inner {
 impl Session {
     /// Settings with their defaults.
     #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
     }
 
     /// What we call ourselves.
@@ -110,7 +110,7 @@ impl Session {
 
     /// Begins to fetch a magnet link's metadata from peers (BEP 9), so that the torrent can be added: from those that the
     /// link and its trackers name, those that connect, and [`MetadataFetch::add_peers`]. With a
-    /// [`Builder::state_dir`], the metadata is saved, and found there the next time without asking anybody.
+    /// [`SessionBuilder::state_dir`], the metadata is saved, and found there the next time without asking anybody.
     ///
     /// It goes on until it succeeds or the handle is dropped. What can be wrong with the link is told by
     /// [`MetadataFetch::wait`].

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Session;
 use crate::disk::{IoConfig, Job};
-use crate::driver::incident::INCIDENT_QUEUE;
+use crate::driver::message::MESSAGE_QUEUE;
 use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
 use crate::status::Phase;
@@ -167,7 +167,7 @@ async fn the_peers_that_the_user_named_are_dialled_however_full_the_queue_is() {
     let peer = TcpListener::bind(LOOPBACK).await.unwrap();
     let options = on_disk(&dir).peers([peer.local_addr().unwrap()]);
     let torrent = opening(&session, options, &metainfo).await;
-    for _ in 0..INCIDENT_QUEUE {
+    for _ in 0..MESSAGE_QUEUE {
         within(torrent.add_peers(Vec::new())).await.unwrap();
     }
     drop(check);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dht::DhtHandle;
 use super::own_port::OwnPort;
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::status::{Phase, Status};
 use crate::torrent::Source;
 use crate::words::count;
@@ -40,7 +40,7 @@ pub(crate) struct Search {
     /// The port to announce; without one it only asks.
     pub(crate) port: Option<OwnPort>,
     pub(crate) status: watch::Receiver<Status>,
-    pub(crate) incidents: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Sender<TorrentMessage>,
     /// For whoever shows it.
     pub(crate) tally: Option<watch::Sender<SearchTally>>,
     pub(crate) closing: CancellationToken,
@@ -112,8 +112,8 @@ impl Search {
                     tracing::debug!(info_hash = %self.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
                     self.count(found.peers.len());
                     named += found.peers.len();
-                    let incident = Incident::Candidates(Source::Dht, found.peers);
-                    if self.incidents.send(incident).await.is_err() {
+                    let message = TorrentMessage::Candidates(Source::Dht, found.peers);
+                    if self.messages.send(message).await.is_err() {
                         return false;
                     }
                 }
@@ -136,7 +136,7 @@ impl Search {
         let stats = node.stats().await.unwrap_or_default();
         for ip in stats.external_ips.into_iter().flatten() {
             // A torrent that is gone needs no address.
-            let _ = self.incidents.send(Incident::ExternalIp(ip)).await;
+            let _ = self.messages.send(TorrentMessage::ExternalIp(ip)).await;
         }
     }
 

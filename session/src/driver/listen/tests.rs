@@ -42,7 +42,7 @@ impl Station {
         &self,
         byte: u8,
         queue: usize,
-    ) -> (mpsc::Sender<Incident>, mpsc::Receiver<Incident>) {
+    ) -> (mpsc::Sender<TorrentMessage>, mpsc::Receiver<TorrentMessage>) {
         let (sender, receiver) = mpsc::channel(queue);
         let name = InfoHash::new([byte; 20]);
         assert!(self.registry.insert(name, Reach::Public, sender.clone()));
@@ -83,14 +83,14 @@ async fn silent_sockets_shut_no_caller_out() {
         queue.recv().await
     };
     let taken = timeout(WATCHDOG, call).await.expect("the watchdog bit");
-    assert!(matches!(taken, Some(Incident::Handshaken(_))));
+    assert!(matches!(taken, Some(TorrentMessage::Handshaken(_))));
 }
 
 #[tokio::test]
 async fn callers_of_a_torrent_that_takes_none_hold_up_no_callers_of_another() {
     let station = Station::new(1_000);
     let (busy, _never_read) = station.torrent(7, 1);
-    busy.send(Incident::ExternalIp(LOOPBACK.ip()))
+    busy.send(TorrentMessage::ExternalIp(LOOPBACK.ip()))
         .await
         .unwrap();
     let (_sender, mut queue) = station.torrent(8, 8);
@@ -103,5 +103,5 @@ async fn callers_of_a_torrent_that_takes_none_hold_up_no_callers_of_another() {
         queue.recv().await
     };
     let taken = timeout(WATCHDOG, call).await.expect("the watchdog bit");
-    assert!(matches!(taken, Some(Incident::Handshaken(_))));
+    assert!(matches!(taken, Some(TorrentMessage::Handshaken(_))));
 }

@@ -8,7 +8,7 @@ use super::link::{self, LinkTask, News, What};
 use super::names;
 use super::running::{Caller, Fetching, Link};
 use crate::driver::dial::{self, Handshaken};
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::metadata::LinkKey;
 use crate::metadata::link::LinkConfig;
 use crate::metadata::named::NamedPeers;
@@ -88,7 +88,7 @@ impl Fetching {
         self.slots.queue(now, key, addr);
         let ending = self.ending.child_token();
         self.dials.insert(key, (addr, ending.clone()));
-        let (incidents, news) = (self.task.incidents_in.clone(), self.news_in.clone());
+        let (messages, news) = (self.task.messages_in.clone(), self.news_in.clone());
         let party = Arc::clone(&self.task.party);
         self.tasks.spawn(async move {
             let dialling = async {
@@ -96,14 +96,14 @@ impl Fetching {
                 let what = What::Dialling;
                 // A fetch that is over needs no news, and no answer either.
                 let _ = news.send(News { link: key, what }).await;
-                let incident = match dial::dial(addr, ours, place).await {
-                    Ok(peer) => Incident::Handshaken(peer),
+                let message = match dial::dial(addr, ours, place).await {
+                    Ok(peer) => TorrentMessage::Handshaken(peer),
                     Err(error) => {
                         tracing::debug!(%addr, "connecting for metadata: {error}");
-                        Incident::DialFailed(addr)
+                        TorrentMessage::DialFailed(addr)
                     }
                 };
-                let _ = incidents.send(incident).await;
+                let _ = messages.send(message).await;
             };
             tokio::select! {
                 () = ending.cancelled() => {}
@@ -220,11 +220,11 @@ impl Fetching {
     pub(super) fn look_up_names(&self) {
         let peers = self.task.peers.clone();
         let named = NamedPeers::new(&self.task.trackers, &peers);
-        let (incidents, ending) = (self.task.incidents_in.clone(), self.ending.clone());
+        let (messages, ending) = (self.task.messages_in.clone(), self.ending.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = names::keep_resolving(&peers, named, &incidents) => {}
+                () = names::keep_resolving(&peers, named, &messages) => {}
             }
         });
     }

@@ -12,7 +12,7 @@ use super::FetchTask;
 use crate::disk::MetadataStore;
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
-use crate::driver::incident::{INCIDENT_QUEUE, Incident};
+use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::{Reach, Registry};
 use crate::driver::torrent::Shared;
 use crate::error::FetchError;
@@ -40,12 +40,12 @@ pub(crate) struct Ground<'a> {
 impl Ground<'_> {
     /// Starts the task, unless there is something wrong, which the handle then tells.
     pub(crate) fn begin(self, magnet: &Magnet) -> MetadataFetch {
-        let (incidents_in, incidents) = mpsc::channel(INCIDENT_QUEUE);
+        let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
         let (progress_in, progress) = watch::channel(FetchProgress::default());
         let (outcome_in, outcome) = watch::channel(None);
         let (tally_in, tally) = watch::channel(Tally::default());
         let info_hash = magnet.hashes.wire().unwrap_or(InfoHash::new([0; 20]));
-        match self.refuse(magnet, info_hash, &incidents_in) {
+        match self.refuse(magnet, info_hash, &messages_in) {
             Some(error) => {
                 outcome_in.send_replace(Some(Err(error)));
             }
@@ -70,7 +70,7 @@ impl Ground<'_> {
                     port: self.shared.port.clone(),
                     seed: self.seed,
                     status,
-                    incidents: incidents_in.clone(),
+                    messages: messages_in.clone(),
                     events: self.shared.events.clone(),
                     tally: tally_in,
                     closing: self.closing.clone(),
@@ -82,7 +82,7 @@ impl Ground<'_> {
                     // Whoever lacks even the metadata is of no use to others.
                     port: None,
                     status: announcer.status.clone(),
-                    incidents: incidents_in.clone(),
+                    messages: messages_in.clone(),
                     tally: Some(search_tally_in),
                     closing: self.closing.clone(),
                 });
@@ -95,8 +95,8 @@ impl Ground<'_> {
                     port: self.shared.port.clone(),
                     party: self.shared.places.join(),
                     reserved: self.shared.reserved(),
-                    incidents,
-                    incidents_in: incidents_in.clone(),
+                    messages,
+                    messages_in: messages_in.clone(),
                     announcer: Some(announcer),
                     tally,
                     search,
@@ -115,7 +115,7 @@ impl Ground<'_> {
             info_hash,
             progress,
             outcome,
-            incidents: incidents_in,
+            messages: messages_in,
             _ends_tasks: self.closing.drop_guard(),
         }
     }
@@ -124,7 +124,7 @@ impl Ground<'_> {
         &self,
         magnet: &Magnet,
         info_hash: InfoHash,
-        incidents: &mpsc::Sender<Incident>,
+        messages: &mpsc::Sender<TorrentMessage>,
     ) -> Option<FetchError> {
         if magnet.hashes.v1.is_none() {
             return Some(FetchError::V2Only);
@@ -135,7 +135,7 @@ impl Ground<'_> {
         // Whether it is private only its metadata can say.
         let is_free = self
             .registry
-            .insert(info_hash, Reach::Public, incidents.clone());
+            .insert(info_hash, Reach::Public, messages.clone());
         (!is_free).then_some(FetchError::Duplicate(info_hash))
     }
 }

@@ -30,7 +30,7 @@ use super::announce::{Announcer, Tally};
 use super::connections::Party;
 use super::discovery::own_port::OwnPort;
 use super::discovery::search::{Search, SearchTally};
-use super::incident::Incident;
+use super::message::TorrentMessage;
 use super::registry::Registry;
 use crate::disk::MetadataStore;
 use crate::error::FetchError;
@@ -54,8 +54,8 @@ pub(crate) struct FetchTask {
     /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
     pub(crate) party: Arc<Party>,
     pub(crate) reserved: Reserved,
-    pub(crate) incidents: mpsc::Receiver<Incident>,
-    pub(crate) incidents_in: mpsc::Sender<Incident>,
+    pub(crate) messages: mpsc::Receiver<TorrentMessage>,
+    pub(crate) messages_in: mpsc::Sender<TorrentMessage>,
     /// Taken when it starts.
     pub(crate) announcer: Option<Announcer>,
     pub(crate) tally: watch::Receiver<Tally>,
@@ -126,7 +126,7 @@ impl FetchTask {
         let mut named = NamedPeers::new(&self.trackers, &self.peers);
         let resolving = names::resolve(&self.peers, &mut named, |addrs| known.add_named(addrs));
         // Callers are of no use to a fetch that has all it wants, and do not wait for that either.
-        let draining = async { while self.incidents.recv().await.is_some() {} };
+        let draining = async { while self.messages.recv().await.is_some() {} };
         tokio::select! {
             () = self.closing.cancelled() => return None,
             // Those that have no address yet may get one later; the trackers may know more.

@@ -8,7 +8,7 @@ use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::metadata::named::NamedPeers;
 use crate::torrent::Source;
 
@@ -63,15 +63,15 @@ pub(super) async fn resolve<'a>(
 pub(super) async fn keep_resolving(
     peers: &[HostPort],
     mut named: NamedPeers,
-    incidents: &mpsc::Sender<Incident>,
+    messages: &mpsc::Sender<TorrentMessage>,
 ) {
     let mut left = peers.to_vec();
     while !left.is_empty() {
         let mut found = Vec::new();
         let failed = resolve(&left, &mut named, |addrs| found.extend(addrs)).await;
         left = failed.into_iter().cloned().collect();
-        let candidates = Incident::Candidates(Source::Magnet, found);
-        if incidents.send(candidates).await.is_err() {
+        let candidates = TorrentMessage::Candidates(Source::Magnet, found);
+        if messages.send(candidates).await.is_err() {
             return;
         }
         if !left.is_empty() {

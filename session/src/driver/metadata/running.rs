@@ -15,7 +15,7 @@ use super::known::Known;
 use super::link::{News, Requests, What};
 use super::{FetchTask, Found};
 use crate::driver::dial::Handshaken;
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::metadata::handle::FetchProgress;
 use crate::metadata::link::Fact;
 use crate::metadata::slots::{Slots, Way};
@@ -93,7 +93,7 @@ impl Fetching {
         let info = self.go_on().await;
         self.ending.cancel();
         self.callers.clear();
-        self.task.incidents.close();
+        self.task.messages.close();
         self.news.close();
         self.tasks.close();
         self.tasks.wait().await;
@@ -127,7 +127,7 @@ impl Fetching {
             let wake = self.wake(now);
             tokio::select! {
                 () = closing.cancelled() => return None,
-                Some(incident) = self.task.incidents.recv() => self.handle(incident),
+                Some(message) = self.task.messages.recv() => self.handle(message),
                 Some(news) = self.news.recv() => self.handle_news(news),
                 Ok(()) = self.task.tally.changed() => {}
                 Ok(()) = self.task.search_tally.changed() => {}
@@ -151,21 +151,21 @@ impl Fetching {
             .fold(now + IDLE, Instant::min)
     }
 
-    fn handle(&mut self, incident: Incident) {
+    fn handle(&mut self, message: TorrentMessage) {
         let now = Instant::now();
-        match incident {
-            Incident::Candidates(source, addrs) => self.known.add(now, source, &addrs),
-            Incident::TrackerPeers(_, namer, addrs) => {
+        match message {
+            TorrentMessage::Candidates(source, addrs) => self.known.add(now, source, &addrs),
+            TorrentMessage::TrackerPeers(_, namer, addrs) => {
                 let addrs = named_by_tracker(namer, &addrs);
                 self.known.add(now, Source::Tracker, &addrs);
             }
-            Incident::DialFailed(addr) => self.handle_dial_failed(now, addr),
-            Incident::Handshaken(peer) => self.take_in(now, peer),
+            TorrentMessage::DialFailed(addr) => self.handle_dial_failed(now, addr),
+            TorrentMessage::Handshaken(peer) => self.take_in(now, peer),
             // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
-            Incident::ExternalIp(_)
-            | Incident::Facts(..)
-            | Incident::Ended(..)
-            | Incident::Request(_) => {}
+            TorrentMessage::ExternalIp(_)
+            | TorrentMessage::Facts(..)
+            | TorrentMessage::Ended(..)
+            | TorrentMessage::Request(_) => {}
         }
     }
 

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use super::Running;
 use crate::driver::dial::{self, Handshaken};
 use crate::driver::discovery::dht::DhtHandle;
-use crate::driver::incident::{BATCHES_IN_FLIGHT, End, Incident};
 use crate::driver::mailbox::Mailbox;
+use crate::driver::message::{BATCHES_IN_FLIGHT, End, TorrentMessage};
 use crate::driver::peer::PeerTask;
 use crate::peer::{self, Command, Connection, Consequence, Direction};
 use crate::torrent::{NewPeer, PeerKey};
@@ -101,7 +101,7 @@ impl Running {
             connection,
             store: self.task.store.clone(),
             mailbox,
-            incidents: self.task.incidents_in.clone(),
+            messages: self.task.messages_in.clone(),
             in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
             buffers: Arc::clone(&self.buffers),
             down_limit: self.task.shared.down_limit.clone(),
@@ -131,7 +131,7 @@ impl Running {
             peer_id: self.task.config.peer_id,
             reserved: self.task.shared.reserved(),
         };
-        let incidents = self.task.incidents_in.clone();
+        let messages = self.task.messages_in.clone();
         let closing = self.task.closing.clone();
         let party = Arc::clone(&self.party);
         self.tasks.spawn(async move {
@@ -140,15 +140,15 @@ impl Running {
                 () = closing.cancelled() => return,
                 dialled = dialling => dialled,
             };
-            let incident = match dialled {
-                Ok(peer) => Incident::Handshaken(peer),
+            let message = match dialled {
+                Ok(peer) => TorrentMessage::Handshaken(peer),
                 Err(error) => {
                     tracing::debug!(%addr, "connecting: {error}");
-                    Incident::DialFailed(addr)
+                    TorrentMessage::DialFailed(addr)
                 }
             };
             // A torrent that closes meanwhile needs no answer.
-            let _ = incidents.send(incident).await;
+            let _ = messages.send(message).await;
         });
     }
 

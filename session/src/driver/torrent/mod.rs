@@ -26,17 +26,17 @@ use crate::driver::connections::{Party, Places};
 use crate::driver::dial;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
-use crate::driver::incident::{Incident, Request};
 use crate::driver::mailbox::Mailbox;
+use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::throttle::RateLimits;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
-use crate::reader::board::Board;
+use crate::reader::board::ReaderBoard;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
 
-/// Incidents taken from the queue at once.
+/// Messages taken from the queue at once.
 const BATCH: usize = 64;
 /// Facts handled before their outputs go out and other tasks get their turn.
 const FACTS_A_TURN: usize = 1_024;
@@ -88,9 +88,9 @@ pub(crate) struct TorrentTask {
     pub(crate) metadata: Bytes,
     pub(crate) store: Store,
     pub(crate) completions: Arc<Mailbox<Completion>>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) incidents: mpsc::Receiver<Incident>,
-    pub(crate) incidents_in: mpsc::Sender<Incident>,
+    pub(crate) board: Arc<ReaderBoard>,
+    pub(crate) messages: mpsc::Receiver<TorrentMessage>,
+    pub(crate) messages_in: mpsc::Sender<TorrentMessage>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) shared: Shared,
     pub(crate) closing: CancellationToken,
@@ -128,7 +128,7 @@ impl TorrentTask {
             _ => TorrentError::Closed,
         };
         self.board.end(failure);
-        let refuse = async { while self.incidents.recv().await.is_some() {} };
+        let refuse = async { while self.messages.recv().await.is_some() {} };
         tokio::select! {
             () = closing.cancelled() => {}
             () = refuse => {}
@@ -181,7 +181,7 @@ impl Running {
     /// Runs until the torrent is closed; then its connections have ended.
     pub(crate) async fn run(mut self) -> TorrentTask {
         let closing = self.task.closing.clone();
-        let mut incidents = VecDeque::with_capacity(BATCH);
+        let mut messages = VecDeque::with_capacity(BATCH);
         let mut received = Vec::with_capacity(BATCH);
         let mut completions = Vec::new();
         loop {
@@ -190,11 +190,11 @@ impl Running {
             tokio::select! {
                 () = closing.cancelled() => break,
                 // The rest of what came comes first, but not before other tasks of this thread had their turn.
-                () = tokio::task::yield_now(), if !incidents.is_empty() => {}
-                count = self.task.incidents.recv_many(&mut received, BATCH), if incidents.is_empty() => {
+                () = tokio::task::yield_now(), if !messages.is_empty() => {}
+                count = self.task.messages.recv_many(&mut received, BATCH), if messages.is_empty() => {
                     // The channel cannot close: we hold a sender ourselves.
                     debug_assert!(count > 0);
-                    incidents.extend(received.drain(..));
+                    messages.extend(received.drain(..));
                 }
                 () = self.task.completions.ready() => {}
                 () = self.task.board.ready() => {}
@@ -204,7 +204,7 @@ impl Running {
                 () = sleep_until(wake.into()) => {}
             }
             let now = Instant::now();
-            self.handle_some(now, &mut incidents).await;
+            self.handle_some(now, &mut messages).await;
             self.task.completions.take(&mut completions);
             for completion in completions.drain(..) {
                 self.handle_completion(now, completion);
@@ -218,7 +218,7 @@ impl Running {
             }
         }
         // Connections wait for their facts to be handled, or for them to be dropped.
-        drop(incidents);
+        drop(messages);
         self.shut_down().await
     }
 
@@ -244,36 +244,36 @@ impl Running {
     }
 
     /// Handles as many as make one turn.
-    async fn handle_some(&mut self, now: Instant, incidents: &mut VecDeque<Incident>) {
+    async fn handle_some(&mut self, now: Instant, messages: &mut VecDeque<TorrentMessage>) {
         let mut facts = 0;
         while facts < FACTS_A_TURN
-            && let Some(incident) = incidents.pop_front()
+            && let Some(message) = messages.pop_front()
         {
-            if let Incident::Facts(batch) = &incident {
+            if let TorrentMessage::Facts(batch) = &message {
                 facts += batch.facts.len();
             }
-            self.handle(now, incident).await;
+            self.handle(now, message).await;
         }
     }
 
-    async fn handle(&mut self, now: Instant, incident: Incident) {
-        match incident {
-            Incident::Facts(batch) => {
+    async fn handle(&mut self, now: Instant, message: TorrentMessage) {
+        match message {
+            TorrentMessage::Facts(batch) => {
                 self.engine
                     .handle_facts(now, batch.key, batch.from, batch.facts);
             }
-            Incident::Ended(key, end) => self.handle_ended(now, key, &end),
-            Incident::Handshaken(peer) => self.take_in(now, peer),
-            Incident::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
-            Incident::Candidates(source, addrs) => {
+            TorrentMessage::Ended(key, end) => self.handle_ended(now, key, &end),
+            TorrentMessage::Handshaken(peer) => self.take_in(now, peer),
+            TorrentMessage::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
+            TorrentMessage::Candidates(source, addrs) => {
                 self.engine.handle_candidates(now, source, &addrs);
             }
-            Incident::TrackerPeers(tracker, namer, addrs) => {
+            TorrentMessage::TrackerPeers(tracker, namer, addrs) => {
                 self.engine
                     .handle_tracker_peers(now, &tracker, namer, &addrs);
             }
-            Incident::ExternalIp(ip) => self.engine.handle_external_ip(ip),
-            Incident::Request(request) => self.handle_request(now, request).await,
+            TorrentMessage::ExternalIp(ip) => self.engine.handle_external_ip(ip),
+            TorrentMessage::Request(request) => self.handle_request(now, request).await,
         }
     }
 
@@ -441,8 +441,8 @@ impl Running {
             link.mailbox.close();
         }
         // Whoever waits to tell us something finds the door closed and ends.
-        self.task.incidents.close();
-        while self.task.incidents.recv().await.is_some() {}
+        self.task.messages.close();
+        while self.task.messages.recv().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
         self.task

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::group::Group;
 use self::interfaces::Surroundings;
 use crate::discovery::local::{Ignored, LocalDiscovery};
-use crate::driver::incident::Incident;
+use crate::driver::message::TorrentMessage;
 use crate::driver::registry::Registry;
 use crate::torrent::Source;
 
@@ -134,9 +134,10 @@ impl Task {
         };
         for info_hash in found.info_hashes {
             tracing::debug!(%info_hash, peer = %found.addr, "a local peer");
-            if let Some(incidents) = self.registry.find_public(info_hash) {
+            if let Some(messages) = self.registry.find_public(info_hash) {
                 // A torrent that has too much to do hears of this neighbour again.
-                let _ = incidents.try_send(Incident::Candidates(Source::Local, vec![found.addr]));
+                let _ =
+                    messages.try_send(TorrentMessage::Candidates(Source::Local, vec![found.addr]));
             }
         }
     }

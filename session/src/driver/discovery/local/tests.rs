@@ -39,10 +39,10 @@ impl Neighbour {
     }
 
     /// What reaches the torrent comes out of the channel.
-    fn add(&self, info_hash: InfoHash, reach: Reach) -> mpsc::Receiver<Incident> {
-        let (incidents_in, incidents) = mpsc::channel(64);
-        assert!(self.registry.insert(info_hash, reach, incidents_in));
-        incidents
+    fn add(&self, info_hash: InfoHash, reach: Reach) -> mpsc::Receiver<TorrentMessage> {
+        let (messages_in, messages) = mpsc::channel(64);
+        assert!(self.registry.insert(info_hash, reach, messages_in));
+        messages
     }
 
     async fn close(mut self) {
@@ -54,10 +54,10 @@ impl Neighbour {
 }
 
 /// The next neighbour that a torrent hears of.
-async fn heard(incidents: &mut mpsc::Receiver<Incident>) -> Vec<SocketAddr> {
-    let incident = timeout(WATCHDOG, incidents.recv()).await;
-    match incident.expect("the watchdog bit") {
-        Some(Incident::Candidates(Source::Local, addrs)) => addrs,
+async fn heard(messages: &mut mpsc::Receiver<TorrentMessage>) -> Vec<SocketAddr> {
+    let message = timeout(WATCHDOG, messages.recv()).await;
+    match message.expect("the watchdog bit") {
+        Some(TorrentMessage::Candidates(Source::Local, addrs)) => addrs,
         _ => panic!("something else came"),
     }
 }

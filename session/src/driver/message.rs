@@ -14,12 +14,12 @@ use crate::peer::{Fact, Violation};
 use crate::torrent::{BufferMap, PeerKey, PeerStats, Priority, Source};
 
 /// What waits for the torrent; connections that have more wait themselves.
-pub(crate) const INCIDENT_QUEUE: usize = 256;
+pub(crate) const MESSAGE_QUEUE: usize = 256;
 /// Batches of facts of one connection that the torrent has not handled, so that one connection cannot fill the queue.
 pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
 
 /// What reaches a torrent.
-pub(crate) enum Incident {
+pub(crate) enum TorrentMessage {
     /// A connection has seen something.
     Facts(FactBatch),
     /// A connection ended.
