@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::connections::Place;
+use super::permits::ConnectionPermit;
 use crate::peer::Direction;
 
 /// Time for a TCP connection to be made.
@@ -49,7 +49,7 @@ pub(crate) struct Handshaken {
     /// What came behind the handshake.
     pub(crate) received: BytesMut,
     /// Given back after the socket.
-    pub(crate) place: Place,
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// Somebody has called.
@@ -57,7 +57,7 @@ pub(crate) struct Handshaken {
 pub(crate) struct Call {
     pub(crate) stream: TcpStream,
     pub(crate) addr: SocketAddr,
-    pub(crate) place: Place,
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// Why there is no peer.
@@ -77,11 +77,11 @@ pub(crate) enum DialError {
     UnknownTorrent,
 }
 
-/// Connects and shakes hands. Whoever dials has waited for the place.
+/// Connects and shakes hands. Whoever dials has waited for the permit.
 pub(crate) async fn dial(
     addr: SocketAddr,
     ours: Ours,
-    place: Place,
+    permit: ConnectionPermit,
 ) -> Result<Handshaken, DialError> {
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await;
     let mut stream = connecting.map_err(|_| DialError::TimedOut(CONNECT_TIMEOUT))??;
@@ -101,7 +101,7 @@ pub(crate) async fn dial(
         direction: Direction::Outgoing,
         agreed: theirs.reserved & ours.reserved,
         received,
-        place,
+        permit,
     })
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn answer(
         direction: Direction::Incoming,
         agreed: theirs.reserved & ours.reserved,
         received,
-        place: call.place,
+        permit: call.permit,
     };
     Ok((theirs.info_hash, peer))
 }

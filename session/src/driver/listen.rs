@@ -15,14 +15,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connections::Places;
 use super::dial::{self, Call};
 use super::handshakes::Handshakes;
 use super::message::TorrentMessage;
+use super::permits::ConnectionPermits;
 use super::registry::Registry;
 use crate::torrent::Host;
 
-/// A caller whose torrent does not take it within this time is hung up on. Meanwhile it holds a place for a connection, but
+/// A caller whose torrent does not take it within this time is hung up on. Meanwhile it holds a permit for a connection, but
 /// no handshake.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Callers that the kernel keeps waiting.
@@ -75,12 +75,12 @@ fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Takes calls until the session closes. It waits for nothing but calls: a caller without a place is hung up on,
+/// Takes calls until the session closes. It waits for nothing but calls: a caller without a permit is hung up on,
 /// and one that keeps silent makes room for the next.
 pub(crate) async fn listen(
     listener: TcpListener,
     registry: Arc<Registry>,
-    places: Places,
+    permits: ConnectionPermits,
     reserved: Reserved,
     closing: CancellationToken,
 ) {
@@ -94,14 +94,14 @@ pub(crate) async fn listen(
         match accepted {
             Ok((stream, addr)) => {
                 let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-                let Some(place) = places.for_caller(addr.ip()) else {
-                    tracing::debug!(%addr, "hanging up on a caller: no place for a connection");
+                let Some(permit) = permits.try_acquire_incoming(addr.ip()) else {
+                    tracing::debug!(%addr, "hanging up on a caller: no permit for a connection");
                     continue;
                 };
                 let call = Call {
                     stream,
                     addr,
-                    place,
+                    permit,
                 };
                 let ending = closing.child_token();
                 let turn = Turn::begin(&handshakes, addr, ending.clone());
@@ -124,7 +124,7 @@ pub(crate) async fn listen(
     tasks.wait().await;
 }
 
-/// A caller's place in the table of handshakes; left when it is dropped.
+/// A caller's slot in the table of handshakes; freed when it is dropped.
 struct Turn {
     handshakes: Arc<Mutex<Handshakes<CancellationToken>>>,
     number: u64,

@@ -14,7 +14,6 @@
 
 pub(crate) mod announce;
 pub(crate) mod buffers;
-pub(crate) mod connections;
 pub(crate) mod dial;
 pub(crate) mod discovery;
 mod handshakes;
@@ -26,7 +25,8 @@ pub(crate) mod metadata;
 mod opening;
 mod outbox;
 pub(crate) mod peer;
+pub(crate) mod permits;
+pub(crate) mod rate_limiter;
 pub(crate) mod registry;
 mod saver;
-pub(crate) mod throttle;
 pub(crate) mod torrent;

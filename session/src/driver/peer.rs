@@ -16,12 +16,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep_until;
 
 use super::buffers::ReceiveBuffers;
-use super::connections::Place;
 use super::discovery::dht::DhtHandle;
 use super::mailbox::Mailbox;
 use super::message::{End, FactBatch, TorrentMessage};
 use super::outbox::Outbox;
-use super::throttle::RateLimits;
+use super::permits::ConnectionPermit;
+use super::rate_limiter::RateLimits;
 
 use crate::peer::{Command, Connection, Violation};
 use crate::storage::{BlockParts, Store};
@@ -61,7 +61,7 @@ pub(crate) struct PeerTask {
     pub(crate) up_limit: RateLimits,
     pub(crate) dht: Option<DhtHandle>,
     /// Given back after the socket.
-    pub(crate) _place: Place,
+    pub(crate) _permit: ConnectionPermit,
 }
 
 type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<BlockParts>)>> + Send>>;

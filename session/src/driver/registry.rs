@@ -160,7 +160,7 @@ impl Registration {
     /// The torrent is ready: it takes callers from now on.
     ///
     /// Until then they are refused at their handshake. While files are checked, which can take an hour, they would fill
-    /// the torrent's queue, and then each would hold one of the few places for handshakes.
+    /// the torrent's queue, and then each would hold one of the few slots for handshakes.
     pub(crate) fn open(&self) {
         if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
             entry.is_open = true;

@@ -15,15 +15,15 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
 use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore, clean};
-use crate::driver::connections::{self, DialLimit, Places};
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
 use crate::driver::listen;
+use crate::driver::permits::{self, ConnectionPermits, DialLimit};
+use crate::driver::rate_limiter::RateLimits;
 use crate::driver::registry::Registry;
-use crate::driver::throttle::RateLimits;
 use crate::driver::torrent::Shared;
 use crate::error::StartError;
 use crate::events::EventSender;
@@ -175,8 +175,8 @@ impl SessionBuilder {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let limit = self.max_connections;
-        let places = Places::new(
-            limit.unwrap_or_else(connections::default_limit),
+        let permits = ConnectionPermits::new(
+            limit.unwrap_or_else(permits::default_limit),
             DialLimit::default(),
         );
         let mut listen_addr = None;
@@ -190,7 +190,7 @@ impl SessionBuilder {
             tasks.spawn(listen::listen(
                 listener,
                 Arc::clone(&registry),
-                places.clone(),
+                permits.clone(),
                 reserved(self.dht.is_some()),
                 closing.clone(),
             ));
@@ -217,7 +217,7 @@ impl SessionBuilder {
         }
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
-            places,
+            permits,
             down_limit: RateLimits::of_session(self.download_limit),
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),

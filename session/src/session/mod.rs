@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::disk::{ClaimedPaths, IoPool, Locks, MetadataStore, ResumeStore, Rooms};
 use crate::driver::discovery::follow::Follow;
-use crate::driver::metadata::Ground;
+use crate::driver::metadata::FetchContext;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::error::AddError;
@@ -131,7 +131,7 @@ impl Session {
     #[must_use]
     pub fn fetch(&self, magnet: &Magnet) -> MetadataFetch {
         let inner = &self.inner;
-        let ground = Ground {
+        let ground = FetchContext {
             registry: &inner.registry,
             client: &inner.client,
             shared: &inner.shared,

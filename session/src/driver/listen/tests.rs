@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::driver::connections::DialLimit;
+use crate::driver::permits::DialLimit;
 use crate::driver::registry::Reach;
 
 /// Nothing here takes a tenth of it, but the time limits of the handshakes in their hundreds take longer.
@@ -21,7 +21,7 @@ struct Station {
 }
 
 impl Station {
-    fn new(places: usize) -> Self {
+    fn new(permits: usize) -> Self {
         let listener = bind(Some(LOOPBACK)).unwrap();
         let station = Self {
             addr: listener.local_addr().unwrap(),
@@ -31,7 +31,7 @@ impl Station {
         tokio::spawn(listen(
             listener,
             Arc::clone(&station.registry),
-            Places::new(places, DialLimit::default()),
+            ConnectionPermits::new(permits, DialLimit::default()),
             Reserved::FAST,
             station.closing.clone(),
         ));

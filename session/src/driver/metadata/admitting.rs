@@ -89,14 +89,14 @@ impl Fetching {
         let ending = self.ending.child_token();
         self.dials.insert(key, (addr, ending.clone()));
         let (messages, news) = (self.task.messages_in.clone(), self.news_in.clone());
-        let party = Arc::clone(&self.task.party);
+        let group = Arc::clone(&self.task.group);
         self.tasks.spawn(async move {
             let dialling = async {
-                let place = party.place().await;
+                let permit = group.acquire().await;
                 let what = What::Dialling;
                 // A fetch that is over needs no news, and no answer either.
                 let _ = news.send(News { link: key, what }).await;
-                let message = match dial::dial(addr, ours, place).await {
+                let message = match dial::dial(addr, ours, permit).await {
                     Ok(peer) => TorrentMessage::Handshaken(peer),
                     Err(error) => {
                         tracing::debug!(%addr, "connecting for metadata: {error}");
@@ -123,7 +123,7 @@ impl Fetching {
 
     /// A peer has said who it is.
     pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
-        self.task.party.adopt(&mut peer.place);
+        self.task.group.adopt(&mut peer.permit);
         let dial = match peer.direction {
             Direction::Outgoing => self.slots.dialling(peer.addr),
             Direction::Incoming => None,
@@ -202,7 +202,7 @@ impl Fetching {
         let addr = peer.addr;
         let socket = link::Socket {
             stream: peer.stream,
-            _place: peer.place,
+            _permit: peer.permit,
         };
         let link = LinkTask::new(key, now, config, socket, asked, self.news_in.clone());
         self.tasks.spawn(link.run(peer.received, token.clone()));

@@ -26,7 +26,7 @@ const MAX_TRACKERS: usize = 32;
 const UNKNOWN_LEFT: u64 = 16 * 1024;
 
 /// What a fetch has of its session.
-pub(crate) struct Ground<'a> {
+pub(crate) struct FetchContext<'a> {
     pub(crate) registry: &'a Arc<Registry>,
     pub(crate) client: &'a Client,
     pub(crate) shared: &'a Shared,
@@ -37,7 +37,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) seed: u64,
 }
 
-impl Ground<'_> {
+impl FetchContext<'_> {
     /// Starts the task, unless there is something wrong, which the handle then tells.
     pub(crate) fn begin(self, magnet: &Magnet) -> MetadataFetch {
         let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
@@ -93,7 +93,7 @@ impl Ground<'_> {
                     web_seeds: magnet.web_seeds.clone(),
                     peers: magnet.peers.clone(),
                     port: self.shared.port.clone(),
-                    party: self.shared.places.join(),
+                    group: self.shared.permits.new_group(),
                     reserved: self.shared.reserved(),
                     messages,
                     messages_in: messages_in.clone(),

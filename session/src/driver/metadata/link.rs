@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::connections::Place;
+use crate::driver::permits::ConnectionPermit;
 use crate::metadata::LinkKey;
 use crate::metadata::link::{Fact, Link, LinkConfig, Useless};
 
@@ -49,17 +49,17 @@ pub(super) struct News {
 
 #[derive(Debug)]
 pub(super) enum What {
-    /// It got a place in the session, and is being made.
+    /// It got a permit in the session, and is being made.
     Dialling,
     Facts(Vec<Fact>),
     Ended(LinkEnd),
 }
 
-/// A connection, and the place that it takes.
+/// A connection, and the permit that it holds.
 pub(super) struct Socket {
     pub(super) stream: TcpStream,
     /// Given back after the socket.
-    pub(super) _place: Place,
+    pub(super) _permit: ConnectionPermit,
 }
 
 pub(super) struct LinkTask {

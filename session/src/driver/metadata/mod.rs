@@ -23,14 +23,14 @@ use tailwater_wire::{METADATA_BLOCK_LEN, Reserved};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::begin::Ground;
+pub(crate) use self::begin::FetchContext;
 use self::known::Known;
 use self::running::Fetching;
 use super::announce::{Announcer, Tally};
-use super::connections::Party;
 use super::discovery::own_port::OwnPort;
 use super::discovery::search::{Search, SearchTally};
 use super::message::TorrentMessage;
+use super::permits::PermitGroup;
 use super::registry::Registry;
 use crate::disk::MetadataStore;
 use crate::error::FetchError;
@@ -52,7 +52,7 @@ pub(crate) struct FetchTask {
     pub(crate) peers: Vec<HostPort>,
     pub(crate) port: OwnPort,
     /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
-    pub(crate) party: Arc<Party>,
+    pub(crate) group: Arc<PermitGroup>,
     pub(crate) reserved: Reserved,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
     pub(crate) messages_in: mpsc::Sender<TorrentMessage>,

@@ -47,7 +47,7 @@ impl fmt::Display for Who {
 impl Running {
     /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
     pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
-        self.party.adopt(&mut peer.place);
+        self.group.adopt(&mut peer.permit);
         let new = NewPeer {
             addr: peer.addr,
             id: peer.id,
@@ -107,7 +107,7 @@ impl Running {
             down_limit: self.task.shared.down_limit.clone(),
             up_limit: self.task.shared.up_limit.clone(),
             dht: self.task.shared.dht.clone(),
-            _place: peer.place,
+            _permit: peer.permit,
         };
         self.tasks.spawn(task.run(peer.received, early));
     }
@@ -133,9 +133,9 @@ impl Running {
         };
         let messages = self.task.messages_in.clone();
         let closing = self.task.closing.clone();
-        let party = Arc::clone(&self.party);
+        let group = Arc::clone(&self.group);
         self.tasks.spawn(async move {
-            let dialling = async { dial::dial(addr, ours, party.place().await).await };
+            let dialling = async { dial::dial(addr, ours, group.acquire().await).await };
             let dialled = tokio::select! {
                 () = closing.cancelled() => return,
                 dialled = dialling => dialled,

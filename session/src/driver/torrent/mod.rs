@@ -22,13 +22,13 @@ use links::Link;
 
 use crate::disk::Completion;
 use crate::driver::buffers::ReceiveBuffers;
-use crate::driver::connections::{Party, Places};
 use crate::driver::dial;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{Request, TorrentMessage};
-use crate::driver::throttle::RateLimits;
+use crate::driver::permits::{ConnectionPermits, PermitGroup};
+use crate::driver::rate_limiter::RateLimits;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::reader::board::ReaderBoard;
@@ -51,7 +51,7 @@ const SHED_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
-    pub(crate) places: Places,
+    pub(crate) permits: ConnectionPermits,
     pub(crate) down_limit: RateLimits,
     pub(crate) up_limit: RateLimits,
     pub(crate) events: EventSender,
@@ -107,7 +107,7 @@ pub(crate) struct Running {
     tasks: TaskTracker,
     buffers: Arc<ReceiveBuffers>,
     /// Our share of the session's connections.
-    party: Arc<Party>,
+    group: Arc<PermitGroup>,
     shed_again_at: Instant,
     failure: Option<TorrentError>,
     /// All that is wanted is there, and the files have been looked at once more.
@@ -164,7 +164,7 @@ impl TorrentTask {
             dirty: Vec::new(),
             tasks: TaskTracker::new(),
             buffers: Arc::default(),
-            party: self.shared.places.join(),
+            group: self.shared.permits.new_group(),
             shed_again_at: now,
             failure: None,
             is_finished,
@@ -237,10 +237,10 @@ impl Running {
             return;
         }
         self.shed_again_at = now + SHED_EVERY;
-        if self.party.is_over_share() {
+        if self.group.is_over_share() {
             self.engine.shed(now);
         }
-        self.engine.shed_useless(now, self.party.shut_out());
+        self.engine.shed_useless(now, self.group.shut_out());
     }
 
     /// Handles as many as make one turn.

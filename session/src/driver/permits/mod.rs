@@ -54,20 +54,20 @@ const fn open_files_limit() -> Option<u64> {
     None
 }
 
-/// The places for connections that the torrents of a session share. Clones are handles to the same ones.
+/// The permits for connections that the torrents of a session share. Clones are handles to the same ones.
 ///
-/// A [`Party`], which is a torrent or a fetch of metadata, waits for a place, and for its turn to dial, before it dials. Of those that wait, the one
-/// with the fewest places is next, then the one that has waited longest; so the others fall back to its level as their
-/// connections end, and [`Party::is_over_share`] tells them when to let go of some.
+/// A [`PermitGroup`], which is a torrent or a fetch of metadata, waits for a permit, and for its turn to dial, before it dials. Of those that wait, the one
+/// with the fewest permits is next, then the one that has waited longest; so the others fall back to its level as their
+/// connections end, and [`PermitGroup::is_over_share`] tells them when to let go of some.
 ///
 /// Callers do not wait, and whom they call is not known before their handshake. One who had to be refused may have been
-/// for a torrent that nobody else gets through to: then the last free place is kept for the next caller from parties that
+/// for a torrent that nobody else gets through to: then the last free permit is kept for the next caller from groups that
 /// have more than their share.
 ///
-/// A caller's host takes no more places than it leaves free. So one host can take half of them, two a third each, and
+/// A caller's host takes no more permits than it leaves free. So one host can take half of them, two a third each, and
 /// there is always room for the next.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionPermits {
     state: Arc<Mutex<State>>,
     /// Where the task runs that wakes those who wait for their turn to dial; `None` outside a runtime.
     runtime: Option<Handle>,
@@ -77,21 +77,21 @@ pub(crate) struct Places {
 struct State {
     limit: usize,
     taken: usize,
-    parties: BTreeMap<u64, Account>,
+    groups: BTreeMap<u64, Account>,
     last_id: u64,
     last_ticket: u64,
     /// A caller was hung up on, and none has been let in since.
     refused: bool,
     /// Callers that were hung up on.
     refusals: u64,
-    /// Places of callers by their host.
+    /// Permits of callers by their host.
     hosts: BTreeMap<Host, usize>,
     dials: DialLimit,
     /// A task waits until the next dial may be made.
     is_timed: bool,
 }
 
-/// What a party has and wants.
+/// What a group has and wants.
 #[derive(Debug, Default)]
 struct Account {
     held: usize,
@@ -101,40 +101,40 @@ struct Account {
     waiting: VecDeque<(u64, Grant)>,
 }
 
-/// Wakes whoever waits for a place; it counts as taken by then.
+/// Wakes whoever waits for a permit; it counts as taken by then.
 type Grant = oneshot::Sender<()>;
 
-/// Somebody who makes connections. It has left when this and its places are dropped.
+/// Somebody who makes connections. It has left when this and its permits are dropped.
 #[derive(Debug)]
-pub(crate) struct Party {
-    places: Places,
+pub(crate) struct PermitGroup {
+    permits: ConnectionPermits,
     id: u64,
 }
 
 /// The right to one connection, half-open or whole; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Places,
+pub(crate) struct ConnectionPermit {
+    permits: ConnectionPermits,
     /// `None` for a caller who has not said whom they call.
-    party: Option<Arc<Party>>,
+    group: Option<Arc<PermitGroup>>,
     /// Where a caller called from.
     caller: Option<Host>,
 }
 
 /// Stands in the queue, and leaves it when it is dropped.
 struct Waiting {
-    party: Arc<Party>,
-    /// `None` once the place is there.
+    group: Arc<PermitGroup>,
+    /// `None` once the permit is there.
     ticket: Option<u64>,
 }
 
-impl Places {
-    /// Places for so many connections. Outside a tokio runtime, nothing wakes dials that the limit holds back.
+impl ConnectionPermits {
+    /// Permits for so many connections. Outside a tokio runtime, nothing wakes dials that the limit holds back.
     pub(crate) fn new(limit: usize, dials: DialLimit) -> Self {
         let state = State {
             limit,
             taken: 0,
-            parties: BTreeMap::new(),
+            groups: BTreeMap::new(),
             last_id: 0,
             last_ticket: 0,
             refused: false,
@@ -149,7 +149,7 @@ impl Places {
         }
     }
 
-    pub(crate) fn join(&self) -> Arc<Party> {
+    pub(crate) fn new_group(&self) -> Arc<PermitGroup> {
         let mut state = self.lock();
         state.last_id += 1;
         let id = state.last_id;
@@ -157,16 +157,16 @@ impl Places {
             heard: state.refusals,
             ..Account::default()
         };
-        state.parties.insert(id, account);
+        state.groups.insert(id, account);
         drop(state);
-        Arc::new(Party {
-            places: self.clone(),
+        Arc::new(PermitGroup {
+            permits: self.clone(),
             id,
         })
     }
 
-    /// A place for a caller, if there is one.
-    pub(crate) fn for_caller(&self, ip: IpAddr) -> Option<Place> {
+    /// A permit for a caller, if there is one.
+    pub(crate) fn try_acquire_incoming(&self, ip: IpAddr) -> Option<ConnectionPermit> {
         let host = Host::of(ip);
         let mut state = self.lock();
         let free = state.limit.saturating_sub(state.taken);
@@ -179,14 +179,14 @@ impl Places {
         state.taken += 1;
         state.hosts.insert(host, held + 1);
         drop(state);
-        Some(Place {
-            places: self.clone(),
-            party: None,
+        Some(ConnectionPermit {
+            permits: self.clone(),
+            group: None,
             caller: Some(host),
         })
     }
 
-    /// Changes something; then whoever can have a place now gets it.
+    /// Changes something; then whoever can have a permit now gets it.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let outcome = change(&mut state);
@@ -217,12 +217,12 @@ fn now() -> Instant {
 
 fn wake(grants: Vec<Grant>) {
     for grant in grants {
-        // A dial that no longer waits gives the place back by itself.
+        // A dial that no longer waits gives the permit back by itself.
         let _ = grant.send(());
     }
 }
 
-/// Grants places at the times when dials may be made, until no dial waits for such a time or the session is gone.
+/// Grants permits at the times when dials may be made, until no dial waits for such a time or the session is gone.
 async fn serve_dials(state: Weak<Mutex<State>>, mut at: Instant) {
     loop {
         sleep_until(at.into()).await;
@@ -249,7 +249,7 @@ impl State {
         while self.dials.next(now) <= now
             && let Some(id) = self.next()
         {
-            let account = self.parties.get_mut(&id);
+            let account = self.groups.get_mut(&id);
             let Some((_, grant)) = account.and_then(Account::serve) else {
                 break;
             };
@@ -260,7 +260,7 @@ impl State {
         grants
     }
 
-    /// When the next dial is granted a place, if only the rate limit holds it back.
+    /// When the next dial is granted a permit, if only the rate limit holds it back.
     fn next_dial(&self, now: Instant) -> Option<Instant> {
         self.next().map(|_| self.dials.next(now))
     }
@@ -268,7 +268,7 @@ impl State {
     /// Whose turn it is, if anybody's.
     fn next(&self) -> Option<u64> {
         let free = self.limit.saturating_sub(self.taken);
-        let waiting = self.parties.iter().filter_map(|(&id, account)| {
+        let waiting = self.groups.iter().filter_map(|(&id, account)| {
             let (ticket, _) = account.waiting.front()?;
             Some((account.held, *ticket, id))
         });
@@ -277,13 +277,13 @@ impl State {
         (free > 0 && !kept_for_callers).then_some(id)
     }
 
-    /// Whether a party has more than its share, and two more than somebody who could use one: for a difference of one, the
-    /// place would only go back and forth. `calls`: parties that might be called count as well.
+    /// Whether a group has more than its share, and two more than somebody who could use one: for a difference of one, the
+    /// permit would only go back and forth. `calls`: groups that might be called count as well.
     fn is_over_share(&self, id: u64, calls: bool) -> bool {
-        let Some(held) = self.parties.get(&id).map(|account| account.held) else {
+        let Some(held) = self.groups.get(&id).map(|account| account.held) else {
             return false;
         };
-        let accounts = || self.parties.values();
+        let accounts = || self.groups.values();
         let claimants = accounts().filter(|account| !account.is_idle()).count();
         // Nobody knows which of the others is being called, but it is not all of them.
         let called = calls && accounts().any(Account::is_idle);
@@ -293,7 +293,7 @@ impl State {
         held > share && least.is_some_and(|least| held >= least + 2)
     }
 
-    fn give_back(&mut self, party: Option<u64>, caller: Option<Host>) {
+    fn give_back(&mut self, group: Option<u64>, caller: Option<Host>) {
         self.taken -= 1;
         if let Some(host) = caller
             && let Some(held) = self.hosts.get_mut(&host)
@@ -303,7 +303,7 @@ impl State {
                 self.hosts.remove(&host);
             }
         }
-        if let Some(account) = party.and_then(|id| self.parties.get_mut(&id)) {
+        if let Some(account) = group.and_then(|id| self.groups.get_mut(&id)) {
             account.held -= 1;
         }
     }
@@ -328,63 +328,63 @@ impl Account {
     }
 }
 
-impl Party {
-    /// Waits for a place, and for the turn to dial.
+impl PermitGroup {
+    /// Waits for a permit, and for the turn to dial.
     ///
     /// # Cancel safety
     ///
-    /// Whoever drops the future leaves the queue, and a place that was just granted goes to the next.
-    pub(crate) async fn place(self: Arc<Self>) -> Place {
+    /// Whoever drops the future leaves the queue, and a permit that was just granted goes to the next.
+    pub(crate) async fn acquire(self: Arc<Self>) -> ConnectionPermit {
         let (grant, granted) = oneshot::channel();
-        let ticket = self.places.change(|state| {
+        let ticket = self.permits.change(|state| {
             state.last_ticket += 1;
             let ticket = state.last_ticket;
-            if let Some(account) = state.parties.get_mut(&self.id) {
+            if let Some(account) = state.groups.get_mut(&self.id) {
                 account.waiting.push_back((ticket, grant));
             }
             ticket
         });
         let mut waiting = Waiting {
-            party: Arc::clone(&self),
+            group: Arc::clone(&self),
             ticket: Some(ticket),
         };
-        // Who stands in the queue is not dropped from it unserved: the account lives as long as the party.
+        // Who stands in the queue is not dropped from it unserved: the account lives as long as the group.
         let _ = granted.await;
         waiting.ticket = None;
-        Place {
-            places: self.places.clone(),
-            party: Some(self),
+        ConnectionPermit {
+            permits: self.permits.clone(),
+            group: Some(self),
             caller: None,
         }
     }
 
     /// A caller has said that it is us they call.
-    pub(crate) fn adopt(self: &Arc<Self>, place: &mut Place) {
-        if place.party.is_some() {
+    pub(crate) fn adopt(self: &Arc<Self>, permit: &mut ConnectionPermit) {
+        if permit.group.is_some() {
             return;
         }
-        place.party = Some(Arc::clone(self));
-        if let Some(account) = self.places.lock().parties.get_mut(&self.id) {
+        permit.group = Some(Arc::clone(self));
+        if let Some(account) = self.permits.lock().groups.get_mut(&self.id) {
             account.held += 1;
         }
     }
 
     /// Whether to let go of a connection, because others wait who have fewer, or a caller was refused.
     pub(crate) fn is_over_share(&self) -> bool {
-        let state = self.places.lock();
+        let state = self.permits.lock();
         let calls = state.refused && state.taken >= state.limit;
         state.is_over_share(self.id, calls)
     }
 
     /// How many peers to let go of that are of no use, because others are shut out: callers who were refused since the last
-    /// time, or dials of any torrent that wait for a place.
+    /// time, or dials of any torrent that wait for a permit.
     pub(crate) fn shut_out(&self) -> usize {
-        let mut state = self.places.lock();
+        let mut state = self.permits.lock();
         let is_full = state.taken >= state.limit;
-        let waiting = state.parties.values().map(|account| account.waiting.len());
+        let waiting = state.groups.values().map(|account| account.waiting.len());
         let waiting = if is_full { waiting.sum() } else { 0 };
         let refusals = state.refusals;
-        let Some(account) = state.parties.get_mut(&self.id) else {
+        let Some(account) = state.groups.get_mut(&self.id) else {
             return 0;
         };
         let refused = refusals - std::mem::replace(&mut account.heard, refusals);
@@ -400,9 +400,9 @@ impl Drop for Waiting {
         let Some(ticket) = self.ticket else {
             return;
         };
-        let id = self.party.id;
-        self.party.places.change(|state| {
-            let account = state.parties.get_mut(&id);
+        let id = self.group.id;
+        self.group.permits.change(|state| {
+            let account = state.groups.get_mut(&id);
             if !account.is_some_and(|account| account.leave(ticket)) {
                 state.give_back(Some(id), None);
             }
@@ -410,16 +410,16 @@ impl Drop for Waiting {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let party = self.party.as_ref().map(|party| party.id);
+        let group = self.group.as_ref().map(|group| group.id);
         let caller = self.caller;
-        self.places.change(|state| state.give_back(party, caller));
+        self.permits.change(|state| state.give_back(group, caller));
     }
 }
 
-impl Drop for Party {
+impl Drop for PermitGroup {
     fn drop(&mut self) {
-        self.places.change(|state| state.parties.remove(&self.id));
+        self.permits.change(|state| state.groups.remove(&self.id));
     }
 }

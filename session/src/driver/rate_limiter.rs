@@ -8,12 +8,12 @@ const BURST: Duration = Duration::from_millis(100);
 
 /// Spends time as money: every byte pushes the moment at which the next may pass.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub(crate) struct RateLimiter {
     bytes_per_second: Option<u64>,
     free_at: Mutex<Option<Instant>>,
 }
 
-impl Throttle {
+impl RateLimiter {
     /// `None` lets everything pass.
     pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
         Self {
@@ -49,15 +49,15 @@ impl Throttle {
 /// The rate limits on a connection's bytes: the session's, and its torrent's if it has one. Both must grant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RateLimits {
-    session: Arc<Throttle>,
-    torrent: Option<Arc<Throttle>>,
+    session: Arc<RateLimiter>,
+    torrent: Option<Arc<RateLimiter>>,
 }
 
 impl RateLimits {
     /// The session's limit alone.
     pub(crate) fn of_session(bytes_per_second: Option<u64>) -> Self {
         Self {
-            session: Arc::new(Throttle::new(bytes_per_second)),
+            session: Arc::new(RateLimiter::new(bytes_per_second)),
             torrent: None,
         }
     }
@@ -66,7 +66,7 @@ impl RateLimits {
     pub(crate) fn with_torrent(&self, bytes_per_second: Option<u64>) -> Self {
         Self {
             session: Arc::clone(&self.session),
-            torrent: bytes_per_second.map(|rate| Arc::new(Throttle::new(Some(rate)))),
+            torrent: bytes_per_second.map(|rate| Arc::new(RateLimiter::new(Some(rate)))),
         }
     }
 
@@ -156,19 +156,19 @@ mod tests {
     #[test]
     fn no_more_passes_than_the_limit_allows() {
         let start = crate::testing::epoch();
-        let throttle = Throttle::new(Some(1_000_000));
+        let limiter = RateLimiter::new(Some(1_000_000));
         let mut now = start;
         let mut passed = 0u64;
         while now < start + Duration::from_secs(10) {
             passed += 16_384;
-            now = throttle.spend(now, 16_384).unwrap_or(now);
+            now = limiter.spend(now, 16_384).unwrap_or(now);
         }
         assert!((9_900_000..10_200_000).contains(&passed), "{passed}");
     }
 
     #[test]
     fn without_a_limit_nobody_waits() {
-        let throttle = Throttle::new(None);
-        assert_eq!(throttle.spend(crate::testing::epoch(), usize::MAX), None);
+        let limiter = RateLimiter::new(None);
+        assert_eq!(limiter.spend(crate::testing::epoch(), usize::MAX), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Places are shared, given back, and never too many.
+//! Permits are shared, given back, and never too many.
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -12,22 +12,22 @@ use std::time::Duration;
 
 const CALLER: IpAddr = IpAddr::V4(Ipv4Addr::new(9, 9, 9, 9));
 
-/// Places whose dials are not limited.
-fn places(limit: usize) -> Places {
-    Places::new(limit, DialLimit::new(u32::MAX, Duration::ZERO))
+/// Permits whose dials are not limited.
+fn permits(limit: usize) -> ConnectionPermits {
+    ConnectionPermits::new(limit, DialLimit::new(u32::MAX, Duration::ZERO))
 }
 
-/// A party with what it holds and waits for.
+/// A group with what it holds and waits for.
 struct Torrent {
-    party: Arc<Party>,
-    held: Vec<Place>,
-    waiting: Vec<Pin<Box<dyn Future<Output = Place>>>>,
+    group: Arc<PermitGroup>,
+    held: Vec<ConnectionPermit>,
+    waiting: Vec<Pin<Box<dyn Future<Output = ConnectionPermit>>>>,
 }
 
 impl Torrent {
-    fn new(places: &Places) -> Self {
+    fn new(permits: &ConnectionPermits) -> Self {
         Self {
-            party: places.join(),
+            group: permits.new_group(),
             held: Vec::new(),
             waiting: Vec::new(),
         }
@@ -35,7 +35,8 @@ impl Torrent {
 
     fn dial(&mut self, times: usize) {
         for _ in 0..times {
-            self.waiting.push(Box::pin(Arc::clone(&self.party).place()));
+            self.waiting
+                .push(Box::pin(Arc::clone(&self.group).acquire()));
             self.poll();
         }
     }
@@ -44,9 +45,9 @@ impl Torrent {
         let mut context = Context::from_waker(Waker::noop());
         let held = &mut self.held;
         self.waiting
-            .retain_mut(|place| match place.as_mut().poll(&mut context) {
-                Poll::Ready(place) => {
-                    held.push(place);
+            .retain_mut(|permit| match permit.as_mut().poll(&mut context) {
+                Poll::Ready(permit) => {
+                    held.push(permit);
                     false
                 }
                 Poll::Pending => true,
@@ -54,44 +55,44 @@ impl Torrent {
     }
 
     fn is_over_share(&self) -> bool {
-        self.party.is_over_share()
+        self.group.is_over_share()
     }
 }
 
-fn taken(places: &Places) -> usize {
-    places.lock().taken
+fn taken(permits: &ConnectionPermits) -> usize {
+    permits.lock().taken
 }
 
 #[test]
 fn no_more_places_than_the_limit_and_each_is_given_back_whatever_the_way() {
-    let places = places(3);
-    let mut torrent = Torrent::new(&places);
+    let permits = permits(3);
+    let mut torrent = Torrent::new(&permits);
     torrent.dial(5);
     assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 2));
-    assert!(places.for_caller(CALLER).is_none());
+    assert!(permits.try_acquire_incoming(CALLER).is_none());
     torrent.held.pop();
-    assert_eq!(taken(&places), 3, "whoever waits gets it");
-    // One leaves before it looks at the place that it was granted.
+    assert_eq!(taken(&permits), 3, "whoever waits gets it");
+    // One leaves before it looks at the permit that it was granted.
     drop(torrent.waiting.remove(0));
     torrent.poll();
     assert_eq!((torrent.held.len(), torrent.waiting.len()), (3, 0));
     torrent.held.clear();
-    assert_eq!(taken(&places), 0);
-    let mut caller = places.for_caller(CALLER).unwrap();
-    assert_eq!(taken(&places), 1);
-    torrent.party.adopt(&mut caller);
-    torrent.party.adopt(&mut caller);
-    assert_eq!(places.lock().parties[&1].held, 1);
+    assert_eq!(taken(&permits), 0);
+    let mut caller = permits.try_acquire_incoming(CALLER).unwrap();
+    assert_eq!(taken(&permits), 1);
+    torrent.group.adopt(&mut caller);
+    torrent.group.adopt(&mut caller);
+    assert_eq!(permits.lock().groups[&1].held, 1);
     drop(torrent);
     drop(caller);
-    assert_eq!(taken(&places), 0);
-    assert!(places.lock().parties.is_empty());
+    assert_eq!(taken(&permits), 0);
+    assert!(permits.lock().groups.is_empty());
 }
 
 #[test]
 fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
-    let places = places(3);
-    let [mut many, mut few, mut none] = [(); 3].map(|()| Torrent::new(&places));
+    let permits = permits(3);
+    let [mut many, mut few, mut none] = [(); 3].map(|()| Torrent::new(&permits));
     many.dial(4);
     few.dial(2);
     none.dial(1);
@@ -100,7 +101,7 @@ fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
         for torrent in [&mut many, &mut few, &mut none] {
             torrent.poll();
         }
-        assert_eq!([&many, &few, &none].map(|party| party.held.len()), expected);
+        assert_eq!([&many, &few, &none].map(|group| group.held.len()), expected);
     }
     // Those with one each are equal now, and the oldest that waits is a dial of the first.
     drop(none);
@@ -110,8 +111,8 @@ fn who_has_fewest_is_next_and_among_equals_who_waited_longest() {
 
 #[test]
 fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait() {
-    let places = places(4);
-    let [mut old, mut new] = [(); 2].map(|()| Torrent::new(&places));
+    let permits = permits(4);
+    let [mut old, mut new] = [(); 2].map(|()| Torrent::new(&permits));
     old.dial(6);
     assert!(!old.is_over_share(), "nobody else is there");
     new.dial(3);
@@ -124,7 +125,7 @@ fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait
         old.held.pop();
         old.poll();
         new.poll();
-        assert_eq!(old.held.len(), left, "it does not take the place back");
+        assert_eq!(old.held.len(), left, "it does not take the permit back");
     }
     assert_eq!(new.held.len(), 2);
     assert!(!old.is_over_share() && !new.is_over_share());
@@ -132,26 +133,26 @@ fn a_torrent_lets_go_only_of_what_is_beyond_its_share_and_only_while_others_wait
 
 #[test]
 fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
-    let places = places(4);
-    let [mut busy, called] = [(); 2].map(|()| Torrent::new(&places));
+    let permits = permits(4);
+    let [mut busy, called] = [(); 2].map(|()| Torrent::new(&permits));
     busy.dial(6);
     assert!(!busy.is_over_share());
-    assert!(places.for_caller(CALLER).is_none());
+    assert!(permits.try_acquire_incoming(CALLER).is_none());
     assert!(busy.is_over_share());
     busy.held.pop();
     busy.poll();
-    assert_eq!(busy.held.len(), 3, "its own dials do not take the place");
+    assert_eq!(busy.held.len(), 3, "its own dials do not take the permit");
     assert!(!busy.is_over_share(), "one is enough");
     busy.held.pop();
     busy.poll();
     assert_eq!(busy.held.len(), 3, "but any other");
-    let mut caller = places.for_caller(CALLER).unwrap();
-    called.party.adopt(&mut caller);
-    assert_eq!(taken(&places), 4);
-    // Without anybody else to call, there is nothing to keep a place for.
-    assert!(places.for_caller(CALLER).is_none());
+    let mut caller = permits.try_acquire_incoming(CALLER).unwrap();
+    called.group.adopt(&mut caller);
+    assert_eq!(taken(&permits), 4);
+    // Without anybody else to call, there is nothing to keep a permit for.
+    assert!(permits.try_acquire_incoming(CALLER).is_none());
     drop(caller);
-    assert_eq!(taken(&places), 3);
+    assert_eq!(taken(&permits), 3);
     drop(called);
     busy.poll();
     assert_eq!(busy.held.len(), 4);
@@ -176,10 +177,14 @@ fn the_default_leaves_files_for_everything_else() {
 
 #[test]
 fn one_host_leaves_places_for_others_whatever_the_number_of_its_calls() {
-    let places = places(1_000);
+    let permits = permits(1_000);
     let ip = |last: u8| IpAddr::from([9, 9, 9, last]);
-    let call = |ip: IpAddr| (0..2_000).filter_map(|_| places.for_caller(ip)).collect();
-    let mut held: Vec<Vec<Place>> = Vec::new();
+    let call = |ip: IpAddr| {
+        (0..2_000)
+            .filter_map(|_| permits.try_acquire_incoming(ip))
+            .collect()
+    };
+    let mut held: Vec<Vec<ConnectionPermit>> = Vec::new();
     for last in 0..4 {
         held.push(call(ip(last)));
     }
@@ -188,37 +193,37 @@ fn one_host_leaves_places_for_others_whatever_the_number_of_its_calls() {
     // A /64 is one host too.
     let six = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
     let of_six: Vec<_> = (0..2_000)
-        .filter_map(|last| places.for_caller(six(last)))
+        .filter_map(|last| permits.try_acquire_incoming(six(last)))
         .collect();
     assert_eq!(of_six.len(), 31);
     held.clear();
     drop(of_six);
-    assert_eq!(taken(&places), 0);
-    assert!(places.lock().hosts.is_empty());
+    assert_eq!(taken(&permits), 0);
+    assert!(permits.lock().hosts.is_empty());
 }
 
 #[test]
 fn torrents_let_go_of_useless_peers_when_callers_are_refused_or_dials_wait_for_places() {
-    let places = places(4);
-    let [mut torrent, other] = [(); 2].map(|()| Torrent::new(&places));
+    let permits = permits(4);
+    let [mut torrent, other] = [(); 2].map(|()| Torrent::new(&permits));
     torrent.dial(4);
-    assert_eq!(torrent.party.shut_out(), 0);
+    assert_eq!(torrent.group.shut_out(), 0);
     for _ in 0..2 {
-        assert!(places.for_caller(CALLER).is_none());
+        assert!(permits.try_acquire_incoming(CALLER).is_none());
     }
     for torrent in [&torrent, &other] {
-        assert_eq!([(); 2].map(|()| torrent.party.shut_out()), [2, 0]);
+        assert_eq!([(); 2].map(|()| torrent.group.shut_out()), [2, 0]);
     }
     torrent.dial(20);
-    assert_eq!(torrent.party.shut_out(), MAX_SHED);
+    assert_eq!(torrent.group.shut_out(), MAX_SHED);
     torrent.waiting.clear();
-    assert_eq!(torrent.party.shut_out(), 0);
+    assert_eq!(torrent.group.shut_out(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_dials_thirty_times_in_a_second_and_who_has_fewest_places_is_next() {
-    let places = Places::new(1_000, DialLimit::default());
-    let [mut many, mut late] = [(); 2].map(|()| Torrent::new(&places));
+    let permits = ConnectionPermits::new(1_000, DialLimit::default());
+    let [mut many, mut late] = [(); 2].map(|()| Torrent::new(&permits));
     many.dial(500);
     assert_eq!(many.held.len(), 10);
     let second = async |torrents: &mut [&mut Torrent]| {
@@ -251,8 +256,8 @@ proptest! {
         limit in 1..40usize,
         wishes in prop::collection::vec(0..30usize, 1..7),
     ) {
-        let places = places(limit);
-        let mut torrents: Vec<_> = wishes.iter().map(|_| Torrent::new(&places)).collect();
+        let permits = permits(limit);
+        let mut torrents: Vec<_> = wishes.iter().map(|_| Torrent::new(&permits)).collect();
         for (torrent, wish) in torrents.iter_mut().zip(&wishes) {
             torrent.dial(*wish);
         }
@@ -268,7 +273,7 @@ proptest! {
             }
             torrents.iter_mut().for_each(Torrent::poll);
             let held: usize = torrents.iter().map(|torrent| torrent.held.len()).sum();
-            prop_assert_eq!(held, limit, "no place lies idle while somebody waits");
+            prop_assert_eq!(held, limit, "no permit lies idle while somebody waits");
         }
         let claimants = wishes.iter().filter(|wish| **wish > 0).count();
         for (torrent, wish) in torrents.iter().zip(&wishes) {
