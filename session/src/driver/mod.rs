@@ -1,7 +1,7 @@
 //! The tasks: sockets, clocks and threads around the state machines.
 //!
 //! ```text
-//! listen ─┐                       ┌─ announce (one for each torrent)
+//! accept ─┐                       ┌─ announce (one for each torrent)
 //!         ├─▶ torrent (one each) ◀┼─ discovery: DHT, local network
 //! dial  ──┘       ▲  │            └─ storage: completions
 //!           facts │  ▼ commands
@@ -12,18 +12,15 @@
     reason = "drivers own the clock and the sockets; the machines get the time as an argument"
 )]
 
+pub(crate) mod accept;
 pub(crate) mod announce;
-pub(crate) mod buffers;
 pub(crate) mod dial;
 pub(crate) mod discovery;
-mod handshakes;
 pub(crate) mod lifecycle;
-pub(crate) mod listen;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod metadata;
 mod opening;
-mod outbox;
 pub(crate) mod peer;
 pub(crate) mod permits;
 pub(crate) mod rate_limiter;

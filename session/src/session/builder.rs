@@ -15,12 +15,12 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
 use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore, clean};
+use crate::driver::accept;
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
-use crate::driver::listen;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
 use crate::driver::rate_limiter::RateLimits;
 use crate::driver::registry::Registry;
@@ -185,9 +185,9 @@ impl SessionBuilder {
                 addr: self.listen,
                 source,
             };
-            let listener = listen::bind(self.listen).map_err(refused)?;
+            let listener = accept::bind(self.listen).map_err(refused)?;
             listen_addr = Some(listener.local_addr().map_err(refused)?);
-            tasks.spawn(listen::listen(
+            tasks.spawn(accept::listen(
                 listener,
                 Arc::clone(&registry),
                 permits.clone(),

@@ -21,12 +21,12 @@ use files::Files;
 use links::Link;
 
 use crate::disk::Completion;
-use crate::driver::buffers::ReceiveBuffers;
 use crate::driver::dial;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{Request, TorrentMessage};
+use crate::driver::peer::buffers::ReceiveBuffers;
 use crate::driver::permits::{ConnectionPermits, PermitGroup};
 use crate::driver::rate_limiter::RateLimits;
 use crate::error::TorrentError;

@@ -1,5 +1,8 @@
 //! One task for one connection: bytes between the socket, the connection's machine and the storage.
 
+pub(crate) mod buffers;
+mod outbox;
+
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
@@ -15,13 +18,13 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep_until;
 
-use super::buffers::ReceiveBuffers;
-use super::discovery::dht::DhtHandle;
-use super::mailbox::Mailbox;
-use super::message::{End, FactBatch, TorrentMessage};
-use super::outbox::Outbox;
-use super::permits::ConnectionPermit;
-use super::rate_limiter::RateLimits;
+use self::buffers::ReceiveBuffers;
+use self::outbox::Outbox;
+use crate::driver::discovery::dht::DhtHandle;
+use crate::driver::mailbox::Mailbox;
+use crate::driver::message::{End, FactBatch, TorrentMessage};
+use crate::driver::permits::ConnectionPermit;
+use crate::driver::rate_limiter::RateLimits;
 
 use crate::peer::{Command, Connection, Violation};
 use crate::storage::{BlockParts, Store};

@@ -1,5 +1,6 @@
 //! The listening port: one for all torrents, for both address families.
 
+mod handshakes;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +16,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::dial::{self, Call};
-use super::handshakes::Handshakes;
-use super::message::TorrentMessage;
-use super::permits::ConnectionPermits;
-use super::registry::Registry;
+use self::handshakes::Handshakes;
+use crate::driver::dial::{self, Call};
+use crate::driver::message::TorrentMessage;
+use crate::driver::permits::ConnectionPermits;
+use crate::driver::registry::Registry;
 use crate::torrent::Host;
 
 /// A caller whose torrent does not take it within this time is hung up on. Meanwhile it holds a permit for a connection, but
