@@ -1,6 +1,7 @@
 //! Limits on bytes a second: one shared by all connections of a session, and one by those of a torrent.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How much may pass at once after a pause.
@@ -9,7 +10,8 @@ const BURST: Duration = Duration::from_millis(100);
 /// Spends time as money: every byte pushes the moment at which the next may pass.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
-    bytes_per_second: Option<u64>,
+    /// 0 lets everything pass.
+    bytes_per_second: AtomicU64,
     free_at: Mutex<Option<Instant>>,
 }
 
@@ -17,20 +19,30 @@ impl RateLimiter {
     /// `None` lets everything pass.
     pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
         Self {
-            bytes_per_second: bytes_per_second.filter(|&rate| rate > 0),
+            bytes_per_second: AtomicU64::new(bytes_per_second.unwrap_or(0)),
             free_at: Mutex::new(None),
         }
     }
 
+    /// The limit in bytes a second, if there is one.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        Some(self.bytes_per_second.load(Ordering::Relaxed)).filter(|&rate| rate > 0)
+    }
+
+    /// Changes the limit; it holds from the next byte on. `None` lets everything pass.
+    pub(crate) fn set_rate(&self, bytes_per_second: Option<u64>) {
+        let rate = bytes_per_second.unwrap_or(0);
+        self.bytes_per_second.store(rate, Ordering::Relaxed);
+        // What passed under the old limit is not paid for under the new one.
+        *self.lock() = None;
+    }
+
     /// Counts bytes that pass now; says until when whoever passed them is to wait, if at all.
     pub(crate) fn spend(&self, now: Instant, bytes: usize) -> Option<Instant> {
-        let rate = self.bytes_per_second?;
+        let rate = self.rate()?;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let micros = bytes.saturating_mul(1_000_000) / rate;
-        let mut free_at = self
-            .free_at
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut free_at = self.lock();
         let earliest = now.checked_sub(BURST).unwrap_or(now);
         let from = free_at.map_or(earliest, |at| at.max(earliest));
         let until = from + Duration::from_micros(micros);
@@ -40,9 +52,13 @@ impl RateLimiter {
 
     /// The most to read or write at once, so that no connection takes seconds' worth in one go.
     pub(crate) fn portion(&self) -> usize {
-        self.bytes_per_second.map_or(usize::MAX, |rate| {
+        self.rate().map_or(usize::MAX, |rate| {
             usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1_024)
         })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.free_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,8 +82,18 @@ impl RateLimits {
     pub(crate) fn with_torrent(&self, bytes_per_second: Option<u64>) -> Self {
         Self {
             session: Arc::clone(&self.session),
-            torrent: bytes_per_second.map(|rate| Arc::new(RateLimiter::new(Some(rate)))),
+            torrent: Some(Arc::new(RateLimiter::new(bytes_per_second))),
         }
+    }
+
+    /// The limit of the session.
+    pub(crate) fn session(&self) -> &RateLimiter {
+        &self.session
+    }
+
+    /// The limit of the torrent; of the session's own limits, none.
+    pub(crate) fn torrent(&self) -> Option<&RateLimiter> {
+        self.torrent.as_deref()
     }
 
     /// Counts bytes that pass now against both; the connection that passed them waits for the later one.
@@ -151,6 +177,19 @@ mod tests {
         let other = session.with_torrent(Some(900_000));
         let passed = transfer(&[&other, &fast]);
         assert!(passed[0] + passed[1] <= 10_300_000, "{passed:?}");
+    }
+
+    #[test]
+    fn a_limit_that_is_changed_holds_from_then_on() {
+        let now = crate::testing::epoch();
+        let limiter = RateLimiter::new(None);
+        assert_eq!(limiter.spend(now, 10_000_000), None);
+        limiter.set_rate(Some(1_000_000));
+        assert_eq!(limiter.rate(), Some(1_000_000));
+        let until = limiter.spend(now, 1_100_000).unwrap();
+        assert_eq!(until - now, Duration::from_secs(1));
+        limiter.set_rate(None);
+        assert_eq!((limiter.rate(), limiter.spend(now, 1)), (None, None));
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl Choker {
         }
     }
 
+    /// Changes the slots; the next round deals them out.
+    pub(crate) fn set_slots(&mut self, slots: usize) {
+        self.least = slots;
+        self.slots = slots;
+    }
+
     /// How many peers are uploaded to at once now.
     pub(crate) const fn slots(&self) -> usize {
         self.slots

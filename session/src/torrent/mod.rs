@@ -387,6 +387,21 @@ impl<S: Space> Engine<S> {
         self.picker.set_sequential(sequential);
     }
 
+    /// Changes how many peers are uploaded to at once, as [`Config::upload_slots`].
+    pub fn set_upload_slots(&mut self, slots: usize) {
+        self.config.upload_slots = slots;
+        self.choker.set_slots(slots);
+    }
+
+    /// Changes the most connected peers, as [`Config::max_peers`]. Those above it are let go, the least useful first.
+    pub fn set_max_peers(&mut self, now: Instant, peers: usize) {
+        self.config.max_peers = peers;
+        while self.peers.len() > peers.max(1) {
+            self.shed(now);
+        }
+        self.connect_more(now);
+    }
+
     /// How much some pieces are wanted.
     pub fn set_priorities(
         &mut self,

@@ -10,7 +10,7 @@ use tailwater_metainfo::{BlockRef, InfoHash, PeerId, PieceIndex};
 use super::{BlockDigest, ByteWindow, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
-/// What a torrent's machine is made with; nothing in it changes later.
+/// What a torrent's machine is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// The torrent's name on the wire.

@@ -149,6 +149,21 @@ impl ConnectionPermits {
         }
     }
 
+    /// The most connections there may be.
+    pub(crate) fn limit(&self) -> usize {
+        self.lock().limit
+    }
+
+    /// Changes the most connections there may be. Of those above it, torrents let go of one a second each.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.change(|state| state.limit = limit);
+    }
+
+    /// Connections that there are now, half-open ones included.
+    pub(crate) fn taken(&self) -> usize {
+        self.lock().taken
+    }
+
     pub(crate) fn new_group(&self) -> Arc<PermitGroup> {
         let mut state = self.lock();
         state.last_id += 1;
@@ -288,6 +303,10 @@ impl State {
         // Nobody knows which of the others is being called, but it is not all of them.
         let called = calls && accounts().any(Account::is_idle);
         let share = self.limit / (claimants + usize::from(called)).max(1);
+        if self.taken > self.limit && held > share {
+            // The limit was lowered.
+            return true;
+        }
         let wanting = accounts().filter(|account| calls || !account.waiting.is_empty());
         let least = wanting.map(|account| account.held).min();
         held > share && least.is_some_and(|least| held >= least + 2)
