@@ -15,12 +15,13 @@ MAY_USE = {
     # The network only for the simulation at scale, behind the feature `sim`.
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
     "tailwater-storage-mem": {"tailwater-metainfo"},
+    "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo"},
     "tailwater-netsim": set(),
     # For tests and benches alone.
     "tailwater-hostile": {"tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
-        "tailwater-dht", "tailwater-storage-mem",
+        "tailwater-dht", "tailwater-storage-mem", "tailwater-storage-disk",
     },
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {

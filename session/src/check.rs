@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Metainfo};
 
-use crate::disk::{DiskTorrent, Hold, IoConfig, IoPool};
 use crate::error::AddError;
-use crate::storage::{Place, disk_options};
+use crate::storage::disk_options;
+use tailwater_storage_disk::{DiskTorrent, Hold, IoConfig, IoPool, Place};
 
 /// Hashes what lies below `root` on all cores and says which pieces are whole. `progress` gets the pieces done and in
 /// all, from the I/O threads.
@@ -22,9 +22,10 @@ pub async fn check(
     progress: impl Fn(u32, u32) + Send + Sync + 'static,
 ) -> Result<Bitfield, AddError> {
     let info = metainfo.info();
+    let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
     let pool = IoPool::new(IoConfig::default())?;
     let checked = async {
-        let place = Place::find_in(&pool, info, root, false).await?;
+        let place = Place::find_in(&pool, info, info_hash, root, false).await?;
         let options = disk_options(info, place, Vec::new(), Hold::none(), Arc::new(|_| {}))?;
         let disk = DiskTorrent::open(pool.clone(), options).await?;
         let have = disk.check(progress).await;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
 use tailwater_types::system::message;
 
-use crate::disk::StorageError;
+use tailwater_storage_disk::StorageError;
 
 /// Why a session could not be started.
 #[derive(Debug, thiserror::Error)]

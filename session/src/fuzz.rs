@@ -9,13 +9,13 @@ use sha1::{Digest, Sha1};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
 use tailwater_wire::{Decoder, Holepunch, HolepunchError, Limits, PexFlags, PexMessage, PexPeer};
 
-use crate::disk::ResumeData;
 use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
     Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space, Verdict,
 };
+use tailwater_storage_disk::ResumeData;
 
 /// 8 pieces of 2 blocks, the last one short.
 fn geometry() -> Geometry {

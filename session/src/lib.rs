@@ -2,7 +2,6 @@
 
 mod check;
 mod discovery;
-mod disk;
 mod driver;
 mod error;
 mod events;
@@ -14,6 +13,7 @@ mod options;
 pub mod peer;
 mod reader;
 mod session;
+mod state;
 mod status;
 mod storage;
 #[cfg(test)]
@@ -23,7 +23,6 @@ mod words;
 
 pub use check::check;
 pub use discovery::DhtOptions;
-pub use disk::{FileChange, IoConfig, Operation, StorageError};
 pub use driver::discovery::follow::{Follow, Publication};
 pub use error::{AddError, FetchError, StartError, TorrentError};
 pub use events::{Event, Events};
@@ -34,7 +33,7 @@ pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{DEFAULT_MEMORY_BUDGET, Session, SessionBuilder};
 pub use status::{Phase, Status};
-pub use storage::locate_files;
+pub use tailwater_storage_disk::{FileChange, IoConfig, Operation, StorageError, locate_files};
 pub use torrent::{
     BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,
 };

@@ -12,12 +12,12 @@ use super::opening::Opening;
 use super::registry::Registration;
 use super::saver::Saver;
 use super::torrent::TorrentTask;
-use crate::disk::{ResumeStore, Rooms};
 use crate::error::TorrentError;
 use crate::events::Event;
 use crate::options::DiskChoices;
 use crate::status::Phase;
 use crate::torrent::Priority;
+use tailwater_storage_disk::{ResumeStore, Rooms};
 
 fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, Priority)> {
     let skip = |(piece, _)| (piece, Priority::Skip);

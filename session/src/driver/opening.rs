@@ -7,11 +7,11 @@ use tailwater_metainfo::{Bitfield, Geometry};
 use tokio::sync::watch;
 
 use super::saver::Saver;
-use crate::disk::{DiskTorrent, ResumeData, Rooms, StorageError};
 use crate::error::TorrentError;
 use crate::options::DiskChoices;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
+use tailwater_storage_disk::{DiskTorrent, ResumeData, Rooms, StorageError};
 
 /// Finds out what is there already.
 pub(super) struct Opening<'a> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
 use crate::status::Status;
 use crate::storage::Store;
+use tailwater_storage_disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
 
 /// Resume data is saved this often while something is being downloaded.
 const SAVE_EVERY: Duration = Duration::from_secs(30);

@@ -15,10 +15,10 @@ use bytes::Bytes;
 use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
-use crate::disk::StorageError;
 use crate::error::TorrentError;
 use crate::storage::Store;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
+use tailwater_storage_disk::StorageError;
 
 use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};

@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Inner, random};
-use crate::disk::ResumeStore;
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::lifecycle::TorrentLifecycle;
@@ -23,6 +22,7 @@ use crate::options::{AddOptions, priorities};
 use crate::reader;
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
+use tailwater_storage_disk::ResumeStore;
 
 /// Completions that may wait for a torrent: a verdict and digests for each piece at most.
 const COMPLETION_LIMIT: usize = 1 << 22;

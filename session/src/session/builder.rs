@@ -14,7 +14,6 @@ use tokio_util::task::TaskTracker;
 
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
-use crate::disk::{IoConfig, IoPool, MetadataStore, ResumeStore, clean};
 use crate::driver::accept;
 use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
@@ -27,6 +26,8 @@ use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::error::StartError;
 use crate::events::EventSender;
+use crate::state::MetadataStore;
+use tailwater_storage_disk::{IoConfig, IoPool, ResumeStore, clean};
 
 /// The memory budget unless told otherwise, in bytes.
 pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;

@@ -16,7 +16,6 @@ use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::disk::{ClaimedPaths, IoPool, Locks, MetadataStore, ResumeStore, Rooms};
 use crate::driver::discovery::follow::Follow;
 use crate::driver::metadata::FetchContext;
 use crate::driver::registry::Registry;
@@ -26,7 +25,9 @@ use crate::events::Events;
 use crate::handle::Torrent;
 use crate::metadata::handle::MetadataFetch;
 use crate::options::AddOptions;
+use crate::state::MetadataStore;
 use crate::storage::Neighbours;
+use tailwater_storage_disk::{ClaimedPaths, IoPool, Locks, ResumeStore, Rooms};
 
 pub use builder::{DEFAULT_MEMORY_BUDGET, SessionBuilder};
 

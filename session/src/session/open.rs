@@ -6,12 +6,12 @@ use tailwater_metainfo::{Info, PieceIndex};
 use tailwater_storage_mem::piece_memory;
 
 use super::Inner;
-use crate::disk::{Completion, DiskTorrent, Hold, Use};
 use crate::driver::mailbox::Mailbox;
 use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
-use crate::storage::{DiskStore, MemoryStore, Place, Store, disk_options, piece_hashes};
+use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::Priority;
+use tailwater_storage_disk::{Completion, DiskTorrent, Hold, Place, Use};
 
 impl Inner {
     pub(super) async fn open(
@@ -31,7 +31,8 @@ impl Inner {
                     false => Use::Write,
                 };
                 let part_names = options.disk.part_names;
-                let place = Place::find_in(&self.io, info, root, part_names).await?;
+                let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+                let place = Place::find_in(&self.io, info, info_hash, root, part_names).await?;
                 self.open_disk(info, place, skipped, usage, completions)
                     .await
             }

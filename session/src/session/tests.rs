@@ -15,11 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Session;
-use crate::disk::{IoConfig, Job};
 use crate::driver::message::MESSAGE_QUEUE;
 use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
 use crate::status::Phase;
+use tailwater_storage_disk::{IoConfig, Job};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 

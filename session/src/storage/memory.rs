@@ -14,9 +14,9 @@ use tailwater_storage_mem::{
 
 use super::BlockParts;
 use super::claims::Claims;
-use crate::disk::Completion;
 use crate::driver::mailbox::Mailbox;
 use crate::torrent::{ByteWindow, Full, PeerKey, ReaderKey};
+use tailwater_storage_disk::Completion;
 
 /// A torrent in the session's memory storage; clones are handles to the same one.
 #[derive(Clone)]

@@ -1,9 +1,7 @@
 //! Where a torrent's pieces are kept: in memory or on the disk, behind one face.
 
 mod claims;
-mod locate;
 mod memory;
-mod place;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +14,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 
-use crate::disk::{DiskOptions, DiskTorrent, Hold, Links, OnCompletion, StorageError, Use};
 use crate::error::AddError;
 use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
+use tailwater_storage_disk::{
+    DiskOptions, DiskTorrent, Hold, Links, OnCompletion, Place, StorageError, Use,
+};
 
 use claims::Claims;
-pub use locate::locate_files;
 pub(crate) use memory::{MemoryStore, Neighbours};
-pub(crate) use place::Place;
 
 /// A block's bytes in order: in one part for each place where the storage has them.
 pub(crate) type BlockParts = VecDeque<Bytes>;

@@ -14,11 +14,11 @@ use tailwater_storage_mem::{Config as Budget, MemoryStorage};
 use tempfile::TempDir;
 
 use super::*;
-use crate::disk::{Completion, FileSpan, IoConfig, IoPool, Layout, ResumeKey};
 use crate::driver::mailbox::Mailbox;
 use crate::peer::{Command, Direction, Fact};
 use crate::testing::epoch;
 use crate::torrent::{Config, Engine, NewPeer, Output, PieceState, Priority};
+use tailwater_storage_disk::{Completion, FileSpan, IoConfig, IoPool, Layout, ResumeKey};
 
 const LEN: u32 = 2 * BLOCK_LEN;
 
@@ -61,12 +61,9 @@ struct OnDisk {
 impl OnDisk {
     async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let pool = IoPool::new(IoConfig {
-            threads: 1,
-            queue_bytes: 1,
-            ..IoConfig::default()
-        });
-        let pool = pool.unwrap();
+        let mut config = IoConfig::default();
+        (config.threads, config.queue_bytes) = (1, 1);
+        let pool = IoPool::new(config).unwrap();
         let file = FileSpan {
             path: PathBuf::from("film"),
             offset: 0,

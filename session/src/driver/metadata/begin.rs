@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FetchTask;
-use crate::disk::MetadataStore;
 use crate::driver::announce::{Announcer, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
@@ -17,6 +16,7 @@ use crate::driver::registry::{Reach, Registry};
 use crate::driver::torrent::Shared;
 use crate::error::FetchError;
 use crate::metadata::handle::{FetchProgress, MetadataFetch};
+use crate::state::MetadataStore;
 use crate::status::Status;
 use crate::torrent::Stats;
 

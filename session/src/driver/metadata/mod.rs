@@ -32,10 +32,10 @@ use super::discovery::search::{Search, SearchTally};
 use super::message::TorrentMessage;
 use super::permits::PermitGroup;
 use super::registry::Registry;
-use crate::disk::MetadataStore;
 use crate::error::FetchError;
 use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
 use crate::metadata::named::NamedPeers;
+use crate::state::MetadataStore;
 use crate::status::Status;
 
 /// How long saved metadata waits for the names of the link's peers.

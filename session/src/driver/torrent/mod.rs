@@ -20,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use files::Files;
 use links::Link;
 
-use crate::disk::Completion;
 use crate::driver::dial;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
@@ -35,6 +34,7 @@ use crate::reader::board::ReaderBoard;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
+use tailwater_storage_disk::Completion;
 
 /// Messages taken from the queue at once.
 const BATCH: usize = 64;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::path::Path;
 use tailwater_metainfo::InfoHash;
 
-pub(super) async fn data_of(rig: &Rig) -> ResumeData {
+pub(crate) async fn data_of(rig: &Rig) -> ResumeData {
     let have = rig.torrent.verified().as_bytes().to_vec();
     ResumeData {
         key: key(rig.dir.path()),
@@ -145,7 +145,7 @@ async fn a_damaged_resume_file_is_an_error_that_names_it() {
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_saved_is_for_its_owner_alone() {
-    use super::super::MetadataStore;
+    use super::super::replace;
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let rig = half_done().await;
@@ -156,12 +156,10 @@ async fn what_is_saved_is_for_its_owner_alone() {
     let data = data_of(&rig).await;
     for folder in [&made, &chosen] {
         let resume = ResumeStore::new(rig.pool.clone(), folder.clone());
-        let metadata = MetadataStore::new(rig.pool.clone(), folder.clone());
         for _ in 0..2 {
             resume.save(data.clone()).await.unwrap();
         }
-        let info = bytes::Bytes::from_static(b"de");
-        metadata.save(data.key.info_hash, info).await.unwrap();
+        replace(folder, &folder.join("other.torrent"), b"de").unwrap();
         let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
         assert_eq!(files.len(), 2, "nothing else is left");
         for file in files {

@@ -6,19 +6,19 @@ use tailwater_metainfo::{Geometry, PieceIndex};
 
 /// One file of a torrent, as the storage needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FileSpan {
+pub struct FileSpan {
     /// The path below the download folder, when the file is complete; only plain names.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Until then it has the name of a part.
-    pub(crate) is_part: bool,
+    pub is_part: bool,
     /// Where the file begins, in bytes from the beginning of the torrent.
-    pub(crate) offset: u64,
+    pub offset: u64,
     /// Its length in bytes.
-    pub(crate) length: u64,
+    pub length: u64,
     /// Whether it is padding (BEP 47): zeros that are hashed but never written.
-    pub(crate) pad: bool,
+    pub pad: bool,
     /// What it points to, below the download folder, if it is a symbolic link (BEP 47); it has no bytes then.
-    pub(crate) link: Option<PathBuf>,
+    pub link: Option<PathBuf>,
 }
 
 /// A part of a range that lies in one file.
@@ -36,7 +36,7 @@ pub(crate) struct Segment {
 
 /// The files of a torrent side by side, below one folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub struct Layout {
     root: PathBuf,
     files: Vec<FileSpan>,
     geometry: Geometry,
@@ -50,7 +50,7 @@ impl Layout {
     /// [`StorageError::Layout`] when the files do not follow each other without a gap, do not add up to the torrent's
     /// length, or a path is not made of plain names. Paths come safe out of the parser; this is the second lock on the
     /// same door.
-    pub(crate) fn new(
+    pub fn new(
         root: PathBuf,
         files: Vec<FileSpan>,
         geometry: Geometry,

@@ -50,13 +50,13 @@ impl Default for IoConfig {
 }
 
 /// A piece of work; it may use the thread's scratch memory of [`SCRATCH_LEN`] bytes.
-pub(crate) type Job = Box<dyn FnOnce(&mut [u8]) + Send>;
+pub type Job = Box<dyn FnOnce(&mut [u8]) + Send>;
 
 /// The I/O threads of one session; clones are handles to the same threads.
 ///
 /// Dropping the last handle lets the threads end when their queues are empty; [`IoPool::close`] waits for it.
 #[derive(Clone)]
-pub(crate) struct IoPool {
+pub struct IoPool {
     inner: Arc<Inner>,
 }
 
@@ -81,7 +81,7 @@ impl IoPool {
     /// # Errors
     ///
     /// When the system refuses another thread.
-    pub(crate) fn new(config: IoConfig) -> Result<Self, StorageError> {
+    pub fn new(config: IoConfig) -> Result<Self, StorageError> {
         Self::with_file_system(config, Arc::new(SystemFiles))
     }
 
@@ -125,7 +125,7 @@ impl IoPool {
     /// Ends the pool: work that is queued is done, no more is taken, all threads are joined. May be called again.
     ///
     /// Close the torrents first: what they still want to write is refused.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.inner.shut();
         // Fails only when the semaphore is closed, which nobody does. The permits go back for whoever closes again.
         let _ended = self.inner.ended.acquire_many(self.inner.thread_count).await;
@@ -147,7 +147,7 @@ impl IoPool {
     /// # Errors
     ///
     /// [`StorageError::Closed`] when the pool is closed.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StorageError> {
@@ -159,7 +159,9 @@ impl IoPool {
         result.await.map_err(|_| StorageError::Closed)
     }
 
-    pub(crate) fn lane_count(&self) -> usize {
+    /// How many threads write.
+    #[must_use]
+    pub fn lane_count(&self) -> usize {
         self.inner.lanes.len()
     }
 
@@ -181,13 +183,13 @@ impl IoPool {
     }
 
     /// Appends a job to a lane.
-    pub(crate) fn submit(&self, lane: usize, job: Job) -> Result<(), StorageError> {
+    pub fn submit(&self, lane: usize, job: Job) -> Result<(), StorageError> {
         let queue = &self.inner.lanes[lane % self.inner.lanes.len()];
         queue.push(job)
     }
 
     /// Appends a job to the read threads' queue.
-    pub(crate) fn submit_read(&self, job: Job) -> Result<(), StorageError> {
+    pub fn submit_read(&self, job: Job) -> Result<(), StorageError> {
         self.inner.readers.push(job)
     }
 

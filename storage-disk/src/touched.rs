@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 
 /// What the files of a torrent should look like.
 #[derive(Default)]
-pub(super) struct Touched {
+pub(crate) struct Touched {
     inner: Mutex<Inner>,
     /// There are files in `noticed`: looked at by each read, without the lock.
     has_noticed: AtomicBool,
@@ -55,7 +55,7 @@ impl Inner {
 
 impl Touched {
     /// The files are about to be checked, or are what resume data says: all is right from here on.
-    pub(super) fn begin(&self, states: Vec<Option<FileState>>) {
+    pub(crate) fn begin(&self, states: Vec<Option<FileState>>) {
         let mut inner = self.lock();
         inner.expected = states;
         inner.slots.clear();
@@ -82,7 +82,7 @@ impl Touched {
     }
 
     /// What a file is that we are about to read, and nothing of ours writes to.
-    pub(super) fn before_read(&self, slot: u32, found: FileState) {
+    pub(crate) fn before_read(&self, slot: u32, found: FileState) {
         let mut inner = self.lock();
         let Some(place) = inner.place(slot).filter(|place| **place != Some(found)) else {
             return;
@@ -143,7 +143,7 @@ impl Inner {
 
 impl Store {
     /// To be called with a file that we are going to write to.
-    pub(super) fn note_before_write(
+    pub(crate) fn note_before_write(
         &self,
         slot: u32,
         file: &dyn DiskFile,
@@ -157,13 +157,13 @@ impl Store {
 
     /// To be called with a file that we have written to. Where the system does not say what it is now, it will seem to
     /// have been touched.
-    pub(super) fn note_written(&self, slot: u32, file: &dyn DiskFile) {
+    pub(crate) fn note_written(&self, slot: u32, file: &dyn DiskFile) {
         if let Ok(state) = file.state() {
             self.touched.after_write(slot, Some(state.file_state()));
         }
     }
 
-    pub(super) fn note_removed(&self, slot: u32) {
+    pub(crate) fn note_removed(&self, slot: u32) {
         self.touched.after_write(slot, None);
     }
 }
@@ -187,7 +187,7 @@ impl Shared {
 
     /// Hashes the verified pieces of files that another program has touched. Returns those that are wrong now; they are
     /// verified no longer.
-    pub(super) fn recheck_touched(&self) -> Result<Vec<PieceIndex>, StorageError> {
+    pub(crate) fn recheck_touched(&self) -> Result<Vec<PieceIndex>, StorageError> {
         let states = self.store.states()?;
         let slots = self.store.touched.take(&states);
         let mut pieces = BTreeSet::new();
@@ -242,7 +242,7 @@ impl Shared {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`] when one is wrong.
-    pub(super) fn settle_doubts(&self, blocks: &[BlockRef]) -> Result<(), StorageError> {
+    pub(crate) fn settle_doubts(&self, blocks: &[BlockRef]) -> Result<(), StorageError> {
         self.doubt_noticed();
         let mut scratch = Vec::new();
         for piece in blocks.iter().map(|block| block.piece()) {
@@ -273,13 +273,13 @@ impl Shared {
     }
 
     /// Whether another program has touched a file.
-    pub(super) fn is_touched(&self) -> Result<bool, StorageError> {
+    pub(crate) fn is_touched(&self) -> Result<bool, StorageError> {
         let states = self.store.states()?;
         Ok(self.store.touched.first(&states).is_some())
     }
 
     /// As [`Shared::recheck_touched`], and the torrent is told of what it has lost.
-    pub(super) fn recheck_and_tell(&self) -> Result<(), StorageError> {
+    pub(crate) fn recheck_and_tell(&self) -> Result<(), StorageError> {
         for piece in self.recheck_touched()? {
             (self.on_completion)(Completion::Evicted { piece });
         }
@@ -295,7 +295,7 @@ impl DiskTorrent {
     ///
     /// [`StorageError::FileChanged`] when another program has touched a file, so that nothing vouches for it; when the
     /// storage is closed or a file cannot be looked at.
-    pub(crate) async fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
+    pub async fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
         let ticket = self.enter()?;
         let (done, states) = oneshot::channel();
         self.pool().submit(
@@ -315,7 +315,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or a file cannot be read.
-    pub(crate) async fn recheck_touched(&self) -> Result<(), StorageError> {
+    pub async fn recheck_touched(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.recheck_touched().map(drop))
             .await?
     }

@@ -19,7 +19,7 @@ const BULK: usize = 12;
 impl Shared {
     /// Writes blocks that belong to one lane; hashes those that come in the order of their piece, as they are in the
     /// cache of the processor now, unless pieces come in bulk.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         epoch: u64,
         blocks: &[(BlockRef, Bytes)],
@@ -95,7 +95,7 @@ impl Shared {
     }
 
     /// Hashes pieces, their first blocks perhaps hashed already, and tells the results.
-    pub(super) fn verify(&self, epoch: u64, pieces: &[PieceIndex], scratch: &mut [u8]) {
+    pub(crate) fn verify(&self, epoch: u64, pieces: &[PieceIndex], scratch: &mut [u8]) {
         self.in_bulk.store(pieces.len() >= BULK, Ordering::Relaxed);
         let unhashed = {
             let hashers = self.hashers();
@@ -159,7 +159,7 @@ impl Shared {
     }
 
     /// Tells the digests of a verified piece.
-    pub(super) fn answer_digests(&self, piece: PieceIndex, scratch: &mut [u8]) {
+    pub(crate) fn answer_digests(&self, piece: PieceIndex, scratch: &mut [u8]) {
         self.digesting.clear(piece);
         let digests = if self.verified.has(piece) {
             self.block_digests(piece, scratch)
@@ -170,7 +170,7 @@ impl Shared {
     }
 
     /// Reads what the hash of a piece still lacks; whether it is the right one.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &self,
         piece: PieceIndex,
         mut hasher: PieceHasher,
@@ -222,7 +222,7 @@ impl Shared {
     }
 
     /// Reads ranges; those that follow each other in one go.
-    pub(super) fn read(&self, blocks: &[BlockRef]) -> Vec<Result<Bytes, StorageError>> {
+    pub(crate) fn read(&self, blocks: &[BlockRef]) -> Vec<Result<Bytes, StorageError>> {
         let mut results = Vec::with_capacity(blocks.len());
         let mut cursor = self.store.cursor();
         while let Some(&first) = blocks.get(results.len()) {

@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The files of a torrent that have been opened, by their slots.
 #[derive(Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     files: Mutex<HashMap<u32, Seen>>,
     /// The first change that was noticed.
     change: OnceLock<StorageError>,
@@ -33,21 +33,21 @@ struct Seen {
 }
 
 impl Known {
-    pub(super) fn has(&self, slot: u32) -> bool {
+    pub(crate) fn has(&self, slot: u32) -> bool {
         self.files().contains_key(&slot)
     }
 
-    pub(super) fn forget(&self, slot: u32) {
+    pub(crate) fn forget(&self, slot: u32) {
         self.files().remove(&slot);
     }
 
     /// The change that was noticed first, if there was one.
-    pub(super) fn change(&self) -> Option<&StorageError> {
+    pub(crate) fn change(&self) -> Option<&StorageError> {
         self.change.get()
     }
 
     /// Remembers a change, and passes any error on.
-    pub(super) fn note(&self, error: StorageError) -> StorageError {
+    pub(crate) fn note(&self, error: StorageError) -> StorageError {
         if error.is_changed_file() {
             // Which one was first is no matter.
             let _ = self.change.set(error.clone());
@@ -56,7 +56,7 @@ impl Known {
     }
 
     /// Whether the file has been given its length.
-    pub(super) fn has_length(&self, slot: u32) -> bool {
+    pub(crate) fn has_length(&self, slot: u32) -> bool {
         self.files().get(&slot).is_some_and(|seen| seen.has_length)
     }
 
@@ -92,7 +92,7 @@ enum Expect {
 
 impl Store {
     /// Whether an open file is what it was.
-    pub(super) fn check_open(
+    pub(crate) fn check_open(
         &self,
         slot: u32,
         access: Access,
@@ -188,7 +188,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn due(&self, slot: u32) -> u64 {
+    pub(crate) fn due(&self, slot: u32) -> u64 {
         self.span(slot).map_or(0, |span| span.length)
     }
 
@@ -215,7 +215,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub(crate) fn finish(&self) -> Result<(), StorageError> {
+    pub fn finish(&self) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         let pool = self.pool().clone();
         // Between two writes, not in the middle of one.
@@ -242,7 +242,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at or cut.
-    pub(crate) async fn look_again(&self) -> Result<(), StorageError> {
+    pub async fn look_again(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.look_at_names(Expect::Whole))
             .await?
     }
@@ -252,7 +252,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at.
-    pub(crate) async fn check_unchanged(&self) -> Result<(), StorageError> {
+    pub async fn check_unchanged(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.look_at_names(Expect::Unchanged))
             .await?
     }

@@ -11,7 +11,7 @@ use super::paths::{PathClaim, Use};
 
 /// A torrent's claim within the session, and its locks against other processes.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub struct Hold {
     usage: Use,
     claim: Option<PathClaim>,
     /// `None`: the files are only looked at, and nothing is locked.
@@ -21,7 +21,7 @@ pub(crate) struct Hold {
 
 impl Hold {
     /// Nothing yet: the locks are taken when the storage is opened.
-    pub(crate) const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
+    pub const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
         Self {
             usage,
             claim,
@@ -31,7 +31,7 @@ impl Hold {
     }
 
     /// For files that are only looked at, whatever others do with them.
-    pub(crate) const fn none() -> Self {
+    pub const fn none() -> Self {
         Self {
             usage: Use::Read,
             claim: None,
@@ -40,7 +40,9 @@ impl Hold {
         }
     }
 
-    pub(crate) const fn usage(&self) -> Use {
+    /// What the torrent does with its files.
+    #[must_use]
+    pub const fn usage(&self) -> Use {
         self.usage
     }
 
@@ -49,7 +51,7 @@ impl Hold {
     /// # Errors
     ///
     /// [`StorageError::InUse`] with the path that another process has.
-    pub(super) fn begin(&mut self, layout: &Layout) -> Result<(), StorageError> {
+    pub(crate) fn begin(&mut self, layout: &Layout) -> Result<(), StorageError> {
         let Some(locks) = self.locks.clone() else {
             return Ok(());
         };
@@ -68,7 +70,7 @@ impl Hold {
     /// # Errors
     ///
     /// [`StorageError::InUse`] when others read the files.
-    pub(super) fn check_writable(&self) -> Result<bool, StorageError> {
+    pub(crate) fn check_writable(&self) -> Result<bool, StorageError> {
         if self.locks.is_none() {
             return Ok(true);
         }
@@ -85,7 +87,7 @@ impl Hold {
     /// # Errors
     ///
     /// [`StorageError::InUse`] when another process made it at the same time.
-    pub(super) fn lock_made(&mut self, path: &Path) -> Result<(), StorageError> {
+    pub(crate) fn lock_made(&mut self, path: &Path) -> Result<(), StorageError> {
         match self.locks.clone() {
             Some(locks) => {
                 let taken = locks.take(path, Use::Write)?;
@@ -96,12 +98,12 @@ impl Hold {
     }
 
     /// Whether files may be written to and cut.
-    pub(super) fn may_write(&self) -> bool {
+    pub(crate) fn may_write(&self) -> bool {
         self.usage == Use::Write && self.held.iter().all(|lock| lock.usage() == Use::Write)
     }
 
     /// All is there: nothing will be written any more, and others may read too.
-    pub(super) fn share(&mut self) {
+    pub(crate) fn share(&mut self) {
         self.usage = Use::Read;
         self.held.iter_mut().for_each(Lock::share);
         if let Some(claim) = &self.claim {
@@ -110,7 +112,7 @@ impl Hold {
     }
 
     /// Gives everything back.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.held.clear();
         self.claim = None;
     }
@@ -132,7 +134,7 @@ impl Hold {
 
 /// The torrent's file, or the folder that holds its files. There are two where some files have the folder's name as it
 /// stands in the torrent, and some the name that is safe.
-pub(super) fn tops(layout: &Layout) -> Vec<PathBuf> {
+pub(crate) fn tops(layout: &Layout) -> Vec<PathBuf> {
     let mut tops: Vec<PathBuf> = Vec::new();
     let files = || layout.files().iter().filter(|file| !file.pad);
     for file in files() {

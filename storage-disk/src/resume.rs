@@ -43,15 +43,16 @@ const ROOT_HASH_LEN: usize = 8;
 
 /// Which torrent in which download folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ResumeKey {
-    pub(crate) info_hash: InfoHash,
+pub struct ResumeKey {
+    /// The torrent.
+    pub info_hash: InfoHash,
     /// The canonical path of the download folder, as the system encodes it.
     root: Box<[u8]>,
 }
 
 impl ResumeKey {
     /// The folder has to be canonical: see [`canonical`](super::paths::canonical).
-    pub(crate) fn new(info_hash: InfoHash, root: &Path) -> Self {
+    pub fn new(info_hash: InfoHash, root: &Path) -> Self {
         Self {
             info_hash,
             root: root.as_os_str().as_encoded_bytes().into(),
@@ -70,27 +71,27 @@ impl ResumeKey {
 
 /// What is remembered of one torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ResumeData {
+pub struct ResumeData {
     /// Which torrent, and where.
-    pub(crate) key: ResumeKey,
+    pub key: ResumeKey,
     /// The first part of its files' paths below the download folder, as the system encodes it.
-    pub(crate) top: Vec<u8>,
+    pub top: Vec<u8>,
     /// The verified pieces, as the payload of a `bitfield` message.
-    pub(crate) have: Vec<u8>,
+    pub have: Vec<u8>,
     /// In the same form, those that were verified though the device may not have held them yet: they have to be checked,
     /// but the files that have them were the torrent's. Empty when `have` is not.
-    pub(crate) unsynced: Vec<u8>,
+    pub unsynced: Vec<u8>,
     /// The files as they were, as [`DiskTorrent::file_states`](super::torrent::DiskTorrent::file_states) tells.
-    pub(crate) files: Vec<Option<FileState>>,
+    pub files: Vec<Option<FileState>>,
     /// Bytes sent over all runs.
-    pub(crate) uploaded: u64,
+    pub uploaded: u64,
     /// Bytes received over all runs.
-    pub(crate) downloaded: u64,
+    pub downloaded: u64,
 }
 
 impl ResumeData {
     /// The content of a resume file.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let int = |number: u64| Item::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let files = self.files.iter().map(|file| {
             let fields = file.map(|file| [int(file.len), Item::Int(file.mtime_ns)]);
@@ -112,7 +113,7 @@ impl ResumeData {
     }
 
     /// Where something of the files may be; `None` where the paths cannot be known.
-    pub(super) fn places(&self) -> Option<Vec<PathBuf>> {
+    pub(crate) fn places(&self) -> Option<Vec<PathBuf>> {
         let root = path_of(&self.key.root)?;
         let top = root.join(path_of(&self.top)?);
         let parts = root.join(parts_name(self.key.info_hash));
@@ -124,7 +125,7 @@ impl ResumeData {
     /// # Errors
     ///
     /// With the reason, when it is not one.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let document = decode(bytes).map_err(|error| error.to_string())?;
         let dict = document.root().as_dict().ok_or("not a dictionary")?;
         if int(dict, "format")? != FORMAT {
@@ -199,14 +200,14 @@ fn path_of(encoded: &[u8]) -> Option<PathBuf> {
 
 /// The folder of resume files. Clones are the same folder.
 #[derive(Clone)]
-pub(crate) struct ResumeStore {
+pub struct ResumeStore {
     pool: IoPool,
     folder: Arc<Path>,
 }
 
 impl ResumeStore {
     /// Uses `folder`, which is made when something is saved.
-    pub(crate) fn new(pool: IoPool, folder: PathBuf) -> Self {
+    pub fn new(pool: IoPool, folder: PathBuf) -> Self {
         Self {
             pool,
             folder: folder.into(),
@@ -219,7 +220,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub(crate) async fn save(&self, data: ResumeData) -> Result<(), StorageError> {
+    pub async fn save(&self, data: ResumeData) -> Result<(), StorageError> {
         let folder = Arc::clone(&self.folder);
         self.pool.run(move || save(&folder, &data)).await?
     }
@@ -229,7 +230,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails, the file is not a resume file of this torrent, or the pool is closed.
-    pub(crate) async fn load(&self, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
+    pub async fn load(&self, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
         let (path, key) = (self.path(key), key.clone());
         self.pool.run(move || load(&path, &key)).await?
     }
@@ -239,7 +240,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub(crate) async fn remove(&self, key: &ResumeKey) -> Result<(), StorageError> {
+    pub async fn remove(&self, key: &ResumeKey) -> Result<(), StorageError> {
         let path = self.path(key);
         let removed = self.pool.run(move || match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -264,7 +265,7 @@ fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
 ///
 /// The names and contents tell what a user downloads, so they are for their owner alone: files have the mode 0600, and
 /// folders that are made 0700. A folder that is there already keeps the mode that its owner gave it.
-pub(super) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+pub fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     make_private(folder).map_err(|e| StorageError::io(Operation::Create, folder, &e))?;
     let mut temporary = tempfile::Builder::new()
         .prefix(UNFINISHED)
@@ -302,7 +303,7 @@ fn load(path: &Path, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError
 }
 
 /// Reads a resume file.
-pub(super) fn read_resume(path: &Path) -> Result<ResumeData, StorageError> {
+pub(crate) fn read_resume(path: &Path) -> Result<ResumeData, StorageError> {
     let file = File::open(path).map_err(|e| StorageError::io(Operation::Open, path, &e))?;
     let mut bytes = Vec::new();
     file.take(MAX_RESUME_LEN + 1)

@@ -17,21 +17,21 @@ const PART_SUFFIX: &str = ".part";
 
 /// Which files have the name of a part at the moment. Locked while a file is opened or looked at by its name, so that it
 /// is not renamed meanwhile.
-pub(super) struct Names {
+pub(crate) struct Names {
     parts: RwLock<Box<[bool]>>,
 }
 
 /// The names as they are, until this is dropped. Not to be taken twice by one thread.
-pub(super) struct CurrentNames<'a>(RwLockReadGuard<'a, Box<[bool]>>);
+pub(crate) struct CurrentNames<'a>(RwLockReadGuard<'a, Box<[bool]>>);
 
 impl Names {
-    pub(super) fn new(files: &[FileSpan]) -> Self {
+    pub(crate) fn new(files: &[FileSpan]) -> Self {
         Self {
             parts: RwLock::new(files.iter().map(|file| file.is_part).collect()),
         }
     }
 
-    pub(super) fn current(&self) -> CurrentNames<'_> {
+    pub(crate) fn current(&self) -> CurrentNames<'_> {
         CurrentNames(self.parts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -41,14 +41,14 @@ impl Names {
 }
 
 impl CurrentNames<'_> {
-    pub(super) fn path<'a>(&self, slot: u32, file: &'a FileSpan) -> Cow<'a, Path> {
+    pub(crate) fn path<'a>(&self, slot: u32, file: &'a FileSpan) -> Cow<'a, Path> {
         match self.0.get(slot_to_index(slot)) {
             Some(true) => part_name(&file.path).into(),
             _ => Cow::Borrowed(&file.path),
         }
     }
 
-    pub(super) fn is_part(&self, index: usize) -> bool {
+    pub(crate) fn is_part(&self, index: usize) -> bool {
         self.0.get(index) == Some(&true)
     }
 }
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// What has the name of a file's part is another program's: the file is made under its own name.
-    pub(super) fn disown_part(&self, index: usize) {
+    pub(crate) fn disown_part(&self, index: usize) {
         let slot = index_to_slot(index);
         let mut parts = self.names.change();
         parts[index] = false;
@@ -101,7 +101,7 @@ impl Store {
 
 impl Shared {
     /// A piece was verified: files that are complete by it get their names.
-    pub(super) fn name_files_of(&self, piece: PieceIndex) -> Result<(), StorageError> {
+    pub(crate) fn name_files_of(&self, piece: PieceIndex) -> Result<(), StorageError> {
         let layout = self.store.layout();
         let geometry = layout.geometry();
         let len = usize::try_from(geometry.piece_len(piece)).unwrap_or(usize::MAX);
@@ -133,7 +133,7 @@ impl DiskTorrent {
     ///
     /// [`StorageError::Foreign`] when another file has the name by now; when the storage is closed or the file cannot be
     /// renamed.
-    pub(crate) async fn name_complete_files(&self) -> Result<(), StorageError> {
+    pub async fn name_complete_files(&self) -> Result<(), StorageError> {
         let name = |shared: &Shared| {
             if !shared.store.hold().may_write() {
                 return Ok(());

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// What becomes of symbolic links below the download folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Links {
+pub enum Links {
     /// One in the way is an error, for reading and writing.
     Refused,
     /// They are followed. Only where nothing is ever written: a user who seeds may keep a folder of the torrent on
@@ -39,7 +39,7 @@ pub(crate) struct Spot<'a> {
 /// # Errors
 ///
 /// [`StorageError::Symlink`] when a link is in the way; something else than a file there is an error as well.
-pub(super) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
+pub(crate) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
     let path = spot.root.join(spot.below);
     let file = match spot.links {
         Links::Refused => imp::open(spot, access)?,
@@ -63,7 +63,7 @@ pub(super) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError
 
 /// Makes a symbolic link (BEP 47) with folders that lead to it. What is there already stays. Where the system has no such
 /// links, nothing is made.
-pub(super) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
+pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
     match imp::make_link(root, below, target) {
         Err(StorageError::Io {
             kind: io::ErrorKind::AlreadyExists,
@@ -78,12 +78,12 @@ pub(super) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), 
 /// # Errors
 ///
 /// [`io::ErrorKind::AlreadyExists`] with the other name.
-pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
     imp::rename(root, from, to)
 }
 
 /// Makes the download folder, with the folders above it.
-pub(super) fn make_root(root: &Path) -> Result<(), StorageError> {
+pub(crate) fn make_root(root: &Path) -> Result<(), StorageError> {
     if root.is_dir() {
         return Ok(());
     }
@@ -124,7 +124,7 @@ mod imp {
         path | OFlags::DIRECTORY | OFlags::CLOEXEC
     }
 
-    pub(super) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
+    pub(crate) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
         let path = spot.root.join(spot.below);
         let make = access == Access::Write && spot.may_make;
         let folder = folder_of(spot.root, spot.below, make)?;
@@ -144,7 +144,7 @@ mod imp {
             .map_err(|error| failed(Operation::Open, &path, &error.into()))
     }
 
-    pub(super) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
+    pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
         let folder = folder_of(root, below, true)?;
         // By a relative path, so that the folder can be moved.
         let up = below.components().skip(1).map(|_| "..");
@@ -153,7 +153,7 @@ mod imp {
             .map_err(|error| StorageError::io(Operation::Create, &root.join(below), &error.into()))
     }
 
-    pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+    pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
         let folder = folder_of(root, to, false)?;
         let (old, new) = (name_of(from), name_of(to));
         let failed =
@@ -217,7 +217,7 @@ mod imp {
         make_root,
     };
 
-    pub(super) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
+    pub(crate) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError> {
         let make = access == Access::Write && spot.may_make;
         look(spot.root, spot.below, make)?;
         let path = spot.root.join(spot.below);
@@ -230,11 +230,11 @@ mod imp {
             .map_err(|error| StorageError::io(Operation::Open, &path, &error))
     }
 
-    pub(super) fn make_link(root: &Path, below: &Path, _: &Path) -> Result<(), StorageError> {
+    pub(crate) fn make_link(root: &Path, below: &Path, _: &Path) -> Result<(), StorageError> {
         look(root, below, true)
     }
 
-    pub(super) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
+    pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {
         look(root, to, false)?;
         let path = root.join(to);
         let renamed = match fs::symlink_metadata(&path) {

@@ -11,10 +11,8 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::InfoHash;
 
-use super::cleaning::note_use;
-use super::error::{Operation, StorageError};
-use super::pool::IoPool;
-use super::resume::replace;
+use tailwater_storage_disk::{IoPool, Operation, StorageError, note_use, replace};
+
 use crate::metadata::MAX_METADATA_LEN;
 
 /// What stands around the dictionary: a .torrent file with the one key `info`.
@@ -98,7 +96,7 @@ fn inside(file: &Bytes) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::IoConfig;
+    use tailwater_storage_disk::IoConfig;
 
     #[tokio::test]
     async fn what_was_saved_is_found_again_and_nothing_else() {
@@ -113,6 +111,12 @@ mod tests {
 
         let path = dir.path().join(format!("state/{hash}.torrent"));
         assert_eq!(std::fs::read(&path).unwrap(), b"d4:infod4:name1:xee");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "it is for its owner alone");
+        }
         for damaged in [&b"d4:infod4:name1:yee"[..], b"d4:info", b""] {
             std::fs::write(&path, damaged).unwrap();
             assert_eq!(store.load(hash).await, Ok(None));

@@ -16,7 +16,7 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// Begins a row; no file is open yet.
-    pub(super) fn new(store: &'a Store) -> Self {
+    pub(crate) fn new(store: &'a Store) -> Self {
         Self {
             store,
             homes: store.homes(),
@@ -98,9 +98,9 @@ impl Drop for Cursor<'_> {
 
 /// Lengths of the files when a check began.
 pub(crate) struct HeldLengths {
-    pub(super) files: Vec<u64>,
-    pub(super) parts: u64,
-    pub(super) in_parts: Vec<bool>,
+    pub(crate) files: Vec<u64>,
+    pub(crate) parts: u64,
+    pub(crate) in_parts: Vec<bool>,
 }
 
 impl HeldLengths {

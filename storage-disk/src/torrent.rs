@@ -29,7 +29,7 @@ const BLOCK_COST: usize = 128;
 
 /// What an I/O thread has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Completion {
+pub enum Completion {
     /// A piece was hashed.
     Verified {
         /// The piece.
@@ -77,24 +77,24 @@ pub(crate) enum Completion {
 }
 
 /// Takes completions, on the I/O threads: it must not block.
-pub(crate) type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
+pub type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// What [`DiskTorrent::open`] needs to know.
-pub(crate) struct DiskOptions {
+pub struct DiskOptions {
     /// The torrent's name, from which the parts file gets its own, and its folder's.
-    pub(crate) key: ResumeKey,
+    pub key: ResumeKey,
     /// The files and the download folder.
-    pub(crate) layout: Layout,
+    pub layout: Layout,
     /// The hash of each piece.
-    pub(crate) hashes: Arc<[PieceHash]>,
+    pub hashes: Arc<[PieceHash]>,
     /// Indices of the files that are not wanted.
-    pub(crate) skipped: Vec<usize>,
+    pub skipped: Vec<usize>,
     /// Whether symbolic links below the folder are followed; only for a torrent that is never written.
-    pub(crate) links: Links,
+    pub links: Links,
     /// What keeps others away from the files.
-    pub(crate) hold: Hold,
+    pub hold: Hold,
     /// Who is told.
-    pub(crate) on_completion: OnCompletion,
+    pub on_completion: OnCompletion,
 }
 
 /// The storage of one torrent on the disk; clones are handles to the same one.
@@ -102,34 +102,34 @@ pub(crate) struct DiskOptions {
 /// A piece's writes and its verification happen in the order in which they were asked for. Verified pieces are never
 /// written again.
 #[derive(Clone)]
-pub(crate) struct DiskTorrent {
-    pub(super) shared: Arc<Shared>,
+pub struct DiskTorrent {
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the handles and the jobs share.
-pub(super) struct Shared {
-    pub(super) store: Store,
+pub(crate) struct Shared {
+    pub(crate) store: Store,
     key: ResumeKey,
-    pub(super) hashes: Arc<[PieceHash]>,
-    pub(super) on_completion: OnCompletion,
-    pub(super) verified: AtomicBitmap,
+    pub(crate) hashes: Arc<[PieceHash]>,
+    pub(crate) on_completion: OnCompletion,
+    pub(crate) verified: AtomicBitmap,
     /// Pieces in the verification queue, so that a piece is there once: what bounds that queue.
-    pub(super) verifying: AtomicBitmap,
+    pub(crate) verifying: AtomicBitmap,
     /// The same for digests.
-    pub(super) digesting: AtomicBitmap,
+    pub(crate) digesting: AtomicBitmap,
     /// Pieces that have been written to.
-    pub(super) touched: AtomicBitmap,
+    pub(crate) touched: AtomicBitmap,
     /// Verified pieces of files that another program has touched since.
-    pub(super) doubted: AtomicBitmap,
+    pub(crate) doubted: AtomicBitmap,
     /// Locked by the torrent's I/O thread only, until it is closed.
-    pub(super) hashers: Mutex<Hashers>,
+    pub(crate) hashers: Mutex<Hashers>,
     /// Pieces come many at a time. Such are read back and hashed side by side, which is cheaper than one by one as they
     /// are written.
-    pub(super) in_bulk: AtomicBool,
+    pub(crate) in_bulk: AtomicBool,
     /// That verified bytes cannot be read has been told.
-    pub(super) is_unreadable: AtomicBool,
-    pub(super) health: Health,
-    pub(super) buffers: Arc<Buffers>,
+    pub(crate) is_unreadable: AtomicBool,
+    pub(crate) health: Health,
+    pub(crate) buffers: Arc<Buffers>,
     pending: Pending,
 }
 
@@ -139,7 +139,7 @@ impl Shared {
         self.verified.has(piece) || self.touched.has(piece)
     }
 
-    pub(super) fn share_when_complete(&self) {
+    pub(crate) fn share_when_complete(&self) {
         if self
             .verified
             .snapshot(self.store.layout().geometry())
@@ -150,14 +150,14 @@ impl Shared {
     }
 
     /// Whether closing has begun, so that long work should end.
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.pending.is_closed()
     }
 }
 
 /// An operation under way; closing waits until it is dropped.
-pub(super) struct Ticket {
-    pub(super) shared: Arc<Shared>,
+pub(crate) struct Ticket {
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Drop for Ticket {
@@ -173,7 +173,7 @@ impl DiskTorrent {
     ///
     /// When the number of hashes is not that of the pieces, another process uses the files, the pool is closed, or a
     /// skipped file cannot be looked at.
-    pub(crate) async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
+    pub async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
         let geometry = *options.layout.geometry();
         if options.hashes.len() != geometry.pieces().len() {
             return Err(StorageError::Layout(format!(
@@ -227,7 +227,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// With the file or folder that could not be made.
-    pub(crate) async fn prepare(&self) -> Result<(), StorageError> {
+    pub async fn prepare(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.prepare(|piece| shared.keeps(piece)))
             .await?
     }
@@ -239,7 +239,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the disk is full, or a file cannot be opened.
-    pub(crate) async fn preallocate(&self) -> Result<(), StorageError> {
+    pub async fn preallocate(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.preallocate()).await?
     }
 
@@ -258,13 +258,13 @@ impl DiskTorrent {
     /// the blocks is queued, except that some may be if it is closed meanwhile. Errors of the disk come later, as
     /// [`Completion::WriteFailed`].
     #[cfg(test)]
-    pub(super) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
+    pub(crate) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
         self.write_if(blocks, |_| true).await
     }
 
     /// As `write`, but when a block's turn comes `is_wanted` is asked, by the number of the block in `blocks`, whether it
     /// is to be written still: the wait may have been long.
-    pub(crate) async fn write_if(
+    pub async fn write_if(
         &self,
         blocks: Vec<(BlockRef, Bytes)>,
         is_wanted: impl Fn(usize) -> bool + Send + 'static,
@@ -294,7 +294,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or has failed and not been resumed.
-    pub(crate) fn verify(&self, mut pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
+    pub fn verify(&self, mut pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
         let epoch = self.shared.health.epoch()?;
         let ticket = self.enter()?;
         pieces.retain(|piece| self.shared.verifying.set(*piece));
@@ -314,7 +314,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub(crate) fn digests(&self, piece: PieceIndex) -> Result<(), StorageError> {
+    pub fn digests(&self, piece: PieceIndex) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         if !self.shared.digesting.set(piece) {
             return Ok(());
@@ -327,7 +327,7 @@ impl DiskTorrent {
 
     /// Reads ranges of verified pieces; the results are in the order of the ranges. Ranges that follow each other are read
     /// at once and share memory. None may be longer than [`MAX_READ`].
-    pub(crate) async fn read(&self, blocks: Vec<BlockRef>) -> Vec<Result<Bytes, StorageError>> {
+    pub async fn read(&self, blocks: Vec<BlockRef>) -> Vec<Result<Bytes, StorageError>> {
         let mut results = Vec::with_capacity(blocks.len());
         while results.len() < blocks.len() {
             let rest = &blocks[results.len()..];
@@ -373,7 +373,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or another program changed a file: that takes a new check.
-    pub(crate) async fn resume(&self) -> Result<(), StorageError> {
+    pub async fn resume(&self) -> Result<(), StorageError> {
         if let Some(change) = self.shared.store.known.change() {
             return Err(change.clone());
         }
@@ -388,7 +388,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub(crate) async fn flush(&self) -> Result<(), StorageError> {
+    pub async fn flush(&self) -> Result<(), StorageError> {
         let mut barriers = Vec::new();
         for lane in 0..self.pool().lane_count() {
             let ticket = self.enter()?;
@@ -414,14 +414,14 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or the device fails.
-    pub(crate) async fn sync(&self) -> Result<(), StorageError> {
+    pub async fn sync(&self) -> Result<(), StorageError> {
         self.flush().await?;
         self.run(|shared| shared.store.sync()).await?
     }
 
     /// Waits for all operations under way, then closes the files. Every later operation is refused with
     /// [`StorageError::Closed`]. May be called again.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.shared.pending.close().await;
         let hashers = self.shared.hashers.lock();
         hashers.unwrap_or_else(PoisonError::into_inner).clear();
@@ -437,32 +437,32 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::InUse`].
-    pub(crate) fn check_lock(&self) -> Result<(), StorageError> {
+    pub fn check_lock(&self) -> Result<(), StorageError> {
         self.shared.store.hold().check_writable().map(drop)
     }
 
     /// When all is verified, nothing will be written any more: others may read the files too.
-    pub(crate) fn share_when_complete(&self) {
+    pub fn share_when_complete(&self) {
         self.shared.share_when_complete();
     }
 
     /// Whether a piece is there and verified.
-    pub(crate) fn has(&self, piece: PieceIndex) -> bool {
+    pub fn has(&self, piece: PieceIndex) -> bool {
         self.shared.verified.has(piece)
     }
 
     /// The pieces that have been verified.
-    pub(crate) fn verified(&self) -> Bitfield {
+    pub fn verified(&self) -> Bitfield {
         self.shared.verified.snapshot(self.geometry())
     }
 
     /// The name of its resume data.
-    pub(crate) fn key(&self) -> &ResumeKey {
+    pub fn key(&self) -> &ResumeKey {
         &self.shared.key
     }
 
     /// The first part of the paths of its files below the download folder, as the system encodes it.
-    pub(crate) fn top(&self) -> Vec<u8> {
+    pub fn top(&self) -> Vec<u8> {
         let files = self.shared.store.layout().files();
         let first = files.iter().find(|file| !file.pad);
         let top = first.and_then(|file| file.path.components().next());
@@ -470,7 +470,7 @@ impl DiskTorrent {
     }
 
     /// The torrent's geometry.
-    pub(crate) fn geometry(&self) -> &Geometry {
+    pub fn geometry(&self) -> &Geometry {
         self.shared.store.layout().geometry()
     }
 
@@ -490,7 +490,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or a file cannot be looked at.
-    pub(crate) async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
+    pub async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
         let states = self.file_states().await?;
         let trusted = states == data.files;
         let held = self.run(|shared| shared.store.held_lengths()).await??;
@@ -516,7 +516,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or the bytes cannot be moved; the file then stays skipped.
-    pub(crate) async fn set_skipped(&self, file: usize, skip: bool) -> Result<(), StorageError> {
+    pub async fn set_skipped(&self, file: usize, skip: bool) -> Result<(), StorageError> {
         self.run(move |shared| {
             shared
                 .store
@@ -525,18 +525,18 @@ impl DiskTorrent {
         .await?
     }
 
-    pub(super) fn pool(&self) -> &IoPool {
+    pub(crate) fn pool(&self) -> &IoPool {
         self.shared.store.pool()
     }
 
-    pub(super) fn enter(&self) -> Result<Ticket, StorageError> {
+    pub(crate) fn enter(&self) -> Result<Ticket, StorageError> {
         self.shared.pending.enter()?;
         Ok(Ticket {
             shared: Arc::clone(&self.shared),
         })
     }
 
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> Result<T, StorageError> {
@@ -546,7 +546,7 @@ impl DiskTorrent {
 
     /// The I/O thread that writes this torrent. One thread a torrent: two that write to the same file wait for its lock
     /// in the kernel, and one can write and hash about 1 GB/s, or more of pieces that come in bulk.
-    pub(super) fn lane(&self) -> usize {
+    pub(crate) fn lane(&self) -> usize {
         let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
         usize::try_from(self.shared.store.torrent() % lanes).unwrap_or(0)
     }

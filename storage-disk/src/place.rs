@@ -2,16 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use tailwater_metainfo::Info;
+use tailwater_metainfo::{Info, InfoHash};
 
+use super::error::StorageError;
+use super::layout::{FileSpan, Layout};
 use super::locate::locate;
-use crate::disk::{FileSpan, IoPool, Layout, ResumeKey, canonical, part_name, parts_name};
-use crate::error::AddError;
+use super::names::part_name;
+use super::paths::canonical;
+use super::pool::IoPool;
+use super::resume::ResumeKey;
+use super::store::parts_name;
 
 /// A torrent's files below its download folder.
-pub(crate) struct Place {
-    pub(crate) layout: Layout,
-    pub(crate) key: ResumeKey,
+pub struct Place {
+    /// Where each byte lies.
+    pub layout: Layout,
+    /// The name of the torrent's resume data.
+    pub key: ResumeKey,
     /// The download folder's one name.
     root: PathBuf,
 }
@@ -23,9 +30,13 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When the torrent has no v1 hashes or its files do not fit together.
-    fn find(info: &Info, root: &Path, part_names: bool) -> Result<Self, AddError> {
-        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+    /// When its files do not fit together.
+    fn find(
+        info: &Info,
+        info_hash: InfoHash,
+        root: &Path,
+        part_names: bool,
+    ) -> Result<Self, StorageError> {
         let located = locate(info, root);
         let files = info.files().iter().zip(located);
         let files = files.map(|(file, located)| FileSpan {
@@ -51,20 +62,21 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When the torrent has no v1 hashes, its files do not fit together, or the pool is closed.
-    pub(crate) async fn find_in(
+    /// When its files do not fit together, or the pool is closed.
+    pub async fn find_in(
         pool: &IoPool,
         info: &Info,
+        info_hash: InfoHash,
         root: &Path,
         part_names: bool,
-    ) -> Result<Self, AddError> {
+    ) -> Result<Self, StorageError> {
         let (info, root) = (info.clone(), root.to_path_buf());
-        pool.run(move || Self::find(&info, &root, part_names))
+        pool.run(move || Self::find(&info, info_hash, &root, part_names))
             .await?
     }
 
     /// Everything that the torrent may write.
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+    pub fn paths(&self) -> Vec<PathBuf> {
         let files = self.layout.files().iter().filter(|file| !file.pad);
         let files = files.flat_map(|file| {
             let part = file.is_part.then(|| self.root.join(part_name(&file.path)));

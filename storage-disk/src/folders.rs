@@ -9,11 +9,11 @@ use std::time::UNIX_EPOCH;
 
 /// What the system says about a file, by which a change behind our back is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileState {
+pub struct FileState {
     /// The length in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// The time of the last change, in nanoseconds since 1970; negative before.
-    pub(crate) mtime_ns: i64,
+    pub mtime_ns: i64,
 }
 
 /// Which file it is, whatever its name.
@@ -42,7 +42,7 @@ impl FileId {
 
 /// What the system knows of the file at `below`, `None` when there is none. A link in its place is an error where links are
 /// refused; so is one on the way to it.
-pub(super) fn inspect(
+pub(crate) fn inspect(
     root: &Path,
     below: &Path,
     links: Links,
@@ -58,7 +58,7 @@ pub(super) fn inspect(
 }
 
 /// As [`inspect`], but where links are refused, one in the file's own place is looked at itself.
-pub(super) fn look(
+pub(crate) fn look(
     root: &Path,
     below: &Path,
     links: Links,
@@ -89,7 +89,7 @@ pub(super) fn look(
 }
 
 /// The part of it by which a change is noticed.
-pub(super) fn file_state(metadata: &Metadata) -> FileState {
+pub(crate) fn file_state(metadata: &Metadata) -> FileState {
     let mtime_ns = metadata.modified().map_or(i64::MIN, |time| {
         let signed = |nanos: u128| i64::try_from(nanos).unwrap_or(i64::MAX);
         match time.duration_since(UNIX_EPOCH) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a torrent does with its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub enum Use {
     /// It may write to them: it has them for itself.
     Write,
     /// It only reads them, as others may.
@@ -19,7 +19,7 @@ pub(crate) enum Use {
 
 /// The paths that the torrents of a session use.
 #[derive(Debug, Default)]
-pub(crate) struct ClaimedPaths {
+pub struct ClaimedPaths {
     state: Mutex<State>,
 }
 
@@ -38,10 +38,11 @@ struct Owners {
 
 /// A path that another torrent uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PathTaken {
-    pub(crate) path: PathBuf,
+pub struct PathTaken {
+    /// The path.
+    pub path: PathBuf,
     /// The other torrent's name.
-    pub(crate) by: String,
+    pub by: String,
 }
 
 impl ClaimedPaths {
@@ -50,7 +51,7 @@ impl ClaimedPaths {
     /// # Errors
     ///
     /// With the first path that another torrent uses, unless both only read it.
-    pub(crate) fn claim(
+    pub fn claim(
         self: &Arc<Self>,
         name: &str,
         usage: Use,
@@ -91,7 +92,7 @@ impl ClaimedPaths {
 
 /// A torrent's claim on its paths, which are free again when it is dropped.
 #[derive(Debug)]
-pub(crate) struct PathClaim {
+pub struct PathClaim {
     paths: Vec<PathBuf>,
     number: u64,
     claimed: Arc<ClaimedPaths>,

@@ -42,7 +42,7 @@ pub enum StorageError {
         change: FileChange,
     },
     /// Files that were there before the download, and hold nothing of the torrent: they are not overwritten unless
-    /// [`AddOptions::overwrite`](crate::AddOptions::overwrite) says so.
+    /// the user says so.
     #[error("{}", say_foreign(files))]
     Foreign {
         /// The files, at least one.
@@ -173,7 +173,9 @@ impl fmt::Display for Operation {
 }
 
 impl StorageError {
-    pub(crate) fn io(operation: Operation, path: &Path, source: &io::Error) -> Self {
+    /// An error of the operating system, with what was tried and on which file.
+    #[must_use]
+    pub fn io(operation: Operation, path: &Path, source: &io::Error) -> Self {
         Self::Io {
             operation,
             path: path.to_path_buf(),

@@ -19,7 +19,7 @@ const UNUSED_FOR: Duration = Duration::from_secs(90 * DAY.as_secs());
 const MOST_RECORDS: usize = 1_000;
 
 /// How the name of a file that is being written begins.
-pub(super) const UNFINISHED: &str = ".saving-";
+pub(crate) const UNFINISHED: &str = ".saving-";
 
 /// The kinds of records, by their extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ enum Kind {
 /// for 90 days, and all but the newest 1 000 records of each kind. Files of other programs stay.
 ///
 /// What cannot be looked at or removed stays without a word: another session may be removing it.
-pub(crate) fn clean(folder: &Path, now: SystemTime) {
+pub fn clean(folder: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -66,7 +66,7 @@ pub(crate) fn clean(folder: &Path, now: SystemTime) {
 }
 
 /// The time now goes to the record, so that it counts as used.
-pub(super) fn note_use(path: &Path, now: SystemTime) {
+pub fn note_use(path: &Path, now: SystemTime) {
     let file = fs::File::options().write(true).open(path);
     // Where it cannot be noted, it is removed a little early.
     let _ = file.and_then(|file| file.set_modified(now));
@@ -124,7 +124,7 @@ fn is_gone(path: &Path) -> bool {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::disk::{ResumeData, ResumeKey};
+    use crate::{ResumeData, ResumeKey};
     use tailwater_metainfo::InfoHash;
 
     struct State {

@@ -155,7 +155,7 @@ mod tests {
 
     impl FileCache {
         /// How many files are open in the cache.
-        pub(in crate::disk) fn open_files(&self) -> usize {
+        pub(crate) fn open_files(&self) -> usize {
             let lens = self.shards.iter().map(|shard| {
                 let shard = shard.lock().unwrap();
                 shard.entries.len()

@@ -17,7 +17,7 @@ use super::paths::Use;
 
 /// The locks that a session holds.
 #[derive(Debug, Default)]
-pub(crate) struct Locks {
+pub struct Locks {
     held: Mutex<HashMap<PathBuf, Held>>,
 }
 
@@ -208,7 +208,7 @@ mod sys {
     use rustix::fs::{Mode, OFlags, open as open_file};
 
     /// Opens a file or folder to lock it. Over NFS an exclusive lock needs a file that may be written to.
-    pub(super) fn open(path: &Path, usage: Use) -> io::Result<File> {
+    pub(crate) fn open(path: &Path, usage: Use) -> io::Result<File> {
         let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = |access| open_file(path, flags | access, Mode::empty()).map(File::from);
         if usage == Use::Write
@@ -220,7 +220,7 @@ mod sys {
         Ok(open(OFlags::RDONLY)?)
     }
 
-    pub(super) const fn closed(_: &Path) {}
+    pub(crate) const fn closed(_: &Path) {}
 }
 
 /// Locks of Windows keep even their owner's other handles from the bytes, and folders have none. So a hidden file beside
@@ -236,7 +236,7 @@ mod sys {
         path.with_file_name(name)
     }
 
-    pub(super) fn open(path: &Path, _: Use) -> io::Result<File> {
+    pub(crate) fn open(path: &Path, _: Use) -> io::Result<File> {
         File::options()
             .read(true)
             .write(true)
@@ -245,7 +245,7 @@ mod sys {
             .open(beside(path))
     }
 
-    pub(super) fn closed(path: &Path) {
+    pub(crate) fn closed(path: &Path) {
         // Another process may have it open.
         let _ = std::fs::remove_file(beside(path));
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use tailwater_metainfo::Info;
 
-use crate::disk::{FileId, part_name};
+use super::folders::FileId;
+use super::names::part_name;
 
 /// Where a file lies, or will lie.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// The torrents of a session that need room, by the file systems that they need it on. What each needs shrinks as it is
 /// written, so it is asked each time.
 #[derive(Default)]
-pub(crate) struct Rooms {
+pub struct Rooms {
     torrents: Mutex<Vec<(u64, Weak<Shared>)>>,
 }
 
@@ -22,7 +22,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::NoRoom`]; when the storage is closed or a file cannot be looked at.
-    pub(crate) async fn claim_room(&self, rooms: Arc<Rooms>) -> Result<(), StorageError> {
+    pub async fn claim_room(&self, rooms: Arc<Rooms>) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         let claim = move || rooms.claim(&ticket.shared);
         self.pool().run(claim).await?
@@ -121,7 +121,7 @@ mod sys {
     use std::os::unix::fs::MetadataExt;
 
     /// Of the file system that a folder is on, or will be; `None` where the system does not say.
-    pub(super) fn space(folder: &Path) -> Option<FreeSpace> {
+    pub(crate) fn space(folder: &Path) -> Option<FreeSpace> {
         let folder = std::path::absolute(folder).ok()?;
         let there = folder.ancestors().find(|folder| folder.exists())?;
         let found = rustix::fs::statvfs(there).ok()?;
@@ -137,7 +137,7 @@ mod sys {
 mod sys {
     use super::{FreeSpace, Path};
 
-    pub(super) const fn space(_: &Path) -> Option<FreeSpace> {
+    pub(crate) const fn space(_: &Path) -> Option<FreeSpace> {
         None
     }
 }

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tailwater_metainfo::{InfoHash, PieceIndex};
 
 /// The parts file's number in the cache, which no file of a torrent has.
-pub(super) const PARTS: u32 = u32::MAX;
+pub(crate) const PARTS: u32 = u32::MAX;
 
 /// Of a torrent with more files, the whole file system is synced at once: each file by itself costs a write of the journal.
 /// A download of 2 000 small files took 0.6 s, and takes 0.16 s.
@@ -41,18 +41,18 @@ pub(crate) struct Store {
     parts_name: PathBuf,
     homes: RwLock<Homes>,
     /// The files that have been opened.
-    pub(super) known: Known,
-    pub(super) touched: Touched,
-    pub(super) names: Names,
+    pub(crate) known: Known,
+    pub(crate) touched: Touched,
+    pub(crate) names: Names,
     hold: Mutex<Hold>,
     /// Nothing of ours writes to the files any more.
     only_reads: AtomicBool,
 }
 
 /// Which files are skipped, and which of those have their bytes in the parts file.
-pub(super) struct Homes {
-    pub(super) skipped: Vec<bool>,
-    pub(super) in_parts: Vec<bool>,
+pub(crate) struct Homes {
+    pub(crate) skipped: Vec<bool>,
+    pub(crate) in_parts: Vec<bool>,
 }
 
 impl Store {
@@ -318,16 +318,16 @@ impl Store {
     }
 
     /// All is there: nothing will be written any more.
-    pub(super) fn share(&self) {
+    pub(crate) fn share(&self) {
         self.hold().share();
         self.only_reads.store(true, Ordering::Release);
     }
 
-    pub(super) fn only_reads(&self) -> bool {
+    pub(crate) fn only_reads(&self) -> bool {
         self.only_reads.load(Ordering::Acquire)
     }
 
-    pub(super) fn hold(&self) -> MutexGuard<'_, Hold> {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Hold> {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -377,12 +377,12 @@ impl Store {
         }
     }
 
-    pub(super) fn homes(&self) -> RwLockReadGuard<'_, Homes> {
+    pub(crate) fn homes(&self) -> RwLockReadGuard<'_, Homes> {
         self.homes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file of a slot; `None` for the parts file.
-    pub(super) fn span(&self, slot: u32) -> Option<&FileSpan> {
+    pub(crate) fn span(&self, slot: u32) -> Option<&FileSpan> {
         self.layout.files().get(slot_to_index(slot))
     }
 
@@ -394,13 +394,13 @@ impl Store {
         }
     }
 
-    pub(super) fn slot_path(&self, slot: u32) -> PathBuf {
+    pub(crate) fn slot_path(&self, slot: u32) -> PathBuf {
         let names = self.names.current();
         self.layout.root().join(self.below(slot, &names))
     }
 
     /// What the system knows of a slot's file, `None` when there is none.
-    pub(super) fn inspect(&self, slot: u32) -> Result<Option<Metadata>, StorageError> {
+    pub(crate) fn inspect(&self, slot: u32) -> Result<Option<Metadata>, StorageError> {
         let names = self.names.current();
         let (root, below) = (self.layout.root(), &*self.below(slot, &names));
         match self.span(slot).is_some_and(|span| span.link.is_some()) {
@@ -412,7 +412,7 @@ impl Store {
 
     /// Opens a slot's file, or finds it open. A file that was opened before has to be the same one still, and to have its
     /// length.
-    pub(super) fn open(
+    pub(crate) fn open(
         &self,
         slot: u32,
         access: Access,
@@ -432,7 +432,7 @@ impl Store {
     }
 
     /// Opens a slot's file to write to it: what another program wrote to it meanwhile is noticed.
-    pub(super) fn open_to_write(&self, slot: u32) -> Result<Arc<dyn DiskFile>, StorageError> {
+    pub(crate) fn open_to_write(&self, slot: u32) -> Result<Arc<dyn DiskFile>, StorageError> {
         let file = self.open(slot, Access::Write)?;
         self.note_before_write(slot, &*file)?;
         Ok(file)
@@ -468,7 +468,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         file: &dyn DiskFile,
         slot: u32,
@@ -479,7 +479,7 @@ impl Store {
             .map_err(|error| StorageError::io(Operation::Read, &self.slot_path(slot), &error))
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         file: &dyn DiskFile,
         slot: u32,
@@ -504,10 +504,10 @@ pub(crate) fn parts_name(info_hash: InfoHash) -> PathBuf {
 }
 
 /// A torrent's file list fits into a .torrent of a few megabytes, so its indices fit a `u32`.
-pub(super) fn index_to_slot(index: usize) -> u32 {
+pub(crate) fn index_to_slot(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(PARTS - 1)
 }
 
-pub(super) fn slot_to_index(slot: u32) -> usize {
+pub(crate) fn slot_to_index(slot: u32) -> usize {
     usize::try_from(slot).unwrap_or(usize::MAX)
 }

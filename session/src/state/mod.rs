@@ -1,0 +1,5 @@
+//! What a session keeps on the disk beside the resume data of its torrents.
+
+mod metadata;
+
+pub(crate) use metadata::MetadataStore;
