@@ -101,31 +101,7 @@ impl AnnounceSchedule {
         config: ScheduleConfig,
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(config.seed);
-        let mut trackers = Vec::new();
-        let mut order = Vec::new();
-        let mut seen = HashSet::new();
-        for (tier, urls) in tiers.iter().enumerate() {
-            let group = if config.all_tiers { order.len() } else { 0 };
-            let first = trackers.len();
-            for url in urls {
-                if trackers.len() < MAX_TRACKERS && seen.insert(url.as_str()) {
-                    trackers.push(Tracker::new(Arc::from(url.as_str()), tier, group));
-                }
-            }
-            let mut indices: Vec<usize> = (first..trackers.len()).collect();
-            if !indices.is_empty() {
-                // BEP 12: shuffled once, when first read.
-                rng.shuffle(&mut indices);
-                order.push(indices);
-            }
-        }
-        let groups = match config.all_tiers {
-            true => order
-                .into_iter()
-                .map(|tier| Group::new(now, vec![tier], config.one_tracker))
-                .collect(),
-            false => vec![Group::new(now, order, config.one_tracker)],
-        };
+        let (trackers, groups) = arrange(now, tiers, &config, &mut rng);
         Self {
             config,
             rng,
@@ -137,17 +113,49 @@ impl AnnounceSchedule {
         }
     }
 
+    /// Replaces the trackers, by the rules of [`new`](Self::new). Those whose URL stays keep what is known of them, their
+    /// intervals included. One that goes and knows of this peer is told `stopped`.
+    pub fn set_trackers(&mut self, now: Instant, tiers: &[Vec<String>]) {
+        let (trackers, groups) = arrange(now, tiers, &self.config, &mut self.rng);
+        let mut old = std::mem::replace(&mut self.trackers, trackers);
+        self.groups = groups;
+        for tracker in &mut self.trackers {
+            let known = old
+                .iter()
+                .position(|old| !old.leaving && old.url == tracker.url);
+            if let Some(known) = known.map(|index| old.swap_remove(index)) {
+                *tracker = Tracker {
+                    tier: tracker.tier,
+                    group: tracker.group,
+                    tried_in: 0,
+                    ..known
+                };
+            }
+        }
+        for mut tracker in old {
+            tracker.leave(now);
+            self.trackers.push(tracker);
+        }
+        self.forget_left();
+    }
+
     /// Takes the next announce that is due.
     #[must_use]
     pub fn poll_announce(&mut self, now: Instant) -> Option<Announce> {
         if self.stopping {
             let due = |tracker: &Tracker| tracker.stopped_from().is_some_and(|at| at <= now);
             let index = self.trackers.iter().position(due)?;
-            return Some(self.emit(index, Some(Event::Stopped), false));
+            return Some(self.emit(now, index, Some(Event::Stopped), false));
+        }
+        let left = |tracker: &Tracker| {
+            tracker.leaving && tracker.stopped_from().is_some_and(|at| at <= now)
+        };
+        if let Some(index) = self.trackers.iter().position(left) {
+            return Some(self.emit(now, index, Some(Event::Stopped), false));
         }
         let owed = |tracker: &Tracker| tracker.completed_from().is_some_and(|at| at <= now);
         if let Some(index) = self.trackers.iter().position(owed) {
-            return Some(self.emit(index, Some(Event::Completed), false));
+            return Some(self.emit(now, index, Some(Event::Completed), false));
         }
         let trackers = &mut self.trackers;
         let index = self
@@ -155,7 +163,7 @@ impl AnnounceSchedule {
             .iter_mut()
             .find_map(|group| group.step(now, trackers))?;
         let event = (!self.trackers[index].registered).then_some(Event::Started);
-        Some(self.emit(index, event, true))
+        Some(self.emit(now, index, event, true))
     }
 
     /// When to call [`poll_announce`](Self::poll_announce) if nothing else happens before.
@@ -174,7 +182,9 @@ impl AnnounceSchedule {
             .iter()
             .filter(|group| !group.is_busy(&self.trackers));
         let round = idle.filter_map(|group| group.next_round).min();
-        completed.into_iter().chain(round).min()
+        let leaving = self.trackers.iter().filter(|tracker| tracker.leaving);
+        let stopped = leaving.filter_map(Tracker::stopped_from).min();
+        [completed, round, stopped].into_iter().flatten().min()
     }
 
     /// An announce was answered. An unknown or outdated `id` is ignored.
@@ -205,7 +215,7 @@ impl AnnounceSchedule {
             Some(Event::Started) => {
                 tracker.registered = true;
                 tracker.counts_as_leecher = !flight.complete;
-                tracker.stopped_due = self.stopping.then_some(now);
+                tracker.stopped_due = (self.stopping || tracker.leaving).then_some(now);
             }
             Some(Event::Completed) => {
                 tracker.completed_due = None;
@@ -213,6 +223,10 @@ impl AnnounceSchedule {
             }
             Some(Event::Stopped) => tracker.registered = false,
             None => {}
+        }
+        if tracker.leaving {
+            self.forget_left();
+            return;
         }
         if self.complete && !self.stopping && tracker.registered && tracker.counts_as_leecher {
             tracker.completed_due.get_or_insert(now);
@@ -250,6 +264,7 @@ impl AnnounceSchedule {
             // One attempt: nobody waits for a tracker that cannot be told goodbye.
             tracker.registered = false;
         }
+        self.forget_left();
     }
 
     /// The download became complete: trackers that know of it as incomplete are told.
@@ -258,7 +273,7 @@ impl AnnounceSchedule {
         if self.stopping {
             return;
         }
-        for tracker in &mut self.trackers {
+        for tracker in self.trackers.iter_mut().filter(|tracker| !tracker.leaving) {
             if tracker.registered && tracker.counts_as_leecher {
                 tracker.completed_due.get_or_insert(now);
             }
@@ -281,7 +296,7 @@ impl AnnounceSchedule {
         self.stopping = true;
         for tracker in &mut self.trackers {
             tracker.completed_due = None;
-            if tracker.registered {
+            if tracker.registered && !tracker.leaving {
                 tracker.in_flight = None;
                 tracker.stopped_due = Some(now);
             }
@@ -308,6 +323,7 @@ impl AnnounceSchedule {
                 .in_flight
                 .take_if(|flight| flight.event != Some(Event::Started));
         }
+        self.forget_left();
         self.groups.iter_mut().for_each(|group| group.hasten(now));
     }
 
@@ -321,16 +337,35 @@ impl AnnounceSchedule {
 
     /// How each tracker does, in the order of the torrent's tiers.
     pub fn trackers(&self) -> impl Iterator<Item = TrackerStatus<'_>> {
-        self.trackers.iter().map(Tracker::status)
+        let staying = self.trackers.iter().filter(|tracker| !tracker.leaving);
+        staying.map(|tracker| {
+            let group = self.groups.get(tracker.group);
+            let next_round = group.and_then(|group| group.next_round);
+            tracker.status(next_round.filter(|_| !self.stopping))
+        })
     }
 
-    fn emit(&mut self, index: usize, event: Option<Event>, in_round: bool) -> Announce {
+    /// Trackers that were replaced go when they have been told. They stand behind all others, which keep their indices.
+    fn forget_left(&mut self) {
+        self.trackers.retain(|tracker| {
+            !tracker.leaving || tracker.in_flight.is_some() || tracker.stopped_due.is_some()
+        });
+    }
+
+    fn emit(
+        &mut self,
+        now: Instant,
+        index: usize,
+        event: Option<Event>,
+        in_round: bool,
+    ) -> Announce {
         self.last_id += 1;
         let id = AnnounceId(self.last_id);
         let tracker = &mut self.trackers[index];
         if event == Some(Event::Stopped) {
             tracker.stopped_due = None;
         }
+        tracker.last_announce = Some(now);
         tracker.in_flight = Some(InFlight {
             id,
             event,
@@ -352,4 +387,39 @@ impl AnnounceSchedule {
             Some((index, flight))
         })
     }
+}
+
+/// Trackers by tier, each URL once, and the groups in which they back one another up.
+fn arrange(
+    now: Instant,
+    tiers: &[Vec<String>],
+    config: &ScheduleConfig,
+    rng: &mut fastrand::Rng,
+) -> (Vec<Tracker>, Vec<Group>) {
+    let mut trackers = Vec::new();
+    let mut order = Vec::new();
+    let mut seen = HashSet::new();
+    for (tier, urls) in tiers.iter().enumerate() {
+        let group = if config.all_tiers { order.len() } else { 0 };
+        let first = trackers.len();
+        for url in urls {
+            if trackers.len() < MAX_TRACKERS && seen.insert(url.as_str()) {
+                trackers.push(Tracker::new(Arc::from(url.as_str()), tier, group));
+            }
+        }
+        let mut indices: Vec<usize> = (first..trackers.len()).collect();
+        if !indices.is_empty() {
+            // BEP 12: shuffled once, when first read.
+            rng.shuffle(&mut indices);
+            order.push(indices);
+        }
+    }
+    let groups = match config.all_tiers {
+        true => order
+            .into_iter()
+            .map(|tier| Group::new(now, vec![tier], config.one_tracker))
+            .collect(),
+        false => vec![Group::new(now, order, config.one_tracker)],
+    };
+    (trackers, groups)
 }

@@ -380,6 +380,58 @@ fn a_restart_owes_no_completed() {
 }
 
 #[test]
+fn a_tracker_that_is_replaced_is_told_stopped_and_the_new_one_started() {
+    let mut bench = Bench::new(&[&["a"]]);
+    let id = bench.expect("a", Some(Event::Started));
+    bench.answer(id);
+    bench.schedule.set_trackers(bench.now, &tiers(&[&["b"]]));
+    let urls: Vec<_> = bench
+        .schedule
+        .trackers()
+        .map(|it| it.url.to_owned())
+        .collect();
+    assert_eq!(urls, ["b"]);
+    let stopped = bench.expect("a", Some(Event::Stopped));
+    let id = bench.expect("b", Some(Event::Started));
+    bench.answer(id);
+    bench.answer(stopped);
+    bench.expect_none();
+    assert_eq!(bench.skip(), 30 * MINUTE);
+    bench.schedule.handle_stop(bench.now);
+    let id = bench.expect("b", Some(Event::Stopped));
+    bench.answer(id);
+    assert!(bench.schedule.is_stopped());
+}
+
+#[test]
+fn a_tracker_that_stays_is_not_asked_before_its_time() {
+    let mut bench = Bench::new(&[&["a"]]);
+    let id = bench.expect("a", Some(Event::Started));
+    let mut answer = answer(30 * MINUTE);
+    answer.min_interval = Some(20 * MINUTE);
+    bench.schedule.handle_response(bench.now, id, &answer);
+    bench
+        .schedule
+        .set_trackers(bench.now, &tiers(&[&["a"], &["b"]]));
+    bench.expect_none();
+    assert_eq!(bench.skip(), 20 * MINUTE);
+    bench.expect("a", None);
+}
+
+#[test]
+fn a_tracker_that_is_replaced_while_its_started_is_under_way_is_told_stopped_after_it() {
+    let mut bench = Bench::new(&[&["a"]]);
+    let id = bench.expect("a", Some(Event::Started));
+    bench.schedule.set_trackers(bench.now, &tiers(&[]));
+    bench.expect_none();
+    bench.answer(id);
+    let id = bench.expect("a", Some(Event::Stopped));
+    bench.fail(id);
+    bench.expect_none();
+    assert_eq!(bench.schedule.poll_timeout(), None);
+}
+
+#[test]
 fn all_tiers_are_asked_side_by_side_if_wanted() {
     let config = ScheduleConfig {
         all_tiers: true,

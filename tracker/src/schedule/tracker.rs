@@ -42,6 +42,10 @@ pub struct TrackerStatus<'a> {
     pub seeders: Option<u32>,
     /// Peers that lack something, by the last answer that said so.
     pub leechers: Option<u32>,
+    /// When it was last sent an announce.
+    pub last_announce: Option<Instant>,
+    /// It is not asked before; `None` if it will not be asked.
+    pub next_announce: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -71,6 +75,9 @@ pub(super) struct Tracker {
     pub(super) min_until: Option<Instant>,
     pub(super) backoff_until: Option<Instant>,
     pub(super) disabled: bool,
+    /// It has been replaced, and is only told `stopped` still.
+    pub(super) leaving: bool,
+    pub(super) last_announce: Option<Instant>,
     /// The last round of its group in which it was tried.
     pub(super) tried_in: u64,
     pub(super) tracker_id: Option<Vec<u8>>,
@@ -96,6 +103,8 @@ impl Tracker {
             min_until: None,
             backoff_until: None,
             disabled: false,
+            leaving: false,
+            last_announce: None,
             tried_in: 0,
             tracker_id: None,
             answered: false,
@@ -123,7 +132,18 @@ impl Tracker {
         self.stopped_due.filter(|_| self.in_flight.is_none())
     }
 
-    pub(super) fn status(&self) -> TrackerStatus<'_> {
+    /// It is not among the torrent's trackers any more.
+    pub(super) fn leave(&mut self, now: Instant) {
+        self.leaving = true;
+        self.completed_due = None;
+        if std::mem::take(&mut self.registered) {
+            self.in_flight = None;
+            self.stopped_due = Some(now);
+        }
+    }
+
+    /// `next_round`: when its group asks one of its trackers next.
+    pub(super) fn status(&self, next_round: Option<Instant>) -> TrackerStatus<'_> {
         let state = if self.in_flight.is_some() {
             TrackerState::Announcing
         } else if self.disabled {
@@ -144,6 +164,10 @@ impl Tracker {
             warning: self.warning.as_deref(),
             seeders: self.seeders,
             leechers: self.leechers,
+            last_announce: self.last_announce,
+            next_announce: next_round
+                .filter(|_| !self.disabled)
+                .map(|at| self.allowed_from().map_or(at, |from| from.max(at))),
         }
     }
 }
