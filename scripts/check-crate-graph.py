@@ -19,9 +19,10 @@ MAY_USE = {
     "tailwater-netsim": set(),
     # For tests and benches alone.
     "tailwater-hostile": {"tailwater-metainfo", "tailwater-wire"},
+    "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
-        "tailwater-dht", "tailwater-storage-mem", "tailwater-storage-disk",
+        "tailwater-dht", "tailwater-engine", "tailwater-storage-mem", "tailwater-storage-disk",
     },
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
@@ -31,6 +32,8 @@ MAY_USE = {
     },
 }
 MAY_USE_IN_TESTS = {
+    # Whole swarms over a simulated network, with the real memory storage and with hostile peers.
+    "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
     "tailwater-session": {"tailwater-hostile", "tailwater-netsim"},
     "tailwater": {"tailwater-hostile"},
     # Its own features, for its tests of client and server together.
@@ -39,7 +42,7 @@ MAY_USE_IN_TESTS = {
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {
     "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage-mem",
-    "tailwater-netsim",
+    "tailwater-netsim", "tailwater-engine",
 }
 
 

@@ -10,7 +10,6 @@ pub mod fuzz;
 mod handle;
 pub mod metadata;
 mod options;
-pub mod peer;
 mod reader;
 mod session;
 mod state;
@@ -18,7 +17,6 @@ mod status;
 mod storage;
 #[cfg(test)]
 mod testing;
-pub mod torrent;
 mod words;
 
 pub use check::check;
@@ -33,6 +31,7 @@ pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{DEFAULT_MEMORY_BUDGET, Session, SessionBuilder};
 pub use status::{Phase, Status};
+pub use tailwater_engine::{peer, torrent};
 pub use tailwater_storage_disk::{FileChange, IoConfig, Operation, StorageError, locate_files};
 pub use torrent::{
     BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,

@@ -18,21 +18,6 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn session_connection() {
-    replay("session_connection", tailwater_session::fuzz::connection);
-}
-
-#[test]
-fn session_torrent() {
-    replay("session_torrent", tailwater_session::fuzz::torrent);
-}
-
-#[test]
 fn session_resume() {
     replay("session_resume", tailwater_session::fuzz::resume);
-}
-
-#[test]
-fn session_metadata() {
-    replay("session_metadata", tailwater_session::fuzz::metadata);
 }

@@ -1,6 +1,6 @@
 //! How peers are found, besides the trackers: what the sources are told, and the machines of those that need one.
 
-pub(crate) mod local;
 mod options;
 
 pub use options::DhtOptions;
+pub(crate) use tailwater_engine::local_discovery as local;

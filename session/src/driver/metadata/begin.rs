@@ -50,10 +50,8 @@ impl FetchContext<'_> {
                 outcome_in.send_replace(Some(Err(error)));
             }
             None => {
-                let stats = Stats {
-                    bytes_left: UNKNOWN_LEFT,
-                    ..Stats::default()
-                };
+                let mut stats = Stats::default();
+                stats.bytes_left = UNKNOWN_LEFT;
                 let (status_in, status) = watch::channel(Status {
                     stats,
                     ..Status::default()

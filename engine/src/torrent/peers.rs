@@ -24,7 +24,9 @@ pub struct PeerKey {
 }
 
 impl PeerKey {
-    pub(crate) const fn new(index: u32, generation: u32) -> Self {
+    /// A key by its parts: where the peer is kept, and how many were kept there before. Storages' tests make their own.
+    #[must_use]
+    pub const fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
     }
 }

@@ -167,7 +167,7 @@ fn blocks_that_were_asked_for_are_never_held_back_and_come_a_few_at_a_time() {
     let now = epoch();
     let mut link = link(now);
     hello(&mut link, Some(10_000_000));
-    link.take_facts();
+    let _ = link.take_facts();
     let mut received = BytesMut::new();
     let count = 300;
     for block in 0..count {
@@ -199,7 +199,7 @@ fn blocks_that_were_asked_for_are_never_held_back_and_come_a_few_at_a_time() {
             data: vec![0; 16_384].into(),
         };
         receive(&mut link, ExtensionId::UtMetadata.as_u8(), data.encode());
-        link.take_facts();
+        let _ = link.take_facts();
     }
     assert!(link.is_paused());
 }

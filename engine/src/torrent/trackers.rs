@@ -13,7 +13,7 @@ const UNKNOWN_TRACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
 
 /// Of the addresses that a tracker at `namer` named, those that it can know: one on the internet cannot see our local
 /// network or this machine, and would have us connect to services that it cannot reach itself.
-pub(crate) fn named_by_tracker(namer: Option<IpAddr>, addrs: &[SocketAddr]) -> Vec<SocketAddr> {
+pub fn named_by_tracker(namer: Option<IpAddr>, addrs: &[SocketAddr]) -> Vec<SocketAddr> {
     let namer = namer.unwrap_or(UNKNOWN_TRACKER);
     let named = addrs.iter().filter(|addr| can_name(namer, **addr));
     named.copied().collect()

@@ -14,9 +14,9 @@ use super::LinkKey;
 
 /// Connections that we make, with those under way. An info dictionary is small: a few peers would do if they were all honest
 /// and quick.
-pub(crate) const MAX_DIALLED: usize = 30;
+pub const MAX_DIALLED: usize = 30;
 /// Connections that others make to us.
-pub(crate) const MAX_CALLERS: usize = 10;
+pub const MAX_CALLERS: usize = 10;
 /// Connections with one address of a local network: several clients behind one router.
 const MAX_LOCAL: usize = 4;
 /// What a peer has to send in a turn to keep its slot: as much as may be outstanding at it. Metadata of a usual size is no
@@ -39,8 +39,11 @@ const QUEUED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Which side made a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+#[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
+pub enum Way {
+    /// We did.
     Dialled,
+    /// The peer did.
     Called,
 }
 
@@ -55,7 +58,12 @@ impl Way {
 
 /// What is to happen before an address gets a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver has to handle every one: what is new breaks it on purpose"
+)]
+pub enum Admission {
+    /// Nothing: there is a free slot.
     Free,
     /// This connection makes room; then ask again.
     Displace(LinkKey),
@@ -123,7 +131,7 @@ const fn turn(ip: IpAddr) -> Duration {
 }
 
 /// Connections with one address (IPv6: /64). On this machine tests and proxies run many clients, which only their ports tell apart.
-pub(crate) const fn max_links(ip: IpAddr) -> usize {
+pub const fn max_links(ip: IpAddr) -> usize {
     match Scope::of(ip) {
         Scope::Global => 1,
         Scope::Local | Scope::LinkLocal => MAX_LOCAL,
@@ -133,7 +141,7 @@ pub(crate) const fn max_links(ip: IpAddr) -> usize {
 
 /// The slots of a fetch.
 #[derive(Debug, Default)]
-pub(crate) struct Slots {
+pub struct Slots {
     slots: BTreeMap<LinkKey, Slot>,
     /// How often an address has lost its slot.
     lost: BTreeMap<SocketAddr, u32>,
@@ -141,13 +149,7 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// Whether an address may have a slot now. `is_named`: the user named it, so it shares its host's slots with no other.
-    pub(crate) fn admission(
-        &self,
-        now: Instant,
-        way: Way,
-        addr: SocketAddr,
-        is_named: bool,
-    ) -> Admission {
+    pub fn admission(&self, now: Instant, way: Way, addr: SocketAddr, is_named: bool) -> Admission {
         let group = AddressGroup::of(addr.ip());
         // A caller may be the one that we are calling.
         let is_rival = |slot: &Slot| {
@@ -175,7 +177,7 @@ impl Slots {
     }
 
     /// When the next connection of a kind may be made, if it has an address of its own.
-    pub(crate) fn opens(&self, now: Instant, way: Way) -> Instant {
+    pub fn opens(&self, now: Instant, way: Way) -> Instant {
         let of_way = || self.slots.values().filter(|slot| slot.way == way);
         let ends = of_way().map(Slot::ends).min();
         match of_way().count() < way.limit() {
@@ -185,12 +187,12 @@ impl Slots {
     }
 
     /// A connection is wanted.
-    pub(crate) fn queue(&mut self, now: Instant, key: LinkKey, addr: SocketAddr) {
+    pub fn queue(&mut self, now: Instant, key: LinkKey, addr: SocketAddr) {
         self.insert(now, key, addr, Way::Dialled);
     }
 
     /// It is being made.
-    pub(crate) fn dial(&mut self, now: Instant, key: LinkKey) {
+    pub fn dial(&mut self, now: Instant, key: LinkKey) {
         if let Some(slot) = self.slots.get_mut(&key)
             && slot.phase == Phase::Queued
         {
@@ -200,7 +202,7 @@ impl Slots {
     }
 
     /// A peer has connected to us.
-    pub(crate) fn call(&mut self, now: Instant, key: LinkKey, addr: SocketAddr) {
+    pub fn call(&mut self, now: Instant, key: LinkKey, addr: SocketAddr) {
         self.insert(now, key, addr, Way::Called);
     }
 
@@ -223,14 +225,14 @@ impl Slots {
     }
 
     /// The connection that is being made to an address.
-    pub(crate) fn dialling(&self, addr: SocketAddr) -> Option<LinkKey> {
+    pub fn dialling(&self, addr: SocketAddr) -> Option<LinkKey> {
         let is_it = |slot: &Slot| slot.addr == addr && slot.is_coming();
         let mut slots = self.slots.iter();
         slots.find(|(_, slot)| is_it(slot)).map(|(key, _)| *key)
     }
 
     /// It stands.
-    pub(crate) fn connected(&mut self, now: Instant, key: LinkKey) {
+    pub fn connected(&mut self, now: Instant, key: LinkKey) {
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.since = now;
             slot.enter(now, Phase::Idle);
@@ -238,7 +240,7 @@ impl Slots {
     }
 
     /// A peer is asked for a block.
-    pub(crate) fn asked(&mut self, now: Instant, key: LinkKey) {
+    pub fn asked(&mut self, now: Instant, key: LinkKey) {
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.outstanding += 1;
             if slot.phase == Phase::Idle {
@@ -248,7 +250,7 @@ impl Slots {
     }
 
     /// A peer has answered with so many bytes, none if it refused.
-    pub(crate) fn answered(&mut self, now: Instant, key: LinkKey, count: usize) {
+    pub fn answered(&mut self, now: Instant, key: LinkKey, count: usize) {
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
@@ -273,7 +275,7 @@ impl Slots {
     }
 
     /// A connection made room for another: its address gets a longer turn the next time.
-    pub(crate) fn displace(&mut self, key: LinkKey) {
+    pub fn displace(&mut self, key: LinkKey) {
         let Some(slot) = self.slots.remove(&key) else {
             return;
         };
@@ -285,31 +287,31 @@ impl Slots {
     }
 
     /// A connection is gone.
-    pub(crate) fn remove(&mut self, key: LinkKey) {
+    pub fn remove(&mut self, key: LinkKey) {
         self.slots.remove(&key);
     }
 
     /// Connections that we make or have made.
-    pub(crate) fn count_dialled(&self) -> usize {
+    pub fn count_dialled(&self) -> usize {
         let slots = self.slots.values();
         slots.filter(|slot| slot.way == Way::Dialled).count()
     }
 
     /// A connection that is being made for longer than it may when others wait.
-    pub(crate) fn late_dial(&self, now: Instant) -> Option<LinkKey> {
+    pub fn late_dial(&self, now: Instant) -> Option<LinkKey> {
         let mut slots = self.slots.iter();
         let is_late = |slot: &Slot| slot.is_coming() && slot.ends() <= now;
         slots.find(|(_, slot)| is_late(slot)).map(|(key, _)| *key)
     }
 
     /// When [`Self::late_dial`] has something, if nothing else happens.
-    pub(crate) fn next_late_dial(&self) -> Option<Instant> {
+    pub fn next_late_dial(&self) -> Option<Instant> {
         let slots = self.slots.values().filter(|slot| slot.is_coming());
         slots.map(Slot::ends).min()
     }
 
     /// Connections that are being made.
-    pub(crate) fn count_dialling(&self) -> usize {
+    pub fn count_dialling(&self) -> usize {
         let slots = self.slots.values();
         slots.filter(|slot| slot.is_coming()).count()
     }

@@ -25,44 +25,65 @@ const MAX_FACTS: usize = 16;
 
 /// Why a connection is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Useless {
+#[non_exhaustive]
+pub enum Useless {
+    /// It sent what is not the peer protocol.
     #[error("the peer broke a rule: {0}")]
     Wire(#[from] WireError),
+    /// It did not send its extension handshake in time.
     #[error("no extension handshake within {} s", HELLO_WITHIN.as_secs())]
     NoHello,
+    /// It did not offer metadata in time.
     #[error("it had no metadata within {} s", OFFER_WITHIN.as_secs())]
     NoOffer,
 }
 
 /// What a connection tells its fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fact {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver has to handle every one: what is new breaks it on purpose"
+)]
+pub enum Fact {
     /// The extension handshake came, perhaps with the port on which the peer listens.
-    Hello { listen_port: Option<u16> },
+    Hello {
+        /// The port on which it listens (`p`, BEP 10).
+        listen_port: Option<u16>,
+    },
     /// It has the metadata: so many bytes.
     Size(u32),
     /// A block of it.
     Data {
+        /// Which one, from 0.
         block: u32,
+        /// The length of the whole in bytes, if the message says so.
         total_size: Option<u32>,
+        /// The bytes, at most 16 KiB.
         data: Bytes,
     },
     /// It will not send a block.
-    Reject { block: u32 },
+    Reject {
+        /// Which one, from 0.
+        block: u32,
+    },
 }
 
 /// What both sides said in the handshake of BEP 3, and what we say in that of BEP 10.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LinkConfig {
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "every driver has to say all of it"
+)]
+pub struct LinkConfig {
     /// The fast extension is on (BEP 6).
-    pub(crate) fast: bool,
+    pub fast: bool,
     /// Where we listen.
-    pub(crate) listen_port: Option<u16>,
+    pub listen_port: Option<u16>,
 }
 
 /// The protocol state of one connection.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct Link {
     decoder: Decoder,
     out: BytesMut,
     facts: Vec<Fact>,
@@ -80,7 +101,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(now: Instant, config: LinkConfig) -> Self {
+    /// A connection whose handshake has just been done.
+    #[must_use]
+    pub fn new(now: Instant, config: LinkConfig) -> Self {
         let mut link = Self {
             decoder: Decoder::new(Limits::default()),
             out: BytesMut::new(),
@@ -110,11 +133,11 @@ impl Link {
 
     /// Takes what the peer sent off the front of `received`: a bounded number of messages. [`Self::has_more`] and
     /// [`Self::is_paused`] say what follows.
-    pub(crate) fn handle_bytes(
-        &mut self,
-        now: Instant,
-        received: &mut BytesMut,
-    ) -> Result<(), Useless> {
+    ///
+    /// # Errors
+    ///
+    /// When the peer breaks the protocol: the connection is to be closed.
+    pub fn handle_bytes(&mut self, now: Instant, received: &mut BytesMut) -> Result<(), Useless> {
         self.allowance.refill(now);
         self.has_more = false;
         loop {
@@ -141,27 +164,33 @@ impl Link {
 
     /// Whether [`Self::handle_bytes`] is to be called again after others had their turn, as it may have left messages in the
     /// buffer.
-    pub(crate) const fn has_more(&self) -> bool {
+    pub const fn has_more(&self) -> bool {
         self.has_more && !self.is_paused()
     }
 
     /// Whether the peer sent too much that has nothing to do with metadata: nothing is read from it until
     /// [`Self::poll_timeout`].
-    pub(crate) const fn is_paused(&self) -> bool {
+    pub const fn is_paused(&self) -> bool {
         self.allowance.is_spent()
     }
 
     /// Bytes that are worth making room for.
-    pub(crate) const fn missing(&self) -> usize {
+    pub const fn missing(&self) -> usize {
         self.decoder.missing()
     }
 
-    pub(crate) fn request(&mut self, block: u32) {
+    /// Requests a block.
+    pub fn request(&mut self, block: u32) {
         self.asked.insert(block);
         self.send_metadata(&MetadataMessage::Request { piece: block });
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Useless> {
+    /// Time has passed.
+    ///
+    /// # Errors
+    ///
+    /// When the peer took too long: the connection is to be closed.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Useless> {
         if !self.has_greeted && now >= self.opened + HELLO_WITHIN {
             return Err(Useless::NoHello);
         }
@@ -174,7 +203,9 @@ impl Link {
         Ok(())
     }
 
-    pub(crate) fn poll_timeout(&self) -> Instant {
+    /// When [`Self::handle_timeout`] wants to be called, if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
         let alive = self.sent + KEEP_ALIVE_EVERY;
         let offer = match (self.has_greeted, self.offer) {
             (_, Some(_)) => alive,
@@ -185,12 +216,14 @@ impl Link {
         alive.min(offer).min(resumes)
     }
 
-    pub(crate) fn take_facts(&mut self) -> Vec<Fact> {
+    /// Takes what there is to tell the fetch.
+    #[must_use = "a fact that is dropped is never known"]
+    pub fn take_facts(&mut self) -> Vec<Fact> {
         std::mem::take(&mut self.facts)
     }
 
     /// What is to be sent now.
-    pub(crate) fn take_out(&mut self, now: Instant) -> BytesMut {
+    pub fn take_out(&mut self, now: Instant) -> BytesMut {
         if !self.out.is_empty() {
             self.sent = now;
         }

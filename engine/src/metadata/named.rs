@@ -17,7 +17,7 @@ const MAX_LOOPBACK_PORTS: usize = 64;
 
 /// What a link names, and which of it is believed.
 #[derive(Debug)]
-pub(crate) struct NamedPeers {
+pub struct NamedPeers {
     /// No tracker and no peer of the link is public.
     is_local: bool,
     admitted: BTreeMap<AddressGroup, BTreeSet<SocketAddr>>,
@@ -25,7 +25,7 @@ pub(crate) struct NamedPeers {
 
 impl NamedPeers {
     /// Judges a link by its trackers and peers.
-    pub(crate) fn new(trackers: &[String], peers: &[HostPort]) -> Self {
+    pub fn new(trackers: &[String], peers: &[HostPort]) -> Self {
         let mut trackers = trackers.iter().filter_map(|url| host_of(url));
         let mut peers = peers.iter().map(|peer| peer.host.as_str());
         let is_public = trackers.any(|host| is_public(&host)) || peers.any(is_public);
@@ -36,7 +36,7 @@ impl NamedPeers {
     }
 
     /// Whether an address may be connected to, if the link or a name in it led there. The same one again may.
-    pub(crate) fn admits(&mut self, addr: SocketAddr) -> bool {
+    pub fn admits(&mut self, addr: SocketAddr) -> bool {
         let scope = Scope::of(addr.ip());
         let most = match scope {
             Scope::Global => MAX_PORTS,

@@ -33,7 +33,7 @@ use tailwater_metainfo::InfoHash;
 use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError, MAX_LSD_SENT_HASHES};
 
 use limiter::{Bucket, Limiter, Rate};
-pub(crate) use networks::Network;
+pub use networks::Network;
 use schedule::{Due, Schedule};
 
 /// How often a torrent is announced (BEP 14).
@@ -58,24 +58,30 @@ const NEIGHBOUR_FOR: Duration = Duration::from_secs(11 * 60);
 
 /// What a packet tells us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
     /// Where the neighbour takes calls.
-    pub(crate) addr: SocketAddr,
+    pub addr: SocketAddr,
     /// The torrents of ours that it has; never none, each once.
-    pub(crate) info_hashes: Vec<InfoHash>,
+    pub info_hashes: Vec<InfoHash>,
 }
 
 /// Why a packet tells us nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Ignored {
+#[non_exhaustive]
+pub enum Ignored {
+    /// The sender is in none of our networks.
     #[error("it comes from outside of the local networks")]
     Far,
+    /// The rate limiter refuses it.
     #[error("too many come")]
     TooMany,
-    #[error("{0}")]
+    /// It cannot be parsed.
+    #[error(transparent)]
     Malformed(#[from] LsdError),
+    /// It carries our own cookie.
     #[error("it is our own")]
     Own,
+    /// It names no torrent of ours.
     #[error("it is about other torrents than ours")]
     OtherTorrents,
 }
@@ -84,7 +90,7 @@ pub(crate) enum Ignored {
 ///
 /// Private torrents must not get in (BEP 27): whoever owns it gives [`LocalDiscovery::handle_torrents`] the public ones.
 #[derive(Debug)]
-pub(crate) struct LocalDiscovery {
+pub struct LocalDiscovery {
     /// Where we take calls; 0 announces nothing.
     port: u16,
     cookie: LsdCookie,
@@ -108,7 +114,7 @@ struct Torrent {
 
 impl LocalDiscovery {
     /// `port` is where we take calls; without one, we only listen. The cookie and the delays come from `seed`.
-    pub(crate) fn new(now: Instant, port: Option<u16>, seed: u64) -> Self {
+    pub fn new(now: Instant, port: Option<u16>, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         Self {
             port: port.unwrap_or(0),
@@ -124,7 +130,7 @@ impl LocalDiscovery {
     }
 
     /// These are our public torrents now. New ones are announced at once.
-    pub(crate) fn handle_torrents(&mut self, now: Instant, public: &[InfoHash]) {
+    pub fn handle_torrents(&mut self, now: Instant, public: &[InfoHash]) {
         let kept: HashSet<_> = public.iter().copied().collect();
         let schedule = &mut self.schedule;
         self.torrents.retain(|info_hash, torrent| {
@@ -149,7 +155,7 @@ impl LocalDiscovery {
     }
 
     /// These are the networks we are in now. In a new one nobody has heard of us: all is announced at once.
-    pub(crate) fn handle_networks(&mut self, now: Instant, networks: Vec<Network>) {
+    pub fn handle_networks(&mut self, now: Instant, networks: Vec<Network>) {
         let is_new = |network: &Network| {
             let known = &self.networks;
             !known.iter().any(|known| known.contains(network.addr))
@@ -169,7 +175,7 @@ impl LocalDiscovery {
     /// # Errors
     ///
     /// Why it is ignored.
-    pub(crate) fn handle_packet(
+    pub fn handle_packet(
         &mut self,
         now: Instant,
         from: SocketAddr,
@@ -204,7 +210,7 @@ impl LocalDiscovery {
 
     /// The next packet, which is for every group on every interface.
     #[must_use]
-    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<LocalAnnounce> {
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<LocalAnnounce> {
         if self.poll_timeout()? > now || !self.packets.take(now) {
             return None;
         }
@@ -229,7 +235,7 @@ impl LocalDiscovery {
 
     /// When [`LocalDiscovery::poll_transmit`] has a packet.
     #[must_use]
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         if self.port == 0 {
             return None;
         }

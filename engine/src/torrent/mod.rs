@@ -59,17 +59,17 @@ pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate}
 pub use source::Source;
 pub use stats::{PeerStats, Stats};
 pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
-pub(crate) use trackers::named_by_tracker;
+pub use trackers::named_by_tracker;
 
 use blame::Blame;
-pub(crate) use candidates::Candidates;
+pub use candidates::Candidates;
 use choker::Choker;
 use exchange::NamedBy;
 use external::External;
 use flow::Flow;
 use halts::Halts;
 use holepunch::Punches;
-pub(crate) use host::Host;
+pub use host::Host;
 use peers::{Peers, RATE_MEMORY};
 use picker::Picker;
 use pieces::{Arrival, Pieces};

@@ -4,11 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 /// A network that one of the machine's interfaces is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Network {
+pub struct Network {
     /// The machine's address in it.
-    pub(crate) addr: IpAddr,
+    pub addr: IpAddr,
     /// How many leading bits all its addresses share. 0 where nobody knows: then only `addr` is of it.
-    pub(crate) prefix: u8,
+    pub prefix: u8,
 }
 
 impl Network {

@@ -179,7 +179,10 @@ pub enum Verdict {
 
 /// What the driver is to do.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver has to handle every one: what is new breaks it on purpose"
+)]
 pub enum Output {
     /// Hand a command to a peer's connection.
     Command {
@@ -213,7 +216,10 @@ pub enum Output {
 
 /// What happened, for users and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver has to handle every one: what is new breaks it on purpose"
+)]
 pub enum Note {
     /// A piece is held and verified.
     PieceVerified(PieceIndex),

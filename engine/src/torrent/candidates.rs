@@ -60,8 +60,9 @@ impl Candidate {
     }
 }
 
+/// The addresses that a torrent or a fetch may connect to, which of them is next, and the banned hosts.
 #[derive(Debug)]
-pub(crate) struct Candidates {
+pub struct Candidates {
     /// The most addresses kept. What comes after is dropped, unless it is worth more than one that is there.
     limit: usize,
     by_addr: BTreeMap<SocketAddr, Candidate>,
@@ -76,7 +77,9 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// None yet. At most `limit` addresses are remembered, and as many bans.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self {
             limit,
             by_addr: BTreeMap::new(),
@@ -90,15 +93,19 @@ impl Candidates {
     }
 
     /// Connections under way.
-    pub(crate) const fn connecting(&self) -> usize {
+    pub const fn connecting(&self) -> usize {
         self.connecting
     }
 
-    pub(crate) fn known(&self) -> usize {
+    /// Addresses remembered.
+    #[must_use]
+    pub fn known(&self) -> usize {
         self.by_addr.len()
     }
 
-    pub(crate) fn is_banned(&self, ip: IpAddr) -> bool {
+    /// Whether this host is banned.
+    #[must_use]
+    pub fn is_banned(&self, ip: IpAddr) -> bool {
         self.banned.contains(&Host::of(ip))
     }
 
@@ -108,7 +115,7 @@ impl Candidates {
     }
 
     /// Never connects to this host again; says whether that is news.
-    pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
+    pub fn ban(&mut self, ip: IpAddr) -> bool {
         let host = Host::of(ip);
         if self.banned.contains(&host) {
             return false;
@@ -124,12 +131,12 @@ impl Candidates {
     }
 
     /// A host has one connection more, unless it was named by hand: such connections are not counted.
-    pub(crate) fn handle_joined(&mut self, ip: IpAddr) {
+    pub fn handle_joined(&mut self, ip: IpAddr) {
         self.due.count_connection(Host::of(ip), true);
     }
 
     /// A connection that was counted has ended.
-    pub(crate) fn handle_left(&mut self, ip: IpAddr) {
+    pub fn handle_left(&mut self, ip: IpAddr) {
         self.due.count_connection(Host::of(ip), false);
     }
 
@@ -147,7 +154,8 @@ impl Candidates {
         }
     }
 
-    pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
+    /// Remembers an address that `source` named, unless it is banned, not usable or worth less than those there are.
+    pub fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
         // An IPv4 address in IPv6's clothes is an IPv4 address.
         let addr = match addr.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
@@ -176,7 +184,7 @@ impl Candidates {
     }
 
     /// Whether a host has as many connections as it may.
-    pub(crate) fn is_crowded(&self, ip: IpAddr) -> bool {
+    pub fn is_crowded(&self, ip: IpAddr) -> bool {
         self.connections(ip) >= Host::of(ip).max_connections()
     }
 
@@ -224,7 +232,7 @@ impl Candidates {
     }
 
     /// The address whose turn it is; it counts as connecting from now on.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
+    pub fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         self.promote(now);
         let addr = self.due.first()?;
         self.change(addr, |candidate| candidate.state = State::Connecting);
@@ -232,14 +240,14 @@ impl Candidates {
     }
 
     /// The address that [`Self::next`] gave cannot be connected to before `at`, through no fault of its own.
-    pub(crate) fn defer(&mut self, addr: SocketAddr, at: Instant) {
+    pub fn defer(&mut self, addr: SocketAddr, at: Instant) {
         self.change(addr, |candidate| {
             candidate.state = State::Idle { next_attempt: at };
         });
     }
 
     /// When [`Self::next`] will have something, if nothing else happens.
-    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+    pub fn next_attempt(&self) -> Option<Instant> {
         let due = self
             .due
             .first()
@@ -263,12 +271,12 @@ impl Candidates {
     }
 
     /// The connection stands.
-    pub(crate) fn handle_connected(&mut self, addr: SocketAddr) {
+    pub fn handle_connected(&mut self, addr: SocketAddr) {
         self.change(addr, |candidate| candidate.state = State::Connected);
     }
 
     /// The connection could not be made.
-    pub(crate) fn handle_failed(&mut self, now: Instant, addr: SocketAddr) {
+    pub fn handle_failed(&mut self, now: Instant, addr: SocketAddr) {
         let failures = self.failures(addr) + 1;
         let wait = match failures {
             1 => SECOND_ATTEMPT,
@@ -278,7 +286,7 @@ impl Candidates {
     }
 
     /// The connection ended. `useful`: it had delivered something.
-    pub(crate) fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
+    pub fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
         let failures = if useful { 1 } else { self.failures(addr) + 1 };
         let wait = FIRST_RETRY * 2u32.pow((failures - 1).min(MAX_DOUBLINGS));
         self.retry(now, addr, failures, wait);
@@ -329,7 +337,7 @@ impl Candidates {
     }
 
     /// Forgets an address for good: it is our own, or a second door to somebody we know.
-    pub(crate) fn forget(&mut self, addr: SocketAddr) {
+    pub fn forget(&mut self, addr: SocketAddr) {
         if let Some(candidate) = self.by_addr.remove(&addr) {
             self.delist(addr, candidate);
         }

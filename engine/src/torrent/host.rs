@@ -18,16 +18,18 @@ const V6_SITE_BITS: u32 = 48;
 
 /// The addresses that are taken for one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Host(AddressGroup);
+pub struct Host(AddressGroup);
 
 impl Host {
-    pub(crate) const fn of(ip: IpAddr) -> Self {
+    /// The host that has an address.
+    #[must_use]
+    pub const fn of(ip: IpAddr) -> Self {
         Self(AddressGroup::of(ip))
     }
 
     /// One of three values, by how far away the host is. An address on the internet is one host; on a local network,
     /// addresses are few and a router may hide several hosts; a loopback address may be all of a swarm.
-    pub(crate) fn by_scope<T>(self, global: T, local: T, loopback: T) -> T {
+    pub fn by_scope<T>(self, global: T, local: T, loopback: T) -> T {
         match Scope::of(self.0.first()) {
             Scope::Global => global,
             Scope::Local | Scope::LinkLocal => local,
