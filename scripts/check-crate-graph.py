@@ -24,9 +24,11 @@ MAY_USE = {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
         "tailwater-dht", "tailwater-engine", "tailwater-storage-mem", "tailwater-storage-disk",
     },
+    "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-tracker", "tailwater-session",
+        "tailwater-serve",
         # `tailwater dht` runs nodes without a session, and `tailwater sim` whole networks of them.
         "tailwater-dht",
     },

@@ -11,10 +11,11 @@ use tailwater_session::{AddError, FetchError, Operation, StartError, StorageErro
 
 pub(crate) use tailwater_types::system::message as plain;
 
+use tailwater_serve::size::Size;
+
 use crate::commands::dht::DhtFailure;
 use crate::config::ConfigError;
 use crate::progress::{Progress, duration};
-use crate::size::Size;
 use crate::tally::Tally;
 
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.

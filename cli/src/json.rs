@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tailwater_metainfo::{InfoHash, Metainfo};
+use tailwater_serve::fetching::FetchReport;
 use tailwater_session::{Event, FetchProgress, Publication};
 
 use crate::args::Json;
@@ -21,24 +22,7 @@ pub(crate) enum Line<'a> {
         addr: String,
     },
     /// What is being tried while a magnet link's metadata is missing; the last one has its name.
-    Metadata {
-        #[serde(serialize_with = "text")]
-        info_hash: InfoHash,
-        name: Option<&'a str>,
-        trackers: usize,
-        trackers_asked: usize,
-        trackers_answered: usize,
-        trackers_failed: usize,
-        dht_nodes: Option<usize>,
-        dht_peers: usize,
-        peers_known: usize,
-        peers_connecting: usize,
-        peers_connected: usize,
-        peers_with_metadata: usize,
-        blocks_have: usize,
-        blocks_total: usize,
-        size: Option<u32>,
-    },
+    Metadata(FetchReport<'a>),
     Publication {
         version: i64,
         #[serde(serialize_with = "text")]
@@ -177,23 +161,8 @@ impl<'a> Line<'a> {
         progress: &FetchProgress,
         fetched: Option<&'a Metainfo>,
     ) -> Self {
-        Self::Metadata {
-            info_hash,
-            name: fetched.map(|metainfo| metainfo.info().name()),
-            trackers: progress.trackers,
-            trackers_asked: progress.trackers_asked,
-            trackers_answered: progress.trackers_answered,
-            trackers_failed: progress.trackers_failed,
-            dht_nodes: progress.dht_nodes,
-            dht_peers: progress.dht_peers,
-            peers_known: progress.peers_known,
-            peers_connecting: progress.peers_connecting,
-            peers_connected: progress.peers_connected,
-            peers_with_metadata: progress.peers_with_metadata,
-            blocks_have: progress.blocks_have,
-            blocks_total: progress.blocks_total,
-            size: progress.size,
-        }
+        let name = fetched.map(|metainfo| metainfo.info().name());
+        Self::Metadata(FetchReport::new(info_hash, progress, name))
     }
 
     /// Which torrent a publication is now.

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{Info, InfoHash, InfoHashes, Magnet, Metainfo};
+use tailwater_metainfo::{Info, InfoHashes, Magnet, Metainfo};
+use tailwater_serve::fetching::{Attempt, words};
 use tailwater_session::{FetchProgress, Follow, MetadataFetch, Session};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use crate::json::Line;
 use crate::known::About;
 use crate::link::Link;
 use crate::out::{self, Harmless};
-use crate::progress::{OFTEN, Progress, count};
+use crate::progress::{OFTEN, Progress};
 
 /// Time between two events about one fetch.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -63,16 +64,6 @@ pub(crate) struct Audience {
     pub(crate) seen: Option<watch::Sender<Attempt>>,
     /// How long it may have nothing before it is given up; `None` for ever.
     pub(crate) patience: Option<Duration>,
-}
-
-/// What is being tried for a link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    /// The link's name, or else its hash; empty while a publication is looked for.
-    pub(crate) name: String,
-    /// The torrent's; `None` while a publication is looked for.
-    pub(crate) info_hash: Option<InfoHash>,
-    pub(crate) progress: FetchProgress,
 }
 
 /// Fetches the metadata of what a link names, however long it takes.
@@ -252,53 +243,6 @@ pub(crate) fn name(magnet: &Magnet) -> String {
     Harmless(&name).to_string()
 }
 
-pub(crate) fn words(progress: &FetchProgress) -> String {
-    let FetchProgress {
-        trackers,
-        trackers_answered: answered,
-        trackers_failed: failed,
-        dht_nodes,
-        dht_peers,
-        peers_known: known,
-        peers_connected: connected,
-        peers_with_metadata: holders,
-        blocks_have: have,
-        blocks_total: total,
-        ..
-    } = *progress;
-    if total > 0 {
-        let holders = count(holders, "peer");
-        return format!(
-            "fetching metadata: {have} of {}, from {holders}",
-            count(total, "block")
-        );
-    }
-    let trackers = match (trackers, answered, failed) {
-        (0, ..) if dht_nodes.is_some() => String::new(),
-        (0, ..) => "no trackers to ask; ".to_owned(),
-        (_, answered, 0) => format!("{answered} of {} answered; ", count(trackers, "tracker")),
-        (_, 0, failed) => format!("{failed} of {} failed; ", count(trackers, "tracker")),
-        _ => format!(
-            "{answered} of {} answered, {failed} failed; ",
-            count(trackers, "tracker")
-        ),
-    };
-    let peers = match (known, connected) {
-        (0, 0) => "no peers found".to_owned(),
-        _ => format!(
-            "{} found, {connected} connected, {holders} with metadata",
-            count(known, "peer")
-        ),
-    };
-    let dht = match (dht_nodes, dht_peers) {
-        (None, _) => String::new(),
-        (Some(0), _) => "looking for DHT nodes; ".to_owned(),
-        (Some(nodes), 0) => format!("asking {}; ", count(nodes, "DHT node")),
-        (Some(_), named) => format!("the DHT named {}; ", count(named, "peer")),
-    };
-    format!("waiting for metadata: {trackers}{dht}{peers}")
-}
-
 /// The files of `so`. Numbers beyond the torrent's files mean nothing (BEP 53).
 fn selected(info: &Info, magnet: &Magnet) -> Result<Option<Vec<usize>>, CliError> {
     if magnet.select_only.is_empty() {
@@ -318,55 +262,6 @@ fn selected(info: &Info, magnet: &Magnet) -> Result<Option<Vec<usize>>, CliError
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fetch_says_what_it_waits_for() {
-        let said = |change: fn(&mut FetchProgress)| {
-            let mut progress = FetchProgress::default();
-            change(&mut progress);
-            words(&progress)
-        };
-        assert_eq!(
-            said(|_| {}),
-            "waiting for metadata: no trackers to ask; no peers found"
-        );
-        assert_eq!(
-            said(|progress| (progress.trackers, progress.trackers_failed) = (1, 1)),
-            "waiting for metadata: 1 of 1 tracker failed; no peers found"
-        );
-        assert_eq!(
-            said(|progress| {
-                (progress.trackers, progress.trackers_answered) = (3, 1);
-                (progress.peers_known, progress.peers_connected) = (12, 2);
-            }),
-            "waiting for metadata: 1 of 3 trackers answered; 12 peers found, 2 connected, 0 with metadata"
-        );
-        assert_eq!(
-            said(|progress| progress.dht_nodes = Some(0)),
-            "waiting for metadata: looking for DHT nodes; no peers found"
-        );
-        assert_eq!(
-            said(|progress| {
-                (progress.trackers, progress.trackers_failed) = (1, 1);
-                progress.dht_nodes = Some(7);
-            }),
-            "waiting for metadata: 1 of 1 tracker failed; asking 7 DHT nodes; no peers found"
-        );
-        assert_eq!(
-            said(|progress| {
-                (progress.dht_nodes, progress.dht_peers) = (Some(7), 3);
-                progress.peers_known = 2;
-            }),
-            "waiting for metadata: the DHT named 3 peers; 2 peers found, 0 connected, 0 with metadata"
-        );
-        assert_eq!(
-            said(|progress| {
-                (progress.blocks_have, progress.blocks_total) = (3, 7);
-                progress.peers_with_metadata = 1;
-            }),
-            "fetching metadata: 3 of 7 blocks, from 1 peer"
-        );
-    }
 
     #[test]
     fn names_by_strangers_are_made_harmless() {

@@ -20,10 +20,8 @@ mod progress;
 mod report;
 mod running;
 mod selection;
-mod size;
 mod source;
 mod start;
-mod stream;
 mod tally;
 mod whole_file;
 

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use serde::Serialize;
 use tailwater_metainfo::{Bitfield, FileEntry, Info};
+use tailwater_serve::size::Size;
 use tailwater_session::locate_files;
 
 use crate::error::plain;
 use crate::out::Harmless;
 use crate::progress::count;
-use crate::size::Size;
 
 /// How one file compares with its torrent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

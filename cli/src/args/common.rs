@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueHint};
 use tailwater_metainfo::HostPort;
+use tailwater_serve::size::Size;
 use tailwater_session::AddOptions;
 
 use super::addr::ListenAddr;
 use super::output::{Detail, Json, JsonLevel, Show};
 use crate::peers::Resolved;
-use crate::size::Size;
 
 /// What every command takes.
 #[derive(Clone, Debug, Args)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueHint};
 use globset::{Glob, GlobBuilder};
 use tailwater_metainfo::BLOCK_LEN;
+use tailwater_serve::size::Size;
 use url::Url;
 
 use super::urls::{Tier, web_url};
-use crate::size::Size;
 
 /// The longest piece that is made, in bytes: the longest power of two that a torrent can have.
 const LONGEST_PIECE: u32 = 256 * 1024 * 1024;

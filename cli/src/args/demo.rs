@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use crate::size::Size;
+use tailwater_serve::size::Size;
 
 /// Show a whole swarm on this machine: a tracker, two seeders and a download into memory.
 ///

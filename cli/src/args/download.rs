@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
+use tailwater_serve::size::Size;
 
 use super::{Each, Existing, Goals, Hook, Network, NewFiles, Sources};
-use crate::size::Size;
 
 /// Where a download's pieces are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

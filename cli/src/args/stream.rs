@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueHint};
+use tailwater_serve::size::{ParseSizeError, Size};
+use tailwater_serve::stream::HostName;
 
 use super::{Existing, Network, ServeAddr, StorageChoice};
-use crate::size::{ParseSizeError, Size};
 use crate::source::Source;
-use crate::stream::{HostName, Opener};
+
+use crate::commands::Opener;
 
 /// Watch a torrent while it downloads, from bounded memory.
 ///

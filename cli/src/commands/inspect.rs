@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use tailwater_metainfo::{FileEntry, Metainfo};
+use tailwater_serve::size::Size;
 
 use super::Context;
 use crate::args::Inspect;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::size::Size;
 use crate::source::Source;
 
 /// What a torrent says, for programs.

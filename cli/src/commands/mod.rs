@@ -22,6 +22,8 @@ mod tracker_list;
 mod trackers;
 mod verify;
 
+pub(crate) use stream::Opener;
+
 use crate::args::{Args, Command, Common, DhtCommand, Network};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tailwater_metainfo::Metainfo;
+use tailwater_serve::size::Size;
 use tailwater_session::{AddError, AddOptions, Session, StorageKind, TorrentError};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -23,7 +24,6 @@ use crate::out::Harmless;
 use crate::progress::{OFTEN, Progress, count};
 use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
-use crate::size::Size;
 use crate::start::{self, Table};
 use crate::tally::Tally;
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tailwater_metainfo::Metainfo;
+use tailwater_serve::size::Size;
 use tailwater_session::{AddError, check};
 
 use super::Context;
@@ -10,7 +11,6 @@ use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::OFTEN;
 use crate::report::{self, FileReport, Verdict};
-use crate::size::Size;
 use crate::source::Source;
 use crate::tally::{Grouped, Tally, grouped_count};
 

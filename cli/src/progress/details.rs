@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use tailwater_session::{PeerStats, Torrent};
 
+use super::count;
 use super::width::{aligned_right, padded, shortened, width};
-use super::words::{count, eta, percent, rate};
+use super::words::{eta, percent, rate};
 use crate::args::Show;
 use crate::known::{Asked, Known};
 use crate::out::Harmless;

@@ -24,7 +24,8 @@ use row::{Row, Text};
 use screen::Screen;
 
 pub(crate) use row::{State, Transfer};
-pub(crate) use words::{count, duration, measured_rate, percent};
+pub(crate) use tailwater_serve::words::count;
+pub(crate) use words::{duration, measured_rate, percent};
 
 /// Time between two lines about something that will end.
 pub(crate) const OFTEN: Duration = Duration::from_secs(5);

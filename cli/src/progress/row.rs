@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::words::{count, eta, percent, rate};
-use crate::size::Size;
+use tailwater_serve::size::Size;
+
+use super::count;
+use super::words::{eta, percent, rate};
 
 /// One thing that is under way.
 #[derive(Clone, Debug)]

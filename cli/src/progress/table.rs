@@ -1,10 +1,12 @@
 //! The rows of a terminal: columns that fit its width, and the rows that matter most where there is no room for all.
 
+use tailwater_serve::size::Size;
+
+use super::count;
 use super::names::Names;
 use super::row::{Rank, Row, Text, Transfer};
 use super::width::{aligned_right, fitting, padded, shortened, width};
-use super::words::{count, percent, rate};
-use crate::size::Size;
+use super::words::{percent, rate};
 
 /// Between two columns.
 const GAP: usize = 2;

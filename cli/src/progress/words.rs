@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::size::Size;
+use tailwater_serve::size::Size;
 
 /// Whole percents, rounded down, so that 100 means all.
 pub(crate) fn percent(done: u64, total: u64) -> u128 {
@@ -10,12 +10,6 @@ pub(crate) fn percent(done: u64, total: u64) -> u128 {
         0 => 100,
         _ => u128::from(done.min(total)) * 100 / u128::from(total),
     }
-}
-
-/// `1 peer`, `2 peers`.
-pub(crate) fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 /// A time in the two largest units that matter, in whole seconds: `1 min 5 s`, `30 min`.

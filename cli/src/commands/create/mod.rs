@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tailwater_metainfo::{CreateError, Created, Creator, Found, GeometryError};
+use tailwater_serve::size::Size;
 
 use self::exclusion::Exclusion;
 use self::show::{Made, Planned};
@@ -20,7 +21,6 @@ use crate::args::Create;
 use crate::error::CliError;
 use crate::out::Harmless;
 use crate::progress::OFTEN;
-use crate::size::Size;
 
 pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError> {
     let creator = creator(context, &args);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tailwater_metainfo::{Created, Creator, Found};
+use tailwater_serve::size::Size;
 
 use super::exclusion::Exclusion;
 use super::{explain, shown};
@@ -10,7 +11,6 @@ use crate::commands::torrent_output::Output;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::count;
-use crate::size::Size;
 
 #[derive(Serialize)]
 pub(super) struct Made {

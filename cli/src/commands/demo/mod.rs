@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::Metainfo;
+use tailwater_serve::size::Size;
 use tailwater_session::{AddOptions, Event, Session, StorageKind, Torrent};
 use tailwater_tracker::{Server, ServerConfig};
 use tokio::time::{sleep, timeout};
@@ -24,7 +25,6 @@ use crate::interrupt::CLOSE_WITHIN;
 use crate::known::About;
 use crate::out;
 use crate::progress::{OFTEN, count};
-use crate::size::Size;
 
 /// Every part of the swarm is on this machine, and takes a free port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

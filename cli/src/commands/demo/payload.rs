@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use tailwater_metainfo::{CreateError, Creator, Metainfo};
+use tailwater_serve::size::Size;
 
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::progress::OFTEN;
-use crate::size::Size;
 
 /// The payload is dealt out in so many shares.
 const SHARES: u64 = 64;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use tailwater_serve::size::Size;
 
 use crate::error::CliError;
 use crate::out;
 use crate::progress::{count, duration, measured_rate};
-use crate::size::Size;
 
 /// What came of it.
 #[derive(Serialize)]

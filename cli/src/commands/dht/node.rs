@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tailwater_dht::{Family, NodeStats};
+use tailwater_serve::size::Size;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::client::{Client, Start};
@@ -14,7 +15,6 @@ use crate::commands::Context;
 use crate::error::CliError;
 use crate::out;
 use crate::progress::{Meter, duration};
-use crate::size::Size;
 
 /// How often the figures are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

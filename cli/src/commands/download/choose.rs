@@ -6,12 +6,12 @@ use dialoguer::MultiSelect;
 use dialoguer::console::{Term, truncate_str};
 use dialoguer::theme::SimpleTheme;
 use tailwater_metainfo::Info;
+use tailwater_serve::size::Size;
 use tokio::sync::Mutex;
 
 use crate::error::CliError;
 use crate::out::Harmless;
 use crate::progress::Progress;
-use crate::size::Size;
 
 /// One question at a time: there is one terminal.
 static ASKING: Mutex<()> = Mutex::const_new(());

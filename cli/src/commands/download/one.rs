@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tailwater_serve::size::Size;
 use tailwater_session::{Stats, Torrent};
 
 use super::Downloads;
@@ -16,7 +17,6 @@ use crate::json;
 use crate::magnet::Audience;
 use crate::out::Harmless;
 use crate::progress::{self, OFTEN, Progress};
-use crate::size::Size;
 
 /// One torrent on its way.
 pub(super) struct One {

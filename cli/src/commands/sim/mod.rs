@@ -5,13 +5,13 @@ mod chart;
 use std::time::Duration;
 
 use tailwater_dht::sim::{Figures, SimConfig, SimReport, run_with};
+use tailwater_serve::size::Size;
 
 use super::Context;
 use crate::args::{Sim, SimCommand, SimDht};
 use crate::error::CliError;
 use crate::out;
 use crate::progress::{Meter, OFTEN, count, duration};
-use crate::size::Size;
 use crate::whole_file::{self, Existing};
 
 pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {

@@ -1,5 +1,8 @@
 //! `tailwater stream`
 
+mod choice;
+mod player;
+mod said;
 mod shown;
 
 use std::net::SocketAddr;
@@ -7,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tailwater_metainfo::Info;
+use tailwater_serve::fetching::Attempt;
+use tailwater_serve::stream::{Hosts, Library, Limits, Server, Site, TorrentSource, library};
 use tailwater_session::{
     AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Session, StorageKind, Torrent,
 };
@@ -18,11 +23,12 @@ use crate::args::{Behind, ServeAddr, StorageChoice, Stream};
 use crate::error::CliError;
 use crate::known::About;
 use crate::link::Link;
-use crate::magnet::{self, Attempt, Audience, Loaded};
+use crate::magnet::{self, Audience, Loaded};
 use crate::running::Running;
 use crate::source::Given;
 use crate::start;
-use crate::stream::{Hosts, Library, Limits, Server, Site, TorrentSource, choose, library};
+use choice::choose;
+pub(crate) use player::Opener;
 use shown::{Shown, Urls};
 
 pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError> {

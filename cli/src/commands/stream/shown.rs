@@ -10,19 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tailwater_serve::size::Size;
+use tailwater_serve::stream::{Hosts, Item, Library, ReaderState, Snapshot, TorrentSource};
 use tailwater_session::{Phase, Torrent, TorrentError};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::player::{Opener, Player, open_page as open};
 use crate::args::Stream;
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::own_addrs;
 use crate::progress::{Meter, count, percent};
-use crate::size::Size;
-use crate::stream::{
-    Hosts, Item, Library, Opener, Player, ReaderState, Snapshot, TorrentSource, open_page as open,
-};
 
 /// How often the numbers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -354,7 +353,7 @@ fn unplayable(library: &Library, is_named: bool) -> Option<String> {
         return None;
     }
     let name = chosen.name();
-    if chosen.media.kind.is_playable() {
+    if chosen.length == 0 && chosen.is_named_as_playable() {
         return Some(format!("{} is empty", Harmless(name)));
     }
     let has_other = library.items().any(Item::is_playable);
@@ -372,11 +371,15 @@ fn unplayable(library: &Library, is_named: bool) -> Option<String> {
     Some(format!(
         "nothing in {} plays: its {}, by name, {} neither video nor sound ({})",
         Harmless(&library.title),
-        match library.len() {
+        match library.file_count() {
             1 => "file".to_owned(),
             files => count(files, "file"),
         },
-        if library.len() == 1 { "is" } else { "are" },
+        if library.file_count() == 1 {
+            "is"
+        } else {
+            "are"
+        },
         named.join(", ")
     ))
 }

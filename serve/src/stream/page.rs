@@ -10,8 +10,8 @@ use super::library::Library;
 use super::media::Kind;
 use super::program::PAGE_QUERY;
 use super::subtitles::is_subtitles;
-use crate::progress::count;
 use crate::size::Size;
+use crate::words::count;
 
 /// Shows the numbers, and what goes on.
 pub(crate) const SCRIPT: &str = include_str!("assets/page.js");
@@ -46,7 +46,7 @@ impl Display for Page<'_> {
             title = title,
             summary = format_args!(
                 "{} · {} · {} of {}",
-                count(library.len(), "file"),
+                count(library.file_count(), "file"),
                 Size(library.total()),
                 count(pieces, "piece"),
                 Size(library.piece_length.into())

@@ -20,7 +20,7 @@ const KNOWN: [(&str, &str); 5] = [
 /// A program that reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
-pub(crate) enum Program {
+pub enum Program {
     /// The page's own player.
     Page,
     /// By the name that it gives itself.
@@ -32,7 +32,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// The one that sent a request.
-    pub(crate) fn of(request: &Parts) -> Self {
+    pub fn of(request: &Parts) -> Self {
         if request.uri.query() == Some(PAGE_QUERY) {
             return Self::Page;
         }

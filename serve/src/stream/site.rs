@@ -18,10 +18,10 @@ use super::library::Library;
 use super::limits::Limits;
 use super::page;
 use super::source::Source;
-use crate::magnet::Attempt;
+use crate::fetching::Attempt;
 
 /// Everything that is served.
-pub(crate) struct Site<S> {
+pub struct Site<S> {
     hosts: Hosts,
     limits: Limits,
     rooms: Rooms,
@@ -33,7 +33,7 @@ pub(crate) struct Site<S> {
 
 impl<S: Source> Site<S> {
     /// A site that waits for its torrent: until [`Self::show`] it tells what `attempt` says.
-    pub(crate) fn new(hosts: Hosts, limits: Limits, attempt: watch::Receiver<Attempt>) -> Self {
+    pub fn new(hosts: Hosts, limits: Limits, attempt: watch::Receiver<Attempt>) -> Self {
         Self {
             hosts,
             limits,
@@ -44,7 +44,7 @@ impl<S: Source> Site<S> {
     }
 
     /// Serves a torrent from now on. Only the first call counts.
-    pub(crate) fn show(&self, source: S, library: Arc<Library>) {
+    pub fn show(&self, source: S, library: Arc<Library>) {
         self.film
             .get_or_init(|| Film::new(source, library, self.limits));
     }

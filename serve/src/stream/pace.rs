@@ -14,9 +14,11 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// The download is slower than the film plays, and the buffer will not last to its end. Bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct TooSlow {
-    pub(crate) rate: u64,
-    pub(crate) needed: u64,
+pub struct TooSlow {
+    /// The download's, as measured.
+    pub rate: u64,
+    /// The film's.
+    pub needed: u64,
 }
 
 /// `185 of 376 KiB/s`

@@ -15,14 +15,14 @@ const MAX_NAME: usize = 253;
 
 /// A host name or address, without a port, that the user says leads to this server and to no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostName(String);
+pub struct HostName(String);
 
 /// A text that is not a host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a host name; write it as it stands in the URL, without scheme, port and path: films.example"
 )]
-pub(crate) struct ParseHostError;
+pub struct ParseHostError;
 
 impl FromStr for HostName {
     type Err = ParseHostError;
@@ -56,7 +56,7 @@ impl HostName {
 
 /// The addresses and names by which a server is called. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hosts {
+pub struct Hosts {
     addr: SocketAddr,
     /// Names that the user allows besides.
     names: Arc<[HostName]>,
@@ -64,7 +64,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Those of a server at this address, which has its true port.
-    pub(crate) fn of(addr: SocketAddr) -> Self {
+    pub fn of(addr: SocketAddr) -> Self {
         Self {
             addr,
             names: Arc::default(),
@@ -72,7 +72,7 @@ impl Hosts {
     }
 
     /// These names besides, with any port: a reverse proxy has a port of its own.
-    pub(crate) fn with_names(self, names: &[HostName]) -> Self {
+    pub fn with_names(self, names: &[HostName]) -> Self {
         Self {
             names: names.into(),
             ..self
@@ -84,7 +84,7 @@ impl Hosts {
     /// On a loopback address that is the address, `localhost`, and the other family's loopback address; on one of the
     /// machine's addresses that address; on all of them any address, and `localhost`. No other name, unless the user has
     /// allowed it: the owner of a name can give it another address at any time.
-    pub(crate) fn allow(&self, host: &str) -> bool {
+    pub fn allow(&self, host: &str) -> bool {
         let Some((host, port)) = split(host) else {
             return false;
         };
@@ -105,7 +105,7 @@ impl Hosts {
     }
 
     /// An address and port to reach the server at from this machine, for URLs.
-    pub(crate) fn reachable(&self) -> SocketAddr {
+    pub fn reachable(&self) -> SocketAddr {
         let ip = match self.addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

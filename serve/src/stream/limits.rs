@@ -6,21 +6,21 @@ use super::client::Patience;
 
 /// What clients can have of us.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Connections at once; one more displaces another, or is closed as soon as it is made.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Files that are read at once; one more displaces another, or gets 503.
-    pub(crate) streams: usize,
+    pub streams: usize,
     /// A request's head arrives within this time, and the next one on the same connection.
-    pub(crate) head_within: Duration,
+    pub head_within: Duration,
     /// The same for connections that are made while more than half of the places are taken.
-    pub(crate) head_within_when_short: Duration,
+    pub head_within_when_short: Duration,
     /// A client that takes nothing for so long is dropped, even if there are places.
-    pub(crate) stuck_for: Duration,
+    pub stuck_for: Duration,
     /// Who is displaced when there are none.
-    pub(crate) patience: Patience,
+    pub patience: Patience,
     /// `/stats` is made anew no sooner than this, and later for a torrent of many pieces.
-    pub(crate) stats_kept_for: Duration,
+    pub stats_kept_for: Duration,
 }
 
 impl Default for Limits {

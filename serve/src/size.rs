@@ -5,17 +5,20 @@ use std::str::FromStr;
 
 /// A number of bytes: `64MiB`, `1GB`, `1.5G`, `4096`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Size(pub(crate) u64);
+pub struct Size(pub u64);
 
 /// A text that is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParseSizeError {
+pub enum ParseSizeError {
+    /// There is no number.
     #[error("not a size; write a number and a unit, such as 64MiB, 1GB or 1.5G")]
     NotASize,
+    /// The unit is not one of ours.
     #[error(
         "unknown unit {0:?}; use B, K, M, G, T or KiB, MiB, GiB, TiB (powers of 1024), kB, MB, GB, TB (powers of 1000)"
     )]
     Unit(String),
+    /// The number of bytes does not fit.
     #[error("more than 2^64 bytes")]
     TooLarge,
 }
@@ -104,7 +107,7 @@ impl fmt::Display for Size {
 
 impl Size {
     /// In the shortest form that [`FromStr`] reads as at least as much: for advice on the command line.
-    pub(crate) fn as_argument(self) -> String {
+    pub fn as_argument(self) -> String {
         const MIB: u64 = 1_024 * 1_024;
         format!("{}MiB", self.0.div_ceil(MIB))
     }

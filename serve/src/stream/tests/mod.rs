@@ -17,7 +17,7 @@ use super::library::tests::library;
 use super::limits::Limits;
 use super::server::Server;
 use super::site::Site;
-use crate::magnet::Attempt;
+use crate::fetching::Attempt;
 use client::Client;
 use memory::Memory;
 

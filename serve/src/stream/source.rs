@@ -9,7 +9,7 @@ use super::program::Program;
 use super::stats::Snapshot;
 
 /// Files whose bytes can be read while they arrive.
-pub(crate) trait Source: Send + Sync + 'static {
+pub trait Source: Send + Sync + 'static {
     /// Reads one file.
     type Reader: Read;
 
@@ -21,7 +21,7 @@ pub(crate) trait Source: Send + Sync + 'static {
 }
 
 /// A place in a file. Dropping it ends whatever is done for it.
-pub(crate) trait Read: Send + Unpin + 'static {
+pub trait Read: Send + Unpin + 'static {
     /// Goes to another place.
     fn seek_to(&mut self, position: u64);
 

@@ -7,8 +7,7 @@ use serde::Serialize;
 use super::answer;
 use super::body::Body;
 use super::escape::Html;
-use crate::json::Line;
-use crate::magnet::{self, Attempt};
+use crate::fetching::{Attempt, FetchReport, words};
 
 /// Shows what is being tried, and goes over to the film's page.
 pub(crate) const SCRIPT: &str = include_str!("assets/awaited.js");
@@ -23,7 +22,14 @@ struct Stats<'a> {
     /// In one sentence.
     words: String,
     /// The same in numbers.
-    fetch: Option<Line<'a>>,
+    fetch: Option<Event<'a>>,
+}
+
+/// The event that the command line prints of a fetch.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    Metadata(FetchReport<'a>),
 }
 
 impl<'a> Stats<'a> {
@@ -34,12 +40,12 @@ impl<'a> Stats<'a> {
             name: &attempt.name,
             info_hash: attempt.info_hash.map(|hash| hash.to_string()),
             words: match attempt.info_hash {
-                Some(_) => magnet::words(progress),
+                Some(_) => words(progress),
                 None => "looking for the publication in the DHT".to_owned(),
             },
             fetch: attempt
                 .info_hash
-                .map(|hash| Line::metadata(hash, progress, None)),
+                .map(|hash| Event::Metadata(FetchReport::new(hash, progress, None))),
         }
     }
 }

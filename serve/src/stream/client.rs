@@ -29,11 +29,11 @@ impl AddrGroup {
 
 /// How long clients may do nothing before a newcomer gets their place. While there are free places, no client is displaced.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub struct Patience {
     /// There are bytes for it, and its socket takes none: a paused player does that too, and asks again when it plays.
-    pub(crate) stalled_after: Duration,
+    pub stalled_after: Duration,
     /// It waits for bytes that do not arrive from the swarm.
-    pub(crate) starved_after: Duration,
+    pub starved_after: Duration,
 }
 
 /// What a connection does.

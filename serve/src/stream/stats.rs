@@ -7,104 +7,139 @@ use super::program::Program;
 
 /// What is there now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Snapshot {
-    pub(crate) memory: Memory,
-    pub(crate) pieces: Pieces,
-    pub(crate) readers: Vec<ReaderState>,
-    pub(crate) totals: Totals,
-    pub(crate) transfer: Transfer,
+pub struct Snapshot {
+    /// Bytes of pieces that are kept.
+    pub memory: Memory,
+    /// What is known of each piece.
+    pub pieces: Pieces,
+    /// All readers.
+    pub readers: Vec<ReaderState>,
+    /// Of all readers since the start.
+    pub totals: Totals,
+    /// What goes over the wire.
+    pub transfer: Transfer,
     /// Bytes a second that the film needs to play, if that is known.
-    pub(crate) needed: Option<u64>,
+    pub needed: Option<u64>,
     /// The download does not keep up with the film.
-    pub(crate) too_slow: Option<TooSlow>,
+    pub too_slow: Option<TooSlow>,
 }
 
 /// Of all readers since the start, also of those that have gone: these numbers never fall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Totals {
+pub struct Totals {
     /// Bytes of files that were given to clients.
-    pub(crate) served: u64,
-    pub(crate) stalls: u64,
+    pub served: u64,
+    /// Times that a reader had to wait for a second or longer.
+    pub stalls: u64,
 }
 
 /// Bytes of pieces that are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// `None` for a disk.
-    pub(crate) budget: Option<u64>,
-    pub(crate) used: u64,
-    pub(crate) evictions: u64,
+    pub budget: Option<u64>,
+    /// Bytes in use.
+    pub used: u64,
+    /// Pieces that were given up for others.
+    pub evictions: u64,
 }
 
 /// One reader's place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct ReaderState {
+pub struct ReaderState {
     /// Which one it is: no other reader of the torrent has or had this number.
-    pub(crate) reader: u64,
+    pub reader: u64,
     /// Whose it is.
-    pub(crate) program: Program,
-    pub(crate) file: usize,
+    pub program: Program,
+    /// The file's index.
+    pub file: usize,
     /// The byte of the file that is read next.
-    pub(crate) cursor: u64,
+    pub cursor: u64,
     /// Bytes held from there on, without a gap.
-    pub(crate) ahead: u64,
+    pub ahead: u64,
     /// Bytes held before it, without a gap.
-    pub(crate) behind: u64,
+    pub behind: u64,
     /// Bytes a second that it reads.
-    pub(crate) rate: u64,
+    pub rate: u64,
     /// How often it wanted bytes and had to wait for a second or longer, other than for its first ones.
-    pub(crate) stalls: u64,
-    pub(crate) is_waiting: bool,
+    pub stalls: u64,
+    /// It wants bytes that are not there.
+    pub is_waiting: bool,
 }
 
 /// What goes over the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Transfer {
-    pub(crate) down_rate: u64,
-    pub(crate) up_rate: u64,
-    pub(crate) downloaded: u64,
-    pub(crate) uploaded: u64,
-    pub(crate) wasted: u64,
-    pub(crate) peers: usize,
-    pub(crate) seeds: usize,
+pub struct Transfer {
+    /// Bytes a second that arrive.
+    pub down_rate: u64,
+    /// Bytes a second that are sent.
+    pub up_rate: u64,
+    /// Bytes of blocks that arrived.
+    pub downloaded: u64,
+    /// Bytes of blocks that were sent.
+    pub uploaded: u64,
+    /// Bytes of blocks that were of no use.
+    pub wasted: u64,
+    /// Connected peers.
+    pub peers: usize,
+    /// Those of them that have all.
+    pub seeds: usize,
 }
 
 /// What is known of one piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Piece {
-    pub(crate) state: PieceState,
-    pub(crate) is_protected: bool,
-    pub(crate) is_wanted: bool,
-    pub(crate) is_in_flight: bool,
+pub struct Piece {
+    /// How far it is.
+    pub state: PieceState,
+    /// A reader's window or a pin covers it.
+    pub is_protected: bool,
+    /// It is to be fetched.
+    pub is_wanted: bool,
+    /// Blocks of it are asked for.
+    pub is_in_flight: bool,
 }
 
+/// How far a piece is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum PieceState {
+pub enum PieceState {
+    /// Nothing of it is there.
     #[default]
     Missing,
+    /// Some blocks are there.
     Partial,
+    /// All blocks are there, the hash is being computed.
     Verifying,
+    /// Verified, and held.
     Have,
+    /// Was held, and was given up for another.
     Evicted,
 }
 
 /// All pieces: for each thing that can be said of a piece, the runs of pieces of which it is true, as `[first, count]`.
 /// A piece in none of the five states is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Pieces {
-    pub(crate) count: usize,
-    pub(crate) partial: Runs,
-    pub(crate) verifying: Runs,
-    pub(crate) have: Runs,
-    pub(crate) evicted: Runs,
-    pub(crate) protected: Runs,
-    pub(crate) wanted: Runs,
-    pub(crate) in_flight: Runs,
+pub struct Pieces {
+    /// How many there are.
+    pub count: usize,
+    /// Some blocks are there.
+    pub partial: Runs,
+    /// All blocks are there, the hash is being computed.
+    pub verifying: Runs,
+    /// Verified, and held.
+    pub have: Runs,
+    /// Were held, and were given up for others.
+    pub evicted: Runs,
+    /// A reader's window or a pin covers them.
+    pub protected: Runs,
+    /// Are to be fetched.
+    pub wanted: Runs,
+    /// Blocks of them are asked for.
+    pub in_flight: Runs,
 }
 
 /// Neighbours that have something in common: the first and how many.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Runs(pub(crate) Vec<(usize, usize)>);
+pub struct Runs(pub Vec<(usize, usize)>);
 
 impl Runs {
     /// In ascending order.

@@ -17,17 +17,18 @@ const FOLDERS: [&str; 3] = ["subs", "subtitles", "sub"];
 
 /// Subtitles of a film.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subtitle<'a> {
-    pub(crate) item: &'a Item,
+pub struct Subtitle<'a> {
+    /// The file.
+    pub item: &'a Item,
     /// For people: a language, or else what tells it from others.
-    pub(crate) label: String,
+    pub label: String,
     /// Of two letters (ISO 639-1).
-    pub(crate) language: Option<&'static str>,
+    pub language: Option<&'static str>,
 }
 
 impl Subtitle<'_> {
     /// The path of the URL at which they are, as WebVTT.
-    pub(crate) fn url_path(&self) -> String {
+    pub fn url_path(&self) -> String {
         url_path(self.item)
     }
 }

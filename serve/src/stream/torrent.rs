@@ -20,7 +20,7 @@ use super::source::{Read, Source};
 use super::stats::{Memory, Piece, PieceState, ReaderState, Snapshot, Totals, Transfer};
 
 /// The files of a torrent; pads and links have nothing to show.
-pub(crate) fn library(metainfo: &Metainfo, chosen: Option<usize>) -> Option<Library> {
+pub fn library(metainfo: &Metainfo, chosen: Option<usize>) -> Option<Library> {
     let info = metainfo.info();
     let hashes = info.info_hashes();
     let torrent = TorrentFacts {
@@ -46,7 +46,7 @@ pub(crate) fn library(metainfo: &Metainfo, chosen: Option<usize>) -> Option<Libr
 
 /// A torrent whose files are read.
 #[derive(Clone, Debug)]
-pub(crate) struct TorrentSource {
+pub struct TorrentSource {
     torrent: Torrent,
     lookbehind: Lookbehind,
     /// A file whose play length is known.
@@ -72,7 +72,8 @@ impl Shared {
 }
 
 impl TorrentSource {
-    pub(crate) fn new(
+    /// Serves `torrent`. `duration`: the index of a file whose play length is known, and that length.
+    pub fn new(
         torrent: Torrent,
         lookbehind: Lookbehind,
         duration: Option<(usize, Duration)>,
@@ -94,7 +95,7 @@ impl TorrentSource {
     }
 
     /// The same as [`Source::snapshot`], with the torrent's own error.
-    pub(crate) async fn look(&self) -> Result<Snapshot, TorrentError> {
+    pub async fn look(&self) -> Result<Snapshot, TorrentError> {
         let buffer = self.torrent.buffer().await?;
         let stats = self.torrent.stats();
         let readers: Vec<_> = {
@@ -148,7 +149,7 @@ impl TorrentSource {
 }
 
 /// A reader of which it is known whose it is, and that counts what it gives.
-pub(crate) struct CountedReader {
+pub struct CountedReader {
     reader: Reader,
     shared: Arc<Shared>,
 }

@@ -30,18 +30,14 @@ const MAX_HEADERS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that runs.
-pub(crate) struct Server {
+pub struct Server {
     closing: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Server {
     /// Serves a site to all who connect to `listener`.
-    pub(crate) fn start<S: Source>(
-        listener: TcpListener,
-        site: Arc<Site<S>>,
-        limits: Limits,
-    ) -> Self {
+    pub fn start<S: Source>(listener: TcpListener, site: Arc<Site<S>>, limits: Limits) -> Self {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let doors = Doors {
@@ -57,7 +53,7 @@ impl Server {
     }
 
     /// Accepts no more connections, ends what is being sent, and returns when all of that is done. May be called again.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
         self.tasks.wait().await;

@@ -9,13 +9,15 @@ use super::subtitles::{Index, Subtitle};
 
 /// All files that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Library {
-    pub(crate) title: String,
+pub struct Library {
+    /// The torrent's name.
+    pub title: String,
     /// Of the torrent, in hexadecimal digits.
-    pub(crate) info_hash: String,
+    pub info_hash: String,
     /// Bytes.
-    pub(crate) piece_length: u32,
-    pub(crate) piece_count: u32,
+    pub piece_length: u32,
+    /// How many pieces the torrent has.
+    pub piece_count: u32,
     /// By index.
     items: Vec<Item>,
     /// Places in `items`, in the order in which people look for files.
@@ -28,21 +30,21 @@ pub(crate) struct Library {
 /// What is to know of a file besides its torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileFacts {
-    pub(crate) index: usize,
-    pub(crate) path: String,
-    pub(crate) length: u64,
-    pub(crate) offset: u64,
+    pub index: usize,
+    pub path: String,
+    pub length: u64,
+    pub offset: u64,
 }
 
 /// What is to know of a torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TorrentFacts {
-    pub(crate) title: String,
-    pub(crate) info_hash: String,
-    pub(crate) piece_length: u32,
-    pub(crate) piece_count: u32,
+    pub title: String,
+    pub info_hash: String,
+    pub piece_length: u32,
+    pub piece_count: u32,
     /// Unix time.
-    pub(crate) created: Option<i64>,
+    pub created: Option<i64>,
 }
 
 impl Library {
@@ -85,7 +87,7 @@ impl Library {
     }
 
     /// The index of the file among these, which are sorted, that would be played first.
-    pub(crate) fn best_of(&self, indices: &[usize]) -> Option<usize> {
+    pub fn best_of(&self, indices: &[usize]) -> Option<usize> {
         let best = best(&self.items, |item| {
             indices.binary_search(&item.index).is_ok()
         })?;
@@ -93,34 +95,36 @@ impl Library {
     }
 
     /// All files, folder by folder, in natural order: 2 before 10.
-    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.order.iter().map(|&at| &self.items[at])
     }
 
     /// How many there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn file_count(&self) -> usize {
         self.items.len()
     }
 
     /// What is there for a file that is played, in natural order.
-    pub(crate) fn subtitles(&self, film: &Item) -> Vec<Subtitle<'_>> {
+    pub fn subtitles(&self, film: &Item) -> Vec<Subtitle<'_>> {
         let mut found = self.subtitles.belonging_to(&self.items, film);
         found.sort_by_cached_key(|subtitle| Natural::of(subtitle.item));
         found
     }
 
     /// The file that is played first.
-    pub(crate) fn chosen(&self) -> &Item {
+    pub fn chosen(&self) -> &Item {
         &self.items[self.chosen]
     }
 
     /// The file with this index in the torrent.
-    pub(crate) fn get(&self, index: usize) -> Option<&Item> {
+    pub fn get(&self, index: usize) -> Option<&Item> {
         let at = self.items.binary_search_by_key(&index, |item| item.index);
         self.items.get(at.ok()?)
     }
 
-    pub(crate) fn total(&self) -> u64 {
+    /// Bytes of all files.
+    #[must_use]
+    pub fn total(&self) -> u64 {
         self.items.iter().map(|item| item.length).sum()
     }
 }

@@ -9,12 +9,10 @@
 //! | `site`, `film`, `awaited` | which address has what: always, with the torrent, and until it is known |
 //! | `file`, `answer`, `body` | responses |
 //! | `limits`, `server`, `client`, `places`, `watched` | connections, their limits, and which of them goes when places are short |
-//! | `choice`, `player`, `said` | what the command line asks for: which file, which program; and what that prints |
 
 mod answer;
 mod awaited;
 mod body;
-mod choice;
 mod client;
 mod condition;
 mod escape;
@@ -30,11 +28,9 @@ mod media;
 mod pace;
 mod page;
 mod places;
-mod player;
 mod playlist;
 mod program;
 mod range;
-mod said;
 mod server;
 mod site;
 mod source;
@@ -46,13 +42,16 @@ mod torrent;
 mod watched;
 mod webvtt;
 
-pub(crate) use choice::choose;
-pub(crate) use host::{HostName, Hosts};
-pub(crate) use item::Item;
-pub(crate) use library::Library;
-pub(crate) use limits::Limits;
-pub(crate) use player::{Opener, Player, open_page};
-pub(crate) use server::Server;
-pub(crate) use site::Site;
-pub(crate) use stats::{ReaderState, Snapshot};
-pub(crate) use torrent::{TorrentSource, library};
+pub use client::Patience;
+pub use host::{HostName, Hosts, ParseHostError};
+pub use item::Item;
+pub use library::Library;
+pub use limits::Limits;
+pub use pace::TooSlow;
+pub use program::Program;
+pub use server::Server;
+pub use site::Site;
+pub use source::{Read, Source};
+pub use stats::{Memory, Piece, PieceState, Pieces, ReaderState, Runs, Snapshot, Totals, Transfer};
+pub use subtitles::Subtitle;
+pub use torrent::{CountedReader, TorrentSource, library};
