@@ -9,17 +9,17 @@ import sys
 MAY_USE = {
     "tailwater-types": set(),
     "tailwater-bencode": set(),
-    "tailwater-metainfo": {"tailwater-bencode"},
-    "tailwater-wire": {"tailwater-bencode", "tailwater-metainfo"},
-    "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-metainfo": {"tailwater-types", "tailwater-bencode"},
+    "tailwater-wire": {"tailwater-types", "tailwater-bencode"},
+    "tailwater-tracker": {"tailwater-types", "tailwater-bencode"},
     # The network only for the simulation at scale, behind the feature `sim`.
-    "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-netsim"},
-    "tailwater-storage-mem": {"tailwater-metainfo"},
+    "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-netsim"},
+    "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo"},
     "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo"},
     "tailwater-netsim": set(),
     # For tests and benches alone.
-    "tailwater-hostile": {"tailwater-metainfo", "tailwater-wire"},
     "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
+    "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
         "tailwater-dht", "tailwater-engine", "tailwater-storage-mem", "tailwater-storage-disk",

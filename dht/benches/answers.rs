@@ -14,7 +14,7 @@ use tailwater_dht::{
     BUCKET_SIZE, Body, Config, Family, Message, Method, Node, NodeId, NodeInfo, NodeLimits, Query,
     Response, Want,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 /// Buckets that are full in a table of the public network.
 const BUCKETS: usize = 20;

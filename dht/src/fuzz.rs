@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tailwater_bencode::decode;
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use crate::{
     Announce, Body, Config, ItemKey, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_HINTS, MAX_NODES,

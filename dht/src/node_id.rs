@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tailwater_metainfo::{InfoHash, ParseHexError};
+use tailwater_types::{InfoHash, ParseHexError};
 
 /// Bytes of a node id.
 pub const NODE_ID_LEN: usize = 20;

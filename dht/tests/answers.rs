@@ -13,7 +13,7 @@ use tailwater_dht::{
     MAX_AMPLIFICATION, Message, Method, MutableItem, Node, NodeId, NodeInfo, NodeLimits,
     PEER_LIFETIME, Query, Response, Salt, SecretKey, TOKEN_ROTATION, Token, Want,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 #[test]
 fn every_answer_tells_where_the_question_came_from() {

@@ -9,7 +9,7 @@ use tailwater_dht::{
     Announce, Config, Dht, DhtClosed, Ending, Family, Item, ItemKey, ItemValue, MutableItem,
     NodeId, Salt, SecretKey, Sockets, load_table,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 use tokio::net::UdpSocket;
 
 const HASH: InfoHash = InfoHash::new([0x5a; 20]);

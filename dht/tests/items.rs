@@ -8,7 +8,7 @@ use tailwater_dht::{
     ErrorCode, Event, InvalidSignatureError, Item, ItemKey, ItemValue, ItemValueError, MutableItem,
     MutableTorrent, MutableTorrentError, PublicKey, Salt, SecretKey, Signature,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 const KEY: &str = "77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548";
 const TORRENT_KEY: &str = "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e";

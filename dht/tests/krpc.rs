@@ -11,7 +11,7 @@ use tailwater_dht::{
     NodeId, NodeInfo, Put, Query, Response, Salt, Samples, ScrapeFilters, SecretKey, Token,
     TransactionId, Want,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 const ASKING: NodeId = NodeId::new(*b"abcdefghij0123456789");
 const OTHER: [u8; 20] = *b"mnopqrstuvwxyz123456";

@@ -11,8 +11,8 @@ use tailwater_dht::{
     Announce, Body, Config, Ending, Event, FIRST_NODE_TIMEOUT, Family, MAX_LOOKUP_QUERIES,
     MAX_LOOKUPS, Message, Method, Node, NodeId, NodeInfo, Response, SECOND_FAMILY_TIMEOUT,
 };
-use tailwater_metainfo::InfoHash;
 use tailwater_netsim::Link;
+use tailwater_types::InfoHash;
 
 const HASH: InfoHash = InfoHash::new([0x5a; 20]);
 const ON_PORT_1000: Announce = Announce {

@@ -11,7 +11,7 @@ use lab::{SECOND, public, seed};
 use tailwater_dht::{
     Config, ITEM_LIFETIME, Item, ItemValue, Method, NodeLimits, PEER_LIFETIME, Want,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 /// An announce, with a token of its own.
 fn announce(desk: &mut Desk, from: SocketAddr, info_hash: InfoHash) {

@@ -3,51 +3,12 @@
 use crate::parse::parse_info;
 use crate::raw_path::on_this_platform;
 use crate::{
-    Geometry, InfoHash, InfoHashV2, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex,
-    SafePath, Warning,
+    Geometry, InfoHashes, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex, SafePath,
+    Warning,
 };
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The hashes by which a torrent is known: v1, v2, or both for a hybrid (BEP 3, BEP 52).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "every place that builds one must think of a third kind of hash"
-)]
-pub struct InfoHashes {
-    /// The SHA-1 of the info dictionary, if the torrent has v1 pieces.
-    pub v1: Option<InfoHash>,
-    /// The SHA-256 of the info dictionary, if the torrent has a v2 file tree.
-    pub v2: Option<InfoHashV2>,
-}
-
-impl InfoHashes {
-    /// The 20 bytes for handshakes, trackers and the DHT: v1 where there is one, else v2 truncated (BEP 52).
-    #[must_use]
-    pub fn wire(&self) -> Option<InfoHash> {
-        self.v1.or_else(|| self.v2.map(|hash| hash.truncated()))
-    }
-}
-
-impl From<InfoHash> for InfoHashes {
-    fn from(hash: InfoHash) -> Self {
-        Self {
-            v1: Some(hash),
-            v2: None,
-        }
-    }
-}
-
-impl From<InfoHashV2> for InfoHashes {
-    fn from(hash: InfoHashV2) -> Self {
-        Self {
-            v1: None,
-            v2: Some(hash),
-        }
-    }
-}
 
 /// The attributes of a file (BEP 47).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 /// How many peers one answer may hold; the rest is dropped.
 ///

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 use crate::announce::{AnnounceRequest, MAX_PEERS, MAX_TRACKER_ID_LEN};
 use crate::error::TrackerError;

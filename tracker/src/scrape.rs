@@ -1,6 +1,6 @@
 //! A tracker's counts for some torrents (BEP 48, BEP 15).
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 /// How many torrents one scrape may ask for: what fits into a UDP packet (BEP 15).
 pub const MAX_SCRAPE_HASHES: usize = 74;

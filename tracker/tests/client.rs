@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_tracker::{
     AddressPolicy, AnnounceRequest, Client, ClientConfig, Event, RetryIn, ScrapeStats, Server,
     ServerConfig, TrackerError,
 };
+use tailwater_types::{InfoHash, PeerId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 

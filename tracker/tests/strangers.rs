@@ -13,10 +13,10 @@ mod stub;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_tracker::{
     AddressPolicy, AnnounceRequest, Client, ClientConfig, Server, ServerConfig, TrackerError,
 };
+use tailwater_types::{InfoHash, PeerId};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 

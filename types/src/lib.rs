@@ -1,4 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 pub mod address;
+mod bitfield;
+mod block;
+mod geometry;
+mod hash;
+mod index;
+pub mod limits;
 pub mod system;
+
+pub use bitfield::{Bitfield, BitfieldError};
+pub use block::{BLOCK_LEN, BlockRef};
+pub use geometry::{Geometry, GeometryError};
+pub use hash::{InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash};
+pub use index::{FileIndex, PieceIndex};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 /// The largest set that [`allowed_fast_set`] makes; BEP 6 uses 10.
 pub const MAX_ALLOWED_FAST: usize = 128;

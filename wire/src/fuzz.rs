@@ -1,7 +1,7 @@
 //! The bodies of the fuzz targets: each panics when a promise of this crate is broken.
 
 use bytes::{Bytes, BytesMut};
-use tailwater_metainfo::PeerId;
+use tailwater_types::PeerId;
 
 use crate::{
     Decoder, ExtensionHandshake, ExtensionMessage, HANDSHAKE_LEN, Handshake, Holepunch, Limits,

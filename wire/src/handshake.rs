@@ -1,7 +1,7 @@
 //! The 68 bytes with which each side of a connection begins (BEP 3).
 
 use bytes::{Buf, BytesMut};
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 use crate::Reserved;
 
@@ -17,7 +17,7 @@ const PREFIX_LEN: usize = PROTOCOL.len() + 8 + 20;
 ///
 /// ```
 /// use bytes::BytesMut;
-/// use tailwater_metainfo::{InfoHash, PeerId};
+/// use tailwater_types::{InfoHash, PeerId};
 /// use tailwater_wire::{Handshake, Reserved};
 ///
 /// let ours = Handshake {

@@ -1,6 +1,7 @@
 //! How long each kind of frame may be.
 
-use tailwater_metainfo::{BLOCK_LEN, MAX_PIECES};
+use tailwater_types::BLOCK_LEN;
+use tailwater_types::limits::MAX_PIECES;
 
 use crate::hashes::{HASH_LEN_U32, HASH_REQUEST_LEN};
 use crate::message::id;
@@ -87,7 +88,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// When `count` is zero or above `tailwater_metainfo::MAX_PIECES`.
+    /// When `count` is zero or above `tailwater_types::limits::MAX_PIECES`.
     pub const fn with_piece_count(mut self, count: u32) -> Result<Self, LimitsError> {
         if count == 0 || count > MAX_PIECES {
             return Err(LimitsError::PieceCount { found: count });

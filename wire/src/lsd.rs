@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 /// Bytes of a datagram that is sent: what BEP 14 allows, so that it is not fragmented.
 pub const MAX_LSD_SENT_LEN: usize = 1400;

@@ -1,7 +1,7 @@
 //! The messages of a connection.
 
 use bytes::Bytes;
-use tailwater_metainfo::BlockRef;
+use tailwater_types::BlockRef;
 
 use crate::{HashRequest, Hashes};
 
@@ -56,7 +56,7 @@ pub(crate) const fn frame_name(id: u8) -> &'static str {
 
 /// The block that a `request`, `cancel` or `reject request` names, as it came: nothing is checked against a torrent.
 ///
-/// `tailwater_metainfo::Geometry::block` turns it into a checked reference.
+/// `tailwater_types::Geometry::block` turns it into a checked reference.
 // Not `#[non_exhaustive]`: the layout is fixed by BEP 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockRequest {
@@ -156,7 +156,7 @@ pub enum Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tailwater_metainfo::Geometry;
+    use tailwater_types::Geometry;
 
     #[test]
     fn a_message_stays_small_enough_to_be_moved_freely() {

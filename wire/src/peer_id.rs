@@ -1,6 +1,6 @@
 //! Peer ids: our own, and who is behind those of others (BEP 20).
 
-use tailwater_metainfo::PeerId;
+use tailwater_types::PeerId;
 
 /// What our peer ids start with: `TW`, version 0.1.0.0.
 const OWN_PREFIX: [u8; 8] = *b"-TW0100-";
@@ -99,7 +99,7 @@ pub fn own_peer_id(random: [u8; 12]) -> PeerId {
 /// the text, so that it is safe to print. Anyone can claim to be any client.
 ///
 /// ```
-/// use tailwater_metainfo::PeerId;
+/// use tailwater_types::PeerId;
 /// use tailwater_wire::client_name;
 ///
 /// let peer_id = PeerId::new(*b"-qB5010-abcdefghijkl");

@@ -4,7 +4,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 use tailwater_wire::{
     LocalAnnounce, LsdCookie, LsdError, LsdGroup, MAX_LSD_COOKIE_LEN, MAX_LSD_LEN,
     MAX_LSD_SENT_HASHES, MAX_LSD_SENT_LEN,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use tailwater_metainfo::{InfoHashV2, ParseHexError};
+use tailwater_types::{InfoHashV2, ParseHexError};
 
 use super::ItemValue;
 use crate::Salt;

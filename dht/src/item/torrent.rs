@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tailwater_bencode::{Item as Bencode, encode};
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::{ItemKey, ItemValue, PublicKey};
 use crate::{MAX_SALT_LEN, NodeId, Salt};

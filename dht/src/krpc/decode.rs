@@ -1,7 +1,7 @@
 //! From bytes to messages.
 
 use tailwater_bencode::{Dict, Limits, Options, Value, decode_with};
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::{
     Body, ClientVersion, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::lookup::{Announce, Job, Lookup, SECOND_FAMILY_TIMEOUT};
 use super::queries::Purpose;

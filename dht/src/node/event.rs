@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::Family;
 use crate::{ErrorReply, Item, NodeId, NodeInfo};

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::lookup::{Job, Lookup, MAX_LOOKUP_PEERS};
 use super::{Event, Family, Node, RequestId};

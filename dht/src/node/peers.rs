@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 use tailwater_types::address::{AddressCounts, AddressGroup, AddressShare};
 
 use super::config::NodeLimits;

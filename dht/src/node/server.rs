@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::time::Instant;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::{Family, MAX_TRANSMITS, Node};
 use crate::{

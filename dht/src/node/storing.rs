@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::lookup::{Announce, Job, Lookup, Stage};
 use super::queries::{Pending, Purpose};

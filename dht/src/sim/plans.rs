@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
 use tailwater_netsim::Link;
+use tailwater_types::InfoHash;
 
 use super::hostile::Hostile;
 use super::world::{Asked, Tenant, Torrent, World, share_of};

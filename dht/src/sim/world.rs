@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
 use tailwater_netsim::{Event as NetEvent, HostId, Network};
+use tailwater_types::InfoHash;
 
 use super::config::SimConfig;
 use super::hostile::Hostile;

@@ -9,7 +9,7 @@ use tailwater_dht::{
     Body, Config, ErrorCode, Item, MAX_DATAGRAM_LEN, MAX_SENT_DATAGRAM_LEN, Message, Method, Node,
     NodeId, Put, Query, Response, Token, Want,
 };
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use crate::lab::{seed, start};
 

@@ -10,7 +10,7 @@ mod udp;
 
 use std::sync::Arc;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 use tailwater_types::address::Scope;
 use tokio::net::UdpSocket;
 use url::Url;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use tailwater_bencode::{Dict, Document, Limits, Options, Value, decode_with};
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use crate::announce::{AnnounceResponse, DEFAULT_INTERVAL, MAX_PEERS, MAX_TRACKER_ID_LEN};
 use crate::error::{RetryIn, TrackerError};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tailwater_bencode::{Item, encode};
-use tailwater_metainfo::PeerId;
+use tailwater_types::PeerId;
 
 use crate::announce::AnnounceResponse;
 use crate::error::RetryIn;

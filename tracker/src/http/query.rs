@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 use super::percent;
 use crate::announce::{AnnounceRequest, Event, MAX_TRACKER_ID_LEN};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ::url::Url;
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::percent;
 use crate::announce::AnnounceRequest;
@@ -167,7 +167,7 @@ impl Query {
 
 #[cfg(test)]
 mod tests {
-    use tailwater_metainfo::PeerId;
+    use tailwater_types::PeerId;
 
     use super::*;
     use crate::announce::Event;

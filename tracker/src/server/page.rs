@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::ServerStats;
 use crate::scrape::ScrapeStats;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::ServerStats;
 use super::config::ServerConfig;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_types::address::AddressCounts;
+use tailwater_types::{InfoHash, PeerId};
 
 use super::config::SwarmLimits;
 use super::table::{Peer, PeerTable};

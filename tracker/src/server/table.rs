@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use tailwater_metainfo::PeerId;
+use tailwater_types::PeerId;
 use tailwater_types::address::AddressCounts;
 
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
+use tailwater_types::InfoHash;
 
 use super::options::MAX_URL_DATA_LEN;
 use super::packet::{Family, Request, Response};

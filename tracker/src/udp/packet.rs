@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 use super::options::{read_url_data, write_url_data};
 use super::reader::Reader;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_types::{InfoHash, PeerId};
 
 use super::*;
 use crate::announce::{AnnounceRequest, AnnounceResponse, Event};

@@ -1,4 +1,4 @@
-//! Which pieces somebody has.
+//! Which pieces a peer has.
 
 use crate::{Geometry, PieceIndex};
 
@@ -11,11 +11,10 @@ pub struct Bitfield {
 }
 
 /// A `bitfield` whose length or spare bits do not fit the torrent (BEP 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BitfieldError {
     /// It has the wrong number of bytes.
-    #[error("a bitfield of {found} bytes where {expected} are due")]
     Length {
         /// Bytes that the torrent's pieces need.
         expected: usize,
@@ -23,9 +22,21 @@ pub enum BitfieldError {
         found: usize,
     },
     /// A bit past the last piece is set.
-    #[error("a bitfield with spare bits set")]
     SpareBits,
 }
+
+impl std::fmt::Display for BitfieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Length { expected, found } => {
+                write!(f, "a bitfield of {found} bytes where {expected} are due")
+            }
+            Self::SpareBits => f.write_str("a bitfield with spare bits set"),
+        }
+    }
+}
+
+impl std::error::Error for BitfieldError {}
 
 impl Bitfield {
     /// No piece at all.
@@ -161,7 +172,7 @@ fn ones(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = PieceIndex> {
         .filter(|(_, byte)| *byte != 0)
         .flat_map(|(first, byte)| {
             let set = (0..8).filter(move |bit| byte & (0x80 >> bit) != 0);
-            set.map(move |bit| PieceIndex::of_bit(first + bit))
+            set.map(move |bit| PieceIndex::new_checked(first + bit))
         })
 }
 

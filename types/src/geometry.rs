@@ -3,104 +3,21 @@
 //! Numbers from the wire stay `u32` until [`Geometry::piece`] or [`Geometry::block`] has checked them; a
 //! [`PieceIndex`] or [`BlockRef`] that exists is one that its torrent has.
 
+use crate::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
+use crate::{BLOCK_LEN, BlockRef, PieceIndex};
 use std::fmt;
 
-/// The unit of transfer in bytes: what one `request` asks for (BEP 3). Only a piece's last block is shorter.
-pub const BLOCK_LEN: u32 = 16 * 1024;
-
-/// The longest piece that is accepted, in bytes. Every peer's partial pieces are bounded by it.
-pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024 - BLOCK_LEN;
-
-/// The most pieces a torrent may have; bounds bitfields and per-piece tables.
-pub const MAX_PIECES: u32 = 1 << 21;
-
-/// The index of a piece that its torrent is known to have; made by [`Geometry::piece`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PieceIndex(u32);
-
-impl PieceIndex {
-    /// The piece of a bit that is set in a bitfield: those of no piece never are.
-    pub(crate) const fn of_bit(index: u32) -> Self {
-        Self(index)
-    }
-
-    /// The index as it goes over the wire.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The index as a position in a table of pieces.
-    #[must_use]
-    pub const fn as_usize(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for PieceIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for PieceIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PieceIndex({})", self.0)
-    }
-}
-
-/// A range inside one piece that its torrent is known to have; made by [`Geometry`].
-///
-/// Those made by [`Geometry::nth_block`] lie on the [`BLOCK_LEN`] grid. One made from a peer's request need not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockRef {
-    piece: PieceIndex,
-    offset: u32,
-    len: u32,
-}
-
-impl BlockRef {
-    /// The piece it lies in.
-    #[must_use]
-    pub const fn piece(self) -> PieceIndex {
-        self.piece
-    }
-
-    /// Where it begins, in bytes from the beginning of the piece.
-    #[must_use]
-    pub const fn offset(self) -> u32 {
-        self.offset
-    }
-
-    /// Its length in bytes, never 0.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a block is never empty")]
-    pub const fn len(self) -> u32 {
-        self.len
-    }
-
-    /// Its number on the [`BLOCK_LEN`] grid of its piece.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.offset / BLOCK_LEN
-    }
-}
-
 /// Why a number does not fit a torrent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GeometryError {
     /// The piece length is 0 or over [`MAX_PIECE_LENGTH`].
-    #[error("piece length {0} is not between 1 and {MAX_PIECE_LENGTH} bytes")]
     PieceLength(u64),
     /// The torrent holds no bytes.
-    #[error("the torrent is empty")]
     Empty,
     /// The torrent has more than [`MAX_PIECES`] pieces.
-    #[error("{0} pieces are more than {MAX_PIECES}")]
     TooManyPieces(u64),
     /// There is no piece of this index.
-    #[error("there is no piece {index}: the torrent has {count}")]
     NoSuchPiece {
         /// The index asked for.
         index: u32,
@@ -108,7 +25,6 @@ pub enum GeometryError {
         count: u32,
     },
     /// The range is empty or reaches past the end of its piece.
-    #[error("piece {piece} has no {len} bytes at offset {offset}")]
     NoSuchBlock {
         /// The piece asked for.
         piece: u32,
@@ -118,6 +34,29 @@ pub enum GeometryError {
         len: u32,
     },
 }
+
+impl fmt::Display for GeometryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PieceLength(length) => write!(
+                f,
+                "piece length {length} is not between 1 and {MAX_PIECE_LENGTH} bytes"
+            ),
+            Self::Empty => f.write_str("the torrent is empty"),
+            Self::TooManyPieces(count) => {
+                write!(f, "{count} pieces are more than {MAX_PIECES}")
+            }
+            Self::NoSuchPiece { index, count } => {
+                write!(f, "there is no piece {index}: the torrent has {count}")
+            }
+            Self::NoSuchBlock { piece, offset, len } => {
+                write!(f, "piece {piece} has no {len} bytes at offset {offset}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for GeometryError {}
 
 /// The sizes that say where each piece and block of a torrent lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +116,7 @@ impl Geometry {
     /// When the torrent has no such piece.
     pub const fn piece(&self, index: u32) -> Result<PieceIndex, GeometryError> {
         if index < self.piece_count {
-            Ok(PieceIndex(index))
+            Ok(PieceIndex::new_checked(index))
         } else {
             Err(GeometryError::NoSuchPiece {
                 index,
@@ -190,7 +129,7 @@ impl Geometry {
     pub fn pieces(
         &self,
     ) -> impl DoubleEndedIterator<Item = PieceIndex> + ExactSizeIterator + use<> {
-        (0..self.piece_count).map(PieceIndex)
+        (0..self.piece_count).map(PieceIndex::new_checked)
     }
 
     /// The piece that holds the byte at `offset` of the torrent, if there is such a byte.
@@ -201,7 +140,7 @@ impl Geometry {
         }
         u32::try_from(offset / u64::from(self.piece_length))
             .ok()
-            .map(PieceIndex)
+            .map(PieceIndex::new_checked)
     }
 
     /// The pieces that hold any byte of `start..end`, clipped to the torrent.
@@ -213,18 +152,18 @@ impl Geometry {
         let end = end.min(self.total);
         let range = match (self.piece_at(start), end.checked_sub(1)) {
             (Some(first), Some(last)) if start < end => {
-                let last = self.piece_at(last).map_or(first.0, PieceIndex::get);
-                first.0..last + 1
+                let last = self.piece_at(last).map_or(first.get(), PieceIndex::get);
+                first.get()..last + 1
             }
             _ => 0..0,
         };
-        range.map(PieceIndex)
+        range.map(PieceIndex::new_checked)
     }
 
     /// Where a piece begins, in bytes from the beginning of the torrent.
     #[must_use]
     pub fn piece_start(&self, piece: PieceIndex) -> u64 {
-        u64::from(piece.0) * u64::from(self.piece_length)
+        u64::from(piece.get()) * u64::from(self.piece_length)
     }
 
     /// The length of a piece in bytes, never 0.
@@ -251,11 +190,7 @@ impl Geometry {
         if len == 0 || end.is_none_or(|end| end > self.piece_len(index)) {
             return Err(GeometryError::NoSuchBlock { piece, offset, len });
         }
-        Ok(BlockRef {
-            piece: index,
-            offset,
-            len,
-        })
+        Ok(BlockRef::new_checked(index, offset, len))
     }
 
     /// Block `number` of a piece, on the [`BLOCK_LEN`] grid, if there is one.
@@ -263,11 +198,7 @@ impl Geometry {
     pub fn nth_block(&self, piece: PieceIndex, number: u32) -> Option<BlockRef> {
         let offset = number.checked_mul(BLOCK_LEN)?;
         let left = self.piece_len(piece).checked_sub(offset)?;
-        (left > 0).then(|| BlockRef {
-            piece,
-            offset,
-            len: left.min(BLOCK_LEN),
-        })
+        (left > 0).then(|| BlockRef::new_checked(piece, offset, left.min(BLOCK_LEN)))
     }
 
     /// The blocks of a piece, in order.
@@ -279,8 +210,8 @@ impl Geometry {
     /// Whether a range is exactly one block of the grid, as a download's requests are.
     #[must_use]
     pub fn is_on_grid(&self, block: BlockRef) -> bool {
-        block.offset.is_multiple_of(BLOCK_LEN)
-            && self.nth_block(block.piece, block.number()) == Some(block)
+        block.offset().is_multiple_of(BLOCK_LEN)
+            && self.nth_block(block.piece(), block.number()) == Some(block)
     }
 }
 

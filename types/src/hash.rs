@@ -26,12 +26,19 @@ pub struct PieceHash([u8; 20]);
 pub struct MerkleHash([u8; 32]);
 
 /// A text that is not the hex form of an identifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected} hexadecimal digits")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseHexError {
     /// How many digits the identifier has.
     pub expected: usize,
 }
+
+impl fmt::Display for ParseHexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} hexadecimal digits", self.expected)
+    }
+}
+
+impl std::error::Error for ParseHexError {}
 
 macro_rules! identifier {
     ($name:ident, $len:literal) => {
@@ -109,6 +116,45 @@ impl InfoHashV2 {
         let mut bytes = [0; 20];
         bytes.copy_from_slice(&self.0[..20]);
         InfoHash(bytes)
+    }
+}
+
+/// The hashes by which a torrent is known: v1, v2, or both for a hybrid (BEP 3, BEP 52).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "every place that builds one must think of a third kind of hash"
+)]
+pub struct InfoHashes {
+    /// The SHA-1 of the info dictionary, if the torrent has v1 pieces.
+    pub v1: Option<InfoHash>,
+    /// The SHA-256 of the info dictionary, if the torrent has a v2 file tree.
+    pub v2: Option<InfoHashV2>,
+}
+
+impl InfoHashes {
+    /// The 20 bytes for handshakes, trackers and the DHT: v1 where there is one, else v2 truncated (BEP 52).
+    #[must_use]
+    pub fn wire(&self) -> Option<InfoHash> {
+        self.v1.or_else(|| self.v2.map(|hash| hash.truncated()))
+    }
+}
+
+impl From<InfoHash> for InfoHashes {
+    fn from(hash: InfoHash) -> Self {
+        Self {
+            v1: Some(hash),
+            v2: None,
+        }
+    }
+}
+
+impl From<InfoHashV2> for InfoHashes {
+    fn from(hash: InfoHashV2) -> Self {
+        Self {
+            v1: None,
+            v2: Some(hash),
+        }
     }
 }
 
