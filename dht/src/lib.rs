@@ -12,6 +12,7 @@ mod krpc;
 mod limits;
 mod node;
 mod node_id;
+mod pacing;
 mod saved;
 mod secure;
 #[cfg(feature = "sim")]
@@ -22,8 +23,9 @@ pub use bloom::{BLOOM_FILTER_LEN, BloomFilter};
 pub use compact::{CompactAddr, NodeInfo};
 #[cfg(feature = "tokio")]
 pub use driver::{
-    BOOTSTRAP_HOSTS, Dht, DhtClosed, DhtError, Found, MAX_BATCHES, MAX_COMMANDS, PeerStream, Pong,
-    SampleStream, Sampled, Sockets, Stream, load_table,
+    BOOTSTRAP_HOSTS, DatagramBatch, Datagrams, Dht, DhtClosed, DhtError, Found, MAX_BATCH_LEN,
+    MAX_BATCHES, MAX_COMMANDS, PeerStream, Pong, SampleStream, Sampled, Sockets, Stream,
+    load_table,
 };
 pub use item::{
     InvalidSignatureError, Item, ItemKey, ItemValue, ItemValueError, MutableItem, MutableTorrent,

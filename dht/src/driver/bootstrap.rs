@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use super::task::Command;
+use crate::pacing::Backoff;
 
 /// Nodes of the public network that exist to be asked first. Their operators are those of wide-spread clients.
 pub const BOOTSTRAP_HOSTS: &[&str] = &[
@@ -18,21 +17,14 @@ pub const BOOTSTRAP_HOSTS: &[&str] = &[
     "dht.libtorrent.org:25401",
     "dht.aelitis.com:6881",
 ];
-/// The first pause between two lookups of a name; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Looks a name up and tells the node its addresses: once, and again for as long as the node is alone, as the network may
 /// not have been there. Ends with the node.
-pub(super) async fn resolve(
-    host: String,
-    commands: mpsc::WeakSender<Command>,
-    closing: CancellationToken,
-) {
-    let resolving = keep_resolving(&host, &commands, async |host| {
+pub(super) async fn resolve(host: String, commands: mpsc::WeakSender<Command>) {
+    keep_resolving(&host, &commands, async |host| {
         tokio::net::lookup_host(host).await.map(Iterator::collect)
-    });
-    closing.run_until_cancelled(resolving).await;
+    })
+    .await;
 }
 
 /// `None` when the node has ended.
@@ -44,7 +36,7 @@ async fn keep_resolving(
     if let Ok(addr) = host.parse::<SocketAddr>() {
         return give(commands, Command::AddBootstrap(vec![addr])).await;
     }
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::bootstrap();
     loop {
         if is_alone(commands).await? {
             // A name that has no address now may have one later.
@@ -52,8 +44,7 @@ async fn keep_resolving(
                 give(commands, Command::AddBootstrap(addrs)).await?;
             }
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(MAX_PAUSE);
+        sleep(backoff.next_pause()).await;
     }
 }
 
@@ -71,6 +62,7 @@ async fn give(commands: &mpsc::WeakSender<Command>, command: Command) -> Option<
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::time::Duration;
 
     use tokio::time::Instant;
 

@@ -1,12 +1,11 @@
 //! What the owner holds.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tailwater_types::InfoHash;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::MAX_BATCHES;
 use super::pending::Waiter;
@@ -20,8 +19,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Dht {
     commands: mpsc::Sender<Command>,
-    closing: CancellationToken,
-    tasks: TaskTracker,
+    /// Told `true`, the node's tasks end; each holds a receiver until it has.
+    closing: Arc<watch::Sender<bool>>,
     local: [Option<SocketAddr>; 2],
 }
 
@@ -112,21 +111,19 @@ impl<T> Stream<T> {
 }
 
 impl Dht {
-    pub(super) const fn new(
+    pub(super) fn new(
         commands: mpsc::Sender<Command>,
-        closing: CancellationToken,
-        tasks: TaskTracker,
+        closing: watch::Sender<bool>,
         local: [Option<SocketAddr>; 2],
     ) -> Self {
         Self {
             commands,
-            closing,
-            tasks,
+            closing: Arc::new(closing),
             local,
         }
     }
 
-    /// Where its socket of a family is bound.
+    /// Where datagrams of a family arrive.
     #[must_use]
     pub const fn local_addr(&self, family: Family) -> Option<SocketAddr> {
         match family {
@@ -302,8 +299,8 @@ impl Dht {
 
     /// Ends the node. Returns when all its tasks have ended and its sockets are closed. Again does no harm.
     pub async fn close(&self) {
-        self.closing.cancel();
-        self.tasks.wait().await;
+        self.closing.send_replace(true);
+        self.closing.closed().await;
     }
 
     async fn give(&self, command: Command) -> Result<(), DhtClosed> {

@@ -1,6 +1,7 @@
 //! The node on sockets: one task, bounded channels.
 
 mod bootstrap;
+mod datagrams;
 mod handle;
 mod pending;
 mod sockets;
@@ -8,21 +9,18 @@ mod table_file;
 mod task;
 
 use std::io;
-use std::sync::Arc;
 
-use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::sync::{mpsc, watch};
 
 pub use bootstrap::BOOTSTRAP_HOSTS;
+pub use datagrams::{DatagramBatch, Datagrams, MAX_BATCH_LEN};
 pub use handle::{
     Dht, DhtClosed, DhtError, Found, PeerStream, Pong, SampleStream, Sampled, Stream,
 };
 pub use sockets::Sockets;
 pub use table_file::load_table;
 
-use crate::Config;
+use crate::{Config, Family};
 
 /// Commands that wait for the node's task. Whoever gives another waits.
 pub const MAX_COMMANDS: usize = 64;
@@ -30,49 +28,50 @@ pub const MAX_COMMANDS: usize = 64;
 pub const MAX_BATCHES: usize = 512;
 
 impl Dht {
-    /// Starts a node on sockets that are bound. It runs until [`close`](Self::close), or until the last handle is dropped.
+    /// Starts a node. It runs until [`close`](Self::close), or until the last handle is dropped. `datagrams` are its network:
+    /// [`Sockets`], one tokio `UdpSocket`, or a port that is shared with other protocols.
     ///
     /// `bootstrap` are `host:port` of nodes that know others, such as [`BOOTSTRAP_HOSTS`]. Names are resolved by the way, and
     /// again while the node is alone: one that takes long, or has no address yet, holds up nothing.
     ///
     /// # Errors
     ///
-    /// When there is no socket, or the address of one cannot be told.
+    /// When there is no network of either family.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub fn start(
-        sockets: impl Into<Sockets>,
+        datagrams: impl Datagrams,
         config: Config,
         bootstrap: impl IntoIterator<Item = String>,
     ) -> io::Result<Self> {
-        let sockets = sockets.into();
-        if sockets.v4.is_none() && sockets.v6.is_none() {
+        let local = Family::ALL.map(|family| datagrams.local_addr(family));
+        let [has_v4, has_v6] = local.map(|addr| addr.is_some());
+        if !has_v4 && !has_v6 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no socket"));
         }
-        let addr = |socket: &Option<UdpSocket>| socket.as_ref().map(UdpSocket::local_addr);
-        let local = [
-            addr(&sockets.v4).transpose()?,
-            addr(&sockets.v6).transpose()?,
-        ];
-        let config = config.with_families(sockets.v4.is_some(), sockets.v6.is_some());
+        let config = config.with_families(has_v4, has_v6);
         let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
-        let closing = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let sockets = Arc::new(sockets);
-        tasks.spawn(task::run(task::Task::new(
-            sockets,
-            config,
-            inbox,
-            closing.clone(),
-        )));
+        let (closing, is_closing) = watch::channel(false);
+        let task = task::Task::new(datagrams, config, inbox);
+        tokio::spawn(until_closed(is_closing.clone(), task.run()));
         for host in bootstrap {
             // The weak sender lets the node end although a name server does not answer.
             let commands = commands.downgrade();
-            tasks.spawn(bootstrap::resolve(host, commands, closing.clone()));
+            let resolving = bootstrap::resolve(host, commands);
+            tokio::spawn(until_closed(is_closing.clone(), resolving));
         }
-        tasks.close();
-        Ok(Self::new(commands, closing, tasks, local))
+        Ok(Self::new(commands, closing, local))
+    }
+}
+
+/// Runs a task of the node's until it ends, or the node is closed, or its last handle is dropped. The receiver is dropped last:
+/// it is what [`Dht::close`] waits for.
+async fn until_closed(mut is_closing: watch::Receiver<bool>, task: impl Future<Output = ()>) {
+    tokio::select! {
+        // An error: the last handle is gone.
+        _ = is_closing.wait_for(|is_closing| *is_closing) => {}
+        () = task => {}
     }
 }

@@ -1,4 +1,4 @@
-//! The sockets of a node.
+//! A node's own UDP sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::datagrams::{DatagramBatch, Datagrams, MAX_BATCH_LEN};
 use crate::Family;
 
 /// The port that is tried first: BitTorrent's.
@@ -36,6 +37,80 @@ impl From<UdpSocket> for Sockets {
                 v4: Some(socket),
                 v6: None,
             },
+        }
+    }
+}
+
+impl Datagrams for Sockets {
+    fn local_addr(&self, family: Family) -> Option<SocketAddr> {
+        let socket = match family {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        };
+        socket?.local_addr().ok()
+    }
+
+    async fn receive(&self, batch: &mut DatagramBatch) {
+        tokio::select! {
+            () = readable(self.v4.as_ref()) => {}
+            () = readable(self.v6.as_ref()) => {}
+        }
+        for socket in [&self.v4, &self.v6].into_iter().flatten() {
+            take(socket, batch);
+        }
+    }
+
+    async fn send(&self, to: SocketAddr, payload: &[u8]) {
+        let socket = match Family::of(&to) {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        };
+        if let Some(socket) = socket {
+            Datagrams::send(socket, to, payload).await;
+        }
+    }
+}
+
+impl Datagrams for UdpSocket {
+    fn local_addr(&self, family: Family) -> Option<SocketAddr> {
+        let addr = Self::local_addr(self).ok()?;
+        (Family::of(&addr) == family).then_some(addr)
+    }
+
+    async fn receive(&self, batch: &mut DatagramBatch) {
+        readable(Some(self)).await;
+        take(self, batch);
+    }
+
+    async fn send(&self, to: SocketAddr, payload: &[u8]) {
+        // A datagram may be lost on its way, and may just as well be lost here.
+        let _ = self.send_to(payload, to).await;
+    }
+}
+
+async fn readable(socket: Option<&UdpSocket>) {
+    match socket {
+        Some(socket) => {
+            if socket.readable().await.is_err() {
+                // The runtime shuts down: there will be no more.
+                std::future::pending::<()>().await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes what has come, so that a burst does not go through the node's task one by one.
+fn take(socket: &UdpSocket, batch: &mut DatagramBatch) {
+    // As many attempts as datagrams: errors must not keep it here.
+    for _ in 0..MAX_BATCH_LEN {
+        if batch.is_full() {
+            return;
+        }
+        match batch.push_with(|space| socket.try_recv_from(space)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            // An error is an earlier datagram's that did not arrive (ICMP): its question will time out.
+            Ok(()) | Err(_) => {}
         }
     }
 }

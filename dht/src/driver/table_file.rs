@@ -1,6 +1,6 @@
 //! The file that a node's table is kept in.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,9 @@ use tokio::task::spawn_blocking;
 
 use super::Dht;
 use crate::{MAX_SAVED_LEN, SavedTable};
+
+/// Names that are tried for a temporary file; each that is taken is another writer's, or left by a process that was killed.
+const MAX_ATTEMPTS: u32 = 1_000;
 
 /// Reads what [`Dht::save_table`] wrote; `None` if there is no such file.
 ///
@@ -57,10 +60,34 @@ fn save(path: PathBuf, bytes: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     fs::create_dir_all(folder)?;
-    // A name of its own for each writer: several nodes of one user may end at the same time.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
+    let (file, temporary) = create_beside(folder)?;
+    let outcome = write(file, bytes).and_then(|()| fs::rename(&temporary, path));
+    if outcome.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    outcome
+}
+
+/// Creates a file with a name of its own: several nodes of one user, in one process or several, may end at the same time.
+fn create_beside(folder: &Path) -> io::Result<(File, PathBuf)> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let process = std::process::id();
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!(".dht-table-{process}-{number}.tmp"));
+        match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_ATTEMPTS => {
+                number += 1;
+            }
+            created => return created.map(|file| (file, path)),
+        }
+    }
+}
+
+fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
     // Not forced to the device: that may take seconds, and a node can do without its table.
-    file.persist(path)?;
-    Ok(())
+    file.write_all(bytes)
 }

@@ -1,26 +1,20 @@
 //! The task that owns the node.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tailwater_types::InfoHash;
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time;
-use tokio_util::sync::CancellationToken;
 
-use super::Sockets;
+use super::datagrams::{DatagramBatch, Datagrams};
 use super::pending::Waiter;
 use crate::{
-    Announce, Config, Entry, Event, Family, Item, ItemKey, MAX_DATAGRAM_LEN, Node, NodeId,
-    NodeStats, RequestId, RoutingTable, SavedTable,
+    Announce, Config, Entry, Event, Family, Item, ItemKey, Node, NodeId, NodeStats, RequestId,
+    RoutingTable, SavedTable,
 };
 
-/// Datagrams that are taken from a socket before others have their turn.
-const MAX_DATAGRAMS_AT_ONCE: usize = 64;
 /// How often requests are ended for which nobody waits any more.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -42,11 +36,10 @@ pub(super) enum Command {
     IsAlone(oneshot::Sender<bool>),
 }
 
-pub(super) struct Task {
-    sockets: Arc<Sockets>,
+pub(super) struct Task<D> {
+    datagrams: D,
     node: Node,
     inbox: mpsc::Receiver<Command>,
-    closing: CancellationToken,
     waiters: HashMap<RequestId, Waiter>,
 }
 
@@ -55,32 +48,19 @@ fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
-impl Task {
-    pub(super) fn new(
-        sockets: Arc<Sockets>,
-        config: Config,
-        inbox: mpsc::Receiver<Command>,
-        closing: CancellationToken,
-    ) -> Self {
+impl<D: Datagrams> Task<D> {
+    pub(super) fn new(datagrams: D, config: Config, inbox: mpsc::Receiver<Command>) -> Self {
         Self {
-            sockets,
+            datagrams,
             node: Node::new(now(), config),
             inbox,
-            closing,
             waiters: HashMap::new(),
         }
     }
 
     async fn flush(&mut self) {
         while let Some(transmit) = self.node.poll_transmit() {
-            let socket = match Family::of(&transmit.to) {
-                Family::V4 => self.sockets.v4.as_ref(),
-                Family::V6 => self.sockets.v6.as_ref(),
-            };
-            if let Some(socket) = socket {
-                // A datagram may be lost on its way, and may just as well be lost here.
-                let _ = socket.send_to(&transmit.payload, transmit.to).await;
-            }
+            self.datagrams.send(transmit.to, &transmit.payload).await;
         }
         while let Some(event) = self.node.poll_event() {
             self.on_event(event);
@@ -161,72 +141,33 @@ impl Task {
         }
     }
 
-    fn on_datagram(&mut self, received: &io::Result<(usize, SocketAddr)>, buffer: &[u8]) {
-        // An error is an earlier datagram's that nobody took (ICMP): its question will time out.
-        if let Ok((len, from)) = *received
-            && let Some(bytes) = buffer.get(..len)
-        {
-            self.node.handle_datagram(now(), from, bytes);
+    fn on_datagrams(&mut self, batch: &mut DatagramBatch) {
+        for (from, payload) in batch.iter() {
+            self.node.handle_datagram(now(), from, payload);
         }
+        batch.clear();
     }
 
-    /// Takes what else has come, so that a burst does not go round the loop one by one.
-    fn drain(&mut self, family: Family, buffer: &mut [u8]) {
-        for _ in 0..MAX_DATAGRAMS_AT_ONCE {
-            let socket = match family {
-                Family::V4 => self.sockets.v4.as_ref(),
-                Family::V6 => self.sockets.v6.as_ref(),
-            };
-            let Some(received) = socket.map(|socket| socket.try_recv_from(buffer)) else {
-                return;
-            };
-            if received
-                .as_ref()
-                .is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
-            {
-                return;
+    /// Until the last handle is dropped.
+    pub(super) async fn run(mut self) {
+        let mut batch = DatagramBatch::new();
+        let mut sweep = time::interval(SWEEP);
+        loop {
+            self.flush().await;
+            let wake = self.node.poll_timeout().map(time::Instant::from_std);
+            tokio::select! {
+                () = self.datagrams.receive(&mut batch) => {}
+                command = self.inbox.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    // The last handle is gone.
+                    None => return,
+                },
+                () = sleep_until(wake) => self.node.handle_timeout(now()),
+                _ = sweep.tick() => self.sweep(),
             }
-            self.on_datagram(&received, buffer);
+            // Whatever was first: a receive that was given up may have taken some.
+            self.on_datagrams(&mut batch);
         }
-    }
-}
-
-pub(super) async fn run(mut task: Task) {
-    // Whatever ends it, nobody should go on to look for bootstrap nodes.
-    let _closing = task.closing.clone().drop_guard();
-    // One byte more than is allowed: a longer datagram is cut, and must not pass for a shorter one.
-    let mut buffers = [[0; MAX_DATAGRAM_LEN + 1]; 2];
-    let [buffer4, buffer6] = &mut buffers;
-    let sockets = Arc::clone(&task.sockets);
-    let mut sweep = time::interval(SWEEP);
-    loop {
-        task.flush().await;
-        let wake = task.node.poll_timeout().map(time::Instant::from_std);
-        tokio::select! {
-            () = task.closing.cancelled() => return,
-            received = receive(sockets.v4.as_ref(), buffer4) => {
-                task.on_datagram(&received, buffer4);
-                task.drain(Family::V4, buffer4);
-            }
-            received = receive(sockets.v6.as_ref(), buffer6) => {
-                task.on_datagram(&received, buffer6);
-                task.drain(Family::V6, buffer6);
-            }
-            command = task.inbox.recv() => match command {
-                Some(command) => task.on_command(command),
-                // The last handle is gone.
-                None => return,
-            },
-            () = sleep_until(wake) => task.node.handle_timeout(now()),
-            _ = sweep.tick() => task.sweep(),
-        }
-    }
-}
-
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-    match socket {
-        Some(socket) => socket.recv_from(buffer).await,
-        None => std::future::pending().await,
     }
 }
 

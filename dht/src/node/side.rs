@@ -10,6 +10,7 @@ use super::peers::PeerStore;
 use super::random::Random;
 use super::rtt::Rtt;
 use super::vote::Vote;
+use crate::pacing::Backoff;
 use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
 
 /// The most nodes that were known the last time, or named by a bootstrap node, which may be asked before they are heard from.
@@ -19,9 +20,6 @@ pub const MAX_GREETINGS: usize = 128;
 /// The most addresses of bootstrap nodes that are remembered. Beyond it the one learnt longest ago goes: a name's addresses
 /// change.
 pub const MAX_BOOTSTRAP_ADDRS: usize = 64;
-/// The first pause between two attempts to find a first node; it doubles.
-const FIRST_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5);
-const MAX_BOOTSTRAP_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Head start of the nodes that were known the last time over the bootstrap addresses.
 const WARM_START: Duration = Duration::from_secs(2);
 
@@ -41,7 +39,8 @@ pub(super) struct Side {
     pub(super) greetings: VecDeque<(SocketAddr, Option<NodeId>)>,
     pub(super) bootstrap: VecDeque<SocketAddr>,
     pub(super) bootstrap_at: Option<Instant>,
-    pause: Duration,
+    /// Between two attempts to find a first node.
+    backoff: Backoff,
     /// The lookup of its own id, and one that refreshes.
     pub(super) own_lookup: Option<u64>,
     pub(super) refresh: Option<u64>,
@@ -90,7 +89,7 @@ impl Side {
             hints,
             bootstrap,
             bootstrap_at: now.checked_add(head_start),
-            pause: FIRST_BOOTSTRAP_PAUSE,
+            backoff: Backoff::bootstrap(),
             own_lookup: None,
             refresh: None,
             fill: usize::MAX,
@@ -156,12 +155,11 @@ impl Side {
 
     /// Puts the next attempt off.
     pub(super) fn on_bootstrap(&mut self, now: Instant) {
-        self.bootstrap_at = now.checked_add(self.pause);
-        self.pause = (self.pause * 2).min(MAX_BOOTSTRAP_PAUSE);
+        self.bootstrap_at = now.checked_add(self.backoff.next_pause());
     }
 
     pub(super) const fn on_neighbours(&mut self) {
-        self.pause = FIRST_BOOTSTRAP_PAUSE;
+        self.backoff.reset();
     }
 
     /// The table has changed: look after it sooner than it had asked for.
