@@ -11,7 +11,8 @@ MAY_USE = {
     "tailwater-bencode": set(),
     "tailwater-metainfo": {"tailwater-types", "tailwater-bencode"},
     "tailwater-wire": {"tailwater-types", "tailwater-bencode"},
-    "tailwater-tracker": {"tailwater-types", "tailwater-bencode"},
+    "tailwater-http": {"tailwater-types"},
+    "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-http"},
     # The network only for the simulation at scale, behind the feature `sim`.
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-netsim"},
     "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo"},
@@ -27,8 +28,8 @@ MAY_USE = {
     "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
-        "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-tracker", "tailwater-session",
-        "tailwater-serve",
+        "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-http", "tailwater-tracker",
+        "tailwater-session", "tailwater-serve",
         # `tailwater dht` runs nodes without a session, and `tailwater sim` whole networks of them.
         "tailwater-dht",
     },

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
-use rustls::{ClientConfig, RootCertStore};
 use tailwater_bencode::{Options, decode_prefix};
+use tailwater_http::header::{self, HeaderValue};
+use tailwater_http::{AddressPolicy, Client, ClientConfig, ErrorKind, HttpError, Proxy, UrlTrust};
 use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
 use crate::args::{Json, Network};
-use crate::error::{CliError, plain};
+use crate::error::CliError;
 use crate::input;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
@@ -281,65 +281,51 @@ async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
 
 async fn get(url: &str) -> Result<Vec<u8>, CliError> {
     let limit = Limits::default().len;
-    let failed = |error: reqwest::Error| CliError::Fetch {
-        url: url.to_owned(),
-        reason: innermost(&error),
+    let failed = |error: HttpError| match error.into_kind() {
+        ErrorKind::TooLong { limit } => CliError::TooLong {
+            origin: url.to_owned(),
+            limit,
+        },
+        kind => CliError::Fetch {
+            url: url.to_owned(),
+            reason: reason(kind),
+        },
     };
-    let mut response = client()
-        .map_err(failed)?
+    let config = ClientConfig::default()
+        .timeout(FETCH_WITHIN)
+        .connect_timeout(CONNECT_WITHIN)
+        .read_timeout(SILENT_FOR)
+        .max_body_len(limit)
+        .max_redirects(MAX_REDIRECTS)
+        .allow_downgrade(true)
+        .address_policy(AddressPolicy::outward_redirects())
+        .proxy(Proxy::from_env());
+    let request = Client::new(config)
         .get(url)
-        .send()
-        .await
-        .map_err(failed)?;
+        .trust(UrlTrust::Named)
+        .header(header::ACCEPT, HeaderValue::from_static("*/*"));
+    let response = request.send().await.map_err(failed)?;
     if !response.status().is_success() {
         return Err(CliError::Fetch {
             url: url.to_owned(),
             reason: format!("the server answered {}", response.status()),
         });
     }
-    let mut bytes = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(failed)? {
-        if part.len() > limit - bytes.len() {
-            return Err(CliError::TooLong {
-                origin: url.to_owned(),
-                limit,
-            });
-        }
-        bytes.extend_from_slice(&part);
-    }
-    Ok(bytes)
+    response.bytes().await.map_err(failed)
 }
 
-fn client() -> reqwest::Result<reqwest::Client> {
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("tailwater/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::limited(MAX_REDIRECTS))
-        .connect_timeout(CONNECT_WITHIN)
-        .read_timeout(SILENT_FOR)
-        .timeout(FETCH_WITHIN);
-    match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
-        Ok(tls) => builder
-            .tls_backend_preconfigured(tls.with_root_certificates(roots).with_no_client_auth())
-            .build(),
-        // Without the provider's protocol versions there is no TLS; plain HTTP goes on working.
-        Err(_) => builder.build(),
-    }
-}
-
-/// The cause at the bottom: what stands above it only repeats that a request failed.
-fn innermost(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    match cause.downcast_ref::<std::io::Error>() {
-        Some(error) => plain(error),
-        None => cause.to_string(),
+/// What went wrong, where the error already says that a URL cannot be fetched.
+fn reason(error: ErrorKind) -> String {
+    match error {
+        ErrorKind::Timeout { .. }
+        | ErrorKind::Io {
+            kind: io::ErrorKind::TimedOut,
+            ..
+        } => "no answer in time".to_owned(),
+        ErrorKind::TooManyRedirects { .. } => "too many redirects".to_owned(),
+        ErrorKind::InvalidUrl { reason } | ErrorKind::Tls { reason } => reason,
+        ErrorKind::Io { message, .. } => message,
+        other => other.to_string(),
     }
 }
 

@@ -1,33 +1,10 @@
-//! An HTTP answer's body, bounded.
+//! An HTTP answer's body, decompressed within its limit.
 
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
 
-use super::http::http_error;
 use crate::error::TrackerError;
-
-/// Reads a whole body of at most `limit` bytes.
-pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Vec<u8>, TrackerError> {
-    let too_large = TrackerError::TooLarge { limit };
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced > limit) {
-        return Err(too_large);
-    }
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| http_error("read the answer", &error))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if data.len() > limit - bytes.len() {
-            return Err(too_large);
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
-}
 
 /// Undoes gzip where there is any, by its magic number rather than by the header: trackers get
 /// the header wrong both ways, and no bencoded dictionary begins like this.

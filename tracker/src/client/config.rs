@@ -1,11 +1,9 @@
-//! The knobs of the client.
+//! Settings of the client.
 
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use tailwater_http::AddressPolicy;
 
-use super::policy::AddressPolicy;
 use crate::error::TrackerError;
 
 /// How a [`Client`](super::Client) asks. [`Default`] gives the values named.
@@ -27,7 +25,8 @@ pub struct ClientConfig {
     pub max_redirects: usize,
     /// Which addresses may be asked. Default: [`AddressPolicy::guarded`].
     pub address_policy: AddressPolicy,
-    roots: RootCertStore,
+    /// What the fields above leave to the HTTP client: the trusted authorities.
+    base: tailwater_http::ClientConfig,
 }
 
 impl Default for ClientConfig {
@@ -39,7 +38,7 @@ impl Default for ClientConfig {
             max_response_len: 1024 * 1024,
             max_redirects: 5,
             address_policy: AddressPolicy::default(),
-            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            base: tailwater_http::ClientConfig::default(),
         }
     }
 }
@@ -51,16 +50,26 @@ impl ClientConfig {
     ///
     /// [`TrackerError::Io`] if it is not a certificate.
     pub fn add_root_certificate(&mut self, der: &[u8]) -> Result<(), TrackerError> {
-        self.roots
-            .add(CertificateDer::from(der))
-            .map_err(|error| TrackerError::Io {
-                operation: "read root certificate",
-                kind: std::io::ErrorKind::InvalidData,
-                message: error.to_string(),
-            })
+        let added = self.base.clone().root_certificate(der);
+        self.base = added.map_err(|error| TrackerError::Io {
+            operation: "read root certificate",
+            kind: std::io::ErrorKind::InvalidData,
+            message: error.reason().to_owned(),
+        })?;
+        Ok(())
     }
 
-    pub(super) const fn roots(&self) -> &RootCertStore {
-        &self.roots
+    /// The same for the HTTP client.
+    pub(super) fn http(&self) -> tailwater_http::ClientConfig {
+        self.base
+            .clone()
+            .timeout(self.http_timeout)
+            // Half the time, so that an address which swallows packets leaves some for the next.
+            .connect_timeout(self.http_timeout / 2)
+            // The whole time bounds a silence too.
+            .read_timeout(self.http_timeout)
+            .max_body_len(self.max_response_len)
+            .max_redirects(self.max_redirects)
+            .address_policy(self.address_policy.clone())
     }
 }

@@ -2,23 +2,18 @@
 
 mod body;
 mod config;
-mod connect;
 mod http;
-mod policy;
-mod tasks;
 mod udp;
 
 use std::sync::Arc;
 
 use tailwater_types::InfoHash;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 pub use config::ClientConfig;
-pub use policy::{AddressPolicy, Hop, UrlTrust};
+pub use tailwater_http::{AddressPolicy, Hop, UrlTrust};
 
 use self::http::{Answer, Http, Question};
-use self::tasks::Tasks;
 use self::udp::Udp;
 use crate::announce::{AnnounceRequest, AnnounceResponse};
 use crate::error::TrackerError;
@@ -41,7 +36,6 @@ pub struct Client {
 struct Shared {
     http: Http,
     udp: Udp,
-    _ends_tasks: DropGuard,
 }
 
 impl Client {
@@ -49,11 +43,9 @@ impl Client {
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
         let config = Arc::new(config);
-        let token = CancellationToken::new();
         let shared = Shared {
-            http: Http::new(Arc::clone(&config), Tasks::new(token.clone())),
+            http: Http::new(&config),
             udp: Udp::new(config),
-            _ends_tasks: token.drop_guard(),
         };
         Self {
             shared: Arc::new(shared),

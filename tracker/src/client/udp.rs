@@ -7,14 +7,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tailwater_http::UrlTrust;
 use tailwater_types::InfoHash;
 use tailwater_types::address::Scope;
 use tokio::net::UdpSocket;
 use url::Url;
 
 use super::config::ClientConfig;
-use super::connect::Guard;
-use super::policy::UrlTrust;
 use crate::announce::{AnnounceRequest, AnnounceResponse, MAX_PEERS};
 use crate::driver::{now, random_u64};
 use crate::error::TrackerError;
@@ -124,12 +123,9 @@ impl Udp {
         };
         let host = url.host_str().ok_or_else(|| invalid("no host"))?;
         let port = url.port().ok_or_else(|| invalid("no port"))?;
-        let guard = Guard {
-            policy: self.config.address_policy.clone(),
-            via: [].into(),
-            trust,
-        };
-        let addresses = guard.resolve(host.trim_matches(['[', ']']), port).await?;
+        let host = host.trim_matches(['[', ']']);
+        let policy = &self.config.address_policy;
+        let addresses = policy.resolve(host, port, trust).await?;
         let first = |family| {
             addresses
                 .iter()

@@ -1,48 +1,23 @@
 //! Percent coding of arbitrary bytes (RFC 3986).
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+/// All but the unreserved characters (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Appends `bytes`; all but the unreserved characters are escaped.
 pub(super) fn encode(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            out.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-    }
+    out.extend(percent_encode(bytes, RESERVED));
 }
 
 /// The bytes that `text` stands for. A percent sign that no two digits follow stands for itself,
 /// and so does a plus sign: an info-hash is not a form field.
-pub(crate) fn decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        let escaped = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => hex(*high).zip(hex(*low)).map(|pair| (pair, tail)),
-            _ => None,
-        };
-        match escaped {
-            Some(((high, low), tail)) => {
-                bytes.push(high << 4 | low);
-                rest = tail;
-            }
-            None => bytes.push(first),
-        }
-    }
-    bytes
-}
-
-const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+pub(super) fn decode(text: &str) -> Vec<u8> {
+    percent_decode_str(text).collect()
 }
 
 #[cfg(test)]

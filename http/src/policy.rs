@@ -1,7 +1,7 @@
-//! Which hosts a request may go to, when its URL came from a stranger.
+//! The address policy: which hosts a request may go to, when its URL came from a stranger.
 //!
-//! The rule for every HTTP request that the engine makes for a stranger's URL, and for UDP addresses: it knows nothing of
-//! trackers.
+//! The rule for every HTTP request that the engine makes for a stranger's URL, and for the hosts of UDP trackers. Against
+//! server-side request forgery (SSRF).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -73,18 +73,13 @@ impl AddressPolicy {
     #[must_use]
     pub fn guarded() -> Self {
         Self::custom(|hop| {
-            let is_public_hop = is_public(hop.address);
-            let can_be_seen = hop
-                .via
-                .iter()
-                .all(|&by| can_see(by, hop.address) && (is_public_hop || !is_public(by)));
-            can_be_seen
+            can_be_seen(hop)
                 && match hop.trust {
                     UrlTrust::Named => true,
                     UrlTrust::Plain => {
                         is_unicast(hop.address) && Scope::of(hop.address) != Scope::LinkLocal
                     }
-                    UrlTrust::Composed => is_public_hop,
+                    UrlTrust::Composed => is_public(hop.address),
                 }
         })
     }
@@ -93,6 +88,13 @@ impl AddressPolicy {
     #[must_use]
     pub fn public_only() -> Self {
         Self::custom(|hop| is_public(hop.address))
+    }
+
+    /// Every address, except that a redirect leads nowhere that its sender cannot see, as in [`guarded`](Self::guarded):
+    /// for URLs that the user named.
+    #[must_use]
+    pub fn outward_redirects() -> Self {
+        Self::custom(can_be_seen)
     }
 
     /// No restriction.
@@ -117,6 +119,14 @@ impl AddressPolicy {
             trust,
         })
     }
+}
+
+/// Whether each host that redirected here can see where it leads.
+fn can_be_seen(hop: &Hop<'_>) -> bool {
+    let is_public_hop = is_public(hop.address);
+    hop.via
+        .iter()
+        .all(|&by| can_see(by, hop.address) && (is_public_hop || !is_public(by)))
 }
 
 impl Default for AddressPolicy {

@@ -4,10 +4,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs hyper's connection tasks until the token is cancelled.
 #[derive(Clone, Debug)]
-pub(super) struct Tasks(CancellationToken);
+pub(crate) struct Tasks(CancellationToken);
 
 impl Tasks {
-    pub(super) const fn new(token: CancellationToken) -> Self {
+    pub(crate) const fn new(token: CancellationToken) -> Self {
         Self(token)
     }
 }
@@ -19,7 +19,7 @@ where
 {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the driver's tasks; the client's token ends them"
+        reason = "the one place that spawns: the client's token ends what runs here"
     )]
     fn execute(&self, task: F) {
         let token = self.0.clone();

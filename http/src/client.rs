@@ -1,0 +1,249 @@
+//! The client: its connections, and the way from one redirect to the next.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Request as HyperRequest, Response as HyperResponse, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpInfo;
+use hyper_util::rt::TokioTimer;
+use percent_encoding::percent_decode_str;
+use rustls::crypto::ring;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+use crate::config::ClientConfig;
+use crate::connect::{Connector, Guard, ThroughProxy};
+use crate::error::{ErrorKind, HttpError};
+use crate::policy::UrlTrust;
+use crate::redirect;
+use crate::request::Request;
+use crate::response::{Deadline, Response};
+use crate::tasks::Tasks;
+
+/// Idle connections kept open for each host and trust.
+const IDLE_PER_HOST: usize = 2;
+/// How long they are kept: long enough for the torrents of one start-up, which announce in turns.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// What an answer's head may take, in bytes. It may have 100 headers, hyper's own limit.
+const MAX_HEAD_LEN: usize = 64 * 1024;
+/// Stands for a host behind a proxy, whose address nobody here knows. As a redirector it sees only the public internet.
+const UNKNOWN_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+type Transport = HyperClient<HttpsConnector<Connector>, Empty<Bytes>>;
+
+/// Asks servers over HTTP/1.1 and TLS.
+///
+/// Clones share connections; cloning costs a reference count. With the last clone, request and response, idle connections
+/// are closed and their tasks end. It must be used within a tokio runtime with I/O and time.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: ClientConfig,
+    tls: rustls::ClientConfig,
+    tasks: Tasks,
+    /// For first URLs, not for redirects. Each trust has connections of its own, as those of another were judged
+    /// otherwise; redirects leave none behind.
+    direct: [Transport; 3],
+    _ends_tasks: DropGuard,
+}
+
+impl Client {
+    /// A client. It opens nothing before it is used.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        let token = CancellationToken::new();
+        let tasks = Tasks::new(token.clone());
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring's suites serve TLS 1.2 and 1.3, which are the default versions")
+            .with_root_certificates(config.roots.clone())
+            .with_no_client_auth();
+        let direct = [UrlTrust::Named, UrlTrust::Plain, UrlTrust::Composed]
+            .map(|trust| transport(&config, &tls, &tasks, (&[], trust)));
+        let shared = Shared {
+            config,
+            tls,
+            tasks,
+            direct,
+            _ends_tasks: token.drop_guard(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// A GET request for `url`, to be [sent](Request::send).
+    pub fn get(&self, url: &str) -> Request {
+        Request::new(self.clone(), url, self.shared.config.max_body_len)
+    }
+
+    /// Sends a request, and the ones that redirects ask for.
+    pub(crate) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
+        let config = &self.shared.config;
+        let deadline = Deadline::after(config.timeout);
+        let first =
+            Url::parse(&request.url).map_err(|error| HttpError::unparsed(&request.url, error))?;
+        let (mut url, mut trust) = (first.clone(), request.trust);
+        if !matches!(url.scheme(), "http" | "https") {
+            let scheme = url.scheme().to_owned();
+            return Err(HttpError::new(
+                &url,
+                ErrorKind::UnsupportedScheme { scheme },
+            ));
+        }
+        let mut via = Vec::new();
+        loop {
+            let failed = |kind| HttpError::new(&url, kind);
+            // A host may take its time to connect, and then to answer.
+            let step = config.connect_timeout.saturating_add(config.read_timeout);
+            let sending = self.send(&url, &request.headers, (&via, trust));
+            let response = deadline.limit(step, sending).await;
+            let response = response.and_then(|sent| sent).map_err(failed)?;
+            let remote_ip = remote_ip(&response);
+            let Some(location) = redirect::location(&response) else {
+                let shared = Arc::clone(&self.shared);
+                let limit = request.max_body_len;
+                let from = (url, remote_ip);
+                return Ok(Response::new(response, from, limit, deadline, shared));
+            };
+            let limit = config.max_redirects;
+            if via.len() >= limit {
+                return Err(failed(ErrorKind::TooManyRedirects { limit }));
+            }
+            let next = redirect::next_url(&url, location, config.allow_downgrade);
+            url = next.map_err(failed)?;
+            trust = redirect::trust(&url, &first, request.is_expected);
+            via.push(remote_ip.unwrap_or(UNKNOWN_HOST));
+        }
+    }
+
+    /// Sends one request to one host.
+    async fn send(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        (via, trust): (&[IpAddr], UrlTrust),
+    ) -> Result<HyperResponse<Incoming>, ErrorKind> {
+        let request = self.request(url, headers)?;
+        let Shared {
+            config, tls, tasks, ..
+        } = &*self.shared;
+        let sent = match via {
+            [] => self.shared.direct(trust).request(request).await,
+            _ => {
+                let transport = transport(config, tls, tasks, (via, trust));
+                transport.request(request).await
+            }
+        };
+        sent.map_err(|error| {
+            let operation = match error.is_connect() {
+                true => "connect",
+                false => "ask the server",
+            };
+            ErrorKind::innermost(operation, &error)
+        })
+    }
+
+    fn request(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Result<HyperRequest<Empty<Bytes>>, ErrorKind> {
+        let invalid = |reason: String| ErrorKind::InvalidUrl { reason };
+        let mut bare = url.clone();
+        // Credentials go into a header. Neither call fails for a URL with a host.
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        bare.set_fragment(None);
+        let uri: Uri = bare
+            .as_str()
+            .parse()
+            .map_err(|error| invalid(format!("{error}")))?;
+        let config = &self.shared.config;
+        let for_proxy = config.proxy.authorization(&uri);
+        let mut request = HyperRequest::get(uri)
+            .body(Empty::new())
+            .map_err(|error| invalid(error.to_string()))?;
+        let sent = request.headers_mut();
+        sent.insert(header::USER_AGENT, config.user_agent.clone());
+        sent.extend(headers.clone());
+        if let Some(value) = authorization(url) {
+            sent.insert(header::AUTHORIZATION, value);
+        }
+        if let Some(value) = for_proxy {
+            sent.insert(header::PROXY_AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+}
+
+impl Shared {
+    const fn direct(&self, trust: UrlTrust) -> &Transport {
+        let [named, plain, composed] = &self.direct;
+        match trust {
+            UrlTrust::Named => named,
+            UrlTrust::Plain => plain,
+            UrlTrust::Composed => composed,
+        }
+    }
+}
+
+fn transport(
+    config: &ClientConfig,
+    tls: &rustls::ClientConfig,
+    tasks: &Tasks,
+    (via, trust): (&[IpAddr], UrlTrust),
+) -> Transport {
+    let guard = Guard {
+        policy: config.address_policy.clone(),
+        via: via.into(),
+        trust,
+    };
+    let connector = Connector::new(guard, config.proxy.clone(), config.connect_timeout);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls.clone())
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    HyperClient::builder(tasks.clone())
+        .pool_max_idle_per_host(if via.is_empty() { IDLE_PER_HOST } else { 0 })
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(MAX_HEAD_LEN)
+        .build(connector)
+}
+
+/// The address that an answer came from, canonical; that of a proxy is not it.
+fn remote_ip(response: &HyperResponse<Incoming>) -> Option<IpAddr> {
+    let extensions = response.extensions();
+    if extensions.get::<ThroughProxy>().is_some() {
+        return None;
+    }
+    let info = extensions.get::<HttpInfo>();
+    Some(info?.remote_addr().ip().to_canonical())
+}
+
+fn authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
+    credentials.push(b':');
+    credentials.extend(percent_decode_str(url.password().unwrap_or_default()));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(credentials);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
