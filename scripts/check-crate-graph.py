@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-# What each crate may use, of ours. Tests of `session` may simulate.
+# What each crate may use, of ours.
 MAY_USE = {
     "tailwater-types": set(),
     "tailwater-bencode": set(),
@@ -37,7 +37,7 @@ MAY_USE = {
 MAY_USE_IN_TESTS = {
     # Whole swarms over a simulated network, with the real memory storage and with hostile peers.
     "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
-    "tailwater-session": {"tailwater-hostile", "tailwater-netsim"},
+    "tailwater-session": {"tailwater-hostile"},
     "tailwater": {"tailwater-hostile"},
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},

@@ -1,16 +1,25 @@
-//! Hostile peers on a simulated network: bounds in simulated time and in messages.
+//! What hostile peers can do to the machines, on a simulated network: bounds in simulated time and in messages.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "what cannot go wrong in a test ends it; its beginning of time has to come from somewhere"
+)]
+
+mod sim;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tailwater_engine::torrent::Note;
 use tailwater_hostile::peer::Supply;
 use tailwater_hostile::wire::{BlockRequest, Message};
 use tailwater_hostile::{Content, Flood, Peer, Pump};
 use tailwater_netsim::Link;
-use tailwater_session::torrent::Note;
 
-use crate::sim::{Manner, Payload, StrangerId, Swarm};
+use sim::{Manner, Payload, StrangerId, Swarm};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -14,10 +14,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tailwater_engine::peer::Direction;
+use tailwater_engine::torrent::{Config, Engine, Output, PeerStats, Source, Stats};
 use tailwater_metainfo::{Bitfield, PeerId, PieceIndex};
 use tailwater_netsim::{Event, Link, Network};
-use tailwater_session::peer::Direction;
-use tailwater_session::torrent::{Config, Engine, Output, PeerStats, Source, Stats};
 use tailwater_storage_mem as mem;
 
 pub(crate) use node::{Manner, Node};
@@ -222,7 +222,7 @@ impl Swarm {
         self.nodes[node].store.ledger.borrow()
     }
 
-    pub(crate) fn engine(&self, node: usize) -> &Engine<impl tailwater_session::torrent::Space> {
+    pub(crate) fn engine(&self, node: usize) -> &Engine<impl tailwater_engine::torrent::Space> {
         &self.nodes[node].engine
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use tailwater_engine::torrent::PieceState;
 use tailwater_netsim::Link;
-use tailwater_session::torrent::PieceState;
 
 use crate::sim::{Manner, Payload, Play, PlayerId, Swarm, Viewer};
 

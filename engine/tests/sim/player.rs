@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tailwater_engine::torrent::{Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceIndex};
-use tailwater_session::torrent::{Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
 use tailwater_storage_mem::Error;
 
 use super::payload::Payload;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tailwater_engine::peer::Command;
+use tailwater_engine::torrent::{Note, PieceState};
 use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_netsim::Link;
-use tailwater_session::peer::Command;
-use tailwater_session::torrent::{Note, PieceState};
 
 use crate::scene::{
     Duo, FAR, FAST, MIB, MINUTE, NO_DELAY, SECOND, agree, at_rate, fast, firsts, is_done,

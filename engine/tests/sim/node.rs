@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use tailwater_engine::peer::{self, Command, Connection, Direction, Fact};
+use tailwater_engine::torrent::{Engine, NewPeer, Note, Output, PeerKey, Verdict};
 use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
 use tailwater_netsim::{ConnId, HostId};
-use tailwater_session::peer::{self, Command, Connection, Direction, Fact};
-use tailwater_session::torrent::{Engine, NewPeer, Note, Output, PeerKey, Verdict};
 use tailwater_storage_mem as mem;
 use tailwater_wire::{Handshake, Reserved, piece_header};
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tailwater_engine::torrent::{ByteWindow, Full, PeerKey, ReaderKey, Space};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
-use tailwater_session::torrent::{ByteWindow, Full, PeerKey, ReaderKey, Space};
 use tailwater_storage_mem::{
     self as mem, Error, MemoryStorage, PieceState, ReaderId, SpaceAvailable, TorrentHandle,
     Verdict, Window, Written,

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use sim::{Manner, Payload, Swarm};
-use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PeerId, PieceIndex};
-use tailwater_netsim::Link;
-use tailwater_session::peer::{self, Command, Connection, Direction, Fact, Violation};
-use tailwater_session::torrent::{
+use tailwater_engine::peer::{self, Command, Connection, Direction, Fact, Violation};
+use tailwater_engine::torrent::{
     Config, Engine, Full, NewPeer, Output, PeerKey, Refusal, Source, Space,
 };
+use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PeerId, PieceIndex};
+use tailwater_netsim::Link;
 use tailwater_wire::{
     ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, Message, PexFlags, PexMessage,
     PexPeer,

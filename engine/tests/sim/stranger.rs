@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use tailwater_engine::torrent::Source;
 use tailwater_hostile::Pump;
 use tailwater_netsim::{ConnId, Event, HostId, Link};
-use tailwater_session::torrent::Source;
 
 use super::{MACHINES, Swarm};
 

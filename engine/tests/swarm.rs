@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sim::{Manner, Payload, Swarm};
+use tailwater_engine::torrent::Note;
 use tailwater_netsim::Link;
-use tailwater_session::torrent::Note;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -1,4 +1,6 @@
-//! Hostile peers and a whole session over TCP: bounds in counts.
+//! What hostile peers can do to a whole session over TCP: bounds in counts.
+
+#![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
 use std::sync::Arc;
 use std::time::Duration;
