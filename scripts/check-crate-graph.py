@@ -15,15 +15,17 @@ MAY_USE = {
     "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-http"},
     # The network only for the simulation at scale, behind the feature `sim`.
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-netsim"},
-    "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo"},
-    "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo"},
+    "tailwater-storage": {"tailwater-types", "tailwater-metainfo"},
+    "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo", "tailwater-storage"},
+    "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-storage"},
     "tailwater-netsim": set(),
     # For tests and benches alone.
-    "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
+    "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire", "tailwater-storage"},
     "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
-        "tailwater-dht", "tailwater-engine", "tailwater-storage-mem", "tailwater-storage-disk",
+        "tailwater-dht", "tailwater-engine", "tailwater-storage", "tailwater-storage-mem",
+        "tailwater-storage-disk",
     },
     "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
@@ -44,8 +46,8 @@ MAY_USE_IN_TESTS = {
 }
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {
-    "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage-mem",
-    "tailwater-netsim", "tailwater-engine",
+    "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-storage",
+    "tailwater-storage-mem", "tailwater-netsim", "tailwater-engine",
 }
 
 

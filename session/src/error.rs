@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
 use tailwater_types::system::message;
 
-use tailwater_storage_disk::StorageError;
+use tailwater_storage::StorageError;
 
 /// Why a session could not be started.
 #[derive(Debug, thiserror::Error)]

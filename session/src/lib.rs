@@ -32,7 +32,8 @@ pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{DEFAULT_MEMORY_BUDGET, Session, SessionBuilder};
 pub use status::{Phase, Status};
 pub use tailwater_engine::{peer, torrent};
-pub use tailwater_storage_disk::{FileChange, IoConfig, Operation, StorageError, locate_files};
+pub use tailwater_storage::{FileChange, Operation, StorageError};
+pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{
     BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,
 };

@@ -2,11 +2,11 @@
 //! disk.
 
 use super::below::{self, Spot};
-use super::error::StorageError;
 use super::folders::{FileId, FileState, file_state};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use tailwater_storage::StorageError;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

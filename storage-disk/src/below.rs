@@ -7,10 +7,10 @@
 //! the path is looked at first, which keeps out a link that was there before.
 
 use super::backend::Access;
-use super::error::{Operation, StorageError};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
+use tailwater_storage::{Operation, StorageError};
 
 /// What becomes of symbolic links below the download folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Finding out what is on the disk by hashing it.
 
 use super::cursor::HeldLengths;
-use super::error::StorageError;
 use super::hasher::PieceHasher;
 use super::torrent::{DiskTorrent, Shared, Ticket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tailwater_metainfo::{Bitfield, PieceIndex};
+use tailwater_storage::StorageError;
 use tokio::sync::oneshot;
 
 /// Bytes that one job hashes before other torrents have their turn on the thread; a longer piece is hashed in one go.

@@ -1,11 +1,11 @@
 //! Reading and writing a torrent's bytes, wherever they lie.
 
 use super::backend::{Access, DiskFile};
-use super::error::StorageError;
 use super::layout::{Layout, Segment};
 use super::store::{Homes, PARTS, Store, index_to_slot};
 use std::sync::{Arc, RwLockReadGuard};
 use tailwater_metainfo::PieceIndex;
+use tailwater_storage::StorageError;
 
 /// Reads and writes in a row, which mostly go to the same file.
 pub(crate) struct Cursor<'a> {

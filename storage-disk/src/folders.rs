@@ -1,11 +1,11 @@
 //! What the system says of the files below a folder.
 
 use super::below::Links;
-use super::error::{Operation, StorageError};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
+use tailwater_storage::{Operation, StorageError};
 
 /// What the system says about a file, by which a change behind our back is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

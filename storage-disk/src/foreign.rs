@@ -1,7 +1,6 @@
 //! Files that were there before and are not the torrent's: they are not overwritten unasked.
 
 use super::backend::Access;
-use super::error::{Operation, StorageError};
 use super::folders::FileState;
 use super::pool::SCRATCH_LEN;
 use super::resume::ResumeData;
@@ -10,6 +9,7 @@ use super::torrent::{DiskTorrent, Shared};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use tailwater_metainfo::Bitfield;
+use tailwater_storage::{Operation, StorageError};
 
 impl DiskTorrent {
     /// Looks for files that the download would overwrite though nothing says that they are the torrent's: wanted, not

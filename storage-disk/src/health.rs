@@ -1,8 +1,8 @@
 //! Whether a torrent's disk works, and who is still at work.
 
-use super::error::StorageError;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use tailwater_storage::StorageError;
 use tokio::sync::Notify;
 
 /// Counts the times that a torrent's disk failed and was resumed; even while it works.

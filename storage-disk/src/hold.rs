@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::StorageError;
 use super::layout::Layout;
 use super::lock::{Lock, Locks, Taken};
 use super::names::part_name;
 use super::paths::{PathClaim, Use};
+use tailwater_storage::StorageError;
 
 /// A torrent's claim within the session, and its locks against other processes.
 #[derive(Debug)]

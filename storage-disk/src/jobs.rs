@@ -2,15 +2,15 @@
 
 use super::buffers::LARGEST;
 use super::cursor::Cursor;
-use super::error::StorageError;
 use super::hasher::{Hashers, PieceHasher, block_digest};
 use super::pool::Permit;
-use super::torrent::{Completion, MAX_READ, Shared};
+use super::torrent::{MAX_READ, Shared};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex, hash_many_from};
+use tailwater_storage::{Completion, StorageError};
 
 /// From how many pieces verified at a time on reading them back and hashing them side by side is cheaper than hashing
 /// one by one what passes by.

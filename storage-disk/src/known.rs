@@ -9,13 +9,13 @@
 //! verified before.
 
 use super::backend::{Access, DiskFile};
-use super::error::{FileChange, Operation, StorageError};
 use super::folders::FileId;
 use super::store::{PARTS, Store, index_to_slot};
-use super::torrent::{Completion, DiskTorrent, Shared};
+use super::torrent::{DiskTorrent, Shared};
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use tailwater_storage::{Completion, FileChange, Operation, StorageError};
 
 /// The files of a torrent that have been opened, by their slots.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Where each byte of a torrent lies on the disk.
 
-use super::error::StorageError;
 use std::path::{Component, Path, PathBuf};
 use tailwater_metainfo::{Geometry, PieceIndex};
+use tailwater_storage::StorageError;
 
 /// One file of a torrent, as the storage needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::{Operation, StorageError};
 use super::paths::Use;
+use tailwater_storage::{Operation, StorageError};
 
 /// The locks that a session holds.
 #[derive(Debug, Default)]

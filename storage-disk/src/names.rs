@@ -1,7 +1,6 @@
 //! Files that are not complete may be named as parts; each gets its own name when all its pieces are verified.
 
 use super::below::rename;
-use super::error::{Operation, StorageError};
 use super::layout::FileSpan;
 use super::store::{Store, index_to_slot, slot_to_index};
 use super::torrent::{DiskTorrent, Shared};
@@ -11,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tailwater_metainfo::PieceIndex;
+use tailwater_storage::{Operation, StorageError};
 
 /// What stands behind the name of a file that is not complete.
 const PART_SUFFIX: &str = ".part";

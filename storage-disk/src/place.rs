@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use tailwater_metainfo::{Info, InfoHash};
 
-use super::error::StorageError;
 use super::layout::{FileSpan, Layout};
 use super::locate::locate;
 use super::names::part_name;
@@ -12,6 +11,7 @@ use super::paths::canonical;
 use super::pool::IoPool;
 use super::resume::ResumeKey;
 use super::store::parts_name;
+use tailwater_storage::StorageError;
 
 /// A torrent's files below its download folder.
 pub struct Place {

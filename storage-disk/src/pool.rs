@@ -7,13 +7,13 @@
 use super::backend::{FileSystem, SystemFiles};
 use super::buffers::Buffers;
 use super::cache::FileCache;
-use super::error::{Operation, StorageError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use tailwater_storage::{Operation, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Bytes that an I/O thread reads at once when it hashes; its scratch memory. Divided among as many pieces as are hashed

@@ -15,7 +15,6 @@
 //! | `unsynced` | in place of `have` when the device did not hold all of them yet; not there in older ones |
 
 use super::cleaning::UNFINISHED;
-use super::error::{Operation, StorageError};
 use super::folders::FileState;
 use super::names::part_name;
 use super::pool::IoPool;
@@ -26,6 +25,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tailwater_storage::{Operation, StorageError};
 
 use sha1::{Digest, Sha1};
 use tailwater_bencode::{Dict, Item, Value, decode, encode};

@@ -1,11 +1,11 @@
 //! Whether a download fits its disk, before anything is written.
 
-use super::error::StorageError;
 use super::store::index_to_slot;
 use super::torrent::{DiskTorrent, Shared};
 use std::fs::Metadata;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tailwater_storage::StorageError;
 
 /// The torrents of a session that need room, by the file systems that they need it on. What each needs shrinks as it is
 /// written, so it is asked each time.

@@ -7,7 +7,6 @@
 use super::backend::{Access, DiskFile};
 use super::below::{Links, Spot, make_link, make_root};
 use super::cursor::{Cursor, HeldLengths};
-use super::error::{Operation, StorageError};
 use super::folders::{FileState, file_state, inspect, look};
 use super::hold::{Hold, tops};
 use super::known::Known;
@@ -23,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tailwater_metainfo::{InfoHash, PieceIndex};
+use tailwater_storage::{Operation, StorageError};
 
 /// The parts file's number in the cache, which no file of a torrent has.
 pub(crate) const PARTS: u32 = u32::MAX;

@@ -3,7 +3,6 @@
 use super::below::Links;
 use super::bitmap::AtomicBitmap;
 use super::buffers::{Buffers, LARGEST};
-use super::error::StorageError;
 use super::folders::FileState;
 use super::hasher::Hashers;
 use super::health::{Health, Pending};
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
+use tailwater_storage::{CompletionSink, StorageError};
 use tokio::sync::oneshot;
 
 /// The longest range that [`DiskTorrent::read`] returns in one piece, in bytes.
@@ -26,58 +26,6 @@ const READ_BATCH: usize = 1024 * 1024;
 
 /// What a queued block costs on top of its bytes, so that tiny blocks are bounded in number too.
 const BLOCK_COST: usize = 128;
-
-/// What an I/O thread has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Completion {
-    /// A piece was hashed.
-    Verified {
-        /// The piece.
-        piece: PieceIndex,
-        /// Whether it has the right hash. If so, it can be read from now on.
-        valid: bool,
-        /// A digest of each of its blocks, in order, when it is not valid.
-        digests: Vec<u64>,
-    },
-    /// A piece could not be hashed: reading failed, or an earlier write did. Nothing is known about its data.
-    VerifyFailed {
-        /// The piece.
-        piece: PieceIndex,
-        /// Why.
-        error: StorageError,
-    },
-    /// The digests that [`DiskTorrent::digests`] asked for, one for each block, in order.
-    Digests {
-        /// The piece.
-        piece: PieceIndex,
-        /// Its digests, or why there are none.
-        digests: Result<Vec<u64>, StorageError>,
-    },
-    /// Blocks were lost. No more is written until [`DiskTorrent::resume`]; further ones of these may come for what was
-    /// queued already.
-    WriteFailed {
-        /// Why; the first failure, also for the blocks behind it.
-        error: StorageError,
-        /// The blocks that are not on the disk and have to be downloaded again.
-        lost: Vec<BlockRef>,
-    },
-    /// The answer to [`DiskTorrent::finish`].
-    Finished(Result<(), StorageError>),
-    /// Bytes that were verified cannot be read any more. It comes once until [`DiskTorrent::resume`].
-    ReadFailed {
-        /// Why.
-        error: StorageError,
-    },
-    /// Another torrent needed the room of a verified piece. Never from a disk: it comes the way of the others, so that
-    /// a torrent hears of its storage in one order.
-    Evicted {
-        /// The piece.
-        piece: PieceIndex,
-    },
-}
-
-/// Takes completions, on the I/O threads: it must not block.
-pub type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// What [`DiskTorrent::open`] needs to know.
 pub struct DiskOptions {
@@ -94,7 +42,7 @@ pub struct DiskOptions {
     /// What keeps others away from the files.
     pub hold: Hold,
     /// Who is told.
-    pub on_completion: OnCompletion,
+    pub on_completion: CompletionSink,
 }
 
 /// The storage of one torrent on the disk; clones are handles to the same one.
@@ -111,7 +59,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     key: ResumeKey,
     pub(crate) hashes: Arc<[PieceHash]>,
-    pub(crate) on_completion: OnCompletion,
+    pub(crate) on_completion: CompletionSink,
     pub(crate) verified: AtomicBitmap,
     /// Pieces in the verification queue, so that a piece is there once: what bounds that queue.
     pub(crate) verifying: AtomicBitmap,

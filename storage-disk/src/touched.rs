@@ -14,16 +14,16 @@
 //! writes and not in the middle of one.
 
 use super::backend::DiskFile;
-use super::error::{FileChange, Operation, StorageError};
 use super::folders::FileState;
 use super::hasher::PieceHasher;
 use super::pool::SCRATCH_LEN;
 use super::store::{PARTS, Store, index_to_slot, slot_to_index};
-use super::torrent::{Completion, DiskTorrent, Shared};
+use super::torrent::{DiskTorrent, Shared};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_storage::{Completion, FileChange, Operation, StorageError};
 use tokio::sync::oneshot;
 
 /// What the files of a torrent should look like.

@@ -55,10 +55,11 @@ pub use buffer_map::{BufferMap, PieceView, ReaderView};
 pub use peers::PeerKey;
 pub use picker::Priority;
 pub use pieces::PieceState;
-pub use readers::{ByteWindow, Lookbehind, ReaderConfig, ReaderKey, ReaderUpdate};
+pub use readers::{Lookbehind, ReaderConfig, ReaderUpdate};
 pub use source::Source;
 pub use stats::{PeerStats, Stats};
-pub use terms::{Config, Full, Halt, NewPeer, Note, Output, Refusal, Space, Verdict};
+pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};
+pub use terms::{Config, Halt, NewPeer, Note, Output, Refusal, Verdict};
 pub use trackers::named_by_tracker;
 
 use blame::Blame;
@@ -318,7 +319,7 @@ impl<S: Space> Engine<S> {
     fn handle_block(&mut self, now: Instant, key: PeerKey, from: IpAddr, block: BlockRef) {
         let len = u64::from(block.len());
         self.down.add(now, len);
-        if !self.space.is_stored(block, key) {
+        if !self.space.is_stored(block, key.into()) {
             // It was for an earlier attempt at the piece. A request that stands is for this one, and will be answered.
             self.wasted += len;
             return;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 
+use tailwater_storage::SupplierKey;
+
 use super::exchange::Exchange;
 use super::flow::Flow;
 use super::holepunch::Punching;
@@ -28,6 +30,13 @@ impl PeerKey {
     #[must_use]
     pub const fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
+    }
+}
+
+/// The name by which a storage knows the supplier that a peer is.
+impl From<PeerKey> for SupplierKey {
+    fn from(key: PeerKey) -> Self {
+        Self::new(u64::from(key.generation) << 32 | u64::from(key.index))
     }
 }
 

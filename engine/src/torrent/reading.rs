@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
 
-use super::readers::{ByteWindow, ReaderConfig, ReaderKey, ReaderUpdate};
+use tailwater_storage::{ByteWindow, ReaderKey};
+
+use super::readers::{ReaderConfig, ReaderUpdate};
 use super::{Engine, PieceState, Space};
 
 /// How often peers are compared anew while somebody reads and something is on its way.

@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
-use std::time::Instant;
 
-use tailwater_metainfo::{BlockRef, InfoHash, PeerId, PieceIndex};
+use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
 
-use super::{BlockDigest, ByteWindow, PeerKey, ReaderKey};
+use super::{BlockDigest, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
 /// What a torrent's machine is made with.
@@ -59,60 +57,6 @@ impl Config {
         }
     }
 }
-
-/// Room for pieces; asked before the first block of a piece is requested.
-pub trait Space {
-    /// Makes room for a whole piece and names the pieces of this torrent that had to go for it.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`] when nothing may go; then nothing of the piece is requested.
-    fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full>;
-
-    /// Gives back the room of a piece that is not going to be completed.
-    fn release(&mut self, piece: PieceIndex);
-
-    /// Whether the bytes that are stored for a block are `peer`'s. A connection tells of a block some time after it was
-    /// stored; the piece may have been given up meanwhile and begun anew, and then the block counts for nothing.
-    fn is_stored(&self, block: BlockRef, peer: PeerKey) -> bool {
-        let _ = (block, peer);
-        true
-    }
-
-    /// How many pieces are best verified together.
-    fn verify_together(&self) -> usize {
-        1
-    }
-
-    /// How many bytes one reader's window may take; `None` where nothing is ever evicted.
-    fn share(&self) -> Option<u64> {
-        None
-    }
-
-    /// A reader's window has moved; `None` when it is gone. What it covers is not to be evicted.
-    fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
-        let _ = (reader, window);
-    }
-
-    /// These bytes are not to be evicted, beside the windows; they replace those named before.
-    fn set_pins(&mut self, pins: &[Range<u64>]) {
-        let _ = pins;
-    }
-
-    /// Told now and then, so that pieces nobody has asked for in a long time can be known.
-    fn set_time(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    /// So many connected peers have a piece that is held: rare ones are evicted last.
-    fn set_availability(&mut self, piece: PieceIndex, peers: u32) {
-        let _ = (piece, peers);
-    }
-}
-
-/// There is no room for another piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
 
 /// A peer whose handshake is done.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,8 @@ use crate::error::TorrentError;
 use crate::options::DiskChoices;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use tailwater_storage_disk::{DiskTorrent, ResumeData, Rooms, StorageError};
+use tailwater_storage::StorageError;
+use tailwater_storage_disk::{DiskTorrent, ResumeData, Rooms};
 
 /// Finds out what is there already.
 pub(super) struct Opening<'a> {

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::status::Status;
 use crate::storage::Store;
-use tailwater_storage_disk::{DiskTorrent, ResumeData, ResumeStore, StorageError};
+use tailwater_storage::StorageError;
+use tailwater_storage_disk::{DiskTorrent, ResumeData, ResumeStore};
 
 /// Resume data is saved this often while something is being downloaded.
 const SAVE_EVERY: Duration = Duration::from_secs(30);

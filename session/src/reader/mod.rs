@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use crate::error::TorrentError;
 use crate::storage::Store;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
-use tailwater_storage_disk::StorageError;
+use tailwater_storage::StorageError;
 
 use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};

@@ -11,7 +11,8 @@ use crate::error::AddError;
 use crate::options::{AddOptions, StorageKind};
 use crate::storage::{DiskStore, MemoryStore, Store, disk_options, piece_hashes};
 use crate::torrent::Priority;
-use tailwater_storage_disk::{Completion, DiskTorrent, Hold, Place, Use};
+use tailwater_storage::Completion;
+use tailwater_storage_disk::{DiskTorrent, Hold, Place, Use};
 
 impl Inner {
     pub(super) async fn open(

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use tailwater_metainfo::InfoHash;
 
-use tailwater_storage_disk::{IoPool, Operation, StorageError, note_use, replace};
+use tailwater_storage::{Operation, StorageError};
+use tailwater_storage_disk::{IoPool, note_use, replace};
 
 use crate::metadata::MAX_METADATA_LEN;
 

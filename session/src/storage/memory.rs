@@ -13,10 +13,10 @@ use tailwater_storage_mem::{
 };
 
 use super::BlockParts;
-use super::claims::Claims;
 use crate::driver::mailbox::Mailbox;
-use crate::torrent::{ByteWindow, Full, PeerKey, ReaderKey};
-use tailwater_storage_disk::Completion;
+use crate::torrent::{ByteWindow, Full, ReaderKey, SupplierKey};
+use tailwater_storage::Claims;
+use tailwater_storage::Completion;
 
 /// A torrent in the session's memory storage; clones are handles to the same one.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl MemoryStore {
     }
 
     /// Takes a block; whether it is wanted.
-    pub(super) fn write(&self, from: PeerKey, block: BlockRef, data: &[u8]) -> bool {
+    pub(super) fn write(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
         let Some(reservation) = self.claims.claim(block, from) else {
             return false;
         };

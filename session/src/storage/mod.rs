@@ -1,6 +1,5 @@
 //! Where a torrent's pieces are kept: in memory or on the disk, behind one face.
 
-mod claims;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -15,13 +14,12 @@ use bytes::Bytes;
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, Info, PieceHash, PieceIndex, hashed_together};
 
 use crate::error::AddError;
-use crate::torrent::{BufferMap, ByteWindow, Full, PeerKey, ReaderKey, Space};
-use tailwater_storage_disk::{
-    DiskOptions, DiskTorrent, Hold, Links, OnCompletion, Place, StorageError, Use,
-};
+use crate::torrent::{BufferMap, ByteWindow, Full, ReaderKey, Space, SupplierKey};
+use tailwater_storage::{CompletionSink, StorageError};
+use tailwater_storage_disk::{DiskOptions, DiskTorrent, Hold, Links, Place, Use};
 
-use claims::Claims;
 pub(crate) use memory::{MemoryStore, Neighbours};
+use tailwater_storage::Claims;
 
 /// A block's bytes in order: in one part for each place where the storage has them.
 pub(crate) type BlockParts = VecDeque<Bytes>;
@@ -54,7 +52,7 @@ impl DiskStore {
         }
     }
 
-    async fn write(&self, from: PeerKey, blocks: Vec<(BlockRef, Bytes)>) -> Vec<BlockRef> {
+    async fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Vec<BlockRef> {
         let mut unwanted = Vec::new();
         let (mut mine, mut claimed) = (Vec::new(), Vec::new());
         for (block, data) in blocks {
@@ -93,7 +91,7 @@ impl Store {
     /// them whether they still count.
     pub(crate) async fn write(
         &self,
-        from: PeerKey,
+        from: SupplierKey,
         blocks: Vec<(BlockRef, Bytes)>,
     ) -> Vec<BlockRef> {
         match self {
@@ -222,7 +220,7 @@ pub(crate) fn disk_options(
     place: Place,
     skipped: Vec<usize>,
     hold: Hold,
-    on_completion: OnCompletion,
+    on_completion: CompletionSink,
 ) -> Result<DiskOptions, AddError> {
     Ok(DiskOptions {
         key: place.key,
@@ -270,7 +268,7 @@ impl Space for Store {
         }
     }
 
-    fn is_stored(&self, block: BlockRef, peer: PeerKey) -> bool {
+    fn is_stored(&self, block: BlockRef, peer: SupplierKey) -> bool {
         match self {
             Self::Memory(memory) => memory.claims.is_stored(block, peer),
             Self::Disk(disk) => disk.claims.is_stored(block, peer),

@@ -17,8 +17,9 @@ use super::*;
 use crate::driver::mailbox::Mailbox;
 use crate::peer::{Command, Direction, Fact};
 use crate::testing::epoch;
-use crate::torrent::{Config, Engine, NewPeer, Output, PieceState, Priority};
-use tailwater_storage_disk::{Completion, FileSpan, IoConfig, IoPool, Layout, ResumeKey};
+use crate::torrent::{Config, Engine, NewPeer, Output, PeerKey, PieceState, Priority};
+use tailwater_storage::Completion;
+use tailwater_storage_disk::{FileSpan, IoConfig, IoPool, Layout, ResumeKey};
 
 const LEN: u32 = 2 * BLOCK_LEN;
 
@@ -40,12 +41,8 @@ fn copy(fill: u8) -> Bytes {
     vec![fill; BLOCK_LEN as usize].into()
 }
 
-const fn peer(number: u32) -> PeerKey {
-    PeerKey::new(number, 1)
-}
-
-const ALICE: PeerKey = peer(1);
-const BOB: PeerKey = peer(2);
+const ALICE: SupplierKey = SupplierKey::new(1);
+const BOB: SupplierKey = SupplierKey::new(2);
 
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -231,7 +228,7 @@ async fn what_was_stored_before_a_piece_was_given_up_counts_for_nothing_when_it_
     // It is stored, but its connection has not told the torrent yet.
     assert!(
         store
-            .write(first, vec![(block(0), copy(66))])
+            .write(first.into(), vec![(block(0), copy(66))])
             .await
             .is_empty()
     );
@@ -243,7 +240,9 @@ async fn what_was_stored_before_a_piece_was_given_up_counts_for_nothing_when_it_
     assert_eq!(engine.stats(now).wasted, u64::from(BLOCK_LEN));
 
     for (number, fill) in [(0, 7), (1, 8)] {
-        let unwanted = store.write(second, vec![(block(number), copy(fill))]).await;
+        let unwanted = store
+            .write(second.into(), vec![(block(number), copy(fill))])
+            .await;
         assert!(unwanted.is_empty(), "block {number} is missing");
         let told = [Fact::Block(block(number))];
         engine.handle_facts(now, second, ip(second), told);

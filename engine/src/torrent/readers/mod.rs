@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
+use tailwater_storage::{ByteWindow, ReaderKey};
 
 use super::rate::Rate;
 
@@ -28,24 +29,6 @@ const SLOWEST_PACE: u64 = 64 * 1024;
 const PIN_SHARE: u64 = 16;
 /// The most bytes pinned at each end of a file, where players look for indexes.
 const MAX_PIN: u64 = 8 * 1024 * 1024;
-
-/// A reader of a torrent; chosen by whoever opens it, never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReaderKey(u64);
-
-impl ReaderKey {
-    /// A key from a number that no other reader of the torrent has had.
-    #[must_use]
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number it was made from.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
 
 /// What a reader reads, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,17 +56,6 @@ pub struct ReaderUpdate {
     pub seeked: bool,
     /// It waits for the piece of its cursor.
     pub waiting: bool,
-}
-
-/// A window as the storage hears of it, in bytes of the torrent. It begins and ends with a piece or the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ByteWindow {
-    /// Where the reader is.
-    pub cursor: u64,
-    /// What it covers.
-    pub span: Range<u64>,
-    /// The file's bytes in the torrent.
-    pub bounds: Range<u64>,
 }
 
 #[derive(Debug)]

@@ -216,7 +216,7 @@ impl PeerTask {
         }
         let blocks = self.connection.take_blocks();
         if !blocks.is_empty() {
-            for duplicate in self.store.write(self.key, blocks).await {
+            for duplicate in self.store.write(self.key.into(), blocks).await {
                 self.connection.handle_duplicate(duplicate);
             }
         }

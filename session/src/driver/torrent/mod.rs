@@ -34,7 +34,7 @@ use crate::reader::board::ReaderBoard;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
-use tailwater_storage_disk::Completion;
+use tailwater_storage::Completion;
 
 /// Messages taken from the queue at once.
 const BATCH: usize = 64;

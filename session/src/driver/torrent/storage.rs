@@ -7,7 +7,7 @@ use crate::error::TorrentError;
 use crate::events::Event;
 use crate::storage::Store;
 use crate::torrent::{Halt, PieceState, Verdict};
-use tailwater_storage_disk::{Completion, StorageError};
+use tailwater_storage::{Completion, StorageError};
 
 impl Running {
     /// A file that is wanted again gets back what the disk keeps of it elsewhere.

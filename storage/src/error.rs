@@ -204,7 +204,7 @@ impl StorageError {
     }
 
     /// Whether a file is missing or shorter than it should be.
-    pub(crate) const fn is_missing_data(&self) -> bool {
+    pub const fn is_missing_data(&self) -> bool {
         matches!(
             self,
             Self::Io {
@@ -221,7 +221,7 @@ impl StorageError {
     }
 
     /// What it means when it is about bytes that were there and verified.
-    pub(crate) fn of_verified(self) -> Self {
+    pub fn of_verified(self) -> Self {
         match self {
             Self::Io {
                 kind: io::ErrorKind::NotFound,

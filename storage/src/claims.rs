@@ -1,26 +1,29 @@
-//! Whose bytes each block of a partial piece is, from when they are on their way to the storage.
+//! Whose bytes each block of a piece is that is being downloaded.
 //!
-//! The first copy of a block counts and later ones are turned away, so that the peer that is remembered as a block's
-//! sender is the one whose bytes are stored. A piece takes blocks only between [`Claims::open`] and [`Claims::close`].
+//! The first copy of a block counts and later ones are turned away, so that the supplier that is remembered as a block's
+//! sender is the one whose bytes are stored: it is banned if they are wrong. A piece takes blocks only between
+//! [`Claims::open`] and [`Claims::close`].
 //!
-//! A piece may be given up and begun anew while a copy is on its way: it waits for room in the queue to the disk, or
-//! its sender's connection has not told the torrent of it yet. So each beginning of a piece is an *attempt* of its own,
-//! and what was claimed in one counts for nothing in the next. Otherwise one peer's bytes would stand in another's name,
-//! who would be banned if they are wrong.
+//! A piece may be released and reserved again while a copy is on its way: the copy waits for room in a queue, or its
+//! connection has not reported it yet. So each reservation of a piece begins an *attempt* of its own, and a claim of one
+//! attempt counts for nothing in the next.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 
-use crate::torrent::PeerKey;
+use crate::key::SupplierKey;
 
 /// Locks among which the pieces are shared out, so that connections seldom meet at one.
 const SHARDS: usize = 16;
 
-/// The claims to the blocks of all partial pieces of one torrent. `A` tells attempts apart.
+/// The claims to the blocks of all pieces of one torrent that are being downloaded. `A` tells attempts apart.
+///
+/// Every storage has one, calls [`open`](Self::open) when a piece is reserved, [`close`](Self::close) when it is released
+/// or settled, and [`claim`](Self::claim) before it takes a block. The locks are held for a lookup.
 #[derive(Debug)]
-pub(crate) struct Claims<A> {
+pub struct Claims<A> {
     geometry: Geometry,
     shards: [Mutex<Pieces<A>>; SHARDS],
 }
@@ -37,14 +40,16 @@ struct Piece<A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     Free,
-    /// This peer's copy is on its way.
-    Claimed(PeerKey),
-    /// This peer's copy is stored, or nothing that is done to the block later can come before it.
-    Stored(PeerKey),
+    /// A copy of this supplier is on its way.
+    Claimed(SupplierKey),
+    /// The copy of this supplier is stored, or is ahead of everything that is done to the block later.
+    Stored(SupplierKey),
 }
 
 impl<A: Copy + PartialEq> Claims<A> {
-    pub(crate) fn new(geometry: Geometry) -> Self {
+    /// No piece takes blocks.
+    #[must_use]
+    pub fn new(geometry: Geometry) -> Self {
         Self {
             geometry,
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -52,22 +57,22 @@ impl<A: Copy + PartialEq> Claims<A> {
     }
 
     /// The piece takes blocks from now on, in a new attempt.
-    pub(crate) fn open(&self, piece: PieceIndex, attempt: A) {
+    pub fn open(&self, piece: PieceIndex, attempt: A) {
         let count = self.geometry.block_count(piece) as usize;
         let blocks = vec![Claim::Free; count].into();
         self.shard(piece).insert(piece, Piece { attempt, blocks });
     }
 
     /// The piece takes no more blocks.
-    pub(crate) fn close(&self, piece: PieceIndex) {
+    pub fn close(&self, piece: PieceIndex) {
         self.shard(piece).remove(&piece);
     }
 
-    /// The attempt for which `peer` brings the block; `None` if another was first or the piece takes none.
-    pub(crate) fn claim(&self, block: BlockRef, peer: PeerKey) -> Option<A> {
+    /// The attempt for which `supplier` brings the block; `None` if another copy was first or the piece takes none.
+    pub fn claim(&self, block: BlockRef, supplier: SupplierKey) -> Option<A> {
         self.with(block, |attempt, claim| {
             (*claim == Claim::Free).then(|| {
-                *claim = Claim::Claimed(peer);
+                *claim = Claim::Claimed(supplier);
                 attempt
             })
         })
@@ -75,34 +80,34 @@ impl<A: Copy + PartialEq> Claims<A> {
     }
 
     /// What was claimed has been handed over to the storage.
-    pub(crate) fn stored(&self, block: BlockRef, peer: PeerKey, attempt: A) {
-        self.settle(block, peer, attempt, Claim::Stored(peer));
+    pub fn stored(&self, block: BlockRef, supplier: SupplierKey, attempt: A) {
+        self.settle(block, supplier, attempt, Claim::Stored(supplier));
     }
 
     /// What was claimed never got to the storage; another copy may come.
-    pub(crate) fn disclaim(&self, block: BlockRef, peer: PeerKey, attempt: A) {
-        self.settle(block, peer, attempt, Claim::Free);
+    pub fn disclaim(&self, block: BlockRef, supplier: SupplierKey, attempt: A) {
+        self.settle(block, supplier, attempt, Claim::Free);
     }
 
-    /// The block was lost behind this peer's and everybody's back: the disk failed. Another copy may come.
-    pub(crate) fn lose(&self, block: BlockRef) {
+    /// A block that was stored is lost, because the storage failed. Another copy may come.
+    pub fn lose(&self, block: BlockRef) {
         self.with(block, |_, claim| *claim = Claim::Free);
     }
 
     /// Whether the piece is still in that attempt.
-    pub(crate) fn is_current(&self, block: BlockRef, attempt: A) -> bool {
+    pub fn is_current(&self, block: BlockRef, attempt: A) -> bool {
         self.with(block, |now, _| now == attempt).unwrap_or(false)
     }
 
-    /// Whether the block's bytes are those of `peer`, in the attempt that is under way.
-    pub(crate) fn is_stored(&self, block: BlockRef, peer: PeerKey) -> bool {
-        self.with(block, |_, claim| *claim == Claim::Stored(peer))
+    /// Whether the block's bytes are those of `supplier`, in the attempt that is under way.
+    pub fn is_stored(&self, block: BlockRef, supplier: SupplierKey) -> bool {
+        self.with(block, |_, claim| *claim == Claim::Stored(supplier))
             .unwrap_or(false)
     }
 
-    fn settle(&self, block: BlockRef, peer: PeerKey, attempt: A, becomes: Claim) {
+    fn settle(&self, block: BlockRef, supplier: SupplierKey, attempt: A, becomes: Claim) {
         self.with(block, |now, claim| {
-            if now == attempt && *claim == Claim::Claimed(peer) {
+            if now == attempt && *claim == Claim::Claimed(supplier) {
                 *claim = becomes;
             }
         });
@@ -126,8 +131,8 @@ impl<A: Copy + PartialEq> Claims<A> {
 mod tests {
     use super::*;
 
-    const ALICE: PeerKey = PeerKey::new(1, 1);
-    const BOB: PeerKey = PeerKey::new(2, 1);
+    const ALICE: SupplierKey = SupplierKey::new(1);
+    const BOB: SupplierKey = SupplierKey::new(2);
 
     fn claims() -> (Claims<u64>, BlockRef) {
         let geometry = Geometry::new(10 * 1024 * 1024, 2 * 1024 * 1024).unwrap();

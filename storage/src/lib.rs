@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod claims;
+mod completion;
+mod error;
+mod factory;
+mod key;
+mod reply;
+mod space;
+mod storage;
+
+pub use claims::Claims;
+pub use completion::{Completion, CompletionSink};
+pub use error::{FileChange, Operation, StorageError};
+pub use factory::{Access, Blocking, OpenError, OpenRequest, Opened, StorageFactory};
+pub use key::{ReaderKey, SupplierKey};
+pub use reply::Reply;
+pub use space::{ByteWindow, Full, Space};
+pub use storage::{
+    BlockParts, Figures, Finish, Held, LookbehindFigures, Progress, Storage, Totals,
+};

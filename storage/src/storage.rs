@@ -1,0 +1,216 @@
+//! The storage of one torrent.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tailwater_metainfo::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
+
+use crate::error::StorageError;
+use crate::key::{ReaderKey, SupplierKey};
+use crate::reply::Reply;
+
+/// A block's bytes in order: in one part for each place where the storage has them.
+pub type BlockParts = VecDeque<Bytes>;
+
+/// The outcome of reading one block: `None` when its piece is not held.
+pub type Held = Result<Option<BlockParts>, StorageError>;
+
+/// Told how many pieces have been looked at, of how many. Calls may overlap and come out of order.
+pub type Progress = Arc<dyn Fn(u32, u32) + Send + Sync>;
+
+/// The pieces of one torrent, shared by the torrent's task, its connections and its readers.
+///
+/// A piece goes this way: [`Space::reserve`](crate::Space::reserve), then [`write`](Self::write) for each block, then
+/// [`verify`](Self::verify), whose outcome is a [`Completion`](crate::Completion), then [`settle`](Self::settle); a piece
+/// that was found valid can be [`read`](Self::read). One that was not is reserved again, or released.
+///
+/// Nothing here blocks: what takes time returns a [`Reply`] or reports a completion. A method may be called from any
+/// thread. The crate documentation has a small example that is complete.
+pub trait Storage: Send + Sync {
+    /// Finds out which pieces are there already and, unless the torrent was opened as
+    /// [`Access::Seed`](crate::Access::Seed), gets ready to write the others. Called once, before everything else.
+    ///
+    /// Dropping the reply stops it.
+    fn start(&self, progress: Progress) -> Reply<Result<Bitfield, StorageError>>;
+
+    /// Takes blocks that a supplier sent; replies when there is room for more. Returns those that are not wanted: another
+    /// copy was first, or their piece is not being fetched. Of the others
+    /// [`Space::is_stored`](crate::Space::is_stored) says later whether they still count.
+    ///
+    /// The bytes need not be stored yet when the reply comes. If that fails, the torrent is told by
+    /// [`Completion::WriteFailed`](crate::Completion::WriteFailed). Dropping the reply may lose a part of the blocks.
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>>;
+
+    /// Reads blocks, each within one piece and of any length up to 128 KiB, in the order in which they were asked for.
+    fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>>;
+
+    /// Reads a range that does not cross a multiple of [`read_grain`](Self::read_grain), for a reader. `None` when its
+    /// piece is not held. A storage that can hand out one buffer without asking anything implements it so.
+    fn read_one(&self, range: BlockRef) -> Reply<Result<Option<Bytes>, StorageError>> {
+        match self.read(vec![range]).try_ready() {
+            Ok(read) => Reply::ready(join(read)),
+            Err(later) => Reply::later(async move { join(later.await) }),
+        }
+    }
+
+    /// How many bytes a reader is handed at a time: its reads never cross a multiple of this.
+    fn read_grain(&self) -> u32 {
+        BLOCK_LEN
+    }
+
+    /// Asks for pieces to be compared with their hashes, after all writes to them that were handed over before. The
+    /// answer for each is [`Completion::Verified`](crate::Completion::Verified) or
+    /// [`Completion::VerifyFailed`](crate::Completion::VerifyFailed).
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, or has failed and not been resumed.
+    fn verify(&self, pieces: Vec<PieceIndex>) -> Result<(), StorageError>;
+
+    /// Asks for a digest of each block of a verified piece, to compare with those of an earlier, invalid copy (smart
+    /// ban). The answer is [`Completion::Digests`](crate::Completion::Digests), or none.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    fn digest(&self, piece: PieceIndex) -> Result<(), StorageError>;
+
+    /// A piece's verdict is known: no more of its blocks are taken.
+    fn settle(&self, piece: PieceIndex);
+
+    /// Blocks that were lost, as [`Completion::WriteFailed`](crate::Completion::WriteFailed) said, may come again.
+    fn disclaim(&self, blocks: &[BlockRef]) {
+        let _ = blocks;
+    }
+
+    /// Which files are wanted has changed, by the index of each file.
+    fn set_wanted(&self, files: Vec<bool>) -> Reply<Result<(), StorageError>> {
+        let _ = files;
+        Reply::ready(Ok(()))
+    }
+
+    /// All that is wanted is verified: the storage may look at it once more.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed.
+    fn finish(&self) -> Result<Finish, StorageError> {
+        Ok(Finish::Done)
+    }
+
+    /// Works again after a failure. When the reply comes, every loss from before has been reported.
+    fn resume(&self) -> Reply<Result<(), StorageError>> {
+        Reply::ready(Ok(()))
+    }
+
+    /// Replies when everything that was handed over before is stored or reported as lost, and each verification asked for
+    /// before is answered.
+    fn flush(&self) -> Reply<Result<(), StorageError>> {
+        Reply::ready(Ok(()))
+    }
+
+    /// Remembers which pieces are held, so that [`start`](Self::start) finds them in the next run without reading all of
+    /// them. Where `patience` ends before everything is on the device, what is remembered says that it has to be checked.
+    fn save(&self, totals: Totals, patience: Reply<()>) -> Reply<Result<(), StorageError>> {
+        let _ = (totals, patience);
+        Reply::ready(Ok(()))
+    }
+
+    /// Replies when a reservation of so many bytes would find room.
+    fn wait_for_space(&self, bytes: u64) -> Reply<()> {
+        let _ = bytes;
+        Reply::never()
+    }
+
+    /// The storage's own figures.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
+
+    /// Keeps at least so many whole pieces behind the position of each reader, whatever its window covers.
+    fn set_lookbehind(&self, pieces: u32) {
+        let _ = pieces;
+    }
+
+    /// Whether a rewind by `bytes` finds everything held; `None` where nothing is ever evicted, and what is held is
+    /// therefore all that was verified.
+    fn is_lookbehind_available(&self, reader: ReaderKey, bytes: u64) -> Option<bool> {
+        let _ = (reader, bytes);
+        None
+    }
+
+    /// What is held behind a reader's position; `None` as for
+    /// [`is_lookbehind_available`](Self::is_lookbehind_available), or when there is no such reader.
+    fn lookbehind(&self, reader: ReaderKey) -> Option<LookbehindFigures> {
+        let _ = reader;
+        None
+    }
+
+    /// What lies behind a reader's position need not be kept for it any longer.
+    fn clear_lookbehind(&self, reader: ReaderKey) {
+        let _ = reader;
+    }
+
+    /// Waits for what is under way, then gives everything back. Bytes that were read stay good. Called again, it does
+    /// nothing.
+    fn close(&self) -> Reply<()>;
+}
+
+/// Whether the last look at a complete torrent is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It is; all is well.
+    Done,
+    /// The outcome comes as [`Completion::Finished`](crate::Completion::Finished).
+    Pending,
+}
+
+/// What has been transferred of a torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes of blocks sent.
+    pub uploaded: u64,
+    /// Bytes of blocks received.
+    pub downloaded: u64,
+}
+
+/// What a storage knows of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The most bytes that the pieces of all torrents may take; `None` without such a bound.
+    pub budget: Option<u64>,
+    /// The bytes of the budget that are taken.
+    pub used: u64,
+    /// Pieces evicted to make room, of all torrents.
+    pub evictions: u64,
+}
+
+/// What is held behind a reader's position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookbehindFigures {
+    /// Pieces that are not evicted on the reader's account.
+    pub protected: u32,
+    /// How many of those are held.
+    pub available: u32,
+    /// How far a rewind finds everything held, in bytes; this may be further than what is protected.
+    pub bytes: u64,
+}
+
+/// The bytes of one range that was read, in one buffer.
+fn join(mut read: Vec<(BlockRef, Held)>) -> Result<Option<Bytes>, StorageError> {
+    let Some((_, held)) = read.pop() else {
+        return Ok(None);
+    };
+    Ok(
+        held?.map(|mut parts| match (parts.pop_front(), parts.is_empty()) {
+            (Some(only), true) => only,
+            (None, _) => Bytes::new(),
+            (Some(first), false) => {
+                let mut joined = BytesMut::from(&first[..]);
+                parts.iter().for_each(|part| joined.extend_from_slice(part));
+                joined.freeze()
+            }
+        }),
+    )
+}
