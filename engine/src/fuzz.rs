@@ -13,7 +13,8 @@ use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
-    Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space, Verdict,
+    BlockDigest, Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space,
+    Verdict,
 };
 
 /// 8 pieces of 2 blocks, the last one short.
@@ -188,7 +189,7 @@ impl Trial {
                 engine.handle_timeout(self.now);
             }
             (2, _) => engine.handle_verdict(now, piece, &Verdict::Valid),
-            (3, _) => engine.handle_verdict(now, piece, &Verdict::Invalid(vec![0, 1])),
+            (3, _) => engine.handle_verdict(now, piece, &invalid()),
             (4, _) => engine.handle_evicted(now, piece),
             (5, _) if byte & 1 == 0 => engine.halt(Halt::Paused),
             (5, _) => engine.halt(Halt::Storage),
@@ -205,7 +206,7 @@ impl Trial {
             (12, _) if byte & 1 == 1 => {
                 engine.handle_connect_failed(now, SocketAddr::from(([10, 0, 0, byte], 6881)));
             }
-            (12, _) => engine.handle_digests(now, piece, &[0, u64::from(byte)]),
+            (12, _) => engine.handle_digests(now, piece, &[digest(0), digest(byte)]),
             (step, Some(key)) => {
                 let fact = match step {
                     25..29 => neighbourly(step, byte),
@@ -388,5 +389,15 @@ fn metadata_link(data: &[u8]) {
         if outcome.is_err() {
             break;
         }
+    }
+}
+
+fn digest(byte: u8) -> BlockDigest {
+    BlockDigest::new([byte; 8])
+}
+
+fn invalid() -> Verdict {
+    Verdict::Invalid {
+        block_digests: vec![digest(0), digest(1)],
     }
 }

@@ -125,15 +125,6 @@ impl Hashers {
     }
 }
 
-/// A short digest of one block, to find out later which of two copies was the wrong one: the first 64 bits of its SHA-1,
-/// so that nobody can make a bad block with the digest of the good one.
-pub(crate) fn block_digest(data: &[u8]) -> u64 {
-    let hash: [u8; 20] = Sha1::digest(data).into();
-    let mut head = [0; 8];
-    head.copy_from_slice(&hash[..8]);
-    u64::from_be_bytes(head)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

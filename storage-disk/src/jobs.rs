@@ -2,15 +2,16 @@
 
 use super::buffers::LARGEST;
 use super::cursor::Cursor;
-use super::hasher::{Hashers, PieceHasher, block_digest};
+use super::hasher::{Hashers, PieceHasher};
 use super::pool::Permit;
 use super::torrent::{MAX_READ, Shared};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex, hash_many_from};
+use tailwater_metainfo::{block_digest, hash_many_from};
 use tailwater_storage::{Completion, StorageError};
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex, Verdict};
 
 /// From how many pieces verified at a time on reading them back and hashing them side by side is cheaper than hashing
 /// one by one what passes by.
@@ -109,27 +110,22 @@ impl Shared {
             let outcome = self.health.check(epoch).and_then(|()| {
                 if self.verified.has(piece) {
                     self.name_files_of(piece)?;
-                    return Ok((true, Vec::new()));
+                    return Ok(Verdict::Valid);
                 }
                 let valid = match together.get(&piece) {
                     Some(hash) => self.is_right(piece, hash),
                     None => self.finish(piece, hasher, scratch)?,
                 };
-                let digests = if valid {
+                if valid {
                     self.verified.set(piece);
                     self.name_files_of(piece)?;
-                    Vec::new()
-                } else {
-                    self.block_digests(piece, scratch)?
-                };
-                Ok((valid, digests))
+                    return Ok(Verdict::Valid);
+                }
+                let block_digests = self.block_digests(piece, scratch)?;
+                Ok(Verdict::Invalid { block_digests })
             });
             (self.on_completion)(match outcome {
-                Ok((valid, digests)) => Completion::Verified {
-                    piece,
-                    valid,
-                    digests,
-                },
+                Ok(verdict) => Completion::Verified { piece, verdict },
                 Err(error) => Completion::VerifyFailed { piece, error },
             });
         }
@@ -188,7 +184,7 @@ impl Shared {
         &self,
         piece: PieceIndex,
         scratch: &mut [u8],
-    ) -> Result<Vec<u64>, StorageError> {
+    ) -> Result<Vec<BlockDigest>, StorageError> {
         let mut digests = Vec::new();
         // The scratch memory is a multiple of a block, so a block never lies in two parts.
         self.for_each_part(piece, 0, scratch, |part| {

@@ -14,8 +14,8 @@ use super::store::Store;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
 use tailwater_storage::{CompletionSink, StorageError};
+use tailwater_types::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
 use tokio::sync::oneshot;
 
 /// The longest range that [`DiskTorrent::read`] returns in one piece, in bytes.

@@ -6,7 +6,6 @@ mod config;
 mod directory;
 mod error;
 mod handle;
-mod hash;
 mod lease;
 mod loom;
 #[cfg(all(test, loom))]
@@ -31,11 +30,11 @@ pub use config::{
 };
 pub use error::Error;
 pub use handle::TorrentHandle;
-pub use hash::{BlockDigest, Verdict};
 pub use lease::Lease;
 pub use partial::Written;
 pub use room::{Evicted, Reservation, ReservationId};
 pub use space::SpaceAvailable;
 pub use stats::{PieceState, Stats};
 pub use storage::MemoryStorage;
+pub use tailwater_types::{BlockDigest, Verdict};
 pub use window::{LookbehindStats, MAX_READERS, ReaderId, Window};

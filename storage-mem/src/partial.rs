@@ -1,10 +1,10 @@
 //! A piece on its way: reserved, filled block by block, hashed.
 
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceHash, PieceIndex};
+use tailwater_metainfo::block_digest;
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex};
 
 use crate::budget::{Buffer, Space, Tally};
 use crate::error::Error;
-use crate::hash::BlockDigest;
 use crate::loom::{Arc, Mutex, lock};
 use crate::room::ReservationId;
 use crate::shard::Blocks;
@@ -219,7 +219,7 @@ impl Partial {
         if hash == self.hash {
             return None;
         }
-        let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
+        let digests = blocks.iter().map(|block| block_digest(block.bytes()));
         let digests = digests.collect();
         // The piece has them to itself again, and can give them back.
         drop(blocks);

@@ -1,11 +1,11 @@
 //! The storage's face towards whoever reads: leases, digests, how pieces and the storage stand.
 
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
+use tailwater_metainfo::block_digest;
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceIndex};
 
 use crate::budget::BLOCK;
 use crate::error::Error;
 use crate::handle::TorrentHandle;
-use crate::hash::BlockDigest;
 use crate::lease::Lease;
 use crate::loom::lock;
 use crate::shard::{Key, Piece};
@@ -63,7 +63,7 @@ impl MemoryStorage {
             return Err(self.absent(handle, Error::NotVerified { piece: piece.get() }));
         };
         let (blocks, _token) = &running.subject;
-        let digests = blocks.iter().map(|block| BlockDigest::of(block.bytes()));
+        let digests = blocks.iter().map(|block| block_digest(block.bytes()));
         Ok(digests.collect())
     }
 

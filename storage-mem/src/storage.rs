@@ -13,13 +13,13 @@ use crate::config::Config;
 use crate::directory::{Directory, Entry, Generations};
 use crate::error::Error;
 use crate::handle::TorrentHandle;
-use crate::hash::Verdict;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::order::Order;
 use crate::partial::{Partial, Written};
 use crate::room::{Reservation, ReservationId, Victim};
 use crate::shard::{Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
+use tailwater_types::Verdict;
 
 /// Pieces that wait to be verified together take at most this share of the budget, one part of so many.
 const UNVERIFIED_SHARE: u64 = 8;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_types::{BlockDigest, BlockRef, PieceIndex, Verdict};
 
 use crate::error::StorageError;
 
@@ -15,9 +15,7 @@ pub enum Completion {
         /// The piece.
         piece: PieceIndex,
         /// Whether it has the right hash. If so, it can be read from now on.
-        valid: bool,
-        /// A digest of each of its blocks, in order, when it is not valid.
-        digests: Vec<u64>,
+        verdict: Verdict,
     },
     /// A piece could not be hashed: reading failed, or an earlier write did. Nothing is known about its data.
     VerifyFailed {
@@ -31,7 +29,7 @@ pub enum Completion {
         /// The piece.
         piece: PieceIndex,
         /// Its digests, or why there are none.
-        digests: Result<Vec<u64>, StorageError>,
+        digests: Result<Vec<BlockDigest>, StorageError>,
     },
     /// Blocks were lost. Nothing more is written until [`Storage::resume`](crate::Storage::resume); more of these may
     /// come for what was queued already.

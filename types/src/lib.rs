@@ -8,9 +8,11 @@ mod hash;
 mod index;
 pub mod limits;
 pub mod system;
+mod verdict;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use block::{BLOCK_LEN, BlockRef};
 pub use geometry::{Geometry, GeometryError};
 pub use hash::{InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash};
 pub use index::{FileIndex, PieceIndex};
+pub use verdict::{BlockDigest, Expected, MerkleRoot, Verdict};

@@ -6,15 +6,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use tailwater_metainfo::PieceIndex;
+use tailwater_types::{BlockDigest, PieceIndex};
 
 use super::bounded::BoundedMap;
 
 /// The most failed pieces whose blocks are remembered; the one that began to fail longest ago goes first.
 const MAX_SUSPECT_PIECES: usize = 64;
-
-/// The digest of one stored block: enough to tell two versions apart.
-pub type BlockDigest = u64;
 
 #[derive(Debug)]
 pub(crate) struct Blame {
@@ -82,6 +79,13 @@ mod tests {
     const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 
+    fn digests(contents: &[u8]) -> Vec<BlockDigest> {
+        contents
+            .iter()
+            .map(|content| BlockDigest::new([*content; 8]))
+            .collect()
+    }
+
     fn piece(index: u32) -> PieceIndex {
         Geometry::new(1_000, 1).unwrap().piece(index).unwrap()
     }
@@ -90,7 +94,7 @@ mod tests {
     fn a_single_contributor_is_guilty_at_once() {
         let mut blame = Blame::default();
         assert_eq!(
-            blame.handle_failed(piece(0), &[BOB, BOB], &[1, 2]),
+            blame.handle_failed(piece(0), &[BOB, BOB], &digests(&[1, 2])),
             Some(BOB)
         );
         assert!(!blame.is_suspect(piece(0)));
@@ -100,12 +104,12 @@ mod tests {
     fn of_several_only_the_liar_is_guilty() {
         let mut blame = Blame::default();
         assert_eq!(
-            blame.handle_failed(piece(0), &[ALICE, BOB, ALICE], &[1, 66, 3]),
+            blame.handle_failed(piece(0), &[ALICE, BOB, ALICE], &digests(&[1, 66, 3])),
             None
         );
         assert!(blame.is_suspect(piece(0)));
         assert_eq!(
-            blame.handle_digests(piece(0), &[1, 2, 3]),
+            blame.handle_digests(piece(0), &digests(&[1, 2, 3])),
             BTreeSet::from([BOB])
         );
         assert!(!blame.is_suspect(piece(0)));
@@ -115,7 +119,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut blame = Blame::default();
         for index in 0..1_000 {
-            blame.handle_failed(piece(index), &[ALICE, BOB], &[1, 2]);
+            blame.handle_failed(piece(index), &[ALICE, BOB], &digests(&[1, 2]));
         }
         assert_eq!(blame.suspects.len(), MAX_SUSPECT_PIECES);
     }
@@ -124,7 +128,7 @@ mod tests {
     fn the_piece_that_failed_longest_ago_is_forgotten_first() {
         let mut blame = Blame::default();
         for index in (0..1_000).rev() {
-            blame.handle_failed(piece(index), &[ALICE, BOB], &[1, 2]);
+            blame.handle_failed(piece(index), &[ALICE, BOB], &digests(&[1, 2]));
         }
         assert!((0..64).all(|index| blame.is_suspect(piece(index))));
         assert!(!blame.is_suspect(piece(64)));

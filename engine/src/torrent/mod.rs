@@ -50,7 +50,6 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
 use crate::peer::{Command, Fact};
 
-pub use blame::BlockDigest;
 pub use buffer_map::{BufferMap, PieceView, ReaderView};
 pub use peers::PeerKey;
 pub use picker::Priority;
@@ -59,7 +58,8 @@ pub use readers::{Lookbehind, ReaderConfig, ReaderUpdate};
 pub use source::Source;
 pub use stats::{PeerStats, Stats};
 pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};
-pub use terms::{Config, Halt, NewPeer, Note, Output, Refusal, Verdict};
+pub use tailwater_types::{BlockDigest, Verdict};
+pub use terms::{Config, Halt, NewPeer, Note, Output, Refusal};
 pub use trackers::named_by_tracker;
 
 use blame::Blame;

@@ -28,14 +28,14 @@ impl<S: Space> Engine<S> {
                 self.announce_have(now, piece);
                 self.check_complete(now);
             }
-            Verdict::Invalid(digests) => {
+            Verdict::Invalid { block_digests } => {
                 let sources = self.pieces.failed(piece);
                 self.wasted += u64::from(self.geometry.piece_len(piece));
                 self.space.release(piece);
                 self.picker.insert(piece, &mut self.rng);
                 self.outputs
                     .push_back(Output::Note(Note::PieceFailed(piece)));
-                if let Some(guilty) = self.blame.handle_failed(piece, &sources, digests) {
+                if let Some(guilty) = self.blame.handle_failed(piece, &sources, block_digests) {
                     self.ban(now, guilty);
                 }
                 self.fill_all(now);

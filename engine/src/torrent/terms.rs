@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tailwater_metainfo::{InfoHash, PeerId, PieceIndex};
 
-use super::{BlockDigest, PeerKey, ReaderKey};
+use super::{PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
 /// What a torrent's machine is made with.
@@ -110,15 +110,6 @@ impl fmt::Display for Refusal {
             Self::NothingToShare => "neither side has anything that the other lacks",
         })
     }
-}
-
-/// The outcome of a piece's hash check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The piece is what the metainfo promises.
-    Valid,
-    /// It is not; one digest for each of its blocks.
-    Invalid(Vec<BlockDigest>),
 }
 
 /// What the driver is to do.

@@ -10,7 +10,6 @@ use tailwater_engine::peer::{self, Command, Connection, Direction, Fact};
 use tailwater_engine::torrent::{Engine, NewPeer, Note, Output, PeerKey, Verdict};
 use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
 use tailwater_netsim::{ConnId, HostId};
-use tailwater_storage_mem as mem;
 use tailwater_wire::{Handshake, Reserved, piece_header};
 
 use super::payload::Payload;
@@ -162,12 +161,6 @@ impl Node {
             Output::Command { peer, command } => self.pass_on(now, peer, command),
             Output::Verify(pieces) => {
                 for (piece, verdict) in self.store.verify(&pieces) {
-                    let verdict = match verdict {
-                        mem::Verdict::Valid => Verdict::Valid,
-                        mem::Verdict::Invalid { block_digests } => {
-                            Verdict::Invalid(numbers(&block_digests))
-                        }
-                    };
                     self.verdicts
                         .push_back((now + self.verdict_delay, piece, verdict));
                 }
@@ -177,7 +170,7 @@ impl Node {
                 let digests = self.store.storage().block_digests(self.store.handle, piece);
                 // A piece that is evicted already convicts nobody.
                 if let Ok(digests) = digests {
-                    self.engine.handle_digests(now, piece, &numbers(&digests));
+                    self.engine.handle_digests(now, piece, &digests);
                 }
             }
             Output::Starved(_) => self.starved += 1,
@@ -349,11 +342,4 @@ impl Node {
             _ => None,
         })
     }
-}
-
-fn numbers(digests: &[mem::BlockDigest]) -> Vec<u64> {
-    digests
-        .iter()
-        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
-        .collect()
 }

@@ -8,8 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 use tailwater_storage_mem::{
-    BlockDigest, Lease, MemoryStorage, ReaderId, ReservationId, TorrentHandle, Verdict, Window,
-    Written,
+    Lease, MemoryStorage, ReaderId, ReservationId, TorrentHandle, Window, Written,
 };
 
 use super::BlockParts;
@@ -180,17 +179,9 @@ impl MemoryStore {
 
     pub(super) fn verify(&self, pieces: &[PieceIndex]) {
         let tell = |piece, verdict| {
-            let (valid, digests) = match verdict {
-                Ok(Verdict::Valid) => (true, Vec::new()),
-                Ok(Verdict::Invalid { block_digests }) => (false, numbers(&block_digests)),
-                // The torrent has been removed: nobody waits for the answer.
-                Err(_) => return,
-            };
-            let completion = Completion::Verified {
-                piece,
-                valid,
-                digests,
-            };
+            // Of a torrent that has been removed: there is no receiver for the answer.
+            let Ok(verdict) = verdict else { return };
+            let completion = Completion::Verified { piece, verdict };
             complete(&self.completions, completion);
         };
         self.storage.verify_many(self.handle, pieces, tell);
@@ -200,7 +191,7 @@ impl MemoryStore {
         if let Ok(digests) = self.storage.block_digests(self.handle, piece) {
             let completion = Completion::Digests {
                 piece,
-                digests: Ok(numbers(&digests)),
+                digests: Ok(digests),
             };
             complete(&self.completions, completion);
         }
@@ -211,11 +202,4 @@ fn complete(completions: &Mailbox<Completion>, completion: Completion) {
     if completions.push(&mut vec![completion]).is_err() {
         tracing::error!("a torrent does not take its storage's completions");
     }
-}
-
-fn numbers(digests: &[BlockDigest]) -> Vec<u64> {
-    digests
-        .iter()
-        .map(|digest| u64::from_be_bytes(*digest.as_bytes()))
-        .collect()
 }

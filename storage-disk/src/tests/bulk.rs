@@ -1,7 +1,6 @@
 //! Pieces that come many at a time: they are read back and hashed side by side.
 
 use super::super::Completion;
-use super::super::hasher::block_digest;
 use super::{FaultState, Faulty, Payload, Rig, right};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -9,6 +8,8 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::Arc;
 use tailwater_metainfo::PieceIndex;
+use tailwater_metainfo::block_digest;
+use tailwater_types::Verdict;
 
 /// 50 pieces of four blocks, the last of them short, in two files with padding between. Each is more than an I/O thread
 /// reads of it at once.
@@ -82,8 +83,7 @@ async fn each_piece_has_its_own_verdict() {
             continue;
         }
         let Completion::Verified {
-            valid: false,
-            digests,
+            verdict: Verdict::Invalid { block_digests },
             ..
         } = verdict
         else {
@@ -91,7 +91,7 @@ async fn each_piece_has_its_own_verdict() {
         };
         let blocks = rig.payload.geometry.blocks(piece);
         let good = blocks.map(|block| block_digest(&rig.payload.bytes(block)));
-        let differ = good.zip(digests).map(|(good, found)| good != found);
+        let differ = good.zip(block_digests).map(|(good, found)| good != found);
         let differ: Vec<_> = differ.collect();
         assert!(differ[0] && !differ[1..].contains(&true), "{piece}");
     }

@@ -28,7 +28,7 @@ use sha1::{Digest, Sha1};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
-use tailwater_metainfo::{BlockRef, Geometry, InfoHash, PieceHash, PieceIndex};
+use tailwater_types::{BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -239,8 +239,7 @@ fn key(dir: &Path) -> ResumeKey {
 fn right(piece: PieceIndex) -> Completion {
     Completion::Verified {
         piece,
-        valid: true,
-        digests: Vec::new(),
+        verdict: Verdict::Valid,
     }
 }
 

@@ -1,8 +1,9 @@
-use super::super::hasher::block_digest;
 use super::super::{Completion, StorageError};
 use super::{Payload, Rig, mixed, right};
 use bytes::Bytes;
 use proptest::prelude::*;
+use tailwater_metainfo::block_digest;
+use tailwater_types::Verdict;
 
 fn shuffled(seed: u64, payload: &Payload) -> Vec<tailwater_metainfo::BlockRef> {
     let mut blocks = payload.blocks();
@@ -71,15 +72,14 @@ async fn a_wrong_block_is_found_by_its_digest() {
     rig.torrent.write(blocks).await.unwrap();
 
     let Completion::Verified {
-        valid: false,
-        digests,
+        verdict: Verdict::Invalid { block_digests },
         ..
     } = rig.verify(2).await
     else {
         panic!("a wrong block passed");
     };
     let differ: Vec<_> = (0..good.len())
-        .filter(|&at| digests[at] != good[at])
+        .filter(|&at| block_digests[at] != good[at])
         .collect();
     assert_eq!(differ, [1]);
     let first = rig.payload.geometry.nth_block(piece, 0).unwrap();
@@ -108,7 +108,10 @@ async fn a_block_written_twice_counts_as_written_last() {
         rig.torrent.write(bad.clone()).await.unwrap();
         assert!(matches!(
             rig.verify(0).await,
-            Completion::Verified { valid: false, .. }
+            Completion::Verified {
+                verdict: Verdict::Invalid { .. },
+                ..
+            }
         ));
 
         rig.torrent.write(bad).await.unwrap();

@@ -6,7 +6,7 @@ use super::Running;
 use crate::error::TorrentError;
 use crate::events::Event;
 use crate::storage::Store;
-use crate::torrent::{Halt, PieceState, Verdict};
+use crate::torrent::{Halt, PieceState};
 use tailwater_storage::{Completion, StorageError};
 
 impl Running {
@@ -45,19 +45,11 @@ impl Running {
 
     pub(super) fn handle_completion(&mut self, now: Instant, completion: Completion) {
         match completion {
-            Completion::Verified {
-                piece,
-                valid,
-                digests,
-            } => {
+            Completion::Verified { piece, verdict } => {
                 // The answer to an earlier attempt says nothing of the one under way.
                 if self.engine.piece_state(piece) == PieceState::Verifying {
                     self.task.store.settle(piece);
                 }
-                let verdict = match valid {
-                    true => Verdict::Valid,
-                    false => Verdict::Invalid(digests),
-                };
                 self.engine.handle_verdict(now, piece, &verdict);
             }
             Completion::Digests {
