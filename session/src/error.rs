@@ -30,7 +30,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The I/O threads could not be started.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
@@ -77,10 +77,10 @@ pub enum AddError {
         count: usize,
     },
     /// The storage refused the torrent.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// The memory storage refused the torrent.
-    #[error("{0}")]
+    #[error(transparent)]
     Memory(#[from] tailwater_storage_mem::Error),
     /// The session is closed.
     #[error("the session is closed")]
@@ -115,7 +115,7 @@ pub enum FetchError {
 #[non_exhaustive]
 pub enum TorrentError {
     /// The disk failed; nothing that was verified is lost.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// It was to be seeded only, and some of its data is missing or wrong.
     #[error("{} of {} pieces are missing or wrong", have.piece_count() - have.count(), have.piece_count())]
@@ -126,4 +126,56 @@ pub enum TorrentError {
     /// It has been removed, or its session closed.
     #[error("the torrent is closed")]
     Closed,
+}
+
+/// Why a setting was not changed. Then all is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// Such a number would mean "none at all", or it is what others take for "no limit".
+    #[error("{setting} cannot be 0")]
+    Zero {
+        /// What it is called.
+        setting: &'static str,
+    },
+    /// The torrent has no such file.
+    #[error("there is no file {index}: the torrent has {count}")]
+    NoSuchFile {
+        /// The index asked for.
+        index: usize,
+        /// How many files there are.
+        count: usize,
+    },
+    /// It has been removed, or could not start.
+    #[error(transparent)]
+    Torrent(#[from] TorrentError),
+}
+
+/// Why a torrent's trackers were not changed. Then all is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrackersError {
+    /// Nothing can be asked there.
+    #[error("{url} is not the URL of a tracker: {reason}")]
+    Unusable {
+        /// The URL.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The torrent has it already.
+    #[error("the torrent has the tracker {url} already")]
+    Duplicate {
+        /// The URL.
+        url: String,
+    },
+    /// There would be too many.
+    #[error("a torrent has at most {limit} trackers")]
+    TooMany {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// It has been removed, or its session closed.
+    #[error(transparent)]
+    Torrent(#[from] TorrentError),
 }

@@ -1,6 +1,7 @@
 //! What happens in a session, for those who subscribe.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tailwater_metainfo::InfoHash;
@@ -15,6 +16,20 @@ const CAPACITY: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// A torrent is in the session. What is there already has not been looked at yet.
+    Added {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Its name.
+        name: String,
+    },
+    /// A magnet link's metadata has been fetched, or was found saved.
+    MetadataFetched {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// The torrent's name.
+        name: String,
+    },
     /// A torrent was added and has looked at what is there already.
     Started {
         /// Which torrent.
@@ -38,6 +53,13 @@ pub enum Event {
         /// Which piece.
         piece: u32,
     },
+    /// A piece had to go to make room for others; it is fetched again when it is wanted.
+    PieceEvicted {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Which piece.
+        piece: u32,
+    },
     /// An address sent corrupt data or abused the protocol; it is not used again.
     Banned {
         /// Which torrent.
@@ -50,7 +72,33 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
     },
-    /// A torrent cannot go on until it is resumed.
+    /// The user paused a torrent.
+    Paused {
+        /// Which torrent.
+        info_hash: InfoHash,
+    },
+    /// A torrent goes on after a pause or a failure.
+    Resumed {
+        /// Which torrent.
+        info_hash: InfoHash,
+    },
+    /// A torrent's files have been hashed anew; see [`Torrent::recheck`](crate::Torrent::recheck).
+    Rechecked {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Pieces found, verified.
+        have: u32,
+        /// Pieces in all.
+        total: u32,
+    },
+    /// A torrent's files are in another folder now; see [`Torrent::move_storage`](crate::Torrent::move_storage).
+    Moved {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A torrent was halted: its storage failed, or it could not start. It cannot go on until it is resumed.
     Failed {
         /// Which torrent.
         info_hash: InfoHash,
@@ -86,6 +134,13 @@ pub enum Event {
         error: String,
         /// When a tracker of the torrent is asked next; `None` if none will be.
         next_announce: Option<Duration>,
+    },
+    /// A torrent has been removed. [`Event::Closed`] follows.
+    Removed {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Its files were deleted.
+        deleted_files: bool,
     },
     /// A torrent has been removed, or its session closed.
     Closed {

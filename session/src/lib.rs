@@ -8,29 +8,33 @@ mod events;
 #[doc(hidden)]
 pub mod fuzz;
 mod handle;
+pub mod limits;
 pub mod metadata;
 mod options;
 mod reader;
 mod session;
+mod settings;
 mod state;
 mod status;
 mod storage;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "serde")]
+mod text;
 mod words;
 
 pub use check::check;
 pub use discovery::DhtOptions;
 pub use driver::discovery::follow::{Follow, Publication};
-pub use error::{AddError, FetchError, StartError, TorrentError};
+pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};
-pub use handle::Torrent;
+pub use handle::{FileStatus, Torrent, TrackerState, TrackerStatus};
 pub use metadata::handle::{FetchProgress, MetadataFetch};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
-pub use session::{DEFAULT_MEMORY_BUDGET, Session, SessionBuilder};
-pub use status::{Phase, Status};
+pub use session::{Session, SessionBuilder, SessionStats};
+pub use status::{Phase, Status, Totals};
 pub use tailwater_engine::{peer, torrent};
 pub use tailwater_storage::{FileChange, Operation, StorageError};
 pub use tailwater_storage_disk::{IoConfig, locate_files};

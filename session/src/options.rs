@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use tailwater_metainfo::{Info, PieceIndex};
+use tailwater_metainfo::{FileIndex, Info, PieceIndex};
 
+use crate::status::Totals;
 use crate::torrent::Priority;
 
 /// Where a torrent's pieces are kept.
@@ -67,6 +68,11 @@ pub struct AddOptions {
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
     pub(crate) max_peers: Option<usize>,
+    pub(crate) upload_slots: Option<usize>,
+    pub(crate) priorities: Vec<(FileIndex, Priority)>,
+    pub(crate) paused: bool,
+    pub(crate) trackers: Option<Vec<Vec<String>>>,
+    pub(crate) totals: Totals,
     pub(crate) download_limit: Option<u64>,
     pub(crate) upload_limit: Option<u64>,
 }
@@ -86,6 +92,11 @@ impl AddOptions {
             banned: Vec::new(),
             announce: true,
             max_peers: None,
+            upload_slots: None,
+            priorities: Vec::new(),
+            paused: false,
+            trackers: None,
+            totals: Totals::NONE,
             download_limit: None,
             upload_limit: None,
         }
@@ -95,6 +106,40 @@ impl AddOptions {
     #[must_use]
     pub fn files(mut self, files: impl IntoIterator<Item = usize>) -> Self {
         self.files = Some(files.into_iter().collect());
+        self
+    }
+
+    /// How much some files are wanted, by their index in [`Info::files`]; those not named are wanted as
+    /// [`AddOptions::files`] says. Called again, it adds to what was said before.
+    #[must_use]
+    pub fn file_priorities(
+        mut self,
+        priorities: impl IntoIterator<Item = (FileIndex, Priority)>,
+    ) -> Self {
+        self.priorities.extend(priorities);
+        self
+    }
+
+    /// Adds it paused, as by [`Torrent::pause`](crate::Torrent::pause): its files are checked, and nothing is fetched until
+    /// it is resumed. Default: no.
+    #[must_use]
+    pub const fn paused(mut self, paused: bool) -> Self {
+        self.paused = paused;
+        self
+    }
+
+    /// These trackers, by tier (BEP 12), instead of those that the torrent names.
+    #[must_use]
+    pub fn trackers(mut self, tiers: Vec<Vec<String>>) -> Self {
+        self.trackers = Some(tiers);
+        self
+    }
+
+    /// What was transferred before the torrent was added, to be counted on from in
+    /// [`Status::totals`](crate::Status::totals). Default: nothing.
+    #[must_use]
+    pub const fn totals(mut self, totals: Totals) -> Self {
+        self.totals = totals;
         self
     }
 
@@ -206,6 +251,14 @@ impl AddOptions {
         self
     }
 
+    /// How many peers of this torrent are uploaded to at once. Default: the session's
+    /// [`upload_slots`](crate::SessionBuilder::upload_slots).
+    #[must_use]
+    pub const fn upload_slots(mut self, slots: usize) -> Self {
+        self.upload_slots = Some(slots);
+        self
+    }
+
     /// The most bytes a second to receive for this torrent, within the session's
     /// [`download_limit`](crate::SessionBuilder::download_limit); 0 is no limit, which is the default.
     #[must_use]
@@ -224,10 +277,7 @@ impl AddOptions {
 }
 
 /// What the priorities of files mean for pieces: a piece is wanted as much as the file in it that is wanted most.
-pub(crate) fn priorities(
-    info: &Info,
-    of_file: impl Fn(usize) -> Priority,
-) -> Vec<(PieceIndex, Priority)> {
+pub(crate) fn priorities(info: &Info, files: &[Priority]) -> Vec<(PieceIndex, Priority)> {
     let geometry = info.geometry();
     let mut priorities = vec![Priority::Skip; geometry.piece_count() as usize];
     for (index, file) in info
@@ -238,7 +288,7 @@ pub(crate) fn priorities(
     {
         for piece in geometry.pieces_in(file.offset(), file.offset() + file.length()) {
             let priority = &mut priorities[piece.as_usize()];
-            *priority = of_file(index).max(*priority);
+            *priority = files.get(index).copied().unwrap_or_default().max(*priority);
         }
     }
     geometry.pieces().zip(priorities).collect()

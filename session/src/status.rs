@@ -23,6 +23,13 @@ pub enum Phase {
     Complete,
     /// The user paused it.
     Paused,
+    /// Its files are on their way to another folder.
+    Moving {
+        /// Bytes moved.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
     /// It cannot go on; [`Torrent::resume`](crate::Torrent::resume) tries again.
     Failed(TorrentError),
     /// It has been removed, or its session closed.
@@ -35,6 +42,34 @@ pub enum Phase {
 pub struct Status {
     /// What it is doing.
     pub phase: Phase,
-    /// Its numbers.
+    /// Its numbers since it was added to the session.
     pub stats: Stats,
+    /// What was ever transferred, what came before it was added included.
+    pub totals: Totals,
+}
+
+/// Payload bytes of a torrent over its whole life, which outlasts sessions; see
+/// [`AddOptions::totals`](crate::AddOptions::totals).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Totals {
+    /// Payload bytes received.
+    pub downloaded: u64,
+    /// Payload bytes sent.
+    pub uploaded: u64,
+}
+
+impl Totals {
+    /// Nothing was transferred.
+    pub const NONE: Self = Self {
+        downloaded: 0,
+        uploaded: 0,
+    };
+
+    pub(crate) const fn plus(self, stats: &Stats) -> Self {
+        Self {
+            downloaded: self.downloaded.saturating_add(stats.downloaded),
+            uploaded: self.uploaded.saturating_add(stats.uploaded),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::{Engine, PieceState, ReaderKey, Space};
 
 /// A torrent's buffer at one moment, for a picture of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BufferMap {
     /// The most bytes that the pieces of all torrents of the session may take; `None` on a disk.
@@ -27,6 +28,7 @@ pub struct BufferMap {
 
 /// A piece in a [`BufferMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PieceView {
     /// How far it has come.
@@ -41,9 +43,11 @@ pub struct PieceView {
 
 /// A reader in a [`BufferMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ReaderView {
     /// Which reader it is: [`Reader::key`](crate::Reader::key).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "number"))]
     pub key: ReaderKey,
     /// The file's index in the torrent.
     pub file: usize,
@@ -59,6 +63,11 @@ pub struct ReaderView {
     pub stalls: u64,
     /// Whether it waits now.
     pub is_waiting: bool,
+}
+
+#[cfg(feature = "serde")]
+fn number<S: serde::Serializer>(key: &ReaderKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(key.get())
 }
 
 impl<S: Space> Engine<S> {

@@ -9,6 +9,11 @@ use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
 /// How much a file or piece is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Priority {
     /// Not downloaded.

@@ -17,6 +17,11 @@ use super::PeerKey;
 
 /// How far a piece has come. `have` is not for ever: a bounded storage may evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum PieceState {
     /// Nothing of it is held and no space is reserved.

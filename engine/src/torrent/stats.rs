@@ -11,6 +11,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(3);
 
 /// A torrent at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
     /// Pieces held and verified.
@@ -39,6 +40,10 @@ pub struct Stats {
     pub up_rate: u64,
     /// When everything wanted will be held, at the pace of the last 20 s or so, in whole seconds. `None` while nothing
     /// comes and before a second has been measured.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "eta_seconds", serialize_with = "seconds")
+    )]
     pub eta: Option<Duration>,
     /// Something is wanted and peers have been connected for some seconds, but nothing comes.
     pub is_stalled: bool,
@@ -56,6 +61,7 @@ pub struct Stats {
 
 /// A connected peer at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PeerStats {
     /// Its address.
@@ -86,6 +92,18 @@ pub struct PeerStats {
     pub peer_choking: bool,
     /// It wants something that we have (BEP 3).
     pub peer_interested: bool,
+}
+
+#[cfg(feature = "serde")]
+#[expect(
+    clippy::ref_option,
+    reason = "serde calls it with a reference to the field"
+)]
+fn seconds<S: serde::Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&time.map(|time| time.as_secs()), serializer)
 }
 
 impl Stats {

@@ -15,6 +15,7 @@ use super::torrent::TorrentTask;
 use crate::error::TorrentError;
 use crate::events::Event;
 use crate::options::DiskChoices;
+use crate::session::EndedTotals;
 use crate::status::Phase;
 use crate::torrent::Priority;
 use tailwater_storage_disk::{ResumeStore, Rooms};
@@ -40,13 +41,15 @@ pub(crate) struct TorrentLifecycle {
     pub(crate) rooms: Option<Arc<Rooms>>,
     /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
+    /// Where what it transferred counts when it has ended.
+    pub(crate) ended: Arc<EndedTotals>,
     /// The torrent's name in the session, held to the end.
     pub(crate) registration: Registration,
 }
 
 impl TorrentLifecycle {
-    /// Lives it, to the end.
-    pub(crate) async fn live(self) {
+    /// Opens the storage, runs the torrent until it closes, saves resume data.
+    pub(crate) async fn run(self) {
         let Self {
             task,
             announcer,
@@ -57,6 +60,7 @@ impl TorrentLifecycle {
             replaced,
             rooms,
             peers,
+            ended,
             registration,
         } = self;
         let info_hash = task.config.info_hash;
@@ -115,6 +119,7 @@ impl TorrentLifecycle {
                 saver.save().await;
             }
         }
+        ended.add(&status.borrow().stats);
         drop(registration);
         store.close().await;
         status.send_modify(|status| {

@@ -55,8 +55,8 @@ pub(crate) enum Request {
     Buffer(oneshot::Sender<BufferMap>),
     Pause,
     Resume(oneshot::Sender<Result<(), TorrentError>>),
-    /// Which files are wanted at all, and what follows for the pieces.
-    Files(Vec<bool>, Vec<(PieceIndex, Priority)>),
+    /// How much files are wanted has changed in the settings.
+    Files,
     Priorities(Vec<(PieceIndex, Priority)>),
     Sequential(bool),
 }

@@ -22,6 +22,7 @@ pub(crate) mod message;
 pub(crate) mod metadata;
 mod opening;
 pub(crate) mod peer;
+pub(crate) mod peer_limits;
 pub(crate) mod permits;
 pub(crate) mod rate_limiter;
 pub(crate) mod registry;

@@ -1,12 +1,14 @@
 //! Which torrents a session has, by their names on the wire.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tailwater_metainfo::{Info, InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
 
 use super::message::TorrentMessage;
+use crate::handle::Torrent;
 
 /// What of a torrent strangers may hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ struct Entry {
     reach: Reach,
     /// Whether it takes callers, and is named to the local network.
     is_open: bool,
+    /// Of a torrent that was added: its place in the order of adding, and its handle.
+    added: Option<(u64, Torrent)>,
 }
 
 /// Looked at once for each incoming connection, never on the way of a block.
@@ -41,6 +45,8 @@ pub(crate) struct Registry {
     torrents: Mutex<HashMap<InfoHash, Entry>>,
     /// Counts what comes and goes.
     changes: watch::Sender<u64>,
+    /// Counts torrents that were added.
+    additions: AtomicU64,
 }
 
 impl Registry {
@@ -49,6 +55,7 @@ impl Registry {
             peer_id,
             torrents: Mutex::default(),
             changes: watch::Sender::default(),
+            additions: AtomicU64::default(),
         }
     }
 
@@ -67,6 +74,7 @@ impl Registry {
             messages,
             reach,
             is_open: true,
+            added: None,
         };
         self.insert_entry(info_hash, entry)
     }
@@ -83,6 +91,7 @@ impl Registry {
             messages,
             reach,
             is_open: false,
+            added: None,
         };
         let registry = Arc::clone(self);
         self.insert_entry(info_hash, entry).then(|| Registration {
@@ -103,7 +112,9 @@ impl Registry {
     }
 
     pub(crate) fn remove(&self, info_hash: InfoHash) {
-        self.lock().remove(&info_hash);
+        let entry = self.lock().remove(&info_hash);
+        // A handle's drop is more than a count: not under the lock.
+        drop(entry);
         self.changes.send_modify(|changes| *changes += 1);
     }
 
@@ -133,6 +144,25 @@ impl Registry {
         entry.map(|entry| entry.messages.clone())
     }
 
+    /// The torrents that were added and have not ended, in the order of adding.
+    pub(crate) fn added(&self) -> Vec<Torrent> {
+        let torrents = self.lock();
+        let mut added: Vec<_> = torrents
+            .values()
+            .filter_map(|it| it.added.clone())
+            .collect();
+        drop(torrents);
+        added.sort_unstable_by_key(|(number, _)| *number);
+        added.into_iter().map(|(_, torrent)| torrent).collect()
+    }
+
+    /// A torrent that was added and has not ended.
+    pub(crate) fn get(&self, info_hash: InfoHash) -> Option<Torrent> {
+        let torrents = self.lock();
+        let (_, torrent) = torrents.get(&info_hash)?.added.as_ref()?;
+        Some(torrent.clone())
+    }
+
     /// Changes whenever a torrent comes or goes.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -157,6 +187,22 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// The torrent has been added: its handle can be asked for.
+    pub(crate) fn add(&self, torrent: Torrent) {
+        let number = self.registry.additions.fetch_add(1, Ordering::Relaxed);
+        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+            entry.added = Some((number, torrent));
+        }
+    }
+
+    /// The torrent takes no callers until [`Registration::open`]: it looks at its files, or moves them.
+    pub(crate) fn shut(&self) {
+        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+            entry.is_open = false;
+        }
+        self.registry.changes.send_modify(|changes| *changes += 1);
+    }
+
     /// The torrent is ready: it takes callers from now on.
     ///
     /// Until then they are refused at their handshake. While files are checked, which can take an hour, they would fill

@@ -9,17 +9,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Inner, random};
-use crate::driver::announce::{Announcer, Tally};
+use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::lifecycle::TorrentLifecycle;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
+use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
 use crate::driver::registry::Reach;
 use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
-use crate::handle::Torrent;
+use crate::events::Event;
+use crate::handle::{Torrent, TorrentHandle};
 use crate::options::{AddOptions, priorities};
 use crate::reader;
+use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
 use tailwater_storage_disk::ResumeStore;
@@ -45,22 +48,21 @@ impl Inner {
         if self.closing.is_cancelled() {
             return Err(AddError::Closed);
         }
-        let info = Arc::new(metainfo.info().clone());
+        let metainfo = Arc::new(metainfo.clone());
+        let info = metainfo.info();
         let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
-        let wanted = wanted_files(info.files().len(), options.files.as_deref())?;
+        let files = first_priorities(info, &options)?;
         let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
-        let reach = Reach::of(&info);
+        let reach = Reach::of(info);
         // From here on the name goes with whatever ends this: an error, or a caller that drops the future.
         let registration = self
             .registry
             .register(info_hash, reach, messages_in.clone())
             .ok_or(AddError::Duplicate(info_hash))?;
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
-        let priorities = priorities(&info, |file| match wanted[file] {
-            true => Priority::Normal,
-            false => Priority::Skip,
-        });
-        let opened = self.open(&info, &wanted, &priorities, &options, &completions);
+        let priorities = priorities(info, &files);
+        let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
+        let opened = self.open(info, &wanted, &priorities, &options, &completions);
         let store = opened.await?;
         if self.closing.is_cancelled() {
             // The caller of `close` may have waited for its tasks already: it is too late for another.
@@ -76,11 +78,48 @@ impl Inner {
             messages: messages_in,
             closing: self.closing.child_token(),
         };
+        let tiers = match (&options.trackers, options.announce) {
+            (_, false) => Vec::new(),
+            (Some(tiers), true) => tiers.clone(),
+            (None, true) => metainfo.trackers().to_vec(),
+        };
+        let (trackers, control) = announce::control(tiers);
+        let shared = self
+            .shared
+            .with_limits(options.download_limit, options.upload_limit);
+        let limits = TorrentLimits {
+            session: Arc::clone(&self.peer_limits),
+            own: Arc::new(PeerLimits::new(options.max_peers, options.upload_slots)),
+        };
+        let (peers, banned) = (options.peers.clone(), options.banned.clone());
+        let settings = Settings::new(TorrentSettings {
+            options: AddOptions {
+                peers: Vec::new(),
+                banned: Vec::new(),
+                ..options.clone()
+            },
+            priorities: files,
+        });
+        let torrent = Torrent {
+            shared: Arc::new(TorrentHandle {
+                info_hash,
+                metainfo: Arc::clone(&metainfo),
+                messages: ends.messages.clone(),
+                closing: ends.closing.clone(),
+                reading: Arc::clone(&reading),
+                settings: settings.clone(),
+                limits: limits.clone(),
+                download_limit: shared.down_limit.clone(),
+                upload_limit: shared.up_limit.clone(),
+                trackers,
+            }),
+            status: ends.status.clone(),
+        };
         let task = TorrentTask {
-            config: self.config(&info, &options, &ends),
-            banned: options.banned.clone(),
+            config: self.config(info, &options, &limits, &ends),
+            banned,
             geometry: info.geometry(),
-            info: Arc::clone(&info),
+            metainfo: Arc::clone(&metainfo),
             wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),
             store,
@@ -89,34 +128,33 @@ impl Inner {
             messages,
             messages_in: ends.messages.clone(),
             status: status_in,
-            shared: self
-                .shared
-                .with_limits(options.download_limit, options.upload_limit),
+            shared,
+            settings,
+            limits,
             closing: ends.closing.clone(),
         };
-        let life = TorrentLifecycle {
+        registration.add(torrent.clone());
+        let lifecycle = TorrentLifecycle {
             task,
-            announcer: self.announcer(metainfo, &options, &ends),
-            search: self.search(metainfo, &ends),
+            announcer: self.announcer(&metainfo, &options, control, &ends),
+            search: self.search(&metainfo, &ends),
             priorities,
             resume: self.resume_store(&options),
             choices: options.disk,
             replaced: options.replaced,
             rooms: (!options.on_demand).then(|| Arc::clone(&self.rooms)),
-            peers: options.peers,
+            peers,
+            ended: Arc::clone(&self.ended),
             registration,
         };
+        self.shared.events.send(Event::Added {
+            info_hash,
+            name: info.name().to_owned(),
+        });
         // What is logged of it names it.
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
-        self.tasks.spawn(life.live().instrument(span));
-        Ok(Torrent {
-            info_hash,
-            info,
-            status: ends.status,
-            messages: ends.messages,
-            closing: ends.closing,
-            reading,
-        })
+        self.tasks.spawn(lifecycle.run().instrument(span));
+        Ok(torrent)
     }
 
     /// Where what is reached is remembered; of an incomplete folder that is only shared, nothing is.
@@ -124,10 +162,16 @@ impl Inner {
         self.resume.clone().filter(|_| !options.disk.seed_partial)
     }
 
-    fn config(&self, info: &Info, options: &AddOptions, ends: &Ends) -> Config {
+    fn config(
+        &self,
+        info: &Info,
+        options: &AddOptions,
+        limits: &TorrentLimits,
+        ends: &Ends,
+    ) -> Config {
         Config {
-            max_peers: options.max_peers.unwrap_or(self.settings.max_peers),
-            upload_slots: self.settings.upload_slots,
+            max_peers: limits.max_peers(),
+            upload_slots: limits.upload_slots(),
             sequential: options.sequential,
             on_demand: options.on_demand,
             private: info.is_private(),
@@ -136,14 +180,17 @@ impl Inner {
         }
     }
 
-    fn announcer(&self, metainfo: &Metainfo, options: &AddOptions, ends: &Ends) -> Announcer {
+    fn announcer(
+        &self,
+        metainfo: &Metainfo,
+        options: &AddOptions,
+        control: AnnounceControl,
+        ends: &Ends,
+    ) -> Announcer {
         Announcer {
             wants_nothing: options.disk.seed_partial,
             client: self.client.clone(),
-            tiers: match options.announce {
-                true => metainfo.trackers().to_vec(),
-                false => Vec::new(),
-            },
+            control,
             all_tiers: false,
             one_tracker: metainfo.info().is_private(),
             info_hash: ends.info_hash,
@@ -178,18 +225,4 @@ impl Inner {
             closing: ends.closing.clone(),
         })
     }
-}
-
-/// Which files are wanted, by index.
-fn wanted_files(count: usize, chosen: Option<&[usize]>) -> Result<Vec<bool>, AddError> {
-    let Some(chosen) = chosen else {
-        return Ok(vec![true; count]);
-    };
-    let mut wanted = vec![false; count];
-    for &index in chosen {
-        *wanted
-            .get_mut(index)
-            .ok_or(AddError::NoSuchFile { index, count })? = true;
-    }
-    Ok(wanted)
 }

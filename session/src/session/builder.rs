@@ -20,17 +20,17 @@ use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
+use crate::driver::peer_limits::PeerLimits;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
 use crate::driver::rate_limiter::RateLimits;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::error::StartError;
 use crate::events::EventSender;
+use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::state::MetadataStore;
 use tailwater_storage_disk::{IoConfig, IoPool, ResumeStore, clean};
 
-/// The memory budget unless told otherwise, in bytes.
-pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
 pub struct SessionBuilder {
@@ -230,6 +230,11 @@ impl SessionBuilder {
             memory: MemoryStorage::new(memory),
             neighbours: Arc::default(),
             client: Client::new(self.tracker.clone()),
+            peer_limits: Arc::new(PeerLimits::new(
+                Some(self.max_peers),
+                Some(self.upload_slots),
+            )),
+            ended: Arc::default(),
             settings: self,
             listen_addr,
             registry,
@@ -309,8 +314,8 @@ impl Default for SessionBuilder {
             download_limit: None,
             upload_limit: None,
             max_connections: None,
-            max_peers: 200,
-            upload_slots: 8,
+            max_peers: DEFAULT_MAX_PEERS,
+            upload_slots: DEFAULT_UPLOAD_SLOTS,
             io: IoConfig::default(),
             tracker: ClientConfig::default(),
             dht: None,

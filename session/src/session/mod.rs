@@ -3,6 +3,7 @@
 mod add;
 mod builder;
 mod open;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::driver::discovery::follow::Follow;
 use crate::driver::metadata::FetchContext;
+use crate::driver::peer_limits::PeerLimits;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::error::AddError;
@@ -29,7 +31,9 @@ use crate::state::MetadataStore;
 use crate::storage::Neighbours;
 use tailwater_storage_disk::{ClaimedPaths, IoPool, Locks, ResumeStore, Rooms};
 
-pub use builder::{DEFAULT_MEMORY_BUDGET, SessionBuilder};
+pub use builder::SessionBuilder;
+pub(crate) use running::EndedTotals;
+pub use running::SessionStats;
 
 /// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the
 /// same one.
@@ -55,6 +59,10 @@ struct Inner {
     resume: Option<ResumeStore>,
     metadata: Option<MetadataStore>,
     client: Client,
+    /// The most peers and the upload slots of torrents that have no limits of their own.
+    peer_limits: Arc<PeerLimits>,
+    /// What torrents that have ended have transferred.
+    ended: Arc<EndedTotals>,
     shared: Shared,
 }
 

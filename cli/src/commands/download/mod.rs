@@ -11,7 +11,8 @@ mod pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tailwater_session::{DEFAULT_MEMORY_BUDGET, Session};
+use tailwater_session::Session;
+use tailwater_session::limits::DEFAULT_MEMORY_BUDGET;
 use tokio::task::JoinSet;
 
 use super::Context;

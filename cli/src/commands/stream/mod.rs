@@ -12,9 +12,8 @@ use std::sync::Arc;
 use tailwater_metainfo::Info;
 use tailwater_serve::fetching::Attempt;
 use tailwater_serve::stream::{Hosts, Library, Limits, Server, Site, TorrentSource, library};
-use tailwater_session::{
-    AddOptions, DEFAULT_MEMORY_BUDGET, Lookbehind, Session, StorageKind, Torrent,
-};
+use tailwater_session::limits::DEFAULT_MEMORY_BUDGET;
+use tailwater_session::{AddOptions, Lookbehind, Session, StorageKind, Torrent};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 

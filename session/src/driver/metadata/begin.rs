@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FetchTask;
-use crate::driver::announce::{Announcer, Tally};
+use crate::driver::announce::{self, Announcer, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::{Reach, Registry};
@@ -60,7 +60,10 @@ impl FetchContext<'_> {
                 let announcer = Announcer {
                     wants_nothing: false,
                     client: self.client.clone(),
-                    tiers: asked.map(|tracker| vec![tracker.clone()]).collect(),
+                    control: announce::control(
+                        asked.map(|tracker| vec![tracker.clone()]).collect(),
+                    )
+                    .1,
                     all_tiers: true,
                     one_tracker: false,
                     info_hash,
@@ -102,6 +105,7 @@ impl FetchContext<'_> {
                     status: status_in,
                     progress: progress_in,
                     outcome: outcome_in,
+                    events: self.shared.events.clone(),
                     saved: self.saved.cloned(),
                     registry: Arc::clone(self.registry),
                     closing: self.closing.clone(),

@@ -33,6 +33,7 @@ use super::message::TorrentMessage;
 use super::permits::PermitGroup;
 use super::registry::Registry;
 use crate::error::FetchError;
+use crate::events::{Event, EventSender};
 use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
 use crate::metadata::named::NamedPeers;
 use crate::state::MetadataStore;
@@ -66,6 +67,7 @@ pub(crate) struct FetchTask {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) progress: watch::Sender<FetchProgress>,
     pub(crate) outcome: watch::Sender<Outcome>,
+    pub(crate) events: EventSender,
     pub(crate) saved: Option<MetadataStore>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) closing: CancellationToken,
@@ -84,7 +86,7 @@ impl FetchTask {
         let (info_hash, v2) = (self.info_hash, self.v2);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());
         let (saved, registry) = (self.saved.clone(), Arc::clone(&self.registry));
-        let outcome = self.outcome.clone();
+        let (outcome, events) = (self.outcome.clone(), self.events.clone());
         let (found, goodbye) = match self.recall().await {
             Some(found) => (Some(found), None),
             None => Fetching::start(self).run().await,
@@ -103,6 +105,12 @@ impl FetchTask {
             }
         };
         registry.remove(info_hash);
+        if let Ok(fetched) = &result {
+            events.send(Event::MetadataFetched {
+                info_hash,
+                name: fetched.metainfo.info().name().to_owned(),
+            });
+        }
         outcome.send_replace(Some(result));
         if let Some(goodbye) = goodbye {
             // It has a deadline of its own.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use tailwater_metainfo::{Bitfield, Info, PieceIndex};
+use tailwater_metainfo::{Bitfield, Metainfo, PieceIndex};
 
 /// Counts the pieces that each file lacks.
 pub(super) struct Files {
-    info: Arc<Info>,
+    metainfo: Arc<Metainfo>,
     /// For each file, how many of its pieces are not held.
     missing: Vec<u32>,
 }
 
 impl Files {
-    pub(super) fn new(info: Arc<Info>, have: &Bitfield) -> Self {
+    pub(super) fn new(metainfo: Arc<Metainfo>, have: &Bitfield) -> Self {
+        let info = metainfo.info();
         let geometry = info.geometry();
         let missing = info.files().iter().map(|file| {
             let range = file.range();
@@ -22,7 +23,7 @@ impl Files {
         });
         Self {
             missing: missing.collect(),
-            info,
+            metainfo,
         }
     }
 
@@ -49,16 +50,16 @@ impl Files {
 
     /// For people.
     pub(super) fn path(&self, index: usize) -> &str {
-        let file = self.info.files().get(index);
+        let file = self.metainfo.info().files().get(index);
         file.map_or("", |file| file.path().as_str())
     }
 
     /// Files with data in a piece; they come by offset.
     fn files_of(&self, piece: PieceIndex) -> Vec<usize> {
-        let geometry = self.info.geometry();
+        let geometry = self.metainfo.info().geometry();
         let start = geometry.piece_start(piece);
         let end = start + u64::from(geometry.piece_len(piece));
-        let files = self.info.files();
+        let files = self.metainfo.info().files();
         let first = files.partition_point(|file| file.range().end <= start);
         let touched = files.iter().enumerate().skip(first);
         touched

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tailwater_metainfo::{Bitfield, Geometry, Info, InfoHash, PieceIndex};
+use tailwater_metainfo::{Bitfield, Geometry, InfoHash, Metainfo, PieceIndex};
 use tailwater_wire::Reserved;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
@@ -26,11 +26,14 @@ use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::peer::buffers::ReceiveBuffers;
+use crate::driver::peer_limits::TorrentLimits;
 use crate::driver::permits::{ConnectionPermits, PermitGroup};
 use crate::driver::rate_limiter::RateLimits;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
+use crate::options::priorities;
 use crate::reader::board::ReaderBoard;
+use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
@@ -81,7 +84,7 @@ pub(crate) struct TorrentTask {
     /// Addresses that are not used from the start.
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
-    pub(crate) info: Arc<Info>,
+    pub(crate) metainfo: Arc<Metainfo>,
     /// What is missing is not fetched, whatever is asked for.
     pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
@@ -93,6 +96,8 @@ pub(crate) struct TorrentTask {
     pub(crate) messages_in: mpsc::Sender<TorrentMessage>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) shared: Shared,
+    pub(crate) settings: Settings,
+    pub(crate) limits: TorrentLimits,
     pub(crate) closing: CancellationToken,
 }
 
@@ -109,6 +114,8 @@ pub(crate) struct Running {
     /// Our share of the session's connections.
     group: Arc<PermitGroup>,
     shed_again_at: Instant,
+    /// The most peers and the upload slots that the machine has been told.
+    limits: (usize, usize),
     failure: Option<TorrentError>,
     /// All that is wanted is there, and the files have been looked at once more.
     is_finished: bool,
@@ -148,7 +155,7 @@ impl TorrentTask {
             listen_port: self.shared.port.listened(),
             ..self.config
         };
-        let files = Files::new(self.info.clone(), &have);
+        let files = Files::new(Arc::clone(&self.metainfo), &have);
         let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
         // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete() || self.wants_nothing;
@@ -157,6 +164,11 @@ impl TorrentTask {
             engine.ban(now, ip);
         }
         engine.handle_candidates(now, Source::User, peers);
+        let settings = self.settings.lock().options.clone();
+        engine.set_sequential(settings.sequential);
+        if settings.paused {
+            engine.halt(Halt::Paused);
+        }
         let mut running = Running {
             engine,
             files,
@@ -166,6 +178,7 @@ impl TorrentTask {
             buffers: Arc::default(),
             group: self.shared.permits.new_group(),
             shed_again_at: now,
+            limits: (config.max_peers, config.upload_slots),
             failure: None,
             is_finished,
             published: now,
@@ -237,10 +250,31 @@ impl Running {
             return;
         }
         self.shed_again_at = now + SHED_EVERY;
+        self.apply_limits(now);
         if self.group.is_over_share() {
             self.engine.shed(now);
         }
         self.engine.shed_useless(now, self.group.shut_out());
+    }
+
+    /// Limits that were changed meanwhile.
+    fn apply_limits(&mut self, now: Instant) {
+        let limits = &self.task.limits;
+        let wanted = (limits.max_peers(), limits.upload_slots());
+        let (peers, slots) = std::mem::replace(&mut self.limits, wanted);
+        if wanted.0 != peers {
+            self.engine.set_max_peers(now, wanted.0);
+        }
+        if wanted.1 != slots {
+            self.engine.set_upload_slots(wanted.1);
+        }
+    }
+
+    fn pause(&mut self) {
+        self.engine.halt(Halt::Paused);
+        self.task.settings.lock().options.paused = true;
+        let info_hash = self.task.info_hash();
+        self.task.shared.events.send(Event::Paused { info_hash });
     }
 
     /// Handles as many as make one turn.
@@ -289,14 +323,17 @@ impl Running {
             Request::Buffer(answer) => {
                 let _ = answer.send(self.task.store.with_figures(self.engine.buffer_map(now)));
             }
-            Request::Pause => self.engine.halt(Halt::Paused),
+            Request::Pause => self.pause(),
             Request::Resume(answer) => {
                 let _ = answer.send(self.resume(now).await);
             }
             // Only shared: nothing is fetched or written.
-            Request::Files(..) | Request::Priorities(_) if self.task.wants_nothing => {}
-            Request::Files(wanted, priorities) => {
+            Request::Files | Request::Priorities(_) if self.task.wants_nothing => {}
+            Request::Files => {
+                let files = self.task.settings.priorities();
+                let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
                 self.select_files(&wanted).await;
+                let priorities = priorities(self.task.metainfo.info(), &files);
                 self.engine.set_priorities(now, priorities);
             }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
@@ -391,7 +428,10 @@ impl Running {
             Note::Banned(ip) => Event::Banned { info_hash, ip },
             Note::PieceEvicted(piece) => {
                 self.files.handle_evicted(piece);
-                return;
+                Event::PieceEvicted {
+                    info_hash,
+                    piece: piece.get(),
+                }
             }
             Note::Completed => return,
         };
@@ -424,9 +464,12 @@ impl Running {
 
     fn publish(&mut self, now: Instant) {
         self.published = now;
+        let stats = self.engine.stats(now);
+        let before = self.task.settings.lock().options.totals;
         self.task.status.send_replace(Status {
             phase: self.phase(),
-            stats: self.engine.stats(now),
+            stats,
+            totals: before.plus(&stats),
         });
     }
 

@@ -37,6 +37,9 @@ impl Running {
         self.failure = None;
         self.task.board.resume();
         self.engine.resume(now);
+        self.task.settings.lock().options.paused = false;
+        let info_hash = self.task.info_hash();
+        self.task.shared.events.send(Event::Resumed { info_hash });
         if self.engine.is_complete() && !self.is_finished {
             self.finish();
         }

@@ -1,45 +1,82 @@
 //! The handle of one torrent in a session.
 
+mod files;
+mod limits;
+mod trackers;
+
+pub use files::FileStatus;
+pub use trackers::{TrackerState, TrackerStatus};
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tailwater_metainfo::{Bitfield, Info, InfoHash, PieceIndex};
+use tailwater_metainfo::{Bitfield, Info, InfoHash, Metainfo};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::driver::announce::TrackersHandle;
 use crate::driver::message::{Request, TorrentMessage};
+use crate::driver::peer_limits::TorrentLimits;
+use crate::driver::rate_limiter::RateLimits;
 use crate::error::TorrentError;
-use crate::options::priorities;
 use crate::reader::options::{ReadError, ReaderOptions};
 use crate::reader::{self, Reader};
+use crate::settings::Settings;
 use crate::status::{Phase, Status};
-use crate::torrent::{BufferMap, PeerStats, Priority, Source, Stats};
+use crate::torrent::{BufferMap, PeerStats, Source, Stats};
 
 /// A torrent in a session; clones name the same one.
 ///
 /// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`]. What is asked of a
 /// torrent that could not start is refused with the reason, as in [`Phase::Failed`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Torrent {
-    pub(crate) info_hash: InfoHash,
-    pub(crate) info: Arc<Info>,
+    pub(crate) shared: Arc<TorrentHandle>,
     pub(crate) status: watch::Receiver<Status>,
+}
+
+/// What all handles of a torrent share.
+pub(crate) struct TorrentHandle {
+    pub(crate) info_hash: InfoHash,
+    pub(crate) metainfo: Arc<Metainfo>,
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) closing: CancellationToken,
     pub(crate) reading: Arc<reader::Shared>,
+    pub(crate) settings: Settings,
+    pub(crate) limits: TorrentLimits,
+    pub(crate) download_limit: RateLimits,
+    pub(crate) upload_limit: RateLimits,
+    pub(crate) trackers: TrackersHandle,
+}
+
+impl fmt::Debug for Torrent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Torrent")
+            .field("info_hash", &self.shared.info_hash)
+            .field("name", &self.info().name())
+            .field("phase", &self.status.borrow().phase)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Torrent {
     /// Its name on the wire.
     #[must_use]
-    pub const fn info_hash(&self) -> InfoHash {
-        self.info_hash
+    pub fn info_hash(&self) -> InfoHash {
+        self.shared.info_hash
     }
 
     /// Its info dictionary.
     #[must_use]
     pub fn info(&self) -> &Info {
-        &self.info
+        self.shared.metainfo.info()
+    }
+
+    /// What it was added with, info dictionary included. Trackers may have been changed since; see [`Torrent::trackers`].
+    #[must_use]
+    pub fn metainfo(&self) -> &Metainfo {
+        &self.shared.metainfo
     }
 
     /// What it is doing, and its numbers; at most 200 ms old.
@@ -55,6 +92,10 @@ impl Torrent {
     }
 
     /// Waits until its status changes and returns the new one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     ///
     /// # Errors
     ///
@@ -97,6 +138,10 @@ impl Torrent {
 
     /// Its connected peers.
     ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    ///
     /// # Errors
     ///
     /// [`TorrentError::Closed`], or why it could not start.
@@ -105,6 +150,10 @@ impl Torrent {
     }
 
     /// The pieces it holds.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     ///
     /// # Errors
     ///
@@ -120,7 +169,7 @@ impl Torrent {
     ///
     /// [`ReadError::NoSuchFile`], [`ReadError::PadFile`]; [`ReadError::Torrent`] when it failed or is closed.
     pub fn reader(&self, file: usize, options: ReaderOptions) -> Result<Reader, ReadError> {
-        let files = self.info.files();
+        let files = self.info().files();
         let entry = files.get(file).ok_or(ReadError::NoSuchFile {
             index: file,
             count: files.len(),
@@ -129,10 +178,14 @@ impl Torrent {
             return Err(ReadError::PadFile { index: file });
         }
         let bounds = entry.offset()..entry.offset() + entry.length();
-        Reader::new(Arc::clone(&self.reading), file, bounds, options)
+        Reader::new(Arc::clone(&self.shared.reading), file, bounds, options)
     }
 
     /// The live picture of its buffer: pieces, readers, budget. It names every piece: for a display.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     ///
     /// # Errors
     ///
@@ -141,7 +194,24 @@ impl Torrent {
         self.ask(Request::Buffer).await
     }
 
+    /// Tries to connect to this address, for as long as the torrent runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the address may or may not have been taken.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`], or why it could not start.
+    pub async fn add_peer(&self, addr: SocketAddr) -> Result<(), TorrentError> {
+        self.add_peers(vec![addr]).await
+    }
+
     /// Tries to connect to these addresses, for as long as the torrent runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, all addresses have been taken or none.
     ///
     /// # Errors
     ///
@@ -153,6 +223,10 @@ impl Torrent {
 
     /// Stops requesting and connecting; connections stay, and uploads go on.
     ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the torrent may or may not be paused.
+    ///
     /// # Errors
     ///
     /// [`TorrentError::Closed`], or why it could not start.
@@ -162,6 +236,10 @@ impl Torrent {
 
     /// Goes on after a pause, or tries again after its storage failed.
     ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the torrent may go on or not.
+    ///
     /// # Errors
     ///
     /// When it is closed or the storage refuses still.
@@ -169,55 +247,15 @@ impl Torrent {
         self.ask(Request::Resume).await?
     }
 
-    /// Says how much each file is wanted, by its index in [`Info::files`]; those not named are wanted as usual.
-    ///
-    /// # Errors
-    ///
-    /// [`TorrentError::Closed`], or why it could not start.
-    pub async fn set_file_priorities(
-        &self,
-        files: &[(usize, Priority)],
-    ) -> Result<(), TorrentError> {
-        let of_file = |file| {
-            let chosen = files.iter().rev().find(|(index, _)| *index == file);
-            chosen.map_or(Priority::Normal, |(_, priority)| *priority)
-        };
-        let count = self.info.files().len();
-        let wanted = (0..count)
-            .map(|file| of_file(file) > Priority::Skip)
-            .collect();
-        let request = Request::Files(wanted, priorities(&self.info, of_file));
-        self.send(TorrentMessage::Request(request)).await
-    }
-
-    /// Says how much some pieces are wanted.
-    ///
-    /// # Errors
-    ///
-    /// [`TorrentError::Closed`], or why it could not start.
-    pub async fn set_piece_priorities(
-        &self,
-        pieces: Vec<(PieceIndex, Priority)>,
-    ) -> Result<(), TorrentError> {
-        self.send(TorrentMessage::Request(Request::Priorities(pieces)))
-            .await
-    }
-
-    /// Fetches pieces in order, or rarest first.
-    ///
-    /// # Errors
-    ///
-    /// [`TorrentError::Closed`], or why it could not start.
-    pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
-        self.send(TorrentMessage::Request(Request::Sequential(sequential)))
-            .await
-    }
-
     /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. So does its resume data,
     /// so that adding it again needs no check; the session removes that when the files are gone or after 90 days. Returns when all
     /// that is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// The torrent is removed even when the future is dropped.
     pub async fn remove(&self) {
-        self.closing.cancel();
+        self.shared.closing.cancel();
         let mut status = self.status.clone();
         // An error means that its task has ended already.
         let _ = status
@@ -235,7 +273,8 @@ impl Torrent {
     }
 
     async fn send(&self, message: TorrentMessage) -> Result<(), TorrentError> {
-        self.messages
+        self.shared
+            .messages
             .send(message)
             .await
             .map_err(|_| self.refusal())

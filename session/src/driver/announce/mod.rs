@@ -1,5 +1,7 @@
 //! One task that keeps a torrent's trackers informed.
 
+mod control;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+use control::Named;
+pub(crate) use control::{AnnounceControl, TrackersHandle, control};
 
 use super::discovery::own_port::OwnPort;
 use super::message::TorrentMessage;
@@ -57,7 +62,8 @@ pub(crate) struct Announcer {
     /// What is missing is not fetched: the tracker is told all the same that it is.
     pub(crate) wants_nothing: bool,
     pub(crate) client: Client,
-    pub(crate) tiers: Vec<Vec<String>>,
+    /// The trackers, which may change, and what is shown of them.
+    pub(crate) control: AnnounceControl,
     /// Ask every tier at once, not one after the other.
     pub(crate) all_tiers: bool,
     /// Stay with one tracker while it answers (BEP 27).
@@ -113,15 +119,39 @@ impl Announcer {
         config.seed = self.seed;
         config.all_tiers = self.all_tiers;
         config.one_tracker = self.one_tracker;
-        let mut schedule = AnnounceSchedule::new(Instant::now(), &self.tiers, complete, config);
+        let tiers = self.control.tiers.borrow_and_update().clone();
+        let mut schedule = AnnounceSchedule::new(Instant::now(), &tiers, complete, config);
         let mut under_way = UnderWay::default();
+        let mut named = Named::new();
+        let mut is_news = true;
         loop {
-            self.start_due(&mut schedule, &mut under_way);
+            is_news |= self.start_due(&mut schedule, &mut under_way);
             let wake = schedule.poll_timeout();
             self.tell(Tally::of(&schedule));
+            if std::mem::take(&mut is_news) {
+                let peers = |url: &str| named.get(url).copied();
+                self.control.show(&schedule, peers);
+            }
             tokio::select! {
                 () = self.closing.cancelled() => break,
-                Some(outcome) = under_way.next() => self.conclude(&mut schedule, outcome).await,
+                Some(outcome) = under_way.next() => {
+                    is_news = true;
+                    if let (announce, Ok(response)) = &outcome {
+                        named.insert(Arc::clone(&announce.url), response.peers.len());
+                    }
+                    self.conclude(&mut schedule, outcome).await;
+                }
+                // Of handles that are gone nothing comes.
+                Ok(()) = self.control.tiers.changed() => {
+                    is_news = true;
+                    let tiers = self.control.tiers.borrow_and_update().clone();
+                    named.retain(|url, _| tiers.iter().flatten().any(|kept| **kept == **url));
+                    schedule.set_trackers(Instant::now(), &tiers);
+                }
+                Ok(()) = self.control.hurries.changed() => {
+                    is_news = true;
+                    schedule.handle_need_peers(Instant::now());
+                }
                 changed = self.status.changed() => {
                     if changed.is_err() {
                         break;
@@ -146,11 +176,15 @@ impl Announcer {
             .send_if_modified(|told| std::mem::replace(told, tally) != tally);
     }
 
-    fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut UnderWay) {
+    /// Makes the announces that are due; says whether there were any.
+    fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut UnderWay) -> bool {
+        let mut were_due = false;
         while let Some(announce) = schedule.poll_announce(Instant::now()) {
             let request = self.request(&announce);
             under_way.spawn(self.client.clone(), announce, request);
+            were_due = true;
         }
+        were_due
     }
 
     fn request(&self, announce: &Announce) -> AnnounceRequest {
@@ -289,7 +323,7 @@ mod tests {
         let announcer = Announcer {
             wants_nothing: false,
             client: Client::new(ClientConfig::default()),
-            tiers: vec![vec![url]],
+            control: control(vec![vec![url]]).1,
             all_tiers: false,
             one_tracker: false,
             info_hash: InfoHash::new([1; 20]),

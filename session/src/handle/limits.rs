@@ -1,0 +1,130 @@
+//! Limits of one torrent, and the order in which it fetches.
+
+use tailwater_metainfo::PieceIndex;
+
+use super::Torrent;
+use crate::driver::message::{Request, TorrentMessage};
+use crate::error::{SettingError, TorrentError};
+use crate::limits::{check, check_rate};
+use crate::torrent::Priority;
+
+impl Torrent {
+    /// The most bytes a second to receive, within the session's limit; `None` for no limit of its own.
+    #[must_use]
+    pub fn download_limit(&self) -> Option<u64> {
+        self.shared.download_limit.torrent()?.rate()
+    }
+
+    /// Changes the most bytes a second to receive; `None` lifts the limit. It holds from the next bytes
+    /// on; a connection that waits its turn under the old limit waits for that still.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_download_limit(&self, bytes_per_second: Option<u64>) -> Result<(), SettingError> {
+        check_rate("a download limit", bytes_per_second)?;
+        if let Some(limiter) = self.shared.download_limit.torrent() {
+            limiter.set_rate(bytes_per_second);
+        }
+        self.shared.settings.lock().options.download_limit = bytes_per_second;
+        Ok(())
+    }
+
+    /// The most bytes of blocks a second to send, within the session's limit; `None` for no limit of its own.
+    #[must_use]
+    pub fn upload_limit(&self) -> Option<u64> {
+        self.shared.upload_limit.torrent()?.rate()
+    }
+
+    /// Changes the most bytes of blocks a second to send; `None` lifts the limit. It holds from the next bytes
+    /// on; a connection that waits its turn under the old limit waits for that still.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_upload_limit(&self, bytes_per_second: Option<u64>) -> Result<(), SettingError> {
+        check_rate("an upload limit", bytes_per_second)?;
+        if let Some(limiter) = self.shared.upload_limit.torrent() {
+            limiter.set_rate(bytes_per_second);
+        }
+        self.shared.settings.lock().options.upload_limit = bytes_per_second;
+        Ok(())
+    }
+
+    /// The most connected peers: its own limit, or the session's.
+    #[must_use]
+    pub fn max_peers(&self) -> usize {
+        self.shared.limits.max_peers()
+    }
+
+    /// Changes the most connected peers; `None` for what the session says. It holds within a second: those above it are let
+    /// go, the least useful first.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_max_peers(&self, peers: Option<usize>) -> Result<(), SettingError> {
+        check("the most peers", peers)?;
+        self.shared.limits.own.set_max_peers(peers);
+        self.shared.settings.lock().options.max_peers = peers;
+        Ok(())
+    }
+
+    /// How many peers are uploaded to at once: its own number, or the session's. A complete torrent may have up to four
+    /// times as many.
+    #[must_use]
+    pub fn upload_slots(&self) -> usize {
+        self.shared.limits.upload_slots()
+    }
+
+    /// Changes how many peers are uploaded to at once; `None` for what the session says. It holds from the next time that
+    /// slots are dealt out, which is within 11 seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_upload_slots(&self, slots: Option<usize>) -> Result<(), SettingError> {
+        check("the upload slots", slots)?;
+        self.shared.limits.own.set_upload_slots(slots);
+        self.shared.settings.lock().options.upload_slots = slots;
+        Ok(())
+    }
+
+    /// Whether pieces are fetched in order.
+    #[must_use]
+    pub fn is_sequential(&self) -> bool {
+        self.shared.settings.lock().options.sequential
+    }
+
+    /// Fetches pieces in order, or rarest first.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the order may or may not have been changed.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`], or why it could not start.
+    pub async fn set_sequential(&self, sequential: bool) -> Result<(), TorrentError> {
+        self.shared.settings.lock().options.sequential = sequential;
+        self.send(TorrentMessage::Request(Request::Sequential(sequential)))
+            .await
+    }
+
+    /// Says how much some pieces are wanted. The next [`Torrent::set_file_priorities`] overrules it.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, all of it has been taken or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`], or why it could not start.
+    pub async fn set_piece_priorities(
+        &self,
+        pieces: Vec<(PieceIndex, Priority)>,
+    ) -> Result<(), TorrentError> {
+        self.send(TorrentMessage::Request(Request::Priorities(pieces)))
+            .await
+    }
+}

@@ -1,0 +1,209 @@
+//! What can be asked of a session and changed while it runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tailwater_metainfo::InfoHash;
+
+use super::Session;
+use crate::error::SettingError;
+use crate::handle::Torrent;
+use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_UPLOAD_SLOTS, check, check_rate};
+use crate::status::{Phase, Totals};
+use crate::torrent::Stats;
+
+/// A session at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// Torrents in the session.
+    pub torrents: usize,
+    /// Those among them that lack something that is wanted.
+    pub downloading: usize,
+    /// Those among them that have everything that is wanted.
+    pub complete: usize,
+    /// Those among them that the user paused.
+    pub paused: usize,
+    /// Those among them that cannot go on.
+    pub failed: usize,
+    /// Payload bytes that all torrents received since the session started, those that have ended included.
+    pub downloaded: u64,
+    /// Payload bytes that all torrents sent since the session started, those that have ended included.
+    pub uploaded: u64,
+    /// Payload bytes a second received now.
+    pub down_rate: u64,
+    /// Payload bytes a second sent now.
+    pub up_rate: u64,
+    /// Connected peers of all torrents.
+    pub peers: usize,
+    /// Connections to peers, those being made included.
+    pub connections: usize,
+    /// The most connections to peers.
+    pub max_connections: usize,
+    /// Bytes of the memory budget that are taken.
+    pub memory_used: u64,
+    /// The memory budget, in bytes.
+    pub memory_budget: u64,
+}
+
+/// What torrents that have ended have transferred.
+#[derive(Debug, Default)]
+pub(crate) struct EndedTotals {
+    downloaded: AtomicU64,
+    uploaded: AtomicU64,
+}
+
+impl EndedTotals {
+    /// A torrent has ended.
+    pub(crate) fn add(&self, stats: &Stats) {
+        self.downloaded
+            .fetch_add(stats.downloaded, Ordering::Relaxed);
+        self.uploaded.fetch_add(stats.uploaded, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Totals {
+        Totals {
+            downloaded: self.downloaded.load(Ordering::Relaxed),
+            uploaded: self.uploaded.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Session {
+    /// Its torrents, in the order in which they were added. Those that have ended are not among them.
+    #[must_use]
+    pub fn torrents(&self) -> Vec<Torrent> {
+        self.inner.registry.added()
+    }
+
+    /// The torrent with this name on the wire, if the session has it.
+    #[must_use]
+    pub fn get(&self, info_hash: InfoHash) -> Option<Torrent> {
+        self.inner.registry.get(info_hash)
+    }
+
+    /// Its numbers; at most 200 ms old.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        let memory = self.inner.memory.stats();
+        let permits = &self.inner.shared.permits;
+        let ended = self.inner.ended.get();
+        let mut all = SessionStats {
+            downloaded: ended.downloaded,
+            uploaded: ended.uploaded,
+            connections: permits.taken(),
+            max_connections: permits.limit(),
+            memory_used: memory.used,
+            memory_budget: memory.budget,
+            ..SessionStats::default()
+        };
+        for torrent in self.torrents() {
+            let status = torrent.status.borrow();
+            all.torrents += 1;
+            all.downloading += usize::from(status.phase == Phase::Downloading);
+            all.complete += usize::from(status.phase == Phase::Complete);
+            all.paused += usize::from(status.phase == Phase::Paused);
+            all.failed += usize::from(matches!(status.phase, Phase::Failed(_)));
+            all.downloaded += status.stats.downloaded;
+            all.uploaded += status.stats.uploaded;
+            all.down_rate += status.stats.down_rate;
+            all.up_rate += status.stats.up_rate;
+            all.peers += status.stats.peers;
+        }
+        all
+    }
+
+    /// The most bytes a second to receive, over all torrents; `None` for no limit.
+    #[must_use]
+    pub fn download_limit(&self) -> Option<u64> {
+        self.inner.shared.down_limit.session().rate()
+    }
+
+    /// Changes the most bytes a second to receive, over all torrents; `None` lifts the limit. It holds from the next bytes
+    /// on; a connection that waits its turn under the old limit waits for that still.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_download_limit(&self, bytes_per_second: Option<u64>) -> Result<(), SettingError> {
+        check_rate("a download limit", bytes_per_second)?;
+        let limits = &self.inner.shared.down_limit;
+        limits.session().set_rate(bytes_per_second);
+        Ok(())
+    }
+
+    /// The most bytes of blocks a second to send, over all torrents; `None` for no limit.
+    #[must_use]
+    pub fn upload_limit(&self) -> Option<u64> {
+        self.inner.shared.up_limit.session().rate()
+    }
+
+    /// Changes the most bytes of blocks a second to send, over all torrents; `None` lifts the limit. It holds from the next bytes
+    /// on; a connection that waits its turn under the old limit waits for that still.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_upload_limit(&self, bytes_per_second: Option<u64>) -> Result<(), SettingError> {
+        check_rate("an upload limit", bytes_per_second)?;
+        let limits = &self.inner.shared.up_limit;
+        limits.session().set_rate(bytes_per_second);
+        Ok(())
+    }
+
+    /// The most connections to peers, of all torrents together.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.inner.shared.permits.limit()
+    }
+
+    /// Changes the most connections to peers, of all torrents together. Of those above it, each torrent with more than its
+    /// share lets go of one a second.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_max_connections(&self, connections: usize) -> Result<(), SettingError> {
+        check("the most connections", Some(connections))?;
+        self.inner.shared.permits.set_limit(connections);
+        Ok(())
+    }
+
+    /// The most connected peers of a torrent that has no limit of its own.
+    #[must_use]
+    pub fn max_peers(&self) -> usize {
+        let peers = self.inner.peer_limits.max_peers();
+        peers.unwrap_or(DEFAULT_MAX_PEERS)
+    }
+
+    /// Changes the most connected peers of torrents that have no limit of their own. It holds within a second: those above
+    /// it are let go, the least useful first.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_max_peers(&self, peers: usize) -> Result<(), SettingError> {
+        check("the most peers", Some(peers))?;
+        self.inner.peer_limits.set_max_peers(Some(peers));
+        Ok(())
+    }
+
+    /// How many peers of a torrent without a number of its own are uploaded to at once.
+    #[must_use]
+    pub fn upload_slots(&self) -> usize {
+        let slots = self.inner.peer_limits.upload_slots();
+        slots.unwrap_or(DEFAULT_UPLOAD_SLOTS)
+    }
+
+    /// Changes how many peers of torrents without a number of their own are uploaded to at once. It holds from the next time
+    /// that slots are dealt out, which is within 11 seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Zero`].
+    pub fn set_upload_slots(&self, slots: usize) -> Result<(), SettingError> {
+        check("the upload slots", Some(slots))?;
+        self.inner.peer_limits.set_upload_slots(Some(slots));
+        Ok(())
+    }
+}
