@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::rate::Rate;
+use crate::torrent::rate::Rate;
 
 /// How long a byte counts in the rate that is shown.
 const SHOWN_MEMORY: Duration = Duration::from_secs(3);

@@ -4,42 +4,21 @@
 //! sees facts, never bytes: blocks travel from the peer's connection to the storage without it. Whoever drives it
 //! hands in facts with the time and carries out what [`Engine::poll_output`] says.
 
-mod blame;
 mod bounded;
 mod buffer_map;
-mod candidates;
-mod choker;
-mod connections;
-mod exchange;
-mod external;
+mod config;
+mod demand;
+mod event;
 mod flow;
 mod halts;
-mod hello;
-mod holepunch;
-mod host;
-mod interest;
-mod outcomes;
+mod membership;
 mod peers;
-mod picker;
-mod pieces;
-mod priority;
 mod rate;
-mod readers;
-mod reading;
-mod requests;
-mod slots;
-mod source;
-mod stall;
 mod stats;
-mod terms;
+mod supply;
 #[cfg(test)]
 mod tests;
-mod trackers;
-mod turnover;
-mod turns;
-mod urgency;
-mod verifying;
-mod window;
+mod upload;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -51,32 +30,33 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 use crate::peer::{Command, Fact};
 
 pub use buffer_map::{BufferMap, PieceView, ReaderView};
+pub use config::Config;
+pub use demand::readers::{Lookbehind, ReaderConfig, ReaderUpdate};
+pub use event::{Halt, NewPeer, Note, Output, Refusal};
+pub use membership::candidates::Candidates;
+pub use membership::host::Host;
+pub use membership::source::Source;
+pub use membership::trackers::named_by_tracker;
 pub use peers::PeerKey;
-pub use picker::Priority;
-pub use pieces::PieceState;
-pub use readers::{Lookbehind, ReaderConfig, ReaderUpdate};
-pub use source::Source;
 pub use stats::{PeerStats, Stats};
+pub use supply::picker::Priority;
+pub use supply::pieces::PieceState;
 pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};
 pub use tailwater_types::{BlockDigest, Verdict};
-pub use terms::{Config, Halt, NewPeer, Note, Output, Refusal};
-pub use trackers::named_by_tracker;
 
-use blame::Blame;
-pub use candidates::Candidates;
-use choker::Choker;
-use exchange::NamedBy;
-use external::External;
+use demand::readers::{Readers, Refetches};
 use flow::Flow;
 use halts::Halts;
-use holepunch::Punches;
-pub use host::Host;
+use membership::exchange::NamedBy;
+use membership::external::External;
+use membership::holepunch::Punches;
+use membership::turnover::Turnover;
 use peers::{Peers, RATE_MEMORY};
-use picker::Picker;
-use pieces::{Arrival, Pieces};
-use readers::{Readers, Refetches};
-use turnover::Turnover;
-use verifying::Verifying;
+use supply::blame::Blame;
+use supply::picker::Picker;
+use supply::pieces::{Arrival, Pieces};
+use supply::verifying::Verifying;
+use upload::choker::Choker;
 
 /// How often late requests are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);

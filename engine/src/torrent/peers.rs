@@ -5,18 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
-
 use tailwater_storage::SupplierKey;
 
-use super::exchange::Exchange;
-use super::flow::Flow;
-use super::holepunch::Punching;
-use super::host::Host;
-use super::slots::SlotUse;
-use super::stall::Stall;
-use super::turnover::Usage;
-use super::window::Window;
 use crate::peer::Direction;
+use crate::torrent::flow::Flow;
+use crate::torrent::membership::exchange::Exchange;
+use crate::torrent::membership::holepunch::Punching;
+use crate::torrent::membership::host::Host;
+use crate::torrent::membership::turnover::Usage;
+use crate::torrent::supply::pipeline::Window;
+use crate::torrent::supply::stall::Stall;
+use crate::torrent::upload::unchoke::SlotUse;
 
 /// A connected peer. A key that has outlived its connection never names another peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

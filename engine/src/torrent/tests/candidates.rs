@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::super::candidates::Candidates;
-use super::super::priority::Ranking;
-use super::super::source::Source;
 use crate::testing::epoch;
+use crate::torrent::membership::candidates::Candidates;
+use crate::torrent::membership::ranking::Ranking;
+use crate::torrent::membership::source::Source;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::super::priority::Ranking;
 use super::*;
 use crate::peer::Hello;
+use crate::torrent::membership::ranking::Ranking;
 
 const OURS: [u8; 4] = [9, 9, 9, 9];
 

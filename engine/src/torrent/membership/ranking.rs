@@ -43,16 +43,16 @@ fn masked_sum<const N: usize>(a: [u8; N], b: [u8; N], least: usize) -> u32 {
 /// that comes from the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ranking {
-    pub(super) v4: Option<Ipv4Addr>,
-    pub(super) v6: Option<Ipv6Addr>,
+    pub(crate) v4: Option<Ipv4Addr>,
+    pub(crate) v6: Option<Ipv6Addr>,
     /// Where we listen.
-    pub(super) port: u16,
-    pub(super) seed: u64,
+    pub(crate) port: u16,
+    pub(crate) seed: u64,
 }
 
 impl Ranking {
     /// The higher, the better.
-    pub(super) fn priority(&self, peer: SocketAddr) -> u32 {
+    pub(crate) fn priority(&self, peer: SocketAddr) -> u32 {
         let ours = match peer.ip().to_canonical() {
             IpAddr::V4(_) => self.v4.map(IpAddr::V4),
             IpAddr::V6(_) => self.v6.map(IpAddr::V6),

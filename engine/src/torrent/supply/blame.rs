@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use tailwater_types::{BlockDigest, PieceIndex};
 
-use super::bounded::BoundedMap;
+use crate::torrent::bounded::BoundedMap;
 
 /// The most failed pieces whose blocks are remembered; the one that began to fail longest ago goes first.
 const MAX_SUSPECT_PIECES: usize = 64;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::host::site;
+use crate::torrent::membership::host::site;
 
 /// Votes that are kept for each address family; older ones make room.
 const MAX_VOTES: usize = 32;
@@ -12,7 +12,7 @@ const MIN_VOTES: usize = 3;
 
 /// What others say of us, for both address families.
 #[derive(Debug, Default)]
-pub(super) struct External {
+pub(crate) struct External {
     v4: Ballot,
     v6: Ballot,
 }
@@ -26,14 +26,14 @@ struct Ballot {
 }
 
 impl External {
-    pub(super) fn v4(&self) -> Option<Ipv4Addr> {
+    pub(crate) fn v4(&self) -> Option<Ipv4Addr> {
         match self.v4.winner() {
             Some(IpAddr::V4(ip)) => Some(ip),
             _ => None,
         }
     }
 
-    pub(super) fn v6(&self) -> Option<Ipv6Addr> {
+    pub(crate) fn v6(&self) -> Option<Ipv6Addr> {
         match self.v6.winner() {
             Some(IpAddr::V6(ip)) => Some(ip),
             _ => None,
@@ -41,7 +41,7 @@ impl External {
     }
 
     /// Somebody who can be trusted has said so.
-    pub(super) fn handle_told(&mut self, ip: IpAddr) {
+    pub(crate) fn handle_told(&mut self, ip: IpAddr) {
         let ip = ip.to_canonical();
         if is_possible(ip) {
             self.ballot(ip).told = Some(ip);
@@ -49,7 +49,7 @@ impl External {
     }
 
     /// A peer has said what it sees (`yourip`, BEP 10).
-    pub(super) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
+    pub(crate) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
         let (voter, ip) = (site(voter), ip.to_canonical());
         if is_possible(ip) {
             let votes = &mut self.ballot(ip).votes;

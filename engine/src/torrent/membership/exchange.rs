@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tailwater_wire::{MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
 
-use super::bounded::BoundedMap;
-use super::host::Host;
-use super::peers::Peer;
-use super::source::can_name;
-use super::{Engine, PeerKey, Source, Space};
 use crate::peer::{Command, Direction};
+use crate::torrent::bounded::BoundedMap;
+use crate::torrent::membership::host::Host;
+use crate::torrent::membership::source::can_name;
+use crate::torrent::peers::Peer;
+use crate::torrent::{Engine, PeerKey, Source, Space};
 
 /// A peer hears of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Taken {
 
 /// What was taken from each host, whatever became of its connections.
 #[derive(Debug)]
-pub(super) struct NamedBy {
+pub(crate) struct NamedBy {
     hosts: BoundedMap<Host, Taken>,
 }
 
@@ -78,7 +78,7 @@ impl NamedBy {
 }
 
 impl Exchange {
-    pub(super) const fn set_speaks(&mut self, speaks: bool) {
+    pub(crate) const fn set_speaks(&mut self, speaks: bool) {
         self.speaks = speaks;
     }
 
@@ -112,7 +112,7 @@ impl Exchange {
 
 impl<S: Space> Engine<S> {
     /// A peer named others. They are tried like any address, within a quota.
-    pub(super) fn handle_exchange(&mut self, now: Instant, key: PeerKey, message: &PexMessage) {
+    pub(crate) fn handle_exchange(&mut self, now: Instant, key: PeerKey, message: &PexMessage) {
         if self.config.private {
             return;
         }
@@ -138,7 +138,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Tells peers of each other.
-    pub(super) fn exchange_peers(&mut self, now: Instant) {
+    pub(crate) fn exchange_peers(&mut self, now: Instant) {
         if self.config.private || !self.peers.iter().any(|(_, peer)| peer.exchange.is_due(now)) {
             return;
         }

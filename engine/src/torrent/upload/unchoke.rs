@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::choker::Contender;
-use super::peers::Peer;
-use super::{Engine, PeerKey, Space};
 use crate::peer::Command;
+use crate::torrent::peers::Peer;
+use crate::torrent::upload::choker::Contender;
+use crate::torrent::{Engine, PeerKey, Space};
 
 /// A peer that has a slot for this long and asks for nothing has it in vain. Clients ask as soon as they are unchoked.
 const ASKS_WITHIN: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ impl Peer {
     }
 
     /// Blocks were sent to it.
-    pub(super) const fn handle_uploaded(&mut self) {
+    pub(crate) const fn handle_uploaded(&mut self) {
         self.slot.in_vain = false;
     }
 
@@ -48,7 +48,7 @@ impl Peer {
 
 impl<S: Space> Engine<S> {
     /// Deals the upload slots out anew.
-    pub(super) fn rechoke(&mut self, now: Instant) {
+    pub(crate) fn rechoke(&mut self, now: Instant) {
         let seeding = self.wanted == 0;
         let contenders: Vec<_> = self
             .peers
@@ -79,7 +79,7 @@ impl<S: Space> Engine<S> {
 
     /// Takes slots back that are held in vain while others wait, between the choker's rounds: else a crowd that asks for
     /// nothing would hold them all.
-    pub(super) fn reclaim_slots(&mut self, now: Instant) {
+    pub(crate) fn reclaim_slots(&mut self, now: Instant) {
         let crowded: Vec<_> = self
             .peers
             .iter()
@@ -102,7 +102,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A peer wants blocks: it gets a free slot at once, or one that an idle member of a crowd has.
-    pub(super) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
+    pub(crate) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
         self.unchoke_waiting(now);
         let newcomer = self.peers.get(key);
         let waits = newcomer.is_some_and(|peer| peer.waits_for_slot() && !self.is_in_crowd(peer));
@@ -121,7 +121,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A free slot is given away at once rather than in the next round.
-    pub(super) fn unchoke_waiting(&mut self, now: Instant) {
+    pub(crate) fn unchoke_waiting(&mut self, now: Instant) {
         let used = self
             .peers
             .iter()
@@ -139,7 +139,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn choke(&mut self, key: PeerKey) {
+    pub(crate) fn choke(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key) {
             peer.am_choking = true;
             peer.slot.since = None;
@@ -147,7 +147,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn unchoke(&mut self, now: Instant, key: PeerKey) {
+    pub(crate) fn unchoke(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key) {
             peer.am_choking = false;
             peer.slot.since = Some((now, peer.up.total()));

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use super::PeerKey;
+use crate::torrent::PeerKey;
 
 /// How often the slots are dealt out anew (BEP 3).
 pub(crate) const RECHOKE_EVERY: Duration = Duration::from_secs(10);

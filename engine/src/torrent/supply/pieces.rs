@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
-use super::PeerKey;
+use crate::torrent::PeerKey;
 
 /// How far a piece has come. `have` is not for ever: a bounded storage may evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tailwater_wire::{Holepunch, HolepunchError};
 
-use super::source::{can_name, is_usable};
-use super::{Engine, Halt, Output, PeerKey, Source, Space};
 use crate::peer::Command;
 use crate::peer::allowance::Allowance;
+use crate::torrent::membership::source::{can_name, is_usable};
+use crate::torrent::{Engine, Halt, Output, PeerKey, Source, Space};
 
 /// Introductions that may be asked for and not answered.
 const MAX_ASKED: usize = 64;
@@ -32,7 +32,7 @@ const FIRST_PORT: u16 = 1_024;
 
 /// What one peer has to do with it.
 #[derive(Debug)]
-pub(super) struct Punching {
+pub(crate) struct Punching {
     speaks: bool,
     /// Strangers that it may have us call.
     calls: Allowance,
@@ -51,18 +51,18 @@ impl Default for Punching {
 }
 
 impl Punching {
-    pub(super) const fn speaks(&self) -> bool {
+    pub(crate) const fn speaks(&self) -> bool {
         self.speaks
     }
 
-    pub(super) const fn set_speaks(&mut self, speaks: bool) {
+    pub(crate) const fn set_speaks(&mut self, speaks: bool) {
         self.speaks = speaks;
     }
 }
 
 /// What is under way in the whole torrent.
 #[derive(Debug, Default)]
-pub(super) struct Punches {
+pub(crate) struct Punches {
     /// To whom an introduction was asked for, of whom and when.
     asked: BTreeMap<SocketAddr, (PeerKey, Instant)>,
     /// Connections being made because a relay said so.
@@ -70,7 +70,7 @@ pub(super) struct Punches {
 }
 
 impl Punches {
-    pub(super) fn handle_dialled(&mut self, addr: SocketAddr) {
+    pub(crate) fn handle_dialled(&mut self, addr: SocketAddr) {
         self.calls.remove(&addr);
     }
 
@@ -97,7 +97,7 @@ impl Punches {
 }
 
 impl<S: Space> Engine<S> {
-    pub(super) fn handle_holepunch(&mut self, now: Instant, key: PeerKey, message: Holepunch) {
+    pub(crate) fn handle_holepunch(&mut self, now: Instant, key: PeerKey, message: Holepunch) {
         // Whoever does not say that it speaks it is not listened to (BEP 55).
         let speaks = self.peers.get(key).is_some_and(|peer| peer.punching.speaks);
         if self.config.private || !speaks {
@@ -190,7 +190,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A peer has named others, some of which can be met through it.
-    pub(super) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
+    pub(crate) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
         let is_there = |known| self.peers.get(known).is_some();
         if !self.candidates.introducer(addr).is_some_and(is_there) {
             self.candidates.set_introducer(addr, Some(key));
@@ -198,7 +198,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// An address could not be reached: whoever named it may be able to help.
-    pub(super) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
+    pub(crate) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
         if self.config.private || self.wanted == 0 || self.halted.has(Halt::Paused) {
             return;
         }

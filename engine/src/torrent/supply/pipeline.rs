@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::BLOCK_LEN;
 
-use super::rate::Rate;
+use crate::torrent::rate::Rate;
 
 /// Requests outstanding at a peer of which nothing is known yet.
 const INITIAL: usize = 16;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
 
-use super::peers::Peer;
-use super::readers::Reader;
-use super::{Engine, Output, PeerKey, PieceState, Space};
+use crate::torrent::demand::readers::Reader;
+use crate::torrent::peers::Peer;
+use crate::torrent::{Engine, Output, PeerKey, PieceState, Space};
 
 /// How many peers are asked for one block that a reader waits for.
 const URGENT_COPIES: u8 = 2;
@@ -23,7 +23,7 @@ type Rank = (Duration, Instant, PieceIndex);
 
 impl<S: Space> Engine<S> {
     /// The block that some reader needs first of those that this peer can deliver in time.
-    pub(super) fn next_of_readers(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
+    pub(crate) fn next_of_readers(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         if self.readers.is_empty() {
             return None;
         }
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// While there is no room, whoever waits for a piece that has not been begun is told.
-    pub(super) fn tell_starved(&mut self) {
+    pub(crate) fn tell_starved(&mut self) {
         if self.wanted_space.is_none() {
             return;
         }
@@ -126,7 +126,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Room for a piece, if need be that of a piece which was begun and which no window covers any more.
-    pub(super) fn reserve(&mut self, now: Instant, piece: PieceIndex) -> bool {
+    pub(crate) fn reserve(&mut self, now: Instant, piece: PieceIndex) -> bool {
         loop {
             match self.space.reserve(piece) {
                 Ok(evicted) => {
@@ -150,7 +150,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Asks a second peer for a block that the first will not bring before a reader needs it.
-    pub(super) fn next_of_rescue(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
+    pub(crate) fn next_of_rescue(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         if self.readers.is_empty() || self.peers.len() < 2 {
             return None;
         }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
-use super::{BlockDigest, Engine, Note, Output, PieceState, Space, Verdict};
 use crate::peer::Command;
+use crate::torrent::{BlockDigest, Engine, Note, Output, PieceState, Space, Verdict};
 
 impl<S: Space> Engine<S> {
     /// A piece's hash has been checked.
@@ -87,7 +87,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn check_complete(&mut self, now: Instant) {
+    pub(crate) fn check_complete(&mut self, now: Instant) {
         if self.wanted > 0 || self.completed {
             return;
         }

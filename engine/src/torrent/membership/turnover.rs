@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::host::Host;
-use super::peers::Peer;
-use super::{Engine, Halt, NewPeer, PeerKey, Refusal, Source, Space};
 use crate::peer::Direction;
+use crate::torrent::membership::host::Host;
+use crate::torrent::peers::Peer;
+use crate::torrent::{Engine, Halt, NewPeer, PeerKey, Refusal, Source, Space};
 
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
 /// unchoke and a first block on a slow line.
@@ -32,9 +32,9 @@ const DIALS_WHEN_FULL: usize = 4;
 
 /// What one peer has been good for.
 #[derive(Debug)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Its host's connections are counted, and this is one of them: it was not named by hand.
-    pub(super) is_counted: bool,
+    pub(crate) is_counted: bool,
     /// The bytes that had moved when we looked last.
     moved: u64,
     /// When bytes were last seen to move.
@@ -46,7 +46,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) const fn new(now: Instant, is_counted: bool) -> Self {
+    pub(crate) const fn new(now: Instant, is_counted: bool) -> Self {
         Self {
             is_counted,
             moved: 0,
@@ -59,7 +59,7 @@ impl Usage {
 
 /// What a full torrent may still do.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Turnover {
+pub(crate) struct Turnover {
     /// Connections that may still be opened before we look again, although there is no room.
     dials: usize,
 }
@@ -77,7 +77,7 @@ enum Standing {
 
 impl Peer {
     /// Bytes of blocks, in both directions.
-    pub(super) const fn moved(&self) -> u64 {
+    pub(crate) const fn moved(&self) -> u64 {
         self.down.total() + self.up.total()
     }
 
@@ -91,7 +91,7 @@ impl Peer {
     }
 
     /// Whether bytes have moved of late.
-    pub(super) fn is_of_use(&self, now: Instant) -> bool {
+    pub(crate) fn is_of_use(&self, now: Instant) -> bool {
         let is_recent = |at| now.saturating_duration_since(at) < RECENTLY;
         self.moved() != self.usage.moved || self.usage.used_at.is_some_and(is_recent)
     }
@@ -128,7 +128,7 @@ impl Peer {
 
 impl<S: Space> Engine<S> {
     /// Peers that have had some time, and that neither side wants anything of.
-    pub(super) fn idle_peers(&self, now: Instant) -> usize {
+    pub(crate) fn idle_peers(&self, now: Instant) -> usize {
         let is_old = |peer: &Peer| now.saturating_duration_since(peer.since) >= RECENTLY;
         let peers = self.peers.iter();
         let idle = peers.filter(|(_, peer)| is_old(peer) && !peer.is_wanted());
@@ -136,7 +136,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Looks once a second at what peers are good for; those that are inactive leave.
-    pub(super) fn tend_peers(&mut self, now: Instant) {
+    pub(crate) fn tend_peers(&mut self, now: Instant) {
         for (_, peer) in self.peers.iter_mut() {
             peer.look(now);
         }
@@ -168,7 +168,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// How many more connections may be opened, peers' places considered.
-    pub(super) fn dials_left(&self) -> usize {
+    pub(crate) fn dials_left(&self) -> usize {
         let connecting = self.candidates.connecting();
         let free = self.config.max_peers.saturating_sub(self.peers.len());
         let at_once = match free {
@@ -179,7 +179,7 @@ impl<S: Space> Engine<S> {
         at_once.saturating_sub(connecting)
     }
 
-    pub(super) fn handle_dial(&mut self) {
+    pub(crate) fn handle_dial(&mut self) {
         if self.peers.len() >= self.config.max_peers {
             self.turnover.dials = self.turnover.dials.saturating_sub(1);
         }
@@ -190,7 +190,7 @@ impl<S: Space> Engine<S> {
     /// # Errors
     ///
     /// When its host has its share of connections, or the torrent of peers, and none of them is worth less.
-    pub(super) fn make_room(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+    pub(crate) fn make_room(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
         let (ip, is_named) = (new.addr.ip(), self.is_named_newcomer(new));
         if !is_named && self.candidates.is_crowded(ip) {
             let idle = self.idle_of_host(now, ip);
@@ -208,7 +208,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether a newcomer's address was chosen by hand: of callers, that is not known.
-    pub(super) fn is_named_newcomer(&self, new: &NewPeer) -> bool {
+    pub(crate) fn is_named_newcomer(&self, new: &NewPeer) -> bool {
         let source = self.candidates.source(new.addr);
         new.direction == Direction::Outgoing && source.is_some_and(Source::is_named)
     }
@@ -256,7 +256,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
-    pub(super) fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
+    pub(crate) fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
         if self.is_named(peer) || peer.is_of_use(now) {
             return false;
         }
@@ -270,11 +270,11 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether it is one of many connections of its host.
-    pub(super) fn is_in_crowd(&self, peer: &Peer) -> bool {
+    pub(crate) fn is_in_crowd(&self, peer: &Peer) -> bool {
         peer.usage.is_counted && self.candidates.connections(peer.addr.ip()) > CROWD
     }
 
-    pub(super) fn is_named(&self, peer: &Peer) -> bool {
+    pub(crate) fn is_named(&self, peer: &Peer) -> bool {
         let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
         source.is_some_and(Source::is_named)
     }
@@ -298,7 +298,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// What must hold after every step; panics otherwise: hosts' connections are counted right, and within their limits.
-    pub(super) fn check_hosts(&self) {
+    pub(crate) fn check_hosts(&self) {
         let mut hosts = BTreeMap::<Host, usize>::new();
         for (_, peer) in self.peers.iter().filter(|(_, peer)| peer.usage.is_counted) {
             *hosts.entry(Host::of(peer.addr.ip())).or_default() += 1;

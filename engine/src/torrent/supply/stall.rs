@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::BLOCK_LEN;
 
-use super::peers::{Peer, Pending};
-use super::{Engine, PeerKey, Space};
+use crate::torrent::peers::{Peer, Pending};
+use crate::torrent::{Engine, PeerKey, Space};
 
 /// A request that has waited this long is late, whatever else goes on.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,26 +30,26 @@ pub(crate) struct Stall {
 
 impl Stall {
     /// Whether the peer is asked for nothing at all.
-    pub(super) const fn rests(&self) -> bool {
+    pub(crate) const fn rests(&self) -> bool {
         self.rests_until.is_some()
     }
 }
 
 impl Peer {
     /// How long the peer has sent nothing although it owes us a block that is not late yet.
-    pub(super) fn silent_for(&self, now: Instant) -> Duration {
+    pub(crate) fn silent_for(&self, now: Instant) -> Duration {
         let first = self.pending.iter().find(|pending| !pending.late);
         let since = first.map(|first| first.asked_at.max(self.last_delivery));
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// Whether it owes a block for much longer than it should, by its own pace.
-    pub(super) fn has_stopped(&self, now: Instant) -> bool {
+    pub(crate) fn has_stopped(&self, now: Instant) -> bool {
         self.silent_for(now) > self.window.time_for(BLOCK_LEN) * 4 + PATIENCE
     }
 
     /// A block came from it.
-    pub(super) fn handle_delivery(&mut self) {
+    pub(crate) fn handle_delivery(&mut self) {
         self.snubbed = false;
         self.stall = Stall::default();
     }
@@ -82,7 +82,7 @@ impl Peer {
 
 impl<S: Space> Engine<S> {
     /// Looks for late requests, whose blocks are free again and whose peers are snubbed, and for peers that have rested.
-    pub(super) fn expire_requests(&mut self, now: Instant) {
+    pub(crate) fn expire_requests(&mut self, now: Instant) {
         let mut rested = Vec::new();
         for (key, peer) in self.peers.iter_mut() {
             if peer.has_rested(now) {
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Frees what peers owe that have stopped, after at least `timeout`; says whether there was anything.
-    pub(super) fn release_late(&mut self, now: Instant, timeout: Duration) -> bool {
+    pub(crate) fn release_late(&mut self, now: Instant, timeout: Duration) -> bool {
         let is_late = |peer: &Peer| {
             let silent = peer.silent_for(now);
             silent >= REQUEST_TIMEOUT || (silent >= timeout && peer.has_stopped(now))
@@ -122,7 +122,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A peer has stopped: its blocks are free.
-    pub(super) fn stall(&mut self, now: Instant, key: PeerKey) {
+    pub(crate) fn stall(&mut self, now: Instant, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };

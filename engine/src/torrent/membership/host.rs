@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use tailwater_types::address::AddressGroup;
 
-use super::source::Scope;
+use crate::torrent::membership::source::Scope;
 
 /// Of an IPv6 address the part that a host does not choose itself (RFC 4291): it may have all of the rest.
 const V6_NETWORK_BITS: u32 = 64;
@@ -38,7 +38,7 @@ impl Host {
     }
 
     /// Every address and port of it.
-    pub(super) fn addrs(self) -> RangeInclusive<SocketAddr> {
+    pub(crate) fn addrs(self) -> RangeInclusive<SocketAddr> {
         let first = self.0.first();
         let last = match first {
             IpAddr::V6(ip) if Scope::of(first) == Scope::Global => IpAddr::V6(Ipv6Addr::from_bits(
@@ -56,7 +56,7 @@ impl Host {
 }
 
 /// The site that an address belongs to: /24 of IPv4, /48 of IPv6. Of those, one person cannot easily have many.
-pub(super) fn site(ip: IpAddr) -> IpAddr {
+pub(crate) fn site(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
             let mask = u32::MAX << (u32::BITS - V4_SITE_BITS);

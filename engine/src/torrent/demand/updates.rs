@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
-
 use tailwater_storage::{ByteWindow, ReaderKey};
 
-use super::readers::{ReaderConfig, ReaderUpdate};
-use super::{Engine, PieceState, Space};
+use crate::torrent::demand::readers::{ReaderConfig, ReaderUpdate};
+use crate::torrent::{Engine, PieceState, Space};
 
 /// How often peers are compared anew while somebody reads and something is on its way.
 const RESCUE_EVERY: Duration = Duration::from_millis(50);
@@ -71,7 +70,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// What readers need done now and then.
-    pub(super) fn tend_readers(&mut self, now: Instant) {
+    pub(crate) fn tend_readers(&mut self, now: Instant) {
         let may_again = self.refetches.handle_timeout(now);
         self.space.set_time(now);
         if self.readers.is_empty() {
@@ -94,7 +93,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// While somebody reads: another peer may be faster by now than those who were asked.
-    pub(super) fn rescue(&mut self, now: Instant) {
+    pub(crate) fn rescue(&mut self, now: Instant) {
         self.plan_rescue(now);
         // What a stopped peer owes counts as asked for no longer, so that others are.
         self.release_late(now, Duration::ZERO);

@@ -4,23 +4,23 @@ use std::time::Instant;
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
-use super::peers::Pending;
-use super::{Engine, Output, PeerKey, Space};
 use crate::peer::Command;
+use crate::torrent::peers::Pending;
+use crate::torrent::{Engine, Output, PeerKey, Space};
 
 /// How many peers are asked for one block when nothing else is left to ask for.
 const END_GAME_COPIES: u8 = 3;
 
 impl<S: Space> Engine<S> {
     /// Asks `key` for as many blocks as its window has room for.
-    pub(super) fn fill(&mut self, now: Instant, key: PeerKey) {
+    pub(crate) fn fill(&mut self, now: Instant, key: PeerKey) {
         if self.halted.any() {
             return;
         }
         while self
             .peers
             .get(key)
-            .is_some_and(super::peers::Peer::has_room)
+            .is_some_and(crate::torrent::peers::Peer::has_room)
         {
             let block = self.next_block(now, key);
             let Some(peer) = self.peers.get_mut(key) else {
@@ -41,7 +41,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Blocks became free, or pieces: every peer with room may have something to fetch.
-    pub(super) fn fill_all(&mut self, now: Instant) {
+    pub(crate) fn fill_all(&mut self, now: Instant) {
         for key in self.peers.keys() {
             self.fill(now, key);
         }
@@ -102,7 +102,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Starts a piece whose room is reserved; a suspect one is for this peer alone.
-    pub(super) fn begin(&mut self, piece: PieceIndex, key: PeerKey) {
+    pub(crate) fn begin(&mut self, piece: PieceIndex, key: PeerKey) {
         self.picker.remove(piece);
         let alone = self.blame.is_suspect(piece).then_some(key);
         self.pieces.start(piece, alone);
@@ -132,7 +132,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A peer will not deliver what it was asked for: closed, choked, rejected or late.
-    pub(super) fn give_back(&mut self, pending: &[Pending]) {
+    pub(crate) fn give_back(&mut self, pending: &[Pending]) {
         // A late request has been given back already.
         for pending in pending.iter().filter(|pending| !pending.late) {
             self.pieces.unrequest(pending.block);
@@ -140,7 +140,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Another peer was first with this block.
-    pub(super) fn cancel_elsewhere(&mut self, now: Instant, block: BlockRef, except: PeerKey) {
+    pub(crate) fn cancel_elsewhere(&mut self, now: Instant, block: BlockRef, except: PeerKey) {
         let others: Vec<_> = self
             .peers
             .iter()
@@ -166,7 +166,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Takes back every request for a piece; what is stored of it stays.
-    pub(super) fn withdraw_piece(&mut self, piece: PieceIndex) {
+    pub(crate) fn withdraw_piece(&mut self, piece: PieceIndex) {
         for key in self.peers.keys() {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
@@ -182,7 +182,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Gives up a partial piece and its space. It may be started again if it is still wanted.
-    pub(super) fn abandon_piece(&mut self, piece: PieceIndex) {
+    pub(crate) fn abandon_piece(&mut self, piece: PieceIndex) {
         self.withdraw_piece(piece);
         self.pieces.abandon(piece);
         self.space.release(piece);

@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::host::Host;
-use super::source::Source;
+use crate::torrent::membership::host::Host;
+use crate::torrent::membership::source::Source;
 
 /// Ports below belong to other services than peers; they are tried when nothing else is left.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1_024;
@@ -23,7 +23,7 @@ const MAX_ADDRS: [usize; 3] = [8, 64, 500];
 
 impl Host {
     /// How many connections to it there may be.
-    pub(super) fn max_connections(self) -> usize {
+    pub(crate) fn max_connections(self) -> usize {
         let [global, local, loopback] = MAX_CONNECTIONS;
         self.by_scope(global, local, loopback)
     }
@@ -34,25 +34,25 @@ impl Host {
     }
 
     /// How many of its addresses are remembered.
-    pub(super) fn max_addrs(self) -> usize {
+    pub(crate) fn max_addrs(self) -> usize {
         let [global, local, loopback] = MAX_ADDRS;
         self.by_scope(global, local, loopback)
     }
 }
 
-pub(super) const fn is_privileged(addr: &SocketAddr) -> bool {
+pub(crate) const fn is_privileged(addr: &SocketAddr) -> bool {
     addr.port() < FIRST_UNPRIVILEGED_PORT
 }
 
 /// Whose turn an address shares: that of its host, or, if it was named by hand, its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     Named(SocketAddr),
     Host(Host),
 }
 
 impl Owner {
-    pub(super) fn of(addr: SocketAddr, source: Source) -> Self {
+    pub(crate) fn of(addr: SocketAddr, source: Source) -> Self {
         match source.is_named() {
             true => Self::Named(addr),
             false => Self::Host(Host::of(addr.ip())),
@@ -62,17 +62,17 @@ impl Owner {
 
 /// The place of an address among the others of its owner. The priority (BEP 40) decides between equals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
-    pub(super) is_last_resort: bool,
-    pub(super) failures: u32,
-    pub(super) source: Source,
-    pub(super) priority: Reverse<u32>,
-    pub(super) addr: SocketAddr,
+pub(crate) struct Turn {
+    pub(crate) is_last_resort: bool,
+    pub(crate) failures: u32,
+    pub(crate) source: Source,
+    pub(crate) priority: Reverse<u32>,
+    pub(crate) addr: SocketAddr,
 }
 
 /// What an owner has of us already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Load {
+pub(crate) enum Load {
     /// The number of connections and attempts.
     Open(usize),
     /// No more may be added.
@@ -107,7 +107,7 @@ impl Queue {
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     queues: BTreeMap<Owner, Queue>,
     /// Of each owner with a turn the first one.
     order: BTreeSet<(Load, Turn, Owner)>,
@@ -115,31 +115,31 @@ pub(super) struct Turns {
 
 impl Turns {
     /// The address to be tried next, if any may be.
-    pub(super) fn first(&self) -> Option<SocketAddr> {
+    pub(crate) fn first(&self) -> Option<SocketAddr> {
         let (load, turn, _) = self.order.first()?;
         (*load != Load::Full).then_some(turn.addr)
     }
 
     /// The one that would be tried last.
-    pub(super) fn last(&self) -> Option<SocketAddr> {
+    pub(crate) fn last(&self) -> Option<SocketAddr> {
         let (.., owner) = self.order.last()?;
         Some(self.queues.get(owner)?.due.last()?.addr)
     }
 
-    pub(super) fn insert(&mut self, turn: Turn) {
+    pub(crate) fn insert(&mut self, turn: Turn) {
         self.change(Owner::of(turn.addr, turn.source), |queue| {
             queue.due.insert(turn);
         });
     }
 
-    pub(super) fn remove(&mut self, turn: &Turn) {
+    pub(crate) fn remove(&mut self, turn: &Turn) {
         self.change(Owner::of(turn.addr, turn.source), |queue| {
             queue.due.remove(turn);
         });
     }
 
     /// Takes all of them out.
-    pub(super) fn take_all(&mut self) -> Vec<Turn> {
+    pub(crate) fn take_all(&mut self) -> Vec<Turn> {
         self.order.clear();
         let queues = self.queues.values_mut();
         queues
@@ -148,36 +148,36 @@ impl Turns {
     }
 
     /// Of an owner's addresses one more or less is remembered.
-    pub(super) fn count_known(&mut self, owner: Owner, is_more: bool) {
+    pub(crate) fn count_known(&mut self, owner: Owner, is_more: bool) {
         self.change(owner, |queue| count(&mut queue.known, is_more));
     }
 
     /// Of an owner's addresses one more or less is being connected to.
-    pub(super) fn count_attempt(&mut self, owner: Owner, is_more: bool) {
+    pub(crate) fn count_attempt(&mut self, owner: Owner, is_more: bool) {
         self.change(owner, |queue| count(&mut queue.attempts, is_more));
     }
 
     /// A host has one connection more or less.
-    pub(super) fn count_connection(&mut self, host: Host, is_more: bool) {
+    pub(crate) fn count_connection(&mut self, host: Host, is_more: bool) {
         self.change(Owner::Host(host), |queue| {
             count(&mut queue.connections, is_more);
         });
     }
 
     /// The connections that a host has.
-    pub(super) fn connections(&self, host: Host) -> usize {
+    pub(crate) fn connections(&self, host: Host) -> usize {
         let queue = self.queues.get(&Owner::Host(host));
         queue.map_or(0, |queue| queue.connections)
     }
 
     /// The addresses of a host that are remembered.
-    pub(super) fn known(&self, host: Host) -> usize {
+    pub(crate) fn known(&self, host: Host) -> usize {
         let queue = self.queues.get(&Owner::Host(host));
         queue.map_or(0, |queue| queue.known)
     }
 
     /// Whether an owner may have one more connection or attempt.
-    pub(super) fn is_open(&self, owner: Owner) -> bool {
+    pub(crate) fn is_open(&self, owner: Owner) -> bool {
         let queue = self.queues.get(&owner);
         queue.is_none_or(|queue| queue.load(owner) != Load::Full)
     }
@@ -200,17 +200,17 @@ impl Turns {
         }
     }
 
-    pub(super) fn contains(&self, turn: &Turn) -> bool {
+    pub(crate) fn contains(&self, turn: &Turn) -> bool {
         let queue = self.queues.get(&Owner::of(turn.addr, turn.source));
         queue.is_some_and(|queue| queue.due.contains(turn))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.queues.values().map(|queue| queue.due.len()).sum()
     }
 
     /// What must hold after every step; panics otherwise. `known` and `attempts` are counted anew by the caller.
-    pub(super) fn check_invariants(&self, counted: &BTreeMap<Owner, [usize; 2]>) {
+    pub(crate) fn check_invariants(&self, counted: &BTreeMap<Owner, [usize; 2]>) {
         let queues = self.queues.iter();
         let order: BTreeSet<_> = queues
             .filter_map(|(owner, queue)| Some((queue.load(*owner), *queue.due.first()?, *owner)))

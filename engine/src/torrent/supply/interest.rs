@@ -5,15 +5,15 @@ use std::time::Instant;
 use tailwater_metainfo::{Bitfield, PieceIndex};
 use tailwater_wire::allowed_fast_set;
 
-use super::{Engine, PeerKey, Refusal, Space};
 use crate::peer::Command;
+use crate::torrent::{Engine, PeerKey, Refusal, Space};
 
 /// How many pieces a beginner may fetch while choked (BEP 6).
 const ALLOWED_FAST: usize = 10;
 
 impl<S: Space> Engine<S> {
     /// The peer has these pieces and no others. Costs a step for each piece in which that differs from before.
-    pub(super) fn handle_bitfield(&mut self, key: PeerKey, bits: Bitfield) {
+    pub(crate) fn handle_bitfield(&mut self, key: PeerKey, bits: Bitfield) {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
@@ -58,7 +58,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn handle_have(&mut self, key: PeerKey, piece: PieceIndex) {
+    pub(crate) fn handle_have(&mut self, key: PeerKey, piece: PieceIndex) {
         let lacking = self.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
             return;
@@ -70,7 +70,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// The peer gave up a piece (BEP 54); what was asked of it will not come. Says whether there was anything.
-    pub(super) fn handle_dont_have(&mut self, key: PeerKey, piece: PieceIndex) -> bool {
+    pub(crate) fn handle_dont_have(&mut self, key: PeerKey, piece: PieceIndex) -> bool {
         let lacking = self.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
@@ -97,12 +97,12 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether a piece is wanted and not held.
-    pub(super) fn is_lacking(&self, piece: PieceIndex) -> bool {
+    pub(crate) fn is_lacking(&self, piece: PieceIndex) -> bool {
         self.picker.is_wanted(piece) && !self.pieces.have().has(piece)
     }
 
     /// Everybody learns that we have a piece; nobody's data of it interests us any more.
-    pub(super) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
+    pub(crate) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
         let wanted = self.picker.is_wanted(piece);
         for key in self.peers.keys() {
             let Some(peer) = self.peers.get_mut(key) else {
@@ -119,7 +119,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn count_interesting(&mut self, key: PeerKey) {
+    pub(crate) fn count_interesting(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
@@ -131,7 +131,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Tells a peer whether we want anything of it, and lets it go when neither side ever will.
-    pub(super) fn update_interest(&mut self, now: Instant, key: PeerKey) {
+    pub(crate) fn update_interest(&mut self, now: Instant, key: PeerKey) {
         let seeding = self.wanted == 0;
         let Some(peer) = self.peers.get_mut(key) else {
             return;

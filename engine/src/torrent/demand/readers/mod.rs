@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 use tailwater_storage::{ByteWindow, ReaderKey};
 
-use super::rate::Rate;
+use crate::torrent::rate::Rate;
 
 pub(crate) use refetch::Refetches;
 pub use sizing::Lookbehind;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::source::can_name;
-use super::{Engine, Refusal, Source, Space};
+use crate::torrent::membership::source::can_name;
+use crate::torrent::{Engine, Refusal, Source, Space};
 
 /// Where a tracker is taken to be whose own address is not known, because a proxy asks it: far away, so that it can name
 /// public addresses only.
@@ -56,7 +56,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether this torrent may connect to what comes from a source.
-    pub(super) const fn is_allowed(&self, source: Source) -> bool {
+    pub(crate) const fn is_allowed(&self, source: Source) -> bool {
         !self.config.private || source.allowed_in_private()
     }
 }

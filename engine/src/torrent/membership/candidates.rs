@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::PeerKey;
-use super::bounded::BoundedMap;
-use super::host::Host;
-use super::priority::Ranking;
-use super::source::{Source, is_usable};
-use super::turns::{Owner, Turn, Turns, is_privileged};
+use crate::torrent::PeerKey;
+use crate::torrent::bounded::BoundedMap;
+use crate::torrent::membership::host::Host;
+use crate::torrent::membership::ranking::Ranking;
+use crate::torrent::membership::source::{Source, is_usable};
+use crate::torrent::membership::turns::{Owner, Turn, Turns, is_privileged};
 
 /// After a failure: this long, doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ impl Candidates {
     }
 
     /// Where a known address came from.
-    pub(super) fn source(&self, addr: SocketAddr) -> Option<Source> {
+    pub(crate) fn source(&self, addr: SocketAddr) -> Option<Source> {
         self.by_addr.get(&addr).map(|candidate| candidate.source)
     }
 
@@ -141,12 +141,12 @@ impl Candidates {
     }
 
     /// The connections of a host that are counted.
-    pub(super) fn connections(&self, ip: IpAddr) -> usize {
+    pub(crate) fn connections(&self, ip: IpAddr) -> usize {
         self.due.connections(Host::of(ip))
     }
 
     /// Our own addresses are known better: equals are ordered anew.
-    pub(super) fn set_ranking(&mut self, ranking: Ranking) {
+    pub(crate) fn set_ranking(&mut self, ranking: Ranking) {
         self.ranking = ranking;
         for turn in self.due.take_all() {
             let priority = Reverse(ranking.priority(turn.addr));
@@ -259,7 +259,7 @@ impl Candidates {
     }
 
     /// An address is connected to out of turn, because it waits for us just now. Says whether it may be.
-    pub(super) fn begin(&mut self, now: Instant, addr: SocketAddr, source: Source) -> bool {
+    pub(crate) fn begin(&mut self, now: Instant, addr: SocketAddr, source: Source) -> bool {
         self.add(now, addr, source);
         let is_free = self.by_addr.get(&addr).is_some_and(|candidate| {
             candidate.is_idle() && self.due.is_open(Owner::of(addr, candidate.source))
@@ -320,7 +320,7 @@ impl Candidates {
     }
 
     /// The connection ended because neither side wants anything.
-    pub(super) fn park(&mut self, addr: SocketAddr) {
+    pub(crate) fn park(&mut self, addr: SocketAddr) {
         match self.is_banned(addr.ip()) {
             true => self.forget(addr),
             false => self.change(addr, |candidate| candidate.state = State::Parked),
@@ -328,7 +328,7 @@ impl Candidates {
     }
 
     /// We want something again.
-    pub(super) fn unpark(&mut self, now: Instant) {
+    pub(crate) fn unpark(&mut self, now: Instant) {
         for addr in std::mem::take(&mut self.parked) {
             self.change(addr, |candidate| {
                 candidate.state = State::Idle { next_attempt: now };
@@ -344,7 +344,7 @@ impl Candidates {
     }
 
     /// Forgets every address from a source.
-    pub(super) fn forget_source(&mut self, source: Source) {
+    pub(crate) fn forget_source(&mut self, source: Source) {
         let theirs = |(_, candidate): &(&SocketAddr, &Candidate)| candidate.source == source;
         let addrs: Vec<_> = self
             .by_addr
@@ -358,18 +358,18 @@ impl Candidates {
     }
 
     /// Who could bring us together with an address.
-    pub(super) fn introducer(&self, addr: SocketAddr) -> Option<PeerKey> {
+    pub(crate) fn introducer(&self, addr: SocketAddr) -> Option<PeerKey> {
         self.by_addr.get(&addr)?.introducer
     }
 
-    pub(super) fn set_introducer(&mut self, addr: SocketAddr, introducer: Option<PeerKey>) {
+    pub(crate) fn set_introducer(&mut self, addr: SocketAddr, introducer: Option<PeerKey>) {
         if let Some(candidate) = self.by_addr.get_mut(&addr) {
             candidate.introducer = introducer;
         }
     }
 
     /// Whether an introduction to this address may be asked for; then it counts as asked for.
-    pub(super) fn may_ask(&mut self, now: Instant, addr: SocketAddr, pause: Duration) -> bool {
+    pub(crate) fn may_ask(&mut self, now: Instant, addr: SocketAddr, pause: Duration) -> bool {
         let Some(candidate) = self.by_addr.get_mut(&addr) else {
             return false;
         };
@@ -457,7 +457,7 @@ impl Candidates {
     }
 
     /// What the engine counts must be what is counted here, and within the limits; panics otherwise.
-    pub(super) fn check_connections(&self, hosts: &BTreeMap<Host, usize>) {
+    pub(crate) fn check_connections(&self, hosts: &BTreeMap<Host, usize>) {
         for (host, counted) in hosts {
             assert_eq!(self.due.connections(*host), *counted, "{host:?}");
             assert!(*counted <= host.max_connections(), "{host:?}");
@@ -465,7 +465,7 @@ impl Candidates {
     }
 
     /// What must hold after every step; panics otherwise.
-    pub(super) fn check_invariants(&self) {
+    pub(crate) fn check_invariants(&self) {
         let mut counts = [0; 4];
         let mut owners = BTreeMap::<_, [usize; 2]>::new();
         for (&addr, &candidate) in &self.by_addr {

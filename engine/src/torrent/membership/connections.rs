@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::Bitfield;
 
-use super::exchange::Exchange;
-use super::flow::Flow;
-use super::holepunch::Punching;
-use super::peers::{Peer, RATE_MEMORY};
-use super::slots::SlotUse;
-use super::stall::Stall;
-use super::turnover::Usage;
-use super::window::Window;
-use super::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Direction};
+use crate::torrent::flow::Flow;
+use crate::torrent::membership::exchange::Exchange;
+use crate::torrent::membership::holepunch::Punching;
+use crate::torrent::membership::turnover::Usage;
+use crate::torrent::peers::{Peer, RATE_MEMORY};
+use crate::torrent::supply::pipeline::Window;
+use crate::torrent::supply::stall::Stall;
+use crate::torrent::upload::unchoke::SlotUse;
+use crate::torrent::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
 
 /// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
 /// is beyond their queue without a word.
@@ -115,7 +115,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Decides about a newcomer.
-    pub(super) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
         if new.id == self.config.peer_id {
             return Err(Refusal::Ourselves);
         }
@@ -218,20 +218,20 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    pub(super) fn disconnect(&mut self, now: Instant, key: PeerKey, reason: Refusal) {
+    pub(crate) fn disconnect(&mut self, now: Instant, key: PeerKey, reason: Refusal) {
         self.outputs
             .push_back(Output::Disconnect { peer: key, reason });
         self.handle_closed(now, key);
     }
 
-    pub(super) fn may_connect(&self) -> bool {
+    pub(crate) fn may_connect(&self) -> bool {
         !self.halted.has(Halt::Paused)
             && self.dials_left() > 0
             // A seed waits to be called; whoever wants data calls.
             && (self.wanted > 0 || self.peers.len() == 0)
     }
 
-    pub(super) fn connect_more(&mut self, now: Instant) {
+    pub(crate) fn connect_more(&mut self, now: Instant) {
         while self.may_connect() {
             let Some(addr) = self.candidates.next(now) else {
                 break;

@@ -1,6 +1,6 @@
 //! Where peers' addresses come from. Which of them can be meant, `tailwater-types` says.
 
-pub(super) use tailwater_types::address::{Scope, can_name, is_usable};
+pub(crate) use tailwater_types::address::{Scope, can_name, is_usable};
 
 /// Where a peer's address came from, the most trusted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +41,12 @@ impl Source {
     }
 
     /// Whether somebody chose the address by hand.
-    pub(super) const fn is_named(self) -> bool {
+    pub(crate) const fn is_named(self) -> bool {
         matches!(self, Self::User | Self::Magnet)
     }
 
     /// Whether the address is worth another try when it has failed.
-    pub(super) const fn is_retried(self) -> bool {
+    pub(crate) const fn is_retried(self) -> bool {
         !matches!(self, Self::Holepunch)
     }
 }

@@ -3,15 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use super::peers::Peer;
-use super::priority::Ranking;
-use super::source::{Scope, can_name};
-use super::{Engine, PeerKey, Refusal, Source, Space};
 use crate::peer::{Command, Hello};
+use crate::torrent::membership::ranking::Ranking;
+use crate::torrent::membership::source::{Scope, can_name};
+use crate::torrent::peers::Peer;
+use crate::torrent::{Engine, PeerKey, Refusal, Source, Space};
 
 impl<S: Space> Engine<S> {
     /// A peer's extension handshake. What it leaves out is as it was.
-    pub(super) fn handle_hello(&mut self, now: Instant, key: PeerKey, hello: Hello) {
+    pub(crate) fn handle_hello(&mut self, now: Instant, key: PeerKey, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
@@ -118,7 +118,7 @@ impl<S: Space> Engine<S> {
         other.filter(|ip| !self.config.private && Scope::of(*ip) == Scope::Global)
     }
 
-    pub(super) fn ranking(&self) -> Ranking {
+    pub(crate) fn ranking(&self) -> Ranking {
         Ranking {
             v4: self.external.v4(),
             v6: self.external.v6(),
@@ -133,7 +133,7 @@ impl<S: Space> Engine<S> {
 
     /// Connected peers hear when we begin or cease to want anything (BEP 21); so do the addresses that are of no use
     /// meanwhile.
-    pub(super) fn tell_upload_only(&mut self, now: Instant) {
+    pub(crate) fn tell_upload_only(&mut self, now: Instant) {
         if self.told_upload_only == self.completed {
             return;
         }

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
 
-use super::{Engine, Output, PieceState, Space};
+use crate::torrent::{Engine, Output, PieceState, Space};
 
 /// The longest that a piece waits for others. Peers hear so much later that we have it.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The pieces that wait for others to be verified together.
 #[derive(Debug, Default)]
-pub(super) struct Verifying {
+pub(crate) struct Verifying {
     waiting: Vec<PieceIndex>,
     /// When they have waited enough.
     due: Option<Instant>,
@@ -24,7 +24,7 @@ pub(super) struct Verifying {
 }
 
 impl Verifying {
-    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.due
     }
 
@@ -56,7 +56,7 @@ impl Verifying {
 
 impl<S: Space> Engine<S> {
     /// A piece has all its blocks.
-    pub(super) fn handle_full(&mut self, now: Instant, piece: PieceIndex) {
+    pub(crate) fn handle_full(&mut self, now: Instant, piece: PieceIndex) {
         let together = self.space.verify_together();
         let is_worthwhile = self.verifying.push(now, piece, together);
         // A reader wants what there is at once, and when nothing is on its way there is nothing to wait for.
@@ -67,7 +67,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Nobody waits any longer.
-    pub(super) fn verify_waiting(&mut self) {
+    pub(crate) fn verify_waiting(&mut self) {
         let mut pieces = self.verifying.take();
         pieces.retain(|piece| self.pieces.state(*piece) == PieceState::Verifying);
         if !pieces.is_empty() {
@@ -81,7 +81,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Asks anew for everything that has not been answered.
-    pub(super) fn verify_again(&mut self) {
+    pub(crate) fn verify_again(&mut self) {
         self.verifying.take();
         let verifying = |piece: &PieceIndex| self.pieces.state(*piece) == PieceState::Verifying;
         let again: Vec<_> = self.geometry.pieces().filter(verifying).collect();
