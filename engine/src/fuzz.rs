@@ -13,7 +13,7 @@ use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
-    BlockDigest, Config, Engine, Full, Halt, NewPeer, Output, PeerKey, Priority, Source, Space,
+    BlockDigest, Config, Engine, Full, Halt, NewPeer, Output, PeerKey, PeerSource, Priority, Space,
     Verdict,
 };
 
@@ -199,7 +199,7 @@ impl Trial {
             (8, _) => engine.set_priorities(now, [(piece, Priority::High)]),
             (9, _) => {
                 let addr = SocketAddr::from(([10, 0, 0, byte], 6881));
-                engine.handle_candidates(now, Source::Tracker, &[addr]);
+                engine.handle_candidates(now, PeerSource::Tracker, &[addr]);
             }
             (10, Some(key)) => engine.handle_closed(now, key),
             (11, Some(key)) => engine.handle_misbehaviour(now, key),

@@ -17,7 +17,7 @@ use bytes::BytesMut;
 use sim::{Manner, Payload, Swarm};
 use tailwater_engine::peer::{self, Command, Connection, Direction, Fact, Violation};
 use tailwater_engine::torrent::{
-    Config, Engine, Full, NewPeer, Output, PeerKey, Refusal, Source, Space,
+    Config, Engine, Full, NewPeer, Output, PeerKey, PeerSource, Refusal, Space,
 };
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PeerId, PieceIndex};
 use tailwater_netsim::Link;
@@ -90,7 +90,7 @@ impl Torrent {
         }
     }
 
-    fn name(&mut self, source: Source, peers: &[SocketAddr]) {
+    fn name(&mut self, source: PeerSource, peers: &[SocketAddr]) {
         self.engine.handle_candidates(self.now, source, peers);
         self.drain();
     }
@@ -193,14 +193,14 @@ fn named(peers: &[SocketAddr], flags: PexFlags) -> PexMessage {
 #[test]
 fn a_public_torrent_takes_peers_from_everywhere_and_a_private_one_from_its_tracker_and_user() {
     for (source, in_private) in [
-        (Source::User, true),
-        (Source::Tracker, true),
-        (Source::Magnet, false),
-        (Source::Local, false),
-        (Source::Incoming, false),
-        (Source::Dht, false),
-        (Source::Exchange, false),
-        (Source::Holepunch, false),
+        (PeerSource::User, true),
+        (PeerSource::Tracker, true),
+        (PeerSource::Magnet, false),
+        (PeerSource::Local, false),
+        (PeerSource::Incoming, false),
+        (PeerSource::Dht, false),
+        (PeerSource::Exchange, false),
+        (PeerSource::Holepunch, false),
     ] {
         assert_eq!(source.allowed_in_private(), in_private, "{source:?}");
         for private in [false, true] {
@@ -302,7 +302,7 @@ fn the_connection_of_a_private_torrent_speaks_of_no_other_peer() {
 fn another_tracker_takes_a_private_torrent_over_and_nobody_of_the_former_stays() {
     for private in [false, true] {
         let mut torrent = Torrent::new(private);
-        torrent.name(Source::User, &[addr(9)]);
+        torrent.name(PeerSource::User, &[addr(9)]);
         torrent.announce("one", &[addr(1), addr(2), addr(3)]);
         assert_eq!(torrent.dialled.len(), 4);
         let friend = torrent.connect(addr(9), Direction::Outgoing).unwrap();

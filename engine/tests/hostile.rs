@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tailwater_engine::torrent::Note;
+use tailwater_engine::torrent::Notice;
 use tailwater_hostile::peer::Supply;
 use tailwater_hostile::wire::{BlockRequest, Message};
 use tailwater_hostile::{Content, Flood, Peer, Pump};
@@ -79,9 +79,9 @@ fn a_corrupt_seeder_is_banned_and_the_download_completes() {
     swarm.introduce_stranger(1, stranger);
     let (_, swarm) = time(swarm, None);
     let liar: IpAddr = [10, 0, 1, 1].into();
-    let banned = |note: &&Note| matches!(note, Note::Banned(_));
+    let banned = |note: &&Notice| matches!(note, Notice::Banned(_));
     let banned: Vec<_> = swarm.nodes[1].notes.iter().filter(banned).collect();
-    assert_eq!(banned, [&Note::Banned(liar)]);
+    assert_eq!(banned, [&Notice::Banned(liar)]);
     assert_eq!(swarm.look_at(stranger).ended, 1);
 }
 

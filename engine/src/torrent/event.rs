@@ -96,7 +96,7 @@ pub enum Output {
     /// A reader needs a piece that there is no room for: what only waits to be sent is to give its memory back.
     RoomNeeded,
     /// Something that users may want to know.
-    Note(Note),
+    Notice(Notice),
 }
 
 /// What happened, for users and logs.
@@ -105,7 +105,7 @@ pub enum Output {
     clippy::exhaustive_enums,
     reason = "a driver has to handle every one: what is new breaks it on purpose"
 )]
-pub enum Note {
+pub enum Notice {
     /// A piece is held and verified.
     PieceVerified(PieceIndex),
     /// A piece did not match its hash and is fetched again.

@@ -32,10 +32,10 @@ use crate::peer::{Command, Fact};
 pub use buffer_map::{BufferMap, PieceView, ReaderView};
 pub use config::Config;
 pub use demand::readers::{Lookbehind, ReaderConfig, ReaderUpdate};
-pub use event::{Halt, NewPeer, Note, Output, Refusal};
+pub use event::{Halt, NewPeer, Notice, Output, Refusal};
 pub use membership::candidates::Candidates;
 pub use membership::host::Host;
-pub use membership::source::Source;
+pub use membership::source::PeerSource;
 pub use membership::trackers::named_by_tracker;
 pub use peers::PeerKey;
 pub use stats::{PeerStats, Stats};
@@ -291,7 +291,7 @@ impl<S: Space> Engine<S> {
         let peer = self.peers.get_mut(key);
         let pending = peer.and_then(|peer| peer.take_pending(block));
         if let Some(pending) = pending {
-            self.give_back(&[pending]);
+            self.free_blocks(&[pending]);
         }
         pending.is_some()
     }
@@ -313,8 +313,9 @@ impl<S: Space> Engine<S> {
             if let Some(pending) = peer.take_pending(block) {
                 was_late = pending.late;
                 let waited = now.saturating_duration_since(pending.asked_at);
-                let was_full = peer.pending.len() + 1 >= peer.window.size();
-                peer.window.handle_block(now, block.len(), waited, was_full);
+                let was_full = peer.pending.len() + 1 >= peer.pipeline.size();
+                peer.pipeline
+                    .handle_block(now, block.len(), waited, was_full);
             }
         }
         match self.pieces.store(block, from) {
@@ -341,7 +342,7 @@ impl<S: Space> Engine<S> {
         self.halted.add(why);
         for piece in self.geometry.pieces() {
             if self.pieces.state(piece) == PieceState::Partial {
-                self.withdraw_piece(piece);
+                self.cancel_piece(piece);
             }
         }
     }

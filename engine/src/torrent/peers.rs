@@ -13,7 +13,7 @@ use crate::torrent::membership::exchange::Exchange;
 use crate::torrent::membership::holepunch::Punching;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::turnover::Usage;
-use crate::torrent::supply::pipeline::Window;
+use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
 
@@ -82,7 +82,7 @@ pub(crate) struct Peer {
     pub(crate) pending: VecDeque<Pending>,
     /// Some of the pending may be late: looking for them is for the few peers that ever are.
     pub(crate) has_late: bool,
-    pub(crate) window: Window,
+    pub(crate) pipeline: Pipeline,
     /// The piece it is working through; kept, so that blocks arrive in order.
     pub(crate) current: Option<PieceIndex>,
     /// It owed us a block for too long and has delivered none since.
@@ -114,7 +114,7 @@ impl Peer {
             && self.rests_until.is_none()
             && !self.stall.rests()
             && self.am_interested
-            && self.expected() < self.window.size()
+            && self.expected() < self.pipeline.size()
     }
 
     /// Requests that it may still answer in time.

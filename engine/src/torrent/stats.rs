@@ -178,7 +178,7 @@ impl<S: Space> Engine<S> {
                 up_rate: peer.up.shown(now),
                 pieces: peer.bits.count(),
                 requests: peer.pending.len(),
-                window: peer.window.size(),
+                window: peer.pipeline.size(),
                 is_incoming: peer.direction == Direction::Incoming,
                 am_choking: peer.am_choking,
                 am_interested: peer.am_interested,

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::Direction;
-use tailwater_engine::torrent::{Config, Engine, Output, PeerStats, Source, Stats};
+use tailwater_engine::torrent::{Config, Engine, Output, PeerSource, PeerStats, Stats};
 use tailwater_metainfo::{Bitfield, PeerId, PieceIndex};
 use tailwater_netsim::{Event, Link, Network};
 use tailwater_storage_mem as mem;
@@ -323,7 +323,7 @@ impl Swarm {
             .collect();
         let now = self.net.now();
         let engine = &mut self.nodes[node].engine;
-        engine.handle_candidates(now, Source::Tracker, &addrs);
+        engine.handle_candidates(now, PeerSource::Tracker, &addrs);
         self.settle(node);
     }
 

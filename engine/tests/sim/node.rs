@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tailwater_engine::peer::{self, Command, Connection, Direction, Fact};
-use tailwater_engine::torrent::{Engine, NewPeer, Note, Output, PeerKey, Verdict};
+use tailwater_engine::torrent::{Engine, NewPeer, Notice, Output, PeerKey, Verdict};
 use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
 use tailwater_netsim::{ConnId, HostId};
 use tailwater_wire::{Handshake, Reserved, piece_header};
@@ -65,7 +65,7 @@ pub(crate) struct Node {
     pub(super) players: Vec<Player>,
     pub(super) board: Board,
     pub(super) verdicts: VecDeque<(Instant, PieceIndex, Verdict)>,
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<Notice>,
     /// How many of the notes the players have heard.
     pub(super) heard: usize,
     /// How often some reader was told that there is no room.
@@ -176,7 +176,7 @@ impl Node {
             Output::Starved(_) => self.starved += 1,
             // What is sent here is copied: nothing of the storage is held by a wire.
             Output::RoomNeeded => {}
-            Output::Note(note) => self.notes.push(note),
+            Output::Notice(note) => self.notes.push(note),
             other => panic!("{other:?} is not for here"),
         }
     }
@@ -232,7 +232,7 @@ impl Node {
     pub(super) fn wake_players(&mut self, now: Instant) {
         let heard = std::mem::replace(&mut self.heard, self.notes.len());
         for note in &self.notes[heard..] {
-            let Note::PieceVerified(piece) = note else {
+            let Notice::PieceVerified(piece) = note else {
                 continue;
             };
             for player in &mut self.players {

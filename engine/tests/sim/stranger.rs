@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tailwater_engine::torrent::Source;
+use tailwater_engine::torrent::PeerSource;
 use tailwater_hostile::Pump;
 use tailwater_netsim::{ConnId, Event, HostId, Link};
 
@@ -61,7 +61,7 @@ impl Swarm {
         let addr = self.net.addr(self.strangers[&stranger.0].host);
         let now = self.net.now();
         let engine = &mut self.nodes[node].engine;
-        engine.handle_candidates(now, Source::Tracker, &[addr]);
+        engine.handle_candidates(now, PeerSource::Tracker, &[addr]);
         self.settle(node);
     }
 

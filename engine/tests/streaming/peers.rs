@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::Command;
-use tailwater_engine::torrent::{Note, PieceState};
+use tailwater_engine::torrent::{Notice, PieceState};
 use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_netsim::Link;
 
@@ -241,9 +241,9 @@ fn a_liar_in_the_window_delays_and_no_more() {
         let notes = &swarm.nodes[viewer].notes;
         let banned: Vec<_> = notes
             .iter()
-            .filter(|note| matches!(note, Note::Banned(_)))
+            .filter(|note| matches!(note, Notice::Banned(_)))
             .collect();
-        assert_eq!(banned, [&Note::Banned([10, 0, 0, 2].into())]);
+        assert_eq!(banned, [&Notice::Banned([10, 0, 0, 2].into())]);
         let waited: Duration = swarm.player(player).diary.stalls.iter().sum();
         assert!(waited + firsts(&swarm, player)[0] < SECOND, "{waited:?}");
     }

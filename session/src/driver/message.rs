@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::dial::Handshaken;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
-use crate::torrent::{BufferMap, PeerKey, PeerStats, Priority, Source};
+use crate::torrent::{BufferMap, PeerKey, PeerSource, PeerStats, Priority};
 
 /// What waits for the torrent; connections that have more wait themselves.
 pub(crate) const MESSAGE_QUEUE: usize = 256;
@@ -29,7 +29,7 @@ pub(crate) enum TorrentMessage {
     /// An address could not be reached.
     DialFailed(SocketAddr),
     /// Addresses that may be peers.
-    Candidates(Source, Vec<SocketAddr>),
+    Candidates(PeerSource, Vec<SocketAddr>),
     /// Addresses that a tracker named: its URL, its own address if that is known, and what it named.
     TrackerPeers(Arc<str>, Option<IpAddr>, Vec<SocketAddr>),
     /// Our address, as somebody sees it who can be trusted.

@@ -24,7 +24,7 @@ use crate::reader::options::{ReadError, ReaderOptions};
 use crate::reader::{self, Reader};
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
-use crate::torrent::{BufferMap, PeerStats, Source, Stats};
+use crate::torrent::{BufferMap, PeerSource, PeerStats, Stats};
 
 /// A torrent in a session; clones name the same one.
 ///
@@ -217,7 +217,7 @@ impl Torrent {
     ///
     /// [`TorrentError::Closed`], or why it could not start.
     pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), TorrentError> {
-        self.send(TorrentMessage::Candidates(Source::User, addrs))
+        self.send(TorrentMessage::Candidates(PeerSource::User, addrs))
             .await
     }
 

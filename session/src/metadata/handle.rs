@@ -8,7 +8,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::driver::message::TorrentMessage;
 use crate::error::FetchError;
-use crate::torrent::Source;
+use crate::torrent::PeerSource;
 
 /// How a fetch is doing: what is being tried, and how far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl MetadataFetch {
     ///
     /// [`FetchError::Closed`] when the fetch is over.
     pub async fn add_peers(&self, addrs: Vec<SocketAddr>) -> Result<(), FetchError> {
-        let candidates = TorrentMessage::Candidates(Source::User, addrs);
+        let candidates = TorrentMessage::Candidates(PeerSource::User, addrs);
         let sent = self.messages.send(candidates).await;
         sent.map_err(|_| FetchError::Closed)
     }

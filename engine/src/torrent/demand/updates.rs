@@ -28,7 +28,7 @@ impl<S: Space> Engine<S> {
         self.verify_waiting();
         self.refit_windows(now);
         self.update_pipelines();
-        self.withdraw_unread();
+        self.cancel_unread();
         self.fill_all(now);
     }
 
@@ -39,7 +39,7 @@ impl<S: Space> Engine<S> {
         }
         let changed = self.refit(now, key);
         if update.seeked {
-            self.withdraw_unread();
+            self.cancel_unread();
         }
         // A jump takes requests back, and peers that have room now are asked for something else.
         if changed || update.waiting || update.seeked {
@@ -56,7 +56,7 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, None);
         self.wanted_space = None;
-        self.withdraw_left(window);
+        self.cancel_left(window);
         self.refit_windows(now);
         self.update_pipelines();
         self.fill_all(now);
@@ -130,26 +130,26 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, Some(&moved.window));
         self.wanted_space = None;
-        self.withdraw_left(moved.left);
+        self.cancel_left(moved.left);
         moved.has_grown
     }
 
     /// Takes back what was asked for these pieces, unless some window covers them still. What is stored of them stays
     /// until its room is needed.
-    fn withdraw_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
+    fn cancel_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
         for number in pieces {
             let Ok(piece) = self.geometry.piece(number) else {
                 continue;
             };
             if self.pieces.state(piece) == PieceState::Partial && !self.readers.covers(piece) {
-                self.park(piece);
+                self.cancel_or_abandon(piece);
             }
         }
     }
 
     /// What nobody reads must not stand in the way of a reader that has just come to a new place. It is asked for again
     /// later.
-    fn withdraw_unread(&mut self) {
+    fn cancel_unread(&mut self) {
         let in_flight = self
             .pieces
             .partial()
@@ -158,16 +158,16 @@ impl<S: Space> Engine<S> {
             .filter(|piece| !self.readers.covers(*piece))
             .collect();
         for piece in unread {
-            self.park(piece);
+            self.cancel_or_abandon(piece);
         }
     }
 
     /// Takes back what was asked for of a piece. Its blocks are kept while there is room; room alone is given back.
-    fn park(&mut self, piece: PieceIndex) {
+    fn cancel_or_abandon(&mut self, piece: PieceIndex) {
         if self.config.on_demand && self.pieces.is_empty(piece) {
             self.abandon_piece(piece);
         } else {
-            self.withdraw_piece(piece);
+            self.cancel_piece(piece);
         }
     }
 
@@ -175,7 +175,7 @@ impl<S: Space> Engine<S> {
     fn update_pipelines(&mut self) {
         let streaming = !self.readers.is_empty();
         for (_, peer) in self.peers.iter_mut() {
-            peer.window.set_streaming(streaming);
+            peer.pipeline.set_streaming(streaming);
         }
     }
 }

@@ -197,6 +197,6 @@ impl Peer {
         }
         let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
         let bytes = blocks.saturating_mul(BLOCK_LEN);
-        self.window.time_for(bytes).max(self.silent_for(now))
+        self.pipeline.time_for(bytes).max(self.silent_for(now))
     }
 }

@@ -9,7 +9,7 @@ use crate::torrent::PeerKey;
 use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::ranking::Ranking;
-use crate::torrent::membership::source::{Source, is_usable};
+use crate::torrent::membership::source::{PeerSource, is_usable};
 use crate::torrent::membership::turns::{Owner, Turn, Turns, is_privileged};
 
 /// After a failure: this long, doubled with each further one.
@@ -39,7 +39,7 @@ enum State {
 
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
-    source: Source,
+    source: PeerSource,
     state: State,
     failures: u32,
     /// A peer that can bring us together (BEP 55), and when it was last asked to.
@@ -53,7 +53,7 @@ impl Candidate {
     }
 
     /// Whether it makes room for an address from `source` when there is none.
-    fn yields_to(&self, source: Source) -> bool {
+    fn yields_to(&self, source: PeerSource) -> bool {
         let is_worse = self.source > source;
         let is_as_good = self.source == source && self.failures > 1;
         !self.source.is_named() && (is_worse || is_as_good)
@@ -110,7 +110,7 @@ impl Candidates {
     }
 
     /// Where a known address came from.
-    pub(crate) fn source(&self, addr: SocketAddr) -> Option<Source> {
+    pub(crate) fn source(&self, addr: SocketAddr) -> Option<PeerSource> {
         self.by_addr.get(&addr).map(|candidate| candidate.source)
     }
 
@@ -155,7 +155,7 @@ impl Candidates {
     }
 
     /// Remembers an address that `source` named, unless it is banned, not usable or worth less than those there are.
-    pub fn add(&mut self, now: Instant, addr: SocketAddr, source: Source) {
+    pub fn add(&mut self, now: Instant, addr: SocketAddr, source: PeerSource) {
         // An IPv4 address in IPv6's clothes is an IPv4 address.
         let addr = match addr.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
@@ -189,7 +189,7 @@ impl Candidates {
     }
 
     /// Makes room for an address among those of its host, if it may have any: a host has a port or a few.
-    fn has_room_of_host(&mut self, addr: SocketAddr, source: Source) -> bool {
+    fn has_room_of_host(&mut self, addr: SocketAddr, source: PeerSource) -> bool {
         let host = Host::of(addr.ip());
         if source.is_named() || self.due.known(host) < host.max_addrs() {
             return true;
@@ -211,7 +211,7 @@ impl Candidates {
     }
 
     /// Makes room for an address if it may have any.
-    fn has_room(&mut self, now: Instant, source: Source) -> bool {
+    fn has_room(&mut self, now: Instant, source: PeerSource) -> bool {
         if self.by_addr.len() < self.limit || source.is_named() {
             return true;
         }
@@ -259,7 +259,7 @@ impl Candidates {
     }
 
     /// An address is connected to out of turn, because it waits for us just now. Says whether it may be.
-    pub(crate) fn begin(&mut self, now: Instant, addr: SocketAddr, source: Source) -> bool {
+    pub(crate) fn begin(&mut self, now: Instant, addr: SocketAddr, source: PeerSource) -> bool {
         self.add(now, addr, source);
         let is_free = self.by_addr.get(&addr).is_some_and(|candidate| {
             candidate.is_idle() && self.due.is_open(Owner::of(addr, candidate.source))
@@ -344,7 +344,7 @@ impl Candidates {
     }
 
     /// Forgets every address from a source.
-    pub(crate) fn forget_source(&mut self, source: Source) {
+    pub(crate) fn forget_source(&mut self, source: PeerSource) {
         let theirs = |(_, candidate): &(&SocketAddr, &Candidate)| candidate.source == source;
         let addrs: Vec<_> = self
             .by_addr

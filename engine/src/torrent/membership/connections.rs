@@ -12,10 +12,10 @@ use crate::torrent::membership::exchange::Exchange;
 use crate::torrent::membership::holepunch::Punching;
 use crate::torrent::membership::turnover::Usage;
 use crate::torrent::peers::{Peer, RATE_MEMORY};
-use crate::torrent::supply::pipeline::Window;
+use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
-use crate::torrent::{Engine, Halt, NewPeer, Note, Output, PeerKey, Refusal, Source, Space};
+use crate::torrent::{Engine, Halt, NewPeer, Notice, Output, PeerKey, PeerSource, Refusal, Space};
 
 /// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
 /// is beyond their queue without a word.
@@ -27,7 +27,7 @@ const CROSSING: Duration = Duration::from_secs(20);
 
 impl<S: Space> Engine<S> {
     /// Addresses that may be peers. Those that a private torrent may not use are not taken, whoever hands them in.
-    pub fn handle_candidates(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
+    pub fn handle_candidates(&mut self, now: Instant, source: PeerSource, addrs: &[SocketAddr]) {
         if !self.is_allowed(source) {
             return;
         }
@@ -73,8 +73,8 @@ impl<S: Space> Engine<S> {
         if is_counted {
             self.candidates.handle_joined(new.addr.ip());
         }
-        let mut window = Window::new(self.config.max_requests.min(UNTOLD_QUEUE));
-        window.set_streaming(!self.readers.is_empty());
+        let mut pipeline = Pipeline::new(self.config.max_requests.min(UNTOLD_QUEUE));
+        pipeline.set_streaming(!self.readers.is_empty());
         let key = self.peers.insert(Peer {
             addr: new.addr,
             dial_addr: outgoing.then_some(new.addr),
@@ -98,7 +98,7 @@ impl<S: Space> Engine<S> {
             interesting: 0,
             pending: VecDeque::new(),
             has_late: false,
-            window,
+            pipeline,
             current: None,
             snubbed: false,
             stall: Stall::default(),
@@ -162,7 +162,7 @@ impl<S: Space> Engine<S> {
             self.candidates.handle_left(peer.addr.ip());
         }
         let pending: Vec<_> = peer.pending.iter().copied().collect();
-        self.give_back(&pending);
+        self.free_blocks(&pending);
         self.pieces.unreserve(key);
         self.picker
             .remove_peer(&peer.bits, peer.counted_as_seed, &mut self.rng);
@@ -187,9 +187,9 @@ impl<S: Space> Engine<S> {
         self.candidates.handle_closed(now, addr, useful);
         let door = peer
             .other_door
-            .filter(|_| useful && self.is_allowed(Source::Exchange));
+            .filter(|_| useful && self.is_allowed(PeerSource::Exchange));
         if let Some(door) = door {
-            self.candidates.add(now, door, Source::Exchange);
+            self.candidates.add(now, door, PeerSource::Exchange);
         }
     }
 
@@ -206,7 +206,7 @@ impl<S: Space> Engine<S> {
         if !self.candidates.ban(ip) {
             return;
         }
-        self.outputs.push_back(Output::Note(Note::Banned(ip)));
+        self.outputs.push_back(Output::Notice(Notice::Banned(ip)));
         let theirs: Vec<_> = self
             .peers
             .iter()

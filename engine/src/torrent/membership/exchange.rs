@@ -11,7 +11,7 @@ use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::source::can_name;
 use crate::torrent::peers::Peer;
-use crate::torrent::{Engine, PeerKey, Source, Space};
+use crate::torrent::{Engine, PeerKey, PeerSource, Space};
 
 /// A peer hears of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
@@ -129,7 +129,7 @@ impl<S: Space> Engine<S> {
         let named = message.added.iter().take(taken);
         let named = named.filter(|other| can_name(namer, other.addr));
         for other in named {
-            self.candidates.add(now, other.addr, Source::Exchange);
+            self.candidates.add(now, other.addr, PeerSource::Exchange);
             if introduces && other.flags.contains(PexFlags::HOLEPUNCH) {
                 self.note_introducer(key, other.addr);
             }

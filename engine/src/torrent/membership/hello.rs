@@ -7,7 +7,7 @@ use crate::peer::{Command, Hello};
 use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{Scope, can_name};
 use crate::torrent::peers::Peer;
-use crate::torrent::{Engine, PeerKey, Refusal, Source, Space};
+use crate::torrent::{Engine, PeerKey, PeerSource, Refusal, Space};
 
 impl<S: Space> Engine<S> {
     /// A peer's extension handshake. What it leaves out is as it was.
@@ -16,7 +16,7 @@ impl<S: Space> Engine<S> {
             return;
         };
         if let Some(limit) = hello.request_queue {
-            peer.window.set_limit(limit.min(self.config.max_requests));
+            peer.pipeline.set_limit(limit.min(self.config.max_requests));
         }
         if let Some(upload_only) = hello.upload_only {
             peer.upload_only = upload_only;
@@ -38,8 +38,8 @@ impl<S: Space> Engine<S> {
 
     /// A peer that called us can be called.
     fn note_caller(&mut self, now: Instant, addr: SocketAddr) {
-        if self.is_allowed(Source::Incoming) {
-            self.candidates.add(now, addr, Source::Incoming);
+        if self.is_allowed(PeerSource::Incoming) {
+            self.candidates.add(now, addr, PeerSource::Incoming);
             self.candidates.handle_connected(addr);
         }
     }

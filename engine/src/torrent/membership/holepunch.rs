@@ -11,7 +11,7 @@ use tailwater_wire::{Holepunch, HolepunchError};
 use crate::peer::Command;
 use crate::peer::allowance::Allowance;
 use crate::torrent::membership::source::{can_name, is_usable};
-use crate::torrent::{Engine, Halt, Output, PeerKey, Source, Space};
+use crate::torrent::{Engine, Halt, Output, PeerKey, PeerSource, Space};
 
 /// Introductions that may be asked for and not answered.
 const MAX_ASKED: usize = 64;
@@ -183,7 +183,7 @@ impl<S: Space> Engine<S> {
         if is_connected || !is_free {
             return;
         }
-        if self.candidates.begin(now, addr, Source::Holepunch) {
+        if self.candidates.begin(now, addr, PeerSource::Holepunch) {
             self.punches.calls.insert(addr);
             self.outputs.push_back(Output::Connect(addr));
         }

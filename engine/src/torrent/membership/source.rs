@@ -5,7 +5,7 @@ pub(crate) use tailwater_types::address::{Scope, can_name, is_usable};
 /// Where a peer's address came from, the most trusted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Source {
+pub enum PeerSource {
     /// Named by the user; tried for ever.
     User,
     /// Named by the magnet link (`x.pe`); tried for ever.
@@ -24,7 +24,7 @@ pub enum Source {
     Holepunch,
 }
 
-impl Source {
+impl PeerSource {
     /// Whether a private torrent may connect to what comes from there (BEP 27): its tracker is the only stranger that
     /// may name peers. Whoever calls is taken in, because the tracker told it of us, but is not called back.
     #[must_use]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::torrent::membership::source::can_name;
-use crate::torrent::{Engine, Refusal, Source, Space};
+use crate::torrent::{Engine, PeerSource, Refusal, Space};
 
 /// Where a tracker is taken to be whose own address is not known, because a proxy asks it: far away, so that it can name
 /// public addresses only.
@@ -36,12 +36,16 @@ impl<S: Space> Engine<S> {
         if self.config.private && former.is_some_and(|former| former != *tracker) {
             self.leave_tracker(now);
         }
-        self.handle_candidates(now, Source::Tracker, &named_by_tracker(namer, addrs));
+        self.handle_candidates(now, PeerSource::Tracker, &named_by_tracker(namer, addrs));
     }
 
     /// Forgets whom the tracker named and lets go whom it brought here. Whoever called has our address from there too.
     fn leave_tracker(&mut self, now: Instant) {
-        let is_named = |addr| self.candidates.source(addr).is_some_and(Source::is_named);
+        let is_named = |addr| {
+            self.candidates
+                .source(addr)
+                .is_some_and(PeerSource::is_named)
+        };
         let theirs: Vec<_> = self
             .peers
             .iter()
@@ -49,14 +53,14 @@ impl<S: Space> Engine<S> {
             .map(|(key, _)| key)
             .collect();
         // First, so that none of them is called back as the places come free.
-        self.candidates.forget_source(Source::Tracker);
+        self.candidates.forget_source(PeerSource::Tracker);
         for key in theirs {
             self.disconnect(now, key, Refusal::OtherTracker);
         }
     }
 
     /// Whether this torrent may connect to what comes from a source.
-    pub(crate) const fn is_allowed(&self, source: Source) -> bool {
+    pub(crate) const fn is_allowed(&self, source: PeerSource) -> bool {
         !self.config.private || source.allowed_in_private()
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::peer::Direction;
 use crate::torrent::membership::host::Host;
 use crate::torrent::peers::Peer;
-use crate::torrent::{Engine, Halt, NewPeer, PeerKey, Refusal, Source, Space};
+use crate::torrent::{Engine, Halt, NewPeer, PeerKey, PeerSource, Refusal, Space};
 
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
 /// unchoke and a first block on a slow line.
@@ -210,7 +210,7 @@ impl<S: Space> Engine<S> {
     /// Whether a newcomer's address was chosen by hand: of callers, that is not known.
     pub(crate) fn is_named_newcomer(&self, new: &NewPeer) -> bool {
         let source = self.candidates.source(new.addr);
-        new.direction == Direction::Outgoing && source.is_some_and(Source::is_named)
+        new.direction == Direction::Outgoing && source.is_some_and(PeerSource::is_named)
     }
 
     /// Of a host's connections one that neither side wants anything of: perhaps it is over, and its peer calls again.
@@ -276,7 +276,7 @@ impl<S: Space> Engine<S> {
 
     pub(crate) fn is_named(&self, peer: &Peer) -> bool {
         let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
-        source.is_some_and(Source::is_named)
+        source.is_some_and(PeerSource::is_named)
     }
 
     /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the least, or else the

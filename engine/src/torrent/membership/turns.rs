@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::torrent::membership::host::Host;
-use crate::torrent::membership::source::Source;
+use crate::torrent::membership::source::PeerSource;
 
 /// Ports below belong to other services than peers; they are tried when nothing else is left.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1_024;
@@ -52,7 +52,7 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
-    pub(crate) fn of(addr: SocketAddr, source: Source) -> Self {
+    pub(crate) fn of(addr: SocketAddr, source: PeerSource) -> Self {
         match source.is_named() {
             true => Self::Named(addr),
             false => Self::Host(Host::of(addr.ip())),
@@ -65,7 +65,7 @@ impl Owner {
 pub(crate) struct Turn {
     pub(crate) is_last_resort: bool,
     pub(crate) failures: u32,
-    pub(crate) source: Source,
+    pub(crate) source: PeerSource,
     pub(crate) priority: Reverse<u32>,
     pub(crate) addr: SocketAddr,
 }

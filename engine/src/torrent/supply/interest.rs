@@ -89,7 +89,7 @@ impl<S: Space> Engine<S> {
         let gone: Vec<_> = peer.pending_of(piece).collect();
         peer.pending
             .retain(|pending| pending.block.piece() != piece);
-        self.give_back(&gone);
+        self.free_blocks(&gone);
         for pending in &gone {
             self.command(key, Command::Cancel(pending.block));
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
 use crate::peer::Command;
-use crate::torrent::{BlockDigest, Engine, Note, Output, PieceState, Space, Verdict};
+use crate::torrent::{BlockDigest, Engine, Notice, Output, PieceState, Space, Verdict};
 
 impl<S: Space> Engine<S> {
     /// A piece's hash has been checked.
@@ -21,7 +21,7 @@ impl<S: Space> Engine<S> {
                     self.wanted_bytes -= u64::from(self.geometry.piece_len(piece));
                 }
                 self.outputs
-                    .push_back(Output::Note(Note::PieceVerified(piece)));
+                    .push_back(Output::Notice(Notice::PieceVerified(piece)));
                 if self.blame.is_suspect(piece) {
                     self.outputs.push_back(Output::Digest(piece));
                 }
@@ -34,7 +34,7 @@ impl<S: Space> Engine<S> {
                 self.space.release(piece);
                 self.picker.insert(piece, &mut self.rng);
                 self.outputs
-                    .push_back(Output::Note(Note::PieceFailed(piece)));
+                    .push_back(Output::Notice(Notice::PieceFailed(piece)));
                 if let Some(guilty) = self.blame.handle_failed(piece, &sources, block_digests) {
                     self.ban(now, guilty);
                 }
@@ -76,7 +76,7 @@ impl<S: Space> Engine<S> {
             self.update_interest(now, key);
         }
         self.outputs
-            .push_back(Output::Note(Note::PieceEvicted(piece)));
+            .push_back(Output::Notice(Notice::PieceEvicted(piece)));
         self.tell_upload_only(now);
     }
 
@@ -92,7 +92,7 @@ impl<S: Space> Engine<S> {
             return;
         }
         self.completed = true;
-        self.outputs.push_back(Output::Note(Note::Completed));
+        self.outputs.push_back(Output::Notice(Notice::Completed));
         for key in self.peers.keys() {
             self.update_interest(now, key);
         }

@@ -32,7 +32,7 @@ const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(100);
 const STILL_GROWING: f64 = 1.1;
 
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct Pipeline {
     /// The most that the peer queues (`reqq`, BEP 10) or that we allow.
     limit: usize,
     blocks: usize,
@@ -50,7 +50,7 @@ pub(crate) struct Window {
     streaming: bool,
 }
 
-impl Window {
+impl Pipeline {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
@@ -205,15 +205,15 @@ fn per_second(bytes: u64, time: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    /// A peer that delivers `rate` blocks a second after `delay`, kept busy by the window.
-    fn run(window: &mut Window, rate: u32, delay: Duration, blocks: usize) {
+    /// A peer that delivers `rate` blocks a second after `delay`, kept busy by the pipeline.
+    fn run(pipeline: &mut Pipeline, rate: u32, delay: Duration, blocks: usize) {
         let start = crate::testing::epoch();
         let gap = Duration::from_secs(1) / rate;
         let mut sent = std::collections::VecDeque::new();
         let mut link_free = start;
         let mut now = start;
         for _ in 0..blocks {
-            while sent.len() < window.size() {
+            while sent.len() < pipeline.size() {
                 link_free = link_free.max(now + delay) + gap;
                 sent.push_back((now, link_free));
             }
@@ -221,65 +221,65 @@ mod tests {
                 break;
             };
             now = arrives;
-            let was_full = sent.len() + 1 >= window.size();
-            window.handle_block(now, BLOCK_LEN, now - asked, was_full);
+            let was_full = sent.len() + 1 >= pipeline.size();
+            pipeline.handle_block(now, BLOCK_LEN, now - asked, was_full);
         }
     }
 
     #[test]
     fn a_long_fast_link_is_filled() {
-        let mut window = Window::new(2_000);
-        run(&mut window, 1_000, Duration::from_millis(200), 20_000);
-        assert!(window.size() >= 200, "window {}", window.size());
-        assert!(window.size() <= 1_500, "window {}", window.size());
+        let mut pipeline = Pipeline::new(2_000);
+        run(&mut pipeline, 1_000, Duration::from_millis(200), 20_000);
+        assert!(pipeline.size() >= 200, "pipeline {}", pipeline.size());
+        assert!(pipeline.size() <= 1_500, "pipeline {}", pipeline.size());
     }
 
     #[test]
     fn a_slow_peer_is_not_asked_for_much() {
-        let mut window = Window::new(2_000);
-        run(&mut window, 5, Duration::from_millis(50), 200);
-        assert!(window.size() <= 16, "window {}", window.size());
+        let mut pipeline = Pipeline::new(2_000);
+        run(&mut pipeline, 5, Duration::from_millis(50), 200);
+        assert!(pipeline.size() <= 16, "pipeline {}", pipeline.size());
     }
 
     #[test]
     fn the_peers_own_limit_holds() {
-        let mut window = Window::new(2_000);
-        window.set_limit(50);
-        run(&mut window, 10_000, Duration::from_millis(100), 20_000);
-        assert_eq!(window.size(), 50);
+        let mut pipeline = Pipeline::new(2_000);
+        pipeline.set_limit(50);
+        run(&mut pipeline, 10_000, Duration::from_millis(100), 20_000);
+        assert_eq!(pipeline.size(), 50);
     }
 
     #[test]
     fn a_window_that_is_not_used_up_does_not_grow() {
-        let mut window = Window::new(2_000);
-        window.set_streaming(true);
+        let mut pipeline = Pipeline::new(2_000);
+        pipeline.set_streaming(true);
         let start = crate::testing::epoch();
         for number in 0..1_000 {
             let now = start + number * Duration::from_millis(20);
-            window.handle_idle();
-            window.handle_block(now, BLOCK_LEN, Duration::from_millis(5), false);
+            pipeline.handle_idle();
+            pipeline.handle_block(now, BLOCK_LEN, Duration::from_millis(5), false);
         }
-        assert_eq!(window.size(), STREAMING_INITIAL);
+        assert_eq!(pipeline.size(), STREAMING_INITIAL);
     }
 
     #[test]
     fn while_somebody_reads_little_more_is_asked_for_than_the_wire_holds() {
-        let mut window = Window::new(2_000);
-        window.set_streaming(true);
+        let mut pipeline = Pipeline::new(2_000);
+        pipeline.set_streaming(true);
         // 12.5 MB/s with 50 ms there and back: 38 blocks are on the wire, and 19 more make 25 ms.
-        run(&mut window, 763, Duration::from_millis(50), 4_000);
+        run(&mut pipeline, 763, Duration::from_millis(50), 4_000);
         assert!(
-            (40..=70).contains(&window.size()),
-            "window {}",
-            window.size()
+            (40..=70).contains(&pipeline.size()),
+            "pipeline {}",
+            pipeline.size()
         );
     }
 
     #[test]
     fn a_stall_starts_over() {
-        let mut window = Window::new(2_000);
-        run(&mut window, 1_000, Duration::from_millis(10), 5_000);
-        window.handle_stall();
-        assert_eq!(window.size(), 1);
+        let mut pipeline = Pipeline::new(2_000);
+        run(&mut pipeline, 1_000, Duration::from_millis(10), 5_000);
+        pipeline.handle_stall();
+        assert_eq!(pipeline.size(), 1);
     }
 }

@@ -27,7 +27,7 @@ impl<S: Space> Engine<S> {
                 break;
             };
             let Some(block) = block else {
-                peer.window.handle_idle();
+                peer.pipeline.handle_idle();
                 break;
             };
             peer.pending.push_back(Pending {
@@ -132,7 +132,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// A peer will not deliver what it was asked for: closed, choked, rejected or late.
-    pub(crate) fn give_back(&mut self, pending: &[Pending]) {
+    pub(crate) fn free_blocks(&mut self, pending: &[Pending]) {
         // A late request has been given back already.
         for pending in pending.iter().filter(|pending| !pending.late) {
             self.pieces.unrequest(pending.block);
@@ -166,7 +166,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Takes back every request for a piece; what is stored of it stays.
-    pub(crate) fn withdraw_piece(&mut self, piece: PieceIndex) {
+    pub(crate) fn cancel_piece(&mut self, piece: PieceIndex) {
         for key in self.peers.keys() {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
@@ -174,7 +174,7 @@ impl<S: Space> Engine<S> {
             let gone: Vec<_> = peer.pending_of(piece).collect();
             peer.pending
                 .retain(|pending| pending.block.piece() != piece);
-            self.give_back(&gone);
+            self.free_blocks(&gone);
             for pending in gone {
                 self.command(key, Command::Cancel(pending.block));
             }
@@ -183,7 +183,7 @@ impl<S: Space> Engine<S> {
 
     /// Gives up a partial piece and its space. It may be started again if it is still wanted.
     pub(crate) fn abandon_piece(&mut self, piece: PieceIndex) {
-        self.withdraw_piece(piece);
+        self.cancel_piece(piece);
         self.pieces.abandon(piece);
         self.space.release(piece);
         self.wanted_space = None;

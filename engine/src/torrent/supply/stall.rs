@@ -45,7 +45,7 @@ impl Peer {
 
     /// Whether it owes a block for much longer than it should, by its own pace.
     pub(crate) fn has_stopped(&self, now: Instant) -> bool {
-        self.silent_for(now) > self.window.time_for(BLOCK_LEN) * 4 + PATIENCE
+        self.silent_for(now) > self.pipeline.time_for(BLOCK_LEN) * 4 + PATIENCE
     }
 
     /// A block came from it.
@@ -60,7 +60,7 @@ impl Peer {
         self.stall.count += 1;
         self.stall.rests_until = Some(now + FIRST_REST * 2u32.pow(doublings));
         self.snubbed = true;
-        self.window.handle_stall();
+        self.pipeline.handle_stall();
         self.has_late = true;
         let on_time = self.pending.iter_mut().filter(|pending| !pending.late);
         on_time

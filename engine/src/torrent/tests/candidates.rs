@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::testing::epoch;
 use crate::torrent::membership::candidates::Candidates;
 use crate::torrent::membership::ranking::Ranking;
-use crate::torrent::membership::source::Source;
+use crate::torrent::membership::source::PeerSource;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -22,7 +22,7 @@ fn addr(port: u16) -> SocketAddr {
 fn failures_back_off_and_are_forgotten_in_the_end() {
     let mut now = epoch();
     let mut candidates = Candidates::new(10);
-    candidates.add(now, addr(1), Source::Tracker);
+    candidates.add(now, addr(1), PeerSource::Tracker);
     let mut waits = Vec::new();
     while candidates.known() > 0 {
         assert_eq!(candidates.next(now), Some(addr(1)));
@@ -41,7 +41,7 @@ fn failures_back_off_and_are_forgotten_in_the_end() {
 fn only_what_could_not_be_reached_is_tried_again_at_once() {
     let now = epoch();
     let mut candidates = Candidates::new(10);
-    candidates.add(now, addr(1), Source::Tracker);
+    candidates.add(now, addr(1), PeerSource::Tracker);
     candidates.next(now).unwrap();
     candidates.handle_connected(addr(1));
     candidates.handle_closed(now, addr(1), false);
@@ -55,7 +55,7 @@ fn only_what_could_not_be_reached_is_tried_again_at_once() {
 fn what_somebody_named_is_tried_again_soon() {
     let mut now = epoch();
     let mut candidates = Candidates::new(10);
-    candidates.add(now, addr(1), Source::User);
+    candidates.add(now, addr(1), PeerSource::User);
     let mut waits = Vec::new();
     for _ in 0..13 {
         assert_eq!(candidates.next(now), Some(addr(1)));
@@ -72,9 +72,9 @@ fn what_somebody_named_is_tried_again_soon() {
 fn what_the_user_named_comes_first_and_is_tried_for_ever() {
     let mut now = epoch();
     let mut candidates = Candidates::new(1);
-    candidates.add(now, addr(1), Source::Tracker);
-    candidates.add(now, addr(2), Source::Tracker);
-    candidates.add(now, addr(3), Source::User);
+    candidates.add(now, addr(1), PeerSource::Tracker);
+    candidates.add(now, addr(2), PeerSource::Tracker);
+    candidates.add(now, addr(3), PeerSource::User);
     assert_eq!(candidates.known(), 2);
     assert_eq!(candidates.next(now), Some(addr(3)));
     candidates.forget(addr(1));
@@ -89,10 +89,10 @@ fn what_the_user_named_comes_first_and_is_tried_for_ever() {
 fn the_banned_and_the_impossible_are_never_tried() {
     let now = epoch();
     let mut candidates = Candidates::new(10);
-    candidates.add(now, addr(1), Source::Tracker);
+    candidates.add(now, addr(1), PeerSource::Tracker);
     assert!(candidates.ban(addr(1).ip()));
     assert!(!candidates.ban(addr(1).ip()));
-    candidates.add(now, addr(2), Source::Tracker);
+    candidates.add(now, addr(2), PeerSource::Tracker);
     for impossible in [
         ([10, 0, 0, 2], 0),
         ([224, 0, 0, 1], 6_881),
@@ -101,7 +101,7 @@ fn the_banned_and_the_impossible_are_never_tried() {
         ([255; 4], 6_881),
         ([0, 1, 2, 3], 6_881),
     ] {
-        candidates.add(now, SocketAddr::from(impossible), Source::Tracker);
+        candidates.add(now, SocketAddr::from(impossible), PeerSource::Tracker);
     }
     assert_eq!(candidates.next(now), None);
     assert_eq!(candidates.next_attempt(), None);
@@ -111,15 +111,15 @@ fn the_banned_and_the_impossible_are_never_tried() {
 fn a_full_list_keeps_what_is_worth_more() {
     let now = epoch();
     let mut candidates = Candidates::new(2);
-    candidates.add(now, addr(1), Source::Tracker);
-    candidates.add(now, addr(2), Source::Exchange);
+    candidates.add(now, addr(1), PeerSource::Tracker);
+    candidates.add(now, addr(2), PeerSource::Exchange);
     // Gossip does not drive gossip out, but a tracker's word does, and not that of the tracker itself.
-    candidates.add(now, addr(3), Source::Exchange);
+    candidates.add(now, addr(3), PeerSource::Exchange);
     assert_eq!(candidates.source(addr(3)), None);
-    candidates.add(now, addr(4), Source::Tracker);
-    candidates.add(now, addr(5), Source::Tracker);
+    candidates.add(now, addr(4), PeerSource::Tracker);
+    candidates.add(now, addr(5), PeerSource::Tracker);
     let sources = [1, 2, 4, 5].map(|port| candidates.source(addr(port)));
-    let tracker = Some(Source::Tracker);
+    let tracker = Some(PeerSource::Tracker);
     assert_eq!(sources, [tracker, None, tracker, None]);
     // Who has failed twice makes room for who may be there, unless it is only said to be by who knows less.
     for _ in 0..2 {
@@ -128,9 +128,9 @@ fn a_full_list_keeps_what_is_worth_more() {
         candidates.handle_closed(now, addr(1), false);
         candidates.handle_closed(now, addr(4), true);
     }
-    candidates.add(now, addr(6), Source::Exchange);
+    candidates.add(now, addr(6), PeerSource::Exchange);
     assert_eq!(candidates.source(addr(6)), None);
-    candidates.add(now, addr(7), Source::Tracker);
+    candidates.add(now, addr(7), PeerSource::Tracker);
     assert_eq!(candidates.source(addr(1)), None);
     assert_eq!(candidates.known(), 2);
 }
@@ -144,12 +144,12 @@ fn between_equals_the_priority_decides_and_a_new_address_of_ours_orders_them_ane
     let order = |own: Option<[u8; 4]>| {
         let mut candidates = Candidates::new(100);
         for &peer in &peers {
-            candidates.add(now, peer, Source::Tracker);
+            candidates.add(now, peer, PeerSource::Tracker);
         }
         // The first one has its turn before we know.
         let first = candidates.next(now).unwrap();
         candidates.forget(first);
-        candidates.add(now, first, Source::Tracker);
+        candidates.add(now, first, PeerSource::Tracker);
         let ranking = Ranking {
             v4: own.map(Into::into),
             ..Ranking::default()
@@ -168,18 +168,18 @@ fn between_equals_the_priority_decides_and_a_new_address_of_ours_orders_them_ane
 fn what_a_relay_names_is_tried_once() {
     let now = epoch();
     let mut candidates = Candidates::new(10);
-    assert!(candidates.begin(now, addr(1), Source::Holepunch));
-    assert!(!candidates.begin(now, addr(1), Source::Holepunch));
+    assert!(candidates.begin(now, addr(1), PeerSource::Holepunch));
+    assert!(!candidates.begin(now, addr(1), PeerSource::Holepunch));
     assert_eq!((candidates.known(), candidates.connecting()), (1, 1));
     candidates.handle_closed(now, addr(1), false);
     assert_eq!((candidates.known(), candidates.connecting()), (0, 0));
     // Somebody else had named it: that stands, and its time does not matter.
-    candidates.add(now, addr(2), Source::Tracker);
+    candidates.add(now, addr(2), PeerSource::Tracker);
     candidates.next(now).unwrap();
     candidates.handle_closed(now, addr(2), false);
-    assert!(candidates.begin(now, addr(2), Source::Holepunch));
+    assert!(candidates.begin(now, addr(2), PeerSource::Holepunch));
     candidates.handle_closed(now, addr(2), false);
-    assert_eq!(candidates.source(addr(2)), Some(Source::Tracker));
+    assert_eq!(candidates.source(addr(2)), Some(PeerSource::Tracker));
 }
 
 #[test]
@@ -189,10 +189,10 @@ fn hosts_take_turns_whatever_the_number_of_their_ports() {
     for scope in [[9, 9, 9], [10, 0, 0], [127, 0, 0]] {
         let at = |last: u8, port| SocketAddr::from(([scope[0], scope[1], scope[2], last], port));
         for port in 10_000..12_000 {
-            candidates.add(now, at(1, port), Source::Tracker);
+            candidates.add(now, at(1, port), PeerSource::Tracker);
         }
         for last in 2..=5 {
-            candidates.add(now, at(last, 6_881), Source::Dht);
+            candidates.add(now, at(last, 6_881), PeerSource::Dht);
         }
         let mut next = std::iter::from_fn(|| candidates.next(now));
         let first: BTreeSet<_> = next.by_ref().take(5).map(|addr| addr.ip()).collect();
@@ -215,18 +215,18 @@ fn few_ports_of_a_host_are_remembered_and_those_of_other_services_are_the_last()
     let at = |port| SocketAddr::from(([9, 9, 9, 9], port));
     let mut candidates = Candidates::new(3_000);
     for port in 1..2_000 {
-        candidates.add(now, at(port), Source::Tracker);
+        candidates.add(now, at(port), PeerSource::Tracker);
     }
     assert_eq!(candidates.known(), 8);
     assert!((1_024..1_032).all(|port| candidates.source(at(port)).is_some()));
     // What is worth more, or replaces what has failed twice, is taken; what the user names is not counted.
-    candidates.add(now, at(5_000), Source::Exchange);
+    candidates.add(now, at(5_000), PeerSource::Exchange);
     assert_eq!(candidates.source(at(5_000)), None);
-    candidates.add(now, at(5_001), Source::Local);
-    candidates.add(now, at(5_002), Source::User);
+    candidates.add(now, at(5_001), PeerSource::Local);
+    candidates.add(now, at(5_002), PeerSource::User);
     assert_eq!(candidates.known(), 9);
     let other = SocketAddr::from(([9, 9, 9, 8], 80));
-    candidates.add(now, other, Source::Tracker);
+    candidates.add(now, other, PeerSource::Tracker);
     let order: Vec<_> = std::iter::from_fn(|| candidates.next(now)).collect();
     assert_eq!(order, [at(5_002), at(5_001), other]);
     // Once the other service has had its turn, the ports of peers have theirs, one at a time.
@@ -246,14 +246,14 @@ fn a_host_that_is_connected_is_not_called_again_until_it_leaves() {
     let at = |port| SocketAddr::from(([9, 9, 9, 9], port));
     let mut candidates = Candidates::new(10);
     candidates.handle_joined(at(50_000).ip());
-    candidates.add(now, at(6_881), Source::Tracker);
+    candidates.add(now, at(6_881), PeerSource::Tracker);
     assert_eq!(candidates.next(now), None);
-    assert!(!candidates.begin(now, at(6_882), Source::Holepunch));
+    assert!(!candidates.begin(now, at(6_882), PeerSource::Holepunch));
     assert_eq!(candidates.next_attempt(), Some(now));
     assert_eq!(candidates.next(now), None);
     assert_eq!(candidates.next_attempt(), None, "nothing to wake up for");
     // By hand, any number.
-    candidates.add(now, at(6_883), Source::User);
+    candidates.add(now, at(6_883), PeerSource::User);
     assert_eq!(candidates.next(now), Some(at(6_883)));
     candidates.handle_left(at(50_000).ip());
     assert_eq!(candidates.next(now), Some(at(6_881)));
@@ -276,7 +276,7 @@ fn the_oldest_ban_is_forgotten_and_an_ipv6_host_is_banned_whole() {
     candidates.add(
         epoch(),
         "[2001:db8::7]:6881".parse().unwrap(),
-        Source::Tracker,
+        PeerSource::Tracker,
     );
     for banned in ["2001:db8::1", "::1", "::ffff:8.8.8.8", "fe80::1"] {
         candidates.ban(parse(banned));
@@ -298,7 +298,7 @@ fn the_oldest_ban_is_forgotten_and_an_ipv6_host_is_banned_whole() {
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    Add(u16, Source),
+    Add(u16, PeerSource),
     Next,
     Connected(u16),
     Closed(u16, bool),
@@ -309,7 +309,7 @@ enum Op {
     Park(u16),
     Unpark,
     Forget(u16),
-    ForgetSource(Source),
+    ForgetSource(PeerSource),
     Ban(u16),
     Rank(u64),
     Wait(u64),
@@ -318,10 +318,10 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let source = || {
         prop::sample::select(vec![
-            Source::User,
-            Source::Tracker,
-            Source::Dht,
-            Source::Exchange,
+            PeerSource::User,
+            PeerSource::Tracker,
+            PeerSource::Dht,
+            PeerSource::Exchange,
         ])
     };
     let port = || 1..30u16;
@@ -355,7 +355,7 @@ enum State {
 /// The same by looking through all of them each time.
 #[derive(Default)]
 struct Naive {
-    all: BTreeMap<SocketAddr, (Source, State, u32)>,
+    all: BTreeMap<SocketAddr, (PeerSource, State, u32)>,
     banned: Vec<std::net::IpAddr>,
     joined: BTreeMap<std::net::IpAddr, usize>,
     ranking: Ranking,
@@ -377,7 +377,7 @@ fn peer(number: u16) -> SocketAddr {
     SocketAddr::from(([network, host, 1, 1], 1_010 + number))
 }
 
-type Turn = (bool, u32, Source, std::cmp::Reverse<u32>, SocketAddr);
+type Turn = (bool, u32, PeerSource, std::cmp::Reverse<u32>, SocketAddr);
 /// What an address shares its turn with: of its host, or by itself if it was named by hand.
 type Owner = (Option<SocketAddr>, Option<std::net::IpAddr>);
 
@@ -385,25 +385,25 @@ impl Naive {
     fn turn(&self, addr: SocketAddr) -> Turn {
         let (source, _, failures) = self.all[&addr];
         let priority = std::cmp::Reverse(self.ranking.priority(addr));
-        let is_last = addr.port() < 1_024 && source != Source::User;
+        let is_last = addr.port() < 1_024 && source != PeerSource::User;
         (is_last, failures, source, priority, addr)
     }
 
     fn owner(&self, addr: SocketAddr) -> Owner {
         match self.all[&addr].0 {
-            Source::User => (Some(addr), None),
+            PeerSource::User => (Some(addr), None),
             _ => (None, Some(addr.ip())),
         }
     }
 
     /// Whether nothing more is allowed to an address, and what it has: connections and attempts.
     fn load(&self, addr: SocketAddr) -> (bool, usize) {
-        if self.all[&addr].0 == Source::User {
+        if self.all[&addr].0 == PeerSource::User {
             return (false, 0);
         }
         let ip = addr.ip();
         let attempts = self.all.iter().filter(|(addr, (source, state, _))| {
-            addr.ip() == ip && *source != Source::User && *state == State::Connecting
+            addr.ip() == ip && *source != PeerSource::User && *state == State::Connecting
         });
         let attempts = attempts.count();
         let load = attempts + self.joined.get(&ip).copied().unwrap_or(0);
@@ -444,7 +444,7 @@ impl Naive {
         firsts
     }
 
-    fn add(&mut self, now: Instant, addr: SocketAddr, new: Source) {
+    fn add(&mut self, now: Instant, addr: SocketAddr, new: PeerSource) {
         if self.banned.contains(&addr.ip()) {
             return;
         }
@@ -452,7 +452,7 @@ impl Naive {
             *source = new.min(*source);
             return;
         }
-        if self.all.len() >= LIMIT && new != Source::User {
+        if self.all.len() >= LIMIT && new != PeerSource::User {
             let farthest = self.idle(false, now).max().map(|(_, addr)| addr);
             let last = self.firsts(now).pop().and_then(|(.., owner)| {
                 let theirs = self.due(now).filter(|addr| self.owner(*addr) == owner);
@@ -486,7 +486,7 @@ impl Naive {
         let failures = self.all.get(&addr).map_or(0, |(.., failures)| *failures) + 1;
         self.close(now, addr, false);
         if let Some((source, State::Idle(at), _)) = self.all.get_mut(&addr)
-            && *source != Source::User
+            && *source != PeerSource::User
         {
             let seconds = match failures {
                 1 => 1,
@@ -501,10 +501,10 @@ impl Naive {
             return;
         };
         *failures = if useful { 1 } else { *failures + 1 };
-        let first = if *source == Source::User { 1 } else { 10 };
+        let first = if *source == PeerSource::User { 1 } else { 10 };
         let seconds = first * 2u64.pow((*failures - 1).min(16));
         *state = State::Idle(now + Duration::from_secs(seconds).min(HOUR));
-        let is_hopeless = *failures > 8 && *source != Source::User;
+        let is_hopeless = *failures > 8 && *source != PeerSource::User;
         if is_hopeless || self.banned.contains(&addr.ip()) {
             self.all.remove(&addr);
         }
@@ -557,8 +557,8 @@ proptest! {
                     }
                 }
                 Op::Begin(port) => {
-                    let may = real.begin(now, peer(port), Source::Exchange);
-                    naive.add(now, peer(port), Source::Exchange);
+                    let may = real.begin(now, peer(port), PeerSource::Exchange);
+                    naive.add(now, peer(port), PeerSource::Exchange);
                     let state = naive.all.get(&peer(port)).map(|(_, state, _)| *state);
                     let is_free = matches!(state, Some(State::Idle(_) | State::Parked))
                         && !naive.load(peer(port)).0;
@@ -603,7 +603,7 @@ proptest! {
             }
             real.check_invariants();
             prop_assert_eq!(real.known(), naive.all.len());
-            let named = naive.all.values().filter(|(source, ..)| *source == Source::User);
+            let named = naive.all.values().filter(|(source, ..)| *source == PeerSource::User);
             prop_assert!(naive.all.len() <= LIMIT + named.count());
             let connecting = naive.all.values().filter(|(_, state, _)| *state == State::Connecting);
             prop_assert_eq!(real.connecting(), connecting.count());

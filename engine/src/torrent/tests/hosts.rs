@@ -39,7 +39,7 @@ impl Bench {
         self.join(at(ip, port), port, Direction::Incoming)
     }
 
-    fn name(&mut self, source: Source, addrs: &[SocketAddr]) {
+    fn name(&mut self, source: PeerSource, addrs: &[SocketAddr]) {
         self.engine.handle_candidates(self.now, source, addrs);
         self.drain();
     }
@@ -82,7 +82,7 @@ fn an_address_on_the_internet_has_one_connection_and_one_near_by_a_few() {
 fn of_an_address_named_by_hand_any_number_is_connected_to() {
     let mut bench = bench(false);
     let addrs: Vec<_> = (1..=5).map(|port| at("9.9.9.9", 7_000 + port)).collect();
-    bench.name(Source::User, &addrs);
+    bench.name(PeerSource::User, &addrs);
     let dialled: BTreeSet<_> = bench.dialled.iter().copied().collect();
     assert_eq!(dialled, addrs.iter().copied().collect());
     for (id, addr) in (1..).zip(addrs) {
@@ -113,7 +113,7 @@ fn two_thousand_ports_of_one_host_do_not_keep_an_honest_one_waiting() {
         let mut addrs: Vec<_> = (2_000..4_000).map(|port| at(ip, port)).collect();
         let honest = at("127.0.0.1", 6_881);
         addrs.push(honest);
-        bench.name(Source::Tracker, &addrs);
+        bench.name(PeerSource::Tracker, &addrs);
         assert!(bench.dialled.len() <= 17, "{}", bench.dialled.len());
         let turn = bench.dialled.iter().position(|addr| *addr == honest);
         assert!(turn.is_some_and(|turn| turn <= 1), "{ip}: {turn:?}");
@@ -124,7 +124,7 @@ fn two_thousand_ports_of_one_host_do_not_keep_an_honest_one_waiting() {
 fn a_swarm_at_one_loopback_address_is_connected_to_in_whole() {
     let mut bench = bench(false);
     let addrs: Vec<_> = (1..=50).map(|port| at("127.0.0.1", 7_000 + port)).collect();
-    bench.name(Source::Tracker, &addrs);
+    bench.name(PeerSource::Tracker, &addrs);
     let mut connected = 0;
     while let Some(addr) = bench.dialled.pop() {
         connected += 1;
@@ -220,7 +220,7 @@ fn a_full_torrent_goes_on_looking_while_its_peers_are_of_no_use() {
     let addrs: Vec<_> = (1..=100)
         .map(|last| SocketAddr::from(([9, 9, last, 9], 6_881)))
         .collect();
-    bench.name(Source::Tracker, &addrs);
+    bench.name(PeerSource::Tracker, &addrs);
     assert_eq!(bench.dialled, []);
     bench.later(1);
     assert_eq!(bench.dialled.len(), 4);
@@ -248,7 +248,7 @@ fn a_full_torrent_whose_peers_are_of_use_calls_no_more() {
             bench.tell(peer, [Fact::Interested, Fact::Uploaded(16_384)]);
         }
     }
-    bench.name(Source::Tracker, &[addr(9)]);
+    bench.name(PeerSource::Tracker, &[addr(9)]);
     bench.later(20);
     assert_eq!(bench.dialled, []);
     // What they did is long ago.
@@ -259,7 +259,7 @@ fn a_full_torrent_whose_peers_are_of_use_calls_no_more() {
 #[test]
 fn a_peer_of_no_use_in_either_direction_leaves_after_ten_minutes() {
     let mut bench = bench(true);
-    bench.name(Source::User, &[addr(1)]);
+    bench.name(PeerSource::User, &[addr(1)]);
     let named = bench.connect(1, Direction::Outgoing).unwrap();
     let wants = bench.connect(2, Direction::Incoming).unwrap();
     let idle = bench.connect(3, Direction::Incoming).unwrap();

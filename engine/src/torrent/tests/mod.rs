@@ -108,7 +108,7 @@ struct Bench {
     dismissed: Vec<(PeerKey, Refusal)>,
     verify: Vec<PieceIndex>,
     verify_calls: usize,
-    notes: Vec<Note>,
+    notes: Vec<Notice>,
     starved: Vec<ReaderKey>,
     room_needed: u32,
 }
@@ -170,7 +170,7 @@ impl Bench {
                 Output::Digest(_) => {}
                 Output::Starved(reader) => self.starved.push(reader),
                 Output::RoomNeeded => self.room_needed += 1,
-                Output::Note(note) => self.notes.push(note),
+                Output::Notice(note) => self.notes.push(note),
             }
         }
     }
@@ -266,7 +266,7 @@ fn a_download_from_one_seed_asks_for_each_block_once_and_completes() {
         bench.drain();
     }
     assert_eq!(asked.len(), 16);
-    assert_eq!(bench.notes.last(), Some(&Note::Completed));
+    assert_eq!(bench.notes.last(), Some(&Notice::Completed));
     // Two seeds have nothing to say to each other.
     assert!(bench.has_sent(seed, &Command::NotInterested));
     bench.tell(seed, []);
@@ -411,7 +411,7 @@ fn connections_are_bounded() {
     let addrs: Vec<_> = (1..=20).map(addr).collect();
     bench
         .engine
-        .handle_candidates(bench.now, Source::Tracker, &addrs);
+        .handle_candidates(bench.now, PeerSource::Tracker, &addrs);
     bench.drain();
     assert_eq!(bench.dialled.len(), 3);
     for number in 1..=5 {

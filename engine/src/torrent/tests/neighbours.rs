@@ -69,7 +69,7 @@ fn who_is_of_use_stays_whatever_its_priority() {
     let order = ascending();
     bench
         .engine
-        .handle_candidates(bench.now, Source::User, &[addr(order[0])]);
+        .handle_candidates(bench.now, PeerSource::User, &[addr(order[0])]);
     bench.drain();
     // Named by hand; delivering; being served; and one that is of no use.
     bench.connect(order[0], Direction::Outgoing).unwrap();
@@ -116,7 +116,7 @@ fn whoever_moves_bytes_is_let_go_last_and_one_stays() {
     let order = ascending();
     bench
         .engine
-        .handle_candidates(bench.now, Source::User, &[addr(order[0])]);
+        .handle_candidates(bench.now, PeerSource::User, &[addr(order[0])]);
     bench.drain();
     let named = bench.connect(order[0], Direction::Outgoing).unwrap();
     let seed = bench.seed(order[1]);
@@ -164,7 +164,7 @@ fn the_address_that_most_peers_see_decides_the_order_of_calls() {
     assert_eq!(bench.engine.external_ip(addr(1).ip()), Some(OURS.into()));
     bench
         .engine
-        .handle_candidates(bench.now, Source::Tracker, &addrs);
+        .handle_candidates(bench.now, PeerSource::Tracker, &addrs);
     bench.drain();
     for _ in 1..30 {
         let last = *bench.dialled.last().unwrap();
@@ -210,7 +210,7 @@ fn two_that_want_nothing_part_and_meet_again_when_one_does() {
     let mut bench = Bench::new(Bitfield::all);
     bench
         .engine
-        .handle_candidates(bench.now, Source::User, &[addr(1)]);
+        .handle_candidates(bench.now, PeerSource::User, &[addr(1)]);
     bench.drain();
     let partial = bench.connect(1, Direction::Outgoing).unwrap();
     bench.tell(partial, [Fact::Interested]);
@@ -255,7 +255,7 @@ fn what_a_later_handshake_leaves_out_is_as_it_was() {
     let listens_at = SocketAddr::from(([10, 0, 0, 1], 7_000));
     assert_eq!(known.dial_addr, Some(listens_at));
     assert_eq!(known.sees_us_at, Some([1, 1, 1, 1].into()));
-    assert!(known.window.size() <= 7);
+    assert!(known.pipeline.size() <= 7);
     bench.tell(peer, [Fact::Hello(Hello::default())]);
     assert!(bench.engine.peers.get(peer).unwrap().upload_only);
 }
@@ -271,7 +271,7 @@ fn a_peer_of_both_families_is_reached_by_the_other_when_it_has_gone() {
         let mut bench = Bench::with(config, 100, Bitfield::none);
         bench
             .engine
-            .handle_candidates(bench.now, Source::Tracker, &[addr(1)]);
+            .handle_candidates(bench.now, PeerSource::Tracker, &[addr(1)]);
         bench.drain();
         let seed = bench.seed(1);
         let ip = match near {

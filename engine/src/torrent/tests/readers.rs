@@ -151,7 +151,7 @@ fn the_budget_is_never_passed_and_what_lies_behind_stays_within_the_lookbehind()
         bench
             .notes
             .iter()
-            .any(|note| matches!(note, Note::PieceEvicted(_)))
+            .any(|note| matches!(note, Notice::PieceEvicted(_)))
     );
     // A rewind inside the lookbehind costs nothing, and going on from there costs nothing twice.
     bench.seek(FILM, 285);

@@ -12,7 +12,7 @@ use super::dht::DhtHandle;
 use super::own_port::OwnPort;
 use crate::driver::message::TorrentMessage;
 use crate::status::{Phase, Status};
-use crate::torrent::Source;
+use crate::torrent::PeerSource;
 use crate::words::count;
 
 /// A torrent is announced again this often: nodes forget it after half an hour (BEP 5).
@@ -112,7 +112,7 @@ impl Search {
                     tracing::debug!(info_hash = %self.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
                     self.count(found.peers.len());
                     named += found.peers.len();
-                    let message = TorrentMessage::Candidates(Source::Dht, found.peers);
+                    let message = TorrentMessage::Candidates(PeerSource::Dht, found.peers);
                     if self.messages.send(message).await.is_err() {
                         return false;
                     }

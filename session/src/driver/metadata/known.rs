@@ -8,7 +8,7 @@ use tailwater_types::address::{AddressGroup, Scope};
 
 use crate::metadata::LinkKey;
 use crate::metadata::slots::max_links;
-use crate::torrent::{Candidates, Source};
+use crate::torrent::{Candidates, PeerSource};
 
 /// Addresses remembered, of each kind.
 const MAX_KNOWN: usize = 3_000;
@@ -53,15 +53,15 @@ impl Default for Known {
 }
 
 impl Known {
-    pub(super) fn add(&mut self, now: Instant, source: Source, addrs: &[SocketAddr]) {
+    pub(super) fn add(&mut self, now: Instant, source: PeerSource, addrs: &[SocketAddr]) {
         for &addr in addrs {
             if self.is_shunned(addr) {
                 continue;
             }
             self.candidates.add(now, addr, source);
             match source {
-                Source::User => remember(&mut self.vouched, addr),
-                Source::Magnet => remember(&mut self.named, addr),
+                PeerSource::User => remember(&mut self.vouched, addr),
+                PeerSource::Magnet => remember(&mut self.named, addr),
                 _ => {}
             }
         }
@@ -202,8 +202,8 @@ mod tests {
     fn those_that_helped_are_handed_on_first_and_liars_never() {
         let now = epoch();
         let mut known = Known::default();
-        known.add(now, Source::Magnet, &[addr(1), addr(2)]);
-        known.add(now, Source::Tracker, &[addr(3), addr(4)]);
+        known.add(now, PeerSource::Magnet, &[addr(1), addr(2)]);
+        known.add(now, PeerSource::Tracker, &[addr(3), addr(4)]);
         for (link, port) in [(4, 4), (5, 5)] {
             known.handle_sender(LinkKey(link), addr(port));
         }
@@ -213,7 +213,7 @@ mod tests {
         known.shun(addr(2));
         assert_eq!(known.hand_on(false), [addr(4), addr(3), addr(1)]);
         // It is not tried again, whoever names it.
-        known.add(now, Source::User, &[addr(2)]);
+        known.add(now, PeerSource::User, &[addr(2)]);
         assert_eq!(known.len(), 3);
         assert!(known.is_shunned(addr(2)));
     }
@@ -222,10 +222,10 @@ mod tests {
     fn a_private_torrent_begins_with_those_that_its_user_named() {
         let now = epoch();
         let mut known = Known::default();
-        known.add(now, Source::Magnet, &[addr(1), addr(2)]);
-        known.add(now, Source::Tracker, &[addr(2), addr(3)]);
-        known.add(now, Source::Exchange, &[addr(5)]);
-        known.add(now, Source::User, &[addr(6)]);
+        known.add(now, PeerSource::Magnet, &[addr(1), addr(2)]);
+        known.add(now, PeerSource::Tracker, &[addr(2), addr(3)]);
+        known.add(now, PeerSource::Exchange, &[addr(5)]);
+        known.add(now, PeerSource::User, &[addr(6)]);
         for port in [3, 5, 6, 7] {
             known.handle_present(addr(port));
         }
@@ -245,7 +245,7 @@ mod tests {
             (at("2001:db8::1", 1), at("2001:db8::2", 2)),
             (at("10.0.0.1", 1), at("10.0.0.1", 2)),
         ] {
-            known.add(now, Source::Tracker, &[liar, same]);
+            known.add(now, PeerSource::Tracker, &[liar, same]);
             known.handle_present(same);
             known.ban(liar);
             assert!(known.is_shunned(liar) && known.is_shunned(same));

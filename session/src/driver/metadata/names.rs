@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::driver::message::TorrentMessage;
 use crate::metadata::named::NamedPeers;
-use crate::torrent::Source;
+use crate::torrent::PeerSource;
 
 /// Peers of one link that are looked at.
 const MAX_NAMED_PEERS: usize = 256;
@@ -70,7 +70,7 @@ pub(super) async fn keep_resolving(
         let mut found = Vec::new();
         let failed = resolve(&left, &mut named, |addrs| found.extend(addrs)).await;
         left = failed.into_iter().cloned().collect();
-        let candidates = TorrentMessage::Candidates(Source::Magnet, found);
+        let candidates = TorrentMessage::Candidates(PeerSource::Magnet, found);
         if messages.send(candidates).await.is_err() {
             return;
         }

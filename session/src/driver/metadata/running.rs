@@ -20,7 +20,7 @@ use crate::metadata::handle::FetchProgress;
 use crate::metadata::link::Fact;
 use crate::metadata::slots::{Slots, Way};
 use crate::metadata::{DropReason, Fetcher, LinkKey, Output};
-use crate::torrent::{Source, named_by_tracker};
+use crate::torrent::{PeerSource, named_by_tracker};
 
 /// Facts that wait for the fetch; connections that have more wait themselves.
 const NEWS_QUEUE: usize = 16;
@@ -157,7 +157,7 @@ impl Fetching {
             TorrentMessage::Candidates(source, addrs) => self.known.add(now, source, &addrs),
             TorrentMessage::TrackerPeers(_, namer, addrs) => {
                 let addrs = named_by_tracker(namer, &addrs);
-                self.known.add(now, Source::Tracker, &addrs);
+                self.known.add(now, PeerSource::Tracker, &addrs);
             }
             TorrentMessage::DialFailed(addr) => self.handle_dial_failed(now, addr),
             TorrentMessage::Handshaken(peer) => self.take_in(now, peer),

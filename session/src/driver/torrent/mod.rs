@@ -36,7 +36,7 @@ use crate::reader::board::ReaderBoard;
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
-use crate::torrent::{Config, Engine, Halt, Note, Output, PeerKey, Priority, Source};
+use crate::torrent::{Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority};
 use tailwater_storage::Completion;
 
 /// Messages taken from the queue at once.
@@ -163,7 +163,7 @@ impl TorrentTask {
         for &ip in &self.banned {
             engine.ban(now, ip);
         }
-        engine.handle_candidates(now, Source::User, peers);
+        engine.handle_candidates(now, PeerSource::User, peers);
         let settings = self.settings.lock().options.clone();
         engine.set_sequential(settings.sequential);
         if settings.paused {
@@ -385,8 +385,8 @@ impl Running {
                 }
                 Output::Starved(reader) => self.task.board.starve(reader),
                 Output::RoomNeeded => self.yield_blocks(),
-                Output::Note(Note::Completed) => self.finish(),
-                Output::Note(note) => self.tell(&note),
+                Output::Notice(Notice::Completed) => self.finish(),
+                Output::Notice(note) => self.tell(&note),
             }
         }
         for key in std::mem::take(&mut self.dirty) {
@@ -404,10 +404,10 @@ impl Running {
         }
     }
 
-    fn tell(&mut self, note: &Note) {
+    fn tell(&mut self, note: &Notice) {
         let info_hash = self.task.info_hash();
         let event = match *note {
-            Note::PieceVerified(piece) => {
+            Notice::PieceVerified(piece) => {
                 self.task.board.wake(piece);
                 for file in self.files.handle_verified(piece) {
                     tracing::info!("the file {} is complete", self.files.path(file));
@@ -417,7 +417,7 @@ impl Running {
                     piece: piece.get(),
                 }
             }
-            Note::PieceFailed(piece) => {
+            Notice::PieceFailed(piece) => {
                 let number = piece.get();
                 tracing::info!("piece {number} does not match its hash, and is fetched again");
                 Event::PieceFailed {
@@ -425,15 +425,15 @@ impl Running {
                     piece: number,
                 }
             }
-            Note::Banned(ip) => Event::Banned { info_hash, ip },
-            Note::PieceEvicted(piece) => {
+            Notice::Banned(ip) => Event::Banned { info_hash, ip },
+            Notice::PieceEvicted(piece) => {
                 self.files.handle_evicted(piece);
                 Event::PieceEvicted {
                     info_hash,
                     piece: piece.get(),
                 }
             }
-            Note::Completed => return,
+            Notice::Completed => return,
         };
         self.task.shared.events.send(event);
     }

@@ -18,7 +18,7 @@ use self::interfaces::Surroundings;
 use crate::discovery::local::{Ignored, LocalDiscovery};
 use crate::driver::message::TorrentMessage;
 use crate::driver::registry::Registry;
-use crate::torrent::Source;
+use crate::torrent::PeerSource;
 
 /// How often the interfaces are looked at: machines move.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -136,8 +136,10 @@ impl Task {
             tracing::debug!(%info_hash, peer = %found.addr, "a local peer");
             if let Some(messages) = self.registry.find_public(info_hash) {
                 // A torrent that has too much to do hears of this neighbour again.
-                let _ =
-                    messages.try_send(TorrentMessage::Candidates(Source::Local, vec![found.addr]));
+                let _ = messages.try_send(TorrentMessage::Candidates(
+                    PeerSource::Local,
+                    vec![found.addr],
+                ));
             }
         }
     }

@@ -57,7 +57,7 @@ impl Neighbour {
 async fn heard(messages: &mut mpsc::Receiver<TorrentMessage>) -> Vec<SocketAddr> {
     let message = timeout(WATCHDOG, messages.recv()).await;
     match message.expect("the watchdog bit") {
-        Some(TorrentMessage::Candidates(Source::Local, addrs)) => addrs,
+        Some(TorrentMessage::Candidates(PeerSource::Local, addrs)) => addrs,
         _ => panic!("something else came"),
     }
 }
