@@ -9,9 +9,7 @@ mod input;
 mod interrupt;
 mod json;
 mod known;
-mod link;
 mod logging;
-mod magnet;
 mod open_files;
 mod out;
 mod own_addrs;
@@ -19,11 +17,10 @@ mod peers;
 mod progress;
 mod report;
 mod running;
-mod selection;
-mod source;
 mod start;
 mod tally;
 mod whole_file;
+mod words;
 
 use std::process::ExitCode;
 use std::thread;
@@ -43,7 +40,7 @@ fn main() -> ExitCode {
     };
     let progress = Progress::new(&args.common);
     if let Err(error) = logging::install(&args.common, &progress) {
-        error.report(&progress);
+        progress.failure(&error);
         return ExitCode::from(error.exit_code());
     }
     open_files::ask_for_more();
@@ -51,7 +48,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report(&progress);
+            progress.failure(&error);
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,13 +1,11 @@
 //! The peers that the user named: addresses are known at once, host names are resolved when the session runs.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tailwater_metainfo::HostPort;
 use tailwater_session::Torrent;
 use tokio::net::lookup_host;
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -18,10 +16,6 @@ use crate::progress::Progress;
 const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
 /// Addresses taken of one name: a hundred peers are a swarm, not a host.
 const MAX_ADDRS: usize = 16;
-
-/// The addresses of `--peer` names, once they are resolved: once for all torrents of the command.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Resolved(Arc<OnceCell<Vec<SocketAddr>>>);
 
 impl Network {
     /// The peers named by address.

@@ -12,7 +12,7 @@ use tailwater_session::locate_files;
 
 use crate::error::plain;
 use crate::out::Harmless;
-use crate::progress::count;
+use crate::words::count;
 
 /// How one file compares with its torrent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

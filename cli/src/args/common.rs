@@ -1,15 +1,17 @@
 //! Flags that several commands share.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueHint};
 use tailwater_metainfo::HostPort;
 use tailwater_serve::size::Size;
 use tailwater_session::AddOptions;
+use tokio::sync::OnceCell;
 
 use super::addr::ListenAddr;
 use super::output::{Detail, Json, JsonLevel, Show};
-use crate::peers::Resolved;
 
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
@@ -74,6 +76,10 @@ impl Common {
         Json(self.json)
     }
 }
+
+/// The addresses of `--peer` names, once they are resolved: once for all torrents of the command.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolved(pub(crate) Arc<OnceCell<Vec<SocketAddr>>>);
 
 /// What every command takes that has a session.
 #[derive(Clone, Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueHint};
 
 use super::Network;
-use crate::source::Source;
+use super::source::Source;
 
 /// Show what torrents say: name, files, trackers, and what is odd about them.
 #[derive(Debug, ClapArgs)]

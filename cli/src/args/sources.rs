@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::source::Source;
+use super::source::Source;
 
 /// The torrents of a command, on the command line and in lists.
 #[derive(Clone, Debug, Args)]

@@ -8,10 +8,10 @@ use clap::{Args as ClapArgs, ValueHint};
 use tailwater_serve::size::{ParseSizeError, Size};
 use tailwater_serve::stream::HostName;
 
+use super::source::Source;
 use super::{Existing, Network, ServeAddr, StorageChoice};
-use crate::source::Source;
 
-use crate::commands::Opener;
+use super::opener::Opener;
 
 /// Watch a torrent while it downloads, from bounded memory.
 ///

@@ -4,8 +4,8 @@ use clap::{Args as ClapArgs, ValueHint};
 use url::Url;
 
 use super::Wait;
+use super::source::Source;
 use super::urls::tracker_url;
-use crate::source::Source;
 
 /// Ask a torrent's trackers for peers, once.
 ///

@@ -11,9 +11,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 use super::Args;
+use super::source::Source;
 use crate::config::{self, Applied, Setting};
 use crate::error::CliError;
-use crate::source::Source;
 
 /// Reads the command line, the environment and the configuration file. Help, or what is wrong, is printed; the exit code
 /// is 0 for help and 2 for an error.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueHint};
 
 use super::Network;
-use crate::source::Source;
+use super::source::Source;
 
 /// Check files against torrents, without changing anything; exits with 1 if anything is missing or wrong.
 ///

@@ -14,7 +14,7 @@ use super::trackers::Question;
 use crate::args::Announce;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::progress::{count, duration};
+use crate::words::{count, duration};
 
 /// The port of nobody's peer (discard, RFC 863), where no free one can be had.
 const DISCARD: u16 = 9;

@@ -9,11 +9,12 @@ use tailwater_metainfo::{Edited, Editor, Limits, Metainfo};
 use super::Context;
 use super::torrent_output::Output;
 use super::tracker_list;
+use crate::args::STDIN;
 use crate::args::{Edit, tracker_key};
 use crate::error::CliError;
 use crate::input;
+use crate::input::source::{self, Content};
 use crate::out::{self, Harmless};
-use crate::source::{self, Content, STDIN};
 use crate::whole_file::{self, Existing};
 
 /// What can be changed, as it is at one time.

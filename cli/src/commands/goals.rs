@@ -7,7 +7,7 @@ use tailwater_session::{Phase, Stats};
 use super::follow::Follower;
 use crate::args::Goals;
 use crate::error::CliError;
-use crate::progress::duration;
+use crate::words::duration;
 
 /// What is to become of a torrent.
 #[derive(Clone, Debug, PartialEq)]

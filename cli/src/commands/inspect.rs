@@ -8,9 +8,9 @@ use tailwater_serve::size::Size;
 
 use super::Context;
 use crate::args::Inspect;
+use crate::args::Source;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::source::Source;
 
 /// What a torrent says, for programs.
 #[derive(Serialize)]
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliErro
             // The others are shown all the same.
             Err(error) => {
                 is_right = false;
-                error.report(&context.progress);
+                context.progress.failure(&error);
             }
         }
     }

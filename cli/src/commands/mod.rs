@@ -22,14 +22,12 @@ mod tracker_list;
 mod trackers;
 mod verify;
 
-pub(crate) use stream::Opener;
-
+use crate::args::Source;
 use crate::args::{Args, Command, Common, DhtCommand, Network};
 use crate::error::CliError;
+use crate::input::magnet::Loaded;
 use crate::interrupt::Interrupt;
-use crate::magnet::Loaded;
 use crate::progress::Progress;
-use crate::source::Source;
 
 /// What every command needs.
 pub(crate) struct Context {

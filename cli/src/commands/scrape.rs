@@ -8,7 +8,7 @@ use super::trackers::Question;
 use crate::args::Scrape;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::progress::count;
+use crate::words::count;
 
 #[derive(Serialize)]
 struct Said<'a> {

@@ -15,17 +15,18 @@ use super::follow::Follower;
 use super::goals::Watch;
 use crate::args::{Json, Seed};
 use crate::error::CliError;
+use crate::input::link::Link;
+use crate::input::magnet::{self, Audience, Loaded};
 use crate::input::{self, Terms, warn_named_twice};
 use crate::json;
 use crate::known::About;
-use crate::link::Link;
-use crate::magnet::{self, Audience, Loaded};
 use crate::out::Harmless;
-use crate::progress::{OFTEN, Progress, count};
+use crate::progress::{OFTEN, Progress};
 use crate::report::{self, FileReport, Verdict};
 use crate::running::Running;
 use crate::start::{self, Table};
 use crate::tally::Tally;
+use crate::words::count;
 
 /// Files listed in a complaint; the rest is counted.
 const FILES_SHOWN: usize = 10;
@@ -53,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
             Ok(()) => torrents.push((metainfo, dir)),
             Err(error) => {
                 failed = true;
-                error.report(&context.progress);
+                context.progress.failure(&error);
             }
         }
     }
@@ -199,7 +200,7 @@ async fn seed(
             })) => warn_named_twice(&name, &seeds.progress),
             Ok(Err(error)) => {
                 failed = true;
-                error.report(&seeds.progress);
+                seeds.progress.failure(&error);
             }
             // A task that panicked has said so.
             Err(_) => failed = true,

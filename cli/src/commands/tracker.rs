@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::out;
 use crate::own_addrs;
-use crate::progress::count;
+use crate::words::count;
 
 /// The port that trackers have by custom.
 const DEFAULT_PORT: u16 = 6969;

@@ -12,10 +12,11 @@ use url::Url;
 use super::Context;
 use crate::args::{Asked, Wait, tracker_key};
 use crate::error::CliError;
-use crate::link::Link;
+use crate::input::link::Link;
+use crate::input::source::Given;
 use crate::out::Harmless;
-use crate::progress::{Meter, count};
-use crate::source::Given;
+use crate::progress::Meter;
+use crate::words::count;
 
 /// Trackers of a magnet link that are asked.
 const MAX_TRACKERS: usize = 256;

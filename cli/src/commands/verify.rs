@@ -6,12 +6,12 @@ use tailwater_serve::size::Size;
 use tailwater_session::{AddError, check};
 
 use super::Context;
+use crate::args::Source;
 use crate::args::Verify;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::progress::OFTEN;
 use crate::report::{self, FileReport, Verdict};
-use crate::source::Source;
 use crate::tally::{Grouped, Tally, grouped_count};
 
 /// A line of JSON.
@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
             // The others are checked all the same.
             Err(error) => {
                 is_right = false;
-                error.report(&context.progress);
+                context.progress.failure(&error);
             }
         }
     }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Command;
+use tailwater_types::system::message as plain;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
 use super::{ALIKE, ConfigError, Kind, Origin, Value, commands, is_apart, options};
-use crate::error::plain;
 
 /// The longest file, in bytes: all options with their help are a hundredth of it.
 const MAX_LEN: u64 = 1024 * 1024;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Terms, Wish};
+use crate::args::Source;
 use crate::error::CliError;
 use crate::home;
-use crate::source::Source;
 
 /// Reads a list; `origin` is its name for errors.
 pub(super) fn parse(origin: &str, bytes: &[u8]) -> Result<Vec<Wish>, CliError> {

@@ -1,6 +1,10 @@
 //! The torrents of a command: gathered from the command line, lists and standard input, then opened side by side.
 
+pub(crate) mod link;
 mod list;
+pub(crate) mod magnet;
+pub(crate) mod selection;
+pub(crate) mod source;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -10,14 +14,13 @@ use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::args::{Json, Sources};
+use crate::args::{Json, STDIN, Source, Sources};
 use crate::error::CliError;
 use crate::json;
-use crate::link::Link;
-use crate::magnet;
 use crate::out::Harmless;
 use crate::progress::Progress;
-use crate::source::{self, Content, Given, Source};
+use link::Link;
+use source::{Content, Given};
 
 /// Sources opened at once: enough that a slow web server delays few others, and few enough for open files.
 const OPENED_AT_ONCE: usize = 16;
@@ -98,13 +101,13 @@ async fn standard_input() -> Result<Vec<Wish>, CliError> {
                 .map(|torrent| Wish::new(Source::Bytes(torrent)));
             wishes.collect()
         }
-        Content::Text(text) => list::parse(source::STDIN, text.as_bytes())?,
+        Content::Text(text) => list::parse(STDIN, text.as_bytes())?,
     })
 }
 
 /// The one source that standard input names, for commands that take one.
 pub(crate) fn only_source(text: &str) -> Result<Source, CliError> {
-    let wishes = list::parse(source::STDIN, text.as_bytes())?;
+    let wishes = list::parse(STDIN, text.as_bytes())?;
     only(wishes, "names").map(|wish| wish.source)
 }
 
@@ -175,7 +178,7 @@ pub(crate) async fn open(
             Ok(Given::Link(link)) => late.push((link, wish.terms)),
             Err(error) => {
                 opened.failed = true;
-                error.report(progress);
+                progress.failure(&error);
                 json::source_failed(json, &wish.source.name(), &error)?;
             }
         }

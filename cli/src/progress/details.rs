@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use tailwater_session::{PeerStats, Torrent};
 
-use super::count;
 use super::width::{aligned_right, padded, shortened, width};
-use super::words::{eta, percent, rate};
 use crate::args::Show;
 use crate::known::{Asked, Known};
 use crate::out::Harmless;
+use crate::words::{count, eta, percent, rate};
 
 /// Columns of a client's name.
 const CLIENT: usize = 24;

@@ -6,7 +6,6 @@ mod row;
 mod screen;
 mod table;
 mod width;
-mod words;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -24,8 +23,6 @@ use row::{Row, Text};
 use screen::Screen;
 
 pub(crate) use row::{State, Transfer};
-pub(crate) use tailwater_serve::words::count;
-pub(crate) use words::{duration, measured_rate, percent};
 
 /// Time between two lines about something that will end.
 pub(crate) const OFTEN: Duration = Duration::from_secs(5);
@@ -121,6 +118,17 @@ impl Progress {
         let logged = text.strip_prefix("error: ").unwrap_or(&text);
         tracing::error!(target: SAID, "{logged}");
         self.write(&text);
+    }
+
+    /// Tells the user why a command failed and what can be done, unless that has been said.
+    pub(crate) fn failure(&self, error: &CliError) {
+        if matches!(error, CliError::Reported | CliError::Interrupted) {
+            return;
+        }
+        self.error(match error.remedy() {
+            Some(remedy) => format!("error: {error}\n  help: {remedy}"),
+            None => format!("error: {error}"),
+        });
     }
 
     fn write(&self, text: &str) {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tailwater_serve::size::Size;
 
-use super::count;
-use super::words::{eta, percent, rate};
+use crate::words::{count, eta, percent, rate};
 
 /// One thing that is under way.
 #[derive(Clone, Debug)]

@@ -2,11 +2,10 @@
 
 use tailwater_serve::size::Size;
 
-use super::count;
 use super::names::Names;
 use super::row::{Rank, Row, Text, Transfer};
 use super::width::{aligned_right, fitting, padded, shortened, width};
-use super::words::{percent, rate};
+use crate::words::{count, percent, rate};
 
 /// Between two columns.
 const GAP: usize = 2;

@@ -4,7 +4,7 @@ use tailwater_metainfo::{Metainfo, Warning};
 
 use crate::commands::Context;
 use crate::out::Harmless;
-use crate::progress::count;
+use crate::words::count;
 
 /// Names listed; the rest is counted.
 const LISTED: usize = 20;

@@ -10,7 +10,7 @@ use crate::commands::Context;
 use crate::commands::torrent_output::Output;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
-use crate::progress::count;
+use crate::words::count;
 
 #[derive(Serialize)]
 pub(super) struct Made {

@@ -24,7 +24,8 @@ use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
 use crate::known::About;
 use crate::out;
-use crate::progress::{OFTEN, count};
+use crate::progress::OFTEN;
+use crate::words::count;
 
 /// Every part of the swarm is on this machine, and takes a free port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -7,7 +7,7 @@ use tailwater_serve::size::Size;
 
 use crate::error::CliError;
 use crate::out;
-use crate::progress::{count, duration, measured_rate};
+use crate::words::{count, duration, measured_rate};
 
 /// What came of it.
 #[derive(Serialize)]

@@ -9,13 +9,14 @@ use tailwater_dht::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
-use super::failure::DhtFailure;
 use crate::args::{Asking, Joining};
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::DhtFailure;
 use crate::interrupt::CLOSE_WITHIN;
-use crate::progress::{Meter, OFTEN, count};
+use crate::progress::{Meter, OFTEN};
 use crate::start;
+use crate::words::count;
 
 /// How long the table may take to be written at the end.
 const SAVE_WITHIN: Duration = Duration::from_millis(800);

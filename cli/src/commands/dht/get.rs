@@ -9,10 +9,10 @@ use tailwater_metainfo::{InfoHashes, Magnet};
 use super::Cost;
 use super::bencode::Shown;
 use super::client::Client;
-use super::failure::{DhtFailure, asked};
 use crate::args::{DhtGet, ItemRef};
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::{DhtFailure, asked};
 use crate::out::{self, Harmless};
 
 #[derive(Serialize)]

@@ -7,8 +7,8 @@ use std::path::Path;
 use tailwater_dht::{PublicKey, SecretKey};
 
 use super::client::random;
-use super::failure::DhtFailure;
 use crate::error::CliError;
+use crate::error::DhtFailure;
 
 /// More than a key and white space around it.
 const MAX_LEN: u64 = 256;

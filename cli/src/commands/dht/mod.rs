@@ -2,7 +2,6 @@
 
 mod bencode;
 mod client;
-mod failure;
 mod get;
 mod key_file;
 mod node;
@@ -19,8 +18,6 @@ use super::Context;
 use crate::args::{Asking, Dht, DhtCommand};
 use crate::error::CliError;
 use client::{Client, Start};
-
-pub(crate) use failure::DhtFailure;
 
 pub(super) async fn run(context: &Context, args: &Dht) -> Result<(), CliError> {
     match &args.command {

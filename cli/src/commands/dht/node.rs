@@ -14,7 +14,8 @@ use crate::args::DhtNode;
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::out;
-use crate::progress::{Meter, duration};
+use crate::progress::Meter;
+use crate::words::duration;
 
 /// How often the figures are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

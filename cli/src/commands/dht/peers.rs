@@ -5,12 +5,12 @@ use tailwater_dht::{Announce, Dht, DhtClosed, Found, PeerStream, Report};
 
 use super::Cost;
 use super::client::Client;
-use super::failure::{DhtFailure, asked};
 use crate::args::{DhtPeers, TorrentId};
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::{DhtFailure, asked};
 use crate::out;
-use crate::progress::count;
+use crate::words::count;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

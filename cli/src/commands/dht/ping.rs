@@ -8,10 +8,10 @@ use tailwater_metainfo::HostPort;
 use tokio::time::timeout_at;
 
 use super::client::Client;
-use super::failure::DhtFailure;
 use crate::args::DhtPing;
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::DhtFailure;
 use crate::out::{self, Harmless};
 
 #[derive(Serialize)]

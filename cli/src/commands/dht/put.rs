@@ -11,13 +11,13 @@ use tailwater_dht::{
 
 use super::Cost;
 use super::client::Client;
-use super::failure::{DhtFailure, asked};
 use super::key_file::{self, IsNew};
 use crate::args::{DhtPut, TorrentId};
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::{DhtFailure, asked};
 use crate::out;
-use crate::progress::count;
+use crate::words::count;
 
 #[derive(Serialize)]
 struct Said {

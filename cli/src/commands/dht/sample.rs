@@ -7,12 +7,12 @@ use tailwater_dht::{NodeId, Report, Sampled};
 
 use super::Cost;
 use super::client::Client;
-use super::failure::{DhtFailure, asked};
 use crate::args::DhtSample;
 use crate::commands::Context;
 use crate::error::CliError;
+use crate::error::{DhtFailure, asked};
 use crate::out;
-use crate::progress::count;
+use crate::words::count;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

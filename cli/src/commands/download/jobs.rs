@@ -10,12 +10,12 @@ use super::{Downloads, choose};
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
 use crate::input::Terms;
+use crate::input::magnet::{Audience, Loaded};
+use crate::input::selection::{choose, wanted_bytes};
 use crate::json;
 use crate::known::About;
-use crate::magnet::{Audience, Loaded};
 use crate::out::Harmless;
 use crate::progress::Progress;
-use crate::selection::{choose, wanted_bytes};
 
 /// One torrent to download.
 pub(super) struct Job {

@@ -12,11 +12,11 @@ use super::pending::Held;
 use super::{Downloads, choose_files};
 use crate::args::StorageChoice;
 use crate::error::CliError;
+use crate::input::link::Link;
+use crate::input::magnet;
 use crate::input::{Terms, warn_named_twice};
 use crate::json;
 use crate::known::About;
-use crate::link::Link;
-use crate::magnet;
 
 impl Downloads {
     /// `unfinished` is held until the link has led to a download, which holds it then.

@@ -18,14 +18,14 @@ use tokio::task::JoinSet;
 use super::Context;
 use crate::args::{Download, StorageChoice};
 use crate::error::CliError;
+use crate::input::link::Link;
+use crate::input::magnet::{Audience, Loaded};
+use crate::input::selection::number_in;
 use crate::input::{self, Terms, Wish};
 use crate::json;
 use crate::known::About;
-use crate::link::Link;
-use crate::magnet::{Audience, Loaded};
 use crate::progress::Progress;
 use crate::running::Running;
-use crate::selection::number_in;
 use crate::start;
 use jobs::Job;
 use memory::Room;
@@ -143,7 +143,7 @@ async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Result<P
             Err(CliError::Interrupted) => return Err(CliError::Interrupted),
             Err(error) => {
                 plan.failed = true;
-                error.report(&context.progress);
+                context.progress.failure(&error);
                 if let Some(info_hash) = info_hash {
                     json::failed(json, info_hash, &about, &error)?;
                 }
@@ -198,7 +198,7 @@ async fn transfer(
             }
             Err(error) => {
                 failed = true;
-                error.report(&context.progress);
+                context.progress.failure(&error);
             }
         }
     }
@@ -229,7 +229,7 @@ async fn transfer(
             Some(Ok(Err(CliError::Interrupted))) => return Err(CliError::Interrupted),
             Some(Ok(Err(error))) => {
                 failed = true;
-                error.report(&context.progress);
+                context.progress.failure(&error);
             }
             // A task that panicked has said so.
             Some(Err(_)) => failed = true,

@@ -13,10 +13,11 @@ use crate::args::{Goals, Hook, Json};
 use crate::commands::follow::Follower;
 use crate::commands::goals::Watch;
 use crate::error::CliError;
+use crate::input::magnet::Audience;
 use crate::json;
-use crate::magnet::Audience;
 use crate::out::Harmless;
-use crate::progress::{self, OFTEN, Progress};
+use crate::progress::{OFTEN, Progress};
+use crate::words;
 
 /// One torrent on its way.
 pub(super) struct One {
@@ -131,7 +132,7 @@ impl One {
             return format!("{wanted}, was here already");
         }
         let took = began.elapsed();
-        let rate = progress::measured_rate(stats.downloaded, took);
+        let rate = words::measured_rate(stats.downloaded, took);
         let rate = rate.map(|rate| format!(" ({rate})")).unwrap_or_default();
         let fetched = match found.bytes_left == self.wanted {
             true => String::new(),
@@ -139,7 +140,7 @@ impl One {
         };
         format!(
             "{wanted} verified{fetched}, in {}{rate}",
-            progress::duration(took)
+            words::duration(took)
         )
     }
 }

@@ -8,9 +8,9 @@ use tailwater_metainfo::InfoHash;
 use crate::args::Json;
 use crate::commands::follow::Subject;
 use crate::error::CliError;
+use crate::input::link::Link;
+use crate::input::magnet;
 use crate::json::Line;
-use crate::link::Link;
-use crate::magnet;
 use crate::out;
 
 /// A download that is not complete.

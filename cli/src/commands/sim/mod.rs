@@ -11,8 +11,9 @@ use super::Context;
 use crate::args::{Sim, SimCommand, SimDht};
 use crate::error::CliError;
 use crate::out;
-use crate::progress::{Meter, OFTEN, count, duration};
+use crate::progress::{Meter, OFTEN};
 use crate::whole_file::{self, Existing};
+use crate::words::{count, duration};
 
 pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {
     match &args.command {

@@ -3,8 +3,8 @@
 use tailwater_metainfo::Info;
 
 use crate::error::CliError;
+use crate::input::selection::select;
 use crate::out::Harmless;
-use crate::selection::select;
 
 /// How many files of the same name are listed.
 const MAX_SHOWN: usize = 5;

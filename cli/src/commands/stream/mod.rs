@@ -20,14 +20,13 @@ use tokio::sync::watch;
 use super::Context;
 use crate::args::{Behind, ServeAddr, StorageChoice, Stream};
 use crate::error::CliError;
+use crate::input::link::Link;
+use crate::input::magnet::{self, Audience, Loaded};
+use crate::input::source::Given;
 use crate::known::About;
-use crate::link::Link;
-use crate::magnet::{self, Audience, Loaded};
 use crate::running::Running;
-use crate::source::Given;
 use crate::start;
 use choice::choose;
-pub(crate) use player::Opener;
 use shown::{Shown, Urls};
 
 pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError> {

@@ -15,13 +15,14 @@ use tailwater_serve::stream::{Hosts, Item, Library, ReaderState, Snapshot, Torre
 use tailwater_session::{Phase, Torrent, TorrentError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::player::{Opener, Player, open_page as open};
-use crate::args::Stream;
+use super::player::{Player, open_page as open};
+use crate::args::{Opener, Stream};
 use crate::commands::Context;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::own_addrs;
-use crate::progress::{Meter, count, percent};
+use crate::progress::Meter;
+use crate::words::{count, percent};
 
 /// How often the numbers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -10,11 +10,11 @@ use tailwater_session::{FetchProgress, Follow, MetadataFetch, Session};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::link::Link;
 use crate::args::{Json, Network};
 use crate::error::CliError;
 use crate::json::Line;
 use crate::known::About;
-use crate::link::Link;
 use crate::out::{self, Harmless};
 use crate::progress::{OFTEN, Progress};
 

@@ -1,6 +1,8 @@
 //! What ends a command early: said in one line, with what was tried, on what, why it failed; and, where there is
 //! something to do about it, a second line that says so.
 
+mod dht;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,14 +11,14 @@ use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
 use tailwater_session::{AddError, FetchError, Operation, StartError, StorageError, TorrentError};
 
+pub(crate) use dht::{DhtFailure, asked};
 pub(crate) use tailwater_types::system::message as plain;
 
 use tailwater_serve::size::Size;
 
-use crate::commands::dht::DhtFailure;
 use crate::config::ConfigError;
-use crate::progress::{Progress, duration};
 use crate::tally::Tally;
+use crate::words::duration;
 
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -309,17 +311,6 @@ impl CliError {
             ),
             _ => None,
         }
-    }
-
-    /// Tells the user, unless that has been done.
-    pub(crate) fn report(&self, progress: &Progress) {
-        if matches!(self, Self::Reported | Self::Interrupted) {
-            return;
-        }
-        progress.error(match self.remedy() {
-            Some(remedy) => format!("error: {self}\n  help: {remedy}"),
-            None => format!("error: {self}"),
-        });
     }
 }
 

@@ -1,10 +1,8 @@
-//! Where a torrent comes from: a file, a URL, a magnet link, an info-hash, standard input.
+//! Opens a source: reads a file or standard input, fetches a URL, parses a link.
 
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::time::Duration;
 
 use tailwater_bencode::{Options, decode_prefix};
@@ -13,12 +11,11 @@ use tailwater_http::{AddressPolicy, Client, ClientConfig, ErrorKind, HttpError, 
 use tailwater_metainfo::{Limits, Metainfo};
 use tailwater_session::FetchError;
 
-use crate::args::{Json, Network};
+use super::link::Link;
+use super::magnet::{self, Audience, Loaded};
+use crate::args::{Json, Network, STDIN, Source};
 use crate::error::CliError;
-use crate::input;
 use crate::interrupt::Interrupt;
-use crate::link::Link;
-use crate::magnet::{self, Audience, Loaded};
 use crate::out::Harmless;
 use crate::progress::Progress;
 use crate::running::Running;
@@ -35,23 +32,8 @@ const SLOW: Duration = Duration::from_secs(2);
 /// How many redirects in a row are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// What errors call standard input.
-pub(crate) const STDIN: &str = "standard input";
 /// Characters of a link in an error: its hash, and the beginning of its name.
 const LINK_SHOWN: usize = 80;
-
-/// A torrent as named on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    File(PathBuf),
-    Url(String),
-    /// Read when it is used, so that a wrong one is a failure like a wrong file.
-    Magnet(String),
-    /// `-`: a torrent file, or text that names sources.
-    Stdin,
-    /// A torrent file that came through standard input.
-    Bytes(Vec<u8>),
-}
 
 /// What came through standard input.
 pub(crate) enum Content {
@@ -67,38 +49,7 @@ pub(crate) enum Given {
     Link(Link),
 }
 
-impl FromStr for Source {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let has_scheme = |scheme: &str| {
-            text.get(..scheme.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        };
-        Ok(if text == "-" {
-            Self::Stdin
-        } else if let Some(link) = link_of_hash(text) {
-            Self::Magnet(link)
-        } else if has_scheme("magnet:") {
-            Self::Magnet(text.to_owned())
-        } else if has_scheme("http://") || has_scheme("https://") {
-            Self::Url(text.to_owned())
-        } else {
-            Self::File(PathBuf::from(text))
-        })
-    }
-}
-
 impl Source {
-    /// As it was named.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Url(text) | Self::Magnet(text) => text.clone(),
-            Self::Stdin | Self::Bytes(_) => STDIN.to_owned(),
-        }
-    }
-
     /// Reads it and checks it, as far as that goes without peers.
     pub(crate) async fn open(&self, progress: &Progress) -> Result<Given, CliError> {
         let (origin, bytes) = match self {
@@ -110,9 +61,9 @@ impl Source {
             Self::Magnet(link) => return Ok(Given::Link(parse(link)?)),
             Self::Bytes(bytes) => (STDIN.to_owned(), bytes.clone()),
             Self::Stdin => match standard_input(Limits::default().len).await? {
-                Content::Torrents(torrents) => (STDIN.to_owned(), input::only(torrents, "holds")?),
+                Content::Torrents(torrents) => (STDIN.to_owned(), super::only(torrents, "holds")?),
                 Content::Text(text) => {
-                    let named = input::only_source(&text)?;
+                    let named = super::only_source(&text)?;
                     return Box::pin(named.open(progress)).await;
                 }
             },
@@ -172,23 +123,6 @@ fn fetchable(link: Link) -> Result<Link, CliError> {
             error: FetchError::V2Only,
         }),
         Link::Torrent(_) | Link::Published(_) => Ok(link),
-    }
-}
-
-/// An info-hash by itself is a link without a name: 40 hexadecimal digits or 32 of base32 for version 1, 64 hexadecimal
-/// digits for version 2.
-fn link_of_hash(text: &str) -> Option<String> {
-    let is_hex = || text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_base32 = || {
-        text.bytes()
-            .all(|byte| byte.is_ascii_alphabetic() || (b'2'..=b'7').contains(&byte))
-    };
-    match text.len() {
-        40 if is_hex() => Some(format!("magnet:?xt=urn:btih:{text}")),
-        32 if is_base32() => Some(format!("magnet:?xt=urn:btih:{text}")),
-        // 12 and 20: SHA-256, of 32 bytes, as a multihash.
-        64 if is_hex() => Some(format!("magnet:?xt=urn:btmh:1220{text}")),
-        _ => None,
     }
 }
 
@@ -326,46 +260,5 @@ fn reason(error: ErrorKind) -> String {
         ErrorKind::InvalidUrl { reason } | ErrorKind::Tls { reason } => reason,
         ErrorKind::Io { message, .. } => message,
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_told_apart() {
-        let source = |text: &str| text.parse::<Source>().unwrap();
-        assert_eq!(source("a.torrent"), Source::File("a.torrent".into()));
-        assert_eq!(
-            source("httpd.torrent"),
-            Source::File("httpd.torrent".into())
-        );
-        assert_eq!(source("HTTPS://a/b"), Source::Url("HTTPS://a/b".into()));
-        assert_eq!(
-            source("Magnet:?xt=urn:btih:00"),
-            Source::Magnet("Magnet:?xt=urn:btih:00".into())
-        );
-        assert_eq!(source("é"), Source::File("é".into()));
-        assert_eq!(source("-"), Source::Stdin);
-        assert_eq!(source("./-"), Source::File("./-".into()));
-    }
-
-    #[test]
-    fn a_hash_by_itself_is_a_link() {
-        let hex = "0123456789abcdefABCD0123456789abcdef0123";
-        let base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let v2 = "0123456789abcdef".repeat(4);
-        for (text, link) in [
-            (hex, format!("magnet:?xt=urn:btih:{hex}")),
-            (base32, format!("magnet:?xt=urn:btih:{base32}")),
-            (&v2, format!("magnet:?xt=urn:btmh:1220{v2}")),
-        ] {
-            assert!(link.parse::<Link>().is_ok(), "{link}");
-            assert_eq!(text.parse(), Ok(Source::Magnet(link)));
-        }
-        for text in [&hex[1..], &base32.replace('A', "1"), &"g".repeat(40)] {
-            assert_eq!(text.parse(), Ok(Source::File(text.into())), "{text}");
-        }
     }
 }

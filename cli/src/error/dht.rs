@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tailwater_dht::{DhtClosed, Report};
 
-use crate::error::plain;
+use super::plain;
 use crate::out::Harmless;
-use crate::progress::{count, duration};
+use crate::words::{count, duration};
 
 /// Why something that was asked of the DHT was not done.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ fn took(time: Duration) -> String {
 }
 
 /// What a lookup has cost, in words.
-pub(super) fn asked(report: &Report) -> String {
+pub(crate) fn asked(report: &Report) -> String {
     let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     format!(
         "asked {}, {} answered, {}, {}",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tailwater_serve::size::Size;
+pub(crate) use tailwater_serve::words::count;
 
 /// Whole percents, rounded down, so that 100 means all.
 pub(crate) fn percent(done: u64, total: u64) -> u128 {
