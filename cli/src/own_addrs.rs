@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use tailwater_types::address::{Scope, is_unicast};
+
 /// Addresses that are shown: a machine with many containers has one for each.
 const MOST: usize = 4;
 /// Addresses of documentation networks (RFC 5737, RFC 3849): a route to them is the default one.
@@ -39,11 +41,9 @@ fn local_addr(to: SocketAddr) -> Option<IpAddr> {
 }
 
 fn choose(addr: SocketAddr, mut ips: Vec<IpAddr>, preferred: &[Option<IpAddr>]) -> Vec<SocketAddr> {
-    ips.retain(|ip| match ip {
-        IpAddr::V4(ip) => !ip.is_link_local() && !ip.is_unspecified(),
-        // One that is local to a link means nothing without the name of our interface.
-        IpAddr::V6(ip) => addr.is_ipv6() && !ip.is_unicast_link_local() && !ip.is_unspecified(),
-    });
+    // A link-local address means nothing without the name of our interface.
+    let is_nameable = |ip: IpAddr| is_unicast(ip) && Scope::of(ip) != Scope::LinkLocal;
+    ips.retain(|&ip| is_nameable(ip) && (ip.is_ipv4() || addr.is_ipv6()));
     ips.sort_by_key(|ip| {
         let place = preferred
             .iter()

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use tailwater_types::address::is_unicast;
+
 use crate::announce::MAX_PEERS;
 
 /// Address and port of an IPv4 peer (BEP 23).
@@ -52,11 +54,6 @@ pub(crate) fn add(address: IpAddr, port: u16, peers: &mut Vec<SocketAddr>) {
     if ports.take(MAX_PORTS_OF_ADDRESS).count() < MAX_PORTS_OF_ADDRESS {
         peers.push(SocketAddr::new(address, port));
     }
-}
-
-fn is_unicast(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    !(broadcast || address.is_unspecified() || address.is_multicast())
 }
 
 /// Appends one peer: 6 bytes for IPv4, 18 for IPv6.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tailwater_types::address::is_local;
+
 /// A network that one of the machine's interfaces is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network {
@@ -32,11 +34,7 @@ impl Network {
 /// to us alone, and wants us to connect to who knows whom.
 pub(super) fn is_near(from: SocketAddr, own: &[Network]) -> bool {
     let ip = from.ip().to_canonical();
-    let is_local = match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_private(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local(),
-    };
-    is_local || own.iter().any(|network| network.contains(ip))
+    is_local(ip) || own.iter().any(|network| network.contains(ip))
 }
 
 #[cfg(test)]
@@ -63,6 +61,8 @@ mod tests {
             ("169.254.3.4", true),
             ("::ffff:192.168.0.7", true),
             ("8.8.8.8", false),
+            // A carrier's other customers.
+            ("100.64.0.1", false),
             ("203.0.113.14", true),
             ("203.0.113.16", false),
             ("198.51.100.1", true),

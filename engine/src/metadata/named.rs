@@ -42,8 +42,8 @@ impl NamedPeers {
             Scope::Global => MAX_PORTS,
             // Clouds keep the secrets of their machines there.
             Scope::LinkLocal => return false,
-            Scope::Local | Scope::Loopback if !self.is_local => return false,
-            Scope::Local => MAX_PORTS,
+            Scope::Shared | Scope::Local | Scope::Loopback if !self.is_local => return false,
+            Scope::Shared | Scope::Local => MAX_PORTS,
             Scope::Loopback => MAX_LOOPBACK_PORTS,
         };
         if !is_usable(addr) {

@@ -125,7 +125,7 @@ impl Slot {
 const fn turn(ip: IpAddr) -> Duration {
     match Scope::of(ip) {
         Scope::Global => Duration::from_secs(2),
-        Scope::Local | Scope::LinkLocal => Duration::from_secs(1),
+        Scope::Shared | Scope::Local | Scope::LinkLocal => Duration::from_secs(1),
         Scope::Loopback => Duration::from_millis(500),
     }
 }
@@ -134,7 +134,7 @@ const fn turn(ip: IpAddr) -> Duration {
 pub const fn max_links(ip: IpAddr) -> usize {
     match Scope::of(ip) {
         Scope::Global => 1,
-        Scope::Local | Scope::LinkLocal => MAX_LOCAL,
+        Scope::Shared | Scope::Local | Scope::LinkLocal => MAX_LOCAL,
         Scope::Loopback => usize::MAX,
     }
 }

@@ -277,6 +277,10 @@ fn any_address() -> impl Strategy<Value = SocketAddr> {
             (octets, port).into()
         }),
     ]
+    // Among them are addresses of IPv6 that embed ones of IPv4: `2002:e000::` stands for a multicast group.
+    .prop_filter("a host can listen there", |addr| {
+        tailwater_types::address::is_usable(*addr)
+    })
 }
 
 proptest! {

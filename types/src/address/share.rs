@@ -13,7 +13,7 @@ use super::{AddressGroup, Scope};
 pub struct AddressShare {
     /// An address of the internet. Behind it is one home, or a few at a provider that translates addresses.
     pub global: usize,
-    /// An address of this host or of a private network: many clients may run on one machine, and a gateway may stand for
+    /// An address of this host, of a private network or of the shared address space: many clients may run on one machine, and a gateway may stand for
     /// all of its network.
     pub local: usize,
 }
@@ -24,7 +24,7 @@ impl AddressShare {
     pub const fn of(&self, ip: IpAddr) -> usize {
         match Scope::of(ip) {
             Scope::Global => self.global,
-            Scope::Local | Scope::LinkLocal | Scope::Loopback => self.local,
+            Scope::Shared | Scope::Local | Scope::LinkLocal | Scope::Loopback => self.local,
         }
     }
 }

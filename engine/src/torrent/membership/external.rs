@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use tailwater_types::address::is_unicast;
+
 use crate::torrent::membership::host::site;
 
 /// Votes that are kept for each address family; older ones make room.
@@ -43,7 +45,7 @@ impl External {
     /// Somebody who can be trusted has said so.
     pub(crate) fn handle_told(&mut self, ip: IpAddr) {
         let ip = ip.to_canonical();
-        if is_possible(ip) {
+        if is_unicast(ip) {
             self.ballot(ip).told = Some(ip);
         }
     }
@@ -51,7 +53,7 @@ impl External {
     /// A peer has said what it sees (`yourip`, BEP 10).
     pub(crate) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
         let (voter, ip) = (site(voter), ip.to_canonical());
-        if is_possible(ip) {
+        if is_unicast(ip) {
             let votes = &mut self.ballot(ip).votes;
             votes.retain(|(who, _)| *who != voter);
             if votes.len() == MAX_VOTES {
@@ -77,10 +79,6 @@ impl Ballot {
         let mut voted = self.votes.iter().map(|(_, vote)| *vote);
         self.told.or_else(|| voted.find(|ip| for_ip(*ip) >= needed))
     }
-}
-
-fn is_possible(ip: IpAddr) -> bool {
-    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 #[cfg(test)]
@@ -141,7 +139,14 @@ mod tests {
     #[test]
     fn what_nobody_can_have_does_not_count() {
         let mut external = External::default();
-        for impossible in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1"] {
+        for impossible in [
+            "0.0.0.0",
+            "240.0.0.1",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::",
+            "ff02::1",
+        ] {
             external.handle_told(impossible.parse().unwrap());
             for number in 0..5 {
                 external.handle_vote(voter(number), impossible.parse().unwrap());

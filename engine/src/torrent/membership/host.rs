@@ -32,7 +32,7 @@ impl Host {
     pub fn by_scope<T>(self, global: T, local: T, loopback: T) -> T {
         match Scope::of(self.0.first()) {
             Scope::Global => global,
-            Scope::Local | Scope::LinkLocal => local,
+            Scope::Shared | Scope::Local | Scope::LinkLocal => local,
             Scope::Loopback => loopback,
         }
     }

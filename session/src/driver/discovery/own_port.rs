@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use tailwater_types::address::is_local;
 use tokio::sync::watch;
 
 use super::port_map::PortMapStatus;
@@ -32,7 +33,8 @@ impl OwnPort {
     /// For one peer: a neighbour does not come in through the gateway.
     pub(crate) fn seen_by(&self, ip: IpAddr) -> Option<u16> {
         let is_neighbour = match ip.to_canonical() {
-            IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+            // Without the shared address space: a carrier's other customers do come in through it.
+            ip @ IpAddr::V4(_) => is_local(ip),
             // Nothing is mapped there.
             IpAddr::V6(_) => true,
         };
@@ -51,7 +53,8 @@ mod tests {
     fn the_world_hears_of_the_mapped_port_and_neighbours_do_not() {
         let (mapped, receiver) = watch::channel(PortMapStatus::default());
         let port = OwnPort::new(Some(6881), receiver);
-        let [near, far] = ["192.168.1.2", "198.51.100.1"].map(|ip| ip.parse().unwrap());
+        let [near, far, shared] =
+            ["192.168.1.2", "198.51.100.1", "100.64.0.1"].map(|ip| ip.parse().unwrap());
         assert_eq!(
             (port.outside(), port.seen_by(far)),
             (Some(6881), Some(6881))
@@ -61,6 +64,7 @@ mod tests {
             (port.outside(), port.seen_by(far)),
             (Some(40_000), Some(40_000))
         );
+        assert_eq!(port.seen_by(shared), Some(40_000));
         assert_eq!(
             (port.listened(), port.seen_by(near)),
             (Some(6881), Some(6881))

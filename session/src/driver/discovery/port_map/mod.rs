@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
+use tailwater_types::address::Scope;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -199,7 +200,7 @@ impl Runner {
             }
             None => tracing::info!("the router forwards a port to this machine ({protocol})"),
         }
-        if let Some(address) = status.address.filter(is_private) {
+        if let Some(address) = status.address.filter(is_behind_another) {
             tracing::info!(
                 "the router's own address {address} is private: another one stands before it"
             );
@@ -220,15 +221,9 @@ impl Runner {
     }
 }
 
-/// Whether nobody on the Internet has that address; carriers give those of 100.64.0.0/10 to their customers (RFC 6598).
-fn is_private(address: &IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            address.is_private() || address.is_link_local() || (first == 100 && second >> 6 == 1)
-        }
-        IpAddr::V6(_) => false,
-    }
+/// Whether a gateway of that outer address is itself behind another one, so that the internet does not reach it.
+fn is_behind_another(address: &IpAddr) -> bool {
+    Scope::of(*address) != Scope::Global
 }
 
 fn now() -> std::time::Instant {

@@ -115,7 +115,8 @@ fn addresses_of_other_gateways_networks_are_private() {
         ("100.128.0.1", false),
         ("203.0.113.7", false),
     ] {
-        assert_eq!(is_private(&address.parse().unwrap()), expected, "{address}");
+        let address = address.parse().unwrap();
+        assert_eq!(is_behind_another(&address), expected, "{address}");
     }
 }
 
