@@ -21,7 +21,17 @@ mod storage;
 mod testing;
 #[cfg(feature = "serde")]
 mod text;
+mod transport;
 mod words;
+
+#[cfg(any(test, feature = "memory-network"))]
+pub mod memory_network {
+    //! Sessions without sockets: a network in memory, for tests (feature `memory-network`).
+
+    pub use crate::transport::memory::{
+        MemoryConfig, MemoryHost, MemoryListener, MemoryNetwork, MemoryStream,
+    };
+}
 
 pub use check::check;
 pub use discovery::DhtOptions;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tailwater_metainfo::{Bitfield, PieceIndex};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::dial::Handshaken;
+use super::handshake::Handshaken;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
 use crate::torrent::{BufferMap, PeerKey, PeerSource, PeerStats, Priority};

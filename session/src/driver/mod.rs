@@ -14,8 +14,8 @@
 
 pub(crate) mod accept;
 pub(crate) mod announce;
-pub(crate) mod dial;
 pub(crate) mod discovery;
+pub(crate) mod handshake;
 pub(crate) mod lifecycle;
 pub(crate) mod mailbox;
 pub(crate) mod message;

@@ -1,6 +1,6 @@
 //! How a session is made.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,11 +15,11 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::discovery::DhtOptions;
 use crate::driver::accept;
-use crate::driver::dial::reserved;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
+use crate::driver::handshake::reserved;
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
 use crate::driver::rate_limiter::RateLimits;
@@ -29,12 +29,15 @@ use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::state::MetadataStore;
+use crate::transport::{Dialer, Network};
 use tailwater_storage_disk::{IoConfig, IoPool, ResumeStore, clean};
 
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
 pub struct SessionBuilder {
+    pub(super) network: Network,
     pub(super) listen: Option<SocketAddr>,
+    pub(super) dial_from: Option<IpAddr>,
     pub(super) accept_incoming: bool,
     pub(super) memory_budget: u64,
     pub(super) state_dir: Option<PathBuf>,
@@ -55,6 +58,23 @@ impl SessionBuilder {
     #[must_use]
     pub const fn listen(mut self, addr: SocketAddr) -> Self {
         self.listen = Some(addr);
+        self
+    }
+
+    /// The address that connections to peers are made from, such as that of a tunnel; peers of the other address family are
+    /// not dialled then. Default: the system's choice for each peer.
+    #[must_use]
+    pub const fn dial_from(mut self, ip: IpAddr) -> Self {
+        self.dial_from = Some(ip);
+        self
+    }
+
+    /// Uses a host of a network in memory in place of the system's sockets, for connections to peers and for the DHT. Of the
+    /// addresses to listen on, the port counts. Default: the system's sockets.
+    #[cfg(feature = "memory-network")]
+    #[must_use]
+    pub fn memory_network(mut self, host: crate::memory_network::MemoryHost) -> Self {
+        self.network = Network::Memory(host);
         self
     }
 
@@ -186,7 +206,7 @@ impl SessionBuilder {
                 addr: self.listen,
                 source,
             };
-            let listener = accept::bind(self.listen).map_err(refused)?;
+            let listener = self.network.listen(self.listen).map_err(refused)?;
             listen_addr = Some(listener.local_addr().map_err(refused)?);
             tasks.spawn(accept::listen(
                 listener,
@@ -219,6 +239,7 @@ impl SessionBuilder {
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             permits,
+            dialer: Dialer::new(self.network.clone(), self.dial_from),
             down_limit: RateLimits::of_session(self.download_limit),
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
@@ -297,7 +318,7 @@ impl SessionBuilder {
             addr,
             source: error.into(),
         })?;
-        let bound = NodeTask::bind(options, listen_addr, seed, closing.clone());
+        let bound = NodeTask::bind(&self.network, options, listen_addr, seed, closing.clone());
         let (node, handle) = bound.map_err(|source| StartError::Dht { addr, source })?;
         tasks.spawn(node.run());
         Ok(Some(handle))
@@ -307,7 +328,9 @@ impl SessionBuilder {
 impl Default for SessionBuilder {
     fn default() -> Self {
         Self {
+            network: Network::default(),
             listen: None,
+            dial_from: None,
             accept_incoming: true,
             memory_budget: DEFAULT_MEMORY_BUDGET,
             state_dir: None,

@@ -2,17 +2,17 @@
 
 use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_wire::{HANDSHAKE_LEN, Handshake};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::driver::permits::DialLimit;
 use crate::driver::registry::Reach;
+use crate::transport::{Dialer, Network, Stream};
 
 /// Nothing here takes a tenth of it, but the time limits of the handshakes in their hundreds take longer.
 const WATCHDOG: Duration = Duration::from_secs(20);
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 struct Station {
     addr: SocketAddr,
@@ -22,7 +22,7 @@ struct Station {
 
 impl Station {
     fn new(permits: usize) -> Self {
-        let listener = bind(Some(LOOPBACK)).unwrap();
+        let listener = Network::System.listen(Some(LOOPBACK)).unwrap();
         let station = Self {
             addr: listener.local_addr().unwrap(),
             registry: Arc::new(Registry::new(PeerId::new([1; 20]))),
@@ -49,16 +49,28 @@ impl Station {
         (sender, receiver)
     }
 
+    async fn connect(&self) -> Stream {
+        let dialer = Dialer::new(Network::System, None);
+        dialer.connect(self.addr).await.unwrap()
+    }
+
     /// Shakes hands; `None` if it is hung up on.
-    async fn call(&self, torrent: u8) -> Option<TcpStream> {
-        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+    async fn call(&self, torrent: u8) -> Option<Stream> {
+        let mut stream = self.connect().await;
         let handshake = Handshake {
             reserved: Reserved::FAST,
             info_hash: InfoHash::new([torrent; 20]),
             peer_id: PeerId::new([2; 20]),
         };
         stream.write_all(&handshake.to_bytes()).await.ok()?;
-        stream.read_exact(&mut [0; HANDSHAKE_LEN]).await.ok()?;
+        let mut answer = Vec::with_capacity(HANDSHAKE_LEN);
+        while answer.len() < HANDSHAKE_LEN {
+            stream
+                .read_buf(&mut answer)
+                .await
+                .ok()
+                .filter(|&len| len > 0)?;
+        }
         Some(stream)
     }
 }
@@ -77,7 +89,7 @@ async fn silent_sockets_shut_no_caller_out() {
         let mut silent = Vec::new();
         for _ in 0..300 {
             // Sockets that are not accepted wait in the kernel, until its queue is full too.
-            silent.push(TcpStream::connect(station.addr).await.unwrap());
+            silent.push(station.connect().await);
         }
         let _stream = station.call(7).await.expect("a caller was hung up on");
         queue.recv().await

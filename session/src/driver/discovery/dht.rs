@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tailwater_dht::{Config, Dht, Family, SavedTable, Sockets, load_table};
+use tailwater_dht::{Config, Dht, Family, SavedTable, load_table};
 use tailwater_metainfo::HostPort;
 use tokio::net::lookup_host;
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::discovery::DhtOptions;
+use crate::transport::{DhtDatagrams, Network, UdpPort};
 
 /// The table is saved this often: a crash costs no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
@@ -81,9 +82,10 @@ impl DhtHandle {
     }
 }
 
-/// A node whose sockets are bound; [`NodeTask::run`] starts it.
+/// A node whose port is bound; [`NodeTask::run`] starts it.
 pub(crate) struct NodeTask {
-    sockets: Sockets,
+    port: UdpPort,
+    datagrams: DhtDatagrams,
     options: DhtOptions,
     seed: [u8; 32],
     node: watch::Sender<Option<Dht>>,
@@ -91,42 +93,37 @@ pub(crate) struct NodeTask {
 }
 
 impl NodeTask {
-    /// Binds the sockets: where the options say, or beside the port for peers at `beside`.
+    /// Binds the port: where the options say, or beside the port for peers at `beside`.
     ///
     /// # Errors
     ///
     /// When the address that was asked for cannot be had.
     pub(crate) fn bind(
+        network: &Network,
         options: DhtOptions,
         beside: Option<SocketAddr>,
         seed: [u8; 32],
         closing: CancellationToken,
     ) -> io::Result<(Self, DhtHandle)> {
-        let sockets = match (options.listen, beside) {
-            (Some(addr), _) => Sockets::bind(Some(addr))?,
-            // Another program has the datagrams of that port: any other is as good.
-            (None, Some(addr)) => {
-                let anywhere = SocketAddr::new(addr.ip(), 0);
-                Sockets::bind(Some(addr)).or_else(|_| Sockets::bind(Some(anywhere)))?
-            }
-            (None, None) => Sockets::bind(None)?,
-        };
+        let (port, datagrams) = UdpPort::bind(network, options.listen, beside)?;
         let (sender, node) = watch::channel(None);
-        let port = port(&sockets)?;
+        let number = port.number().unwrap_or(0);
         let task = Self {
-            sockets,
+            port,
+            datagrams,
             options,
             seed,
             node: sender,
             closing,
         };
-        Ok((task, DhtHandle { node, port }))
+        Ok((task, DhtHandle { node, port: number }))
     }
 
     /// Runs the node until the session closes.
     pub(crate) async fn run(self) {
         let Self {
-            sockets,
+            port,
+            datagrams,
             options,
             seed,
             node,
@@ -137,7 +134,7 @@ impl NodeTask {
             config = config.with_saved(table);
         }
         let kept = options.table.filter(|_| options.keep_table);
-        let started = Dht::start(sockets, config, options.bootstrap);
+        let started = Dht::start(datagrams, config, options.bootstrap);
         let dht = match started {
             Ok(dht) => dht,
             Err(error) => {
@@ -146,22 +143,20 @@ impl NodeTask {
         };
         tracing::debug!(v4 = ?dht.local_addr(Family::V4), v6 = ?dht.local_addr(Family::V6), "DHT node runs");
         node.send_replace(Some(dht.clone()));
-        loop {
-            tokio::select! {
-                () = closing.cancelled() => break,
-                () = tokio::time::sleep(SAVE_EVERY) => save(&dht, kept.as_deref()).await,
+        let saving = async {
+            loop {
+                tokio::time::sleep(SAVE_EVERY).await;
+                save(&dht, kept.as_deref()).await;
             }
+        };
+        tokio::select! {
+            () = port.run(closing) => {}
+            () = saving => {}
         }
         save(&dht, kept.as_deref()).await;
         dht.close().await;
         node.send_replace(None);
     }
-}
-
-fn port(sockets: &Sockets) -> io::Result<u16> {
-    let socket = sockets.v4.as_ref().or(sockets.v6.as_ref());
-    let local = socket.map(tokio::net::UdpSocket::local_addr).transpose()?;
-    Ok(local.map_or(0, |addr| addr.port()))
 }
 
 async fn recall(table: Option<&Path>) -> Option<SavedTable> {

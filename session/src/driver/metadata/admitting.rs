@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::link::{self, LinkTask, News, What};
 use super::names;
 use super::running::{Caller, Fetching, Link};
-use crate::driver::dial::{self, Handshaken};
+use crate::driver::handshake::{self, Handshaken};
 use crate::driver::message::TorrentMessage;
 use crate::metadata::LinkKey;
 use crate::metadata::link::LinkConfig;
@@ -79,7 +79,7 @@ impl Fetching {
     }
 
     fn connect(&mut self, now: Instant, addr: SocketAddr) {
-        let ours = dial::Ours {
+        let ours = handshake::Ours {
             info_hash: self.task.info_hash,
             peer_id: self.task.registry.peer_id(),
             reserved: self.task.reserved,
@@ -90,13 +90,14 @@ impl Fetching {
         self.dials.insert(key, (addr, ending.clone()));
         let (messages, news) = (self.task.messages_in.clone(), self.news_in.clone());
         let group = Arc::clone(&self.task.group);
+        let dialer = self.task.dialer.clone();
         self.tasks.spawn(async move {
             let dialling = async {
                 let permit = group.acquire().await;
                 let what = What::Dialling;
                 // A fetch that is over needs no news, and no answer either.
                 let _ = news.send(News { link: key, what }).await;
-                let message = match dial::dial(addr, ours, permit).await {
+                let message = match handshake::dial(&dialer, addr, ours, permit).await {
                     Ok(peer) => TorrentMessage::Handshaken(peer),
                     Err(error) => {
                         tracing::debug!(%addr, "connecting for metadata: {error}");

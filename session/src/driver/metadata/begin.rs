@@ -95,6 +95,7 @@ impl FetchContext<'_> {
                     peers: magnet.peers.clone(),
                     port: self.shared.port.clone(),
                     group: self.shared.permits.new_group(),
+                    dialer: self.shared.dialer.clone(),
                     reserved: self.shared.reserved(),
                     messages,
                     messages_in: messages_in.clone(),

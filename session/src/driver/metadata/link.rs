@@ -4,8 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::permits::ConnectionPermit;
 use crate::metadata::LinkKey;
 use crate::metadata::link::{Fact, Link, LinkConfig, Useless};
+use crate::transport::Stream;
 
 /// Requests that may wait for a connection: more than the fetch has outstanding at one peer.
 const REQUEST_QUEUE: usize = 16;
@@ -57,7 +56,7 @@ pub(super) enum What {
 
 /// A connection, and the permit that it holds.
 pub(super) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Given back after the socket.
     pub(super) _permit: ConnectionPermit,
 }

@@ -38,6 +38,7 @@ use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
 use crate::metadata::named::NamedPeers;
 use crate::state::MetadataStore;
 use crate::status::Status;
+use crate::transport::Dialer;
 
 /// How long saved metadata waits for the names of the link's peers.
 const NAMES_WITHIN: Duration = Duration::from_secs(5);
@@ -54,6 +55,7 @@ pub(crate) struct FetchTask {
     pub(crate) port: OwnPort,
     /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
     pub(crate) group: Arc<PermitGroup>,
+    pub(crate) dialer: Dialer,
     pub(crate) reserved: Reserved,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
     pub(crate) messages_in: mpsc::Sender<TorrentMessage>,

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::known::Known;
 use super::link::{News, Requests, What};
 use super::{FetchTask, Found};
-use crate::driver::dial::Handshaken;
+use crate::driver::handshake::Handshaken;
 use crate::driver::message::TorrentMessage;
 use crate::metadata::handle::FetchProgress;
 use crate::metadata::link::Fact;

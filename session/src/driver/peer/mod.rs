@@ -1,4 +1,4 @@
-//! One task for one connection: bytes between the socket, the connection's machine and the storage.
+//! One task for one connection: bytes between the stream, the connection's machine and the storage.
 
 pub(crate) mod buffers;
 mod outbox;
@@ -14,7 +14,6 @@ use bytes::BytesMut;
 use tailwater_metainfo::BlockRef;
 use tailwater_wire::piece_header;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep_until;
 
@@ -29,6 +28,7 @@ use crate::driver::rate_limiter::RateLimits;
 use crate::peer::{Command, Connection, Violation};
 use crate::storage::{BlockParts, Store};
 use crate::torrent::PeerKey;
+use crate::transport::Stream;
 
 /// The receive buffer of a peer that sends little, in bytes.
 const SMALL_BUFFER: usize = 16 * 1024 + 512;
@@ -52,7 +52,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 pub(crate) struct PeerTask {
     pub(crate) key: PeerKey,
     pub(crate) ip: IpAddr,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) connection: Connection,
     pub(crate) store: Store,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
@@ -139,7 +139,8 @@ impl PeerTask {
         }
     }
 
-    /// Writes until the socket takes no more, or the limit lets nothing pass; says whether the socket took anything.
+    /// Writes until the stream accepts no more, or the rate limit lets nothing pass; says whether it accepted anything.
+    /// The rate limit counts what is accepted, and so does the outbox.
     fn write(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
         let mut wrote = false;
@@ -153,10 +154,10 @@ impl PeerTask {
             }
             match self.stream.try_write_vectored(&slices[..count]) {
                 Ok(0) => return Err(End::HungUp),
-                Ok(written) => {
+                Ok(accepted) => {
                     wrote = true;
                     io.blocked_since = None;
-                    let sent = io.outbox.advance(now, written);
+                    let sent = io.outbox.advance(now, accepted);
                     for block in sent.blocks {
                         self.connection.handle_sent(now, block);
                     }
@@ -300,7 +301,7 @@ impl PeerTask {
         };
         let socket = async {
             match interest {
-                Some(interest) => self.stream.ready(interest).await.map(drop),
+                Some(interest) => self.stream.ready(interest).await,
                 None => std::future::pending().await,
             }
         };

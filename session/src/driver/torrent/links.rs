@@ -9,8 +9,8 @@ use tailwater_wire::Reserved;
 use tokio::sync::Semaphore;
 
 use super::Running;
-use crate::driver::dial::{self, Handshaken};
 use crate::driver::discovery::dht::DhtHandle;
+use crate::driver::handshake::{self, Handshaken};
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{BATCHES_IN_FLIGHT, End, TorrentMessage};
 use crate::driver::peer::PeerTask;
@@ -126,7 +126,7 @@ impl Running {
     }
 
     pub(super) fn connect(&self, addr: SocketAddr) {
-        let ours = dial::Ours {
+        let ours = handshake::Ours {
             info_hash: self.task.config.info_hash,
             peer_id: self.task.config.peer_id,
             reserved: self.task.shared.reserved(),
@@ -134,8 +134,10 @@ impl Running {
         let messages = self.task.messages_in.clone();
         let closing = self.task.closing.clone();
         let group = Arc::clone(&self.group);
+        let dialer = self.task.shared.dialer.clone();
         self.tasks.spawn(async move {
-            let dialling = async { dial::dial(addr, ours, group.acquire().await).await };
+            let dialling =
+                async { handshake::dial(&dialer, addr, ours, group.acquire().await).await };
             let dialled = tokio::select! {
                 () = closing.cancelled() => return,
                 dialled = dialling => dialled,

@@ -20,9 +20,9 @@ use tokio_util::task::TaskTracker;
 use files::Files;
 use links::Link;
 
-use crate::driver::dial;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
+use crate::driver::handshake;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::peer::buffers::ReceiveBuffers;
@@ -37,6 +37,7 @@ use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::storage::Store;
 use crate::torrent::{Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority};
+use crate::transport::Dialer;
 use tailwater_storage::Completion;
 
 /// Messages taken from the queue at once.
@@ -55,6 +56,7 @@ const SHED_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
     pub(crate) permits: ConnectionPermits,
+    pub(crate) dialer: Dialer,
     pub(crate) down_limit: RateLimits,
     pub(crate) up_limit: RateLimits,
     pub(crate) events: EventSender,
@@ -74,7 +76,7 @@ impl Shared {
 
     /// What we can do, as the handshake says.
     pub(crate) const fn reserved(&self) -> Reserved {
-        dial::reserved(self.dht.is_some())
+        handshake::reserved(self.dht.is_some())
     }
 }
 

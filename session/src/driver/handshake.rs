@@ -1,4 +1,4 @@
-//! From an address or an accepted socket to a peer whose handshake is done.
+//! Handshakes: from an address or an accepted connection to a peer that has said who it is.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,16 +7,13 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_wire::{HANDSHAKE_LEN, Handshake, HandshakeError, Reserved};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::permits::ConnectionPermit;
 use crate::peer::Direction;
+use crate::transport::{ConnectError, Dialer, Stream};
 
-/// Time for a TCP connection to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for both handshakes to pass.
+/// Time for both handshakes to pass, after the connection has been made.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What we say of ourselves.
@@ -40,7 +37,7 @@ impl From<Ours> for Handshake {
 /// A peer that has said who it is.
 #[derive(Debug)]
 pub(crate) struct Handshaken {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) addr: SocketAddr,
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
@@ -55,7 +52,7 @@ pub(crate) struct Handshaken {
 /// Somebody has called.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) addr: SocketAddr,
     pub(crate) permit: ConnectionPermit,
 }
@@ -63,11 +60,13 @@ pub(crate) struct Call {
 /// Why there is no peer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DialError {
-    #[error("{0}")]
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
     Io(#[from] io::Error),
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    #[error("{0}")]
+    #[error(transparent)]
     Handshake(#[from] HandshakeError),
     #[error("it hung up during the handshake")]
     HungUp,
@@ -77,15 +76,14 @@ pub(crate) enum DialError {
     UnknownTorrent,
 }
 
-/// Connects and shakes hands. Whoever dials has waited for the permit.
+/// Connects and shakes hands. The caller has waited for the permit.
 pub(crate) async fn dial(
+    dialer: &Dialer,
     addr: SocketAddr,
     ours: Ours,
     permit: ConnectionPermit,
 ) -> Result<Handshaken, DialError> {
-    let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await;
-    let mut stream = connecting.map_err(|_| DialError::TimedOut(CONNECT_TIMEOUT))??;
-    stream.set_nodelay(true)?;
+    let mut stream = dialer.connect(addr).await?;
     let exchange = async {
         stream.write_all(&Handshake::from(ours).to_bytes()).await?;
         receive(&mut stream).await
@@ -110,7 +108,6 @@ pub(crate) async fn answer(
     mut call: Call,
     find: impl Fn(InfoHash) -> Option<Ours>,
 ) -> Result<(InfoHash, Handshaken), DialError> {
-    call.stream.set_nodelay(true)?;
     let exchange = async {
         let (theirs, received) = receive(&mut call.stream).await?;
         let ours = find(theirs.info_hash).ok_or(DialError::UnknownTorrent)?;
@@ -141,7 +138,7 @@ pub(crate) const fn reserved(dht: bool) -> Reserved {
     }
 }
 
-async fn receive(stream: &mut TcpStream) -> Result<(Handshake, BytesMut), DialError> {
+async fn receive(stream: &mut Stream) -> Result<(Handshake, BytesMut), DialError> {
     let mut received = BytesMut::with_capacity(HANDSHAKE_LEN);
     loop {
         if let Some(handshake) = Handshake::decode(&mut received)? {

@@ -1,0 +1,109 @@
+//! Who dials, from which address, with what timeout.
+//!
+//! Every connection that this session makes is made by [`Dialer::connect`]: within [`CONNECT_TIMEOUT`] (10 s), from the
+//! address that [`SessionBuilder::dial_from`](crate::SessionBuilder::dial_from) names, or else from any. The two callers
+//! are the torrent and the fetch of a magnet link's metadata, both by way of `driver::handshake::dial`, which gives the
+//! handshake 10 s more. Before they dial they wait for a permit and their turn (`driver::permits`): at most 30 dials a
+//! second over all torrents.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Network, Stream};
+
+/// The longest time for a connection to be made: a SYN and two repetitions of it (1 s and 3 s later), and the slowest line's
+/// round trip.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes connections. Clones do the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    network: Network,
+    from: Option<IpAddr>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("{0} is of another address family than the address to dial from")]
+    OtherFamily(SocketAddr),
+}
+
+impl Dialer {
+    /// `from` is the address that connections are made from; `None` for the system's choice.
+    pub(crate) const fn new(network: Network, from: Option<IpAddr>) -> Self {
+        Self { network, from }
+    }
+
+    /// Connects to a peer.
+    ///
+    /// # Errors
+    ///
+    /// When the peer cannot be reached in time, or only past the address to dial from.
+    ///
+    /// # Cancel safety
+    ///
+    /// The attempt ends when the future is dropped.
+    pub(crate) async fn connect(&self, addr: SocketAddr) -> Result<Stream, ConnectError> {
+        // Never past the interface that was asked for: it may be a tunnel.
+        if self
+            .from
+            .is_some_and(|from| from.is_ipv4() != addr.is_ipv4())
+        {
+            return Err(ConnectError::OtherFamily(addr));
+        }
+        let connecting = timeout(CONNECT_TIMEOUT, self.network.connect(addr, self.from)).await;
+        let stream = connecting.map_err(|_| ConnectError::TimedOut(CONNECT_TIMEOUT))??;
+        tracing::trace!(%addr, transport = stream.transport(), "connected");
+        Ok(stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Listener;
+
+    const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn it_dials_from_the_address_that_was_asked_for() {
+        let mut listener = Listener::bind(Some(LOOPBACK)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let from = IpAddr::from([127, 0, 0, 5]);
+        let dialer = Dialer::new(Network::System, Some(from));
+        let stream = dialer.connect(addr).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), addr);
+        let (_accepted, caller) = listener.accept().await.unwrap();
+        assert_eq!(caller.ip(), from);
+    }
+
+    #[tokio::test]
+    async fn it_does_not_dial_past_the_address_that_was_asked_for() {
+        let dialer = Dialer::new(Network::System, Some(LOOPBACK.ip()));
+        let refused = dialer.connect("[::1]:1".parse().unwrap()).await;
+        assert!(matches!(refused, Err(ConnectError::OtherFamily(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_does_not_answer_is_given_up() {
+        let network = crate::memory_network::MemoryNetwork::default();
+        let (host, silent) = (
+            network.host([10, 0, 0, 1]),
+            network.silent_host([10, 0, 0, 2]),
+        );
+        let dialer = Dialer::new(Network::Memory(host), None);
+        let begin = tokio::time::Instant::now();
+        let given_up = dialer.connect((silent, 6881).into()).await;
+        assert!(matches!(given_up, Err(ConnectError::TimedOut(limit)) if limit == CONNECT_TIMEOUT));
+        assert_eq!(begin.elapsed().as_secs(), 10);
+    }
+}

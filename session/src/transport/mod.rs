@@ -1,0 +1,34 @@
+//! Byte streams and datagrams between this session and its peers: the only place in the session that names sockets.
+//!
+//! ```text
+//! driver::accept ──── Listener ─┐
+//!                               ├─▶ Stream ──▶ TCP, or the memory of a test
+//! driver::handshake ── Dialer ──┘
+//! DHT node ─────────── UdpPort ──────────────▶ one UDP socket for each address family, or the same memory
+//! ```
+//!
+//! | question | file |
+//! |---|---|
+//! | Who dials, from which address, with what timeout? | `dialer.rs` |
+//! | On which port are connections accepted? | `listener.rs` |
+//! | What may be done with a connection's bytes? | `stream.rs` |
+//! | Which protocol gets a datagram? | `udp_port.rs` |
+//! | How is all of it tested without sockets? | `memory/` |
+//!
+//! A new transport is a file beside `tcp.rs` and a variant of [`Stream`]. It is an enum, not a trait object, so that the
+//! path of a block is compiled for each transport, without a call through a table.
+
+mod dialer;
+mod listener;
+#[cfg(any(test, feature = "memory-network"))]
+pub(crate) mod memory;
+mod network;
+mod stream;
+mod tcp;
+mod udp_port;
+
+pub(crate) use dialer::{ConnectError, Dialer};
+pub(crate) use listener::Listener;
+pub(crate) use network::Network;
+pub(crate) use stream::Stream;
+pub(crate) use udp_port::{DhtDatagrams, UdpPort};

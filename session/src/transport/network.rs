@@ -1,0 +1,48 @@
+//! Where connections and datagrams go: the system's sockets, or the memory of a test.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+#[cfg(any(test, feature = "memory-network"))]
+use super::memory::MemoryHost;
+use super::{Listener, Stream, tcp};
+
+/// The network of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Network {
+    /// The system's sockets.
+    #[default]
+    System,
+    /// A host of a [`MemoryNetwork`](crate::memory_network::MemoryNetwork).
+    #[cfg(any(test, feature = "memory-network"))]
+    Memory(MemoryHost),
+}
+
+impl Network {
+    /// Opens the listening port.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken or not ours.
+    pub(crate) fn listen(&self, addr: Option<SocketAddr>) -> io::Result<Listener> {
+        match self {
+            Self::System => Listener::bind(addr),
+            #[cfg(any(test, feature = "memory-network"))]
+            Self::Memory(host) => host
+                .listen(addr.map(|addr| addr.port()))
+                .map(Listener::Memory),
+        }
+    }
+
+    pub(super) async fn connect(
+        &self,
+        addr: SocketAddr,
+        from: Option<IpAddr>,
+    ) -> io::Result<Stream> {
+        match self {
+            Self::System => tcp::connect(addr, from).await.map(Stream::Tcp),
+            #[cfg(any(test, feature = "memory-network"))]
+            Self::Memory(host) => host.connect(addr).await.map(Stream::Memory),
+        }
+    }
+}
