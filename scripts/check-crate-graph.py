@@ -24,7 +24,7 @@ MAY_USE = {
     "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
-        "tailwater-dht", "tailwater-engine", "tailwater-storage", "tailwater-storage-mem",
+        "tailwater-dht", "tailwater-engine", "tailwater-http", "tailwater-storage", "tailwater-storage-mem",
         "tailwater-storage-disk",
     },
     "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},

@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+//! The command line of tailwater; its README is the documentation of the library beside it.
 
 mod args;
 mod commands;

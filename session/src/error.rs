@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tailwater_metainfo::{Bitfield, InfoHash, MetainfoError};
+use tailwater_metainfo::{Bitfield, InfoHash, MagnetError, MetainfoError};
 use tailwater_types::system::message;
 
 use tailwater_storage::StorageError;
@@ -82,6 +82,28 @@ pub enum AddError {
     /// The memory storage refused the torrent.
     #[error(transparent)]
     Memory(#[from] tailwater_storage_mem::Error),
+    /// A .torrent file could not be read or fetched.
+    #[error("cannot read {origin}: {reason}")]
+    Unreadable {
+        /// Where it is: a path or a URL.
+        origin: String,
+        /// Why not.
+        reason: String,
+    },
+    /// What was read is no torrent.
+    #[error("{origin} is not a torrent: {source}")]
+    NoTorrent {
+        /// Where it was read: a path or a URL.
+        origin: String,
+        /// Why not.
+        source: MetainfoError,
+    },
+    /// The magnet link is not one.
+    #[error(transparent)]
+    Magnet(#[from] MagnetError),
+    /// The magnet link's metadata cannot be had.
+    #[error(transparent)]
+    Metadata(#[from] FetchError),
     /// The session is closed.
     #[error("the session is closed")]
     Closed,

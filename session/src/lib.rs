@@ -14,6 +14,7 @@ mod options;
 mod reader;
 mod session;
 mod settings;
+mod source;
 mod state;
 mod status;
 mod storage;
@@ -33,6 +34,7 @@ pub mod memory_network {
     };
 }
 
+pub use bytes::Bytes;
 pub use check::check;
 pub use discovery::DhtOptions;
 pub use driver::discovery::follow::{Follow, Publication};
@@ -44,8 +46,11 @@ pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
 pub use session::{Session, SessionBuilder, SessionStats};
+pub use source::Source;
 pub use status::{Phase, Status, Totals};
+pub use tailwater_dht as dht;
 pub use tailwater_engine::{peer, torrent};
+pub use tailwater_metainfo as metainfo;
 pub use tailwater_storage::{FileChange, Operation, StorageError};
 pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{

@@ -78,6 +78,18 @@ pub struct AddOptions {
 }
 
 impl AddOptions {
+    /// Everything, into files below a folder, which is made if need be; otherwise as [`AddOptions::new`].
+    #[must_use]
+    pub fn to_folder(folder: impl Into<PathBuf>) -> Self {
+        Self::new(StorageKind::Disk(folder.into()))
+    }
+
+    /// Everything, into the session's memory budget; otherwise as [`AddOptions::new`].
+    #[must_use]
+    pub const fn to_memory() -> Self {
+        Self::new(StorageKind::Memory)
+    }
+
     /// Everything, rarest first, from the peers that the trackers name.
     #[must_use]
     pub const fn new(storage: StorageKind) -> Self {

@@ -42,13 +42,12 @@ struct Ends {
 impl Inner {
     pub(super) async fn add(
         &self,
-        metainfo: &Metainfo,
+        metainfo: Arc<Metainfo>,
         options: AddOptions,
     ) -> Result<Torrent, AddError> {
         if self.closing.is_cancelled() {
             return Err(AddError::Closed);
         }
-        let metainfo = Arc::new(metainfo.clone());
         let info = metainfo.info();
         let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
         let files = first_priorities(info, &options)?;

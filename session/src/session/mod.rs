@@ -11,7 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tailwater_dht::{Dht, MutableTorrent};
-use tailwater_metainfo::{Magnet, Metainfo, PeerId};
+#[cfg(doc)]
+use tailwater_metainfo::Metainfo;
+use tailwater_metainfo::{Magnet, PeerId};
 use tailwater_storage_mem::MemoryStorage;
 use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,7 @@ use crate::events::Events;
 use crate::handle::Torrent;
 use crate::metadata::handle::MetadataFetch;
 use crate::options::AddOptions;
+use crate::source::{Found, Source};
 use crate::state::MetadataStore;
 use crate::storage::Neighbours;
 use tailwater_storage_disk::{ClaimedPaths, IoPool, Locks, ResumeStore, Rooms};
@@ -110,11 +113,32 @@ impl Session {
 
     /// Adds a torrent, which starts at once. What is there already is checked first, in the background.
     ///
+    /// The source is a [`Metainfo`], a [`Magnet`], the bytes of a .torrent file, a path, a URL of one, or text that names
+    /// any of these; see [`Source`]. A URL is fetched within limits. Of a magnet link the metadata is fetched first, which
+    /// takes as long as it takes to find a peer that has it: [`Session::fetch`] shows how far it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, nothing has been added.
+    ///
     /// # Errors
     ///
-    /// When the session has it already, it does not fit the memory, or its storage cannot be opened.
-    pub async fn add(&self, metainfo: &Metainfo, options: AddOptions) -> Result<Torrent, AddError> {
-        self.inner.add(metainfo, options).await
+    /// When the source cannot be read or is no torrent, the session has the torrent already, it does not fit the memory, or
+    /// its storage cannot be opened.
+    pub async fn add(
+        &self,
+        source: impl Into<Source>,
+        options: AddOptions,
+    ) -> Result<Torrent, AddError> {
+        match source.into().open().await? {
+            Found::Metainfo(metainfo) => self.inner.add(Arc::from(metainfo), options).await,
+            Found::Magnet(magnet) => {
+                let mut fetch = self.fetch(&magnet);
+                let metainfo = fetch.wait().await?;
+                let options = options.peers(fetch.peers()).banned(fetch.banned());
+                self.inner.add(Arc::new(metainfo), options).await
+            }
+        }
     }
 
     /// Begins to fetch a magnet link's metadata from peers (BEP 9), so that the torrent can be added: from those that the
