@@ -1,7 +1,6 @@
 //! Events as lines of JSON.
 
 use std::fmt::Display;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -53,7 +52,7 @@ pub(crate) enum Line<'a> {
     Banned {
         #[serde(flatten)]
         of: Of<'a>,
-        ip: IpAddr,
+        ip: String,
     },
     Completed {
         #[serde(flatten)]
@@ -196,9 +195,9 @@ impl<'a> Line<'a> {
                 of: of(info_hash),
                 piece: *piece,
             },
-            Event::Banned { info_hash, ip } => Self::Banned {
+            Event::Banned { info_hash, origin } => Self::Banned {
                 of: of(info_hash),
-                ip: *ip,
+                ip: origin.to_string(),
             },
             Event::Completed { info_hash } => Self::Completed {
                 of: of(info_hash),

@@ -160,9 +160,9 @@ async fn warn(mut events: Events, progress: Progress) {
                 said.remove(&tracker);
                 continue;
             }
-            Event::Banned { ip, .. } => {
+            Event::Banned { origin, .. } => {
                 progress.note(format_args!(
-                    "warning: {ip} broke the rules or sent corrupt data, and is not used again"
+                    "warning: {origin} broke the rules or sent corrupt data, and is not used again"
                 ));
                 continue;
             }

@@ -14,7 +14,7 @@ use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
     BlockDigest, Config, Engine, Full, Halt, NewPeer, Output, PeerKey, PeerSource, Priority, Space,
-    Verdict,
+    Verdict, WebSeedId,
 };
 
 /// 8 pieces of 2 blocks, the last one short.
@@ -201,6 +201,10 @@ impl Trial {
                 let addr = SocketAddr::from(([10, 0, 0, byte], 6881));
                 engine.handle_candidates(now, PeerSource::Tracker, &[addr]);
             }
+            (29, _) => {
+                let id = WebSeedId::new(u32::from(byte & 3));
+                self.keys.extend(engine.handle_web_seed(now, id));
+            }
             (10, Some(key)) => engine.handle_closed(now, key),
             (11, Some(key)) => engine.handle_misbehaviour(now, key),
             (12, _) if byte & 1 == 1 => {
@@ -215,7 +219,7 @@ impl Trial {
                 if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
                     self.asked.remove(&(key, block));
                 }
-                engine.handle_facts(now, key, [10, 0, 0, byte].into(), [fact]);
+                engine.handle_facts(now, key, IpAddr::from([10, 0, 0, byte]), [fact]);
             }
             (_, None) => {}
         }

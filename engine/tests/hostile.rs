@@ -81,7 +81,7 @@ fn a_corrupt_seeder_is_banned_and_the_download_completes() {
     let liar: IpAddr = [10, 0, 1, 1].into();
     let banned = |note: &&Notice| matches!(note, Notice::Banned(_));
     let banned: Vec<_> = swarm.nodes[1].notes.iter().filter(banned).collect();
-    assert_eq!(banned, [&Notice::Banned(liar)]);
+    assert_eq!(banned, [&Notice::Banned(liar.into())]);
     assert_eq!(swarm.look_at(stranger).ended, 1);
 }
 

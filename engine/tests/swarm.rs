@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sim::{Manner, Payload, Swarm};
-use tailwater_engine::torrent::Notice;
+use tailwater_engine::torrent::{Notice, Origin};
 use tailwater_netsim::Link;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -83,7 +83,7 @@ fn a_liar_is_banned_and_the_download_completes() {
             .notes
             .iter()
             .filter_map(|note| match note {
-                Notice::Banned(ip) => Some(*ip),
+                Notice::Banned(Origin::Ip(ip)) => Some(*ip),
                 _ => None,
             })
             .collect();
@@ -108,8 +108,9 @@ fn a_liar_among_several_is_found_out() {
         swarm.run(10 * MINUTE, |swarm| swarm.is_complete(leech));
         let notes = &swarm.nodes[leech].notes;
         let liar: IpAddr = [10, 0, 0, 3].into();
-        found += usize::from(notes.contains(&Notice::Banned(liar)));
-        let innocent = |note: &Notice| matches!(note, Notice::Banned(ip) if *ip != liar);
+        found += usize::from(notes.contains(&Notice::Banned(liar.into())));
+        let innocent =
+            |note: &Notice| matches!(note, Notice::Banned(origin) if *origin != liar.into());
         assert!(!notes.iter().any(innocent), "seed {seed}: {notes:?}");
     }
     assert_eq!(found, 8);

@@ -1,6 +1,5 @@
 //! What happens in a session, for those who subscribe.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use tailwater_metainfo::InfoHash;
 use tokio::sync::broadcast;
 
 use crate::error::TorrentError;
+use crate::torrent::Origin;
 
 /// Events kept for a subscriber that is busy; it is told how many more it missed.
 const CAPACITY: usize = 1_024;
@@ -60,12 +60,12 @@ pub enum Event {
         /// Which piece.
         piece: u32,
     },
-    /// An address sent corrupt data or abused the protocol; it is not used again.
+    /// An address or a web seed sent corrupt data or abused the protocol; it is not used again.
     Banned {
         /// Which torrent.
         info_hash: InfoHash,
-        /// Which address.
-        ip: IpAddr,
+        /// Which one.
+        origin: Origin,
     },
     /// Everything wanted is held.
     Completed {

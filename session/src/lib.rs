@@ -54,5 +54,6 @@ pub use tailwater_metainfo as metainfo;
 pub use tailwater_storage::{FileChange, Operation, StorageError};
 pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{
-    BufferMap, Lookbehind, PeerStats, PieceState, PieceView, Priority, ReaderKey, ReaderView, Stats,
+    BufferMap, Lookbehind, Origin, PeerStats, PieceState, PieceView, Priority, ReaderKey,
+    ReaderView, Stats, WebSeedId,
 };

@@ -1,11 +1,11 @@
 //! What a torrent's machine is told, and what it asks for.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use tailwater_metainfo::{PeerId, PieceIndex};
 
-use super::{PeerKey, ReaderKey};
+use super::{Origin, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
 /// A peer whose handshake is done.
@@ -112,8 +112,8 @@ pub enum Notice {
     PieceFailed(PieceIndex),
     /// Room was needed and a piece was given up.
     PieceEvicted(PieceIndex),
-    /// An address sent corrupt data and is banned.
-    Banned(IpAddr),
+    /// An address or a web seed sent corrupt data and is banned.
+    Banned(Origin),
     /// Every wanted piece is held.
     Completed,
 }

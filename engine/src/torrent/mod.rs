@@ -12,6 +12,7 @@ mod event;
 mod flow;
 mod halts;
 mod membership;
+mod origin;
 mod peers;
 mod rate;
 mod stats;
@@ -21,7 +22,6 @@ mod tests;
 mod upload;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,9 @@ pub use membership::candidates::Candidates;
 pub use membership::host::Host;
 pub use membership::source::PeerSource;
 pub use membership::trackers::named_by_tracker;
+pub use origin::{Origin, WebSeedId};
 pub use peers::PeerKey;
-pub use stats::{PeerStats, Stats};
+pub use stats::{PeerStats, Stats, SupplierStats};
 pub use supply::picker::Priority;
 pub use supply::pieces::PieceState;
 pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};
@@ -51,6 +52,7 @@ use membership::exchange::NamedBy;
 use membership::external::External;
 use membership::holepunch::Punches;
 use membership::turnover::Turnover;
+use membership::web_seeds::BannedWebSeeds;
 use peers::{Peers, RATE_MEMORY};
 use supply::blame::Blame;
 use supply::picker::Picker;
@@ -81,6 +83,7 @@ pub struct Engine<S> {
     tracker: Option<Arc<str>>,
     external: External,
     punches: Punches,
+    web_seeds: BannedWebSeeds,
     /// What peers at each host have named (BEP 11).
     named_by: NamedBy,
     turnover: Turnover,
@@ -134,6 +137,7 @@ impl<S: Space> Engine<S> {
             tracker: None,
             external: External::default(),
             punches: Punches::default(),
+            web_seeds: BannedWebSeeds::default(),
             named_by: NamedBy::default(),
             turnover: Turnover::default(),
             told_upload_only: wanted == 0,
@@ -206,16 +210,16 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// What a peer's connection has seen since the last time, in order. `from` is its address: blocks count as stored
+    /// What a peer's connection has seen since the last time, in order. `from` is who it is: blocks count as stored
     /// by it even if the peer has been let go meanwhile, because the storage holds them already.
     pub fn handle_facts(
         &mut self,
         now: Instant,
         key: PeerKey,
-        from: IpAddr,
+        from: impl Into<Origin>,
         facts: impl IntoIterator<Item = Fact>,
     ) {
-        let mut freed = false;
+        let (from, mut freed) = (from.into(), false);
         for fact in facts {
             freed |= match fact {
                 Fact::Block(block) => {
@@ -233,38 +237,50 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Says whether blocks became free that other peers may be asked for.
+    /// What any supplier may report. Says whether blocks became free that others may be asked for.
     fn handle_fact(&mut self, now: Instant, key: PeerKey, fact: Fact) -> bool {
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
+        };
+        match fact {
+            // Taken by `handle_facts`, with or without a peer.
+            Fact::Block(_) => {}
+            Fact::Redundant(bytes) => self.wasted += bytes,
+            Fact::Bitfield(bits) => self.handle_bitfield(key, bits),
+            Fact::Have(piece) => self.handle_have(key, piece),
+            Fact::DontHave(piece) => return self.handle_dont_have(key, piece),
+            Fact::Choked => peer.supply.serves = false,
+            Fact::Unchoked => peer.supply.serves = true,
+            Fact::Returned(block) => return self.handle_returned(key, block),
+            Fact::Rejected(block) => {
+                if peer.supply.serves {
+                    // A peer that rejects while it serves would reject the next request too.
+                    peer.supply.rests_until = Some(now + REST_AFTER_REJECT);
+                } else if let Some(peer) = peer.connection_mut() {
+                    // It lets us request this piece no more.
+                    peer.allowed_fast.retain(|piece| *piece != block.piece());
+                }
+                return self.handle_returned(key, block);
+            }
+            fact => self.handle_contact(now, key, fact),
+        }
+        false
+    }
+
+    /// What only a connection reports: a web seed has no such things to say.
+    fn handle_contact(&mut self, now: Instant, key: PeerKey, fact: Fact) {
+        let Some(peer) = self.peers.connection_mut(key) else {
+            return;
         };
         match fact {
             Fact::Pex(message) => self.handle_exchange(now, key, &message),
             Fact::Holepunch(message) => self.handle_holepunch(now, key, message),
             Fact::UploadOnly(upload_only) => peer.upload_only = upload_only,
             Fact::Hello(hello) => self.handle_hello(now, key, hello),
-            // Taken by `handle_facts`, with or without a peer.
-            Fact::Block(_) => {}
             Fact::Uploaded(bytes) => {
                 peer.up.add(now, bytes);
                 peer.handle_uploaded();
                 self.up.add(now, bytes);
-            }
-            Fact::Redundant(bytes) => self.wasted += bytes,
-            Fact::Bitfield(bits) => self.handle_bitfield(key, bits),
-            Fact::Have(piece) => self.handle_have(key, piece),
-            Fact::DontHave(piece) => return self.handle_dont_have(key, piece),
-            Fact::Choked => peer.peer_choking = true,
-            Fact::Unchoked => peer.peer_choking = false,
-            Fact::Returned(block) => return self.handle_returned(key, block),
-            Fact::Rejected(block) => {
-                match peer.peer_choking {
-                    // It lets us request this piece no more.
-                    true => peer.allowed_fast.retain(|piece| *piece != block.piece()),
-                    // A peer that rejects while it serves would reject the next request too.
-                    false => peer.rests_until = Some(now + REST_AFTER_REJECT),
-                }
-                return self.handle_returned(key, block);
             }
             Fact::AllowedFast(piece) => {
                 if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST
@@ -283,20 +299,21 @@ impl<S: Space> Engine<S> {
                     self.unchoke_waiting(now);
                 }
             }
+            // What any supplier may report is taken before.
+            _ => {}
         }
-        false
     }
 
     fn handle_returned(&mut self, key: PeerKey, block: BlockRef) -> bool {
         let peer = self.peers.get_mut(key);
-        let pending = peer.and_then(|peer| peer.take_pending(block));
+        let pending = peer.and_then(|peer| peer.supply.take_pending(block));
         if let Some(pending) = pending {
             self.free_blocks(&[pending]);
         }
         pending.is_some()
     }
 
-    fn handle_block(&mut self, now: Instant, key: PeerKey, from: IpAddr, block: BlockRef) {
+    fn handle_block(&mut self, now: Instant, key: PeerKey, from: Origin, block: BlockRef) {
         let len = u64::from(block.len());
         self.down.add(now, len);
         if !self.space.is_stored(block, key.into()) {
@@ -306,15 +323,16 @@ impl<S: Space> Engine<S> {
         }
         let mut was_late = true;
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.last_delivery = now;
-            peer.handle_delivery();
-            peer.has_late &= !peer.pending.is_empty();
-            peer.down.add(now, len);
-            if let Some(pending) = peer.take_pending(block) {
+            peer.supply.last_delivery = now;
+            peer.supply.handle_delivery();
+            peer.supply.has_late &= !peer.supply.pending.is_empty();
+            peer.supply.down.add(now, len);
+            if let Some(pending) = peer.supply.take_pending(block) {
                 was_late = pending.late;
                 let waited = now.saturating_duration_since(pending.asked_at);
-                let was_full = peer.pending.len() + 1 >= peer.pipeline.size();
-                peer.pipeline
+                let was_full = peer.supply.pending.len() + 1 >= peer.supply.pipeline.size();
+                peer.supply
+                    .pipeline
                     .handle_block(now, block.len(), waited, was_full);
             }
         }
@@ -378,7 +396,7 @@ impl<S: Space> Engine<S> {
     /// Changes the most connected peers, as [`Config::max_peers`]. Those above it are let go, the least useful first.
     pub fn set_max_peers(&mut self, now: Instant, peers: usize) {
         self.config.max_peers = peers;
-        while self.peers.len() > peers.max(1) {
+        while self.peers.connections() > peers.max(1) {
             self.shed(now);
         }
         self.connect_more(now);
@@ -462,8 +480,8 @@ impl<S: Space> Engine<S> {
             let interesting = self
                 .geometry
                 .pieces()
-                .filter(|&piece| peer.bits.has(piece) && self.is_lacking(piece));
-            assert_eq!(peer.interesting as usize, interesting.count());
+                .filter(|&piece| peer.supply.bits.has(piece) && self.is_lacking(piece));
+            assert_eq!(peer.supply.interesting as usize, interesting.count());
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The connected peers, as the torrent sees them.
+//! The suppliers of blocks, as the torrent sees them: connected peers, and web seeds.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
@@ -13,6 +14,7 @@ use crate::torrent::membership::exchange::Exchange;
 use crate::torrent::membership::holepunch::Punching;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::turnover::Usage;
+use crate::torrent::origin::{Origin, WebSeedId};
 use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
@@ -48,35 +50,36 @@ pub(crate) struct Pending {
     pub(crate) late: bool,
 }
 
-/// What the torrent knows of one peer. The flags are BEP 3's four, named from our side.
+/// A supplier of blocks: a peer or a web seed.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) addr: SocketAddr,
-    /// Where it can be reached: `addr` if we connected to it, else what it said.
-    pub(crate) dial_addr: Option<SocketAddr>,
-    /// Where else it can be reached, as it says.
-    pub(crate) other_door: Option<SocketAddr>,
-    /// Our address, as it says.
-    pub(crate) sees_us_at: Option<IpAddr>,
+    /// Since when it has been here.
     pub(crate) since: Instant,
-    /// What it has been good for.
-    pub(super) usage: Usage,
-    pub(crate) id: PeerId,
-    pub(crate) direction: Direction,
-    pub(crate) fast: bool,
-    pub(crate) upload_only: bool,
-    pub(crate) client: Option<String>,
+    pub(crate) supply: Supplier,
+    pub(crate) contact: Contact,
+}
+
+/// How a supplier is reached, and what follows from that.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every supplier is a connection, and a box would cost each block an indirection"
+)]
+pub(crate) enum Contact {
+    /// A peer that takes as well as it gives: it is choked, told what we have, ranked, and may be displaced.
+    Connection(ConnectedPeer),
+    /// Something that only gives.
+    WebSeed(WebSeedId),
+}
+
+/// What the request side and the picker need to know of a supplier.
+#[derive(Debug)]
+pub(crate) struct Supplier {
     pub(crate) bits: Bitfield,
-    /// It was told which pieces it may request while it is choked (BEP 6).
-    pub(crate) was_allowed_fast: bool,
     /// The picker counts it as one that came with everything.
     pub(crate) counted_as_seed: bool,
-    pub(crate) am_choking: bool,
-    pub(crate) am_interested: bool,
-    pub(crate) peer_choking: bool,
-    pub(crate) peer_interested: bool,
-    /// Pieces it lets us request while it chokes us (BEP 6).
-    pub(crate) allowed_fast: Vec<PieceIndex>,
+    /// It answers requests: it has unchoked us (BEP 3), or is a web seed that is ready.
+    pub(crate) serves: bool,
     /// Wanted pieces that it has and we lack.
     pub(crate) interesting: u32,
     pub(crate) pending: VecDeque<Pending>,
@@ -88,33 +91,148 @@ pub(crate) struct Peer {
     /// It owed us a block for too long and has delivered none since.
     pub(crate) snubbed: bool,
     pub(crate) stall: Stall,
-    pub(crate) slot: SlotUse,
     /// It rejected a request while it was serving us; it is asked for nothing until then.
     pub(crate) rests_until: Option<Instant>,
     pub(crate) last_delivery: Instant,
     pub(crate) down: Flow,
+}
+
+/// What only a connection has. The flags are those of BEP 3, named from our side.
+#[derive(Debug)]
+pub(crate) struct ConnectedPeer {
+    pub(crate) addr: SocketAddr,
+    /// Where it can be reached: `addr` if we connected to it, else what it said.
+    pub(crate) dial_addr: Option<SocketAddr>,
+    /// Where else it can be reached, as it says.
+    pub(crate) other_door: Option<SocketAddr>,
+    /// Our address, as it says.
+    pub(crate) sees_us_at: Option<IpAddr>,
+    /// What it has been good for.
+    pub(crate) usage: Usage,
+    pub(crate) id: PeerId,
+    pub(crate) direction: Direction,
+    pub(crate) fast: bool,
+    pub(crate) upload_only: bool,
+    pub(crate) client: Option<String>,
+    /// It was told which pieces it may request while it is choked (BEP 6).
+    pub(crate) was_allowed_fast: bool,
+    pub(crate) am_choking: bool,
+    pub(crate) am_interested: bool,
+    pub(crate) peer_interested: bool,
+    /// Pieces it lets us request while it chokes us (BEP 6).
+    pub(crate) allowed_fast: Vec<PieceIndex>,
+    pub(crate) slot: SlotUse,
     pub(crate) up: Flow,
     pub(crate) exchange: Exchange,
     pub(crate) punching: Punching,
 }
 
-impl Peer {
-    pub(super) fn is_at_host_of(&self, ip: IpAddr) -> bool {
+/// A supplier that is a connection, for reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connected<'a> {
+    pub(crate) since: Instant,
+    pub(crate) supply: &'a Supplier,
+    pub(crate) contact: &'a ConnectedPeer,
+}
+
+impl Deref for Connected<'_> {
+    type Target = ConnectedPeer;
+
+    fn deref(&self) -> &ConnectedPeer {
+        self.contact
+    }
+}
+
+impl ConnectedPeer {
+    pub(crate) fn is_at_host_of(&self, ip: IpAddr) -> bool {
         Host::of(self.addr.ip()) == Host::of(ip)
+    }
+}
+
+impl Peer {
+    pub(crate) const fn new(
+        now: Instant,
+        bits: Bitfield,
+        pipeline: Pipeline,
+        contact: Contact,
+    ) -> Self {
+        Self {
+            since: now,
+            supply: Supplier {
+                bits,
+                counted_as_seed: false,
+                serves: false,
+                interesting: 0,
+                pending: VecDeque::new(),
+                has_late: false,
+                pipeline,
+                current: None,
+                snubbed: false,
+                stall: Stall::new(),
+                rests_until: None,
+                last_delivery: now,
+                down: Flow::new(RATE_MEMORY),
+            },
+            contact,
+        }
+    }
+
+    /// What its blocks are blamed on.
+    pub(crate) const fn origin(&self) -> Origin {
+        match &self.contact {
+            Contact::Connection(peer) => Origin::Ip(peer.addr.ip()),
+            Contact::WebSeed(id) => Origin::WebSeed(*id),
+        }
+    }
+
+    /// The connection that it is, if it is one.
+    pub(crate) const fn connected(&self) -> Option<Connected<'_>> {
+        match &self.contact {
+            Contact::Connection(contact) => Some(Connected {
+                since: self.since,
+                supply: &self.supply,
+                contact,
+            }),
+            Contact::WebSeed(_) => None,
+        }
+    }
+
+    pub(crate) const fn connection_mut(&mut self) -> Option<&mut ConnectedPeer> {
+        match &mut self.contact {
+            Contact::Connection(peer) => Some(peer),
+            Contact::WebSeed(_) => None,
+        }
     }
 
     /// Whether a request for this piece would be answered.
     pub(crate) fn lets_us_request(&self, piece: PieceIndex) -> bool {
-        !self.peer_choking || self.allowed_fast.contains(&piece)
+        self.supply.serves || self.allowed_fast().contains(&piece)
+    }
+
+    fn allowed_fast(&self) -> &[PieceIndex] {
+        match &self.contact {
+            Contact::Connection(peer) => &peer.allowed_fast,
+            Contact::WebSeed(_) => &[],
+        }
+    }
+
+    /// Whether it knows that we want something. A web seed need not be told.
+    const fn knows_our_interest(&self) -> bool {
+        match &self.contact {
+            Contact::Connection(peer) => peer.am_interested,
+            Contact::WebSeed(_) => true,
+        }
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        let may_ask = !self.peer_choking || !self.allowed_fast.is_empty();
-        may_ask
-            && self.rests_until.is_none()
-            && !self.stall.rests()
-            && self.am_interested
-            && self.expected() < self.pipeline.size()
+        let may_ask = self.supply.serves || !self.allowed_fast().is_empty();
+        may_ask && self.knows_our_interest() && self.supply.has_room()
+    }
+}
+
+impl Supplier {
+    fn has_room(&self) -> bool {
+        self.rests_until.is_none() && !self.stall.rests() && self.expected() < self.pipeline.size()
     }
 
     /// Requests that it may still answer in time.
@@ -161,6 +279,8 @@ pub(crate) const RATE_MEMORY: Duration = Duration::from_secs(5);
 pub(crate) struct Peers {
     slots: Vec<(u32, Option<Peer>)>,
     free: Vec<u32>,
+    /// How many of them are connections.
+    connections: usize,
 }
 
 impl Peers {
@@ -170,6 +290,7 @@ impl Peers {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let slot = &mut self.slots[index as usize];
+        self.connections += usize::from(peer.connected().is_some());
         slot.1 = Some(peer);
         PeerKey::new(index, slot.0)
     }
@@ -182,6 +303,7 @@ impl Peers {
         let peer = peer.take()?;
         *generation = generation.wrapping_add(1);
         self.free.push(key.index);
+        self.connections -= usize::from(peer.connected().is_some());
         Some(peer)
     }
 
@@ -199,8 +321,43 @@ impl Peers {
         }
     }
 
+    /// All suppliers.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// Those that are connections: only they take places.
+    pub(crate) const fn connections(&self) -> usize {
+        self.connections
+    }
+
+    pub(crate) fn connection(&self, key: PeerKey) -> Option<Connected<'_>> {
+        self.get(key)?.connected()
+    }
+
+    pub(crate) fn connection_mut(&mut self, key: PeerKey) -> Option<&mut ConnectedPeer> {
+        self.get_mut(key)?.connection_mut()
+    }
+
+    pub(crate) fn connected(&self) -> impl Iterator<Item = (PeerKey, Connected<'_>)> {
+        self.iter()
+            .filter_map(|(key, peer)| Some((key, peer.connected()?)))
+    }
+
+    pub(crate) fn connected_mut(&mut self) -> impl Iterator<Item = (PeerKey, &mut ConnectedPeer)> {
+        self.iter_mut()
+            .filter_map(|(key, peer)| Some((key, peer.connection_mut()?)))
+    }
+
+    /// The web seed with this number.
+    pub(crate) fn key_of(&self, id: WebSeedId) -> Option<PeerKey> {
+        let is_it = |peer: &Peer| matches!(peer.contact, Contact::WebSeed(other) if other == id);
+        let mut peers = self.iter();
+        peers.find(|(_, peer)| is_it(peer)).map(|(key, _)| key)
+    }
+
+    pub(crate) fn connected_keys(&self) -> Vec<PeerKey> {
+        self.connected().map(|(key, _)| key).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerKey, &Peer)> {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Engine, Space};
+use super::peers::Peer;
+use super::{Engine, Origin, Space};
 use crate::peer::Direction;
 
 /// A peer that has been connected for less may still be about to serve us.
@@ -106,6 +107,24 @@ fn seconds<S: serde::Serializer>(
     serde::Serialize::serialize(&time.map(|time| time.as_secs()), serializer)
 }
 
+/// A supplier of blocks at one moment: a connected peer or a web seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SupplierStats {
+    /// Who it is.
+    pub origin: Origin,
+    /// Payload bytes received from it.
+    pub downloaded: u64,
+    /// Payload bytes a second received from it now.
+    pub down_rate: u64,
+    /// Pieces it has.
+    pub pieces: u32,
+    /// Requests on their way to it, of 16 KiB each.
+    pub requests: usize,
+    /// The most requests that it gets now.
+    pub pipeline: usize,
+}
+
 impl Stats {
     /// Peers that are or may be of use, connected or not yet: idle ones are no reason not to look for others.
     #[must_use]
@@ -136,11 +155,11 @@ impl<S: Space> Engine<S> {
                 left => self.down.time_for(now, left),
             },
             is_stalled: self.is_stalled(now),
-            peers: self.peers.len(),
+            peers: self.peers.connections(),
             seeds: self
                 .peers
-                .iter()
-                .filter(|(_, peer)| peer.bits.is_all())
+                .connected()
+                .filter(|(_, peer)| peer.supply.bits.is_all())
                 .count(),
             idle_peers: self.idle_peers(now),
             connecting: self.candidates.connecting(),
@@ -161,28 +180,42 @@ impl<S: Space> Engine<S> {
         (self.down.total(), self.up.total())
     }
 
+    /// Everything that blocks come from, as it is now: connected peers and web seeds.
+    #[must_use]
+    pub fn supplier_stats(&self, now: Instant) -> Vec<SupplierStats> {
+        let stats = |peer: &Peer| SupplierStats {
+            origin: peer.origin(),
+            downloaded: peer.supply.down.total(),
+            down_rate: peer.supply.down.shown(now),
+            pieces: peer.supply.bits.count(),
+            requests: peer.supply.pending.len(),
+            pipeline: peer.supply.pipeline.size(),
+        };
+        self.peers.iter().map(|(_, peer)| stats(peer)).collect()
+    }
+
     /// The connected peers as they are now.
     #[must_use]
     pub fn peer_stats(&self, now: Instant) -> Vec<PeerStats> {
         self.peers
-            .iter()
+            .connected()
             .map(|(_, peer)| PeerStats {
                 addr: peer.addr,
                 client: peer
                     .client
                     .clone()
                     .or_else(|| tailwater_wire::client_name(&peer.id)),
-                downloaded: peer.down.total(),
+                downloaded: peer.supply.down.total(),
                 uploaded: peer.up.total(),
-                down_rate: peer.down.shown(now),
+                down_rate: peer.supply.down.shown(now),
                 up_rate: peer.up.shown(now),
-                pieces: peer.bits.count(),
-                requests: peer.pending.len(),
-                window: peer.pipeline.size(),
+                pieces: peer.supply.bits.count(),
+                requests: peer.supply.pending.len(),
+                window: peer.supply.pipeline.size(),
                 is_incoming: peer.direction == Direction::Incoming,
                 am_choking: peer.am_choking,
                 am_interested: peer.am_interested,
-                peer_choking: peer.peer_choking,
+                peer_choking: !peer.supply.serves,
                 peer_interested: peer.peer_interested,
             })
             .collect()

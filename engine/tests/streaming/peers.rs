@@ -243,7 +243,12 @@ fn a_liar_in_the_window_delays_and_no_more() {
             .iter()
             .filter(|note| matches!(note, Notice::Banned(_)))
             .collect();
-        assert_eq!(banned, [&Notice::Banned([10, 0, 0, 2].into())]);
+        assert_eq!(
+            banned,
+            [&Notice::Banned(
+                std::net::IpAddr::from([10, 0, 0, 2]).into()
+            )]
+        );
         let waited: Duration = swarm.player(player).diary.stalls.iter().sum();
         assert!(waited + firsts(&swarm, player)[0] < SECOND, "{waited:?}");
     }

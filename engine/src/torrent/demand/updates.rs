@@ -102,7 +102,11 @@ impl<S: Space> Engine<S> {
 
     fn plan_rescue(&mut self, now: Instant) {
         let is_reading = !self.readers.is_empty();
-        let is_asking = || self.peers.iter().any(|(_, peer)| !peer.pending.is_empty());
+        let is_asking = || {
+            self.peers
+                .iter()
+                .any(|(_, peer)| !peer.supply.pending.is_empty())
+        };
         let needed = is_reading && self.peers.len() > 1 && is_asking();
         self.rescue_at = needed.then(|| now + RESCUE_EVERY);
     }
@@ -175,7 +179,7 @@ impl<S: Space> Engine<S> {
     fn update_pipelines(&mut self) {
         let streaming = !self.readers.is_empty();
         for (_, peer) in self.peers.iter_mut() {
-            peer.pipeline.set_streaming(streaming);
+            peer.supply.pipeline.set_streaming(streaming);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
 
 use crate::torrent::demand::readers::Reader;
-use crate::torrent::peers::Peer;
+use crate::torrent::peers::{Peer, Supplier};
 use crate::torrent::{Engine, Output, PeerKey, PieceState, Space};
 
 /// How many peers are asked for one block that a reader waits for.
@@ -27,7 +27,7 @@ impl<S: Space> Engine<S> {
         if self.readers.is_empty() {
             return None;
         }
-        let late = self.peers.get(key)?.late();
+        let late = self.peers.get(key)?.supply.late();
         let mut refused = None;
         loop {
             let rank = self.most_urgent(now, key, refused)?;
@@ -48,7 +48,7 @@ impl<S: Space> Engine<S> {
     /// and is quick enough for: what it could not bring in time is left to those who can.
     fn most_urgent(&self, now: Instant, key: PeerKey, refused: Option<Rank>) -> Option<Rank> {
         let peer = self.peers.get(key)?;
-        let own = peer.estimate(peer.pending.len() + 1, now);
+        let own = peer.supply.estimate(peer.supply.pending.len() + 1, now);
         let quicker = self.quicker_than(own, now);
         let of_reader = |reader: &Reader| {
             let first = self.geometry.piece(reader.current).ok()?;
@@ -61,7 +61,7 @@ impl<S: Space> Engine<S> {
                 let is_left = |deadline| {
                     own * SAFETY > deadline && quicker.iter().any(|other| other.can_serve(*piece))
                 };
-                peer.bits.has(*piece)
+                peer.supply.bits.has(*piece)
                     && peer.lets_us_request(*piece)
                     && refused.is_none_or(|refused| rank(*piece) > refused)
                     && !is_left(rank(*piece).0)
@@ -80,8 +80,9 @@ impl<S: Space> Engine<S> {
     /// The peers that would bring a block much sooner than in `own` time.
     fn quicker_than(&self, own: Duration, now: Instant) -> Vec<&Peer> {
         let peers = self.peers.iter().map(|(_, peer)| peer);
-        let much_quicker =
-            |peer: &&Peer| own > peer.estimate(peer.pending.len() + 1, now) * 2 + CLOSE_ENOUGH;
+        let much_quicker = |peer: &&Peer| {
+            own > peer.supply.estimate(peer.supply.pending.len() + 1, now) * 2 + CLOSE_ENOUGH
+        };
         peers.filter(much_quicker).collect()
     }
 
@@ -155,7 +156,7 @@ impl<S: Space> Engine<S> {
             return None;
         }
         let asker = self.peers.get(key)?;
-        let own = asker.estimate(asker.pending.len() + 1, now);
+        let own = asker.supply.estimate(asker.supply.pending.len() + 1, now);
         let overdue = |left: Duration, block: BlockRef| {
             if left <= own * 2 + CLOSE_ENOUGH || !asker.can_serve(block.piece()) {
                 return None;
@@ -166,13 +167,15 @@ impl<S: Space> Engine<S> {
         let others = self.peers.iter().filter(|(other, _)| *other != key);
         let all_overdue = others.flat_map(|(_, peer)| {
             // Late ones are free again and need no rescue.
-            let pending = (1..).zip(&peer.pending);
+            let pending = (1..).zip(&peer.supply.pending);
             let asked = pending.filter(|(_, pending)| !pending.late);
-            asked.filter_map(|(place, pending)| overdue(peer.estimate(place, now), pending.block))
+            asked.filter_map(|(place, pending)| {
+                overdue(peer.supply.estimate(place, now), pending.block)
+            })
         });
         let (_, block) = all_overdue
             .filter(|(_, block)| {
-                self.pieces.copies(*block) < URGENT_COPIES && !asker.has_pending(*block)
+                self.pieces.copies(*block) < URGENT_COPIES && !asker.supply.has_pending(*block)
             })
             .min()?;
         self.pieces.request_again(block);
@@ -183,12 +186,14 @@ impl<S: Space> Engine<S> {
 impl Peer {
     /// Whether it would answer a request for the piece.
     fn can_serve(&self, piece: PieceIndex) -> bool {
-        self.bits.has(piece)
+        self.supply.bits.has(piece)
             && self.lets_us_request(piece)
-            && self.rests_until.is_none()
-            && !self.snubbed
+            && self.supply.rests_until.is_none()
+            && !self.supply.snubbed
     }
+}
 
+impl Supplier {
     /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that has stopped, or did when
     /// it was asked last, is not counted on.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {

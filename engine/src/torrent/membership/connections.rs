@@ -1,6 +1,5 @@
 //! Who is connected to: candidates, newcomers, those who leave and those who are thrown out.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -11,11 +10,12 @@ use crate::torrent::flow::Flow;
 use crate::torrent::membership::exchange::Exchange;
 use crate::torrent::membership::holepunch::Punching;
 use crate::torrent::membership::turnover::Usage;
-use crate::torrent::peers::{Peer, RATE_MEMORY};
+use crate::torrent::peers::{Connected, ConnectedPeer, Contact, Peer, RATE_MEMORY};
 use crate::torrent::supply::pipeline::Pipeline;
-use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
-use crate::torrent::{Engine, Halt, NewPeer, Notice, Output, PeerKey, PeerSource, Refusal, Space};
+use crate::torrent::{
+    Engine, Halt, NewPeer, Notice, Origin, Output, PeerKey, PeerSource, Refusal, Space,
+};
 
 /// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
 /// is beyond their queue without a word.
@@ -73,45 +73,41 @@ impl<S: Space> Engine<S> {
         if is_counted {
             self.candidates.handle_joined(new.addr.ip());
         }
-        let mut pipeline = Pipeline::new(self.config.max_requests.min(UNTOLD_QUEUE));
-        pipeline.set_streaming(!self.readers.is_empty());
-        let key = self.peers.insert(Peer {
-            addr: new.addr,
-            dial_addr: outgoing.then_some(new.addr),
-            other_door: None,
-            sees_us_at: None,
-            since: now,
-            usage: Usage::new(now, is_counted),
-            id: new.id,
-            direction: new.direction,
-            fast: new.fast,
-            upload_only: false,
-            client: None,
-            bits: Bitfield::none(&self.geometry),
-            was_allowed_fast: false,
-            counted_as_seed: false,
-            am_choking: true,
-            am_interested: false,
-            peer_choking: true,
-            peer_interested: false,
-            allowed_fast: Vec::new(),
-            interesting: 0,
-            pending: VecDeque::new(),
-            has_late: false,
-            pipeline,
-            current: None,
-            snubbed: false,
-            stall: Stall::default(),
-            slot: SlotUse::default(),
-            rests_until: None,
-            last_delivery: now,
-            down: Flow::new(RATE_MEMORY),
-            up: Flow::new(RATE_MEMORY),
-            exchange: Exchange::default(),
-            punching: Punching::default(),
-        });
+        let key = self.insert_peer(
+            now,
+            UNTOLD_QUEUE,
+            Contact::Connection(ConnectedPeer {
+                addr: new.addr,
+                dial_addr: outgoing.then_some(new.addr),
+                other_door: None,
+                sees_us_at: None,
+                usage: Usage::new(now, is_counted),
+                id: new.id,
+                direction: new.direction,
+                fast: new.fast,
+                upload_only: false,
+                client: None,
+                was_allowed_fast: false,
+                am_choking: true,
+                am_interested: false,
+                peer_interested: false,
+                allowed_fast: Vec::new(),
+                slot: SlotUse::default(),
+                up: Flow::new(RATE_MEMORY),
+                exchange: Exchange::default(),
+                punching: Punching::default(),
+            }),
+        );
         self.command(key, Command::Greet(self.pieces.have().clone()));
         Ok(key)
+    }
+
+    /// A supplier is there, of which nothing is known yet; it is asked for at most `limit` blocks at once.
+    pub(crate) fn insert_peer(&mut self, now: Instant, limit: usize, contact: Contact) -> PeerKey {
+        let mut pipeline = Pipeline::new(self.config.max_requests.min(limit));
+        pipeline.set_streaming(!self.readers.is_empty());
+        let none = Bitfield::none(&self.geometry);
+        self.peers.insert(Peer::new(now, none, pipeline, contact))
     }
 
     /// Decides about a newcomer.
@@ -135,8 +131,8 @@ impl<S: Space> Engine<S> {
     /// A peer id is no secret, so it proves nothing of a connection from another host: both stay. From the same host too, a
     /// connection over which data moves is not given up for one that is opened much later.
     fn settle_duplicate(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
-        let is_same = |peer: &Peer| peer.id == new.id && peer.is_at_host_of(new.addr.ip());
-        let Some((old, peer)) = self.peers.iter().find(|(_, peer)| is_same(peer)) else {
+        let is_same = |peer: &Connected<'_>| peer.id == new.id && peer.is_at_host_of(new.addr.ip());
+        let Some((old, peer)) = self.peers.connected().find(|(_, peer)| is_same(peer)) else {
             return Ok(());
         };
         let opened_by_larger = |direction| match direction {
@@ -153,34 +149,37 @@ impl<S: Space> Engine<S> {
         Ok(())
     }
 
-    /// A connection ended, for whatever reason.
+    /// A connection ended, or a web seed is given up, for whatever reason.
     pub fn handle_closed(&mut self, now: Instant, key: PeerKey) {
         let Some(peer) = self.peers.remove(key) else {
             return;
         };
-        if peer.usage.is_counted {
-            self.candidates.handle_left(peer.addr.ip());
-        }
-        let pending: Vec<_> = peer.pending.iter().copied().collect();
+        let pending: Vec<_> = peer.supply.pending.iter().copied().collect();
         self.free_blocks(&pending);
         self.pieces.unreserve(key);
+        let bits = &peer.supply.bits;
         self.picker
-            .remove_peer(&peer.bits, peer.counted_as_seed, &mut self.rng);
-        self.release_addr(now, &peer);
-        if !peer.am_choking {
-            self.unchoke_waiting(now);
+            .remove_peer(bits, peer.supply.counted_as_seed, &mut self.rng);
+        if let Some(peer) = peer.connected() {
+            if peer.usage.is_counted {
+                self.candidates.handle_left(peer.addr.ip());
+            }
+            self.release_addr(now, &peer);
+            if !peer.am_choking {
+                self.unchoke_waiting(now);
+            }
         }
         self.fill_all(now);
         self.connect_more(now);
     }
 
     /// A peer has gone: it may be called again, after a while or when we want something again.
-    fn release_addr(&mut self, now: Instant, peer: &Peer) {
+    fn release_addr(&mut self, now: Instant, peer: &Connected<'_>) {
         let Some(addr) = peer.dial_addr else {
             return;
         };
-        let useful = peer.down.total() + peer.up.total() > 0;
-        if self.completed && (peer.bits.is_all() || peer.upload_only) {
+        let useful = peer.supply.down.total() + peer.up.total() > 0;
+        if self.completed && (peer.supply.bits.is_all() || peer.upload_only) {
             self.candidates.park(addr);
             return;
         }
@@ -193,11 +192,19 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A peer broke the rules in a way that means bad will.
+    /// A supplier broke the rules in a way that means bad will.
     pub fn handle_misbehaviour(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get(key) {
-            let ip = peer.addr.ip();
-            self.ban(now, ip);
+            let origin = peer.origin();
+            self.ban_origin(now, origin);
+        }
+    }
+
+    /// Nothing of an origin is taken any more.
+    pub(crate) fn ban_origin(&mut self, now: Instant, origin: Origin) {
+        match origin {
+            Origin::Ip(ip) => self.ban(now, ip),
+            Origin::WebSeed(id) => self.ban_web_seed(now, id),
         }
     }
 
@@ -206,10 +213,11 @@ impl<S: Space> Engine<S> {
         if !self.candidates.ban(ip) {
             return;
         }
-        self.outputs.push_back(Output::Notice(Notice::Banned(ip)));
+        self.outputs
+            .push_back(Output::Notice(Notice::Banned(ip.into())));
         let theirs: Vec<_> = self
             .peers
-            .iter()
+            .connected()
             .filter(|(_, peer)| peer.is_at_host_of(ip))
             .map(|(key, _)| key)
             .collect();
@@ -228,7 +236,7 @@ impl<S: Space> Engine<S> {
         !self.halted.has(Halt::Paused)
             && self.dials_left() > 0
             // A seed waits to be called; whoever wants data calls.
-            && (self.wanted > 0 || self.peers.len() == 0)
+            && (self.wanted > 0 || self.peers.connections() == 0)
     }
 
     pub(crate) fn connect_more(&mut self, now: Instant) {

@@ -10,7 +10,7 @@ use crate::peer::{Command, Direction};
 use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::source::can_name;
-use crate::torrent::peers::Peer;
+use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, PeerSource, Space};
 
 /// A peer hears of the others this often (BEP 11: at most once a minute).
@@ -116,7 +116,7 @@ impl<S: Space> Engine<S> {
         if self.config.private {
             return;
         }
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some(peer) = self.peers.connection_mut(key) else {
             return;
         };
         let (namer, introduces) = (peer.addr.ip(), peer.punching.speaks());
@@ -139,16 +139,21 @@ impl<S: Space> Engine<S> {
 
     /// Tells peers of each other.
     pub(crate) fn exchange_peers(&mut self, now: Instant) {
-        if self.config.private || !self.peers.iter().any(|(_, peer)| peer.exchange.is_due(now)) {
+        if self.config.private
+            || !self
+                .peers
+                .connected()
+                .any(|(_, peer)| peer.exchange.is_due(now))
+        {
             return;
         }
         let connected: Vec<_> = self
             .peers
-            .iter()
-            .filter_map(|(_, peer)| introduce(peer))
+            .connected()
+            .filter_map(|(_, peer)| introduce(&peer))
             .collect();
         let mut messages = Vec::new();
-        for (key, peer) in self.peers.iter_mut() {
+        for (key, peer) in self.peers.connected_mut() {
             if peer.exchange.is_due(now) {
                 let own = peer.dial_addr.unwrap_or(peer.addr);
                 let message = peer.exchange.next_message(now, &connected, own);
@@ -162,9 +167,9 @@ impl<S: Space> Engine<S> {
 }
 
 /// A peer as others hear of it, if they could reach it.
-fn introduce(peer: &Peer) -> Option<PexPeer> {
+fn introduce(peer: &Connected<'_>) -> Option<PexPeer> {
     let mut flags = PexFlags::NONE;
-    if peer.bits.is_all() || peer.upload_only {
+    if peer.supply.bits.is_all() || peer.upload_only {
         flags = flags | PexFlags::UPLOAD_ONLY;
     }
     if peer.direction == Direction::Outgoing {

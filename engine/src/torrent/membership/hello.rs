@@ -6,18 +6,19 @@ use std::time::Instant;
 use crate::peer::{Command, Hello};
 use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{Scope, can_name};
-use crate::torrent::peers::Peer;
+use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, PeerSource, Refusal, Space};
 
 impl<S: Space> Engine<S> {
     /// A peer's extension handshake. What it leaves out is as it was.
     pub(crate) fn handle_hello(&mut self, now: Instant, key: PeerKey, hello: Hello) {
-        let Some(peer) = self.peers.get_mut(key) else {
+        if let (Some(limit), Some(peer)) = (hello.request_queue, self.peers.get_mut(key)) {
+            let limit = limit.min(self.config.max_requests);
+            peer.supply.pipeline.set_limit(limit);
+        }
+        let Some(peer) = self.peers.connection_mut(key) else {
             return;
         };
-        if let Some(limit) = hello.request_queue {
-            peer.pipeline.set_limit(limit.min(self.config.max_requests));
-        }
         if let Some(upload_only) = hello.upload_only {
             peer.upload_only = upload_only;
         }
@@ -46,7 +47,7 @@ impl<S: Space> Engine<S> {
 
     /// A peer that has an address of the other family too can be reached there, when this connection has ended.
     fn note_other_door(&mut self, key: PeerKey, ip: Option<IpAddr>) {
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some(peer) = self.peers.connection_mut(key) else {
             return;
         };
         if let (Some(ip), Some(known)) = (ip, peer.dial_addr) {
@@ -58,21 +59,25 @@ impl<S: Space> Engine<S> {
     /// A peer of both address families may be connected over both. Each of the two says that the other address is its own
     /// too: one side's word alone, or the id, would let a stranger part us from another peer. The one in use stays.
     fn part_with_second_door(&mut self, now: Instant, key: PeerKey) {
-        let Some((peer, door)) = self.peers.get(key).and_then(|p| Some((p, p.other_door?))) else {
+        let Some((peer, door)) = self
+            .peers
+            .connection(key)
+            .and_then(|p| Some((p, p.other_door?)))
+        else {
             return;
         };
-        let vouches = |other: &Peer| {
+        let vouches = |other: &Connected<'_>| {
             let door = other.other_door;
             other.id == peer.id && door.is_some_and(|door| peer.is_at_host_of(door.ip()))
         };
-        let is_second = |other: &Peer| other.is_at_host_of(door.ip()) && vouches(other);
-        let second = self.peers.iter().find(|(_, other)| is_second(other));
+        let is_second = |other: &Connected<'_>| other.is_at_host_of(door.ip()) && vouches(other);
+        let second = self.peers.connected().find(|(_, other)| is_second(other));
         let Some((other_key, other)) = second else {
             return;
         };
         // The same on both sides: neither has moved anything, or both know which has.
-        let merit = |peer: &Peer| (peer.moved() > 0, peer.addr.is_ipv4());
-        let worse = match merit(peer) < merit(other) {
+        let merit = |peer: &Connected<'_>| (peer.moved() > 0, peer.addr.is_ipv4());
+        let worse = match merit(&peer) < merit(&other) {
             true => key,
             false => other_key,
         };
@@ -81,7 +86,7 @@ impl<S: Space> Engine<S> {
 
     /// The first word of each connection counts: one that changes its mind tells nothing.
     fn note_vote(&mut self, key: PeerKey, your_ip: Option<IpAddr>) {
-        let Some(peer) = self.peers.get_mut(key) else {
+        let Some(peer) = self.peers.connection_mut(key) else {
             return;
         };
         if let (None, Some(ip)) = (peer.sees_us_at, your_ip) {
@@ -138,7 +143,7 @@ impl<S: Space> Engine<S> {
             return;
         }
         self.told_upload_only = self.completed;
-        for key in self.peers.keys() {
+        for key in self.peers.connected_keys() {
             self.command(key, Command::UploadOnly(self.completed));
         }
         if !self.completed {

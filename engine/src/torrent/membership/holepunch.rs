@@ -99,7 +99,10 @@ impl Punches {
 impl<S: Space> Engine<S> {
     pub(crate) fn handle_holepunch(&mut self, now: Instant, key: PeerKey, message: Holepunch) {
         // Whoever does not say that it speaks it is not listened to (BEP 55).
-        let speaks = self.peers.get(key).is_some_and(|peer| peer.punching.speaks);
+        let speaks = self
+            .peers
+            .connection(key)
+            .is_some_and(|peer| peer.punching.speaks);
         if self.config.private || !speaks {
             return;
         }
@@ -120,7 +123,7 @@ impl<S: Space> Engine<S> {
             Ok((other, caller)) => {
                 let may = self
                     .peers
-                    .get_mut(other)
+                    .connection_mut(other)
                     .is_some_and(|peer| peer.punching.introductions.take(now));
                 // What is asked for too often is not answered either: an answer would be the same flood.
                 if may {
@@ -141,7 +144,10 @@ impl<S: Space> Engine<S> {
         key: PeerKey,
         target: SocketAddr,
     ) -> Result<(PeerKey, SocketAddr), HolepunchError> {
-        let asking = self.peers.get(key).ok_or(HolepunchError::NoSuchPeer)?;
+        let asking = self
+            .peers
+            .connection(key)
+            .ok_or(HolepunchError::NoSuchPeer)?;
         let caller = asking.dial_addr.unwrap_or(asking.addr);
         let is_ours = |ip| Some(target) == self.config.listen_port.map(|p| SocketAddr::new(ip, p));
         let ours = [asking.sees_us_at, self.external_ip(target.ip())];
@@ -153,7 +159,7 @@ impl<S: Space> Engine<S> {
         if is_theirs || !can_name(asking.addr.ip(), target) || !can_name(target.ip(), caller) {
             return Err(HolepunchError::NoSuchPeer);
         }
-        let mut peers = self.peers.iter();
+        let mut peers = self.peers.connected();
         let found = peers.find(|(_, peer)| peer.addr == target || peer.dial_addr == Some(target));
         let (other, peer) = found.ok_or(HolepunchError::NotConnected)?;
         match peer.punching.speaks {
@@ -165,7 +171,7 @@ impl<S: Space> Engine<S> {
     /// A relay says that somebody waits for us: we were introduced as we asked, or somebody else asked for us.
     fn handle_call(&mut self, now: Instant, key: PeerKey, addr: SocketAddr) {
         let was_asked = self.punches.answer(now, addr, key);
-        let Some(relay) = self.peers.get_mut(key) else {
+        let Some(relay) = self.peers.connection_mut(key) else {
             return;
         };
         let is_plausible = can_name(relay.addr.ip(), addr) && addr.port() >= FIRST_PORT;
@@ -173,9 +179,9 @@ impl<S: Space> Engine<S> {
         if !may {
             return;
         }
-        let mut peers = self.peers.iter();
+        let mut peers = self.peers.connected();
         let is_connected = peers.any(|(_, peer)| peer.addr == addr || peer.dial_addr == Some(addr));
-        let underway = self.peers.len() + self.candidates.connecting();
+        let underway = self.peers.connections() + self.candidates.connecting();
         let is_free = !self.halted.has(Halt::Paused)
             && underway < self.config.max_peers
             && self.punches.calls.len() < MAX_CALLS;
@@ -191,7 +197,7 @@ impl<S: Space> Engine<S> {
 
     /// A peer has named others, some of which can be met through it.
     pub(crate) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
-        let is_there = |known| self.peers.get(known).is_some();
+        let is_there = |known| self.peers.connection(known).is_some();
         if !self.candidates.introducer(addr).is_some_and(is_there) {
             self.candidates.set_introducer(addr, Some(key));
         }
@@ -204,7 +210,7 @@ impl<S: Space> Engine<S> {
         }
         let introducer = self.candidates.introducer(addr);
         let Some(relay) = introducer.filter(|key| {
-            let relay = self.peers.get(*key);
+            let relay = self.peers.connection(*key);
             relay.is_some_and(|peer| peer.punching.speaks)
         }) else {
             return;

@@ -12,3 +12,4 @@ pub(crate) mod source;
 pub(crate) mod trackers;
 pub(crate) mod turnover;
 pub(crate) mod turns;
+pub(crate) mod web_seeds;

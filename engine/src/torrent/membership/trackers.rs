@@ -48,7 +48,7 @@ impl<S: Space> Engine<S> {
         };
         let theirs: Vec<_> = self
             .peers
-            .iter()
+            .connected()
             .filter(|(_, peer)| !peer.dial_addr.is_some_and(is_named))
             .map(|(key, _)| key)
             .collect();

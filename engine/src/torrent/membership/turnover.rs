@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::peer::Direction;
 use crate::torrent::membership::host::Host;
-use crate::torrent::peers::Peer;
+use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, Halt, NewPeer, PeerKey, PeerSource, Refusal, Space};
 
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
@@ -55,6 +55,21 @@ impl Usage {
             idle_since: now,
         }
     }
+
+    /// Sees what has happened since the last time: the bytes that have moved in all, whether more could, and whether either
+    /// side wants any.
+    fn look(&mut self, now: Instant, moved: u64, has_chance: bool, is_wanted: bool) {
+        let has_moved = moved != self.moved;
+        if has_moved {
+            self.moved = moved;
+            self.used_at = Some(now);
+        }
+        let since = self.chance_since.filter(|_| !has_moved);
+        self.chance_since = has_chance.then(|| since.unwrap_or(now));
+        if has_moved || is_wanted {
+            self.idle_since = now;
+        }
+    }
 }
 
 /// What a full torrent may still do.
@@ -75,19 +90,19 @@ enum Standing {
     Proven,
 }
 
-impl Peer {
+impl Connected<'_> {
     /// Bytes of blocks, in both directions.
-    pub(crate) const fn moved(&self) -> u64 {
-        self.down.total() + self.up.total()
+    pub(crate) fn moved(&self) -> u64 {
+        self.supply.down.total() + self.up.total()
     }
 
-    const fn is_wanted(&self) -> bool {
+    fn is_wanted(&self) -> bool {
         self.am_interested || self.peer_interested
     }
 
     /// Whether blocks can be on their way.
     fn has_chance(&self) -> bool {
-        !self.pending.is_empty() || (!self.am_choking && self.peer_interested)
+        !self.supply.pending.is_empty() || (!self.am_choking && self.peer_interested)
     }
 
     /// Whether bytes have moved of late.
@@ -109,28 +124,13 @@ impl Peer {
             (true, _) => Standing::Proven,
         }
     }
-
-    /// Sees what has happened since the last time.
-    fn look(&mut self, now: Instant) {
-        let moved = self.moved();
-        let has_moved = moved != self.usage.moved;
-        if has_moved {
-            self.usage.moved = moved;
-            self.usage.used_at = Some(now);
-        }
-        let since = self.usage.chance_since.filter(|_| !has_moved);
-        self.usage.chance_since = self.has_chance().then(|| since.unwrap_or(now));
-        if has_moved || self.is_wanted() {
-            self.usage.idle_since = now;
-        }
-    }
 }
 
 impl<S: Space> Engine<S> {
     /// Peers that have had some time, and that neither side wants anything of.
     pub(crate) fn idle_peers(&self, now: Instant) -> usize {
-        let is_old = |peer: &Peer| now.saturating_duration_since(peer.since) >= RECENTLY;
-        let peers = self.peers.iter();
+        let is_old = |peer: &Connected<'_>| now.saturating_duration_since(peer.since) >= RECENTLY;
+        let peers = self.peers.connected();
         let idle = peers.filter(|(_, peer)| is_old(peer) && !peer.is_wanted());
         idle.count()
     }
@@ -138,12 +138,20 @@ impl<S: Space> Engine<S> {
     /// Looks once a second at what peers are good for; those that are inactive leave.
     pub(crate) fn tend_peers(&mut self, now: Instant) {
         for (_, peer) in self.peers.iter_mut() {
-            peer.look(now);
+            let Some(seen) = peer.connected() else {
+                continue;
+            };
+            let (moved, has_chance, is_wanted) =
+                (seen.moved(), seen.has_chance(), seen.is_wanted());
+            if let Some(peer) = peer.connection_mut() {
+                peer.usage.look(now, moved, has_chance, is_wanted);
+            }
         }
-        let is_inactive =
-            |peer: &Peer| now.saturating_duration_since(peer.usage.idle_since) >= INACTIVITY;
+        let is_inactive = |peer: &Connected<'_>| {
+            now.saturating_duration_since(peer.usage.idle_since) >= INACTIVITY
+        };
         if !self.halted.has(Halt::Paused) {
-            let peers = self.peers.iter();
+            let peers = self.peers.connected();
             let inactive = peers.filter(|(_, peer)| is_inactive(peer) && !self.is_named(peer));
             let inactive: Vec<_> = inactive.map(|(key, _)| key).collect();
             for key in inactive {
@@ -155,13 +163,16 @@ impl<S: Space> Engine<S> {
 
     /// A full torrent that wants data goes on looking for peers while most that it has are of no use.
     fn dials_when_full(&self, now: Instant) -> usize {
-        if self.wanted == 0 || self.peers.len() < self.config.max_peers {
+        if self.wanted == 0 || self.peers.connections() < self.config.max_peers {
             return 0;
         }
-        let of_use = self.peers.iter().filter(|(_, peer)| peer.is_of_use(now));
-        let is_enough = of_use.count() * 2 >= self.peers.len();
-        let mut peers = self.peers.iter();
-        match !is_enough && peers.any(|(_, peer)| self.is_dispensable(now, peer)) {
+        let of_use = self
+            .peers
+            .connected()
+            .filter(|(_, peer)| peer.is_of_use(now));
+        let is_enough = of_use.count() * 2 >= self.peers.connections();
+        let mut peers = self.peers.connected();
+        match !is_enough && peers.any(|(_, peer)| self.is_dispensable(now, &peer)) {
             true => DIALS_WHEN_FULL,
             false => 0,
         }
@@ -170,7 +181,10 @@ impl<S: Space> Engine<S> {
     /// How many more connections may be opened, peers' places considered.
     pub(crate) fn dials_left(&self) -> usize {
         let connecting = self.candidates.connecting();
-        let free = self.config.max_peers.saturating_sub(self.peers.len());
+        let free = self
+            .config
+            .max_peers
+            .saturating_sub(self.peers.connections());
         let at_once = match free {
             0 => DIALS_WHEN_FULL.min(connecting + self.turnover.dials),
             _ => free,
@@ -180,7 +194,7 @@ impl<S: Space> Engine<S> {
     }
 
     pub(crate) fn handle_dial(&mut self) {
-        if self.peers.len() >= self.config.max_peers {
+        if self.peers.connections() >= self.config.max_peers {
             self.turnover.dials = self.turnover.dials.saturating_sub(1);
         }
     }
@@ -200,7 +214,7 @@ impl<S: Space> Engine<S> {
                 Refusal::Outranked,
             );
         }
-        if self.peers.len() >= self.config.max_peers {
+        if self.peers.connections() >= self.config.max_peers {
             let least = self.least_useful(now, new.addr, is_named);
             self.disconnect(now, least.ok_or(Refusal::TooManyPeers)?, Refusal::Outranked);
         }
@@ -215,13 +229,13 @@ impl<S: Space> Engine<S> {
 
     /// Of a host's connections one that neither side wants anything of: perhaps it is over, and its peer calls again.
     fn idle_of_host(&self, now: Instant, ip: IpAddr) -> Option<PeerKey> {
-        let is_idle = |peer: &Peer| {
+        let is_idle = |peer: &Connected<'_>| {
             peer.usage.is_counted
                 && peer.is_at_host_of(ip)
                 && peer.standing() == Standing::Idle
                 && self.is_dispensable(now, peer)
         };
-        let mut peers = self.peers.iter();
+        let mut peers = self.peers.connected();
         let (key, _) = peers.find(|(_, peer)| is_idle(peer))?;
         Some(key)
     }
@@ -233,7 +247,7 @@ impl<S: Space> Engine<S> {
         let others = self.candidates.connections(new.ip());
         let (key, peer) = self
             .peers
-            .iter()
+            .connected()
             .filter(|(_, peer)| self.is_dispensable(now, peer))
             .min_by_key(|(_, peer)| self.merit(peer))?;
         let crowd = self.candidates.connections(peer.addr.ip());
@@ -245,7 +259,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// What there is to say for a peer that is dispensable; the least goes first.
-    fn merit(&self, peer: &Peer) -> impl Ord + use<S> {
+    fn merit(&self, peer: &Connected<'_>) -> impl Ord + use<S> {
         let crowd = match peer.usage.is_counted {
             true => self.candidates.connections(peer.addr.ip()),
             false => 0,
@@ -256,7 +270,7 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
-    pub(crate) fn is_dispensable(&self, now: Instant, peer: &Peer) -> bool {
+    pub(crate) fn is_dispensable(&self, now: Instant, peer: &Connected<'_>) -> bool {
         if self.is_named(peer) || peer.is_of_use(now) {
             return false;
         }
@@ -270,11 +284,11 @@ impl<S: Space> Engine<S> {
     }
 
     /// Whether it is one of many connections of its host.
-    pub(crate) fn is_in_crowd(&self, peer: &Peer) -> bool {
+    pub(crate) fn is_in_crowd(&self, peer: &Connected<'_>) -> bool {
         peer.usage.is_counted && self.candidates.connections(peer.addr.ip()) > CROWD
     }
 
-    pub(crate) fn is_named(&self, peer: &Peer) -> bool {
+    pub(crate) fn is_named(&self, peer: &Connected<'_>) -> bool {
         let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
         source.is_some_and(PeerSource::is_named)
     }
@@ -282,16 +296,19 @@ impl<S: Space> Engine<S> {
     /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the least, or else the
     /// slowest. The last one stays.
     pub fn shed(&mut self, now: Instant) {
-        if self.peers.len() < 2 {
+        if self.peers.connections() < 2 {
             return;
         }
-        let usefulness = |peer: &Peer| {
-            let [down, up] = [peer.down, peer.up].map(|rate| rate.bytes_per_second(now));
+        let usefulness = |peer: &Connected<'_>| {
+            let [down, up] = [peer.supply.down, peer.up].map(|rate| rate.bytes_per_second(now));
             let is_kept = !self.is_dispensable(now, peer);
             let merit = self.merit(peer);
             (is_kept, down.saturating_add(up), self.is_named(peer), merit)
         };
-        let least = self.peers.iter().map(|(key, peer)| (usefulness(peer), key));
+        let least = self
+            .peers
+            .connected()
+            .map(|(key, peer)| (usefulness(&peer), key));
         if let Some((_, key)) = least.min() {
             self.disconnect(now, key, Refusal::TooManyPeers);
         }
@@ -300,7 +317,11 @@ impl<S: Space> Engine<S> {
     /// What must hold after every step; panics otherwise: hosts' connections are counted right, and within their limits.
     pub(crate) fn check_hosts(&self) {
         let mut hosts = BTreeMap::<Host, usize>::new();
-        for (_, peer) in self.peers.iter().filter(|(_, peer)| peer.usage.is_counted) {
+        for (_, peer) in self
+            .peers
+            .connected()
+            .filter(|(_, peer)| peer.usage.is_counted)
+        {
             *hosts.entry(Host::of(peer.addr.ip())).or_default() += 1;
         }
         self.candidates.check_connections(&hosts);
@@ -308,9 +329,11 @@ impl<S: Space> Engine<S> {
 
     /// Lets go of up to `count` peers that are of no use just now, because others are shut out of the session.
     pub fn shed_useless(&mut self, now: Instant, count: usize) {
-        let peers = self.peers.iter();
+        let peers = self.peers.connected();
         let useless = peers.filter(|(_, peer)| self.is_dispensable(now, peer));
-        let mut useless: Vec<_> = useless.map(|(key, peer)| (self.merit(peer), key)).collect();
+        let mut useless: Vec<_> = useless
+            .map(|(key, peer)| (self.merit(&peer), key))
+            .collect();
         useless.sort_unstable();
         for (_, key) in useless.into_iter().take(count) {
             self.disconnect(now, key, Refusal::TooManyPeers);

@@ -4,10 +4,10 @@
 //! at last, whoever sent something else is guilty, and nobody besides.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use tailwater_types::{BlockDigest, PieceIndex};
 
+use crate::torrent::Origin;
 use crate::torrent::bounded::BoundedMap;
 
 /// The most failed pieces whose blocks are remembered; the one that began to fail longest ago goes first.
@@ -16,7 +16,7 @@ const MAX_SUSPECT_PIECES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Blame {
     /// By piece: block number, sender, what it sent.
-    suspects: BoundedMap<PieceIndex, BTreeSet<(usize, IpAddr, BlockDigest)>>,
+    suspects: BoundedMap<PieceIndex, BTreeSet<(usize, Origin, BlockDigest)>>,
 }
 
 impl Default for Blame {
@@ -32,16 +32,16 @@ impl Blame {
     pub(crate) fn handle_failed(
         &mut self,
         piece: PieceIndex,
-        sources: &[IpAddr],
+        sources: &[Origin],
         digests: &[BlockDigest],
-    ) -> Option<IpAddr> {
+    ) -> Option<Origin> {
         let first = sources.first()?;
-        if sources.iter().all(|ip| ip == first) {
+        if sources.iter().all(|origin| origin == first) {
             return Some(*first);
         }
         let blocks = sources.iter().copied().zip(digests.iter().copied());
         let blocks = blocks.enumerate();
-        let blocks = blocks.map(|(number, (ip, digest))| (number, ip, digest));
+        let blocks = blocks.map(|(number, (origin, digest))| (number, origin, digest));
         match self.suspects.get_mut(&piece) {
             Some(known) => known.extend(blocks),
             None => self.suspects.insert(piece, blocks.collect()),
@@ -61,11 +61,11 @@ impl Blame {
         &mut self,
         piece: PieceIndex,
         digests: &[BlockDigest],
-    ) -> BTreeSet<IpAddr> {
+    ) -> BTreeSet<Origin> {
         let sent = self.suspects.remove(&piece).unwrap_or_default();
         sent.into_iter()
             .filter(|(number, _, digest)| digests.get(*number).is_some_and(|good| good != digest))
-            .map(|(_, ip, _)| ip)
+            .map(|(_, origin, _)| origin)
             .collect()
     }
 }
@@ -73,11 +73,11 @@ impl Blame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
     use tailwater_metainfo::Geometry;
 
-    const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    const ALICE: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    const BOB: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
 
     fn digests(contents: &[u8]) -> Vec<BlockDigest> {
         contents

@@ -6,6 +6,7 @@ use tailwater_metainfo::{Bitfield, PieceIndex};
 use tailwater_wire::allowed_fast_set;
 
 use crate::peer::Command;
+use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, Refusal, Space};
 
 /// How many pieces a beginner may fetch while choked (BEP 6).
@@ -17,21 +18,21 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
-        let mut interesting = peer.interesting;
-        let differing = peer.bits.differences(&bits);
+        let mut interesting = peer.supply.interesting;
+        let differing = peer.supply.bits.differences(&bits);
         for piece in differing.filter(|piece| self.is_lacking(*piece)) {
             match bits.has(piece) {
                 true => interesting += 1,
                 false => interesting -= 1,
             }
         }
-        let old = (&peer.bits, peer.counted_as_seed);
+        let old = (&peer.supply.bits, peer.supply.counted_as_seed);
         self.picker
             .replace_peer(old, (&bits, bits.is_all()), &mut self.rng);
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.interesting = interesting;
-            peer.counted_as_seed = bits.is_all();
-            peer.bits = bits;
+            peer.supply.interesting = interesting;
+            peer.supply.counted_as_seed = bits.is_all();
+            peer.supply.bits = bits;
         }
         self.allow_fast(key);
     }
@@ -39,10 +40,18 @@ impl<S: Space> Engine<S> {
     /// A peer with next to nothing may fetch a few pieces although it is choked, so that it has something to trade
     /// (BEP 6).
     fn allow_fast(&mut self, key: PeerKey) {
-        let beginner = self.peers.get_mut(key).filter(|peer| {
-            peer.fast && !peer.was_allowed_fast && (peer.bits.count() as usize) < ALLOWED_FAST
-        });
-        let Some(peer) = beginner else {
+        let is_beginner = |peer: &Connected<'_>| {
+            let pieces = peer.supply.bits.count() as usize;
+            peer.fast && !peer.was_allowed_fast && pieces < ALLOWED_FAST
+        };
+        if !self
+            .peers
+            .connection(key)
+            .is_some_and(|peer| is_beginner(&peer))
+        {
+            return;
+        }
+        let Some(peer) = self.peers.connection_mut(key) else {
             return;
         };
         peer.was_allowed_fast = true;
@@ -63,8 +72,8 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        if peer.bits.set(piece) {
-            peer.interesting += u32::from(lacking);
+        if peer.supply.bits.set(piece) {
+            peer.supply.interesting += u32::from(lacking);
             self.picker.gained(piece, &mut self.rng);
         }
     }
@@ -75,19 +84,20 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
         };
-        if !peer.bits.has(piece) {
+        if !peer.supply.bits.has(piece) {
             return false;
         }
-        if std::mem::take(&mut peer.counted_as_seed) {
+        if std::mem::take(&mut peer.supply.counted_as_seed) {
             let all = Bitfield::all(&self.geometry);
             self.picker
                 .replace_peer((&all, true), (&all, false), &mut self.rng);
         }
-        peer.bits.clear(piece);
-        peer.interesting -= u32::from(lacking);
+        peer.supply.bits.clear(piece);
+        peer.supply.interesting -= u32::from(lacking);
         self.picker.lost(piece, &mut self.rng);
-        let gone: Vec<_> = peer.pending_of(piece).collect();
-        peer.pending
+        let gone: Vec<_> = peer.supply.pending_of(piece).collect();
+        peer.supply
+            .pending
             .retain(|pending| pending.block.piece() != piece);
         self.free_blocks(&gone);
         for pending in &gone {
@@ -108,9 +118,12 @@ impl<S: Space> Engine<S> {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
             };
-            let has = peer.bits.has(piece);
+            let has = peer.supply.bits.has(piece);
             if has && wanted {
-                peer.interesting = peer.interesting.saturating_sub(1);
+                peer.supply.interesting = peer.supply.interesting.saturating_sub(1);
+            }
+            if peer.connected().is_none() {
+                continue;
             }
             self.command(key, Command::Have(piece));
             if has {
@@ -123,10 +136,10 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
-        let lacking = |piece: &PieceIndex| peer.bits.has(*piece) && self.is_lacking(*piece);
+        let lacking = |piece: &PieceIndex| peer.supply.bits.has(*piece) && self.is_lacking(*piece);
         let count = self.geometry.pieces().filter(lacking).count();
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.interesting = u32::try_from(count).unwrap_or(u32::MAX);
+            peer.supply.interesting = u32::try_from(count).unwrap_or(u32::MAX);
         }
     }
 
@@ -136,7 +149,11 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let interested = peer.interesting > 0;
+        let (bits_are_all, interested) = (peer.supply.bits.is_all(), peer.supply.interesting > 0);
+        // A web seed is asked without being told that we want something, and wants nothing itself.
+        let Some(peer) = peer.connection_mut() else {
+            return;
+        };
         if interested != peer.am_interested {
             peer.am_interested = interested;
             let command = match interested {
@@ -147,7 +164,7 @@ impl<S: Space> Engine<S> {
             return;
         }
         let useless_to_us = seeding && self.completed;
-        let useless_to_it = peer.bits.is_all() || (peer.upload_only && !peer.peer_interested);
+        let useless_to_it = bits_are_all || (peer.upload_only && !peer.peer_interested);
         if useless_to_us && useless_to_it {
             self.disconnect(now, key, Refusal::NothingToShare);
         }

@@ -36,7 +36,7 @@ impl<S: Space> Engine<S> {
                 self.outputs
                     .push_back(Output::Notice(Notice::PieceFailed(piece)));
                 if let Some(guilty) = self.blame.handle_failed(piece, &sources, block_digests) {
-                    self.ban(now, guilty);
+                    self.ban_origin(now, guilty);
                 }
                 self.fill_all(now);
             }
@@ -46,7 +46,7 @@ impl<S: Space> Engine<S> {
     /// The block digests of a valid piece, which [`Output::Digest`] asked for.
     pub fn handle_digests(&mut self, now: Instant, piece: PieceIndex, digests: &[BlockDigest]) {
         for guilty in self.blame.handle_digests(piece, digests) {
-            self.ban(now, guilty);
+            self.ban_origin(now, guilty);
         }
     }
 
@@ -69,9 +69,9 @@ impl<S: Space> Engine<S> {
         }
         self.picker.insert(piece, &mut self.rng);
         for (_, peer) in self.peers.iter_mut() {
-            peer.interesting += u32::from(wanted && peer.bits.has(piece));
+            peer.supply.interesting += u32::from(wanted && peer.supply.bits.has(piece));
         }
-        for key in self.peers.keys() {
+        for key in self.peers.connected_keys() {
             self.command(key, Command::DontHave(piece));
             self.update_interest(now, key);
         }

@@ -9,11 +9,10 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
-use crate::torrent::PeerKey;
+use crate::torrent::{Origin, PeerKey};
 
 /// How far a piece has come. `have` is not for ever: a bounded storage may evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +51,7 @@ struct Partial {
     free: usize,
     /// Blocks not yet stored.
     missing: usize,
-    contributors: Vec<IpAddr>,
+    contributors: Vec<Origin>,
     /// Only this peer may fetch it: an earlier attempt failed with several contributors.
     reserved_for: Option<PeerKey>,
 }
@@ -276,7 +275,7 @@ impl Pieces {
     }
 
     /// A peer's block has been stored. `Partial` → `Verifying` when it was the last.
-    pub(crate) fn store(&mut self, block: BlockRef, from: IpAddr) -> Arrival {
+    pub(crate) fn store(&mut self, block: BlockRef, from: Origin) -> Arrival {
         let piece = block.piece();
         let Some(partial) = self.partials.get_mut(&piece) else {
             return Arrival::Redundant;
@@ -295,7 +294,11 @@ impl Pieces {
                 0
             }
         };
-        let contributor = match partial.contributors.iter().position(|ip| *ip == from) {
+        let contributor = match partial
+            .contributors
+            .iter()
+            .position(|origin| *origin == from)
+        {
             Some(position) => position,
             None => {
                 partial.contributors.push(from);
@@ -334,7 +337,7 @@ impl Pieces {
     }
 
     /// `Verifying` → `Missing`. Says who sent each block.
-    pub(crate) fn failed(&mut self, piece: PieceIndex) -> Vec<IpAddr> {
+    pub(crate) fn failed(&mut self, piece: PieceIndex) -> Vec<Origin> {
         let sources = self.sources(piece);
         self.abandon(piece);
         sources
@@ -367,7 +370,7 @@ impl Pieces {
     }
 
     /// Who sent each stored block of a partial piece, in block order.
-    fn sources(&self, piece: PieceIndex) -> Vec<IpAddr> {
+    fn sources(&self, piece: PieceIndex) -> Vec<Origin> {
         let Some(partial) = self.partials.get(&piece) else {
             return Vec::new();
         };
@@ -423,10 +426,10 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
-    const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    const ALICE: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    const BOB: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
 
     fn pieces() -> (Geometry, Pieces) {
         let geometry = Geometry::new(3 * 32_768 - 1, 32_768).unwrap();

@@ -27,15 +27,15 @@ impl<S: Space> Engine<S> {
                 break;
             };
             let Some(block) = block else {
-                peer.pipeline.handle_idle();
+                peer.supply.pipeline.handle_idle();
                 break;
             };
-            peer.pending.push_back(Pending {
+            peer.supply.pending.push_back(Pending {
                 block,
                 asked_at: now,
                 late: false,
             });
-            peer.current = Some(block.piece());
+            peer.supply.current = Some(block.piece());
             self.command(key, Command::Request(block));
         }
     }
@@ -63,13 +63,13 @@ impl<S: Space> Engine<S> {
     /// The piece the peer is working through.
     fn next_of_current(&mut self, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
-        let piece = peer.current?;
-        let fits = peer.bits.has(piece) && peer.lets_us_request(piece);
+        let piece = peer.supply.current?;
+        let fits = peer.supply.bits.has(piece) && peer.lets_us_request(piece);
         if !fits || !self.pieces.is_open(piece) {
             return None;
         }
         let mine = self.pieces.open_for(key).any(|open| open == piece);
-        let late = peer.late();
+        let late = peer.supply.late();
         mine.then(|| self.pieces.request_next(piece, &late))
             .flatten()
     }
@@ -83,8 +83,8 @@ impl<S: Space> Engine<S> {
         let piece = self
             .pieces
             .open_for(key)
-            .find(|&piece| peer.bits.has(piece) && peer.lets_us_request(piece))?;
-        let late = peer.late();
+            .find(|&piece| peer.supply.bits.has(piece) && peer.lets_us_request(piece))?;
+        let late = peer.supply.late();
         self.pieces.request_next(piece, &late)
     }
 
@@ -93,7 +93,7 @@ impl<S: Space> Engine<S> {
         let peer = self.peers.get(key)?;
         let piece = self
             .picker
-            .pick(&peer.bits, |piece| peer.lets_us_request(piece))?;
+            .pick(&peer.supply.bits, |piece| peer.lets_us_request(piece))?;
         if !self.reserve(now, piece) {
             return None;
         }
@@ -114,7 +114,7 @@ impl<S: Space> Engine<S> {
             return None;
         }
         let peer = self.peers.get(key)?;
-        if !peer.pending.is_empty() || peer.snubbed {
+        if !peer.supply.pending.is_empty() || peer.supply.snubbed {
             return None;
         }
         let (block, _) = self
@@ -122,9 +122,9 @@ impl<S: Space> Engine<S> {
             .outstanding_for(key)
             .filter(|(block, copies)| {
                 *copies < END_GAME_COPIES
-                    && peer.bits.has(block.piece())
+                    && peer.supply.bits.has(block.piece())
                     && peer.lets_us_request(block.piece())
-                    && !peer.has_pending(*block)
+                    && !peer.supply.has_pending(*block)
             })
             .min_by_key(|&(_, copies)| copies)?;
         self.pieces.request_again(block);
@@ -144,7 +144,7 @@ impl<S: Space> Engine<S> {
         let others: Vec<_> = self
             .peers
             .iter()
-            .filter(|(key, peer)| *key != except && peer.has_pending(block))
+            .filter(|(key, peer)| *key != except && peer.supply.has_pending(block))
             .map(|(key, _)| key)
             .collect();
         for key in others {
@@ -152,8 +152,8 @@ impl<S: Space> Engine<S> {
                 continue;
             };
             // It is not to begin afresh with another block.
-            let has_stopped = peer.has_stopped(now);
-            peer.take_pending(block);
+            let has_stopped = peer.supply.has_stopped(now);
+            peer.supply.take_pending(block);
             if has_stopped {
                 self.stall(now, key);
             }
@@ -171,8 +171,9 @@ impl<S: Space> Engine<S> {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
             };
-            let gone: Vec<_> = peer.pending_of(piece).collect();
-            peer.pending
+            let gone: Vec<_> = peer.supply.pending_of(piece).collect();
+            peer.supply
+                .pending
                 .retain(|pending| pending.block.piece() != piece);
             self.free_blocks(&gone);
             for pending in gone {

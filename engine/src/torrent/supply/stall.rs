@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::BLOCK_LEN;
 
-use crate::torrent::peers::{Peer, Pending};
+use crate::torrent::peers::{Peer, Pending, Supplier};
 use crate::torrent::{Engine, PeerKey, Space};
 
 /// A request that has waited this long is late, whatever else goes on.
@@ -29,13 +29,20 @@ pub(crate) struct Stall {
 }
 
 impl Stall {
+    pub(crate) const fn new() -> Self {
+        Self {
+            count: 0,
+            rests_until: None,
+        }
+    }
+
     /// Whether the peer is asked for nothing at all.
     pub(crate) const fn rests(&self) -> bool {
         self.rests_until.is_some()
     }
 }
 
-impl Peer {
+impl Supplier {
     /// How long the peer has sent nothing although it owes us a block that is not late yet.
     pub(crate) fn silent_for(&self, now: Instant) -> Duration {
         let first = self.pending.iter().find(|pending| !pending.late);
@@ -85,7 +92,7 @@ impl<S: Space> Engine<S> {
     pub(crate) fn expire_requests(&mut self, now: Instant) {
         let mut rested = Vec::new();
         for (key, peer) in self.peers.iter_mut() {
-            if peer.has_rested(now) {
+            if peer.supply.has_rested(now) {
                 rested.push(key);
             }
         }
@@ -103,15 +110,16 @@ impl<S: Space> Engine<S> {
 
     /// Whether a peer that delivers could be asked for more if there were anything to ask it for.
     fn has_idle_peer(&self, now: Instant) -> bool {
-        let idles = |peer: &Peer| peer.has_room() && !peer.snubbed && !peer.has_stopped(now);
+        let idles =
+            |peer: &Peer| peer.has_room() && !peer.supply.snubbed && !peer.supply.has_stopped(now);
         self.peers.len() > 1 && self.peers.iter().any(|(_, peer)| idles(peer))
     }
 
     /// Frees what peers owe that have stopped, after at least `timeout`; says whether there was anything.
     pub(crate) fn release_late(&mut self, now: Instant, timeout: Duration) -> bool {
         let is_late = |peer: &Peer| {
-            let silent = peer.silent_for(now);
-            silent >= REQUEST_TIMEOUT || (silent >= timeout && peer.has_stopped(now))
+            let silent = peer.supply.silent_for(now);
+            silent >= REQUEST_TIMEOUT || (silent >= timeout && peer.supply.has_stopped(now))
         };
         let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
         let late: Vec<_> = late.map(|(key, _)| key).collect();
@@ -126,7 +134,7 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let late = peer.handle_stall(now);
+        let late = peer.supply.handle_stall(now);
         for pending in late {
             self.late.insert(pending.block);
             self.pieces.unrequest(pending.block);

@@ -249,15 +249,15 @@ fn what_a_later_handshake_leaves_out_is_as_it_was() {
         ..Hello::default()
     };
     bench.tell(peer, [Fact::Hello(later)]);
-    let known = bench.engine.peers.get(peer).unwrap();
+    let known = bench.engine.peers.connection(peer).unwrap();
     assert_eq!(known.client.as_deref(), Some("first"));
     assert!(known.upload_only);
     let listens_at = SocketAddr::from(([10, 0, 0, 1], 7_000));
     assert_eq!(known.dial_addr, Some(listens_at));
     assert_eq!(known.sees_us_at, Some([1, 1, 1, 1].into()));
-    assert!(known.pipeline.size() <= 7);
+    assert!(known.supply.pipeline.size() <= 7);
     bench.tell(peer, [Fact::Hello(Hello::default())]);
-    assert!(bench.engine.peers.get(peer).unwrap().upload_only);
+    assert!(bench.engine.peers.connection(peer).unwrap().upload_only);
 }
 
 #[test]

@@ -11,7 +11,7 @@ impl Bench {
     }
 
     fn is_unchoked(&self, key: PeerKey) -> bool {
-        !self.engine.peers.get(key).unwrap().am_choking
+        !self.engine.peers.connection(key).unwrap().am_choking
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::peer::Command;
-use crate::torrent::peers::Peer;
+use crate::torrent::peers::{Connected, ConnectedPeer};
 use crate::torrent::upload::choker::Contender;
 use crate::torrent::{Engine, PeerKey, Space};
 
@@ -21,7 +21,7 @@ pub(crate) struct SlotUse {
     in_vain: bool,
 }
 
-impl Peer {
+impl ConnectedPeer {
     /// Whether it wants a slot and has not had one in vain.
     const fn waits_for_slot(&self) -> bool {
         self.am_choking && self.peer_interested && !self.slot.in_vain
@@ -52,18 +52,18 @@ impl<S: Space> Engine<S> {
         let seeding = self.wanted == 0;
         let contenders: Vec<_> = self
             .peers
-            .iter()
+            .connected()
             .filter(|(_, peer)| peer.peer_interested)
             .map(|(key, peer)| Contender {
                 key,
                 rate: match seeding {
                     true => peer.up.bytes_per_second(now),
-                    false => peer.down.bytes_per_second(now),
+                    false => peer.supply.down.bytes_per_second(now),
                 },
                 unchoked: !peer.am_choking,
-                snubbed: peer.snubbed,
+                snubbed: peer.supply.snubbed,
                 in_vain: peer.slot.in_vain,
-                crowded: self.is_in_crowd(peer),
+                crowded: self.is_in_crowd(&peer),
             })
             .collect();
         let chosen = self.choker.choose(&contenders, seeding, &mut self.rng);
@@ -82,13 +82,13 @@ impl<S: Space> Engine<S> {
     pub(crate) fn reclaim_slots(&mut self, now: Instant) {
         let crowded: Vec<_> = self
             .peers
-            .iter()
-            .map(|(_, peer)| self.is_in_crowd(peer))
+            .connected()
+            .map(|(_, peer)| self.is_in_crowd(&peer))
             .collect();
-        for ((_, peer), is_crowded) in self.peers.iter_mut().zip(crowded) {
+        for ((_, peer), is_crowded) in self.peers.connected_mut().zip(crowded) {
             peer.judge_slot(now, is_crowded);
         }
-        let peers = || self.peers.iter();
+        let peers = || self.peers.connected();
         let waiting = peers().filter(|(_, peer)| peer.waits_for_slot()).count();
         let in_vain = peers().filter(|(_, peer)| !peer.am_choking && peer.slot.in_vain);
         let in_vain: Vec<_> = in_vain.map(|(key, _)| key).take(waiting).collect();
@@ -104,16 +104,16 @@ impl<S: Space> Engine<S> {
     /// A peer wants blocks: it gets a free slot at once, or one that an idle member of a crowd has.
     pub(crate) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
         self.unchoke_waiting(now);
-        let newcomer = self.peers.get(key);
-        let waits = newcomer.is_some_and(|peer| peer.waits_for_slot() && !self.is_in_crowd(peer));
+        let newcomer = self.peers.connection(key);
+        let waits = newcomer.is_some_and(|peer| peer.waits_for_slot() && !self.is_in_crowd(&peer));
         if !waits {
             return;
         }
-        let is_idle = |peer: &Peer| {
+        let is_idle = |peer: &Connected<'_>| {
             let before = peer.slot.since.map(|(_, before)| before);
             before == Some(peer.up.total()) && self.is_in_crowd(peer)
         };
-        let idle = self.peers.iter().find(|(_, peer)| is_idle(peer));
+        let idle = self.peers.connected().find(|(_, peer)| is_idle(peer));
         if let Some((idle, _)) = idle {
             self.choke(idle);
             self.unchoke(now, key);
@@ -124,13 +124,13 @@ impl<S: Space> Engine<S> {
     pub(crate) fn unchoke_waiting(&mut self, now: Instant) {
         let used = self
             .peers
-            .iter()
+            .connected()
             .filter(|(_, peer)| !peer.am_choking)
             .count();
-        let wants_one = |peer: &Peer| peer.am_choking && peer.peer_interested;
-        let waiting = self.peers.iter().filter(|(_, peer)| wants_one(peer));
+        let wants_one = |peer: &Connected<'_>| peer.am_choking && peer.peer_interested;
+        let waiting = self.peers.connected().filter(|(_, peer)| wants_one(peer));
         let mut waiting: Vec<_> = waiting
-            .map(|(key, peer)| ((peer.slot.in_vain, self.is_in_crowd(peer)), key))
+            .map(|(key, peer)| ((peer.slot.in_vain, self.is_in_crowd(&peer)), key))
             .collect();
         waiting.sort_by_key(|(last, _)| *last);
         let free = self.choker.slots().saturating_sub(used);
@@ -140,7 +140,7 @@ impl<S: Space> Engine<S> {
     }
 
     pub(crate) fn choke(&mut self, key: PeerKey) {
-        if let Some(peer) = self.peers.get_mut(key) {
+        if let Some(peer) = self.peers.connection_mut(key) {
             peer.am_choking = true;
             peer.slot.since = None;
             self.command(key, Command::Choke);
@@ -148,7 +148,7 @@ impl<S: Space> Engine<S> {
     }
 
     pub(crate) fn unchoke(&mut self, now: Instant, key: PeerKey) {
-        if let Some(peer) = self.peers.get_mut(key) {
+        if let Some(peer) = self.peers.connection_mut(key) {
             peer.am_choking = false;
             peer.slot.since = Some((now, peer.up.total()));
             self.command(key, Command::Unchoke);

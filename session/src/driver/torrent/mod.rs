@@ -427,7 +427,7 @@ impl Running {
                     piece: number,
                 }
             }
-            Notice::Banned(ip) => Event::Banned { info_hash, ip },
+            Notice::Banned(origin) => Event::Banned { info_hash, origin },
             Notice::PieceEvicted(piece) => {
                 self.files.handle_evicted(piece);
                 Event::PieceEvicted {
