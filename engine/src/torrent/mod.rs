@@ -65,9 +65,6 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a peer that rejects requests without choking us is left alone.
 const REST_AFTER_REJECT: Duration = Duration::from_secs(1);
-/// The most pieces that we remember of those a peer allows us; honest ones send 10.
-const MAX_ALLOWED_FAST: usize = 64;
-
 /// One torrent's state machine. See the [module](self) for how it is driven.
 #[derive(Debug)]
 pub struct Engine<S> {
@@ -282,12 +279,7 @@ impl<S: Space> Engine<S> {
                 peer.handle_uploaded();
                 self.up.add(now, bytes);
             }
-            Fact::AllowedFast(piece) => {
-                if !peer.allowed_fast.contains(&piece) && peer.allowed_fast.len() < MAX_ALLOWED_FAST
-                {
-                    peer.allowed_fast.push(piece);
-                }
-            }
+            Fact::AllowedFast(piece) => peer.allow_us_fast(piece),
             Fact::Interested => {
                 peer.peer_interested = true;
                 self.handle_interested(now, key);

@@ -19,6 +19,9 @@ use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
 
+/// The most pieces that we remember of those a peer allows us; honest ones send 10.
+const MAX_ALLOWED_FAST: usize = 64;
+
 /// A connected peer. A key that has outlived its connection never names another peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerKey {
@@ -146,6 +149,13 @@ impl Deref for Connected<'_> {
 impl ConnectedPeer {
     pub(crate) fn is_at_host_of(&self, ip: IpAddr) -> bool {
         Host::of(self.addr.ip()) == Host::of(ip)
+    }
+
+    /// It lets us request a piece while it chokes us (BEP 6).
+    pub(crate) fn allow_us_fast(&mut self, piece: PieceIndex) {
+        if !self.allowed_fast.contains(&piece) && self.allowed_fast.len() < MAX_ALLOWED_FAST {
+            self.allowed_fast.push(piece);
+        }
     }
 }
 

@@ -196,12 +196,9 @@ impl Bench {
     }
 
     fn tell(&mut self, key: PeerKey, facts: impl IntoIterator<Item = Fact>) {
-        let from = self
-            .engine
-            .peers
-            .get(key)
-            .map_or(addr(99), |peer| peer.addr);
-        self.engine.handle_facts(self.now, key, from.ip(), facts);
+        let peer = self.engine.peers.get(key);
+        let from = peer.map_or(addr(99).ip().into(), super::peers::Peer::origin);
+        self.engine.handle_facts(self.now, key, from, facts);
         self.drain();
     }
 
