@@ -79,9 +79,6 @@ pub enum AddError {
     /// The storage refused the torrent.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The memory storage refused the torrent.
-    #[error(transparent)]
-    Memory(#[from] tailwater_storage_mem::Error),
     /// A .torrent file could not be read or fetched.
     #[error("cannot read {origin}: {reason}")]
     Unreadable {

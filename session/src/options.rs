@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tailwater_metainfo::{FileIndex, Info, PieceIndex};
+use tailwater_storage::StorageFactory;
 
 use crate::status::Totals;
 use crate::torrent::Priority;
@@ -59,6 +61,8 @@ impl DiskChoices {
 #[derive(Clone, Debug)]
 pub struct AddOptions {
     pub(crate) storage: StorageKind,
+    /// In place of what `storage` says.
+    pub(crate) factory: Option<Arc<dyn StorageFactory>>,
     pub(crate) files: Option<Vec<usize>>,
     pub(crate) sequential: bool,
     pub(crate) on_demand: bool,
@@ -95,6 +99,7 @@ impl AddOptions {
     pub const fn new(storage: StorageKind) -> Self {
         Self {
             storage,
+            factory: None,
             files: None,
             sequential: false,
             on_demand: false,
@@ -112,6 +117,31 @@ impl AddOptions {
             download_limit: None,
             upload_limit: None,
         }
+    }
+
+    /// Keeps the pieces in a storage of the caller's: anything that opens one for a torrent. What is said of a folder
+    /// here, such as [`AddOptions::overwrite`], is for [`StorageKind::Disk`] alone.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tailwater_session::AddOptions;
+    /// use tailwater_storage_mem::{Config, MemoryFactory, MemoryStorage};
+    ///
+    /// // A budget of its own, beside the session's.
+    /// let memory = MemoryFactory::new(MemoryStorage::new(Config::new(64 << 20)));
+    /// let options = AddOptions::with_storage(Arc::new(memory)).sequential(true);
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn with_storage(factory: Arc<dyn StorageFactory>) -> Self {
+        Self::new(StorageKind::Memory).storage(factory)
+    }
+
+    /// As [`AddOptions::with_storage`], in place of what was chosen before.
+    #[must_use]
+    pub fn storage(mut self, factory: Arc<dyn StorageFactory>) -> Self {
+        self.factory = Some(factory);
+        self
     }
 
     /// Only these files, by their index in [`Info::files`].

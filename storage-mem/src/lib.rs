@@ -21,6 +21,8 @@ mod slab;
 mod space;
 mod stats;
 mod storage;
+#[cfg(not(loom))]
+mod torrent;
 mod window;
 
 pub use budget::piece_memory;
@@ -37,4 +39,6 @@ pub use space::SpaceAvailable;
 pub use stats::{PieceState, Stats};
 pub use storage::MemoryStorage;
 pub use tailwater_types::{BlockDigest, Verdict};
+#[cfg(not(loom))]
+pub use torrent::MemoryFactory;
 pub use window::{LookbehindStats, MAX_READERS, ReaderId, Window};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tailwater_metainfo::{Geometry, Info, InfoHash, PieceHash};
+use tailwater_metainfo::{Geometry, Info, InfoHash, Metainfo, PieceHash};
 
 use crate::completion::CompletionSink;
 use crate::error::StorageError;
@@ -23,8 +23,8 @@ pub trait StorageFactory: fmt::Debug + Send + Sync {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenRequest {
-    /// The torrent: its name, files and geometry.
-    pub info: Arc<Info>,
+    /// The torrent.
+    pub metainfo: Arc<Metainfo>,
     /// The torrent's name on the wire.
     pub info_hash: InfoHash,
     /// The hash of each piece.
@@ -43,15 +43,15 @@ impl OpenRequest {
     /// A request for a torrent that is downloaded as a whole.
     #[must_use]
     pub fn new(
-        info: Arc<Info>,
+        metainfo: Arc<Metainfo>,
         info_hash: InfoHash,
         hashes: Arc<[PieceHash]>,
         completions: CompletionSink,
         blocking: Blocking,
     ) -> Self {
         Self {
-            wanted: vec![true; info.files().len()],
-            info,
+            wanted: vec![true; metainfo.info().files().len()],
+            metainfo,
             info_hash,
             hashes,
             access: Access::Download,
@@ -60,10 +60,16 @@ impl OpenRequest {
         }
     }
 
+    /// The torrent's name and files.
+    #[must_use]
+    pub fn info(&self) -> &Info {
+        self.metainfo.info()
+    }
+
     /// How the torrent is cut into pieces.
     #[must_use]
     pub fn geometry(&self) -> Geometry {
-        self.info.geometry()
+        self.info().geometry()
     }
 }
 

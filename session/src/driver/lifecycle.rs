@@ -1,14 +1,13 @@
 //! A torrent from being added to being closed: opening its storage, running, saving what was reached.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tailwater_metainfo::PieceIndex;
+use tailwater_metainfo::{Bitfield, PieceIndex};
+use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::announce::Announcer;
 use super::discovery::search::Search;
-use super::opening::Opening;
 use super::registry::Registration;
 use super::saver::Saver;
 use super::torrent::TorrentTask;
@@ -16,9 +15,9 @@ use crate::error::TorrentError;
 use crate::events::Event;
 use crate::options::DiskChoices;
 use crate::session::EndedTotals;
-use crate::status::Phase;
+use crate::status::{Phase, Status};
 use crate::torrent::Priority;
-use tailwater_storage_disk::{ResumeStore, Rooms};
+use tailwater_storage::{Progress, Space, Storage};
 
 fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, Priority)> {
     let skip = |(piece, _)| (piece, Priority::Skip);
@@ -32,13 +31,10 @@ pub(crate) struct TorrentLifecycle {
     /// In the DHT; none if that is off or the torrent private.
     pub(crate) search: Option<Search>,
     pub(crate) priorities: Vec<(PieceIndex, Priority)>,
-    pub(crate) resume: Option<ResumeStore>,
+    /// Room for its pieces.
+    pub(crate) space: Box<dyn Space + Send>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
-    /// Paths below the download folder of a torrent that this one replaces.
-    pub(crate) replaced: Vec<PathBuf>,
-    /// Where room on the disk is claimed, if all that is wanted will be fetched.
-    pub(crate) rooms: Option<Arc<Rooms>>,
     /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
     /// Where what it transferred counts when it has ended.
@@ -55,31 +51,20 @@ impl TorrentLifecycle {
             announcer,
             search,
             priorities,
-            resume,
+            space,
             choices,
-            replaced,
-            rooms,
             peers,
             ended,
             registration,
         } = self;
         let info_hash = task.config.info_hash;
         let (status, events) = (task.status.clone(), task.shared.events.clone());
-        let (store, closing) = (task.store.clone(), task.closing.clone());
-        let saver = Saver::new(&store, resume.as_ref(), &status);
-        let opening = Opening {
-            store: &store,
-            saver: &saver,
-            geometry: task.geometry,
-            choices,
-            replaced,
-            rooms,
-            status: &status,
-        };
+        let (storage, closing) = (Arc::clone(&task.storage), task.closing.clone());
+        let saver = Saver::new(&*storage, &status);
         let opened = tokio::select! {
             biased;
             () = closing.cancelled() => None,
-            opened = opening.open() => Some(opened),
+            opened = start(&*storage, choices, &status) => Some(opened),
         };
         match opened {
             // Readers may wait already.
@@ -102,7 +87,7 @@ impl TorrentLifecycle {
                     true => nothing_wanted(priorities),
                     false => priorities,
                 };
-                let running = task.start(have, priorities, &peers);
+                let running = task.start(space, have, priorities, &peers);
                 registration.open();
                 let announcing = tokio::spawn(announcer.run().in_current_span());
                 let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));
@@ -121,10 +106,28 @@ impl TorrentLifecycle {
         }
         ended.add(&status.borrow().stats);
         drop(registration);
-        store.close().await;
+        storage.close().await;
         status.send_modify(|status| {
             status.phase = Phase::Closed;
         });
         events.send(Event::Closed { info_hash });
+    }
+}
+
+/// Finds out what is there already; a torrent that is only to be seeded has to be there.
+async fn start(
+    storage: &dyn Storage,
+    choices: DiskChoices,
+    status: &watch::Sender<Status>,
+) -> Result<Bitfield, TorrentError> {
+    let status = status.clone();
+    let progress: Progress = Arc::new(move |done, total| {
+        status.send_modify(|status| status.phase = Phase::Checking { done, total });
+    });
+    let have = storage.start(progress).await?;
+    let may_lack = !choices.seed_only || (choices.seed_partial && !have.is_none());
+    match have.is_all() || may_lack {
+        true => Ok(have),
+        false => Err(TorrentError::Incomplete { have }),
     }
 }

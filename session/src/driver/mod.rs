@@ -20,7 +20,6 @@ pub(crate) mod lifecycle;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod metadata;
-mod opening;
 pub(crate) mod peer;
 pub(crate) mod peer_limits;
 pub(crate) mod permits;

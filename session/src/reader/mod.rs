@@ -16,15 +16,14 @@ use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use crate::error::TorrentError;
-use crate::storage::Store;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
-use tailwater_storage::StorageError;
+use tailwater_storage::{Reply, Storage, StorageError};
 
 use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};
 
-/// A read that the disk is busy with.
-type DiskRead = Pin<Box<dyn Future<Output = Result<Bytes, StorageError>> + Send>>;
+/// A read that the storage is busy with.
+type PendingRead = Reply<Result<Option<Bytes>, StorageError>>;
 
 /// Reads one file of a torrent, while it downloads.
 ///
@@ -46,21 +45,21 @@ pub struct Reader {
     seeked: bool,
     /// The rest of a lease of which [`AsyncRead`] took a part.
     rest: Bytes,
-    disk_read: Option<DiskRead>,
+    pending_read: Option<PendingRead>,
 }
 
 /// What all readers of a torrent share.
 pub(crate) struct Shared {
     geometry: Geometry,
-    store: Store,
+    storage: Arc<dyn Storage>,
     pub(crate) board: Arc<ReaderBoard>,
 }
 
 impl Shared {
-    pub(crate) fn new(geometry: Geometry, store: Store) -> Self {
+    pub(crate) fn new(geometry: Geometry, storage: Arc<dyn Storage>) -> Self {
         Self {
             geometry,
-            store,
+            storage,
             board: Arc::default(),
         }
     }
@@ -86,7 +85,7 @@ impl Reader {
             waiting: false,
             seeked: false,
             rest: Bytes::new(),
-            disk_read: None,
+            pending_read: None,
         })
     }
 
@@ -124,7 +123,7 @@ impl Reader {
     /// fetched any more.
     pub fn seek_to(&mut self, position: u64) {
         self.rest = Bytes::new();
-        self.disk_read = None;
+        self.pending_read = None;
         if position == self.position {
             return;
         }
@@ -227,7 +226,7 @@ impl Reader {
         let at = self.bounds.start + self.position;
         let piece = geometry.piece_at(at)?;
         let begin = u32::try_from(at - geometry.piece_start(piece)).ok()?;
-        let grain = self.shared.store.read_grain();
+        let grain = self.shared.storage.read_grain();
         let to_grain_end = grain - begin % grain;
         let to_piece_end = geometry.piece_len(piece) - begin;
         let to_file_end = u32::try_from(self.bounds.end - at).unwrap_or(u32::MAX);
@@ -237,32 +236,22 @@ impl Reader {
 
     /// The bytes at the position, if they are held.
     fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ReadError>> {
-        if self.disk_read.is_none() {
-            let Some((piece, block)) = self.block() else {
-                return Poll::Ready(Ok(None));
-            };
-            match &self.shared.store {
-                Store::Memory(memory) => return Poll::Ready(Ok(memory.read_one(block))),
-                Store::Disk(disk) if disk.torrent.has(piece) => {
-                    let torrent = disk.torrent.clone();
-                    self.disk_read = Some(Box::pin(async move {
-                        let read = torrent.read(vec![block]).await.pop();
-                        read.unwrap_or(Err(StorageError::Closed))
-                    }));
-                }
-                Store::Disk(_) => return Poll::Ready(Ok(None)),
+        let mut read = match self.pending_read.take() {
+            Some(read) => read,
+            None => match self.block() {
+                Some((_, block)) => self.shared.storage.read_one(block),
+                None => return Poll::Ready(Ok(None)),
+            },
+        };
+        match Pin::new(&mut read).poll(context) {
+            Poll::Ready(bytes) => {
+                Poll::Ready(bytes.map_err(|error| TorrentError::from(error).into()))
+            }
+            Poll::Pending => {
+                self.pending_read = Some(read);
+                Poll::Pending
             }
         }
-        let Some(read) = &mut self.disk_read else {
-            return Poll::Ready(Ok(None));
-        };
-        let bytes = ready!(read.as_mut().poll(context));
-        self.disk_read = None;
-        Poll::Ready(
-            bytes
-                .map(Some)
-                .map_err(|error| TorrentError::from(error).into()),
-        )
     }
 
     fn take(&mut self, mut bytes: Bytes, max: usize) -> Bytes {
@@ -306,7 +295,7 @@ impl Clone for Reader {
             waiting: false,
             seeked: false,
             rest: Bytes::new(),
-            disk_read: None,
+            pending_read: None,
         }
     }
 }

@@ -25,7 +25,6 @@ use crate::reader;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
-use tailwater_storage_disk::ResumeStore;
 
 /// Completions that may wait for a torrent: a verdict and digests for each piece at most.
 const COMPLETION_LIMIT: usize = 1 << 22;
@@ -61,14 +60,17 @@ impl Inner {
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
         let priorities = priorities(info, &files);
         let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
-        let opened = self.open(info, &wanted, &priorities, &options, &completions);
-        let store = opened.await?;
+        let opened = self
+            .storages
+            .open(&metainfo, wanted, &options, &completions)
+            .await?;
+        let storage = opened.storage;
         if self.closing.is_cancelled() {
             // The caller of `close` may have waited for its tasks already: it is too late for another.
-            store.close().await;
+            storage.close().await;
             return Err(AddError::Closed);
         }
-        let reading = Arc::new(reader::Shared::new(info.geometry(), store.clone()));
+        let reading = Arc::new(reader::Shared::new(info.geometry(), Arc::clone(&storage)));
         let (status_in, status) = watch::channel(Status::default());
         let ends = Ends {
             info_hash,
@@ -121,7 +123,7 @@ impl Inner {
             metainfo: Arc::clone(&metainfo),
             wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),
-            store,
+            storage,
             completions,
             board: Arc::clone(&reading.board),
             messages,
@@ -138,10 +140,8 @@ impl Inner {
             announcer: self.announcer(&metainfo, &options, control, &ends),
             search: self.search(&metainfo, &ends),
             priorities,
-            resume: self.resume_store(&options),
+            space: opened.space,
             choices: options.disk,
-            replaced: options.replaced,
-            rooms: (!options.on_demand).then(|| Arc::clone(&self.rooms)),
             peers,
             ended: Arc::clone(&self.ended),
             registration,
@@ -154,11 +154,6 @@ impl Inner {
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
         self.tasks.spawn(lifecycle.run().instrument(span));
         Ok(torrent)
-    }
-
-    /// Where what is reached is remembered; of an incomplete folder that is only shared, nothing is.
-    fn resume_store(&self, options: &AddOptions) -> Option<ResumeStore> {
-        self.resume.clone().filter(|_| !options.disk.seed_partial)
     }
 
     fn config(

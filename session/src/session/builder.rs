@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tailwater_storage_mem::{Eviction, MemoryStorage};
+use tailwater_storage_mem::{Eviction, MemoryFactory, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
 use tokio::sync::watch;
@@ -29,8 +29,9 @@ use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::state::MetadataStore;
+use crate::storage::Storages;
 use crate::transport::{Dialer, Network};
-use tailwater_storage_disk::{IoConfig, IoPool, ResumeStore, clean};
+use tailwater_storage_disk::{Disk, IoConfig, clean};
 
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
@@ -222,11 +223,11 @@ impl SessionBuilder {
             let registry = Arc::clone(&registry);
             tasks.spawn(local::run(registry, listen_addr, seed, closing.clone()));
         }
-        let io = IoPool::new(self.io)?;
-        let resume = self
-            .state_dir
-            .clone()
-            .map(|dir| ResumeStore::new(io.clone(), dir));
+        let mut disk = Disk::new(self.io)?;
+        if let Some(dir) = self.state_dir.clone() {
+            disk = disk.resume_dir(dir);
+        }
+        let io = disk.pool().clone();
         let metadata = self
             .state_dir
             .clone()
@@ -248,24 +249,20 @@ impl SessionBuilder {
         let memory = tailwater_storage_mem::Config::new(self.memory_budget)
             .with_eviction(Eviction::LeastRecentlyRequested);
         let inner = Inner {
-            memory: MemoryStorage::new(memory),
-            neighbours: Arc::default(),
+            storages: Storages {
+                disk,
+                memory: MemoryFactory::new(MemoryStorage::new(memory)),
+            },
             client: Client::new(self.tracker.clone()),
             peer_limits: Arc::new(PeerLimits::new(
                 Some(self.max_peers),
                 Some(self.upload_slots),
             )),
             ended: Arc::default(),
-            settings: self,
             listen_addr,
             registry,
             closing,
             tasks,
-            io,
-            paths: Arc::default(),
-            locks: Arc::default(),
-            rooms: Arc::default(),
-            resume,
             metadata,
             shared,
         };

@@ -2,7 +2,6 @@
 
 mod add;
 mod builder;
-mod open;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -14,7 +13,6 @@ use tailwater_dht::{Dht, MutableTorrent};
 #[cfg(doc)]
 use tailwater_metainfo::Metainfo;
 use tailwater_metainfo::{Magnet, PeerId};
-use tailwater_storage_mem::MemoryStorage;
 use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,8 +29,7 @@ use crate::metadata::handle::MetadataFetch;
 use crate::options::AddOptions;
 use crate::source::{Found, Source};
 use crate::state::MetadataStore;
-use crate::storage::Neighbours;
-use tailwater_storage_disk::{ClaimedPaths, IoPool, Locks, ResumeStore, Rooms};
+use crate::storage::Storages;
 
 pub use builder::SessionBuilder;
 pub(crate) use running::EndedTotals;
@@ -48,18 +45,11 @@ pub struct Session {
 }
 
 struct Inner {
-    settings: SessionBuilder,
     listen_addr: Option<SocketAddr>,
     registry: Arc<Registry>,
     closing: CancellationToken,
     tasks: TaskTracker,
-    io: IoPool,
-    paths: Arc<ClaimedPaths>,
-    locks: Arc<Locks>,
-    rooms: Arc<Rooms>,
-    memory: MemoryStorage,
-    neighbours: Arc<Neighbours>,
-    resume: Option<ResumeStore>,
+    storages: Storages,
     metadata: Option<MetadataStore>,
     client: Client,
     /// The most peers and the upload slots of torrents that have no limits of their own.
@@ -108,7 +98,7 @@ impl Session {
     /// What the memory storage holds.
     #[must_use]
     pub fn memory_stats(&self) -> tailwater_storage_mem::Stats {
-        self.inner.memory.stats()
+        self.inner.storages.memory.storage().stats()
     }
 
     /// Adds a torrent, which starts at once. What is there already is checked first, in the background.
@@ -206,8 +196,8 @@ impl Session {
     /// Waits until everything has ended after [`Session::begin_close`]: every task is joined, every byte given back.
     pub async fn closed(&self) {
         self.inner.tasks.wait().await;
-        self.inner.memory.close().await;
-        self.inner.io.close().await;
+        self.inner.storages.memory.storage().close().await;
+        self.inner.storages.disk.pool().close().await;
     }
 
     /// Closes and waits until it is done. May be called again.

@@ -85,7 +85,7 @@ impl Session {
     /// Its numbers; at most 200 ms old.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
-        let memory = self.inner.memory.stats();
+        let memory = self.inner.storages.memory.storage().stats();
         let permits = &self.inner.shared.permits;
         let ended = self.inner.ended.get();
         let mut all = SessionStats {

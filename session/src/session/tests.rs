@@ -41,7 +41,13 @@ impl Barrier {
     fn of_readers(session: &Session) -> Self {
         let barrier = Self::new();
         for _ in 0..IoConfig::default().read_threads {
-            session.inner.io.submit_read(barrier.job()).unwrap();
+            session
+                .inner
+                .storages
+                .disk
+                .pool()
+                .submit_read(barrier.job())
+                .unwrap();
         }
         barrier
     }
@@ -49,8 +55,14 @@ impl Barrier {
     /// Nothing is hashed or written.
     fn of_lanes(session: &Session) -> Self {
         let barrier = Self::new();
-        for lane in 0..session.inner.io.lane_count() {
-            session.inner.io.submit(lane, barrier.job()).unwrap();
+        for lane in 0..session.inner.storages.disk.pool().lane_count() {
+            session
+                .inner
+                .storages
+                .disk
+                .pool()
+                .submit(lane, barrier.job())
+                .unwrap();
         }
         barrier
     }

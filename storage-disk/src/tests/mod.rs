@@ -3,6 +3,7 @@
 mod bulk;
 mod changes;
 mod check;
+mod claims;
 mod faults;
 mod layout;
 mod lifecycle;

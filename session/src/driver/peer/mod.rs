@@ -3,10 +3,8 @@
 pub(crate) mod buffers;
 mod outbox;
 
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,9 +24,9 @@ use crate::driver::permits::ConnectionPermit;
 use crate::driver::rate_limiter::RateLimits;
 
 use crate::peer::{Command, Connection, Violation};
-use crate::storage::{BlockParts, Store};
 use crate::torrent::PeerKey;
 use crate::transport::Stream;
+use tailwater_storage::{Held, Reply, Storage};
 
 /// The receive buffer of a peer that sends little, in bytes.
 const SMALL_BUFFER: usize = 16 * 1024 + 512;
@@ -54,7 +52,7 @@ pub(crate) struct PeerTask {
     pub(crate) ip: IpAddr,
     pub(crate) stream: Stream,
     pub(crate) connection: Connection,
-    pub(crate) store: Store,
+    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
     /// The batches of facts that may wait for the torrent.
@@ -67,7 +65,7 @@ pub(crate) struct PeerTask {
     pub(crate) _permit: ConnectionPermit,
 }
 
-type Read = Pin<Box<dyn Future<Output = Vec<(BlockRef, Option<BlockParts>)>> + Send>>;
+type Read = Reply<Vec<(BlockRef, Held)>>;
 
 /// What goes on beside the machine: buffers, and when the limits let us go on.
 struct Io {
@@ -217,7 +215,7 @@ impl PeerTask {
         }
         let blocks = self.connection.take_blocks();
         if !blocks.is_empty() {
-            for duplicate in self.store.write(self.key.into(), blocks).await {
+            for duplicate in self.storage.write(self.key.into(), blocks).await {
                 self.connection.handle_duplicate(duplicate);
             }
         }
@@ -258,15 +256,15 @@ impl PeerTask {
             blocks.push(block);
         }
         if !blocks.is_empty() {
-            let store = self.store.clone();
-            io.reading = Some(Box::pin(async move { store.read(blocks).await }));
+            io.reading = Some(self.storage.read(blocks));
         }
     }
 
-    fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Option<BlockParts>)>) {
+    fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Held)>) {
         let mut headers = BytesMut::with_capacity(blocks.len() * 13);
-        for (block, data) in blocks {
-            let Some(data) = data else {
+        for (block, held) in blocks {
+            let held = held.inspect_err(|error| tracing::debug!("reading for a peer: {error}"));
+            let Ok(Some(data)) = held else {
                 self.connection.handle_unavailable(block);
                 continue;
             };

@@ -99,7 +99,7 @@ impl Running {
             ip: peer.addr.ip(),
             stream: peer.stream,
             connection,
-            store: self.task.store.clone(),
+            storage: Arc::clone(&self.task.storage),
             mailbox,
             messages: self.task.messages_in.clone(),
             in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),

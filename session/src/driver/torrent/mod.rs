@@ -35,10 +35,11 @@ use crate::options::priorities;
 use crate::reader::board::ReaderBoard;
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
-use crate::storage::Store;
-use crate::torrent::{Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority};
+use crate::torrent::{
+    BufferMap, Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority,
+};
 use crate::transport::Dialer;
-use tailwater_storage::Completion;
+use tailwater_storage::{Completion, Space, Storage};
 
 /// Messages taken from the queue at once.
 const BATCH: usize = 64;
@@ -91,7 +92,7 @@ pub(crate) struct TorrentTask {
     pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
     pub(crate) metadata: Bytes,
-    pub(crate) store: Store,
+    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) completions: Arc<Mailbox<Completion>>,
     pub(crate) board: Arc<ReaderBoard>,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
@@ -106,7 +107,7 @@ pub(crate) struct TorrentTask {
 /// A torrent that runs.
 pub(crate) struct Running {
     task: TorrentTask,
-    engine: Engine<Store>,
+    engine: Engine<Box<dyn Space + Send>>,
     files: Files,
     links: HashMap<PeerKey, Link>,
     /// Links with commands to hand over.
@@ -148,6 +149,7 @@ impl TorrentTask {
     /// queue, which may be full by now.
     pub(crate) fn start(
         self,
+        space: Box<dyn Space + Send>,
         have: Bitfield,
         priorities: Vec<(PieceIndex, Priority)>,
         peers: &[SocketAddr],
@@ -158,7 +160,7 @@ impl TorrentTask {
             ..self.config
         };
         let files = Files::new(Arc::clone(&self.metainfo), &have);
-        let mut engine = Engine::new(config, self.geometry, have, self.store.clone());
+        let mut engine = Engine::new(config, self.geometry, have, space);
         // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete() || self.wants_nothing;
         engine.set_priorities(now, priorities);
@@ -213,7 +215,7 @@ impl Running {
                 }
                 () = self.task.completions.ready() => {}
                 () = self.task.board.ready() => {}
-                () = space_free(&self.task.store, self.engine.wanted_space()) => {
+                () = space_free(&*self.task.storage, self.engine.wanted_space()) => {
                     self.engine.handle_space(Instant::now());
                 }
                 () = sleep_until(wake.into()) => {}
@@ -323,7 +325,7 @@ impl Running {
                 let _ = answer.send(self.engine.have().clone());
             }
             Request::Buffer(answer) => {
-                let _ = answer.send(self.task.store.with_figures(self.engine.buffer_map(now)));
+                let _ = answer.send(self.buffer_map(now));
             }
             Request::Pause => self.pause(),
             Request::Resume(answer) => {
@@ -334,13 +336,23 @@ impl Running {
             Request::Files => {
                 let files = self.task.settings.priorities();
                 let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
-                self.select_files(&wanted).await;
+                self.select_files(wanted).await;
                 let priorities = priorities(self.task.metainfo.info(), &files);
                 self.engine.set_priorities(now, priorities);
             }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
         }
+    }
+
+    /// The live picture, with the storage's own figures.
+    fn buffer_map(&self, now: Instant) -> BufferMap {
+        let mut map = self.engine.buffer_map(now);
+        let figures = self.task.storage.figures();
+        map.budget = figures.budget;
+        map.used = figures.used;
+        map.evictions = figures.evictions;
+        map
     }
 
     fn listen_to_readers(&mut self, now: Instant) {
@@ -377,13 +389,13 @@ impl Running {
                     }
                 }
                 Output::Verify(pieces) => {
-                    if let Err(error) = self.task.store.verify(pieces) {
+                    if let Err(error) = self.task.storage.verify(pieces) {
                         self.fail(error);
                     }
                 }
                 Output::Digest(piece) => {
                     // Without digests nobody can be convicted; the piece itself is fine.
-                    let _ = self.task.store.digest(piece);
+                    let _ = self.task.storage.digest(piece);
                 }
                 Output::Starved(reader) => self.task.board.starve(reader),
                 Output::RoomNeeded => self.yield_blocks(),
@@ -495,9 +507,9 @@ impl Running {
 }
 
 /// Waits until the storage has so much room, if somebody needs it.
-async fn space_free(store: &Store, wanted: Option<u64>) {
+async fn space_free(storage: &dyn Storage, wanted: Option<u64>) {
     match wanted {
-        Some(bytes) => store.wait_for_space(bytes).await,
+        Some(bytes) => storage.wait_for_space(bytes).await,
         None => std::future::pending().await,
     }
 }

@@ -5,34 +5,25 @@ use std::time::Instant;
 use super::Running;
 use crate::error::TorrentError;
 use crate::events::Event;
-use crate::storage::Store;
 use crate::torrent::{Halt, PieceState};
-use tailwater_storage::{Completion, StorageError};
+use tailwater_storage::{Completion, Finish, StorageError};
 
 impl Running {
-    /// A file that is wanted again gets back what the disk keeps of it elsewhere.
-    pub(super) async fn select_files(&mut self, wanted: &[bool]) {
-        let Store::Disk(disk) = self.task.store.clone() else {
-            return;
-        };
-        for (file, &wanted) in wanted.iter().enumerate() {
-            if let Err(error) = disk.torrent.set_skipped(file, !wanted).await {
-                self.fail(error);
-                return;
-            }
+    /// A file that is wanted again may get back what the storage keeps of it elsewhere.
+    pub(super) async fn select_files(&mut self, wanted: Vec<bool>) {
+        if let Err(error) = self.task.storage.set_wanted(wanted).await {
+            self.fail(error);
         }
     }
 
     /// Tries again after a pause or a failure of the storage.
     pub(super) async fn resume(&mut self, now: Instant) -> Result<(), TorrentError> {
-        if let Store::Disk(disk) = &self.task.store {
-            disk.torrent.resume().await?;
-            // Losses from before the failure come ahead of whatever is fetched from now on.
-            let mut completions = Vec::new();
-            self.task.completions.take(&mut completions);
-            for completion in completions {
-                self.handle_completion(now, completion);
-            }
+        self.task.storage.resume().await?;
+        // Losses from before the failure come ahead of whatever is fetched from now on.
+        let mut completions = Vec::new();
+        self.task.completions.take(&mut completions);
+        for completion in completions {
+            self.handle_completion(now, completion);
         }
         self.failure = None;
         self.task.board.resume();
@@ -51,7 +42,7 @@ impl Running {
             Completion::Verified { piece, verdict } => {
                 // The answer to an earlier attempt says nothing of the one under way.
                 if self.engine.piece_state(piece) == PieceState::Verifying {
-                    self.task.store.settle(piece);
+                    self.task.storage.settle(piece);
                 }
                 self.engine.handle_verdict(now, piece, &verdict);
             }
@@ -70,7 +61,7 @@ impl Running {
             Completion::Evicted { piece } => self.engine.handle_evicted(now, piece),
             Completion::VerifyFailed { error, .. } => self.fail(error),
             Completion::WriteFailed { error, lost } => {
-                self.task.store.disclaim(&lost);
+                self.task.storage.disclaim(&lost);
                 self.engine.handle_lost(&lost);
                 self.fail(error);
             }
@@ -100,12 +91,9 @@ impl Running {
             return;
         }
         self.is_finished = false;
-        match &self.task.store {
-            Store::Memory(_) => self.finished(),
-            Store::Disk(disk) => {
-                // A storage that is closed has no torrent to say it of.
-                let _ = disk.torrent.finish();
-            }
+        // A storage that is closed has no torrent to say it of.
+        if self.task.storage.finish() == Ok(Finish::Done) {
+            self.finished();
         }
     }
 

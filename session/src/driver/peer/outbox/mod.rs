@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use tailwater_metainfo::BlockRef;
 
-use crate::storage::BlockParts;
+use tailwater_storage::BlockParts;
 
 /// Payload that waits at least: a socket that takes more must not find us reading from the disk.
 const MIN_WAITING: usize = 64 * 1024;

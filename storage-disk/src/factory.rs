@@ -1,0 +1,216 @@
+//! The disk storage behind the traits of [`tailwater_storage`]: a folder that torrents are downloaded to or seeded from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tailwater_storage::{
+    Access, OpenError, OpenRequest, Opened, Reply, StorageError, StorageFactory,
+};
+
+use crate::below::Links;
+use crate::hold::Hold;
+use crate::lock::Locks;
+use crate::opening::Opening;
+use crate::paths::{ClaimedPaths, Use};
+use crate::place::Place;
+use crate::pool::{IoConfig, IoPool};
+use crate::resume::ResumeStore;
+use crate::room::Rooms;
+use crate::storage::DiskStorage;
+use crate::torrent::{DiskOptions, DiskTorrent};
+
+/// What the disk storages of one program share: I/O threads, which torrent uses which file, the room that each still
+/// needs, and resume data. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Disk {
+    pool: IoPool,
+    paths: Arc<ClaimedPaths>,
+    locks: Arc<Locks>,
+    rooms: Arc<Rooms>,
+    resume: Option<ResumeStore>,
+}
+
+impl Disk {
+    /// Starts the I/O threads.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses another thread.
+    pub fn new(config: IoConfig) -> Result<Self, StorageError> {
+        Ok(Self {
+            pool: IoPool::new(config)?,
+            paths: Arc::default(),
+            locks: Arc::default(),
+            rooms: Arc::default(),
+            resume: None,
+        })
+    }
+
+    /// Remembers in this folder what each torrent has reached, so that its files need not be checked at the next start.
+    /// Default: nothing is remembered. The folder is made when something is saved.
+    #[must_use]
+    pub fn resume_dir(mut self, folder: PathBuf) -> Self {
+        self.resume = Some(ResumeStore::new(self.pool.clone(), folder));
+        self
+    }
+
+    /// The I/O threads.
+    #[must_use]
+    pub const fn pool(&self) -> &IoPool {
+        &self.pool
+    }
+
+    /// A folder that torrents are downloaded to or seeded from; it is made if need be.
+    #[must_use]
+    pub fn folder(&self, root: impl Into<PathBuf>) -> DiskFolder {
+        DiskFolder {
+            disk: self.clone(),
+            root: root.into(),
+            choices: Choices::default(),
+            remembers: true,
+        }
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+/// What may be done with a torrent's files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choices {
+    /// Look at every byte, whatever the resume data says.
+    pub(crate) recheck: bool,
+    /// Replace files that hold nothing of the torrent.
+    pub(crate) overwrite: bool,
+    /// Begin files under the names of parts.
+    pub(crate) part_names: bool,
+    /// Have the file system keep room for files before they are written.
+    pub(crate) preallocate: bool,
+    /// Paths that may be overwritten.
+    pub(crate) replaced: Vec<PathBuf>,
+}
+
+/// Opens the storages of torrents whose files lie in one folder.
+///
+/// ```
+/// use tailwater_storage_disk::{Disk, IoConfig};
+///
+/// let disk = Disk::new(IoConfig::default())?;
+/// let films = disk.folder("/srv/films").part_names(true).preallocate(true);
+/// # let _ = films;
+/// # Ok::<(), tailwater_storage_disk::StorageError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DiskFolder {
+    disk: Disk,
+    root: PathBuf,
+    choices: Choices,
+    remembers: bool,
+}
+
+impl DiskFolder {
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Hashes whatever is there already, even if the resume data vouches for it. Default: no.
+    #[must_use]
+    pub const fn recheck(mut self, recheck: bool) -> Self {
+        self.choices.recheck = recheck;
+        self
+    }
+
+    /// Replaces files that are there already and hold nothing of the torrent. Default: no,
+    /// [`StorageError::Foreign`] is the answer before a byte is written.
+    #[must_use]
+    pub const fn overwrite(mut self, overwrite: bool) -> Self {
+        self.choices.overwrite = overwrite;
+        self
+    }
+
+    /// Whether files are called `NAME.part` until all their pieces are verified. Default: no.
+    #[must_use]
+    pub const fn part_names(mut self, part_names: bool) -> Self {
+        self.choices.part_names = part_names;
+        self
+    }
+
+    /// Whether the file system is to keep room for the wanted files before they are written. Default: no.
+    #[must_use]
+    pub const fn preallocate(mut self, preallocate: bool) -> Self {
+        self.choices.preallocate = preallocate;
+        self
+    }
+
+    /// Files at these paths, relative to the folder, may be overwritten. Default: none.
+    #[must_use]
+    pub fn replaces(mut self, paths: Vec<PathBuf>) -> Self {
+        self.choices.replaced = paths;
+        self
+    }
+
+    /// Whether resume data is used and saved, if the disk has a folder for it. Default: yes.
+    #[must_use]
+    pub const fn remembers(mut self, remembers: bool) -> Self {
+        self.remembers = remembers;
+        self
+    }
+
+    async fn open_torrent(self, request: OpenRequest) -> Result<Opened, OpenError> {
+        let Disk {
+            pool,
+            paths,
+            locks,
+            rooms,
+            resume,
+        } = self.disk;
+        let usage = match request.access {
+            Access::Seed => Use::Read,
+            Access::Download | Access::OnDemand => Use::Write,
+        };
+        let info = request.info();
+        let part_names = self.choices.part_names;
+        let place = Place::find_in(&pool, info, request.info_hash, &self.root, part_names).await?;
+        let owner = format!("{:?} (info-hash {})", info.name(), request.info_hash);
+        let claim = paths.claim(&owner, usage, place.paths());
+        let claim = claim.map_err(|taken| OpenError::PathInUse {
+            path: taken.path,
+            by: taken.by,
+        })?;
+        let skipped = (0..request.wanted.len()).filter(|&file| !request.wanted[file]);
+        let options = DiskOptions {
+            key: place.key,
+            layout: place.layout,
+            hashes: request.hashes,
+            skipped: skipped.collect(),
+            // What is only read may lie elsewhere.
+            links: match usage {
+                Use::Write => Links::Refused,
+                Use::Read => Links::Followed,
+            },
+            hold: Hold::new(usage, Some(claim), locks),
+            on_completion: request.completions,
+        };
+        let torrent = DiskTorrent::open(pool, options).await?;
+        let opening = Opening {
+            access: request.access,
+            choices: self.choices,
+            resume: resume.filter(|_| self.remembers),
+            rooms,
+        };
+        let storage = DiskStorage::new(torrent, opening);
+        Ok(Opened::new(storage.clone(), storage))
+    }
+}
+
+impl StorageFactory for DiskFolder {
+    fn open(&self, request: OpenRequest) -> Reply<Result<Opened, OpenError>> {
+        Reply::later(self.clone().open_torrent(request))
+    }
+}

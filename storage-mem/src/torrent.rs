@@ -1,0 +1,397 @@
+//! The memory storage behind the traits of [`tailwater_storage`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tailwater_storage::{
+    Access, BlockParts, Blocking, ByteWindow, Claims, Completion, CompletionSink, Figures, Full,
+    Held, LookbehindFigures, OpenError, OpenRequest, Opened, Progress, ReaderKey, Reply, Space,
+    Storage, StorageError, StorageFactory, SupplierKey,
+};
+use tailwater_types::{Bitfield, BlockRef, Geometry, PieceIndex};
+
+use crate::budget::piece_memory;
+use crate::error::Error;
+use crate::handle::TorrentHandle;
+use crate::lease::Lease;
+use crate::partial::Written;
+use crate::room::ReservationId;
+use crate::storage::MemoryStorage;
+use crate::window::{ReaderId, Window};
+
+/// Keeps torrents in one [`MemoryStorage`]: the factory of storages that share its budget.
+///
+/// A torrent that is downloaded has to fit the budget, and stays; one that is read on demand needs room for a piece.
+#[derive(Clone)]
+pub struct MemoryFactory {
+    storage: MemoryStorage,
+    neighbours: Arc<Neighbours>,
+}
+
+impl MemoryFactory {
+    /// A factory over `storage`. Torrents of two factories over the same storage do not learn that the other's evicted
+    /// their pieces, so make one and clone it.
+    #[must_use]
+    pub fn new(storage: MemoryStorage) -> Self {
+        Self {
+            storage,
+            neighbours: Arc::default(),
+        }
+    }
+
+    /// The storage that the torrents share.
+    #[must_use]
+    pub const fn storage(&self) -> &MemoryStorage {
+        &self.storage
+    }
+
+    fn add(&self, request: OpenRequest) -> Result<Opened, OpenError> {
+        let geometry = request.geometry();
+        self.check_size(&request, &geometry)?;
+        let handle = self.storage.add_torrent(geometry, request.hashes);
+        let handle = handle.map_err(storage_error)?;
+        let torrent = MemoryTorrent {
+            storage: self.storage.clone(),
+            handle,
+            geometry,
+            claims: Arc::new(Claims::new(geometry)),
+            completions: request.completions,
+            blocking: request.blocking,
+            neighbours: Arc::clone(&self.neighbours),
+        };
+        self.neighbours.add(handle, &torrent.completions);
+        if request.access != Access::OnDemand {
+            // What is downloaded is to stay, whatever readers of other torrents want.
+            let all = 0..geometry.total();
+            let pinned = self.storage.set_pins(handle, std::slice::from_ref(&all));
+            pinned.map_err(|error| {
+                torrent.remove();
+                storage_error(error)
+            })?;
+        }
+        Ok(Opened::new(torrent.clone(), torrent))
+    }
+
+    fn check_size(&self, request: &OpenRequest, geometry: &Geometry) -> Result<(), OpenError> {
+        let budget = self.storage.config().budget_bytes();
+        let needed = wanted_pieces(request, geometry)
+            .map(|piece| piece_memory(geometry.piece_len(piece)))
+            .sum();
+        let piece = piece_memory(geometry.piece_length());
+        match request.access {
+            Access::OnDemand if piece.min(needed) > budget => {
+                Err(OpenError::PieceTooLarge { piece, budget })
+            }
+            Access::Download | Access::Seed if needed > budget => {
+                Err(OpenError::TooLarge { needed, budget })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryFactory").finish_non_exhaustive()
+    }
+}
+
+impl StorageFactory for MemoryFactory {
+    fn open(&self, request: OpenRequest) -> Reply<Result<Opened, OpenError>> {
+        Reply::ready(self.add(request))
+    }
+}
+
+/// The pieces that hold bytes of wanted files.
+fn wanted_pieces(request: &OpenRequest, geometry: &Geometry) -> impl Iterator<Item = PieceIndex> {
+    let mut wanted = vec![false; geometry.pieces().len()];
+    for (file, _) in request
+        .info()
+        .files()
+        .iter()
+        .zip(&request.wanted)
+        .filter(|(file, wanted)| **wanted && !file.is_pad())
+    {
+        let range = file.range();
+        for piece in geometry.pieces_in(range.start, range.end) {
+            wanted[piece.as_usize()] = true;
+        }
+    }
+    geometry
+        .pieces()
+        .filter(move |piece| wanted[piece.as_usize()])
+}
+
+/// What the torrents of one memory storage share.
+#[derive(Default)]
+struct Neighbours {
+    /// Told of a torrent's evicted pieces when another torrent needed their room.
+    listeners: Mutex<Listeners>,
+    /// From when the storage's time counts.
+    epoch: OnceLock<Instant>,
+}
+
+type Listeners = HashMap<TorrentHandle, Weak<dyn Fn(Completion) + Send + Sync>>;
+
+impl Neighbours {
+    fn add(&self, handle: TorrentHandle, listener: &CompletionSink) {
+        self.listeners().insert(handle, Arc::downgrade(listener));
+    }
+
+    fn tell_evicted(&self, handle: TorrentHandle, piece: PieceIndex) {
+        let listener = self.listeners().get(&handle).and_then(Weak::upgrade);
+        if let Some(listener) = listener {
+            listener(Completion::Evicted { piece });
+        }
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One torrent in a [`MemoryStorage`]; clones are handles to the same one.
+#[derive(Clone)]
+struct MemoryTorrent {
+    storage: MemoryStorage,
+    handle: TorrentHandle,
+    geometry: Geometry,
+    claims: Arc<Claims<ReservationId>>,
+    completions: CompletionSink,
+    blocking: Blocking,
+    neighbours: Arc<Neighbours>,
+}
+
+impl MemoryTorrent {
+    /// Gives everything back.
+    fn remove(&self) {
+        self.neighbours.listeners().remove(&self.handle);
+        // The storage may have been closed before.
+        let _ = self.storage.remove_torrent(self.handle);
+    }
+
+    /// Takes a block; whether it is wanted.
+    fn take(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
+        let Some(reservation) = self.claims.claim(block, from) else {
+            return false;
+        };
+        let written = self
+            .storage
+            .write_block_into(self.handle, block, reservation, data);
+        let is_stored = matches!(written, Ok(Written::Stored { .. }));
+        match is_stored {
+            true => self.claims.stored(block, from, reservation),
+            false => self.claims.disclaim(block, from, reservation),
+        }
+        is_stored
+    }
+
+    /// A lease of a range that lies in one block.
+    fn lease(&self, range: BlockRef) -> Option<Bytes> {
+        let lease = self.storage.read(self.handle, range).ok()?;
+        Some(lease.into_bytes())
+    }
+
+    /// A lease for each block that the range lies in: one, but for the few peers that ask for odd ranges.
+    fn leases(&self, range: BlockRef) -> Option<BlockParts> {
+        if let Some(bytes) = self.lease(range) {
+            return Some(BlockParts::from([bytes]));
+        }
+        let leases = self.storage.read_vectored(self.handle, range).ok()?;
+        Some(leases.into_iter().map(Lease::into_bytes).collect())
+    }
+
+    fn hash(&self, pieces: &[PieceIndex]) {
+        let tell = |piece, verdict| {
+            // Of a torrent that has been removed, or a piece that was released, the answer is not waited for.
+            if let Ok(verdict) = verdict {
+                (self.completions)(Completion::Verified { piece, verdict });
+            }
+        };
+        self.storage.verify_many(self.handle, pieces, tell);
+    }
+}
+
+impl Storage for MemoryTorrent {
+    fn start(&self, _: Progress) -> Reply<Result<Bitfield, StorageError>> {
+        Reply::ready(Ok(Bitfield::none(&self.geometry)))
+    }
+
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
+        let unwanted = blocks
+            .iter()
+            .filter(|(block, data)| !self.take(from, *block, data));
+        Reply::ready(unwanted.map(|(block, _)| *block).collect())
+    }
+
+    fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {
+        let read = |block| (block, Ok(self.leases(block)));
+        Reply::ready(blocks.into_iter().map(read).collect())
+    }
+
+    fn read_one(&self, range: BlockRef) -> Reply<Result<Option<Bytes>, StorageError>> {
+        Reply::ready(Ok(self.lease(range)))
+    }
+
+    fn verify(&self, pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
+        let this = self.clone();
+        (self.blocking)(Box::new(move || this.hash(&pieces)));
+        Ok(())
+    }
+
+    fn digest(&self, piece: PieceIndex) -> Result<(), StorageError> {
+        let this = self.clone();
+        (self.blocking)(Box::new(move || {
+            if let Ok(digests) = this.storage.block_digests(this.handle, piece) {
+                let digests = Ok(digests);
+                (this.completions)(Completion::Digests { piece, digests });
+            }
+        }));
+        Ok(())
+    }
+
+    fn settle(&self, piece: PieceIndex) {
+        self.claims.close(piece);
+    }
+
+    fn wait_for_space(&self, bytes: u64) -> Reply<()> {
+        let free = self.storage.wait_for_space(bytes);
+        Reply::later(async move {
+            if free.await.is_err() {
+                // Closed, or more than the whole budget: it will never come.
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+
+    fn figures(&self) -> Figures {
+        let stats = self.storage.stats();
+        Figures {
+            budget: Some(stats.budget),
+            used: stats.used,
+            evictions: stats.evictions,
+        }
+    }
+
+    fn set_lookbehind(&self, pieces: u32) {
+        // A storage that is closed protects nothing.
+        let _ = self.storage.set_lookbehind_pieces(self.handle, pieces);
+    }
+
+    fn is_lookbehind_available(&self, reader: ReaderKey, bytes: u64) -> Option<bool> {
+        let reader = ReaderId::new(reader.get());
+        let storage = &self.storage;
+        storage
+            .is_lookbehind_available(self.handle, reader, bytes)
+            .ok()
+    }
+
+    fn lookbehind(&self, reader: ReaderKey) -> Option<LookbehindFigures> {
+        let reader = ReaderId::new(reader.get());
+        let stats = self.storage.lookbehind_stats(self.handle, reader).ok()?;
+        Some(LookbehindFigures {
+            protected: stats.protected,
+            available: stats.available,
+            bytes: stats.bytes,
+        })
+    }
+
+    fn clear_lookbehind(&self, reader: ReaderKey) {
+        let reader = ReaderId::new(reader.get());
+        let _ = self.storage.clear_lookbehind(self.handle, reader);
+    }
+
+    fn close(&self) -> Reply<()> {
+        self.remove();
+        Reply::ready(())
+    }
+}
+
+impl Space for MemoryTorrent {
+    fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
+        let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
+        // There is one: only the torrent's task reserves, and nothing that is verified.
+        if let Some(id) = reservation.id {
+            self.claims.open(piece, id);
+        }
+        let mut ours = Vec::new();
+        for evicted in reservation.evicted {
+            if evicted.handle == self.handle {
+                ours.push(evicted.piece);
+            } else {
+                self.neighbours.tell_evicted(evicted.handle, evicted.piece);
+            }
+        }
+        Ok(ours)
+    }
+
+    fn release(&mut self, piece: PieceIndex) {
+        self.claims.close(piece);
+        // Nothing to give back when the storage is closed already.
+        let _ = self.storage.release(self.handle, piece);
+    }
+
+    fn is_stored(&self, block: BlockRef, supplier: SupplierKey) -> bool {
+        self.claims.is_stored(block, supplier)
+    }
+
+    fn verify_together(&self) -> usize {
+        // A storage that is closed verifies nothing.
+        self.storage.verify_together(self.handle).unwrap_or(1)
+    }
+
+    /// What one of all the readers of the storage may fill, in bytes.
+    fn share(&self) -> Option<u64> {
+        let readers = u64::try_from(self.storage.readers()).unwrap_or(u64::MAX);
+        Some(self.storage.config().budget_bytes() / readers.max(1))
+    }
+
+    fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
+        let reader = ReaderId::new(reader.get());
+        // A storage that is closed protects nothing and evicts nothing.
+        let _ = match window {
+            Some(window) => self
+                .storage
+                .set_window(self.handle, reader, &Window::from(window)),
+            None => self.storage.remove_window(self.handle, reader),
+        };
+    }
+
+    fn set_pins(&mut self, pins: &[Range<u64>]) {
+        let _ = self.storage.set_pins(self.handle, pins);
+    }
+
+    /// By the time the storage tells which pieces have been idle for long.
+    fn set_time(&mut self, now: Instant) {
+        let epoch = *self.neighbours.epoch.get_or_init(|| now);
+        self.storage.set_time(now.saturating_duration_since(epoch));
+    }
+
+    fn set_availability(&mut self, piece: PieceIndex, peers: u32) {
+        let _ = self.storage.set_availability(self.handle, piece, peers);
+    }
+}
+
+impl From<&ByteWindow> for Window {
+    fn from(window: &ByteWindow) -> Self {
+        Self {
+            cursor: window.cursor,
+            ahead: window.span.end.saturating_sub(window.cursor),
+            behind: window.cursor.saturating_sub(window.span.start),
+            bounds: window.bounds.clone(),
+        }
+    }
+}
+
+fn storage_error(error: Error) -> StorageError {
+    match error {
+        Error::Closed => StorageError::Closed,
+        other => StorageError::Layout(other.to_string()),
+    }
+}
