@@ -12,7 +12,6 @@ mod krpc;
 mod limits;
 mod node;
 mod node_id;
-mod pacing;
 mod saved;
 mod secure;
 #[cfg(feature = "sim")]

@@ -7,6 +7,7 @@ mod geometry;
 mod hash;
 mod index;
 pub mod limits;
+pub mod pacing;
 pub mod system;
 mod verdict;
 

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::task::Command;
-use crate::pacing::Backoff;
+use crate::node::BOOTSTRAP_BACKOFF;
 
 /// Nodes of the public network that exist to be asked first. Their operators are those of wide-spread clients.
 pub const BOOTSTRAP_HOSTS: &[&str] = &[
@@ -36,7 +36,7 @@ async fn keep_resolving(
     if let Ok(addr) = host.parse::<SocketAddr>() {
         return give(commands, Command::AddBootstrap(vec![addr])).await;
     }
-    let mut backoff = Backoff::bootstrap();
+    let mut backoff = BOOTSTRAP_BACKOFF;
     loop {
         if is_alone(commands).await? {
             // A name that has no address now may have one later.

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tailwater_types::pacing::{Rate, TokenBucket};
 
 use super::config::NodeLimits;
 use crate::address::is_local;
-use crate::pacing::{Rate, TokenBucket};
 
-/// How many seconds' worth of queries may come at once.
-const QUERY_BURST: u32 = 2;
-/// How many seconds' worth of bytes may go at once.
-const BYTE_BURST: u32 = 4;
+/// Queries that may come at once, as the time in which so many come.
+const QUERY_BURST: Duration = Duration::from_secs(2);
+/// Bytes that may go at once, as the time in which so many go.
+const BYTE_BURST: Duration = Duration::from_secs(4);
 /// Below this many addresses, idle ones are not looked for.
 const MIN_SWEEP: usize = 64;
 
@@ -27,28 +28,19 @@ pub(super) struct Limiter {
     sweep_at: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Buckets {
     queries: TokenBucket,
     bytes: TokenBucket,
 }
 
-impl Buckets {
-    const fn new(now: Instant) -> Self {
-        Self {
-            queries: TokenBucket::new(now),
-            bytes: TokenBucket::new(now),
-        }
-    }
-}
-
 impl Limiter {
-    pub(super) fn new(now: Instant, limits: NodeLimits) -> Self {
+    pub(super) fn new(limits: NodeLimits) -> Self {
         Self {
             limits,
             addresses: HashMap::new(),
-            overflow: Buckets::new(now),
-            all: Buckets::new(now),
+            overflow: Buckets::default(),
+            all: Buckets::default(),
             sweep_at: MIN_SWEEP.min(limits.addresses),
         }
     }
@@ -56,21 +48,21 @@ impl Limiter {
     /// Whether a query of `from` is answered.
     pub(super) fn admit(&mut self, now: Instant, from: SocketAddr) -> bool {
         let limits = self.limits;
-        let of_all = Rate::new(limits.queries, QUERY_BURST);
-        let of_one = Rate::new(limits.queries_per_address, QUERY_BURST);
+        let of_all = Rate::per_second(limits.queries.into(), QUERY_BURST);
+        let of_one = Rate::per_second(limits.queries_per_address.into(), QUERY_BURST);
         // First the one, so that a single noisy address does not use up what is for all.
-        self.buckets(now, from).queries.try_take(now, of_one, 1)
-            && self.all.queries.try_take(now, of_all, 1)
+        self.buckets(now, from).queries.take(now, of_one, 1)
+            && self.all.queries.take(now, of_all, 1)
     }
 
     /// Whether a long answer goes to `to`, which has not shown that it is there.
     pub(super) fn spend(&mut self, now: Instant, to: SocketAddr, bytes: usize) -> bool {
         let limits = self.limits;
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let of_all = Rate::new(limits.unproven_bytes, BYTE_BURST);
-        let of_one = Rate::new(limits.unproven_bytes_per_address, BYTE_BURST);
-        self.buckets(now, to).bytes.try_take(now, of_one, bytes)
-            && self.all.bytes.try_take(now, of_all, bytes)
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let of_all = Rate::per_second(limits.unproven_bytes.into(), BYTE_BURST);
+        let of_one = Rate::per_second(limits.unproven_bytes_per_address.into(), BYTE_BURST);
+        self.buckets(now, to).bytes.take(now, of_one, bytes)
+            && self.all.bytes.take(now, of_all, bytes)
     }
 
     fn buckets(&mut self, now: Instant, addr: SocketAddr) -> &mut Buckets {
@@ -84,7 +76,7 @@ impl Limiter {
                 return &mut self.overflow;
             }
         }
-        self.addresses.entry(key).or_insert(Buckets::new(now))
+        self.addresses.entry(key).or_default()
     }
 
     pub(super) fn check_invariants(&self) {

@@ -37,6 +37,7 @@ pub use peers::PEER_LIFETIME;
 pub use queries::{MAX_QUERIES, QUERY_TIMEOUT};
 pub use server::MAX_AMPLIFICATION;
 pub use shortlist::MAX_CANDIDATES;
+pub(crate) use side::BOOTSTRAP_BACKOFF;
 pub use side::{MAX_BOOTSTRAP_ADDRS, MAX_GREETINGS, MAX_HINTS};
 pub use stats::{NodeStats, Traffic};
 pub use tokens::TOKEN_ROTATION;
@@ -100,7 +101,7 @@ impl Node {
         });
         let mut node = Self {
             tokens: Tokens::new(now, &config.seed),
-            limiter: Limiter::new(now, config.limits),
+            limiter: Limiter::new(config.limits),
             items: ItemStore::new(config.limits.items, config.limits.items_per_address),
             random,
             sides,

@@ -4,14 +4,19 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::Backoff;
+
 use super::Family;
 use super::config::{Config, NodeLimits};
 use super::peers::PeerStore;
 use super::random::Random;
 use super::rtt::Rtt;
 use super::vote::Vote;
-use crate::pacing::Backoff;
 use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
+
+/// The pauses of a node that knows no other which answers: a network that comes back is found within five minutes.
+pub(crate) const BOOTSTRAP_BACKOFF: Backoff =
+    Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
 
 /// The most nodes that were known the last time, or named by a bootstrap node, which may be asked before they are heard from.
 pub const MAX_HINTS: usize = 256;
@@ -89,7 +94,7 @@ impl Side {
             hints,
             bootstrap,
             bootstrap_at: now.checked_add(head_start),
-            backoff: Backoff::bootstrap(),
+            backoff: BOOTSTRAP_BACKOFF,
             own_lookup: None,
             refresh: None,
             fill: usize::MAX,
@@ -205,4 +210,18 @@ fn fitting(id: NodeId, ip: IpAddr, random: &mut Random) -> NodeId {
         return id;
     }
     NodeId::for_ip(ip, random.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_comes_back_is_found_within_five_minutes() {
+        let mut backoff = BOOTSTRAP_BACKOFF;
+        let pauses = [(); 8].map(|()| backoff.next_pause().as_secs());
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
+        backoff.reset();
+        assert_eq!(backoff.next_pause(), Duration::from_secs(5));
+    }
 }

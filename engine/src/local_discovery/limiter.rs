@@ -4,92 +4,28 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::{Rate, TokenBucket};
+
 /// Announces that one address may send at once, and how long it takes to earn another: a client that sends one for each
 /// of its torrents, three times, has thirty torrents understood.
-const PER_ADDRESS: Rate = Rate::new(100, Duration::from_millis(500));
+const PER_ADDRESS: Rate = Rate::every(Duration::from_millis(500), 100);
 /// The same for all addresses together.
-const IN_ALL: Rate = Rate::new(400, Duration::from_millis(25));
+const IN_ALL: Rate = Rate::every(Duration::from_millis(25), 400);
 /// Addresses that are watched at once; those beyond are not heard until one of these has been quiet.
 const MAX_WATCHED: usize = 256;
-
-/// So many at once, and another after each interval.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
-    burst: u32,
-    every: Duration,
-}
-
-impl Rate {
-    pub(super) const fn new(burst: u32, every: Duration) -> Self {
-        Self { burst, every }
-    }
-}
-
-/// A token bucket.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
-    rate: Rate,
-    tokens: u32,
-    /// Since when the next token has been growing.
-    since: Instant,
-}
-
-impl Bucket {
-    pub(super) const fn full(now: Instant, rate: Rate) -> Self {
-        Self {
-            rate,
-            tokens: rate.burst,
-            since: now,
-        }
-    }
-
-    /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
-        self.grow(now);
-        let is_there = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        is_there
-    }
-
-    /// When there is a token.
-    pub(super) fn ready_at(&self) -> Instant {
-        match self.tokens {
-            0 => self.since + self.rate.every,
-            _ => self.since,
-        }
-    }
-
-    fn grow(&mut self, now: Instant) {
-        let missing = self.rate.burst - self.tokens;
-        let elapsed = now.saturating_duration_since(self.since).as_nanos();
-        let grown = u32::try_from(elapsed / self.rate.every.as_nanos()).unwrap_or(u32::MAX);
-        if grown >= missing {
-            self.tokens = self.rate.burst;
-            self.since = self.since.max(now);
-        } else {
-            self.tokens += grown;
-            self.since += self.rate.every * grown;
-        }
-    }
-
-    fn is_full(&mut self, now: Instant) -> bool {
-        self.grow(now);
-        self.tokens == self.rate.burst
-    }
-}
 
 /// Who sends too much is not heard; what it sends does not keep others from being heard.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    addresses: HashMap<IpAddr, Bucket>,
-    in_all: Bucket,
+    addresses: HashMap<IpAddr, TokenBucket>,
+    in_all: TokenBucket,
 }
 
 impl Limiter {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             addresses: HashMap::new(),
-            in_all: Bucket::full(now, IN_ALL),
+            in_all: TokenBucket::default(),
         }
     }
 
@@ -101,12 +37,9 @@ impl Limiter {
                 return false;
             }
         }
-        let bucket = self
-            .addresses
-            .entry(from)
-            .or_insert_with(|| Bucket::full(now, PER_ADDRESS));
+        let bucket = self.addresses.entry(from).or_default();
         // In this order: a flood from one address must not use up what all share.
-        bucket.take(now) && self.in_all.take(now)
+        bucket.take(now, PER_ADDRESS, 1) && self.in_all.take(now, IN_ALL, 1)
     }
 }
 
@@ -123,28 +56,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_gives_its_burst_then_its_rate() {
-        let start = epoch();
-        let mut bucket = Bucket::full(start, Rate::new(3, 10 * SECOND));
-        // Idle time beyond a full bucket counts for nothing.
-        let now = start + 1000 * SECOND;
-        let taken = (0..10).filter(|_| bucket.take(now)).count();
-        assert_eq!(taken, 3);
-        assert_eq!(bucket.ready_at(), now + 10 * SECOND);
-        assert!(!bucket.take(now + 9 * SECOND));
-        assert!(bucket.take(now + 15 * SECOND));
-        // The half of the next token that had grown is kept.
-        assert!(!bucket.take(now + 19 * SECOND));
-        assert!(bucket.take(now + 20 * SECOND));
-        // Time that goes back gives nothing, and takes nothing.
-        assert!(!bucket.take(start));
-        assert!(bucket.take(now + 30 * SECOND));
-    }
-
-    #[test]
     fn one_flood_keeps_nobody_else_from_being_heard() {
         let now = epoch();
-        let mut limiter = Limiter::new(now);
+        let mut limiter = Limiter::new();
         let heard = |limiter: &mut Limiter, address, count| {
             let heard = (0..count).filter(|_| limiter.admits(now, address));
             heard.count()
@@ -156,7 +70,7 @@ mod tests {
     #[test]
     fn all_together_are_bounded_and_so_is_the_table() {
         let start = epoch();
-        let mut limiter = Limiter::new(start);
+        let mut limiter = Limiter::new();
         let heard = (0..100_000).filter(|&number| limiter.admits(start, address(number)));
         assert_eq!(heard.count(), MAX_WATCHED);
         assert_eq!(limiter.addresses.len(), MAX_WATCHED);

@@ -30,9 +30,10 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
+use tailwater_types::pacing::{Rate, TokenBucket};
 use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError, MAX_LSD_SENT_HASHES};
 
-use limiter::{Bucket, Limiter, Rate};
+use limiter::Limiter;
 pub use networks::Network;
 use schedule::{Due, Schedule};
 
@@ -42,6 +43,7 @@ const ANNOUNCE_EVERY: Duration = Duration::from_secs(5 * 60);
 const PACKET_EVERY: Duration = Duration::from_secs(60);
 /// Packets that may leave at once: so many single torrents, with their repetitions.
 const PACKETS_AT_ONCE: u32 = 10;
+const PACKET_RATE: Rate = Rate::every(PACKET_EVERY, PACKETS_AT_ONCE);
 /// Up to so many torrents, each has packets of its own, which fits one a minute: old clients take no more than one
 /// info-hash, and Transmission 3 no packet of more than 200 bytes. Beyond, packets are filled (BEP 14).
 const MAX_SINGLE: usize = 5;
@@ -98,7 +100,7 @@ pub struct LocalDiscovery {
     torrents: HashMap<InfoHash, Torrent>,
     schedule: Schedule,
     networks: Vec<Network>,
-    packets: Bucket,
+    packets: TokenBucket,
     last_sent: Option<Instant>,
     limiter: Limiter,
 }
@@ -114,7 +116,7 @@ struct Torrent {
 
 impl LocalDiscovery {
     /// `port` is where we take calls; without one, we only listen. The cookie and the delays come from `seed`.
-    pub fn new(now: Instant, port: Option<u16>, seed: u64) -> Self {
+    pub fn new(port: Option<u16>, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         Self {
             port: port.unwrap_or(0),
@@ -123,9 +125,9 @@ impl LocalDiscovery {
             torrents: HashMap::new(),
             schedule: Schedule::default(),
             networks: Vec::new(),
-            packets: Bucket::full(now, Rate::new(PACKETS_AT_ONCE, PACKET_EVERY)),
+            packets: TokenBucket::default(),
             last_sent: None,
-            limiter: Limiter::new(now),
+            limiter: Limiter::new(),
         }
     }
 
@@ -211,7 +213,7 @@ impl LocalDiscovery {
     /// The next packet, which is for every group on every interface.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<LocalAnnounce> {
-        if self.poll_timeout()? > now || !self.packets.take(now) {
+        if self.poll_timeout()? > now || !self.packets.take(now, PACKET_RATE, 1) {
             return None;
         }
         let info_hashes = self.take_due(now);
@@ -239,13 +241,13 @@ impl LocalDiscovery {
         if self.port == 0 {
             return None;
         }
-        let ready = self.packets.ready_at();
-        let routine_ready = self
-            .last_sent
-            .map_or(ready, |sent| ready.max(sent + PACKET_EVERY));
-        let urgent = self.schedule.first_urgent().map(|due| due.max(ready));
+        let ready = self.packets.ready_from(PACKET_RATE, 1);
+        let routine_ready = ready.max(self.last_sent.map(|sent| sent + PACKET_EVERY));
+        let not_before = |due: Instant, ready: Option<Instant>| ready.map_or(due, |at| due.max(at));
+        let urgent = self.schedule.first_urgent();
+        let urgent = urgent.map(|due| not_before(due, ready));
         let routine = self.schedule.first_routine();
-        let routine = routine.map(|due| due.max(routine_ready));
+        let routine = routine.map(|due| not_before(due, routine_ready));
         urgent.into_iter().chain(routine).min()
     }
 

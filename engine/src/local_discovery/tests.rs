@@ -31,7 +31,7 @@ fn packet(port: u16, info_hashes: Vec<InfoHash>) -> Vec<u8> {
 }
 
 fn machine(now: Instant, torrents: u8) -> LocalDiscovery {
-    let mut machine = LocalDiscovery::new(now, Some(6881), SEED);
+    let mut machine = LocalDiscovery::new(Some(6881), SEED);
     machine.handle_torrents(now, &hashes(torrents));
     machine
 }
@@ -128,7 +128,7 @@ fn more_torrents_share_packets() {
 #[test]
 fn however_torrents_come_and_go_packets_are_bounded() {
     let start = epoch();
-    let mut machine = LocalDiscovery::new(start, Some(6881), SEED);
+    let mut machine = LocalDiscovery::new(Some(6881), SEED);
     let mut sent = 0;
     for second in 0..3600 {
         let now = start + second * SECOND;
@@ -156,7 +156,7 @@ fn however_torrents_come_and_go_packets_are_bounded() {
 fn without_a_port_we_only_listen() {
     let start = epoch();
     for port in [None, Some(0)] {
-        let mut machine = LocalDiscovery::new(start, port, SEED);
+        let mut machine = LocalDiscovery::new(port, SEED);
         machine.handle_torrents(start, &hashes(3));
         assert_eq!(machine.poll_timeout(), None);
         assert_eq!(machine.poll_transmit(start + MINUTE), None);
@@ -230,7 +230,7 @@ fn who_or_what_is_ignored() {
 fn two_machines_have_cookies_of_their_own() {
     let start = epoch();
     let mut one = machine(start, 1);
-    let mut other = LocalDiscovery::new(start, Some(6881), SEED + 1);
+    let mut other = LocalDiscovery::new(Some(6881), SEED + 1);
     other.handle_torrents(start, &hashes(1));
     let sent = one.poll_transmit(start).unwrap();
     let sent = sent.encode(LsdGroup::V4).unwrap();
@@ -293,7 +293,7 @@ fn in_a_new_network_all_is_announced_at_once() {
         addr: addr.into(),
         prefix: 24,
     };
-    let mut machine = LocalDiscovery::new(start, Some(6881), SEED);
+    let mut machine = LocalDiscovery::new(Some(6881), SEED);
     machine.handle_networks(start, vec![network([10, 0, 0, 1])]);
     machine.handle_torrents(start, &hashes(1));
     run(&mut machine, start + 2 * SECOND);

@@ -9,7 +9,7 @@ use tailwater_wire::{
     WireError,
 };
 
-use super::allowance::Allowance;
+use super::read_limit::ReadLimit;
 
 /// How long a peer may take for its extension handshake.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ pub struct Link {
     offer: Option<u32>,
     /// Blocks that it was asked for and has not answered.
     asked: BTreeSet<u32>,
-    allowance: Allowance,
+    read_limit: ReadLimit,
     /// There may be whole messages left in the buffer.
     has_more: bool,
 }
@@ -114,7 +114,7 @@ impl Link {
             has_greeted: false,
             offer: None,
             asked: BTreeSet::new(),
-            allowance: Allowance::new(now),
+            read_limit: ReadLimit::new(now),
             has_more: false,
         };
         // BEP 6 wants to hear it first.
@@ -138,10 +138,10 @@ impl Link {
     ///
     /// When the peer breaks the protocol: the connection is to be closed.
     pub fn handle_bytes(&mut self, now: Instant, received: &mut BytesMut) -> Result<(), Useless> {
-        self.allowance.refill(now);
+        self.read_limit.refill(now);
         self.has_more = false;
         loop {
-            if self.allowance.is_spent() || self.facts.len() >= MAX_FACTS {
+            if self.read_limit.is_spent() || self.facts.len() >= MAX_FACTS {
                 self.has_more = true;
                 return Ok(());
             }
@@ -154,7 +154,7 @@ impl Link {
                 _ => false,
             };
             if cost > 0 && !is_asked_for {
-                self.allowance.spend(cost);
+                self.read_limit.spend(cost);
             }
             if message.is_none() {
                 return Ok(());
@@ -171,7 +171,7 @@ impl Link {
     /// Whether the peer sent too much that has nothing to do with metadata: nothing is read from it until
     /// [`Self::poll_timeout`].
     pub const fn is_paused(&self) -> bool {
-        self.allowance.is_spent()
+        self.read_limit.is_spent()
     }
 
     /// Bytes that are worth making room for.
@@ -212,7 +212,7 @@ impl Link {
             (true, None) => self.opened + OFFER_WITHIN,
             (false, None) => self.opened + HELLO_WITHIN,
         };
-        let resumes = self.allowance.resumes_at().unwrap_or(alive);
+        let resumes = self.read_limit.resumes_at().unwrap_or(alive);
         alive.min(offer).min(resumes)
     }
 

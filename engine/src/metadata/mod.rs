@@ -18,12 +18,12 @@
 //! bytes), the requests at one peer, and what connections send beside metadata (`link`). Connections are limited too, and one that
 //! does not help makes room when others wait (`slots`).
 
-mod allowance;
 mod draft;
 mod drafting;
 mod fetcher;
 pub mod link;
 pub mod named;
+mod read_limit;
 pub mod slots;
 mod terms;
 #[cfg(test)]

@@ -2,40 +2,37 @@
 
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::{Rate, TokenBucket};
+
 /// Units that come back each second. A unit is a message, or 64 bytes of one. A peer that downloads 2 GiB a second in
 /// pieces of 256 KiB sends so many `have` messages; a flood costs us some milliseconds of a processor a second.
 const RATE: u32 = 8_192;
-/// Units that may be spent at once: every request of a full queue taken back, the bitfield of the largest torrent.
-const BURST: u32 = 4 * RATE;
+/// Units that may be spent at once are those of so many seconds: every request of a full queue taken back, the bitfield of
+/// the largest torrent.
+const BURST_SECONDS: u32 = 4;
+const UNITS: Rate = Rate::per_second(RATE as u64, Duration::from_secs(BURST_SECONDS as u64));
 /// Bytes that count as one unit.
 const UNIT_BYTES: usize = 64;
 
-/// A token bucket for messages that a peer may send without having been asked: [`BURST`] units at once, then [`RATE`] a
+/// A token bucket for messages that a peer may send without having been asked: those of [`BURST_SECONDS`] at once, then [`RATE`] a
 /// second. What exceeds it waits, first in our receive buffer and then in the peer's socket.
 ///
 /// Not counted are the blocks that were asked for and the requests that are served: bandwidth bounds those.
 #[derive(Debug, Default)]
 pub(super) struct MessageBudget {
-    /// When everything that was spent has come back.
-    full_at: Option<Instant>,
+    bucket: TokenBucket,
 }
 
 impl MessageBudget {
     /// Counts a message of so many bytes.
     pub(super) fn spend(&mut self, now: Instant, bytes: usize) {
-        self.spend_units(now, units(bytes));
-    }
-
-    fn spend_units(&mut self, now: Instant, units: u32) {
-        let from = self.full_at.map_or(now, |at| at.max(now));
-        self.full_at = Some(from + time_for(units));
+        self.bucket.spend(now, UNITS, units(bytes).into());
     }
 
     /// Until when nothing may be spent, if that is so now.
     pub(super) fn exhausted_until(&self, now: Instant) -> Option<Instant> {
-        let owed = self.full_at?.checked_duration_since(now)?;
-        let too_much = owed.checked_sub(time_for(BURST))?;
-        (!too_much.is_zero()).then(|| now + too_much)
+        let until = self.bucket.ready_at(now, UNITS, 0);
+        (until > now).then_some(until)
     }
 }
 
@@ -45,14 +42,12 @@ fn units(bytes: usize) -> u32 {
         .saturating_add(1)
 }
 
-fn time_for(units: u32) -> Duration {
-    Duration::from_secs(1) * units / RATE
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::epoch;
+
+    const BURST: u32 = BURST_SECONDS * RATE;
 
     /// How many messages of so many bytes pass until the budget is exhausted.
     fn pass(budget: &mut MessageBudget, now: Instant, bytes: usize) -> u32 {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tailwater_metainfo::PieceIndex;
+use tailwater_types::pacing::Rate;
 use tailwater_wire::{
     DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, METADATA_BLOCK_LEN,
     Message, MetadataMessage, PexMessage, UploadOnly,
 };
 
-use super::allowance::Allowance;
 use super::{Connection, Fact, Hello, REQUEST_QUEUE, Violation};
 
 /// How often one connection may be sent each block of the metadata (BEP 9): whoever asks more often is refused.
@@ -20,23 +20,12 @@ const METADATA_COPIES: usize = 3;
 const METADATA_BACKLOG: usize = 256 * 1024;
 /// Peer exchange messages that come faster are ignored (BEP 11: at most one a minute).
 const PEX_INTERVAL: Duration = Duration::from_secs(45);
-/// Hole punching messages that a peer may send at once: as many as peers that one exchange message may have named.
-const HOLEPUNCH_BURST: u32 = 50;
-/// After that, one more in this time; what comes faster is ignored.
-const HOLEPUNCH_EVERY: Duration = Duration::from_secs(2);
-
-/// Extension handshakes that a peer may send at once: one at the beginning, and more when something changes (BEP 10).
-const HELLO_BURST: u32 = 8;
-/// After that, one more in this time; what comes faster is ignored.
-const HELLO_EVERY: Duration = Duration::from_secs(10);
-
-pub(super) const fn hello_allowance() -> Allowance {
-    Allowance::new(HELLO_BURST, HELLO_EVERY)
-}
-
-pub(super) const fn holepunch_allowance() -> Allowance {
-    Allowance::new(HOLEPUNCH_BURST, HOLEPUNCH_EVERY)
-}
+/// Hole punching messages that a peer may send: at once as many as peers that one exchange message may have named. What
+/// comes faster is ignored.
+const HOLEPUNCH_RATE: Rate = Rate::every(Duration::from_secs(2), 50);
+/// Extension handshakes that a peer may send: one at the beginning, and more when something changes (BEP 10). What comes
+/// faster is ignored.
+const HELLO_RATE: Rate = Rate::every(Duration::from_secs(10), 8);
 
 /// The info dictionary as one peer may have it.
 #[derive(Debug)]
@@ -101,7 +90,7 @@ impl Connection {
         payload: &Bytes,
     ) -> Result<(), Violation> {
         if id == ExtensionHandshake::ID {
-            if self.hellos.take(now)
+            if self.hellos.take(now, HELLO_RATE, 1)
                 && let Ok(hello) = ExtensionHandshake::decode(payload)
             {
                 self.handle_hello(hello);
@@ -136,7 +125,7 @@ impl Connection {
             }
             ExtensionId::UtHolepunch => {
                 if !self.config.private
-                    && self.punches.take(now)
+                    && self.punches.take(now, HOLEPUNCH_RATE, 1)
                     && let Ok(message) = Holepunch::decode(payload)
                 {
                     self.facts.push(Fact::Holepunch(message));

@@ -4,7 +4,6 @@
 //! the torrent's commands into bytes to send. It enforces what the protocol asks of one connection; what is asked of
 //! whom is the [torrent's](crate::torrent) business.
 
-pub(crate) mod allowance;
 mod budget;
 mod downloads;
 mod extensions;
@@ -20,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
+use tailwater_types::pacing::TokenBucket;
 use tailwater_wire::{Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
 
 pub use violation::{Consequence, Violation};
 
-use allowance::Allowance;
 use budget::MessageBudget;
 use downloads::Downloads;
 use extensions::{MetadataServer, PexLimiter};
@@ -205,9 +204,9 @@ pub struct Connection {
     metadata: MetadataServer,
     pex: PexLimiter,
     /// Hole punching messages that the peer may send.
-    punches: Allowance,
+    punches: TokenBucket,
     /// Extension handshakes that the peer may send.
-    hellos: Allowance,
+    hellos: TokenBucket,
     /// Where the peer says that its DHT node is, until somebody takes it.
     their_dht_port: Option<u16>,
     last_received: Instant,
@@ -235,8 +234,8 @@ impl Connection {
             their_ids: ExtensionIds::NONE,
             metadata: MetadataServer::new(config.metadata.clone()),
             pex: PexLimiter::default(),
-            punches: extensions::holepunch_allowance(),
-            hellos: extensions::hello_allowance(),
+            punches: TokenBucket::default(),
+            hellos: TokenBucket::default(),
             their_dht_port: None,
             last_received: now,
             last_sent: now,

@@ -1,18 +1,22 @@
 //! Limits on bytes a second: one shared by all connections of a session, and one by those of a torrent.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tailwater_types::pacing::{Rate, TokenBucket};
 
 /// How much may pass at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
 
-/// Spends time as money: every byte pushes the moment at which the next may pass.
+/// A rate limiter: a token bucket of bytes that connections share. What has passed may leave a debt, and the connection
+/// that passed it waits for the end of it.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
     /// 0 lets everything pass.
     bytes_per_second: AtomicU64,
-    free_at: Mutex<Option<Instant>>,
+    bucket: Mutex<TokenBucket>,
 }
 
 impl RateLimiter {
@@ -20,7 +24,7 @@ impl RateLimiter {
     pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
         Self {
             bytes_per_second: AtomicU64::new(bytes_per_second.unwrap_or(0)),
-            free_at: Mutex::new(None),
+            bucket: Mutex::default(),
         }
     }
 
@@ -34,19 +38,16 @@ impl RateLimiter {
         let rate = bytes_per_second.unwrap_or(0);
         self.bytes_per_second.store(rate, Ordering::Relaxed);
         // What passed under the old limit is not paid for under the new one.
-        *self.lock() = None;
+        *self.bucket.lock() = TokenBucket::default();
     }
 
-    /// Counts bytes that pass now; says until when whoever passed them is to wait, if at all.
+    /// Counts bytes that pass now. Returns until when the connection that passed them has to wait, if at all.
     pub(crate) fn spend(&self, now: Instant, bytes: usize) -> Option<Instant> {
-        let rate = self.rate()?;
+        let rate = Rate::per_second(self.rate()?, BURST);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let micros = bytes.saturating_mul(1_000_000) / rate;
-        let mut free_at = self.lock();
-        let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let from = free_at.map_or(earliest, |at| at.max(earliest));
-        let until = from + Duration::from_micros(micros);
-        *free_at = Some(until);
+        let mut bucket = self.bucket.lock();
+        bucket.spend(now, rate, bytes);
+        let until = bucket.ready_at(now, rate, 0);
         (until > now).then_some(until)
     }
 
@@ -55,10 +56,6 @@ impl RateLimiter {
         self.rate().map_or(usize::MAX, |rate| {
             usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1_024)
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.free_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

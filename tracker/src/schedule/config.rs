@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::Backoff;
+
 /// How one torrent announces. Each value is used as it stands; [`Default`] gives the ones named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,11 +54,7 @@ impl ScheduleConfig {
     /// The pause after `failures` failures in a row: doubling, and off by up to a quarter either
     /// way so that clients which lost a tracker together do not come back together.
     pub(super) fn backoff_after(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
-        let doublings = failures.saturating_sub(1).min(30);
-        let full = self
-            .backoff
-            .saturating_mul(1 << doublings)
-            .min(self.max_backoff);
+        let full = Backoff::new(self.backoff, self.max_backoff).after(failures);
         let jitter = (full / 1000).saturating_mul(rng.u32(0..=500));
         (full / 4).saturating_mul(3).saturating_add(jitter)
     }

@@ -43,7 +43,7 @@ fn flood(link: &mut Link, bytes: &[u8]) -> (usize, usize) {
             facts = facts.max(link.take_facts().len());
             assert!(link.out.len() < MAX_BACKLOG + 100);
             if link.is_paused() {
-                now = link.allowance.resumes_at().unwrap();
+                now = link.read_limit.resumes_at().unwrap();
                 assert!(link.poll_timeout() <= now);
             } else if !link.has_more() {
                 break;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::Backoff;
+
 use crate::torrent::PeerKey;
 use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
@@ -12,17 +14,15 @@ use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{PeerSource, is_usable};
 use crate::torrent::membership::turns::{Owner, Turn, Turns, is_privileged};
 
-/// After a failure: this long, doubled with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// The pauses after failures.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), LONGEST_RETRY);
 /// A first attempt that fails may have been too early: a peer that has just been named is often still starting. So
-/// the second one follows soon, and [`FIRST_RETRY`] is what the third waits.
+/// the second one follows soon, and the first pause of [`BACKOFF`] is what the third waits.
 const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 /// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps has
 /// not noticed yet that our connection of before is gone.
-const FIRST_RETRY_OF_NAMED: Duration = Duration::from_secs(1);
+const BACKOFF_OF_NAMED: Backoff = Backoff::new(Duration::from_secs(1), LONGEST_RETRY);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
-/// So often is a pause doubled; more would make no difference.
-const MAX_DOUBLINGS: u32 = 16;
 /// An address that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;
 
@@ -280,7 +280,7 @@ impl Candidates {
         let failures = self.failures(addr) + 1;
         let wait = match failures {
             1 => SECOND_ATTEMPT,
-            _ => FIRST_RETRY * 2u32.pow((failures - 2).min(MAX_DOUBLINGS)),
+            _ => BACKOFF.after(failures - 1),
         };
         self.retry(now, addr, failures, wait);
     }
@@ -288,7 +288,7 @@ impl Candidates {
     /// The connection ended. `useful`: it had delivered something.
     pub fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
         let failures = if useful { 1 } else { self.failures(addr) + 1 };
-        let wait = FIRST_RETRY * 2u32.pow((failures - 1).min(MAX_DOUBLINGS));
+        let wait = BACKOFF.after(failures);
         self.retry(now, addr, failures, wait);
     }
 
@@ -308,13 +308,13 @@ impl Candidates {
             return;
         }
         let wait = match is_named {
-            true => FIRST_RETRY_OF_NAMED * 2u32.pow((failures - 1).min(MAX_DOUBLINGS)),
+            true => BACKOFF_OF_NAMED.after(failures),
             false => wait,
         };
         self.change(addr, |candidate| {
             candidate.failures = failures;
             candidate.state = State::Idle {
-                next_attempt: now + wait.min(LONGEST_RETRY),
+                next_attempt: now + wait,
             };
         });
     }

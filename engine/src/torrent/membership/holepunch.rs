@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use tailwater_types::pacing::{Rate, TokenBucket};
 use tailwater_wire::{Holepunch, HolepunchError};
 
 use crate::peer::Command;
-use crate::peer::allowance::Allowance;
 use crate::torrent::membership::source::{can_name, is_usable};
 use crate::torrent::{Engine, Halt, Output, PeerKey, PeerSource, Space};
 
@@ -21,33 +21,21 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 /// Connections that relays caused, under way at once.
 const MAX_CALLS: usize = 8;
-/// One relay may have us call so many strangers at once, and one more after each while: it could name anybody.
-const CALLS_BURST: u32 = 4;
-const CALLS_EVERY: Duration = Duration::from_secs(15);
-/// One peer is introduced to so many that ask for it at once, and to one more after each while.
-const INTRODUCTIONS_BURST: u32 = 16;
-const INTRODUCTIONS_EVERY: Duration = Duration::from_secs(2);
+/// Strangers that one relay may have us call: it could name anybody.
+const CALL_RATE: Rate = Rate::every(Duration::from_secs(15), 4);
+/// Peers that one peer is introduced to, because they ask for it.
+const INTRODUCTION_RATE: Rate = Rate::every(Duration::from_secs(2), 16);
 /// Below it, other services listen; nobody needs help to be reached there.
 const FIRST_PORT: u16 = 1_024;
 
 /// What one peer has to do with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Punching {
     speaks: bool,
     /// Strangers that it may have us call.
-    calls: Allowance,
+    calls: TokenBucket,
     /// Strangers that may have it called.
-    introductions: Allowance,
-}
-
-impl Default for Punching {
-    fn default() -> Self {
-        Self {
-            speaks: false,
-            calls: Allowance::new(CALLS_BURST, CALLS_EVERY),
-            introductions: Allowance::new(INTRODUCTIONS_BURST, INTRODUCTIONS_EVERY),
-        }
-    }
+    introductions: TokenBucket,
 }
 
 impl Punching {
@@ -121,10 +109,11 @@ impl<S: Space> Engine<S> {
     fn relay(&mut self, now: Instant, key: PeerKey, target: SocketAddr) {
         match self.find_target(key, target) {
             Ok((other, caller)) => {
-                let may = self
-                    .peers
-                    .connection_mut(other)
-                    .is_some_and(|peer| peer.punching.introductions.take(now));
+                let peer = self.peers.connection_mut(other);
+                let may = peer.is_some_and(|peer| {
+                    let introductions = &mut peer.punching.introductions;
+                    introductions.take(now, INTRODUCTION_RATE, 1)
+                });
                 // What is asked for too often is not answered either: an answer would be the same flood.
                 if may {
                     self.punch(other, Holepunch::Connect(caller));
@@ -175,7 +164,7 @@ impl<S: Space> Engine<S> {
             return;
         };
         let is_plausible = can_name(relay.addr.ip(), addr) && addr.port() >= FIRST_PORT;
-        let may = was_asked || (is_plausible && relay.punching.calls.take(now));
+        let may = was_asked || (is_plausible && relay.punching.calls.take(now, CALL_RATE, 1));
         if !may {
             return;
         }

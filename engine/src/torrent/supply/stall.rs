@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::BLOCK_LEN;
+use tailwater_types::pacing::Backoff;
 
 use crate::torrent::peers::{Peer, Pending, Supplier};
 use crate::torrent::{Engine, PeerKey, Space};
@@ -17,9 +18,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A peer that is silent for this long, and four times what a block should take, has stopped.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A peer that has stopped is asked for nothing for this long, doubled each time until it delivers.
-const FIRST_REST: Duration = Duration::from_secs(10);
-const MAX_DOUBLINGS: u32 = 4;
+/// A peer that has stopped is asked for nothing for this long, until it delivers.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(160));
 
 /// How often a peer has stopped since it last delivered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,9 +63,8 @@ impl Supplier {
 
     /// What it was asked for is late: returns what others may be asked for now.
     fn handle_stall(&mut self, now: Instant) -> Vec<Pending> {
-        let doublings = self.stall.count.min(MAX_DOUBLINGS);
         self.stall.count += 1;
-        self.stall.rests_until = Some(now + FIRST_REST * 2u32.pow(doublings));
+        self.stall.rests_until = Some(now + BACKOFF.after(self.stall.count));
         self.snubbed = true;
         self.pipeline.handle_stall();
         self.has_late = true;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tailwater_dht::{Dht, Item, MutableTorrent};
 use tailwater_metainfo::InfoHash;
+use tailwater_types::pacing::Backoff;
 use tokio::time::sleep;
 
 use super::dht::DhtHandle;
 
-/// Until the first version has been found, it is looked for after this, doubled each time.
-const FIRST_RETRY: Duration = Duration::from_secs(10);
-const LONGEST_RETRY: Duration = Duration::from_secs(5 * 60);
+/// Until the first version has been found, it is looked for this often.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(5 * 60));
 /// A publication that was found is looked at again, and kept alive in the network, this often. Nodes forget items after
 /// two hours (BEP 44).
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
@@ -33,6 +33,7 @@ pub struct Follow {
     version: Option<i64>,
     /// How long to wait before the next look; `None` before the first.
     rest: Option<Duration>,
+    backoff: Backoff,
 }
 
 impl Follow {
@@ -42,6 +43,7 @@ impl Follow {
             torrent,
             version: None,
             rest: None,
+            backoff: BACKOFF,
         }
     }
 
@@ -74,10 +76,9 @@ impl Follow {
                 }
             }
             let found = self.look(&dht).await?;
-            self.rest = Some(match (self.version, self.rest) {
-                (Some(_), _) => LOOK_EVERY,
-                (None, None) => FIRST_RETRY,
-                (None, Some(rest)) => (rest * 2).min(LONGEST_RETRY),
+            self.rest = Some(match self.version {
+                Some(_) => LOOK_EVERY,
+                None => self.backoff.next_pause(),
             });
             if let Some(publication) = found {
                 return Some(publication);

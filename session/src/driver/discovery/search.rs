@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tailwater_dht::{Announce, Dht, PeerStream};
 use tailwater_metainfo::InfoHash;
+use tailwater_types::pacing::Backoff;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,8 @@ use crate::words::count;
 
 /// A torrent is announced again this often: nodes forget it after half an hour (BEP 5).
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(15 * 60);
-/// A torrent that wants data and has few peers looks again after this, doubled each time.
-const FIRST_RETRY: Duration = Duration::from_secs(15);
+/// A torrent that wants data and has few peers looks again this often.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), ANNOUNCE_EVERY);
 /// So few.
 const FEW_PEERS: usize = 4;
 /// Whoever shows the search wants to know this often how many nodes there are.
@@ -60,7 +61,7 @@ impl Search {
         let Some(node) = self.dht.node().await else {
             return;
         };
-        let mut retry = FIRST_RETRY;
+        let mut backoff = BACKOFF;
         loop {
             // Whoever resumes a torrent wants its peers now.
             let runs = |status: &Status| !is_paused(status);
@@ -72,15 +73,14 @@ impl Search {
             };
             let is_heard = self.forward(&node, stream).await;
             let began = Instant::now();
-            let retry_at = began + retry;
+            let retry_at = began + backoff.next_pause();
             if !self.rest(began + ANNOUNCE_EVERY, retry_at, is_heard).await {
                 return;
             }
             let rested_long = began.elapsed() >= ANNOUNCE_EVERY;
-            retry = match rested_long {
-                true => FIRST_RETRY,
-                false => (retry * 2).min(ANNOUNCE_EVERY),
-            };
+            if rested_long {
+                backoff.reset();
+            }
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) async fn run(
 ) {
     let port = listen.map(|addr| addr.port());
     let task = Task {
-        machine: LocalDiscovery::new(Instant::now(), port, seed),
+        machine: LocalDiscovery::new(port, seed),
         registry,
         listen,
         v4: None,

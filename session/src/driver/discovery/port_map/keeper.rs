@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use tailwater_types::pacing::Backoff;
 
 use super::epoch::Epoch;
 use super::terms::{Config, Failure, Grant, Mapping, Notice, Request, Task};
@@ -335,9 +336,9 @@ impl Keeper {
 
     /// Rests, but no longer than what is held lasts: when the first of it has gone, the next round is due.
     fn fail(&mut self, now: Instant) {
-        let doubled = self.config.first_rest * 2_u32.saturating_pow(self.failures.min(16));
+        let backoff = Backoff::new(self.config.first_rest, self.config.longest_rest);
         self.failures = self.failures.saturating_add(1);
-        let mut until = now + doubled.min(self.config.longest_rest);
+        let mut until = now + backoff.after(self.failures);
         for held in self.slots.iter().filter_map(|slot| slot.held) {
             until = until.min(held.expires_at.max(now + self.config.shortest_rest));
         }
