@@ -75,24 +75,24 @@ impl<S: Space> Engine<S> {
     #[must_use]
     pub fn buffer_map(&self, now: Instant) -> BufferMap {
         let view = |piece: PieceIndex| {
-            let held = self.pieces.have().has(piece);
+            let held = self.supply.pieces.have().has(piece);
             PieceView {
-                state: self.pieces.state(piece),
-                is_protected: self.readers.is_protected(piece),
-                is_wanted: !held && self.readers.wants(piece),
-                in_flight: self.pieces.is_in_flight(piece),
+                state: self.supply.pieces.state(piece),
+                is_protected: self.demand.readers.is_protected(piece),
+                is_wanted: !held && self.demand.readers.wants(piece),
+                in_flight: self.supply.pieces.is_in_flight(piece),
             }
         };
         BufferMap {
-            pieces: self.geometry.pieces().map(view).collect(),
+            pieces: self.supply.geometry.pieces().map(view).collect(),
             readers: self.reader_views(now),
-            stalls: self.readers.stalls(now),
+            stalls: self.demand.readers.stalls(now),
             ..BufferMap::default()
         }
     }
 
     fn reader_views(&self, now: Instant) -> Vec<ReaderView> {
-        let views = self.readers.iter().map(|(key, reader)| {
+        let views = self.demand.readers.iter().map(|(key, reader)| {
             let bounds = &reader.config.bounds;
             let (cursor, held) = (reader.cursor, self.held_around(reader.cursor, bounds));
             ReaderView {
@@ -112,24 +112,27 @@ impl<S: Space> Engine<S> {
     /// The held bytes on both sides of a cursor.
     fn held_around(&self, cursor: u64, bounds: &Range<u64>) -> Range<u64> {
         let cursor = cursor.clamp(bounds.start, bounds.end);
-        let held = |piece: &PieceIndex| self.pieces.have().has(*piece);
+        let held = |piece: &PieceIndex| self.supply.pieces.have().has(*piece);
         let ahead = self
+            .supply
             .geometry
             .pieces_in(cursor, bounds.end)
             .take_while(held)
             .last();
         let behind = self
+            .supply
             .geometry
             .pieces_in(bounds.start, cursor)
             .rev()
             .take_while(held)
             .last();
         let end = ahead.map_or(cursor, |piece| {
-            let end = self.geometry.piece_start(piece) + u64::from(self.geometry.piece_len(piece));
+            let end = self.supply.geometry.piece_start(piece)
+                + u64::from(self.supply.geometry.piece_len(piece));
             end.min(bounds.end)
         });
         let start = behind.map_or(cursor, |piece| {
-            self.geometry.piece_start(piece).max(bounds.start)
+            self.supply.geometry.piece_start(piece).max(bounds.start)
         });
         start..end
     }

@@ -21,8 +21,7 @@ mod supply;
 mod tests;
 mod upload;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
@@ -45,19 +44,13 @@ pub use supply::pieces::PieceState;
 pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};
 pub use tailwater_types::{BlockDigest, Verdict};
 
-use demand::readers::{Readers, Refetches};
+use demand::Demand;
 use flow::Flow;
 use halts::Halts;
-use membership::exchange::NamedBy;
-use membership::external::External;
-use membership::holepunch::Punches;
-use membership::turnover::Turnover;
-use membership::web_seeds::BannedWebSeeds;
+use membership::Membership;
 use peers::{Peers, RATE_MEMORY};
-use supply::blame::Blame;
-use supply::picker::Picker;
-use supply::pieces::{Arrival, Pieces};
-use supply::verifying::Verifying;
+use supply::Supply;
+use supply::pieces::Arrival;
 use upload::choker::Choker;
 
 /// How often late requests are looked for.
@@ -69,97 +62,54 @@ const REST_AFTER_REJECT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Engine<S> {
     config: Config,
-    geometry: Geometry,
     space: S,
-    pieces: Pieces,
-    picker: Picker,
-    verifying: Verifying,
     peers: Peers,
-    candidates: Candidates,
-    /// The tracker that named peers last.
-    tracker: Option<Arc<str>>,
-    external: External,
-    punches: Punches,
-    web_seeds: BannedWebSeeds,
-    /// What peers at each host have named (BEP 11).
-    named_by: NamedBy,
-    turnover: Turnover,
-    /// What peers know of us: that we want nothing.
-    told_upload_only: bool,
+    membership: Membership,
+    supply: Supply,
+    demand: Demand,
     choker: Choker,
-    readers: Readers,
-    refetches: Refetches,
-    /// The bytes that a piece could not be started for; see [`Self::wanted_space`].
-    wanted_space: Option<u64>,
-    /// When to look again for peers that could rescue what a reader waits for.
-    rescue_at: Option<Instant>,
-    blame: Blame,
-    /// Blocks that some peer was late with: when they come, others may have been asked for them.
-    late: BTreeSet<BlockRef>,
-    rng: fastrand::Rng,
-    outputs: VecDeque<Output>,
+    traffic: Traffic,
     halted: Halts,
-    /// Wanted pieces that are not held.
-    wanted: u32,
-    /// Their bytes.
-    wanted_bytes: u64,
-    completed: bool,
     housekeeping: Option<Instant>,
+    outputs: VecDeque<Output>,
+}
+
+/// Payload bytes of all suppliers and peers together.
+#[derive(Debug)]
+struct Traffic {
     down: Flow,
     up: Flow,
     wasted: u64,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            down: Flow::new(RATE_MEMORY),
+            up: Flow::new(RATE_MEMORY),
+            wasted: 0,
+        }
+    }
 }
 
 impl<S: Space> Engine<S> {
     /// A torrent that holds `have` already.
     #[must_use]
     pub fn new(config: Config, geometry: Geometry, have: Bitfield, space: S) -> Self {
-        let mut rng = fastrand::Rng::with_seed(config.seed);
-        let mut picker = Picker::new(&geometry, config.sequential);
-        for piece in geometry.pieces().filter(|&piece| !have.has(piece)) {
-            picker.insert(piece, &mut rng);
-        }
-        let wanted = geometry.piece_count() - have.count();
-        let lacking = geometry.pieces().filter(|&piece| !have.has(piece));
-        let wanted_bytes = lacking
-            .map(|piece| u64::from(geometry.piece_len(piece)))
-            .sum();
-        let mut engine = Self {
-            pieces: Pieces::new(geometry, have),
-            picker,
-            verifying: Verifying::default(),
+        let supply = Supply::new(&config, geometry, have);
+        Self {
+            membership: Membership::new(&config, supply.completed),
+            demand: Demand::new(geometry),
+            choker: Choker::new(config.upload_slots),
+            supply,
             space,
             peers: Peers::default(),
-            candidates: Candidates::new(config.max_candidates),
-            tracker: None,
-            external: External::default(),
-            punches: Punches::default(),
-            web_seeds: BannedWebSeeds::default(),
-            named_by: NamedBy::default(),
-            turnover: Turnover::default(),
-            told_upload_only: wanted == 0,
-            choker: Choker::new(config.upload_slots),
-            readers: Readers::new(geometry),
-            refetches: Refetches::default(),
-            wanted_space: None,
-            rescue_at: None,
-            blame: Blame::default(),
-            late: BTreeSet::new(),
-            rng,
-            outputs: VecDeque::new(),
+            traffic: Traffic::default(),
             halted: Halts::default(),
-            wanted,
-            wanted_bytes,
-            completed: wanted == 0,
             housekeeping: None,
-            down: Flow::new(RATE_MEMORY),
-            up: Flow::new(RATE_MEMORY),
-            wasted: 0,
+            outputs: VecDeque::new(),
             config,
-            geometry,
-        };
-        engine.candidates.set_ranking(engine.ranking());
-        engine
+        }
     }
 
     /// Takes the next thing to do; call until it is `None`.
@@ -172,14 +122,14 @@ impl<S: Space> Engine<S> {
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         let connect = self
             .may_connect()
-            .then(|| self.candidates.next_attempt())
+            .then(|| self.membership.candidates.next_attempt())
             .flatten();
         let peers = (self.peers.len() > 0).then(|| {
             let housekeeping = *self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
             housekeeping.min(self.choker.poll_timeout(now))
         });
-        let verify = self.verifying.poll_timeout();
-        [connect, peers, self.rescue_at, verify]
+        let verify = self.supply.verifying.poll_timeout();
+        [connect, peers, self.demand.rescue_at, verify]
             .into_iter()
             .flatten()
             .min()
@@ -195,10 +145,15 @@ impl<S: Space> Engine<S> {
             self.tend_peers(now);
             self.exchange_peers(now);
         }
-        if self.rescue_at.is_some_and(|at| at <= now) {
+        if self.demand.rescue_at.is_some_and(|at| at <= now) {
             self.rescue(now);
         }
-        if self.verifying.poll_timeout().is_some_and(|at| at <= now) {
+        if self
+            .supply
+            .verifying
+            .poll_timeout()
+            .is_some_and(|at| at <= now)
+        {
             self.verify_waiting();
         }
         if self.choker.is_due(now) {
@@ -242,7 +197,7 @@ impl<S: Space> Engine<S> {
         match fact {
             // Taken by `handle_facts`, with or without a peer.
             Fact::Block(_) => {}
-            Fact::Redundant(bytes) => self.wasted += bytes,
+            Fact::Redundant(bytes) => self.traffic.wasted += bytes,
             Fact::Bitfield(bits) => self.handle_bitfield(key, bits),
             Fact::Have(piece) => self.handle_have(key, piece),
             Fact::DontHave(piece) => return self.handle_dont_have(key, piece),
@@ -277,7 +232,7 @@ impl<S: Space> Engine<S> {
             Fact::Uploaded(bytes) => {
                 peer.up.add(now, bytes);
                 peer.handle_uploaded();
-                self.up.add(now, bytes);
+                self.traffic.up.add(now, bytes);
             }
             Fact::AllowedFast(piece) => peer.allow_us_fast(piece),
             Fact::Interested => {
@@ -300,17 +255,17 @@ impl<S: Space> Engine<S> {
         let peer = self.peers.get_mut(key);
         let pending = peer.and_then(|peer| peer.supply.take_pending(block));
         if let Some(pending) = pending {
-            self.free_blocks(&[pending]);
+            self.supply.free_blocks(&[pending]);
         }
         pending.is_some()
     }
 
     fn handle_block(&mut self, now: Instant, key: PeerKey, from: Origin, block: BlockRef) {
         let len = u64::from(block.len());
-        self.down.add(now, len);
+        self.traffic.down.add(now, len);
         if !self.space.is_stored(block, key.into()) {
             // It was for an earlier attempt at the piece. A request that stands is for this one, and will be answered.
-            self.wasted += len;
+            self.traffic.wasted += len;
             return;
         }
         let mut was_late = true;
@@ -328,10 +283,10 @@ impl<S: Space> Engine<S> {
                     .handle_block(now, block.len(), waited, was_full);
             }
         }
-        match self.pieces.store(block, from) {
-            Arrival::Redundant => self.wasted += len,
+        match self.supply.pieces.store(block, from) {
+            Arrival::Redundant => self.traffic.wasted += len,
             Arrival::Stored { others, complete } => {
-                if self.late.remove(&block) || others > 0 || was_late {
+                if self.supply.late.remove(&block) || others > 0 || was_late {
                     self.cancel_elsewhere(now, block, key);
                 }
                 if complete {
@@ -343,15 +298,15 @@ impl<S: Space> Engine<S> {
 
     /// Room came free: pieces that could not be started may be now.
     pub fn handle_space(&mut self, now: Instant) {
-        self.wanted_space = None;
+        self.demand.wanted_space = None;
         self.fill_all(now);
     }
 
     /// Nothing is requested from now on; what is on its way is taken back. There may be several reasons at once.
     pub fn halt(&mut self, why: Halt) {
         self.halted.add(why);
-        for piece in self.geometry.pieces() {
-            if self.pieces.state(piece) == PieceState::Partial {
+        for piece in self.supply.geometry.pieces() {
+            if self.supply.pieces.state(piece) == PieceState::Partial {
                 self.cancel_piece(piece);
             }
         }
@@ -376,7 +331,7 @@ impl<S: Space> Engine<S> {
 
     /// Pieces in order, or rarest first.
     pub fn set_sequential(&mut self, sequential: bool) {
-        self.picker.set_sequential(sequential);
+        self.supply.picker.set_sequential(sequential);
     }
 
     /// Changes how many peers are uploaded to at once, as [`Config::upload_slots`].
@@ -401,21 +356,23 @@ impl<S: Space> Engine<S> {
         priorities: impl IntoIterator<Item = (PieceIndex, Priority)>,
     ) {
         for (piece, priority) in priorities {
-            self.picker.set_priority(piece, priority, &mut self.rng);
-            match self.pieces.state(piece) {
+            self.supply
+                .picker
+                .set_priority(piece, priority, &mut self.supply.rng);
+            match self.supply.pieces.state(piece) {
                 PieceState::Missing | PieceState::Evicted => {
-                    self.picker.insert(piece, &mut self.rng);
+                    self.supply.picker.insert(piece, &mut self.supply.rng);
                 }
                 PieceState::Partial if priority == Priority::Skip => self.abandon_piece(piece),
                 _ => {}
             }
         }
-        self.count_wanted();
+        self.supply.count_wanted();
         for key in self.peers.keys() {
             self.count_interesting(key);
             self.update_interest(now, key);
         }
-        self.completed &= self.wanted == 0;
+        self.supply.completed &= self.supply.wanted == 0;
         self.check_complete(now);
         self.tell_upload_only(now);
         self.fill_all(now);
@@ -424,30 +381,19 @@ impl<S: Space> Engine<S> {
     /// Whether every wanted piece is held.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.completed
+        self.supply.completed
     }
 
     /// The pieces held.
     #[must_use]
     pub const fn have(&self) -> &Bitfield {
-        self.pieces.have()
+        self.supply.pieces.have()
     }
 
     /// The state of a piece.
     #[must_use]
     pub fn piece_state(&self, piece: PieceIndex) -> PieceState {
-        self.pieces.state(piece)
-    }
-
-    /// Counts anew what is wanted and not held.
-    fn count_wanted(&mut self) {
-        let lacking = |piece: &PieceIndex| self.is_lacking(*piece);
-        let (mut pieces, mut bytes) = (0, 0);
-        for piece in self.geometry.pieces().filter(lacking) {
-            pieces += 1;
-            bytes += u64::from(self.geometry.piece_len(piece));
-        }
-        (self.wanted, self.wanted_bytes) = (pieces, bytes);
+        self.supply.pieces.state(piece)
     }
 
     fn command(&mut self, peer: PeerKey, command: Command) {
@@ -456,23 +402,16 @@ impl<S: Space> Engine<S> {
 
     /// What must hold after every step; panics otherwise. Tests and simulations call it.
     pub fn check_invariants(&self) {
-        self.pieces.check_invariants();
-        self.picker.check_invariants();
-        self.readers.check_invariants();
-        self.candidates.check_invariants();
+        self.supply.check_invariants();
+        self.demand.readers.check_invariants();
+        self.membership.candidates.check_invariants();
         self.check_hosts();
-        let lacking = self
-            .geometry
-            .pieces()
-            .filter(|&piece| self.is_lacking(piece));
-        let lens = lacking.map(|piece| u64::from(self.geometry.piece_len(piece)));
-        let counted = lens.fold((0, 0), |(pieces, bytes), len| (pieces + 1, bytes + len));
-        assert_eq!((self.wanted, self.wanted_bytes), counted, "wanted pieces");
         for (_, peer) in self.peers.iter() {
             let interesting = self
+                .supply
                 .geometry
                 .pieces()
-                .filter(|&piece| peer.supply.bits.has(piece) && self.is_lacking(piece));
+                .filter(|&piece| peer.supply.bits.has(piece) && self.supply.is_lacking(piece));
             assert_eq!(peer.supply.interesting as usize, interesting.count());
         }
     }

@@ -138,21 +138,21 @@ impl<S: Space> Engine<S> {
     #[must_use]
     pub fn stats(&self, now: Instant) -> Stats {
         Stats {
-            pieces_have: self.pieces.have().count(),
-            pieces_total: self.geometry.piece_count(),
-            pieces_wanted: self.wanted,
-            pieces_partial: self.pieces.partial_count(),
-            bytes_have: self.pieces.verified_bytes(),
-            bytes_total: self.geometry.total(),
-            bytes_left: self.wanted_bytes,
-            downloaded: self.down.total(),
-            uploaded: self.up.total(),
-            wasted: self.wasted,
-            down_rate: self.down.shown(now),
-            up_rate: self.up.shown(now),
-            eta: match self.wanted_bytes {
+            pieces_have: self.supply.pieces.have().count(),
+            pieces_total: self.supply.geometry.piece_count(),
+            pieces_wanted: self.supply.wanted,
+            pieces_partial: self.supply.pieces.partial_count(),
+            bytes_have: self.supply.pieces.verified_bytes(),
+            bytes_total: self.supply.geometry.total(),
+            bytes_left: self.supply.wanted_bytes,
+            downloaded: self.traffic.down.total(),
+            uploaded: self.traffic.up.total(),
+            wasted: self.traffic.wasted,
+            down_rate: self.traffic.down.shown(now),
+            up_rate: self.traffic.up.shown(now),
+            eta: match self.supply.wanted_bytes {
                 0 => None,
-                left => self.down.time_for(now, left),
+                left => self.traffic.down.time_for(now, left),
             },
             is_stalled: self.is_stalled(now),
             peers: self.peers.connections(),
@@ -162,22 +162,22 @@ impl<S: Space> Engine<S> {
                 .filter(|(_, peer)| peer.supply.bits.is_all())
                 .count(),
             idle_peers: self.idle_peers(now),
-            connecting: self.candidates.connecting(),
-            known_addrs: self.candidates.known(),
+            connecting: self.membership.candidates.connecting(),
+            known_addrs: self.membership.candidates.known(),
         }
     }
 
     fn is_stalled(&self, now: Instant) -> bool {
         let since = self.peers.iter().map(|(_, peer)| peer.since).min();
-        self.wanted_bytes > 0
-            && self.down.is_quiet(now)
+        self.supply.wanted_bytes > 0
+            && self.traffic.down.is_quiet(now)
             && since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
     }
 
     /// Payload bytes received and sent.
     #[must_use]
     pub const fn transferred(&self) -> (u64, u64) {
-        (self.down.total(), self.up.total())
+        (self.traffic.down.total(), self.traffic.up.total())
     }
 
     /// Everything that blocks come from, as it is now: connected peers and web seeds.

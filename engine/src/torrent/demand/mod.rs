@@ -3,3 +3,31 @@
 pub(crate) mod readers;
 pub(crate) mod updates;
 pub(crate) mod urgency;
+
+use std::time::Instant;
+
+use tailwater_metainfo::Geometry;
+
+use readers::{Readers, Refetches};
+
+/// Who reads, and what waits for them.
+#[derive(Debug)]
+pub(crate) struct Demand {
+    pub(crate) readers: Readers,
+    pub(crate) refetches: Refetches,
+    /// The bytes that a piece could not be started for; see [`Engine::wanted_space`](crate::torrent::Engine::wanted_space).
+    pub(crate) wanted_space: Option<u64>,
+    /// When to look again for suppliers that could rescue what a reader waits for.
+    pub(crate) rescue_at: Option<Instant>,
+}
+
+impl Demand {
+    pub(crate) fn new(geometry: Geometry) -> Self {
+        Self {
+            readers: Readers::new(geometry),
+            refetches: Refetches::default(),
+            wanted_space: None,
+            rescue_at: None,
+        }
+    }
+}

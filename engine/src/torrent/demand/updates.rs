@@ -24,7 +24,7 @@ impl<S: Space> Engine<S> {
             bounds: config.bounds.clone(),
         };
         self.space.set_window(key, Some(&window));
-        self.readers.open(key, config);
+        self.demand.readers.open(key, config);
         self.verify_waiting();
         self.refit_windows(now);
         self.update_pipelines();
@@ -34,7 +34,7 @@ impl<S: Space> Engine<S> {
 
     /// A reader went on, jumped, or began to wait.
     pub fn handle_reader(&mut self, now: Instant, key: ReaderKey, update: ReaderUpdate) {
-        if !self.readers.handle_update(now, key, update) {
+        if !self.demand.readers.handle_update(now, key, update) {
             return;
         }
         let changed = self.refit(now, key);
@@ -51,11 +51,11 @@ impl<S: Space> Engine<S> {
 
     /// A reader is gone; what only it wanted is not fetched any more.
     pub fn handle_reader_closed(&mut self, now: Instant, key: ReaderKey) {
-        let Some(window) = self.readers.close(now, key) else {
+        let Some(window) = self.demand.readers.close(now, key) else {
             return;
         };
         self.space.set_window(key, None);
-        self.wanted_space = None;
+        self.demand.wanted_space = None;
         self.cancel_left(window);
         self.refit_windows(now);
         self.update_pipelines();
@@ -66,23 +66,24 @@ impl<S: Space> Engine<S> {
     /// [`Self::handle_space`].
     #[must_use]
     pub const fn wanted_space(&self) -> Option<u64> {
-        self.wanted_space
+        self.demand.wanted_space
     }
 
     /// What readers need done now and then.
     pub(crate) fn tend_readers(&mut self, now: Instant) {
-        let may_again = self.refetches.handle_timeout(now);
+        let may_again = self.demand.refetches.handle_timeout(now);
         self.space.set_time(now);
-        if self.readers.is_empty() {
+        if self.demand.readers.is_empty() {
             return;
         }
         if self.config.on_demand {
             for piece in self
+                .supply
                 .geometry
                 .pieces()
-                .filter(|piece| self.pieces.have().has(*piece))
+                .filter(|piece| self.supply.pieces.have().has(*piece))
             {
-                let peers = self.picker.availability(piece);
+                let peers = self.supply.picker.availability(piece);
                 self.space.set_availability(piece, peers);
             }
         }
@@ -101,24 +102,24 @@ impl<S: Space> Engine<S> {
     }
 
     fn plan_rescue(&mut self, now: Instant) {
-        let is_reading = !self.readers.is_empty();
+        let is_reading = !self.demand.readers.is_empty();
         let is_asking = || {
             self.peers
                 .iter()
                 .any(|(_, peer)| !peer.supply.pending.is_empty())
         };
         let needed = is_reading && self.peers.len() > 1 && is_asking();
-        self.rescue_at = needed.then(|| now + RESCUE_EVERY);
+        self.demand.rescue_at = needed.then(|| now + RESCUE_EVERY);
     }
 
     fn refit_windows(&mut self, now: Instant) -> bool {
         if self.config.on_demand
-            && let Some(pins) = self.readers.repin(self.space.share())
+            && let Some(pins) = self.demand.readers.repin(self.space.share())
         {
             self.space.set_pins(&pins);
         }
         let mut changed = false;
-        for key in self.readers.keys() {
+        for key in self.demand.readers.keys() {
             changed |= self.refit(now, key);
         }
         changed
@@ -126,14 +127,15 @@ impl<S: Space> Engine<S> {
 
     /// Moves one reader's window to where it belongs now; says whether it covers anything new.
     fn refit(&mut self, now: Instant, key: ReaderKey) -> bool {
-        let Some(moved) = self
-            .readers
-            .resize(now, key, self.space.share(), self.pieces.have())
+        let Some(moved) =
+            self.demand
+                .readers
+                .resize(now, key, self.space.share(), self.supply.pieces.have())
         else {
             return false;
         };
         self.space.set_window(key, Some(&moved.window));
-        self.wanted_space = None;
+        self.demand.wanted_space = None;
         self.cancel_left(moved.left);
         moved.has_grown
     }
@@ -142,10 +144,12 @@ impl<S: Space> Engine<S> {
     /// until its room is needed.
     fn cancel_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
         for number in pieces {
-            let Ok(piece) = self.geometry.piece(number) else {
+            let Ok(piece) = self.supply.geometry.piece(number) else {
                 continue;
             };
-            if self.pieces.state(piece) == PieceState::Partial && !self.readers.covers(piece) {
+            if self.supply.pieces.state(piece) == PieceState::Partial
+                && !self.demand.readers.covers(piece)
+            {
                 self.cancel_or_abandon(piece);
             }
         }
@@ -155,11 +159,12 @@ impl<S: Space> Engine<S> {
     /// later.
     fn cancel_unread(&mut self) {
         let in_flight = self
+            .supply
             .pieces
             .partial()
-            .filter(|piece| self.pieces.is_in_flight(*piece));
+            .filter(|piece| self.supply.pieces.is_in_flight(*piece));
         let unread: Vec<_> = in_flight
-            .filter(|piece| !self.readers.covers(*piece))
+            .filter(|piece| !self.demand.readers.covers(*piece))
             .collect();
         for piece in unread {
             self.cancel_or_abandon(piece);
@@ -168,7 +173,7 @@ impl<S: Space> Engine<S> {
 
     /// Takes back what was asked for of a piece. Its blocks are kept while there is room; room alone is given back.
     fn cancel_or_abandon(&mut self, piece: PieceIndex) {
-        if self.config.on_demand && self.pieces.is_empty(piece) {
+        if self.config.on_demand && self.supply.pieces.is_empty(piece) {
             self.abandon_piece(piece);
         } else {
             self.cancel_piece(piece);
@@ -177,7 +182,7 @@ impl<S: Space> Engine<S> {
 
     /// Requests that a reader may have to wait behind are kept few.
     fn update_pipelines(&mut self) {
-        let streaming = !self.readers.is_empty();
+        let streaming = !self.demand.readers.is_empty();
         for (_, peer) in self.peers.iter_mut() {
             peer.supply.pipeline.set_streaming(streaming);
         }

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::{BLOCK_LEN, BlockRef, PieceIndex};
 
+use crate::torrent::demand::Demand;
 use crate::torrent::demand::readers::Reader;
 use crate::torrent::peers::{Peer, Supplier};
-use crate::torrent::{Engine, Output, PeerKey, PieceState, Space};
+use crate::torrent::supply::Supply;
+use crate::torrent::{Engine, Output, PeerKey, PieceState, ReaderKey, Space};
 
 /// How many peers are asked for one block that a reader waits for.
 const URGENT_COPIES: u8 = 2;
@@ -24,7 +26,7 @@ type Rank = (Duration, Instant, PieceIndex);
 impl<S: Space> Engine<S> {
     /// The block that some reader needs first of those that this peer can deliver in time.
     pub(crate) fn next_of_readers(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
-        if self.readers.is_empty() {
+        if self.demand.readers.is_empty() {
             return None;
         }
         let late = self.peers.get(key)?.supply.late();
@@ -32,12 +34,12 @@ impl<S: Space> Engine<S> {
         loop {
             let rank = self.most_urgent(now, key, refused)?;
             let (.., piece) = rank;
-            if (self.pieces.is_open(piece) || self.start_for_reader(now, key, piece))
-                && let Some(block) = self.pieces.request_next(piece, &late)
+            if (self.supply.pieces.is_open(piece) || self.start_for_reader(now, key, piece))
+                && let Some(block) = self.supply.pieces.request_next(piece, &late)
             {
                 return Some(block);
             }
-            if self.wanted_space.is_some() {
+            if self.demand.wanted_space.is_some() {
                 return None;
             }
             refused = Some(rank);
@@ -51,10 +53,10 @@ impl<S: Space> Engine<S> {
         let own = peer.supply.estimate(peer.supply.pending.len() + 1, now);
         let quicker = self.quicker_than(own, now);
         let of_reader = |reader: &Reader| {
-            let first = self.geometry.piece(reader.current).ok()?;
+            let first = self.supply.geometry.piece(reader.current).ok()?;
             let rank = |piece: PieceIndex| {
                 let waiting = reader.waiting.filter(|_| piece.get() == reader.current);
-                let deadline = reader.deadline(now, &self.geometry, piece);
+                let deadline = reader.deadline(now, &self.supply.geometry, piece);
                 (deadline, waiting.unwrap_or(now), piece)
             };
             let fits = |piece: &PieceIndex| {
@@ -67,13 +69,13 @@ impl<S: Space> Engine<S> {
                     && !is_left(rank(*piece).0)
             };
             let inside = |piece: &PieceIndex| piece.get() < reader.window.end;
-            let open = self.pieces.open_from(first, key);
+            let open = self.supply.pieces.open_from(first, key);
             let open = open.take_while(inside).find(fits);
-            let new = self.picker.listed_from(first);
+            let new = self.supply.picker.listed_from(first);
             let new = new.take_while(inside).find(fits);
             open.into_iter().chain(new).min().map(rank)
         };
-        let candidates = self.readers.iter();
+        let candidates = self.demand.readers.iter();
         candidates.filter_map(|(_, reader)| of_reader(reader)).min()
     }
 
@@ -88,42 +90,30 @@ impl<S: Space> Engine<S> {
 
     /// Reserves a piece's room and begins it.
     fn start_for_reader(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) -> bool {
-        let again = self.pieces.state(piece) == PieceState::Evicted;
-        if again && !self.refetches.may(now, piece) {
+        let again = self.supply.pieces.state(piece) == PieceState::Evicted;
+        if again && !self.demand.refetches.may(now, piece) {
             return false;
         }
         // As long as no room has come free, asking again would only search in vain.
-        if self.wanted_space.is_some() || !self.reserve(now, piece) {
-            let wanted = u64::from(self.geometry.piece_len(piece));
-            if self.wanted_space.replace(wanted).is_none() {
+        if self.demand.wanted_space.is_some() || !self.reserve(now, piece) {
+            let wanted = u64::from(self.supply.geometry.piece_len(piece));
+            if self.demand.wanted_space.replace(wanted).is_none() {
                 self.outputs.push_back(Output::RoomNeeded);
             }
             self.tell_starved();
             return false;
         }
         if again {
-            self.refetches.count(now, piece);
+            self.demand.refetches.count(now, piece);
         }
-        self.begin(piece, key);
+        self.supply.begin(piece, key);
         true
     }
 
     /// While there is no room, whoever waits for a piece that has not been begun is told.
     pub(crate) fn tell_starved(&mut self) {
-        if self.wanted_space.is_none() {
-            return;
-        }
-        let waiting = self
-            .readers
-            .iter()
-            .filter(|(_, reader)| reader.waiting.is_some());
-        let starved = waiting.filter(|(_, reader)| {
-            let piece = self.geometry.piece(reader.current);
-            let state = piece.map(|piece| self.pieces.state(piece));
-            matches!(state, Ok(PieceState::Missing | PieceState::Evicted))
-        });
-        self.outputs
-            .extend(starved.map(|(key, _)| Output::Starved(key)));
+        let starved = self.demand.starved(&self.supply);
+        self.outputs.extend(starved.map(Output::Starved));
     }
 
     /// Room for a piece, if need be that of a piece which was begun and which no window covers any more.
@@ -138,9 +128,10 @@ impl<S: Space> Engine<S> {
                 }
                 Err(_) => {
                     let parked = self
+                        .supply
                         .pieces
                         .partial()
-                        .find(|piece| !self.readers.covers(*piece));
+                        .find(|piece| !self.demand.readers.covers(*piece));
                     let Some(parked) = parked.filter(|_| self.config.on_demand) else {
                         return false;
                     };
@@ -152,7 +143,7 @@ impl<S: Space> Engine<S> {
 
     /// Asks a second peer for a block that the first will not bring before a reader needs it.
     pub(crate) fn next_of_rescue(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
-        if self.readers.is_empty() || self.peers.len() < 2 {
+        if self.demand.readers.is_empty() || self.peers.len() < 2 {
             return None;
         }
         let asker = self.peers.get(key)?;
@@ -161,7 +152,7 @@ impl<S: Space> Engine<S> {
             if left <= own * 2 + CLOSE_ENOUGH || !asker.can_serve(block.piece()) {
                 return None;
             }
-            let due = self.readers.deadline(now, block.piece())?;
+            let due = self.demand.readers.deadline(now, block.piece())?;
             (left > due).then_some((due, block))
         };
         let others = self.peers.iter().filter(|(other, _)| *other != key);
@@ -175,11 +166,26 @@ impl<S: Space> Engine<S> {
         });
         let (_, block) = all_overdue
             .filter(|(_, block)| {
-                self.pieces.copies(*block) < URGENT_COPIES && !asker.supply.has_pending(*block)
+                self.supply.pieces.copies(*block) < URGENT_COPIES
+                    && !asker.supply.has_pending(*block)
             })
             .min()?;
-        self.pieces.request_again(block);
+        self.supply.pieces.request_again(block);
         Some(block)
+    }
+}
+
+impl Demand {
+    /// The readers that wait for a piece that there is no room for.
+    fn starved(&self, supply: &Supply) -> impl Iterator<Item = ReaderKey> {
+        let readers = self.readers.iter();
+        let starved = readers.filter(|(_, reader)| {
+            let piece = supply.geometry.piece(reader.current);
+            let state = piece.map(|piece| supply.pieces.state(piece));
+            let is_missing = matches!(state, Ok(PieceState::Missing | PieceState::Evicted));
+            self.wanted_space.is_some() && reader.waiting.is_some() && is_missing
+        });
+        starved.map(|(key, _)| key)
     }
 }
 

@@ -28,21 +28,21 @@ const CROSSING: Duration = Duration::from_secs(20);
 impl<S: Space> Engine<S> {
     /// Addresses that may be peers. Those that a private torrent may not use are not taken, whoever hands them in.
     pub fn handle_candidates(&mut self, now: Instant, source: PeerSource, addrs: &[SocketAddr]) {
-        if !self.is_allowed(source) {
+        if !self.membership.is_allowed(source) {
             return;
         }
         for &addr in addrs {
-            self.candidates.add(now, addr, source);
+            self.membership.candidates.add(now, addr, source);
         }
         self.connect_more(now);
     }
 
     /// A connection that [`Output::Connect`] asked for could not be made.
     pub fn handle_connect_failed(&mut self, now: Instant, addr: SocketAddr) {
-        self.punches.handle_dialled(addr);
+        self.membership.punches.handle_dialled(addr);
         // While it is known: one failure too many, and it is forgotten.
         self.ask_for_introduction(now, addr);
-        self.candidates.handle_failed(now, addr);
+        self.membership.candidates.handle_failed(now, addr);
         self.connect_more(now);
     }
 
@@ -54,24 +54,29 @@ impl<S: Space> Engine<S> {
     pub fn handle_connected(&mut self, now: Instant, new: NewPeer) -> Result<PeerKey, Refusal> {
         let outgoing = new.direction == Direction::Outgoing;
         if outgoing {
-            self.punches.handle_dialled(new.addr);
+            self.membership.punches.handle_dialled(new.addr);
         }
         if let Err(refusal) = self.admit(now, &new) {
             if outgoing {
                 match refusal {
-                    Refusal::Ourselves | Refusal::Duplicate => self.candidates.forget(new.addr),
-                    _ => self.candidates.handle_closed(now, new.addr, true),
+                    Refusal::Ourselves | Refusal::Duplicate => {
+                        self.membership.candidates.forget(new.addr)
+                    }
+                    _ => self
+                        .membership
+                        .candidates
+                        .handle_closed(now, new.addr, true),
                 }
             }
             self.connect_more(now);
             return Err(refusal);
         }
         if outgoing {
-            self.candidates.handle_connected(new.addr);
+            self.membership.candidates.handle_connected(new.addr);
         }
-        let is_counted = !self.is_named_newcomer(&new);
+        let is_counted = !self.membership.is_named_newcomer(&new);
         if is_counted {
-            self.candidates.handle_joined(new.addr.ip());
+            self.membership.candidates.handle_joined(new.addr.ip());
         }
         let key = self.insert_peer(
             now,
@@ -98,15 +103,15 @@ impl<S: Space> Engine<S> {
                 punching: Punching::default(),
             }),
         );
-        self.command(key, Command::Greet(self.pieces.have().clone()));
+        self.command(key, Command::Greet(self.supply.pieces.have().clone()));
         Ok(key)
     }
 
     /// A supplier is there, of which nothing is known yet; it is asked for at most `limit` blocks at once.
     pub(crate) fn insert_peer(&mut self, now: Instant, limit: usize, contact: Contact) -> PeerKey {
         let mut pipeline = Pipeline::new(self.config.max_requests.min(limit));
-        pipeline.set_streaming(!self.readers.is_empty());
-        let none = Bitfield::none(&self.geometry);
+        pipeline.set_streaming(!self.demand.readers.is_empty());
+        let none = Bitfield::none(&self.supply.geometry);
         self.peers.insert(Peer::new(now, none, pipeline, contact))
     }
 
@@ -115,11 +120,12 @@ impl<S: Space> Engine<S> {
         if new.id == self.config.peer_id {
             return Err(Refusal::Ourselves);
         }
-        if self.candidates.is_banned(new.addr.ip()) {
+        if self.membership.candidates.is_banned(new.addr.ip()) {
             return Err(Refusal::Banned);
         }
         let is_called = new.direction == Direction::Outgoing;
-        if self.config.private && is_called && self.candidates.source(new.addr).is_none() {
+        if self.config.private && is_called && self.membership.candidates.source(new.addr).is_none()
+        {
             return Err(Refusal::OtherTracker);
         }
         self.settle_duplicate(now, new)?;
@@ -155,14 +161,15 @@ impl<S: Space> Engine<S> {
             return;
         };
         let pending: Vec<_> = peer.supply.pending.iter().copied().collect();
-        self.free_blocks(&pending);
-        self.pieces.unreserve(key);
+        self.supply.free_blocks(&pending);
+        self.supply.pieces.unreserve(key);
         let bits = &peer.supply.bits;
-        self.picker
-            .remove_peer(bits, peer.supply.counted_as_seed, &mut self.rng);
+        self.supply
+            .picker
+            .remove_peer(bits, peer.supply.counted_as_seed, &mut self.supply.rng);
         if let Some(peer) = peer.connected() {
             if peer.usage.is_counted {
-                self.candidates.handle_left(peer.addr.ip());
+                self.membership.candidates.handle_left(peer.addr.ip());
             }
             self.release_addr(now, &peer);
             if !peer.am_choking {
@@ -179,16 +186,18 @@ impl<S: Space> Engine<S> {
             return;
         };
         let useful = peer.supply.down.total() + peer.up.total() > 0;
-        if self.completed && (peer.supply.bits.is_all() || peer.upload_only) {
-            self.candidates.park(addr);
+        if self.supply.completed && (peer.supply.bits.is_all() || peer.upload_only) {
+            self.membership.candidates.park(addr);
             return;
         }
-        self.candidates.handle_closed(now, addr, useful);
+        self.membership.candidates.handle_closed(now, addr, useful);
         let door = peer
             .other_door
-            .filter(|_| useful && self.is_allowed(PeerSource::Exchange));
+            .filter(|_| useful && self.membership.is_allowed(PeerSource::Exchange));
         if let Some(door) = door {
-            self.candidates.add(now, door, PeerSource::Exchange);
+            self.membership
+                .candidates
+                .add(now, door, PeerSource::Exchange);
         }
     }
 
@@ -210,7 +219,7 @@ impl<S: Space> Engine<S> {
 
     /// Never has a connection to an address again, and ends those that there are.
     pub fn ban(&mut self, now: Instant, ip: IpAddr) {
-        if !self.candidates.ban(ip) {
+        if !self.membership.candidates.ban(ip) {
             return;
         }
         self.outputs
@@ -236,12 +245,12 @@ impl<S: Space> Engine<S> {
         !self.halted.has(Halt::Paused)
             && self.dials_left() > 0
             // A seed waits to be called; whoever wants data calls.
-            && (self.wanted > 0 || self.peers.connections() == 0)
+            && (self.supply.wanted > 0 || self.peers.connections() == 0)
     }
 
     pub(crate) fn connect_more(&mut self, now: Instant) {
         while self.may_connect() {
-            let Some(addr) = self.candidates.next(now) else {
+            let Some(addr) = self.membership.candidates.next(now) else {
                 break;
             };
             self.handle_dial();

@@ -123,13 +123,15 @@ impl<S: Space> Engine<S> {
         let (host, wanted) = (Host::of(namer), message.added.len());
         let is_shared = host.by_scope(true, true, false);
         let taken = match is_shared {
-            true => self.named_by.take(now, host, wanted),
+            true => self.membership.named_by.take(now, host, wanted),
             false => peer.exchange.taken.take(now, wanted),
         };
         let named = message.added.iter().take(taken);
         let named = named.filter(|other| can_name(namer, other.addr));
         for other in named {
-            self.candidates.add(now, other.addr, PeerSource::Exchange);
+            self.membership
+                .candidates
+                .add(now, other.addr, PeerSource::Exchange);
             if introduces && other.flags.contains(PexFlags::HOLEPUNCH) {
                 self.note_introducer(key, other.addr);
             }

@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::peer::{Command, Hello};
-use crate::torrent::membership::ranking::Ranking;
-use crate::torrent::membership::source::{Scope, can_name};
+use crate::torrent::membership::source::can_name;
 use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, PeerSource, Refusal, Space};
 
@@ -39,9 +38,11 @@ impl<S: Space> Engine<S> {
 
     /// A peer that called us can be called.
     fn note_caller(&mut self, now: Instant, addr: SocketAddr) {
-        if self.is_allowed(PeerSource::Incoming) {
-            self.candidates.add(now, addr, PeerSource::Incoming);
-            self.candidates.handle_connected(addr);
+        if self.membership.is_allowed(PeerSource::Incoming) {
+            self.membership
+                .candidates
+                .add(now, addr, PeerSource::Incoming);
+            self.membership.candidates.handle_connected(addr);
         }
     }
 
@@ -91,63 +92,43 @@ impl<S: Space> Engine<S> {
         };
         if let (None, Some(ip)) = (peer.sees_us_at, your_ip) {
             peer.sees_us_at = Some(ip);
-            self.external.handle_vote(peer.addr.ip(), ip);
-            self.rank_anew();
+            self.membership.external.handle_vote(peer.addr.ip(), ip);
+            self.membership.rank_anew();
         }
     }
 
     /// Somebody who can be trusted knows our address as others see it: a tracker (BEP 24), the DHT's nodes together
     /// (BEP 42), the router. Peers' own words are counted without being asked.
     pub fn handle_external_ip(&mut self, ip: IpAddr) {
-        self.external.handle_told(ip);
-        self.rank_anew();
+        self.membership.external.handle_told(ip);
+        self.membership.rank_anew();
     }
 
     /// Our address as others of the same family as `peer` see it.
     #[must_use]
     pub fn external_ip(&self, peer: IpAddr) -> Option<IpAddr> {
-        match peer.to_canonical() {
-            IpAddr::V4(_) => self.external.v4().map(IpAddr::V4),
-            IpAddr::V6(_) => self.external.v6().map(IpAddr::V6),
-        }
+        self.membership.external_ip(peer)
     }
 
     /// Our address in the other family than `peer`'s, if peers may know it (`ipv4` and `ipv6` of BEP 10): those of a
-    /// private torrent hear of addresses from the tracker alone.
+    /// private torrent learn addresses from the tracker alone.
     #[must_use]
     pub fn other_ip(&self, peer: IpAddr) -> Option<IpAddr> {
-        let other = match peer.to_canonical() {
-            IpAddr::V4(_) => self.external.v6().map(IpAddr::V6),
-            IpAddr::V6(_) => self.external.v4().map(IpAddr::V4),
-        };
-        other.filter(|ip| !self.config.private && Scope::of(*ip) == Scope::Global)
-    }
-
-    pub(crate) fn ranking(&self) -> Ranking {
-        Ranking {
-            v4: self.external.v4(),
-            v6: self.external.v6(),
-            port: self.config.listen_port.unwrap_or(0),
-            seed: self.config.seed,
-        }
-    }
-
-    fn rank_anew(&mut self) {
-        self.candidates.set_ranking(self.ranking());
+        self.membership.other_ip(peer)
     }
 
     /// Connected peers hear when we begin or cease to want anything (BEP 21); so do the addresses that are of no use
     /// meanwhile.
     pub(crate) fn tell_upload_only(&mut self, now: Instant) {
-        if self.told_upload_only == self.completed {
+        if self.membership.told_upload_only == self.supply.completed {
             return;
         }
-        self.told_upload_only = self.completed;
+        self.membership.told_upload_only = self.supply.completed;
         for key in self.peers.connected_keys() {
-            self.command(key, Command::UploadOnly(self.completed));
+            self.command(key, Command::UploadOnly(self.supply.completed));
         }
-        if !self.completed {
-            self.candidates.unpark(now);
+        if !self.supply.completed {
+            self.membership.candidates.unpark(now);
             self.connect_more(now);
         }
     }

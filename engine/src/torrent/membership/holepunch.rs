@@ -97,9 +97,9 @@ impl<S: Space> Engine<S> {
         match message {
             Holepunch::Rendezvous(target) => self.relay(now, key, target),
             Holepunch::Connect(addr) => self.handle_call(now, key, addr),
-            Holepunch::Error { addr, error } if self.punches.answer(now, addr, key) => {
+            Holepunch::Error { addr, error } if self.membership.punches.answer(now, addr, key) => {
                 tracing::debug!(%addr, "no introduction: {error}");
-                self.candidates.set_introducer(addr, None);
+                self.membership.candidates.set_introducer(addr, None);
             }
             _ => {}
         }
@@ -159,7 +159,7 @@ impl<S: Space> Engine<S> {
 
     /// A relay says that somebody waits for us: we were introduced as we asked, or somebody else asked for us.
     fn handle_call(&mut self, now: Instant, key: PeerKey, addr: SocketAddr) {
-        let was_asked = self.punches.answer(now, addr, key);
+        let was_asked = self.membership.punches.answer(now, addr, key);
         let Some(relay) = self.peers.connection_mut(key) else {
             return;
         };
@@ -170,16 +170,20 @@ impl<S: Space> Engine<S> {
         }
         let mut peers = self.peers.connected();
         let is_connected = peers.any(|(_, peer)| peer.addr == addr || peer.dial_addr == Some(addr));
-        let underway = self.peers.connections() + self.candidates.connecting();
+        let underway = self.peers.connections() + self.membership.candidates.connecting();
         let is_free = !self.halted.has(Halt::Paused)
             && underway < self.config.max_peers
-            && self.punches.calls.len() < MAX_CALLS;
+            && self.membership.punches.calls.len() < MAX_CALLS;
         // A peer that does not want to is silent (BEP 55).
         if is_connected || !is_free {
             return;
         }
-        if self.candidates.begin(now, addr, PeerSource::Holepunch) {
-            self.punches.calls.insert(addr);
+        if self
+            .membership
+            .candidates
+            .begin(now, addr, PeerSource::Holepunch)
+        {
+            self.membership.punches.calls.insert(addr);
             self.outputs.push_back(Output::Connect(addr));
         }
     }
@@ -187,17 +191,22 @@ impl<S: Space> Engine<S> {
     /// A peer has named others, some of which can be met through it.
     pub(crate) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
         let is_there = |known| self.peers.connection(known).is_some();
-        if !self.candidates.introducer(addr).is_some_and(is_there) {
-            self.candidates.set_introducer(addr, Some(key));
+        if !self
+            .membership
+            .candidates
+            .introducer(addr)
+            .is_some_and(is_there)
+        {
+            self.membership.candidates.set_introducer(addr, Some(key));
         }
     }
 
     /// An address could not be reached: whoever named it may be able to help.
     pub(crate) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
-        if self.config.private || self.wanted == 0 || self.halted.has(Halt::Paused) {
+        if self.config.private || self.supply.wanted == 0 || self.halted.has(Halt::Paused) {
             return;
         }
-        let introducer = self.candidates.introducer(addr);
+        let introducer = self.membership.candidates.introducer(addr);
         let Some(relay) = introducer.filter(|key| {
             let relay = self.peers.connection(*key);
             relay.is_some_and(|peer| peer.punching.speaks)
@@ -205,8 +214,8 @@ impl<S: Space> Engine<S> {
             return;
         };
         if is_usable(addr)
-            && self.candidates.may_ask(now, addr, ASK_AGAIN)
-            && self.punches.ask(now, addr, relay)
+            && self.membership.candidates.may_ask(now, addr, ASK_AGAIN)
+            && self.membership.punches.ask(now, addr, relay)
         {
             self.punch(relay, Holepunch::Rendezvous(addr));
         }

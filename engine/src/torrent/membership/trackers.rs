@@ -32,7 +32,7 @@ impl<S: Space> Engine<S> {
         namer: Option<IpAddr>,
         addrs: &[SocketAddr],
     ) {
-        let former = self.tracker.replace(Arc::clone(tracker));
+        let former = self.membership.tracker.replace(Arc::clone(tracker));
         if self.config.private && former.is_some_and(|former| former != *tracker) {
             self.leave_tracker(now);
         }
@@ -42,7 +42,8 @@ impl<S: Space> Engine<S> {
     /// Forgets whom the tracker named and lets go whom it brought here. Whoever called has our address from there too.
     fn leave_tracker(&mut self, now: Instant) {
         let is_named = |addr| {
-            self.candidates
+            self.membership
+                .candidates
                 .source(addr)
                 .is_some_and(PeerSource::is_named)
         };
@@ -53,14 +54,11 @@ impl<S: Space> Engine<S> {
             .map(|(key, _)| key)
             .collect();
         // First, so that none of them is called back as the places come free.
-        self.candidates.forget_source(PeerSource::Tracker);
+        self.membership
+            .candidates
+            .forget_source(PeerSource::Tracker);
         for key in theirs {
             self.disconnect(now, key, Refusal::OtherTracker);
         }
-    }
-
-    /// Whether this torrent may connect to what comes from a source.
-    pub(crate) const fn is_allowed(&self, source: PeerSource) -> bool {
-        !self.config.private || source.allowed_in_private()
     }
 }

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::peer::Direction;
 use crate::torrent::membership::host::Host;
 use crate::torrent::peers::Connected;
-use crate::torrent::{Engine, Halt, NewPeer, PeerKey, PeerSource, Refusal, Space};
+use crate::torrent::{Engine, Halt, NewPeer, PeerKey, Refusal, Space};
 
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
 /// unchoke and a first block on a slow line.
@@ -152,18 +151,19 @@ impl<S: Space> Engine<S> {
         };
         if !self.halted.has(Halt::Paused) {
             let peers = self.peers.connected();
-            let inactive = peers.filter(|(_, peer)| is_inactive(peer) && !self.is_named(peer));
+            let inactive =
+                peers.filter(|(_, peer)| is_inactive(peer) && !self.membership.is_named(peer));
             let inactive: Vec<_> = inactive.map(|(key, _)| key).collect();
             for key in inactive {
                 self.disconnect(now, key, Refusal::Inactive);
             }
         }
-        self.turnover.dials = self.dials_when_full(now);
+        self.membership.turnover.dials = self.dials_when_full(now);
     }
 
     /// A full torrent that wants data goes on looking for peers while most that it has are of no use.
     fn dials_when_full(&self, now: Instant) -> usize {
-        if self.wanted == 0 || self.peers.connections() < self.config.max_peers {
+        if self.supply.wanted == 0 || self.peers.connections() < self.config.max_peers {
             return 0;
         }
         let of_use = self
@@ -180,13 +180,13 @@ impl<S: Space> Engine<S> {
 
     /// How many more connections may be opened, peers' places considered.
     pub(crate) fn dials_left(&self) -> usize {
-        let connecting = self.candidates.connecting();
+        let connecting = self.membership.candidates.connecting();
         let free = self
             .config
             .max_peers
             .saturating_sub(self.peers.connections());
         let at_once = match free {
-            0 => DIALS_WHEN_FULL.min(connecting + self.turnover.dials),
+            0 => DIALS_WHEN_FULL.min(connecting + self.membership.turnover.dials),
             _ => free,
         };
         let at_once = at_once.min(self.config.max_connecting);
@@ -195,7 +195,7 @@ impl<S: Space> Engine<S> {
 
     pub(crate) fn handle_dial(&mut self) {
         if self.peers.connections() >= self.config.max_peers {
-            self.turnover.dials = self.turnover.dials.saturating_sub(1);
+            self.membership.turnover.dials = self.membership.turnover.dials.saturating_sub(1);
         }
     }
 
@@ -205,8 +205,8 @@ impl<S: Space> Engine<S> {
     ///
     /// When its host has its share of connections, or the torrent of peers, and none of them is worth less.
     pub(crate) fn make_room(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
-        let (ip, is_named) = (new.addr.ip(), self.is_named_newcomer(new));
-        if !is_named && self.candidates.is_crowded(ip) {
+        let (ip, is_named) = (new.addr.ip(), self.membership.is_named_newcomer(new));
+        if !is_named && self.membership.candidates.is_crowded(ip) {
             let idle = self.idle_of_host(now, ip);
             self.disconnect(
                 now,
@@ -219,12 +219,6 @@ impl<S: Space> Engine<S> {
             self.disconnect(now, least.ok_or(Refusal::TooManyPeers)?, Refusal::Outranked);
         }
         Ok(())
-    }
-
-    /// Whether a newcomer's address was chosen by hand: of callers, that is not known.
-    pub(crate) fn is_named_newcomer(&self, new: &NewPeer) -> bool {
-        let source = self.candidates.source(new.addr);
-        new.direction == Direction::Outgoing && source.is_some_and(PeerSource::is_named)
     }
 
     /// Of a host's connections one that neither side wants anything of: perhaps it is over, and its peer calls again.
@@ -243,14 +237,14 @@ impl<S: Space> Engine<S> {
     /// The peer that a newcomer displaces in a full torrent, if any: a useless one of a crowd, else one that neither side
     /// wants anything of, else the one with the lowest priority (BEP 40), if that is lower than the newcomer's.
     fn least_useful(&self, now: Instant, new: SocketAddr, is_named: bool) -> Option<PeerKey> {
-        let ranking = self.ranking();
-        let others = self.candidates.connections(new.ip());
+        let ranking = self.membership.ranking();
+        let others = self.membership.candidates.connections(new.ip());
         let (key, peer) = self
             .peers
             .connected()
             .filter(|(_, peer)| self.is_dispensable(now, peer))
             .min_by_key(|(_, peer)| self.merit(peer))?;
-        let crowd = self.candidates.connections(peer.addr.ip());
+        let crowd = self.membership.candidates.connections(peer.addr.ip());
         let may = is_named
             || crowd > CROWD.max(others + 1)
             || peer.standing() == Standing::Idle
@@ -261,21 +255,24 @@ impl<S: Space> Engine<S> {
     /// What there is to say for a peer that is dispensable; the least goes first.
     fn merit(&self, peer: &Connected<'_>) -> impl Ord + use<S> {
         let crowd = match peer.usage.is_counted {
-            true => self.candidates.connections(peer.addr.ip()),
+            true => self.membership.candidates.connections(peer.addr.ip()),
             false => 0,
         };
-        let priority = self.ranking().priority(peer.dial_addr.unwrap_or(peer.addr));
+        let priority = self
+            .membership
+            .ranking()
+            .priority(peer.dial_addr.unwrap_or(peer.addr));
         let excess = crowd.saturating_sub(CROWD);
         (Reverse(excess), peer.standing(), Reverse(crowd), priority)
     }
 
     /// Whether a peer neither delivers nor is being served, has had the time to, and was not named by hand.
     pub(crate) fn is_dispensable(&self, now: Instant, peer: &Connected<'_>) -> bool {
-        if self.is_named(peer) || peer.is_of_use(now) {
+        if self.membership.is_named(peer) || peer.is_of_use(now) {
             return false;
         }
         let share = self.config.max_peers / CROWD_SHARE;
-        let crowd = self.candidates.connections(peer.addr.ip());
+        let crowd = self.membership.candidates.connections(peer.addr.ip());
         if peer.usage.is_counted && crowd > CROWD.max(share) {
             return true;
         }
@@ -285,12 +282,7 @@ impl<S: Space> Engine<S> {
 
     /// Whether it is one of many connections of its host.
     pub(crate) fn is_in_crowd(&self, peer: &Connected<'_>) -> bool {
-        peer.usage.is_counted && self.candidates.connections(peer.addr.ip()) > CROWD
-    }
-
-    pub(crate) fn is_named(&self, peer: &Connected<'_>) -> bool {
-        let source = peer.dial_addr.and_then(|addr| self.candidates.source(addr));
-        source.is_some_and(PeerSource::is_named)
+        peer.usage.is_counted && self.membership.candidates.connections(peer.addr.ip()) > CROWD
     }
 
     /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the least, or else the
@@ -303,7 +295,12 @@ impl<S: Space> Engine<S> {
             let [down, up] = [peer.supply.down, peer.up].map(|rate| rate.bytes_per_second(now));
             let is_kept = !self.is_dispensable(now, peer);
             let merit = self.merit(peer);
-            (is_kept, down.saturating_add(up), self.is_named(peer), merit)
+            (
+                is_kept,
+                down.saturating_add(up),
+                self.membership.is_named(peer),
+                merit,
+            )
         };
         let least = self
             .peers
@@ -324,7 +321,7 @@ impl<S: Space> Engine<S> {
         {
             *hosts.entry(Host::of(peer.addr.ip())).or_default() += 1;
         }
-        self.candidates.check_connections(&hosts);
+        self.membership.candidates.check_connections(&hosts);
     }
 
     /// Lets go of up to `count` peers that are of no use just now, because others are shut out of the session.

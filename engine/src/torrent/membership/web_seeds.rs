@@ -29,7 +29,7 @@ impl<S: Space> Engine<S> {
     ///
     /// When it is banned or there already.
     pub fn handle_web_seed(&mut self, now: Instant, id: WebSeedId) -> Result<PeerKey, Refusal> {
-        if self.web_seeds.0.contains(&id) {
+        if self.membership.web_seeds.0.contains(&id) {
             return Err(Refusal::Banned);
         }
         if self.peers.key_of(id).is_some() {
@@ -41,10 +41,10 @@ impl<S: Space> Engine<S> {
 
     /// Never asks a web seed for anything again.
     pub(crate) fn ban_web_seed(&mut self, now: Instant, id: WebSeedId) {
-        if self.web_seeds.0.contains(&id) {
+        if self.membership.web_seeds.0.contains(&id) {
             return;
         }
-        self.web_seeds.0.insert(id, ());
+        self.membership.web_seeds.0.insert(id, ());
         let banned = Notice::Banned(Origin::WebSeed(id));
         self.outputs.push_back(Output::Notice(banned));
         if let Some(key) = self.peers.key_of(id) {

@@ -20,15 +20,16 @@ impl<S: Space> Engine<S> {
         };
         let mut interesting = peer.supply.interesting;
         let differing = peer.supply.bits.differences(&bits);
-        for piece in differing.filter(|piece| self.is_lacking(*piece)) {
+        for piece in differing.filter(|piece| self.supply.is_lacking(*piece)) {
             match bits.has(piece) {
                 true => interesting += 1,
                 false => interesting -= 1,
             }
         }
         let old = (&peer.supply.bits, peer.supply.counted_as_seed);
-        self.picker
-            .replace_peer(old, (&bits, bits.is_all()), &mut self.rng);
+        self.supply
+            .picker
+            .replace_peer(old, (&bits, bits.is_all()), &mut self.supply.rng);
         if let Some(peer) = self.peers.get_mut(key) {
             peer.supply.interesting = interesting;
             peer.supply.counted_as_seed = bits.is_all();
@@ -56,10 +57,10 @@ impl<S: Space> Engine<S> {
         };
         peer.was_allowed_fast = true;
         let ip = peer.addr.ip();
-        let count = self.geometry.piece_count();
+        let count = self.supply.geometry.piece_count();
         for index in allowed_fast_set(ip, &self.config.info_hash, count, ALLOWED_FAST) {
-            match self.geometry.piece(index) {
-                Ok(piece) if self.pieces.have().has(piece) => {
+            match self.supply.geometry.piece(index) {
+                Ok(piece) if self.supply.pieces.have().has(piece) => {
                     self.command(key, Command::AllowFast(piece));
                 }
                 _ => {}
@@ -68,19 +69,19 @@ impl<S: Space> Engine<S> {
     }
 
     pub(crate) fn handle_have(&mut self, key: PeerKey, piece: PieceIndex) {
-        let lacking = self.is_lacking(piece);
+        let lacking = self.supply.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
         if peer.supply.bits.set(piece) {
             peer.supply.interesting += u32::from(lacking);
-            self.picker.gained(piece, &mut self.rng);
+            self.supply.picker.gained(piece, &mut self.supply.rng);
         }
     }
 
     /// The peer gave up a piece (BEP 54); what was asked of it will not come. Says whether there was anything.
     pub(crate) fn handle_dont_have(&mut self, key: PeerKey, piece: PieceIndex) -> bool {
-        let lacking = self.is_lacking(piece);
+        let lacking = self.supply.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
         };
@@ -88,32 +89,28 @@ impl<S: Space> Engine<S> {
             return false;
         }
         if std::mem::take(&mut peer.supply.counted_as_seed) {
-            let all = Bitfield::all(&self.geometry);
-            self.picker
-                .replace_peer((&all, true), (&all, false), &mut self.rng);
+            let all = Bitfield::all(&self.supply.geometry);
+            self.supply
+                .picker
+                .replace_peer((&all, true), (&all, false), &mut self.supply.rng);
         }
         peer.supply.bits.clear(piece);
         peer.supply.interesting -= u32::from(lacking);
-        self.picker.lost(piece, &mut self.rng);
+        self.supply.picker.lost(piece, &mut self.supply.rng);
         let gone: Vec<_> = peer.supply.pending_of(piece).collect();
         peer.supply
             .pending
             .retain(|pending| pending.block.piece() != piece);
-        self.free_blocks(&gone);
+        self.supply.free_blocks(&gone);
         for pending in &gone {
             self.command(key, Command::Cancel(pending.block));
         }
         !gone.is_empty()
     }
 
-    /// Whether a piece is wanted and not held.
-    pub(crate) fn is_lacking(&self, piece: PieceIndex) -> bool {
-        self.picker.is_wanted(piece) && !self.pieces.have().has(piece)
-    }
-
     /// Everybody learns that we have a piece; nobody's data of it interests us any more.
     pub(crate) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
-        let wanted = self.picker.is_wanted(piece);
+        let wanted = self.supply.picker.is_wanted(piece);
         for key in self.peers.keys() {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
@@ -136,8 +133,9 @@ impl<S: Space> Engine<S> {
         let Some(peer) = self.peers.get(key) else {
             return;
         };
-        let lacking = |piece: &PieceIndex| peer.supply.bits.has(*piece) && self.is_lacking(*piece);
-        let count = self.geometry.pieces().filter(lacking).count();
+        let lacking =
+            |piece: &PieceIndex| peer.supply.bits.has(*piece) && self.supply.is_lacking(*piece);
+        let count = self.supply.geometry.pieces().filter(lacking).count();
         if let Some(peer) = self.peers.get_mut(key) {
             peer.supply.interesting = u32::try_from(count).unwrap_or(u32::MAX);
         }
@@ -145,7 +143,7 @@ impl<S: Space> Engine<S> {
 
     /// Tells a peer whether we want anything of it, and lets it go when neither side ever will.
     pub(crate) fn update_interest(&mut self, now: Instant, key: PeerKey) {
-        let seeding = self.wanted == 0;
+        let seeding = self.supply.wanted == 0;
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
@@ -163,7 +161,7 @@ impl<S: Space> Engine<S> {
             self.command(key, command);
             return;
         }
-        let useless_to_us = seeding && self.completed;
+        let useless_to_us = seeding && self.supply.completed;
         let useless_to_it = bits_are_all || (peer.upload_only && !peer.peer_interested);
         if useless_to_us && useless_to_it {
             self.disconnect(now, key, Refusal::NothingToShare);

@@ -10,32 +10,27 @@ use crate::torrent::{BlockDigest, Engine, Notice, Output, PieceState, Space, Ver
 impl<S: Space> Engine<S> {
     /// A piece's hash has been checked.
     pub fn handle_verdict(&mut self, now: Instant, piece: PieceIndex, verdict: &Verdict) {
-        if self.pieces.state(piece) != PieceState::Verifying {
+        if self.supply.pieces.state(piece) != PieceState::Verifying {
             return;
         }
         match verdict {
             Verdict::Valid => {
-                self.pieces.verified(piece);
-                if self.picker.is_wanted(piece) {
-                    self.wanted -= 1;
-                    self.wanted_bytes -= u64::from(self.geometry.piece_len(piece));
-                }
+                let is_suspect = self.supply.handle_valid(piece);
                 self.outputs
                     .push_back(Output::Notice(Notice::PieceVerified(piece)));
-                if self.blame.is_suspect(piece) {
+                if is_suspect {
                     self.outputs.push_back(Output::Digest(piece));
                 }
                 self.announce_have(now, piece);
                 self.check_complete(now);
             }
             Verdict::Invalid { block_digests } => {
-                let sources = self.pieces.failed(piece);
-                self.wasted += u64::from(self.geometry.piece_len(piece));
+                let guilty = self.supply.handle_invalid(piece, block_digests);
+                self.traffic.wasted += u64::from(self.supply.geometry.piece_len(piece));
                 self.space.release(piece);
-                self.picker.insert(piece, &mut self.rng);
                 self.outputs
                     .push_back(Output::Notice(Notice::PieceFailed(piece)));
-                if let Some(guilty) = self.blame.handle_failed(piece, &sources, block_digests) {
+                if let Some(guilty) = guilty {
                     self.ban_origin(now, guilty);
                 }
                 self.fill_all(now);
@@ -45,29 +40,22 @@ impl<S: Space> Engine<S> {
 
     /// The block digests of a valid piece, which [`Output::Digest`] asked for.
     pub fn handle_digests(&mut self, now: Instant, piece: PieceIndex, digests: &[BlockDigest]) {
-        for guilty in self.blame.handle_digests(piece, digests) {
+        for guilty in self.supply.blame.handle_digests(piece, digests) {
             self.ban_origin(now, guilty);
         }
     }
 
     /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
     pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
-        if self.pieces.state(piece) == PieceState::Verifying {
+        if self.supply.pieces.state(piece) == PieceState::Verifying {
             // It was verified and evicted before we heard of the former. Nobody has been told of it.
-            self.pieces.abandon(piece);
-            self.picker.insert(piece, &mut self.rng);
+            self.supply.pieces.abandon(piece);
+            self.supply.picker.insert(piece, &mut self.supply.rng);
             return;
         }
-        if !self.pieces.evicted(piece) {
+        let Some(wanted) = self.supply.handle_evicted(piece) else {
             return;
-        }
-        let wanted = self.picker.is_wanted(piece);
-        if wanted {
-            self.wanted += 1;
-            self.wanted_bytes += u64::from(self.geometry.piece_len(piece));
-            self.completed = false;
-        }
-        self.picker.insert(piece, &mut self.rng);
+        };
         for (_, peer) in self.peers.iter_mut() {
             peer.supply.interesting += u32::from(wanted && peer.supply.bits.has(piece));
         }
@@ -83,15 +71,15 @@ impl<S: Space> Engine<S> {
     /// Blocks that were told of as stored are lost; they are fetched again.
     pub fn handle_lost(&mut self, blocks: &[BlockRef]) {
         for &block in blocks {
-            self.pieces.lose(block);
+            self.supply.pieces.lose(block);
         }
     }
 
     pub(crate) fn check_complete(&mut self, now: Instant) {
-        if self.wanted > 0 || self.completed {
+        if self.supply.wanted > 0 || self.supply.completed {
             return;
         }
-        self.completed = true;
+        self.supply.completed = true;
         self.outputs.push_back(Output::Notice(Notice::Completed));
         for key in self.peers.keys() {
             self.update_interest(now, key);

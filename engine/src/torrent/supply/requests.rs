@@ -5,7 +5,8 @@ use std::time::Instant;
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
 use crate::peer::Command;
-use crate::torrent::peers::Pending;
+use crate::torrent::peers::{Peer, Pending, Supplier};
+use crate::torrent::supply::Supply;
 use crate::torrent::{Engine, Output, PeerKey, Space};
 
 /// How many peers are asked for one block when nothing else is left to ask for.
@@ -17,11 +18,7 @@ impl<S: Space> Engine<S> {
         if self.halted.any() {
             return;
         }
-        while self
-            .peers
-            .get(key)
-            .is_some_and(crate::torrent::peers::Peer::has_room)
-        {
+        while self.peers.get(key).is_some_and(Peer::has_room) {
             let block = self.next_block(now, key);
             let Some(peer) = self.peers.get_mut(key) else {
                 break;
@@ -54,89 +51,30 @@ impl<S: Space> Engine<S> {
         if for_readers.is_some() || self.config.on_demand {
             return for_readers;
         }
-        self.next_of_current(key)
-            .or_else(|| self.next_of_open(key))
-            .or_else(|| self.next_of_new(now, key))
-            .or_else(|| self.next_of_end_game(key))
-    }
-
-    /// The piece the peer is working through.
-    fn next_of_current(&mut self, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
-        let piece = peer.supply.current?;
-        let fits = peer.supply.bits.has(piece) && peer.lets_us_request(piece);
-        if !fits || !self.pieces.is_open(piece) {
-            return None;
+        let begun = self
+            .supply
+            .next_of_current(key, peer)
+            .or_else(|| self.supply.next_of_open(key, peer));
+        if begun.is_some() {
+            return begun;
         }
-        let mine = self.pieces.open_for(key).any(|open| open == piece);
-        let late = peer.supply.late();
-        mine.then(|| self.pieces.request_next(piece, &late))
-            .flatten()
-    }
-
-    /// Another piece that was begun: those are finished before new ones are started.
-    fn next_of_open(&mut self, key: PeerKey) -> Option<BlockRef> {
-        if !self.pieces.has_open() {
-            return None;
-        }
-        let peer = self.peers.get(key)?;
-        let piece = self
-            .pieces
-            .open_for(key)
-            .find(|&piece| peer.supply.bits.has(piece) && peer.lets_us_request(piece))?;
-        let late = peer.supply.late();
-        self.pieces.request_next(piece, &late)
+        let new = self.next_of_new(now, key);
+        new.or_else(|| self.supply.next_of_end_game(key, self.peers.get(key)?))
     }
 
     /// A piece that nobody has begun. Its space is reserved before its first block is asked for.
     fn next_of_new(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
         let piece = self
+            .supply
             .picker
             .pick(&peer.supply.bits, |piece| peer.lets_us_request(piece))?;
         if !self.reserve(now, piece) {
             return None;
         }
-        self.begin(piece, key);
-        self.pieces.request_next(piece, &[])
-    }
-
-    /// Starts a piece whose room is reserved; a suspect one is for this peer alone.
-    pub(crate) fn begin(&mut self, piece: PieceIndex, key: PeerKey) {
-        self.picker.remove(piece);
-        let alone = self.blame.is_suspect(piece).then_some(key);
-        self.pieces.start(piece, alone);
-    }
-
-    /// Everything has been asked for: ask a second peer for what the first may be slow with.
-    fn next_of_end_game(&mut self, key: PeerKey) -> Option<BlockRef> {
-        if self.picker.candidates() > 0 || self.pieces.has_open() {
-            return None;
-        }
-        let peer = self.peers.get(key)?;
-        if !peer.supply.pending.is_empty() || peer.supply.snubbed {
-            return None;
-        }
-        let (block, _) = self
-            .pieces
-            .outstanding_for(key)
-            .filter(|(block, copies)| {
-                *copies < END_GAME_COPIES
-                    && peer.supply.bits.has(block.piece())
-                    && peer.lets_us_request(block.piece())
-                    && !peer.supply.has_pending(*block)
-            })
-            .min_by_key(|&(_, copies)| copies)?;
-        self.pieces.request_again(block);
-        Some(block)
-    }
-
-    /// A peer will not deliver what it was asked for: closed, choked, rejected or late.
-    pub(crate) fn free_blocks(&mut self, pending: &[Pending]) {
-        // A late request has been given back already.
-        for pending in pending.iter().filter(|pending| !pending.late) {
-            self.pieces.unrequest(pending.block);
-        }
+        self.supply.begin(piece, key);
+        self.supply.pieces.request_next(piece, &[])
     }
 
     /// Another peer was first with this block.
@@ -155,7 +93,7 @@ impl<S: Space> Engine<S> {
             let has_stopped = peer.supply.has_stopped(now);
             peer.supply.take_pending(block);
             if has_stopped {
-                self.stall(now, key);
+                self.supply.stall(now, &mut peer.supply);
             }
             self.outputs.push_back(Output::Command {
                 peer: key,
@@ -175,7 +113,7 @@ impl<S: Space> Engine<S> {
             peer.supply
                 .pending
                 .retain(|pending| pending.block.piece() != piece);
-            self.free_blocks(&gone);
+            self.supply.free_blocks(&gone);
             for pending in gone {
                 self.command(key, Command::Cancel(pending.block));
             }
@@ -185,9 +123,81 @@ impl<S: Space> Engine<S> {
     /// Gives up a partial piece and its space. It may be started again if it is still wanted.
     pub(crate) fn abandon_piece(&mut self, piece: PieceIndex) {
         self.cancel_piece(piece);
-        self.pieces.abandon(piece);
+        self.supply.pieces.abandon(piece);
         self.space.release(piece);
-        self.wanted_space = None;
-        self.picker.insert(piece, &mut self.rng);
+        self.demand.wanted_space = None;
+        self.supply.picker.insert(piece, &mut self.supply.rng);
+    }
+}
+
+impl Supply {
+    /// The piece that a supplier is working through.
+    fn next_of_current(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
+        let piece = peer.supply.current?;
+        let fits = peer.supply.bits.has(piece) && peer.lets_us_request(piece);
+        if !fits || !self.pieces.is_open(piece) {
+            return None;
+        }
+        let mine = self.pieces.open_for(key).any(|open| open == piece);
+        let late = peer.supply.late();
+        mine.then(|| self.pieces.request_next(piece, &late))
+            .flatten()
+    }
+
+    /// Another piece that was begun: those are finished before new ones are started.
+    fn next_of_open(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
+        if !self.pieces.has_open() {
+            return None;
+        }
+        let fits =
+            |piece: &PieceIndex| peer.supply.bits.has(*piece) && peer.lets_us_request(*piece);
+        let piece = self.pieces.open_for(key).find(fits)?;
+        let late = peer.supply.late();
+        self.pieces.request_next(piece, &late)
+    }
+
+    /// Starts a piece whose room is reserved; a suspect one is for this supplier alone.
+    pub(crate) fn begin(&mut self, piece: PieceIndex, key: PeerKey) {
+        self.picker.remove(piece);
+        let alone = self.blame.is_suspect(piece).then_some(key);
+        self.pieces.start(piece, alone);
+    }
+
+    /// Everything has been asked for: ask a second supplier for what the first may be slow with.
+    fn next_of_end_game(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
+        if self.picker.candidates() > 0 || self.pieces.has_open() {
+            return None;
+        }
+        if !peer.supply.pending.is_empty() || peer.supply.snubbed {
+            return None;
+        }
+        let (block, _) = self
+            .pieces
+            .outstanding_for(key)
+            .filter(|(block, copies)| {
+                *copies < END_GAME_COPIES
+                    && peer.supply.bits.has(block.piece())
+                    && peer.lets_us_request(block.piece())
+                    && !peer.supply.has_pending(*block)
+            })
+            .min_by_key(|&(_, copies)| copies)?;
+        self.pieces.request_again(block);
+        Some(block)
+    }
+
+    /// A supplier will not deliver what it was asked for: closed, choked, rejected or late.
+    pub(crate) fn free_blocks(&mut self, pending: &[Pending]) {
+        // A late request has been freed already.
+        for pending in pending.iter().filter(|pending| !pending.late) {
+            self.pieces.unrequest(pending.block);
+        }
+    }
+
+    /// A supplier has stopped: its blocks are free.
+    pub(crate) fn stall(&mut self, now: Instant, supplier: &mut Supplier) {
+        for pending in supplier.handle_stall(now) {
+            self.late.insert(pending.block);
+            self.pieces.unrequest(pending.block);
+        }
     }
 }

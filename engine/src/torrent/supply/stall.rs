@@ -10,7 +10,7 @@ use tailwater_metainfo::BLOCK_LEN;
 use tailwater_types::pacing::Backoff;
 
 use crate::torrent::peers::{Peer, Pending, Supplier};
-use crate::torrent::{Engine, PeerKey, Space};
+use crate::torrent::{Engine, Space};
 
 /// A request that has waited this long is late, whatever else goes on.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ impl Supplier {
     }
 
     /// What it was asked for is late: returns what others may be asked for now.
-    fn handle_stall(&mut self, now: Instant) -> Vec<Pending> {
+    pub(crate) fn handle_stall(&mut self, now: Instant) -> Vec<Pending> {
         self.stall.count += 1;
         self.stall.rests_until = Some(now + BACKOFF.after(self.stall.count));
         self.snubbed = true;
@@ -123,20 +123,10 @@ impl<S: Space> Engine<S> {
         let late = self.peers.iter().filter(|(_, peer)| is_late(peer));
         let late: Vec<_> = late.map(|(key, _)| key).collect();
         for key in &late {
-            self.stall(now, *key);
+            if let Some(peer) = self.peers.get_mut(*key) {
+                self.supply.stall(now, &mut peer.supply);
+            }
         }
         !late.is_empty()
-    }
-
-    /// A peer has stopped: its blocks are free.
-    pub(crate) fn stall(&mut self, now: Instant, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(key) else {
-            return;
-        };
-        let late = peer.supply.handle_stall(now);
-        for pending in late {
-            self.late.insert(pending.block);
-            self.pieces.unrequest(pending.block);
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
 
+use crate::torrent::supply::Supply;
 use crate::torrent::{Engine, Output, PieceState, Space};
 
 /// The longest that a piece waits for others. Peers hear so much later that we have it.
@@ -58,18 +59,18 @@ impl<S: Space> Engine<S> {
     /// A piece has all its blocks.
     pub(crate) fn handle_full(&mut self, now: Instant, piece: PieceIndex) {
         let together = self.space.verify_together();
-        let is_worthwhile = self.verifying.push(now, piece, together);
+        let is_worthwhile = self.supply.verifying.push(now, piece, together);
         // A reader wants what there is at once, and when nothing is on its way there is nothing to wait for.
-        let may_wait = self.readers.is_empty() && self.pieces.partial().next().is_some();
+        let may_wait =
+            self.demand.readers.is_empty() && self.supply.pieces.partial().next().is_some();
         if !(is_worthwhile && may_wait) {
             self.verify_waiting();
         }
     }
 
-    /// Nobody waits any longer.
+    /// What has waited is verified now.
     pub(crate) fn verify_waiting(&mut self) {
-        let mut pieces = self.verifying.take();
-        pieces.retain(|piece| self.pieces.state(*piece) == PieceState::Verifying);
+        let pieces = self.supply.take_waiting();
         if !pieces.is_empty() {
             self.outputs.push_back(Output::Verify(pieces));
         }
@@ -82,11 +83,25 @@ impl<S: Space> Engine<S> {
 
     /// Asks anew for everything that has not been answered.
     pub(crate) fn verify_again(&mut self) {
-        self.verifying.take();
-        let verifying = |piece: &PieceIndex| self.pieces.state(*piece) == PieceState::Verifying;
-        let again: Vec<_> = self.geometry.pieces().filter(verifying).collect();
         let together = self.space.verify_together().max(1);
+        let again = self.supply.take_unanswered();
         let again = again.chunks(together).map(<[_]>::to_vec);
         self.outputs.extend(again.map(Output::Verify));
+    }
+}
+
+impl Supply {
+    /// Takes the full pieces that wait to be verified.
+    fn take_waiting(&mut self) -> Vec<PieceIndex> {
+        let mut pieces = self.verifying.take();
+        pieces.retain(|piece| self.pieces.state(*piece) == PieceState::Verifying);
+        pieces
+    }
+
+    /// Takes the full pieces of which there is no verdict.
+    fn take_unanswered(&mut self) -> Vec<PieceIndex> {
+        self.verifying.take();
+        let verifying = |piece: &PieceIndex| self.pieces.state(*piece) == PieceState::Verifying;
+        self.geometry.pieces().filter(verifying).collect()
     }
 }

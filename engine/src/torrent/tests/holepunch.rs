@@ -192,7 +192,7 @@ fn nobody_is_asked_who_is_gone_or_said_no() {
         error: HolepunchError::NotConnected,
     };
     bench.punch(relay, no);
-    assert_eq!(bench.engine.candidates.introducer(addr(3)), None);
+    assert_eq!(bench.engine.membership.candidates.introducer(addr(3)), None);
     assert_eq!(bench.punches().len(), 1);
     bench.engine.handle_closed(bench.now, relay);
     bench.fail(4);

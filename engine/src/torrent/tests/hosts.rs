@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::peer::Hello;
+use std::sync::Arc;
 
 fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port)
@@ -201,7 +202,7 @@ fn a_peer_that_is_asked_and_never_answers_is_as_good_as_idle_after_a_minute() {
     for (answers, wait, stays) in [(0, 50, true), (0, 63, false), (1, 63, true)] {
         let mut bench = Bench::with(config, 100, Bitfield::none);
         bench.engine.handle_external_ip([9, 9, 9, 9].into());
-        let ranked = |number: &u8| bench.engine.ranking().priority(addr(*number));
+        let ranked = |number: &u8| bench.engine.membership.ranking().priority(addr(*number));
         let best = (2..=250).max_by_key(ranked).unwrap();
         let stalling = bench.seed(1);
         let asked = bench.requests(stalling);
@@ -378,15 +379,15 @@ fn what_a_peer_may_name_is_not_renewed_by_connecting_again() {
         bench.engine.handle_closed(bench.now, peer);
         bench.drain();
     }
-    assert_eq!(bench.engine.candidates.known(), 200);
+    assert_eq!(bench.engine.membership.candidates.known(), 200);
     // Another address has its own, and time gives the first one's back.
     let other = bench.call("9.9.9.8", 1).unwrap();
     bench.tell(other, [named(20)]);
-    assert_eq!(bench.engine.candidates.known(), 250);
+    assert_eq!(bench.engine.membership.candidates.known(), 250);
     bench.now += Duration::from_secs(3_600);
     let peer = bench.call("9.9.9.9", 1).unwrap();
     bench.tell(peer, [named(30)]);
-    assert_eq!(bench.engine.candidates.known(), 300);
+    assert_eq!(bench.engine.membership.candidates.known(), 300);
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl ConnectedPeer {
 impl<S: Space> Engine<S> {
     /// Deals the upload slots out anew.
     pub(crate) fn rechoke(&mut self, now: Instant) {
-        let seeding = self.wanted == 0;
+        let seeding = self.supply.wanted == 0;
         let contenders: Vec<_> = self
             .peers
             .connected()
@@ -66,7 +66,9 @@ impl<S: Space> Engine<S> {
                 crowded: self.is_in_crowd(&peer),
             })
             .collect();
-        let chosen = self.choker.choose(&contenders, seeding, &mut self.rng);
+        let chosen = self
+            .choker
+            .choose(&contenders, seeding, &mut self.supply.rng);
         for contender in contenders {
             let stays = chosen.contains(&contender.key);
             if contender.unchoked && !stays {
