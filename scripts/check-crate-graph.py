@@ -39,7 +39,7 @@ MAY_USE = {
 MAY_USE_IN_TESTS = {
     # Whole swarms over a simulated network, with the real memory storage and with hostile peers.
     "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
-    "tailwater-session": {"tailwater-hostile"},
+    "tailwater-session": {"tailwater-hostile", "tailwater-session"},
     "tailwater": {"tailwater-hostile"},
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},

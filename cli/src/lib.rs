@@ -5,7 +5,7 @@ pub use tailwater_session::{
     FileStatus, Follow, Lookbehind, MetadataFetch, PeerStats, Phase, PieceState, PieceView,
     Priority, Publication, ReadError, Reader, ReaderKey, ReaderOptions, ReaderView, Session,
     SessionBuilder, SessionStats, SettingError, Source, StartError, Stats, Status, StorageError,
-    StorageKind, Torrent, TorrentError, Totals, TrackerState, TrackerStatus, TrackersError,
-    WhenFull, check,
+    StorageKind, StorageRecord, Torrent, TorrentError, TorrentRecord, Totals, TrackerState,
+    TrackerStatus, TrackersError, WhenFull, check,
 };
 pub use tailwater_session::{dht, limits, metainfo};

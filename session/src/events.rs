@@ -14,6 +14,11 @@ const CAPACITY: usize = 1_024;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(tag = "event", rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Event {
     /// A torrent is in the session. What is there already has not been looked at yet.
@@ -35,8 +40,10 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
         /// Pieces found, verified.
+        #[cfg_attr(feature = "serde", serde(rename = "pieces_have"))]
         have: u32,
         /// Pieces in all.
+        #[cfg_attr(feature = "serde", serde(rename = "pieces_total"))]
         total: u32,
     },
     /// A piece is held and verified.
@@ -65,6 +72,10 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
         /// Which one.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "ip", serialize_with = "crate::text::display")
+        )]
         origin: Origin,
     },
     /// Everything wanted is held.
@@ -87,8 +98,10 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
         /// Pieces found, verified.
+        #[cfg_attr(feature = "serde", serde(rename = "pieces_have"))]
         have: u32,
         /// Pieces in all.
+        #[cfg_attr(feature = "serde", serde(rename = "pieces_total"))]
         total: u32,
     },
     /// A torrent's files are in another folder now; see [`Torrent::move_storage`](crate::Torrent::move_storage).
@@ -103,6 +116,7 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
         /// Why.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::text::display"))]
         error: TorrentError,
     },
     /// A tracker answered.
@@ -118,8 +132,22 @@ pub enum Event {
         /// Peers that lack something, if it says how many.
         leechers: Option<u32>,
         /// When it wants to be asked again.
+        #[cfg_attr(
+            feature = "serde",
+            serde(
+                rename = "interval_seconds",
+                serialize_with = "crate::text::whole_seconds"
+            )
+        )]
         interval: Duration,
         /// When a tracker of the torrent is asked next; `None` if none will be.
+        #[cfg_attr(
+            feature = "serde",
+            serde(
+                rename = "next_announce_seconds",
+                serialize_with = "crate::text::seconds"
+            )
+        )]
         next_announce: Option<Duration>,
         /// What it wants the user to know.
         warning: Option<String>,
@@ -133,6 +161,13 @@ pub enum Event {
         /// Why.
         error: String,
         /// When a tracker of the torrent is asked next; `None` if none will be.
+        #[cfg_attr(
+            feature = "serde",
+            serde(
+                rename = "next_announce_seconds",
+                serialize_with = "crate::text::seconds"
+            )
+        )]
         next_announce: Option<Duration>,
     },
     /// A torrent has been removed. [`Event::Closed`] follows.

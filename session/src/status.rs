@@ -5,6 +5,11 @@ use crate::torrent::Stats;
 
 /// What a torrent is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(tag = "state", content = "detail", rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Phase {
     /// It has just been added; nothing is known yet.
@@ -31,13 +36,16 @@ pub enum Phase {
         total: u64,
     },
     /// It cannot go on; [`Torrent::resume`](crate::Torrent::resume) tries again.
-    Failed(TorrentError),
+    Failed(
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::text::display"))] TorrentError,
+    ),
     /// It has been removed, or its session closed.
     Closed,
 }
 
 /// A torrent at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Status {
     /// What it is doing.

@@ -17,6 +17,14 @@ pub(crate) fn seconds<S: Serializer>(
     time.map(|time| time.as_secs()).serialize(serializer)
 }
 
+/// A time as whole seconds.
+pub(crate) fn whole_seconds<S: Serializer>(
+    time: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_secs())
+}
+
 /// What has a text form, as that.
 pub(crate) fn display<S: Serializer>(
     value: &impl Display,

@@ -12,6 +12,7 @@ use crate::torrent::PeerSource;
 
 /// How a fetch is doing: what is being tried, and how far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FetchProgress {
     /// Trackers that are asked for peers.

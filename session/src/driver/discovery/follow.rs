@@ -17,6 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
 /// One version of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Publication {
     /// Its number: later ones are higher.
