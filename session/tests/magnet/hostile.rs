@@ -206,7 +206,7 @@ async fn what_a_fetch_banned_the_torrent_does_not_use_either() {
     leecher.add(&share.metainfo, options).await.unwrap();
     let told = async {
         while let Some(event) = events.next().await {
-            if matches!(event, Event::Banned { ip, .. } if ip == banned) {
+            if matches!(event, Event::Banned { origin, .. } if origin == banned.into()) {
                 return;
             }
         }
