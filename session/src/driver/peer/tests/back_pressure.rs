@@ -2,12 +2,11 @@
 //! answered once, and every byte of every block is the right one.
 
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use sha1::{Digest, Sha1};
-use tailwater_metainfo::{Bitfield, Geometry, PieceHash};
-use tailwater_storage::Completion;
-use tailwater_storage_mem::{Config as Budget, MemoryStorage};
+use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
+use tailwater_storage::{BlockParts, Held, Progress, Reply, Storage, StorageError, SupplierKey};
 use tailwater_wire::{BlockRequest, Decoder, Limits, Message};
 use tokio::task::JoinHandle;
 
@@ -15,9 +14,7 @@ use super::super::*;
 use crate::driver::permits::{ConnectionPermits, DialLimit};
 use crate::memory_network::{MemoryConfig, MemoryNetwork, MemoryStream};
 use crate::peer;
-use crate::storage::MemoryStore;
 use crate::testing::epoch;
-use crate::torrent::{Space, SupplierKey};
 use crate::transport::{Dialer, Network};
 
 const PIECE_LEN: u32 = 16 * 1024;
@@ -31,33 +28,53 @@ fn geometry() -> Geometry {
     Geometry::new(u64::from(PIECE_LEN * PIECES) - 99, PIECE_LEN).unwrap()
 }
 
-/// A storage with all pieces, whose bytes are `payload`.
-async fn complete_store(payload: &[u8]) -> Store {
-    let geometry = geometry();
-    let storage = MemoryStorage::new(Budget::new(1 << 20));
-    let hash = |piece: &[u8]| PieceHash::new(Sha1::digest(piece).into());
-    let hashes: Arc<[_]> = payload.chunks(PIECE_LEN as usize).map(hash).collect();
-    let handle = storage.add_torrent(geometry, hashes).unwrap();
-    let completions = Arc::new(Mailbox::<Completion>::new(100));
-    let neighbours = Arc::default();
-    let store = MemoryStore::new(storage, handle, geometry, &completions, &neighbours);
-    let mut store = Store::Memory(store);
-    for (piece, bytes) in geometry.pieces().zip(payload.chunks(PIECE_LEN as usize)) {
-        store.reserve(piece).unwrap();
-        let block = geometry.nth_block(piece, 0).unwrap();
-        let data = Bytes::copy_from_slice(bytes);
-        let unwanted = store.write(SupplierKey::new(1), vec![(block, data)]).await;
-        assert!(unwanted.is_empty());
+/// A storage that holds everything. Every other read takes its time.
+struct Complete {
+    payload: Arc<Vec<u8>>,
+    reads: AtomicUsize,
+}
+
+impl Storage for Complete {
+    fn start(&self, _: Progress) -> Reply<Result<Bitfield, StorageError>> {
+        Reply::ready(Ok(Bitfield::all(&geometry())))
     }
-    store.verify(geometry.pieces().collect()).unwrap();
-    let mut verified = Vec::new();
-    while verified.len() < PIECES as usize {
-        completions.ready().await;
-        let mut batch = Vec::new();
-        completions.take(&mut batch);
-        verified.append(&mut batch);
+
+    fn write(&self, _: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
+        Reply::ready(blocks.into_iter().map(|(block, _)| block).collect())
     }
-    store
+
+    fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {
+        let read = |block: BlockRef| {
+            let begin = Bench::at(block.piece().get(), block.offset());
+            let bytes = &self.payload[begin..begin + block.len() as usize];
+            // In two parts, as where a range lies in two blocks of the storage.
+            let (first, second) = bytes.split_at(bytes.len() / 2);
+            let parts = [first, second].map(Bytes::copy_from_slice);
+            (block, Ok(Some(BlockParts::from(parts))))
+        };
+        let held = blocks.into_iter().map(read).collect();
+        match self.reads.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => Reply::ready(held),
+            _ => Reply::later(async move {
+                tokio::task::yield_now().await;
+                held
+            }),
+        }
+    }
+
+    fn verify(&self, _: Vec<PieceIndex>) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn digest(&self, _: PieceIndex) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn settle(&self, _: PieceIndex) {}
+
+    fn close(&self) -> Reply<()> {
+        Reply::ready(())
+    }
 }
 
 /// The far end of a peer task, and the torrent's end of it.
@@ -106,6 +123,10 @@ impl Bench {
                 dht_port: None,
             },
         );
+        let storage = Complete {
+            payload: Arc::new(payload.clone()),
+            reads: AtomicUsize::new(0),
+        };
         let (messages_in, messages) = mpsc::channel(100);
         let mailbox = Arc::new(Mailbox::new(10_000));
         let permits = ConnectionPermits::new(10, DialLimit::default());
@@ -114,7 +135,7 @@ impl Bench {
             ip,
             stream: ours,
             connection,
-            store: complete_store(&payload).await,
+            storage: Arc::new(storage),
             mailbox: Arc::clone(&mailbox),
             messages: messages_in,
             in_flight: Arc::new(Semaphore::new(10)),
