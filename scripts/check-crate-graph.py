@@ -43,6 +43,7 @@ MAY_USE_IN_TESTS = {
     "tailwater": {"tailwater-hostile"},
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},
+    "tailwater-storage": {"tailwater-storage"},
 }
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {

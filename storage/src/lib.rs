@@ -2,6 +2,8 @@
 
 mod claims;
 mod completion;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod factory;
 mod key;
@@ -18,4 +20,10 @@ pub use reply::Reply;
 pub use space::{ByteWindow, Full, Space};
 pub use storage::{
     BlockParts, Figures, Finish, Held, LookbehindFigures, Progress, Storage, Totals,
+};
+
+/// What stands in the signatures of the traits.
+pub use bytes::Bytes;
+pub use tailwater_types::{
+    BLOCK_LEN, Bitfield, BlockDigest, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict,
 };
