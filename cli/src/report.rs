@@ -187,9 +187,7 @@ fn pieces(info: &Info, have: &Bitfield, index: usize, broken: impl Fn(usize) -> 
         if have.has(piece) {
             continue;
         }
-        let start = geometry.piece_start(piece);
-        let end = start + u64::from(geometry.piece_len(piece));
-        match shares_with_broken(info, index, start..end, &broken) {
+        match shares_with_broken(info, index, geometry.piece_range(piece), &broken) {
             true => unsure += 1,
             false => wrong += 1,
         }

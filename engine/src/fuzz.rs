@@ -40,7 +40,7 @@ pub fn connection(data: &[u8]) {
     let geometry = geometry();
     let now = epoch();
     let config = peer::Config {
-        geometry,
+        geometry: geometry.clone(),
         fast: head & 1 == 1,
         extensions: head & 2 == 2,
         listen_port: Some(6881),
@@ -140,7 +140,7 @@ pub fn torrent(data: &[u8]) {
     let have = Bitfield::none(&geometry);
     let mut trial = Trial {
         now: epoch(),
-        geometry,
+        geometry: geometry.clone(),
         engine: Engine::new(config, geometry, have, Shelf::default()),
         keys: Vec::new(),
         asked: BTreeSet::new(),

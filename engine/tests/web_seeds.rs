@@ -71,8 +71,13 @@ impl Download {
         let room = Room::default();
         Self {
             now: Instant::now(),
+            engine: Engine::new(
+                config,
+                geometry.clone(),
+                Bitfield::none(&geometry),
+                room.clone(),
+            ),
             geometry,
-            engine: Engine::new(config, geometry, Bitfield::none(&geometry), room.clone()),
             suppliers: BTreeMap::new(),
             room,
             sent: BTreeMap::new(),
@@ -150,8 +155,7 @@ impl Download {
     }
 
     fn blocks(&self, piece: PieceIndex) -> impl Iterator<Item = BlockRef> + use<> {
-        let geometry = self.geometry;
-        (0..geometry.block_count(piece)).map(move |n| geometry.nth_block(piece, n).unwrap())
+        self.geometry.blocks(piece)
     }
 
     fn stored(&self, piece: PieceIndex) -> Vec<Content> {

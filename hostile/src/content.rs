@@ -90,8 +90,8 @@ impl Content {
 
     /// Where pieces and blocks lie.
     #[must_use]
-    pub const fn geometry(&self) -> Geometry {
-        self.geometry
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
     }
 
     /// The torrent's name on the wire.
@@ -119,14 +119,13 @@ impl Content {
             .geometry
             .block(wanted.index, wanted.begin, wanted.length)
             .ok()?;
-        let start = self.geometry.piece_start(block.piece()) + u64::from(block.offset());
-        let start = usize::try_from(start).ok()?;
+        let start = usize::try_from(self.geometry.block_start(block)).ok()?;
         Some(self.bytes.slice(start..start + wanted.length as usize))
     }
 
     /// Every block of the torrent in order, of 16 KiB but the last of a piece.
     pub fn blocks(&self) -> impl Iterator<Item = BlockRequest> + use<> {
-        let geometry = self.geometry;
+        let geometry = self.geometry.clone();
         geometry
             .pieces()
             .flat_map(move |piece| geometry.blocks(piece))

@@ -46,7 +46,7 @@ fn check_info(info: &Info) {
     let mut end = 0;
     let mut paths = HashSet::new();
     for file in info.files() {
-        assert!(file.range().start >= end && file.range().end <= geometry.total());
+        assert!(file.range().start >= end && file.range().end <= geometry.end());
         end = file.range().end;
         let path = file.path().under(folder);
         assert!(path.starts_with(folder));
@@ -66,7 +66,7 @@ fn check_info(info: &Info) {
             file.pieces_root().is_some()
         );
     }
-    assert_eq!(end, geometry.total());
+    assert_eq!(end, geometry.end());
     for file in info.files().iter().filter(|file| !file.is_pad()) {
         let name = fold(file.path().as_str());
         assert!(

@@ -173,11 +173,11 @@ impl Info {
 
     /// Pieces and blocks.
     ///
-    /// In a v2-only torrent each file begins with a piece of its own (BEP 52): the bytes from a file's end to the next
-    /// multiple of the piece length belong to no file, and the last piece of each file is shorter than the geometry's.
+    /// In a v2-only torrent each file begins with a piece of its own (BEP 52): its pieces are those of
+    /// [`Geometry::aligned`], and the positions from a file's end to the next piece hold no byte.
     #[must_use]
-    pub fn geometry(&self) -> Geometry {
-        self.0.geometry
+    pub fn geometry(&self) -> &Geometry {
+        &self.0.geometry
     }
 
     /// The files by offset, pad files included.

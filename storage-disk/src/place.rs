@@ -49,7 +49,7 @@ impl Place {
                 .symlink_target()
                 .map(|target| target.under(Path::new(""))),
         });
-        let layout = Layout::new(root.to_path_buf(), files.collect(), info.geometry())?;
+        let layout = Layout::new(root.to_path_buf(), files.collect(), info.geometry().clone())?;
         let root = canonical(root);
         Ok(Self {
             key: ResumeKey::new(info_hash, &root),

@@ -29,7 +29,7 @@ pub(crate) struct DiskStorage {
 impl DiskStorage {
     pub(crate) fn new(torrent: DiskTorrent, opening: Opening) -> Self {
         Self {
-            claims: Arc::new(Claims::new(*torrent.geometry())),
+            claims: Arc::new(Claims::new(torrent.geometry().clone())),
             torrent,
             opening: Arc::new(opening),
             attempts: Arc::default(),

@@ -122,7 +122,7 @@ impl DiskTorrent {
     /// When the number of hashes is not that of the pieces, another process uses the files, the pool is closed, or a
     /// skipped file cannot be looked at.
     pub async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
-        let geometry = *options.layout.geometry();
+        let geometry = options.layout.geometry().clone();
         if options.hashes.len() != geometry.pieces().len() {
             return Err(StorageError::Layout(format!(
                 "{} hashes for {} pieces",

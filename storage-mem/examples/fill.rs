@@ -31,7 +31,7 @@ fn main() -> Result<(), Failure> {
     let data = vec![0x5a; PIECE as usize];
     let hash = PieceHash::new(Sha1::digest(&data).into());
     let storage = MemoryStorage::new(Config::new(geometry.total()));
-    let handle = storage.add_torrent(geometry, (0..mebibytes).map(|_| hash).collect())?;
+    let handle = storage.add_torrent(geometry.clone(), (0..mebibytes).map(|_| hash).collect())?;
     let data = Arc::new(data);
 
     let together = storage.verify_together(handle)?;

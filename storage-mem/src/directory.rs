@@ -117,10 +117,10 @@ impl Directory {
         };
         let torrent = Torrent {
             handle,
+            protection: Protection::new(geometry.clone()),
             geometry,
             hashes,
             held: BTreeMap::new(),
-            protection: Protection::new(geometry),
         };
         match self.slots.get_mut(slot as usize) {
             Some(entry) => *entry = Some(torrent),

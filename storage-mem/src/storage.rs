@@ -299,7 +299,7 @@ impl MemoryStorage {
     /// [`Error::StaleHandle`], [`Error::Closed`].
     pub fn verify_together(&self, handle: TorrentHandle) -> Result<usize, Error> {
         let mut directory = self.directory()?;
-        let geometry = directory.torrent(handle)?.geometry;
+        let geometry = &directory.torrent(handle)?.geometry;
         let together = hashed_together();
         let bytes = u64::from(geometry.piece_length()) * together as u64;
         match bytes <= self.inner.config.budget_bytes() / UNVERIFIED_SHARE {

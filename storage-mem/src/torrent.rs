@@ -50,15 +50,15 @@ impl MemoryFactory {
     }
 
     fn add(&self, request: OpenRequest) -> Result<Opened, OpenError> {
-        let geometry = request.geometry();
+        let geometry = request.geometry().clone();
         self.check_size(&request, &geometry)?;
-        let handle = self.storage.add_torrent(geometry, request.hashes);
+        let handle = self.storage.add_torrent(geometry.clone(), request.hashes);
         let handle = handle.map_err(storage_error)?;
         let torrent = MemoryTorrent {
             storage: self.storage.clone(),
             handle,
+            claims: Arc::new(Claims::new(geometry.clone())),
             geometry,
-            claims: Arc::new(Claims::new(geometry)),
             completions: request.completions,
             blocking: request.blocking,
             neighbours: Arc::clone(&self.neighbours),
@@ -66,7 +66,7 @@ impl MemoryFactory {
         self.neighbours.add(handle, &torrent.completions);
         if request.access != Access::OnDemand {
             // What is downloaded is to stay, whatever readers of other torrents want.
-            let all = 0..geometry.total();
+            let all = 0..torrent.geometry.end();
             let pinned = self.storage.set_pins(handle, std::slice::from_ref(&all));
             pinned.map_err(|error| {
                 torrent.remove();

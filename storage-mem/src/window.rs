@@ -182,7 +182,7 @@ impl Protection {
     }
 
     fn check(&self, bytes: &Range<u64>) -> Result<(), Error> {
-        let total = self.geometry.total();
+        let total = self.geometry.end();
         if bytes.start > bytes.end || bytes.end > total {
             let (start, end) = (bytes.start, bytes.end);
             return Err(Error::NoSuchRange { start, end, total });
@@ -204,8 +204,8 @@ impl Reader {
         let by_pieces = match lookbehind_pieces {
             0 => cursor,
             pieces => {
-                let length = u64::from(geometry.piece_length());
-                (cursor / length).saturating_sub(u64::from(pieces)) * length
+                let first = geometry.number_at(cursor).saturating_sub(pieces);
+                geometry.start_of_number(first)
             }
         };
         let from = by_bytes.min(by_pieces);

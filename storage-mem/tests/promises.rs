@@ -197,7 +197,7 @@ fn slot_reuse() {
     let old = film.add_to(&storage);
     film.put(&storage, old, 0);
     let _ = storage.reserve(old, film.piece(1)).unwrap();
-    let full = storage.add_torrent(song.geometry, song.hashes.clone());
+    let full = storage.add_torrent(song.geometry.clone(), song.hashes.clone());
     assert_eq!(full, Err(Error::TooManyTorrents { max: 1 }));
 
     storage.remove_torrent(old).unwrap();

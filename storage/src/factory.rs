@@ -68,7 +68,7 @@ impl OpenRequest {
 
     /// How the torrent is cut into pieces.
     #[must_use]
-    pub fn geometry(&self) -> Geometry {
+    pub fn geometry(&self) -> &Geometry {
         self.info().geometry()
     }
 }

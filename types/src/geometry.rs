@@ -4,8 +4,10 @@
 //! [`PieceIndex`] or [`BlockRef`] that exists is one that its torrent has.
 
 use crate::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
-use crate::{BLOCK_LEN, BlockRef, PieceIndex};
+use crate::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Why a number does not fit a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,46 +60,115 @@ impl fmt::Display for GeometryError {
 
 impl std::error::Error for GeometryError {}
 
-/// The sizes that say where each piece and block of a torrent lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where each piece and block of a torrent lies.
+///
+/// Positions are byte offsets into the torrent: its files one behind the other, in the order of the metainfo. Every piece
+/// begins at a multiple of the piece length. In a v1 or hybrid torrent ([`Geometry::new`]) the pieces are contiguous and
+/// only the last may be shorter. In a v2-only torrent ([`Geometry::aligned`]) each file begins with a piece of its own
+/// (BEP 52): the last piece of each file may be shorter, and the positions between its end and the next piece hold no
+/// byte.
+///
+/// A clone costs no more than a reference count.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Geometry {
+    /// Bytes of all pieces.
     total: u64,
+    /// Where the last piece ends.
+    end: u64,
     piece_length: u32,
     piece_count: u32,
+    /// The pieces before the last that are shorter than the others, in order. `None` where there are none: the common
+    /// case stays arithmetic.
+    short: Option<Arc<[ShortPiece]>>,
+}
+
+/// A piece that ends before the next one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ShortPiece {
+    piece: u32,
+    len: u32,
+    /// The positions without a byte behind this piece and all short ones before it.
+    gaps: u64,
 }
 
 impl Geometry {
-    /// Divides `total` bytes into pieces of `piece_length` bytes; the last may be shorter.
+    /// Divides `total` bytes into pieces of `piece_length` bytes; the last may be shorter (BEP 3).
     ///
     /// # Errors
     ///
     /// When `total` is 0, the piece length is out of range, or there are too many pieces.
     pub fn new(total: u64, piece_length: u32) -> Result<Self, GeometryError> {
-        if piece_length == 0 || piece_length > MAX_PIECE_LENGTH {
-            return Err(GeometryError::PieceLength(u64::from(piece_length)));
-        }
+        check_piece_length(piece_length)?;
         if total == 0 {
             return Err(GeometryError::Empty);
         }
-        let count = total.div_ceil(u64::from(piece_length));
-        let piece_count = u32::try_from(count)
-            .ok()
-            .filter(|&count| count <= MAX_PIECES)
-            .ok_or(GeometryError::TooManyPieces(count))?;
         Ok(Self {
             total,
+            end: total,
             piece_length,
-            piece_count,
+            piece_count: check_count(total.div_ceil(u64::from(piece_length)))?,
+            short: None,
         })
     }
 
-    /// The bytes of the whole torrent, pad files included.
+    /// Divides files of these lengths into pieces that no two files share (BEP 52). An empty file has no piece.
+    ///
+    /// # Errors
+    ///
+    /// When all files are empty, the piece length is out of range, or there are too many pieces.
+    pub fn aligned(
+        file_lengths: impl IntoIterator<Item = u64>,
+        piece_length: u32,
+    ) -> Result<Self, GeometryError> {
+        check_piece_length(piece_length)?;
+        let length = u64::from(piece_length);
+        // The limit on pieces, checked for each file, also bounds the table of short ones and all sums below.
+        let (mut count, mut total, mut end, mut gaps) = (0, 0, 0, 0);
+        let mut short = Vec::new();
+        for file in file_lengths.into_iter().filter(|file| *file > 0) {
+            count = check_count(file.div_ceil(length).saturating_add(u64::from(count)))?;
+            total += file;
+            end = u64::from(count - 1) * length + (file - 1) % length + 1;
+            let gap = u64::from(count) * length - end;
+            gaps += gap;
+            if let Ok(gap) = u32::try_from(gap)
+                && gap > 0
+            {
+                short.push(ShortPiece {
+                    piece: count - 1,
+                    len: piece_length - gap,
+                    gaps,
+                });
+            }
+        }
+        if count == 0 {
+            return Err(GeometryError::Empty);
+        }
+        // That of the last piece follows from `end`, as for contiguous pieces.
+        short.pop_if(|short| short.piece == count - 1);
+        Ok(Self {
+            total,
+            end,
+            piece_length,
+            piece_count: count,
+            short: (!short.is_empty()).then(|| short.into()),
+        })
+    }
+
+    /// The bytes of all pieces, pad files included.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
     }
 
-    /// The length in bytes of every piece but the last.
+    /// The position behind the torrent's last byte. More than [`total`](Self::total) where pieces end early.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The length in bytes of every piece that does not end early, and from where one piece begins to where the next
+    /// does.
     #[must_use]
     pub const fn piece_length(&self) -> u32 {
         self.piece_length
@@ -132,15 +203,21 @@ impl Geometry {
         (0..self.piece_count).map(PieceIndex::new_checked)
     }
 
-    /// The piece that holds the byte at `offset` of the torrent, if there is such a byte.
+    /// The piece that holds the byte at position `offset`, if there is such a byte.
     #[must_use]
     pub fn piece_at(&self, offset: u64) -> Option<PieceIndex> {
-        if offset >= self.total {
+        let piece = self.piece_before(offset)?;
+        // Contiguous pieces hold every byte before the end.
+        (self.short.is_none() || offset < self.piece_range(piece).end).then_some(piece)
+    }
+
+    /// The piece that holds the byte at `offset` or, if there is none, the last one before it.
+    fn piece_before(&self, offset: u64) -> Option<PieceIndex> {
+        if offset >= self.end {
             return None;
         }
-        u32::try_from(offset / u64::from(self.piece_length))
-            .ok()
-            .map(PieceIndex::new_checked)
+        // There are fewer pieces than a `u32` counts.
+        Some(PieceIndex::new_checked(self.number_at(offset)))
     }
 
     /// The pieces that hold any byte of `start..end`, clipped to the torrent.
@@ -149,28 +226,95 @@ impl Geometry {
         start: u64,
         end: u64,
     ) -> impl DoubleEndedIterator<Item = PieceIndex> + ExactSizeIterator + use<> {
-        let end = end.min(self.total);
-        let range = match (self.piece_at(start), end.checked_sub(1)) {
+        let end = end.min(self.end);
+        let range = match (self.piece_before(start), end.checked_sub(1)) {
             (Some(first), Some(last)) if start < end => {
-                let last = self.piece_at(last).map_or(first.get(), PieceIndex::get);
-                first.get()..last + 1
+                let last = self.piece_before(last).map_or(first.get(), PieceIndex::get);
+                // One that ends before `start` holds none of the bytes.
+                let skipped = u32::from(start >= self.piece_range(first).end);
+                first.get() + skipped..last + 1
             }
             _ => 0..0,
         };
         range.map(PieceIndex::new_checked)
     }
 
-    /// Where a piece begins, in bytes from the beginning of the torrent.
+    /// The position where a piece begins.
     #[must_use]
     pub fn piece_start(&self, piece: PieceIndex) -> u64 {
-        u64::from(piece.get()) * u64::from(self.piece_length)
+        self.start_of_number(piece.get())
+    }
+
+    /// The positions of a piece's bytes.
+    #[must_use]
+    pub fn piece_range(&self, piece: PieceIndex) -> Range<u64> {
+        let start = self.piece_start(piece);
+        start..start + u64::from(self.piece_len(piece))
+    }
+
+    /// The number of the piece that begins at a position or before it and is the last to. It counts on where there are no
+    /// pieces, and need not hold a byte there: a place in a window of pieces, not a piece.
+    #[must_use]
+    pub fn number_at(&self, offset: u64) -> u32 {
+        u32::try_from(offset / u64::from(self.piece_length)).unwrap_or(u32::MAX)
+    }
+
+    /// The position where piece `number` begins, or would begin if there were so many: the inverse of
+    /// [`number_at`](Self::number_at).
+    #[must_use]
+    pub fn start_of_number(&self, number: u32) -> u64 {
+        u64::from(number) * u64::from(self.piece_length)
+    }
+
+    /// The positions from the beginning of the first of these pieces to the end of the last, clipped to the torrent.
+    #[must_use]
+    pub fn range_of(&self, numbers: &Range<u32>) -> Range<u64> {
+        let start = self.start_of_number(numbers.start).min(self.end);
+        let last = numbers.end.min(self.piece_count).checked_sub(1);
+        let last = last.filter(|last| *last >= numbers.start);
+        let end = last.map(|last| self.piece_range(PieceIndex::new_checked(last)).end);
+        start..end.unwrap_or(start)
     }
 
     /// The length of a piece in bytes, never 0.
     #[must_use]
     pub fn piece_len(&self, piece: PieceIndex) -> u32 {
-        let left = self.total.saturating_sub(self.piece_start(piece));
+        if let Some(short) = &self.short
+            && let Ok(at) = short.binary_search_by_key(&piece.get(), |short| short.piece)
+        {
+            return short[at].len;
+        }
+        let left = self.end.saturating_sub(self.piece_start(piece));
         u32::try_from(left).map_or(self.piece_length, |left| left.min(self.piece_length))
+    }
+
+    /// The bytes of the first `count` pieces; of all pieces, if there are not so many.
+    #[must_use]
+    pub fn len_of_first(&self, count: u32) -> u64 {
+        if count >= self.piece_count {
+            return self.total;
+        }
+        u64::from(count) * u64::from(self.piece_length) - self.gaps_before(count)
+    }
+
+    /// The bytes of the pieces whose bits are set. Takes a step for each piece that ends early.
+    #[must_use]
+    pub fn len_of(&self, pieces: &Bitfield) -> u64 {
+        let missing = |piece: u32| match self.piece(piece) {
+            Ok(piece) if pieces.has(piece) => u64::from(self.piece_length - self.piece_len(piece)),
+            _ => 0,
+        };
+        let short = self.short.iter().flat_map(|short| short.iter());
+        let short: u64 = short.map(|short| missing(short.piece)).sum();
+        let full = u64::from(pieces.count()) * u64::from(self.piece_length);
+        full - short - missing(self.piece_count - 1)
+    }
+
+    /// The positions without a byte before piece `count`.
+    fn gaps_before(&self, count: u32) -> u64 {
+        let Some(short) = &self.short else { return 0 };
+        let before = short.partition_point(|short| short.piece < count);
+        before.checked_sub(1).map_or(0, |last| short[last].gaps)
     }
 
     /// How many blocks a piece has.
@@ -196,15 +340,19 @@ impl Geometry {
     /// Block `number` of a piece, on the [`BLOCK_LEN`] grid, if there is one.
     #[must_use]
     pub fn nth_block(&self, piece: PieceIndex, number: u32) -> Option<BlockRef> {
-        let offset = number.checked_mul(BLOCK_LEN)?;
-        let left = self.piece_len(piece).checked_sub(offset)?;
-        (left > 0).then(|| BlockRef::new_checked(piece, offset, left.min(BLOCK_LEN)))
+        nth_block(piece, self.piece_len(piece), number)
+    }
+
+    /// The position where a block begins.
+    #[must_use]
+    pub fn block_start(&self, block: BlockRef) -> u64 {
+        self.piece_start(block.piece()) + u64::from(block.offset())
     }
 
     /// The blocks of a piece, in order.
     pub fn blocks(&self, piece: PieceIndex) -> impl Iterator<Item = BlockRef> + use<> {
-        let geometry = *self;
-        (0..self.block_count(piece)).filter_map(move |number| geometry.nth_block(piece, number))
+        let len = self.piece_len(piece);
+        (0..len.div_ceil(BLOCK_LEN)).filter_map(move |number| nth_block(piece, len, number))
     }
 
     /// Whether a range is exactly one block of the grid, as a download's requests are.
@@ -215,67 +363,26 @@ impl Geometry {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Block `number` of a piece of `piece_len` bytes.
+fn nth_block(piece: PieceIndex, piece_len: u32, number: u32) -> Option<BlockRef> {
+    let offset = number.checked_mul(BLOCK_LEN)?;
+    let left = piece_len.checked_sub(offset)?;
+    (left > 0).then(|| BlockRef::new_checked(piece, offset, left.min(BLOCK_LEN)))
+}
 
-    #[test]
-    fn sizes_out_of_range_are_refused() {
-        assert_eq!(Geometry::new(1, 0), Err(GeometryError::PieceLength(0)));
-        assert_eq!(Geometry::new(0, 1), Err(GeometryError::Empty));
-        assert_eq!(
-            Geometry::new(u64::MAX, 1),
-            Err(GeometryError::TooManyPieces(u64::MAX))
-        );
-        assert!(Geometry::new(u64::from(MAX_PIECES), 1).is_ok());
-    }
-
-    #[test]
-    fn requests_out_of_range_are_refused() {
-        let geometry = Geometry::new(100_000, 40_000).unwrap();
-        assert!(geometry.block(2, 19_999, 1).is_ok());
-        for (piece, offset, len) in [(3, 0, 1), (2, 20_000, 1), (0, 0, 0), (0, u32::MAX, 2)] {
-            assert!(geometry.block(piece, offset, len).is_err());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn blocks_tile_the_torrent(total in 1u64..5_000_000, piece_length in 1u32..300_000) {
-            prop_assume!(total / u64::from(piece_length) < 4_000);
-            let geometry = Geometry::new(total, piece_length).unwrap();
-            let mut at = 0;
-            for piece in geometry.pieces() {
-                prop_assert_eq!(geometry.piece_start(piece), at);
-                prop_assert_eq!(geometry.piece_at(at), Some(piece));
-                let mut offset = 0;
-                for block in geometry.blocks(piece) {
-                    prop_assert_eq!(block.offset(), offset);
-                    prop_assert!(geometry.is_on_grid(block));
-                    prop_assert_eq!(geometry.block(piece.get(), offset, block.len()), Ok(block));
-                    offset += block.len();
-                }
-                prop_assert_eq!(offset, geometry.piece_len(piece));
-                at += u64::from(offset);
-            }
-            prop_assert_eq!(at, total);
-            prop_assert_eq!(geometry.piece_at(total), None);
-        }
-
-        #[test]
-        fn pieces_in_a_range_are_those_that_overlap_it(start in 0u64..2_000, len in 0u64..2_000) {
-            let geometry = Geometry::new(1_234, 100).unwrap();
-            let end = start + len;
-            let expected: Vec<_> = geometry
-                .pieces()
-                .filter(|&piece| {
-                    let from = geometry.piece_start(piece);
-                    let to = from + u64::from(geometry.piece_len(piece));
-                    len > 0 && from < end && start < to
-                })
-                .collect();
-            prop_assert_eq!(geometry.pieces_in(start, end).collect::<Vec<_>>(), expected);
-        }
+const fn check_piece_length(piece_length: u32) -> Result<(), GeometryError> {
+    match piece_length {
+        1..=MAX_PIECE_LENGTH => Ok(()),
+        _ => Err(GeometryError::PieceLength(piece_length as u64)),
     }
 }
+
+fn check_count(count: u64) -> Result<u32, GeometryError> {
+    u32::try_from(count)
+        .ok()
+        .filter(|&count| count <= MAX_PIECES)
+        .ok_or(GeometryError::TooManyPieces(count))
+}
+
+#[cfg(test)]
+mod tests;

@@ -231,9 +231,8 @@ impl Follower {
         match status.phase {
             Phase::Checking { done, total } => {
                 let geometry = self.subject.torrent.info().geometry();
-                let bytes = u64::from(done).saturating_mul(u64::from(geometry.piece_length()));
                 self.meter.set(
-                    bytes.min(geometry.total()),
+                    geometry.len_of_first(done),
                     format_args!("checking piece {done} of {total}"),
                 );
             }

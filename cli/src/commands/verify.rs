@@ -75,10 +75,9 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
     let info = metainfo.info();
     let geometry = info.geometry();
     let meter = context.progress.meter(info.name(), geometry.total(), OFTEN);
+    let pieces = geometry.clone();
     let checked = check(metainfo, &args.data, move |done, total| {
-        let bytes = u64::from(done)
-            .saturating_mul(u64::from(geometry.piece_length()))
-            .min(geometry.total());
+        let bytes = pieces.len_of_first(done);
         meter.set(bytes, format_args!("checking piece {done} of {total}"));
     });
     let failed = |error: AddError| CliError::Check {

@@ -127,9 +127,8 @@ impl<S: Space> Engine<S> {
             .take_while(held)
             .last();
         let end = ahead.map_or(cursor, |piece| {
-            let end = self.supply.geometry.piece_start(piece)
-                + u64::from(self.supply.geometry.piece_len(piece));
-            end.min(bounds.end)
+            let pieces = &self.supply.geometry;
+            pieces.piece_range(piece).end.min(bounds.end)
         });
         let start = behind.map_or(cursor, |piece| {
             self.supply.geometry.piece_start(piece).max(bounds.start)

@@ -96,7 +96,7 @@ impl<S: Space> Engine<S> {
     /// A torrent that holds `have` already.
     #[must_use]
     pub fn new(config: Config, geometry: Geometry, have: Bitfield, space: S) -> Self {
-        let supply = Supply::new(&config, geometry, have);
+        let supply = Supply::new(&config, geometry.clone(), have);
         Self {
             membership: Membership::new(&config, supply.completed),
             demand: Demand::new(geometry),

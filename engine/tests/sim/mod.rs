@@ -173,7 +173,7 @@ impl Swarm {
             manner: Manner::Honest,
             verdict_delay: Duration::ZERO,
             payload: Rc::clone(payload),
-            engine: Engine::new(config, payload.geometry, have, store.clone()),
+            engine: Engine::new(config, payload.geometry.clone(), have, store.clone()),
             store,
             space_wait: SpaceWait::default(),
             wires: BTreeMap::new(),

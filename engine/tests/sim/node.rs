@@ -108,7 +108,7 @@ impl Node {
                 fast: true,
             };
             let config = peer::Config {
-                geometry: self.payload.geometry,
+                geometry: self.payload.geometry.clone(),
                 fast: true,
                 extensions: true,
                 listen_port: Some(6881),

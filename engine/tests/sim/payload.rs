@@ -38,7 +38,7 @@ impl Payload {
         let hash = |piece: &[u8]| PieceHash::new(Sha1::digest(piece).into());
         let pieces = content.bytes().chunks(geometry.piece_length() as usize);
         Self {
-            geometry,
+            geometry: geometry.clone(),
             info_hash: content.info_hash(),
             hashes: pieces.map(hash).collect(),
             bytes: content.bytes().to_vec(),
@@ -46,7 +46,7 @@ impl Payload {
     }
 
     pub(super) fn block(&self, block: BlockRef) -> &[u8] {
-        let start = self.geometry.piece_start(block.piece()) + u64::from(block.offset());
+        let start = self.geometry.block_start(block);
         self.range(start..start + u64::from(block.len()))
     }
 

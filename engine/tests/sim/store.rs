@@ -131,12 +131,12 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new(house: House, payload: &Payload, have: &Bitfield) -> Self {
         let hashes = Arc::clone(&payload.hashes);
-        let geometry = payload.geometry;
-        let handle = house.storage.add_torrent(geometry, hashes).unwrap();
+        let geometry = &payload.geometry;
+        let handle = house.storage.add_torrent(geometry.clone(), hashes).unwrap();
         let store = Self {
             house,
             handle,
-            geometry,
+            geometry: geometry.clone(),
             ledger: Rc::default(),
         };
         for piece in geometry.pieces().filter(|&piece| have.has(piece)) {

@@ -80,7 +80,7 @@ pub(crate) fn is_done(swarm: &Swarm, player: PlayerId) -> bool {
 
 /// The beginning of a piece of which nothing is held.
 pub(crate) fn nowhere_near(swarm: &Swarm, viewer: usize, rng: &mut fastrand::Rng) -> u64 {
-    let geometry = swarm.payload(viewer).geometry;
+    let geometry = &swarm.payload(viewer).geometry;
     let engine = swarm.engine(viewer);
     loop {
         let piece = geometry.piece(rng.u32(..geometry.piece_count())).unwrap();

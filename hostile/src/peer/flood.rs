@@ -229,7 +229,7 @@ fn blocks(content: &Content) -> impl Iterator<Item = BlockRequest> + use<> {
 
 /// The longest requests that the pieces allow.
 fn big_requests(content: &Content) -> impl Iterator<Item = Message> + use<> {
-    let geometry = content.geometry();
+    let geometry = content.geometry().clone();
     geometry.pieces().map(move |piece| {
         Message::Request(BlockRequest {
             index: piece.get(),

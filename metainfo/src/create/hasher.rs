@@ -24,7 +24,7 @@ struct Job<'a> {
     files: &'a [FoundFile],
     /// Where each file begins in the torrent.
     starts: Vec<u64>,
-    geometry: Geometry,
+    geometry: &'a Geometry,
     next_piece: AtomicU32,
     is_cancelled: AtomicBool,
 }
@@ -36,7 +36,7 @@ struct Job<'a> {
 )]
 pub(super) fn hash_pieces(
     files: &[FoundFile],
-    geometry: Geometry,
+    geometry: &Geometry,
     threads: NonZeroUsize,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, CreateError> {
@@ -77,7 +77,7 @@ pub(super) fn hash_pieces(
 
 fn collect(
     results: &mpsc::Receiver<PieceResult>,
-    geometry: Geometry,
+    geometry: &Geometry,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, CreateError> {
     let mut hashes = vec![[0; 20]; geometry.piece_count() as usize];

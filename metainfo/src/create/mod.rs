@@ -291,7 +291,7 @@ impl Creator {
             .threads
             .or_else(|| std::thread::available_parallelism().ok());
         let threads = threads.unwrap_or(NonZeroUsize::MIN);
-        let pieces = hasher::hash_pieces(&found.files, geometry, threads, &mut progress)?;
+        let pieces = hasher::hash_pieces(&found.files, &geometry, threads, &mut progress)?;
         let bytes = self.encode(&name, found, geometry.piece_length(), &pieces);
         let metainfo = Metainfo::from_bytes(&bytes)?;
         Ok(Created {

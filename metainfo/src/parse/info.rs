@@ -55,11 +55,14 @@ pub(super) fn read(dict: Dict<'_, '_>, context: &mut Context<'_>) -> Result<Inne
     let list = if has_v1 { "files" } else { "file tree" };
     let align = if has_v1 { 1 } else { u64::from(piece_length) };
     let offsets = offsets(&info, list, &files, align)?;
-    let total = offsets.last().copied().unwrap_or_default();
-    let geometry =
-        Geometry::new(total, piece_length).map_err(|error| geometry_error(&info, error))?;
+    let geometry = if has_v1 {
+        Geometry::new(offsets.last().copied().unwrap_or_default(), piece_length)
+    } else {
+        Geometry::aligned(files.iter().map(|file| file.length), piece_length)
+    };
+    let geometry = geometry.map_err(|error| geometry_error(&info, error))?;
     let pieces = if has_v1 {
-        Some(piece_hashes(&info, geometry)?)
+        Some(piece_hashes(&info, &geometry)?)
     } else {
         None
     };
@@ -201,7 +204,7 @@ fn geometry_error(info: &Node<'_, '_, '_>, error: GeometryError) -> MetainfoErro
 /// Where the v1 piece hashes stand in the info dictionary; one for each piece (BEP 3).
 fn piece_hashes(
     info: &Node<'_, '_, '_>,
-    geometry: Geometry,
+    geometry: &Geometry,
 ) -> Result<Range<usize>, MetainfoError> {
     let hashes = info.required("pieces", "a string", Value::as_bytes)?;
     if hashes.len() % 20 != 0 {

@@ -70,7 +70,10 @@ impl Inner {
             storage.close().await;
             return Err(AddError::Closed);
         }
-        let reading = Arc::new(reader::Shared::new(info.geometry(), Arc::clone(&storage)));
+        let reading = Arc::new(reader::Shared::new(
+            info.geometry().clone(),
+            Arc::clone(&storage),
+        ));
         let (status_in, status) = watch::channel(Status::default());
         let ends = Ends {
             info_hash,
@@ -119,7 +122,7 @@ impl Inner {
         let task = TorrentTask {
             config: self.config(info, &options, &limits, &ends),
             banned,
-            geometry: info.geometry(),
+            geometry: info.geometry().clone(),
             metainfo: Arc::clone(&metainfo),
             wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),

@@ -28,7 +28,7 @@ fn pieces(rig: &Rig, numbers: Range<u32>) -> Vec<PieceIndex> {
 
 async fn write(rig: &Rig, numbers: Range<u32>) {
     let pieces = pieces(rig, numbers).into_iter();
-    let geometry = rig.payload.geometry;
+    let geometry = rig.payload.geometry.clone();
     rig.write(pieces.flat_map(|piece| geometry.blocks(piece)))
         .await;
 }
@@ -121,7 +121,7 @@ async fn a_piece_may_begin_in_bulk_and_end_by_itself() {
     let (mut rig, _) = in_bulk().await;
     write(&rig, 16..18).await;
     let halves = pieces(&rig, 18..20);
-    let geometry = rig.payload.geometry;
+    let geometry = rig.payload.geometry.clone();
     let blocks = halves.iter().map(|piece| geometry.blocks(*piece));
     rig.write(blocks.clone().flat_map(|blocks| blocks.take(2)))
         .await;

@@ -42,7 +42,7 @@ async fn missing_short_and_damaged_files_are_told_apart_from_good_ones() {
     std::fs::write(files.join("a"), a).unwrap();
     let found = rig.torrent.check(|_, _| {}).await.unwrap();
     // Piece 1 holds the damage, piece 2 the missing byte.
-    let geometry = rig.payload.geometry;
+    let geometry = rig.payload.geometry.clone();
     let bad: Vec<_> = geometry
         .pieces()
         .filter(|&piece| !found.has(piece))

@@ -74,7 +74,7 @@ impl Crowded {
     }
 
     fn block(&self, number: u32) -> BlockRef {
-        let geometry = self.payload.geometry;
+        let geometry = &self.payload.geometry;
         geometry.nth_block(self.piece(), number).unwrap()
     }
 

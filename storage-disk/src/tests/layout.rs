@@ -82,7 +82,7 @@ fn file_lists_that_do_not_fit_are_refused() {
         vec![span("", 0, 10, false)],
     ];
     for case in cases {
-        let layout = Layout::new("/root".into(), case.clone(), geometry);
+        let layout = Layout::new("/root".into(), case.clone(), geometry.clone());
         assert!(matches!(layout, Err(StorageError::Layout(_))), "{case:?}");
     }
     let fits = vec![span("a/b", 0, 9, false), span("", 9, 1, true)];

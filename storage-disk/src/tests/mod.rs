@@ -101,7 +101,11 @@ impl Payload {
     }
 
     fn layout(&self, root: &Path) -> Result<Layout, StorageError> {
-        Layout::new(root.to_path_buf(), self.spans.clone(), self.geometry)
+        Layout::new(
+            root.to_path_buf(),
+            self.spans.clone(),
+            self.geometry.clone(),
+        )
     }
 
     /// Puts the files on the disk without the storage's help.

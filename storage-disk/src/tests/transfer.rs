@@ -158,7 +158,7 @@ async fn padding_counts_as_zeros_whatever_was_sent() {
 #[tokio::test]
 async fn reads_that_are_refused_do_not_spoil_others() {
     let rig = download(mixed(), 1, 100).await;
-    let geometry = rig.payload.geometry;
+    let geometry = rig.payload.geometry.clone();
     let odd = geometry.block(3, 5, 1_000).unwrap();
     let read = rig.torrent.read(vec![odd, odd]).await;
     assert_eq!(
@@ -168,7 +168,7 @@ async fn reads_that_are_refused_do_not_spoil_others() {
 
     let long = Payload::new(&[("a", 600_000, false)], 600_000, 1);
     let rig = download(long, 1, 100).await;
-    let geometry = rig.payload.geometry;
+    let geometry = rig.payload.geometry.clone();
     let fits = geometry.block(0, 7, 262_144).unwrap();
     let too_long = geometry.block(0, 0, 262_145).unwrap();
     let refused = StorageError::ReadTooLong {

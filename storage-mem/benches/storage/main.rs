@@ -271,7 +271,7 @@ fn window(criterion: &mut Criterion) {
                 cursor: 4 * u64::from(PIECE) + (step % 8) * by,
                 ahead: 8 * u64::from(PIECE),
                 behind: 4 * u64::from(PIECE),
-                bounds: 0..rig.geometry.total(),
+                bounds: 0..rig.geometry.end(),
             };
             black_box(rig.storage.set_window(rig.handle, reader, &window)).expect("it is there");
         }

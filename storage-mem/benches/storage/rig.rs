@@ -32,7 +32,7 @@ impl Rig {
                 .with_eviction(Eviction::LeastRecentlyRequested),
         );
         let handle = storage
-            .add_torrent(geometry, hashes)
+            .add_torrent(geometry.clone(), hashes)
             .expect("there is room");
         Self {
             storage,

@@ -78,7 +78,7 @@ impl World {
             .with_eviction(eviction)
             .with_idle_after(Duration::from_secs(IDLE_AFTER))
             .with_free_list_bytes(free_list);
-        let geometries = array::from_fn(|torrent| CONTENTS[torrent].geometry);
+        let geometries = array::from_fn(|torrent| CONTENTS[torrent].geometry.clone());
         Self {
             storage: MemoryStorage::new(config),
             model: Model::new(limit / BLOCK, evicts, geometries),

@@ -48,7 +48,7 @@ impl Content {
 
     pub(crate) fn add_to(&self, storage: &MemoryStorage) -> TorrentHandle {
         storage
-            .add_torrent(self.geometry, Arc::clone(&self.hashes))
+            .add_torrent(self.geometry.clone(), Arc::clone(&self.hashes))
             .unwrap()
     }
 
@@ -61,7 +61,7 @@ impl Content {
     }
 
     pub(crate) fn data(&self, block: BlockRef) -> &[u8] {
-        let start = self.geometry.piece_start(block.piece()) + u64::from(block.offset());
+        let start = self.geometry.block_start(block);
         let start = usize::try_from(start).unwrap();
         &self.bytes[start..start + block.len() as usize]
     }
@@ -96,7 +96,7 @@ pub(crate) fn window(content: &Content, cursor: u64, ahead: u64, behind: u64) ->
         cursor,
         ahead,
         behind,
-        bounds: 0..content.geometry.total(),
+        bounds: 0..content.geometry.end(),
     }
 }
 

@@ -47,7 +47,7 @@ impl Supply {
             picker.insert(piece, &mut rng);
         }
         let mut supply = Self {
-            pieces: Pieces::new(geometry, have),
+            pieces: Pieces::new(geometry.clone(), have),
             picker,
             verifying: Verifying::default(),
             blame: Blame::default(),

@@ -107,15 +107,7 @@ impl Pieces {
 
     /// Bytes of verified pieces.
     pub(crate) fn verified_bytes(&self) -> u64 {
-        let geometry = &self.geometry;
-        let last = geometry.pieces().next_back();
-        let full = u64::from(self.have.count()) * u64::from(geometry.piece_length());
-        match last {
-            Some(last) if self.have.has(last) => {
-                full - u64::from(geometry.piece_length() - geometry.piece_len(last))
-            }
-            _ => full,
-        }
+        self.geometry.len_of(&self.have)
     }
 
     /// `Missing` or `Evicted` → `Partial`; the caller has reserved the space.
@@ -212,7 +204,7 @@ impl Pieces {
         piece: PieceIndex,
         except: &[BlockRef],
     ) -> Option<BlockRef> {
-        let geometry = self.geometry;
+        let geometry = &self.geometry;
         let partial = self.partials.get_mut(&piece)?;
         let is_excepted = |number: u32| {
             let block = geometry.nth_block(piece, number);
@@ -433,7 +425,8 @@ mod tests {
 
     fn pieces() -> (Geometry, Pieces) {
         let geometry = Geometry::new(3 * 32_768 - 1, 32_768).unwrap();
-        (geometry, Pieces::new(geometry, Bitfield::none(&geometry)))
+        let pieces = Pieces::new(geometry.clone(), Bitfield::none(&geometry));
+        (geometry, pieces)
     }
 
     #[test]

@@ -143,8 +143,8 @@ impl Bench {
         };
         Self {
             now: epoch(),
+            engine: Engine::new(config, geometry.clone(), have(&geometry), shelf),
             geometry,
-            engine: Engine::new(config, geometry, have(&geometry), shelf),
             commands: Vec::new(),
             dialled: Vec::new(),
             dismissed: Vec::new(),

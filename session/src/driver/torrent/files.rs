@@ -1,5 +1,6 @@
 //! Which files of a torrent are complete.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Metainfo, PieceIndex};
@@ -57,8 +58,7 @@ impl Files {
     /// Files with data in a piece; they come by offset.
     fn files_of(&self, piece: PieceIndex) -> Vec<usize> {
         let geometry = self.metainfo.info().geometry();
-        let start = geometry.piece_start(piece);
-        let end = start + u64::from(geometry.piece_len(piece));
+        let Range { start, end } = geometry.piece_range(piece);
         let files = self.metainfo.info().files();
         let first = files.partition_point(|file| file.range().end <= start);
         let touched = files.iter().enumerate().skip(first);

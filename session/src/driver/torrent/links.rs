@@ -64,7 +64,7 @@ impl Running {
         let mut connection = Connection::new(
             now,
             peer::Config {
-                geometry: self.task.geometry,
+                geometry: self.task.geometry.clone(),
                 fast: peer.agreed.fast(),
                 extensions: peer.agreed.extension_protocol(),
                 listen_port: self.task.shared.port.seen_by(peer.addr.ip()),

@@ -160,7 +160,7 @@ impl TorrentTask {
             ..self.config
         };
         let files = Files::new(Arc::clone(&self.metainfo), &have);
-        let mut engine = Engine::new(config, self.geometry, have, space);
+        let mut engine = Engine::new(config, self.geometry.clone(), have, space);
         // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete() || self.wants_nothing;
         engine.set_priorities(now, priorities);

@@ -143,7 +143,7 @@ impl Reader {
         if self.waiting.is_some() && piece.get() == self.current {
             return Duration::ZERO;
         }
-        let start = u64::from(piece.get()) * u64::from(geometry.piece_length());
+        let start = geometry.piece_start(piece);
         let distance = start.saturating_sub(self.cursor);
         let measured = match self.pace.total() {
             0 => ASSUMED_PACE,
@@ -259,7 +259,8 @@ impl Readers {
         share: Option<u64>,
         have: &Bitfield,
     ) -> Option<Moved> {
-        let geometry = self.geometry;
+        let geometry = &self.geometry;
+        // Budgets are in whole pieces, also where some end early: a window never takes more than its share.
         let piece_length = u64::from(geometry.piece_length());
         let pins = self.pins.iter().map(|pin| u64::from(pin.end - pin.start));
         let pinned = pins.sum::<u64>() * piece_length;
@@ -271,16 +272,16 @@ impl Readers {
             pace: reader.pace(now),
             play_rate: reader.play_rate(),
         };
-        let window = reader.fit(&geometry, sizing.size(), have);
+        let window = reader.fit(geometry, sizing.size(), have);
         let old = std::mem::replace(&mut reader.window, window.clone());
         if old == window {
             return None;
         }
         let file = reader.config.bounds.clone();
+        let pieces = geometry.range_of(&window);
         let moved = ByteWindow {
             cursor: reader.cursor,
-            span: (u64::from(window.start) * piece_length).max(file.start)
-                ..(u64::from(window.end) * piece_length).min(file.end),
+            span: pieces.start.max(file.start)..pieces.end.min(file.end),
             bounds: file,
         };
         let has_left = |piece: &u32| !self.covers_number(*piece);
@@ -322,10 +323,7 @@ impl Readers {
         if pins == self.pins {
             return None;
         }
-        let bytes = |pin: &Range<u32>| {
-            u64::from(pin.start) * piece_length..u64::from(pin.end) * piece_length
-        };
-        let ranges = pins.iter().map(bytes).collect();
+        let ranges = pins.iter().map(|pin| self.geometry.range_of(pin)).collect();
         self.pins = pins;
         Some(ranges)
     }
@@ -367,9 +365,8 @@ impl Readers {
 
 /// The piece of a byte; the last one for what is past the end.
 fn piece_of(geometry: &Geometry, offset: u64) -> u32 {
-    let piece = offset / u64::from(geometry.piece_length());
     let last = geometry.piece_count().saturating_sub(1);
-    u32::try_from(piece).unwrap_or(last).min(last)
+    geometry.number_at(offset).min(last)
 }
 
 /// The pieces that a range of bytes touches.
