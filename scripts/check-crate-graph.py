@@ -12,6 +12,7 @@ MAY_USE = {
     "tailwater-metainfo": {"tailwater-types", "tailwater-bencode"},
     "tailwater-wire": {"tailwater-types", "tailwater-bencode"},
     "tailwater-http": {"tailwater-types"},
+    "tailwater-nat": {"tailwater-types"},
     "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-http"},
     # The network only for the simulation at scale, behind the feature `sim`.
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-netsim"},
@@ -23,6 +24,7 @@ MAY_USE = {
     "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire", "tailwater-storage"},
     "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
     "tailwater-session": {
+        "tailwater-nat",
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
         "tailwater-dht", "tailwater-engine", "tailwater-http", "tailwater-storage", "tailwater-storage-mem",
         "tailwater-storage-disk",

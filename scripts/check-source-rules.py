@@ -19,7 +19,7 @@ MAY_NAME_SOCKETS = (
     "session/src/transport/",
     # Multicast on each interface, which a port for peers cannot share.
     "session/src/driver/discovery/local/",
-    "session/src/driver/discovery/port_map/",
+    "nat/src/",
     "nat/src/",
     "http/src/",
     "dht/src/driver/",

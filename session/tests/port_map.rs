@@ -6,7 +6,7 @@
     reason = "a step that fails is the test's failure"
 )]
 
-#[path = "../src/driver/discovery/port_map/tests/router.rs"]
+#[path = "../../nat/src/tests/router.rs"]
 #[allow(
     dead_code,
     unreachable_pub,

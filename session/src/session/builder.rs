@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tailwater_nat::{PortMapStatus, Wanted};
 use tailwater_storage_mem::{Eviction, MemoryFactory, MemoryStorage};
 use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
@@ -18,7 +19,6 @@ use crate::driver::accept;
 use crate::driver::discovery::dht::{DhtHandle, NodeTask};
 use crate::driver::discovery::local;
 use crate::driver::discovery::own_port::OwnPort;
-use crate::driver::discovery::port_map::{self, PortMapStatus, Wanted};
 use crate::driver::handshake::reserved;
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
@@ -294,7 +294,7 @@ impl SessionBuilder {
         // Nobody outside reaches the loopback interface.
         let is_reachable = listen_addr.is_some_and(|addr| !addr.ip().is_loopback());
         if self.port_mapping && is_reachable {
-            tasks.spawn(port_map::run(wanted, closing.clone(), found));
+            tasks.spawn(tailwater_nat::run(wanted, closing.clone(), found));
         }
         OwnPort::new(listened, mapped)
     }

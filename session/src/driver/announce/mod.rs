@@ -307,7 +307,7 @@ mod tests {
     use tailwater_tracker::{ClientConfig, Server, ServerConfig};
 
     use super::*;
-    use crate::driver::discovery::port_map::PortMapStatus;
+    use tailwater_nat::PortMapStatus;
 
     /// The torrent judges by it which of the peers this tracker can know.
     #[tokio::test]

@@ -4,5 +4,4 @@ pub(crate) mod dht;
 pub(crate) mod follow;
 pub(crate) mod local;
 pub(crate) mod own_port;
-pub(crate) mod port_map;
 pub(crate) mod search;

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
+use tailwater_nat::PortMapStatus;
 use tailwater_types::address::is_local;
 use tokio::sync::watch;
-
-use super::port_map::PortMapStatus;
 
 /// Clones stay up to date.
 #[derive(Clone, Debug)]

@@ -1,9 +1,4 @@
-//! Asks the gateway of the local network to lead the session's ports to this machine: by PCP
-//! ([RFC 6887](https://www.rfc-editor.org/rfc/rfc6887)), NAT-PMP
-//! ([RFC 6886](https://www.rfc-editor.org/rfc/rfc6886)) or UPnP, whichever it speaks.
-//!
-//! [`keeper`] decides; [`gateway`] speaks. Nobody waits for this: a gateway that is silent, slow or wrong costs debug
-//! lines.
+#![doc = include_str!("../README.md")]
 
 mod epoch;
 mod gateway;
@@ -12,6 +7,8 @@ mod notices;
 mod route;
 mod ssdp;
 mod terms;
+#[cfg(test)]
+mod testing;
 mod upnp;
 
 use std::fmt;
@@ -36,36 +33,45 @@ const REMOVE_WITHIN: Duration = Duration::from_millis(600);
 
 /// The ports that are to be reached from outside; the same number is asked for there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) tcp: Option<u16>,
-    pub(crate) udp: Option<u16>,
+// Not `#[non_exhaustive]`: callers make it.
+pub struct Wanted {
+    /// The TCP port; `None` for none.
+    pub tcp: Option<u16>,
+    /// The UDP port; `None` for none.
+    pub udp: Option<u16>,
 }
 
 /// What the gateway leads here. All `None` while it does nothing for us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PortMapStatus {
+// Not `#[non_exhaustive]`: tests of callers make it.
+pub struct PortMapStatus {
     /// What it understands.
-    pub(crate) protocol: Option<Protocol>,
+    pub protocol: Option<Protocol>,
     /// Its own outer address, if it told one. A private one means that another gateway stands before it.
-    pub(crate) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// The outer TCP port.
-    pub(crate) tcp: Option<u16>,
+    pub tcp: Option<u16>,
     /// The outer UDP port.
-    pub(crate) udp: Option<u16>,
+    pub udp: Option<u16>,
 }
 
 impl PortMapStatus {
     /// Where the TCP port is reached from outside.
-    pub(crate) fn external(&self) -> Option<SocketAddr> {
+    #[must_use]
+    pub fn external(&self) -> Option<SocketAddr> {
         Some(SocketAddr::new(self.address?, self.tcp?))
     }
 }
 
 /// How a gateway is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// The Port Control Protocol (RFC 6887).
     Pcp,
+    /// The NAT Port Mapping Protocol (RFC 6886).
     NatPmp,
+    /// UPnP's Internet Gateway Device.
     Upnp,
 }
 
@@ -96,11 +102,7 @@ struct Route {
 /// Has the ports mapped until `closing`, and tells `found` what stands whenever that changes. Ends within a second of
 /// `closing`, with the mappings removed if the gateway answers meanwhile; what was told stays, because trackers are told
 /// of the same port when the session leaves.
-pub(crate) async fn run(
-    wanted: Wanted,
-    closing: CancellationToken,
-    found: watch::Sender<PortMapStatus>,
-) {
+pub async fn run(wanted: Wanted, closing: CancellationToken, found: watch::Sender<PortMapStatus>) {
     let surroundings = Surroundings::default();
     let keeper = Keeper::new(now(), wanted, Config::default(), fastrand::u64(..));
     Runner::new(keeper, surroundings, found).run(closing).await;

@@ -3,6 +3,10 @@
 mod igd;
 mod miniupnpd;
 mod pmp;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it waits for programs and moves threads into namespaces"
+)]
 mod router;
 
 use std::sync::atomic::{AtomicU8, Ordering};
