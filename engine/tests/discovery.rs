@@ -145,7 +145,7 @@ impl Torrent {
 
     fn later(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.engine.poll_timeout(self.now).filter(|&at| at <= end) {
+        while let Some(at) = self.engine.poll_timeout().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             self.engine.handle_timeout(self.now);
             self.drain();

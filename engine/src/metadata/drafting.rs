@@ -42,6 +42,7 @@ struct Wanted {
 impl Fetcher {
     /// Begins the drafts for which there is room, and asks for blocks.
     pub(super) fn advance(&mut self, now: Instant) {
+        self.advanced_at = Some(now);
         if self.end.is_some() {
             return;
         }

@@ -64,6 +64,8 @@ pub struct Fetcher {
     pub(super) outputs: VecDeque<Output>,
     /// How it was when it was complete.
     pub(super) end: Option<FetchState>,
+    /// When it was last looked at what can be asked of whom.
+    pub(super) advanced_at: Option<Instant>,
     /// Whose blocks the result is made of.
     senders: BTreeSet<LinkKey>,
 }
@@ -80,6 +82,7 @@ impl Fetcher {
             turns: BTreeMap::new(),
             outputs: VecDeque::new(),
             end: None,
+            advanced_at: None,
             senders: BTreeSet::new(),
         }
     }
@@ -191,14 +194,16 @@ impl Fetcher {
 
     /// When to call [`Fetcher::handle_timeout`] if nothing else happens before.
     #[must_use]
-    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let of_peers = self.peers.values().flat_map(|peer| {
             let late = peer.asked.values().map(|asked| *asked + PATIENCE);
             let stalled = peer.waiting_since.map(|since| since + STALLED_AFTER);
             late.chain(stalled).chain(peer.held_until)
         });
         let turns = self.drafts.iter().map(|draft| draft.turn_ends);
-        of_peers.chain(turns).filter(|at| *at > now).min()
+        // What was due by then has been acted on.
+        let is_ahead = |at: &Instant| self.advanced_at.is_none_or(|done| *at > done);
+        of_peers.chain(turns).filter(is_ahead).min()
     }
 
     /// After [`Output::Complete`]: the peers whose blocks the info dictionary is made of. They told the truth.

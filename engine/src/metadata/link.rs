@@ -205,7 +205,7 @@ impl Link {
 
     /// When [`Self::handle_timeout`] wants to be called, if nothing else happens.
     #[must_use]
-    pub fn poll_timeout(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let alive = self.sent + KEEP_ALIVE_EVERY;
         let offer = match (self.has_greeted, self.offer) {
             (_, Some(_)) => alive,
@@ -213,7 +213,7 @@ impl Link {
             (false, None) => self.opened + HELLO_WITHIN,
         };
         let resumes = self.read_limit.resumes_at().unwrap_or(alive);
-        alive.min(offer).min(resumes)
+        Some(alive.min(offer).min(resumes))
     }
 
     /// Takes what there is to tell the fetch.

@@ -122,7 +122,7 @@ impl Scene {
     /// Time passes; the fetcher is called when it wants to be.
     fn wait(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.fetcher.poll_timeout(self.now).filter(|at| *at <= end) {
+        while let Some(at) = self.fetcher.poll_timeout().filter(|at| *at <= end) {
             assert!(at > self.now, "time does not pass");
             self.now = at;
             self.fetcher.handle_timeout(at);

@@ -356,11 +356,11 @@ impl Connection {
 
     /// When [`Self::handle_timeout`] wants to be called, if nothing else happens.
     #[must_use]
-    pub fn poll_timeout(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let message = self.message_began.map(|began| began + MESSAGE_LIMIT);
         let silence = self.last_received + SILENCE_LIMIT;
         let quiet = silence.min(self.last_sent + KEEP_ALIVE_AFTER);
-        message.map_or(quiet, |message| message.min(quiet))
+        Some(message.map_or(quiet, |message| message.min(quiet)))
     }
 
     /// Time has passed.

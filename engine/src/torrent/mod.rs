@@ -119,19 +119,18 @@ impl<S: Space> Engine<S> {
     }
 
     /// When [`Self::handle_timeout`] wants to be called, if nothing else happens.
-    pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
-        let connect = self
-            .may_connect()
-            .then(|| self.membership.candidates.next_attempt())
-            .flatten();
-        let peers = (self.peers.len() > 0).then(|| {
-            let housekeeping = *self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
-            housekeeping.min(self.choker.poll_timeout(now))
-        });
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let connect = self.may_connect();
+        let connect = connect.then(|| self.membership.candidates.next_attempt());
+        let has_suppliers = self.peers.len() > 0;
+        let rounds = [self.housekeeping, self.choker.poll_timeout()];
+        let rounds = rounds.into_iter().flatten().filter(|_| has_suppliers);
         let verify = self.supply.verifying.poll_timeout();
-        [connect, peers, self.demand.rescue_at, verify]
+        [connect.flatten(), self.demand.rescue_at, verify]
             .into_iter()
             .flatten()
+            .chain(rounds)
             .min()
     }
 

@@ -421,7 +421,9 @@ impl Swarm {
             else {
                 continue;
             };
-            if connection.poll_timeout() <= now && connection.handle_timeout(now).is_err() {
+            if connection.poll_timeout().is_some_and(|at| at <= now)
+                && connection.handle_timeout(now).is_err()
+            {
                 node.drop_wire(now, conn);
                 self.net.close(conn);
             }
@@ -516,7 +518,7 @@ impl Swarm {
     fn set_timers(&mut self, number: usize) {
         let now = self.net.now();
         let node = &mut self.nodes[number];
-        if let Some(at) = node.poll_timeout(now) {
+        if let Some(at) = node.poll_timeout() {
             self.net.set_timer(node.host, at.max(now), MACHINES);
         }
         for (player, token) in node.players.iter().zip(1..) {

@@ -319,17 +319,17 @@ impl Node {
     }
 
     /// When something is to happen here, players apart.
-    pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let wires = self.wires.values();
         let connections = wires.filter_map(|wire| wire.peer.as_ref());
         let timers = connections.map(|(_, connection)| {
             let backlog = connection.poll_backlog();
-            let timer = connection.poll_timeout();
-            backlog.map_or(timer, |at| at.min(timer))
+            backlog.into_iter().chain(connection.poll_timeout()).min()
         });
         let verdict = self.verdicts.front().map(|(at, ..)| *at);
         timers
-            .chain(self.engine.poll_timeout(now))
+            .flatten()
+            .chain(self.engine.poll_timeout())
             .chain(verdict)
             .min()
     }

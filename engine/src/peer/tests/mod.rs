@@ -422,7 +422,7 @@ fn silence_and_dawdling_end_the_connection_and_keep_alives_prevent_it() {
     let start = pair.now;
     let mut kept_alive = 0;
     let end = loop {
-        pair.now = pair.connection.poll_timeout();
+        pair.now = pair.connection.poll_timeout().unwrap();
         if let Err(violation) = pair.connection.handle_timeout(pair.now) {
             break violation;
         }

@@ -14,7 +14,8 @@ use crate::torrent::peers::{Connected, ConnectedPeer, Contact, Peer, RATE_MEMORY
 use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::upload::unchoke::SlotUse;
 use crate::torrent::{
-    Engine, Halt, NewPeer, Notice, Origin, Output, PeerKey, PeerSource, Refusal, Space,
+    Engine, HOUSEKEEPING_EVERY, Halt, NewPeer, Notice, Origin, Output, PeerKey, PeerSource,
+    Refusal, Space,
 };
 
 /// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
@@ -109,6 +110,8 @@ impl<S: Space> Engine<S> {
 
     /// A supplier is there, of which nothing is known yet; it is asked for at most `limit` blocks at once.
     pub(crate) fn insert_peer(&mut self, now: Instant, limit: usize, contact: Contact) -> PeerKey {
+        self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
+        self.choker.start(now);
         let mut pipeline = Pipeline::new(self.config.max_requests.min(limit));
         pipeline.set_streaming(!self.demand.readers.is_empty());
         let none = Bitfield::none(&self.supply.geometry);

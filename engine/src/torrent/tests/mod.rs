@@ -204,7 +204,7 @@ impl Bench {
 
     fn later(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
-        while let Some(at) = self.engine.poll_timeout(self.now).filter(|&at| at <= end) {
+        while let Some(at) = self.engine.poll_timeout().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             self.engine.handle_timeout(self.now);
             self.drain();

@@ -79,13 +79,18 @@ impl Choker {
         self.slots = fitting.clamp(self.least, self.least.saturating_mul(MOST_SLOTS));
     }
 
-    pub(crate) fn poll_timeout(&mut self, now: Instant) -> Instant {
-        *self.next.get_or_insert(now + RECHOKE_EVERY)
+    /// There is a peer: the rounds begin, if they have not.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.next.get_or_insert(now + RECHOKE_EVERY);
+    }
+
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+        self.next
     }
 
     /// Whether the slots are to be dealt out now.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.poll_timeout(now) <= now;
+        let due = self.next.is_some_and(|next| next <= now);
         if due {
             self.next = Some(now + RECHOKE_EVERY);
         }

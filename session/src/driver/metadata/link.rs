@@ -126,6 +126,13 @@ impl LinkTask {
             if may_read {
                 received.reserve(self.link.missing().max(READ_STEP));
             }
+            let until = self.link.poll_timeout();
+            let timer = async move {
+                match until {
+                    Some(until) => sleep_until(until.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(block) => self.link.request(block),
@@ -136,7 +143,7 @@ impl LinkTask {
                         return Err(LinkEnd::HungUp);
                     }
                 }
-                () = sleep_until(self.link.poll_timeout().into()) => {}
+                () = timer => {}
             }
         }
     }

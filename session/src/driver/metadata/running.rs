@@ -140,7 +140,7 @@ impl Fetching {
     fn wake(&self, now: Instant) -> Instant {
         let next = self.known.next_attempt();
         let dial = next.map(|next| next.max(self.slots.opens(now, Way::Dialled)));
-        let machine = self.fetcher.poll_timeout(now);
+        let machine = self.fetcher.poll_timeout();
         let late = match self.has_others() {
             true => self.slots.next_late_dial(),
             false => None,

@@ -283,11 +283,16 @@ impl PeerTask {
     /// Sleeps until something can go on.
     async fn wait(&mut self, io: &mut Io) -> Result<(), End> {
         let now = Instant::now();
-        let mut until = self.connection.poll_timeout().min(now + LONGEST_SLEEP);
+        let mut until = now + LONGEST_SLEEP;
         let held = |at: Option<Instant>| at.filter(|&at| at > now);
         let may_receive_at = io.may_receive_at(now, self.connection.poll_backlog());
         let stalls_at = io.blocked_since.map(|since| since + STALL_LIMIT);
-        let wakes = [held(may_receive_at), held(io.write_again_at), stalls_at];
+        let wakes = [
+            self.connection.poll_timeout(),
+            held(may_receive_at),
+            held(io.write_again_at),
+            stalls_at,
+        ];
         for at in wakes.into_iter().flatten() {
             until = until.min(at);
         }
@@ -323,7 +328,7 @@ impl PeerTask {
             }
             () = sleep_until(until.into()) => {
                 let now = Instant::now();
-                if self.connection.poll_timeout() <= now {
+                if self.connection.poll_timeout().is_some_and(|at| at <= now) {
                     self.connection.handle_timeout(now)?;
                 }
             }

@@ -244,7 +244,7 @@ impl Running {
             true => now + IDLE,
             false => self.published + PUBLISH_EVERY,
         };
-        let machine = self.engine.poll_timeout(now).unwrap_or(publish);
+        let machine = self.engine.poll_timeout().unwrap_or(publish);
         publish.min(machine)
     }
 
