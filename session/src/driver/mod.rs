@@ -26,4 +26,5 @@ pub(crate) mod permits;
 pub(crate) mod rate_limiter;
 pub(crate) mod registry;
 mod saver;
+pub(crate) mod swarm;
 pub(crate) mod torrent;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{Info, InfoHash, Metainfo};
+use tailwater_metainfo::{Info, Metainfo};
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Inner, random};
@@ -13,9 +12,10 @@ use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::lifecycle::TorrentLifecycle;
 use crate::driver::mailbox::Mailbox;
-use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
+use crate::driver::message::MESSAGE_QUEUE;
 use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
 use crate::driver::registry::Reach;
+use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
 use crate::events::Event;
@@ -28,15 +28,6 @@ use crate::torrent::{Config, Priority};
 
 /// Completions that may wait for a torrent: a verdict and digests for each piece at most.
 const COMPLETION_LIMIT: usize = 1 << 22;
-
-/// What the tasks that find a torrent's peers have of it.
-struct Ends {
-    info_hash: InfoHash,
-    seed: u64,
-    status: watch::Receiver<Status>,
-    messages: mpsc::Sender<TorrentMessage>,
-    closing: CancellationToken,
-}
 
 impl Inner {
     pub(super) async fn add(
@@ -75,11 +66,14 @@ impl Inner {
             Arc::clone(&storage),
         ));
         let (status_in, status) = watch::channel(Status::default());
-        let ends = Ends {
+        let context = SwarmContext {
             info_hash,
+            peer_id: self.registry.peer_id(),
+            port: self.shared.port.clone(),
             seed: u64::from_be_bytes(random()),
             status,
             messages: messages_in,
+            events: self.shared.events.clone(),
             closing: self.closing.child_token(),
         };
         let tiers = match (&options.trackers, options.announce) {
@@ -108,8 +102,8 @@ impl Inner {
             shared: Arc::new(TorrentHandle {
                 info_hash,
                 metainfo: Arc::clone(&metainfo),
-                messages: ends.messages.clone(),
-                closing: ends.closing.clone(),
+                messages: context.messages.clone(),
+                closing: context.closing.clone(),
                 reading: Arc::clone(&reading),
                 settings: settings.clone(),
                 limits: limits.clone(),
@@ -117,10 +111,10 @@ impl Inner {
                 upload_limit: shared.up_limit.clone(),
                 trackers,
             }),
-            status: ends.status.clone(),
+            status: context.status.clone(),
         };
         let task = TorrentTask {
-            config: self.config(info, &options, &limits, &ends),
+            config: self.config(info, &options, &limits, &context),
             banned,
             geometry: info.geometry().clone(),
             metainfo: Arc::clone(&metainfo),
@@ -130,18 +124,18 @@ impl Inner {
             completions,
             board: Arc::clone(&reading.board),
             messages,
-            messages_in: ends.messages.clone(),
+            messages_in: context.messages.clone(),
             status: status_in,
             shared,
             settings,
             limits,
-            closing: ends.closing.clone(),
+            closing: context.closing.clone(),
         };
         registration.add(torrent.clone());
         let lifecycle = TorrentLifecycle {
             task,
-            announcer: self.announcer(&metainfo, &options, control, &ends),
-            search: self.search(&metainfo, &ends),
+            announcer: self.announcer(&metainfo, &options, control, &context),
+            search: self.search(&metainfo, &context),
             priorities,
             space: opened.space,
             choices: options.disk,
@@ -164,7 +158,7 @@ impl Inner {
         info: &Info,
         options: &AddOptions,
         limits: &TorrentLimits,
-        ends: &Ends,
+        context: &SwarmContext,
     ) -> Config {
         Config {
             max_peers: limits.max_peers(),
@@ -172,8 +166,8 @@ impl Inner {
             sequential: options.sequential,
             on_demand: options.on_demand,
             private: info.is_private(),
-            seed: ends.seed,
-            ..Config::new(ends.info_hash, self.registry.peer_id())
+            seed: context.seed,
+            ..Config::new(context.info_hash, self.registry.peer_id())
         }
     }
 
@@ -182,44 +176,34 @@ impl Inner {
         metainfo: &Metainfo,
         options: &AddOptions,
         control: AnnounceControl,
-        ends: &Ends,
+        context: &SwarmContext,
     ) -> Announcer {
         Announcer {
+            context: context.clone(),
             wants_nothing: options.disk.seed_partial,
             client: self.client.clone(),
             control,
             all_tiers: false,
             one_tracker: metainfo.info().is_private(),
-            info_hash: ends.info_hash,
-            peer_id: self.registry.peer_id(),
-            port: self.shared.port.clone(),
-            seed: ends.seed,
-            status: ends.status.clone(),
-            messages: ends.messages.clone(),
-            events: self.shared.events.clone(),
             tally: watch::channel(Tally::default()).0,
-            closing: ends.closing.clone(),
         }
     }
 
     /// What looks for a torrent's peers in the DHT; nothing does for a private one (BEP 27).
-    fn search(&self, metainfo: &Metainfo, ends: &Ends) -> Option<Search> {
+    fn search(&self, metainfo: &Metainfo, context: &SwarmContext) -> Option<Search> {
         let dht = self.shared.dht.clone();
         let dht = dht.filter(|_| !metainfo.info().is_private())?;
         if !metainfo.nodes().is_empty() {
             let (dht, nodes) = (dht.clone(), metainfo.nodes().to_vec());
-            let closing = ends.closing.clone();
+            let closing = context.closing.clone();
             self.tasks
                 .spawn(async move { dht.add_named(&nodes, closing).await });
         }
         Some(Search {
             dht,
-            info_hash: ends.info_hash,
-            port: Some(self.shared.port.clone()),
-            status: ends.status.clone(),
-            messages: ends.messages.clone(),
+            context: context.clone(),
+            announces: true,
             tally: None,
-            closing: ends.closing.clone(),
         })
     }
 }

@@ -2,26 +2,23 @@
 
 mod control;
 
+use crate::driver::swarm::SwarmContext;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_tracker::{
     Announce, AnnounceRequest, AnnounceResponse, AnnounceSchedule, Client, ScheduleConfig,
     TrackerState,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 use control::Named;
 pub(crate) use control::{AnnounceControl, TrackersHandle, control};
 
-use super::discovery::own_port::OwnPort;
 use super::message::TorrentMessage;
-use crate::events::{Event, EventSender};
-use crate::status::Status;
+use crate::events::Event;
 use crate::words::count;
 
 /// How long a tracker may take to hear that we leave.
@@ -59,6 +56,7 @@ impl Tally {
 
 /// What the announcer's task is made of.
 pub(crate) struct Announcer {
+    pub(crate) context: SwarmContext,
     /// What is missing is not fetched: the tracker is told all the same that it is.
     pub(crate) wants_nothing: bool,
     pub(crate) client: Client,
@@ -68,15 +66,7 @@ pub(crate) struct Announcer {
     pub(crate) all_tiers: bool,
     /// Stay with one tracker while it answers (BEP 27).
     pub(crate) one_tracker: bool,
-    pub(crate) info_hash: InfoHash,
-    pub(crate) peer_id: PeerId,
-    pub(crate) port: OwnPort,
-    pub(crate) seed: u64,
-    pub(crate) status: watch::Receiver<Status>,
-    pub(crate) messages: mpsc::Sender<TorrentMessage>,
-    pub(crate) events: EventSender,
     pub(crate) tally: watch::Sender<Tally>,
-    pub(crate) closing: CancellationToken,
 }
 
 type Outcome = (
@@ -113,10 +103,10 @@ impl UnderWay {
 impl Announcer {
     /// Announces until the torrent closes, then says goodbye.
     pub(crate) async fn run(mut self) {
-        let stats = self.status.borrow_and_update().stats;
+        let stats = self.context.status.borrow_and_update().stats;
         let mut complete = stats.bytes_left == 0;
         let mut config = ScheduleConfig::default();
-        config.seed = self.seed;
+        config.seed = self.context.seed;
         config.all_tiers = self.all_tiers;
         config.one_tracker = self.one_tracker;
         let tiers = self.control.tiers.borrow_and_update().clone();
@@ -133,7 +123,7 @@ impl Announcer {
                 self.control.show(&schedule, peers);
             }
             tokio::select! {
-                () = self.closing.cancelled() => break,
+                () = self.context.closing.cancelled() => break,
                 Some(outcome) = under_way.next() => {
                     is_news = true;
                     if let (announce, Ok(response)) = &outcome {
@@ -152,11 +142,11 @@ impl Announcer {
                     is_news = true;
                     schedule.handle_need_peers(Instant::now());
                 }
-                changed = self.status.changed() => {
+                changed = self.context.status.changed() => {
                     if changed.is_err() {
                         break;
                     }
-                    let stats = self.status.borrow_and_update().stats;
+                    let stats = self.context.status.borrow_and_update().stats;
                     let now_complete = stats.bytes_left == 0 && stats.pieces_total > 0;
                     if now_complete && !std::mem::replace(&mut complete, now_complete) {
                         schedule.handle_completed(Instant::now());
@@ -188,9 +178,9 @@ impl Announcer {
     }
 
     fn request(&self, announce: &Announce) -> AnnounceRequest {
-        let stats = self.status.borrow().stats;
-        let port = self.port.outside().unwrap_or(0);
-        let mut request = AnnounceRequest::new(self.info_hash, self.peer_id, port);
+        let stats = self.context.status.borrow().stats;
+        let port = self.context.port.outside().unwrap_or(0);
+        let mut request = AnnounceRequest::new(self.context.info_hash, self.context.peer_id, port);
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
         request.left = match self.wants_nothing {
@@ -198,7 +188,9 @@ impl Announcer {
             false => stats.bytes_left,
         };
         request.key = Some(u32::from_be_bytes(
-            self.seed.to_be_bytes()[..4].try_into().unwrap_or_default(),
+            self.context.seed.to_be_bytes()[..4]
+                .try_into()
+                .unwrap_or_default(),
         ));
         announce.apply_to(&mut request);
         request
@@ -215,8 +207,8 @@ impl Announcer {
                     count(response.peers.len(), "peer"),
                     response.interval.as_secs()
                 );
-                self.events.send(Event::TrackerAnswered {
-                    info_hash: self.info_hash,
+                self.context.events.send(Event::TrackerAnswered {
+                    info_hash: self.context.info_hash,
                     tracker: tracker.to_string(),
                     peers: response.peers.len(),
                     seeders: response.seeders,
@@ -230,8 +222,8 @@ impl Announcer {
             Err(error) => {
                 schedule.handle_failure(now, announce.id, &error);
                 tracing::debug!("tracker {tracker} did not answer: {error}");
-                self.events.send(Event::TrackerFailed {
-                    info_hash: self.info_hash,
+                self.context.events.send(Event::TrackerFailed {
+                    info_hash: self.context.info_hash,
                     tracker: tracker.to_string(),
                     error: error.to_string(),
                     next_announce: next_announce(schedule, now),
@@ -243,14 +235,18 @@ impl Announcer {
     /// Tells the torrent what a tracker has told us. A torrent that is gone needs none of it.
     async fn pass_on(&self, announce: &Announce, response: AnnounceResponse) {
         if let Some(ip) = response.external_ip {
-            let _ = self.messages.send(TorrentMessage::ExternalIp(ip)).await;
+            let _ = self
+                .context
+                .messages
+                .send(TorrentMessage::ExternalIp(ip))
+                .await;
         }
         // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
         if announce.event != Some(tailwater_tracker::Event::Completed) {
             let tracker = Arc::clone(&announce.url);
             let message =
                 TorrentMessage::TrackerPeers(tracker, response.tracker_ip, response.peers);
-            let _ = self.messages.send(message).await;
+            let _ = self.context.messages.send(message).await;
         }
     }
 
@@ -306,7 +302,14 @@ mod tests {
 
     use tailwater_tracker::{ClientConfig, Server, ServerConfig};
 
+    use tailwater_metainfo::{InfoHash, PeerId};
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::driver::discovery::own_port::OwnPort;
+    use crate::events::EventSender;
+    use crate::status::Status;
     use tailwater_nat::PortMapStatus;
 
     /// The torrent judges by it which of the peers this tracker can know.
@@ -326,15 +329,17 @@ mod tests {
             control: control(vec![vec![url]]).1,
             all_tiers: false,
             one_tracker: false,
-            info_hash: InfoHash::new([1; 20]),
-            peer_id: PeerId::new([2; 20]),
-            port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
-            seed: 1,
-            status,
-            messages,
-            events: EventSender::new(),
+            context: SwarmContext {
+                info_hash: InfoHash::new([1; 20]),
+                peer_id: PeerId::new([2; 20]),
+                port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
+                seed: 1,
+                status,
+                messages,
+                events: EventSender::new(),
+                closing: closing.clone(),
+            },
             tally: watch::channel(Tally::default()).0,
-            closing: closing.clone(),
         };
         let telling = async {
             loop {

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use tailwater_dht::{Announce, Dht, PeerStream};
-use tailwater_metainfo::InfoHash;
 use tailwater_types::pacing::Backoff;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::dht::DhtHandle;
-use super::own_port::OwnPort;
 use crate::driver::message::TorrentMessage;
+use crate::driver::swarm::SwarmContext;
 use crate::status::{Phase, Status};
 use crate::torrent::PeerSource;
 use crate::words::count;
@@ -20,9 +18,9 @@ use crate::words::count;
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// A torrent that wants data and has few peers looks again this often.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), ANNOUNCE_EVERY);
-/// So few.
+/// Below this many peers, the DHT is asked again soon.
 const FEW_PEERS: usize = 4;
-/// Whoever shows the search wants to know this often how many nodes there are.
+/// How often the number of nodes is updated for a progress display.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// How a search is doing.
@@ -37,20 +35,17 @@ pub(crate) struct SearchTally {
 /// What the task is made of.
 pub(crate) struct Search {
     pub(crate) dht: DhtHandle,
-    pub(crate) info_hash: InfoHash,
-    /// The port to announce; without one it only asks.
-    pub(crate) port: Option<OwnPort>,
-    pub(crate) status: watch::Receiver<Status>,
-    pub(crate) messages: mpsc::Sender<TorrentMessage>,
-    /// For whoever shows it.
+    pub(crate) context: SwarmContext,
+    /// Whether our own port is announced, or peers are only asked for.
+    pub(crate) announces: bool,
+    /// Takes the figures that a progress display shows.
     pub(crate) tally: Option<watch::Sender<SearchTally>>,
-    pub(crate) closing: CancellationToken,
 }
 
 impl Search {
     /// Searches until the torrent closes, or the node ends.
     pub(crate) async fn run(mut self) {
-        let closing = self.closing.clone();
+        let closing = self.context.closing.clone();
         tokio::select! {
             () = closing.cancelled() => {}
             () = self.search() => {}
@@ -63,9 +58,9 @@ impl Search {
         };
         let mut backoff = BACKOFF;
         loop {
-            // Whoever resumes a torrent wants its peers now.
+            // A torrent that is resumed needs peers at once.
             let runs = |status: &Status| !is_paused(status);
-            if self.status.wait_for(runs).await.is_err() {
+            if self.context.status.wait_for(runs).await.is_err() {
                 return;
             }
             let Ok(stream) = self.begin(&node).await else {
@@ -85,17 +80,18 @@ impl Search {
     }
 
     async fn begin(&self, node: &Dht) -> Result<PeerStream, tailwater_dht::DhtClosed> {
-        let stats = self.status.borrow().stats;
+        let stats = self.context.status.borrow().stats;
         let is_seed = stats.bytes_left == 0 && stats.pieces_total > 0;
-        match self.port.as_ref().and_then(OwnPort::outside) {
+        let port = self.announces.then(|| self.context.port.outside());
+        match port.flatten() {
             Some(port) => {
                 let how = Announce {
                     port: Some(port),
                     is_seed,
                 };
-                node.announce(self.info_hash, how).await
+                node.announce(self.context.info_hash, how).await
             }
-            None => node.get_peers(self.info_hash).await,
+            None => node.get_peers(self.context.info_hash).await,
         }
     }
 
@@ -109,11 +105,11 @@ impl Search {
                     let Some(found) = found else {
                         break;
                     };
-                    tracing::debug!(info_hash = %self.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
+                    tracing::debug!(info_hash = %self.context.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
                     self.count(found.peers.len());
                     named += found.peers.len();
                     let message = TorrentMessage::Candidates(PeerSource::Dht, found.peers);
-                    if self.messages.send(message).await.is_err() {
+                    if self.context.messages.send(message).await.is_err() {
                         return false;
                     }
                 }
@@ -128,7 +124,7 @@ impl Search {
         self.tell_external_ip(node).await;
         let report = stream.finish().await;
         // Nodes that were not there yet may be there soon.
-        report.is_ok_and(|report| report.stored > 0 || self.port.is_none() && report.answered > 0)
+        report.is_ok_and(|report| report.stored > 0 || !self.announces && report.answered > 0)
     }
 
     /// The nodes agree on where they see us (BEP 42).
@@ -136,7 +132,11 @@ impl Search {
         let stats = node.stats().await.unwrap_or_default();
         for ip in stats.external_ips.into_iter().flatten() {
             // A torrent that is gone needs no address.
-            let _ = self.messages.send(TorrentMessage::ExternalIp(ip)).await;
+            let _ = self
+                .context
+                .messages
+                .send(TorrentMessage::ExternalIp(ip))
+                .await;
         }
     }
 
@@ -160,7 +160,7 @@ impl Search {
     async fn rest(&mut self, again_at: Instant, retry_at: Instant, is_heard: bool) -> bool {
         loop {
             let (stats, paused) = {
-                let status = self.status.borrow_and_update();
+                let status = self.context.status.borrow_and_update();
                 (status.stats, is_paused(&status))
             };
             if paused {
@@ -173,7 +173,7 @@ impl Search {
             };
             tokio::select! {
                 () = sleep_until(until) => return true,
-                changed = self.status.changed() => if changed.is_err() {
+                changed = self.context.status.changed() => if changed.is_err() {
                     return false;
                 }
             }

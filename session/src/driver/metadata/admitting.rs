@@ -80,7 +80,7 @@ impl Fetching {
 
     fn connect(&mut self, now: Instant, addr: SocketAddr) {
         let ours = handshake::Ours {
-            info_hash: self.task.info_hash,
+            info_hash: self.task.context.info_hash,
             peer_id: self.task.registry.peer_id(),
             reserved: self.task.reserved,
         };
@@ -88,7 +88,7 @@ impl Fetching {
         self.slots.queue(now, key, addr);
         let ending = self.ending.child_token();
         self.dials.insert(key, (addr, ending.clone()));
-        let (messages, news) = (self.task.messages_in.clone(), self.news_in.clone());
+        let (messages, news) = (self.task.context.messages.clone(), self.news_in.clone());
         let group = Arc::clone(&self.task.group);
         let dialer = self.task.dialer.clone();
         self.tasks.spawn(async move {
@@ -198,7 +198,7 @@ impl Fetching {
         let token = self.ending.child_token();
         let config = LinkConfig {
             fast: peer.agreed.fast(),
-            listen_port: self.task.port.seen_by(peer.addr.ip()),
+            listen_port: self.task.context.port.seen_by(peer.addr.ip()),
         };
         let addr = peer.addr;
         let socket = link::Socket {
@@ -221,7 +221,7 @@ impl Fetching {
     pub(super) fn look_up_names(&self) {
         let peers = self.task.peers.clone();
         let named = NamedPeers::new(&self.task.trackers, &peers);
-        let (messages, ending) = (self.task.messages_in.clone(), self.ending.clone());
+        let (messages, ending) = (self.task.context.messages.clone(), self.ending.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = ending.cancelled() => {}

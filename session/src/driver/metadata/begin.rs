@@ -13,6 +13,7 @@ use crate::driver::announce::{self, Announcer, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::{Reach, Registry};
+use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::Shared;
 use crate::error::FetchError;
 use crate::metadata::handle::{FetchProgress, MetadataFetch};
@@ -57,7 +58,18 @@ impl FetchContext<'_> {
                     ..Status::default()
                 });
                 let asked = magnet.trackers.iter().take(MAX_TRACKERS);
+                let context = SwarmContext {
+                    info_hash,
+                    peer_id: self.registry.peer_id(),
+                    port: self.shared.port.clone(),
+                    seed: self.seed,
+                    status,
+                    messages: messages_in.clone(),
+                    events: self.shared.events.clone(),
+                    closing: self.closing.clone(),
+                };
                 let announcer = Announcer {
+                    context: context.clone(),
                     wants_nothing: false,
                     client: self.client.clone(),
                     control: announce::control(
@@ -66,39 +78,26 @@ impl FetchContext<'_> {
                     .1,
                     all_tiers: true,
                     one_tracker: false,
-                    info_hash,
-                    peer_id: self.registry.peer_id(),
-                    port: self.shared.port.clone(),
-                    seed: self.seed,
-                    status,
-                    messages: messages_in.clone(),
-                    events: self.shared.events.clone(),
                     tally: tally_in,
-                    closing: self.closing.clone(),
                 };
                 let (search_tally_in, search_tally) = watch::channel(SearchTally::default());
                 let search = self.shared.dht.clone().map(|dht| Search {
                     dht,
-                    info_hash,
-                    // Whoever lacks even the metadata is of no use to others.
-                    port: None,
-                    status: announcer.status.clone(),
-                    messages: messages_in.clone(),
+                    context: context.clone(),
+                    // A peer that lacks even the metadata is of no use to others.
+                    announces: false,
                     tally: Some(search_tally_in),
-                    closing: self.closing.clone(),
                 });
                 let task = FetchTask {
-                    info_hash,
+                    context,
                     v2: magnet.hashes.v2,
                     trackers: magnet.trackers.clone(),
                     web_seeds: magnet.web_seeds.clone(),
                     peers: magnet.peers.clone(),
-                    port: self.shared.port.clone(),
                     group: self.shared.permits.new_group(),
                     dialer: self.shared.dialer.clone(),
                     reserved: self.shared.reserved(),
                     messages,
-                    messages_in: messages_in.clone(),
                     announcer: Some(announcer),
                     tally,
                     search,
@@ -109,7 +108,6 @@ impl FetchContext<'_> {
                     events: self.shared.events.clone(),
                     saved: self.saved.cloned(),
                     registry: Arc::clone(self.registry),
-                    closing: self.closing.clone(),
                 };
                 self.tasks.spawn(task.run());
             }

@@ -18,20 +18,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tailwater_metainfo::{HostPort, Info, InfoHash, InfoHashV2, Metainfo};
+use tailwater_metainfo::{HostPort, Info, InfoHashV2, Metainfo};
 use tailwater_wire::{METADATA_BLOCK_LEN, Reserved};
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::begin::FetchContext;
 use self::known::Known;
 use self::running::Fetching;
 use super::announce::{Announcer, Tally};
-use super::discovery::own_port::OwnPort;
 use super::discovery::search::{Search, SearchTally};
 use super::message::TorrentMessage;
 use super::permits::PermitGroup;
 use super::registry::Registry;
+use super::swarm::SwarmContext;
 use crate::error::FetchError;
 use crate::events::{Event, EventSender};
 use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
@@ -45,20 +44,18 @@ const NAMES_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a fetch is made of.
 pub(crate) struct FetchTask {
-    pub(crate) info_hash: InfoHash,
+    pub(crate) context: SwarmContext,
     /// The link's other hash, if it has one.
     pub(crate) v2: Option<InfoHashV2>,
     /// `tr`, `ws` and `x.pe` of the link.
     pub(crate) trackers: Vec<String>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) peers: Vec<HostPort>,
-    pub(crate) port: OwnPort,
     /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
     pub(crate) group: Arc<PermitGroup>,
     pub(crate) dialer: Dialer,
     pub(crate) reserved: Reserved,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
-    pub(crate) messages_in: mpsc::Sender<TorrentMessage>,
     /// Taken when it starts.
     pub(crate) announcer: Option<Announcer>,
     pub(crate) tally: watch::Receiver<Tally>,
@@ -72,7 +69,6 @@ pub(crate) struct FetchTask {
     pub(crate) events: EventSender,
     pub(crate) saved: Option<MetadataStore>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) closing: CancellationToken,
 }
 
 /// The info dictionary, and from whom to go on.
@@ -85,7 +81,7 @@ struct Found {
 impl FetchTask {
     /// Fetches, and tells the outcome. When that is told, nothing of it is left in the session but a goodbye to trackers.
     pub(crate) async fn run(mut self) {
-        let (info_hash, v2) = (self.info_hash, self.v2);
+        let (info_hash, v2) = (self.context.info_hash, self.v2);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());
         let (saved, registry) = (self.saved.clone(), Arc::clone(&self.registry));
         let (outcome, events) = (self.outcome.clone(), self.events.clone());
@@ -122,7 +118,7 @@ impl FetchTask {
 
     /// What an earlier run saved.
     async fn recall(&mut self) -> Option<Found> {
-        let loaded = self.saved.as_ref()?.load(self.info_hash).await;
+        let loaded = self.saved.as_ref()?.load(self.context.info_hash).await;
         let info = loaded
             .inspect_err(|error| tracing::warn!("saved metadata is of no use: {error}"))
             .ok()??;
@@ -138,7 +134,7 @@ impl FetchTask {
         // Callers are of no use to a fetch that has all it wants, and do not wait for that either.
         let draining = async { while self.messages.recv().await.is_some() {} };
         tokio::select! {
-            () = self.closing.cancelled() => return None,
+            () = self.context.closing.cancelled() => return None,
             // Those that have no address yet may get one later; the trackers may know more.
             _ = tokio::time::timeout(NAMES_WITHIN, resolving) => {}
             () = draining => {}

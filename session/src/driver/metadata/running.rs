@@ -68,7 +68,7 @@ impl Fetching {
     pub(super) fn start(task: FetchTask) -> Self {
         let (news_in, news) = mpsc::channel(NEWS_QUEUE);
         Self {
-            fetcher: Fetcher::new(task.info_hash),
+            fetcher: Fetcher::new(task.context.info_hash),
             known: Known::default(),
             slots: Slots::default(),
             links: BTreeMap::new(),
@@ -79,7 +79,7 @@ impl Fetching {
             news,
             news_in,
             tasks: TaskTracker::new(),
-            ending: task.closing.child_token(),
+            ending: task.context.closing.child_token(),
             task,
         }
     }
@@ -114,7 +114,7 @@ impl Fetching {
 
     /// Until the metadata is there, or nobody wants it any more.
     async fn go_on(&mut self) -> Option<Bytes> {
-        let closing = self.task.closing.clone();
+        let closing = self.task.context.closing.clone();
         loop {
             let now = Instant::now();
             let found = self.carry_out(now);
@@ -281,7 +281,7 @@ impl Fetching {
     /// Looks for peers in the DHT, if there is one.
     fn search(&mut self) {
         if let Some(mut search) = self.task.search.take() {
-            search.closing = self.ending.clone();
+            search.context.closing = self.ending.clone();
             self.is_searching = true;
             self.tasks.spawn(search.run());
         }

@@ -162,8 +162,8 @@ impl Bench {
         };
         bench.command(Command::Greet(Bitfield::all(&geometry())));
         bench.command(Command::Unchoke);
-        bench.queue(Message::HaveNone);
-        bench.queue(Message::Interested);
+        bench.queue(&Message::HaveNone);
+        bench.queue(&Message::Interested);
         bench
     }
 
@@ -171,7 +171,7 @@ impl Bench {
         self.mailbox.push(&mut vec![command]).unwrap();
     }
 
-    fn queue(&mut self, message: Message) {
+    fn queue(&mut self, message: &Message) {
         message.encode(&mut self.unsent);
     }
 
@@ -183,7 +183,7 @@ impl Bench {
     fn request(&mut self, request: BlockRequest) {
         if !self.outstanding.contains(&request) {
             self.outstanding.push(request);
-            self.queue(Message::Request(request));
+            self.queue(&Message::Request(request));
         }
     }
 
@@ -209,7 +209,7 @@ impl Bench {
             }
             30..40 if !self.outstanding.is_empty() => {
                 let number = self.rng.usize(0..self.outstanding.len());
-                self.queue(Message::Cancel(self.outstanding[number]));
+                self.queue(&Message::Cancel(self.outstanding[number]));
             }
             40..43 => self.command(Command::Choke),
             43..50 => self.command(Command::Unchoke),
