@@ -14,9 +14,9 @@
 //!
 //! A repetition, as multicast over the air gets lost and nobody acknowledges it. An answer to a newcomer, as it may be
 //! unable to receive connections and would otherwise wait for up to 5 minutes until it hears of us; a client that knows of
-//! [`MAX_NEIGHBOURS`] others in the swarm does not answer, so no more than that and one do, however many there are.
+//! `MAX_NEIGHBOURS` others in the swarm does not answer, so no more than that and one do, however many there are.
 //!
-//! All packets come out of one bucket: [`PACKETS_AT_ONCE`], then one a minute. What is not urgent leaves a minute after the
+//! All packets come out of one bucket: `PACKETS_AT_ONCE`, then one a minute. What is not urgent leaves a minute after the
 //! packet before it at the earliest.
 
 mod limiter;

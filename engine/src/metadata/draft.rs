@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tailwater_wire::METADATA_BLOCK_LEN;
 
-use super::terms::LinkKey;
+use super::event::LinkKey;
 
 /// Whose blocks a draft is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

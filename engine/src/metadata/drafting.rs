@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tailwater_types::address::AddressGroup;
 
 use super::draft::{Draft, Team};
+use super::event::{LinkKey, Output};
 use super::fetcher::{Fetcher, PATIENCE, PIPELINE, Peer};
-use super::terms::{LinkKey, Output};
 use super::{MAX_DRAFT_BYTES, MAX_DRAFTS};
 
 /// While other drafts wait for room, a draft has to be whole within this time, or makes room; twice as long after each turn in

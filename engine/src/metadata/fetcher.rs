@@ -9,7 +9,7 @@ use tailwater_metainfo::InfoHash;
 use tailwater_types::address::AddressGroup;
 
 use super::draft::{Draft, Team};
-use super::terms::{DropReason, FetchState, LinkKey, Output};
+use super::event::{DropReason, FetchState, LinkKey, Output};
 use super::{MAX_DRAFT_BYTES, MAX_DRAFTS, MAX_METADATA_LEN};
 
 /// Requests outstanding at one peer. More would only lengthen the wait for those that another could answer.

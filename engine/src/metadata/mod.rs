@@ -20,17 +20,17 @@
 
 mod draft;
 mod drafting;
+mod event;
 mod fetcher;
 pub mod link;
 pub mod named;
 mod read_limit;
 pub mod slots;
-mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use event::{DropReason, FetchState, LinkKey, Output};
 pub use fetcher::Fetcher;
-pub use terms::{DropReason, FetchState, LinkKey, Output};
 
 /// The largest info dictionary that is fetched, in bytes: what `tailwater_metainfo` loads at most. A peer that claims more is
 /// not asked.

@@ -46,7 +46,7 @@ pub struct PieceView {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ReaderView {
-    /// Which reader it is: [`Reader::key`](crate::Reader::key).
+    /// Which reader it is, by the key that it was opened with.
     #[cfg_attr(feature = "serde", serde(serialize_with = "number"))]
     pub key: ReaderKey,
     /// The file's index in the torrent.

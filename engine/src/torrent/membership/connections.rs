@@ -61,7 +61,7 @@ impl<S: Space> Engine<S> {
             if outgoing {
                 match refusal {
                     Refusal::Ourselves | Refusal::Duplicate => {
-                        self.membership.candidates.forget(new.addr)
+                        self.membership.candidates.forget(new.addr);
                     }
                     _ => self
                         .membership
