@@ -98,7 +98,7 @@ impl TestTorrent {
     /// How it is cut into pieces.
     #[must_use]
     pub fn geometry(&self) -> Geometry {
-        self.metainfo.info().geometry()
+        self.metainfo.info().geometry().clone()
     }
 
     /// A piece by its number.

@@ -1,0 +1,208 @@
+//! Pieces of v1, v2 and hybrid torrents against hashes taken by the letter of BEP 3 and BEP 52.
+
+use super::*;
+use crate::{Geometry, Metainfo};
+use proptest::prelude::*;
+
+const PIECE: usize = 65_536;
+
+/// A leaf for each 16 KiB, zero leaves up to `leaves`, then pairs up to the root (BEP 52).
+fn tree(bytes: &[u8], leaves: usize) -> MerkleHash {
+    let blocks = bytes.chunks(16_384);
+    let mut layer: Vec<[u8; 32]> = blocks.map(|block| Sha256::digest(block).into()).collect();
+    layer.resize(leaves, [0; 32]);
+    while layer.len() > 1 {
+        let pairs = layer.chunks(2);
+        layer = pairs
+            .map(|pair| Sha256::digest(pair.concat()).into())
+            .collect();
+    }
+    MerkleHash::new(layer[0])
+}
+
+/// A file's root and its piece layer.
+fn hashes_of(file: &[u8]) -> (MerkleHash, Vec<MerkleHash>) {
+    let blocks = file.len().div_ceil(16_384).next_power_of_two();
+    let layer = file.chunks(PIECE).map(|piece| tree(piece, 4)).collect();
+    (tree(file, blocks), layer)
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [format!("{}:", bytes.len()).as_bytes(), bytes].concat()
+}
+
+/// A v2-only torrent, or a hybrid one with padding, of files `a`, `b`, and so on.
+fn torrent(files: &[Vec<u8>], hybrid: bool, with_layers: bool) -> Vec<u8> {
+    let mut tree = Vec::new();
+    let mut layers = std::collections::BTreeMap::new();
+    let mut list = Vec::new();
+    let mut data = Vec::new();
+    for (name, file) in (b'a'..).zip(files) {
+        let (root, layer) = hashes_of(file);
+        tree.extend(string(&[name]));
+        tree.extend(format!("d0:d6:lengthi{}e11:pieces root", file.len()).bytes());
+        tree.extend(string(root.as_bytes()));
+        tree.extend(b"ee");
+        if file.len() > PIECE {
+            let layer: Vec<u8> = layer.iter().flat_map(|hash| *hash.as_bytes()).collect();
+            layers.insert(*root.as_bytes(), layer);
+        }
+        list.extend(format!("d6:lengthi{}e4:pathl1:{}ee", file.len(), char::from(name)).bytes());
+        data.extend_from_slice(file);
+        let pad = data.len().next_multiple_of(PIECE) - data.len();
+        if pad > 0 {
+            let path = format!("l4:.pad{}e", String::from_utf8(string(&[name])).unwrap());
+            list.extend(format!("d4:attr1:p6:lengthi{pad}e4:path{path}e").bytes());
+            data.resize(data.len() + pad, 0);
+        }
+    }
+    let mut info = b"d9:file treed".to_vec();
+    info.extend(tree);
+    info.push(b'e');
+    if hybrid {
+        info.extend([&b"5:filesl"[..], &list, b"e"].concat());
+    }
+    info.extend(format!("12:meta versioni2e4:name1:t12:piece lengthi{PIECE}e").bytes());
+    if hybrid {
+        let pieces = data.chunks(PIECE).flat_map(Sha1::digest);
+        info.extend([&b"6:pieces"[..], &string(&pieces.collect::<Vec<_>>())].concat());
+    }
+    info.push(b'e');
+    let mut torrent = [&b"d4:info"[..], &info].concat();
+    if with_layers {
+        torrent.extend(b"12:piece layersd");
+        for (root, layer) in layers {
+            torrent.extend([string(&root), string(&layer)].concat());
+        }
+        torrent.push(b'e');
+    }
+    torrent.push(b'e');
+    torrent
+}
+
+fn content(seed: u64, len: usize) -> Vec<u8> {
+    let bytes = (0..len as u64).map(|at| (at.wrapping_mul(seed | 1) >> 7) as u8);
+    bytes.collect()
+}
+
+/// The bytes of a piece, from the files at the positions that the metainfo gives them.
+fn bytes_of(info: &Info, files: &[Vec<u8>], piece: PieceIndex) -> Vec<u8> {
+    let range = info.geometry().piece_range(piece);
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
+    let entries = info.files().iter().filter(|entry| !entry.is_pad());
+    for (entry, data) in entries.zip(files) {
+        let (from, to) = (
+            range.start.max(entry.offset()),
+            range.end.min(entry.range().end),
+        );
+        if from < to {
+            let (into, at) = (from - range.start, from - entry.offset());
+            let (into, at, len) = (into as usize, at as usize, (to - from) as usize);
+            bytes[into..into + len].copy_from_slice(&data[at..at + len]);
+        }
+    }
+    bytes
+}
+
+fn check(expected: Expected, bytes: &[u8], part: usize) -> bool {
+    let mut hasher = PieceHasher::new(expected);
+    bytes.chunks(part).for_each(|part| hasher.update(part));
+    hasher.is_valid()
+}
+
+fn files() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let len = prop_oneof![
+        1usize..200_000,
+        Just(16_384),
+        Just(16_385),
+        Just(PIECE),
+        Just(PIECE + 1),
+        Just(4 * PIECE)
+    ];
+    proptest::collection::vec((any::<u64>(), len), 1..5)
+        .prop_map(|files| files.iter().map(|(seed, len)| content(*seed, *len)).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn right_pieces_pass_and_others_do_not(
+        files in files(),
+        hybrid in any::<bool>(),
+        part in prop_oneof![Just(1_000usize), Just(16_384), Just(100_000)],
+        wrong in any::<prop::sample::Index>(),
+    ) {
+        let metainfo = Metainfo::from_bytes(&torrent(&files, hybrid, true)).unwrap();
+        let (info, hashes) = (metainfo.info(), metainfo.piece_hashes());
+        for piece in info.geometry().pieces() {
+            let expected = hashes.expected(piece).unwrap();
+            match expected {
+                Expected::Both { .. } => prop_assert!(hybrid),
+                Expected::V2(root) => {
+                    prop_assert!(!hybrid);
+                    prop_assert_eq!(root.len, info.geometry().piece_len(piece));
+                }
+                Expected::V1(_) => prop_assert!(false, "each piece is of some file"),
+            }
+            let mut bytes = bytes_of(info, &files, piece);
+            prop_assert!(check(expected, &bytes, part));
+            prop_assert!(!check(expected, &bytes[..bytes.len() - 1], part));
+            bytes.push(0);
+            prop_assert!(!check(expected, &bytes, part));
+            bytes.pop();
+            let at = wrong.index(bytes.len());
+            bytes[at] ^= 1;
+            prop_assert!(!check(expected, &bytes, part));
+        }
+    }
+}
+
+#[test]
+fn without_layers_only_files_of_one_piece_can_be_checked() {
+    let files = [content(1, 100), content(3, 3 * PIECE)];
+    let metainfo = Metainfo::from_bytes(&torrent(&files, false, false)).unwrap();
+    let info = metainfo.info();
+    for hashes in [metainfo.piece_hashes(), info.piece_hashes()] {
+        let known = info.geometry().pieces().map(|piece| hashes.expected(piece));
+        let known: Vec<bool> = known.map(|expected| expected.is_some()).collect();
+        assert_eq!(known, [true, false, false, false]);
+    }
+}
+
+#[test]
+fn a_file_of_one_block_has_its_hash_as_root() {
+    let file = content(1, 500);
+    let metainfo = Metainfo::from_bytes(&torrent(&[file.clone()], false, true)).unwrap();
+    let piece = metainfo.info().geometry().piece(0).unwrap();
+    let root = MerkleRoot {
+        root: MerkleHash::new(Sha256::digest(&file).into()),
+        height: 0,
+        len: 500,
+    };
+    let expected = metainfo.piece_hashes().expected(piece);
+    assert_eq!(expected, Some(Expected::V2(root)));
+}
+
+#[test]
+fn a_tree_has_no_more_leaves_than_its_height_allows() {
+    let bytes = content(1, 3 * 16_384);
+    let root = |height| MerkleRoot {
+        root: tree(&bytes, 4),
+        height,
+        len: 3 * 16_384,
+    };
+    assert!(check(Expected::V2(root(2)), &bytes, 5_000));
+    assert!(!check(Expected::V2(root(1)), &bytes, 5_000));
+    assert!(!check(Expected::V2(root(3)), &bytes, 5_000));
+}
+
+#[test]
+fn a_piece_of_another_torrent_is_not_known() {
+    let two = Geometry::new(2, 1).unwrap();
+    let hashes = PieceHashes::from_iter([PieceHash::new([0; 20])]);
+    assert!(hashes.expected(two.piece(0).unwrap()).is_some());
+    assert_eq!(hashes.expected(two.piece(1).unwrap()), None);
+    let none = PieceHashes::from_iter([None::<Expected>]);
+    assert_eq!(none.expected(two.piece(0).unwrap()), None);
+}
