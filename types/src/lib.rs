@@ -8,6 +8,7 @@ mod hash;
 mod index;
 pub mod limits;
 pub mod pacing;
+pub mod ports;
 pub mod system;
 mod verdict;
 

@@ -4,15 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tailwater_types::ports;
 use tokio::net::UdpSocket;
 
 use super::datagrams::{DatagramBatch, Datagrams, MAX_BATCH_LEN};
 use crate::Family;
 
-/// The port that is tried first: BitTorrent's.
-const FIRST_PORT: u16 = 6881;
-/// How many ports are tried from there on before any port will do.
-const PORTS: u16 = 32;
 /// How often the system may name a port that only one family has free.
 const MAX_ATTEMPTS: u8 = 16;
 
@@ -136,15 +133,10 @@ impl Sockets {
     /// Outside of a tokio runtime.
     pub fn bind(addr: Option<SocketAddr>) -> io::Result<Self> {
         match addr {
-            None => {
-                for port in FIRST_PORT..FIRST_PORT + PORTS {
-                    match bind_both(port) {
-                        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                        bound => return bound,
-                    }
-                }
-                bind_any()
-            }
+            None => ports::open_usual(|port| match port {
+                0 => bind_any(),
+                port => bind_both(port),
+            }),
             Some(addr) if addr.is_ipv6() && addr.ip().is_unspecified() => match addr.port() {
                 0 => bind_any(),
                 port => bind_both(port),

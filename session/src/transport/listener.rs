@@ -3,15 +3,12 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use tailwater_types::ports;
 use tokio::net::TcpListener;
 
 #[cfg(any(test, feature = "memory-network"))]
 use super::memory::MemoryListener;
 use super::{Stream, tcp};
-
-/// The first port tried when none is asked for, and how many after it (BEP 3 names 6881 to 6889).
-const DEFAULT_PORT: u16 = 6881;
-const PORTS_TRIED: u16 = 32;
 
 /// Accepts connections. Dropped, it is closed.
 #[derive(Debug)]
@@ -33,16 +30,7 @@ impl Listener {
         if let Some(addr) = addr {
             return tcp::listen(addr).map(Self::Tcp);
         }
-        let mut last_error = None;
-        for port in (DEFAULT_PORT..).take(usize::from(PORTS_TRIED)) {
-            match bind_everywhere(port) {
-                Ok(listener) => return Ok(Self::Tcp(listener)),
-                Err(error) => last_error = Some(error),
-            }
-        }
-        // Every usual port is taken: any will do.
-        let any = bind_everywhere(0).map_err(|error| last_error.unwrap_or(error));
-        any.map(Self::Tcp)
+        ports::open_usual(bind_everywhere).map(Self::Tcp)
     }
 
     /// Where it listens.

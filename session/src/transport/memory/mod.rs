@@ -22,8 +22,6 @@ pub use stream::MemoryStream;
 const BACKLOG: usize = 128;
 /// Datagrams that wait at a port; beyond it they are lost.
 const DATAGRAM_QUEUE: usize = 1_024;
-/// The first port that is given out when none is asked for, as a session does with the system's.
-const FIRST_PORT: u16 = 6881;
 /// The first port that connections are made from.
 const FIRST_OUTGOING_PORT: u16 = 49_152;
 /// What a stream holds by default that has not been read, in bytes: what a socket of the system might.
@@ -243,7 +241,7 @@ impl MemoryHost {
         is_taken: impl Fn(&SocketAddr) -> bool,
     ) -> io::Result<SocketAddr> {
         let mut candidates = match port {
-            None | Some(0) => FIRST_PORT..=u16::MAX,
+            None | Some(0) => tailwater_types::ports::FIRST..=u16::MAX,
             Some(port) => port..=port,
         };
         let free = candidates.find(|&port| !is_taken(&SocketAddr::new(self.ip, port)));
