@@ -10,11 +10,12 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -134,13 +135,13 @@ impl Interrupt {
     /// Has a file or folder removed if the process is ended before its clean end, which removes it as well.
     pub(crate) fn remove_at_end(&self, path: &Path) {
         let leftovers = &self.shared.leftovers;
-        let mut leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut leftovers = leftovers.lock();
         leftovers.push(path.to_owned());
     }
 
     fn remove_leftovers(&self) {
         let leftovers = &self.shared.leftovers;
-        let leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        let leftovers = leftovers.lock();
         for path in &*leftovers {
             remove(path);
         }

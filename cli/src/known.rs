@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{Info, InfoHash};
 use tailwater_session::Event;
 
@@ -98,7 +99,7 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, Torrents> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(crate) fn get(&self, info_hash: InfoHash) -> Option<About> {

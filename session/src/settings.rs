@@ -1,7 +1,8 @@
 //! What can be changed about a torrent while it runs.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{FileIndex, Info};
 
 use crate::error::{AddError, SettingError};
@@ -32,7 +33,7 @@ impl Settings {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, TorrentSettings> {
         // Nothing under the lock can panic halfway through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// How much each file is wanted.

@@ -4,7 +4,9 @@
 //! costs nothing.
 
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// The smallest kind of buffer, in bytes; each further kind has twice the size.
 const SMALLEST: usize = 16 * 1024;
@@ -30,9 +32,7 @@ impl Buffers {
         let kind = (0..KINDS).find(|kind| len <= SMALLEST << kind);
         let bytes = kind
             .and_then(|kind| {
-                let mut idle = self.idle[kind]
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut idle = self.idle[kind].lock();
                 idle.pop()
             })
             .unwrap_or_else(|| vec![0; kind.map_or(len, |kind| SMALLEST << kind)]);
@@ -74,9 +74,7 @@ impl Drop for Buffer {
         let Some((home, kind)) = self.home.take() else {
             return;
         };
-        let mut idle = home.idle[kind]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut idle = home.idle[kind].lock();
         if idle.len() < IDLE_BYTES / (SMALLEST << kind) {
             idle.push(std::mem::take(&mut self.bytes));
         }
@@ -94,7 +92,7 @@ mod tests {
         assert_eq!(bytes.len(), 20_000);
         let slice = bytes.slice(5..10);
         drop(bytes);
-        let idle = || buffers.idle[1].lock().unwrap().len();
+        let idle = || buffers.idle[1].lock().len();
         assert_eq!(idle(), 0);
         drop(slice);
         assert_eq!(idle(), 1);
@@ -107,7 +105,7 @@ mod tests {
         let taken: Vec<_> = (0..100).map(|_| buffers.take(LARGEST)).collect();
         drop(taken);
         assert_eq!(
-            buffers.idle[KINDS - 1].lock().unwrap().len(),
+            buffers.idle[KINDS - 1].lock().len(),
             IDLE_BYTES / LARGEST
         );
     }

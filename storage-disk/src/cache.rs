@@ -1,7 +1,9 @@
 //! Open files, never more than a limit.
 
 use super::backend::{Access, DiskFile};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// Parts of the cache, each behind its own lock, so that no lock is shared by all torrents.
 const SHARDS: usize = 16;
@@ -68,7 +70,7 @@ impl FileCache {
     /// Closes all files of a torrent.
     pub(crate) fn forget_torrent(&self, torrent: u64) {
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.lock();
             let closed = shard.extract(|entry| entry.key.0 == torrent);
             drop(shard);
             drop(closed);
@@ -78,7 +80,7 @@ impl FileCache {
     fn with_shard<T>(&self, key: FileKey, f: impl FnOnce(&mut Shard) -> T) -> T {
         let hash = key.0.wrapping_add(u64::from(key.1)) % SHARDS as u64;
         let shard = &self.shards[usize::try_from(hash).unwrap_or(0)];
-        f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut shard.lock())
     }
 }
 
@@ -157,7 +159,7 @@ mod tests {
         /// How many files are open in the cache.
         pub(crate) fn open_files(&self) -> usize {
             let lens = self.shards.iter().map(|shard| {
-                let shard = shard.lock().unwrap();
+                let shard = shard.lock();
                 shard.entries.len()
             });
             lens.sum()

@@ -3,7 +3,9 @@
 use super::backend::{Access, DiskFile};
 use super::layout::{Layout, Segment};
 use super::store::{Homes, PARTS, Store, index_to_slot};
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::Arc;
+
+use parking_lot::RwLockReadGuard;
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::StorageError;
 

@@ -1,7 +1,8 @@
 //! Whether a torrent's disk works, and who is still at work.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 use tokio::sync::Notify;
 
@@ -46,7 +47,7 @@ impl Health {
 
     /// Notes a failure of a job from `epoch`. The first one is kept.
     pub(crate) fn fail(&self, epoch: u64, error: &StorageError) {
-        let mut kept = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.error.lock();
         if self.epoch.load(Ordering::Acquire) == epoch {
             *kept = Some(error.clone());
             self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -55,7 +56,7 @@ impl Health {
 
     /// Ends a failure; says whether there was one.
     pub(crate) fn resume(&self) -> bool {
-        let _kept = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let _kept = self.error.lock();
         let failed = !self.epoch.load(Ordering::Acquire).is_multiple_of(2);
         if failed {
             self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -64,7 +65,7 @@ impl Health {
     }
 
     fn error(&self) -> StorageError {
-        let kept = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.error.lock();
         kept.clone().unwrap_or(StorageError::Closed)
     }
 }

@@ -8,7 +8,8 @@ use super::torrent::{MAX_READ, Shared};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
+
+use parking_lot::MutexGuard;
 use tailwater_metainfo::{block_digest, hash_many_from};
 use tailwater_storage::{Completion, StorageError};
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex, Verdict};
@@ -294,7 +295,7 @@ impl Shared {
     }
 
     fn hashers(&self) -> MutexGuard<'_, Hashers> {
-        self.hashers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hashers.lock()
     }
 }
 

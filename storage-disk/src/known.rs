@@ -14,7 +14,9 @@ use super::store::{PARTS, Store, index_to_slot};
 use super::torrent::{DiskTorrent, Shared};
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
+
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_storage::{Completion, FileChange, Operation, StorageError};
 
 /// The files of a torrent that have been opened, by their slots.
@@ -77,7 +79,7 @@ impl Known {
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<u32, Seen>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock()
     }
 }
 

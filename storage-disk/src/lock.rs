@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::paths::Use;
 use tailwater_storage::{Operation, StorageError};
@@ -90,7 +92,7 @@ impl Locks {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

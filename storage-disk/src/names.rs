@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::{Operation, StorageError};
 
@@ -32,11 +33,11 @@ impl Names {
     }
 
     pub(crate) fn current(&self) -> CurrentNames<'_> {
-        CurrentNames(self.parts.read().unwrap_or_else(PoisonError::into_inner))
+        CurrentNames(self.parts.read())
     }
 
     fn change(&self) -> RwLockWriteGuard<'_, Box<[bool]>> {
-        self.parts.write().unwrap_or_else(PoisonError::into_inner)
+        self.parts.write()
     }
 }
 

@@ -10,9 +10,11 @@ use super::cache::FileCache;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
 use tailwater_storage::{Operation, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -129,13 +131,7 @@ impl IoPool {
         self.inner.shut();
         // Fails only when the semaphore is closed, which nobody does. The permits go back for whoever closes again.
         let _ended = self.inner.ended.acquire_many(self.inner.thread_count).await;
-        let threads = std::mem::take(
-            &mut *self
-                .inner
-                .threads
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let threads = std::mem::take(&mut *self.inner.threads.lock());
         for thread in threads {
             // Each has given its permit as its last act, so this does not block. A panic has been reported already.
             let _ = thread.join();
@@ -217,11 +213,7 @@ impl IoPool {
                 }
             })
             .map_err(|error| StorageError::io(Operation::StartThread, Path::new(name), &error))?;
-        let mut threads = self
-            .inner
-            .threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.inner.threads.lock();
         threads.push(thread);
         Ok(())
     }
@@ -303,7 +295,7 @@ struct QueueState {
 
 impl Queue {
     fn push(&self, job: Job) -> Result<(), StorageError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if state.closed {
             return Err(StorageError::Closed);
         }
@@ -318,7 +310,7 @@ impl Queue {
 
     /// The next job; `None` when the queue is closed and empty.
     fn pop(&self) -> Option<Job> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
@@ -327,19 +319,13 @@ impl Queue {
                 return None;
             }
             state.asleep += 1;
-            state = self
-                .wake
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.wake.wait(&mut state);
             state.asleep -= 1;
         }
     }
 
     fn close(&self) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.state.lock().closed = true;
         self.wake.notify_all();
     }
 }

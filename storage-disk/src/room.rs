@@ -4,7 +4,9 @@ use super::store::index_to_slot;
 use super::torrent::{DiskTorrent, Shared};
 use std::fs::Metadata;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 
 /// The torrents of a session that need room, by the file systems that they need it on. What each needs shrinks as it is
@@ -37,7 +39,7 @@ impl Rooms {
         };
         let needed = shared.needed()?;
         // Two that ask at once must not be promised the same room.
-        let mut torrents = self.torrents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut torrents = self.torrents.lock();
         torrents.retain(|(_, other)| other.strong_count() > 0);
         let others = torrents
             .iter()

@@ -19,8 +19,10 @@ use std::borrow::Cow;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use tailwater_metainfo::{InfoHash, PieceIndex};
 use tailwater_storage::{Operation, StorageError};
 
@@ -104,7 +106,7 @@ impl Store {
     /// Finds out which files have their bytes in the parts file: those that do not exist, if they are skipped, or were in
     /// an earlier run that left a parts file.
     pub(crate) fn find_homes(&self) -> Result<(), StorageError> {
-        let mut homes = self.homes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut homes = self.homes.write();
         let parts = self.inspect(PARTS)?.is_some();
         for (index, file) in self.layout.files().iter().enumerate() {
             if !file.pad && (homes.skipped[index] || parts) {
@@ -241,7 +243,7 @@ impl Store {
         if span.is_none_or(|span| span.pad) {
             return Ok(());
         }
-        let mut homes = self.homes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut homes = self.homes.write();
         if homes.skipped[file] == skip {
             return Ok(());
         }
@@ -252,14 +254,14 @@ impl Store {
         }
         drop(homes);
         self.empty_parts(keep).inspect_err(|_| {
-            let mut homes = self.homes.write().unwrap_or_else(PoisonError::into_inner);
+            let mut homes = self.homes.write();
             homes.skipped[file] = homes.in_parts[file];
         })
     }
 
     /// Moves the bytes of wanted files out of the parts file, and removes it when it holds no file's bytes any longer.
     fn empty_parts(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
-        let mut homes = self.homes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut homes = self.homes.write();
         for (index, span) in self.layout.files().iter().enumerate() {
             if homes.skipped[index] || !homes.in_parts[index] {
                 continue;
@@ -328,7 +330,7 @@ impl Store {
     }
 
     pub(crate) fn hold(&self) -> MutexGuard<'_, Hold> {
-        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hold.lock()
     }
 
     /// Closes all files of the torrent, and lets others use them.
@@ -378,7 +380,7 @@ impl Store {
     }
 
     pub(crate) fn homes(&self) -> RwLockReadGuard<'_, Homes> {
-        self.homes.read().unwrap_or_else(PoisonError::into_inner)
+        self.homes.read()
     }
 
     /// The file of a slot; `None` for the parts file.

@@ -12,8 +12,10 @@ use super::pool::{IoPool, Permit};
 use super::resume::{ResumeData, ResumeKey};
 use super::store::Store;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 use tailwater_storage::{CompletionSink, StorageError};
 use tailwater_types::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
 use tokio::sync::oneshot;
@@ -371,8 +373,7 @@ impl DiskTorrent {
     /// [`StorageError::Closed`]. May be called again.
     pub async fn close(&self) {
         self.shared.pending.close().await;
-        let hashers = self.shared.hashers.lock();
-        hashers.unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.hashers.lock().clear();
         let shared = Arc::clone(&self.shared);
         // A pool that is closed has no threads that could use the files; closing them here blocks little.
         if self.pool().run(move || shared.store.close()).await.is_err() {

@@ -21,7 +21,8 @@ use super::store::{PARTS, Store, index_to_slot, slot_to_index};
 use super::torrent::{DiskTorrent, Shared};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_storage::{Completion, FileChange, Operation, StorageError};
 use tokio::sync::oneshot;
@@ -124,7 +125,7 @@ impl Touched {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 

@@ -9,8 +9,8 @@
 //! attempt counts for nothing in the next.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 
 use crate::key::SupplierKey;
@@ -121,9 +121,7 @@ impl<A: Copy + PartialEq> Claims<A> {
     }
 
     fn shard(&self, piece: PieceIndex) -> MutexGuard<'_, Pieces<A>> {
-        self.shards[piece.as_usize() % SHARDS]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[piece.as_usize() % SHARDS].lock()
     }
 }
 

@@ -9,9 +9,10 @@ mod width;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tailwater_session::Torrent;
 use tokio::task::JoinError;
 
@@ -225,15 +226,12 @@ impl Lines {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let is_finished = *self
-            .is_finished
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let is_finished = *self.is_finished.get_mut();
         match &mut self.shown {
             Shown::Row(key, screen) if is_finished => screen.finish(*key),
             Shown::Row(key, screen) => screen.remove(*key),
             Shown::Lines(lines) if !is_finished => {
-                let lines = lines.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let lines = lines.get_mut();
                 if lines.row.is_worth_keeping() && !lines.row.is_complete() {
                     drop(writeln!(io::stderr(), "{}", lines.row.line()));
                 }
@@ -293,7 +291,7 @@ impl Meter {
     pub(crate) fn refresh(&self, transfer: Transfer) {
         match &self.0.shown {
             Shown::Lines(lines) => {
-                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut lines = lines.lock();
                 lines.row = Row::Torrent(Box::new(transfer));
             }
             Shown::Row(..) | Shown::Not => self.show(transfer),
@@ -302,20 +300,13 @@ impl Meter {
 
     /// All there is to say of it has been said: nothing of it needs to stay on the terminal.
     pub(crate) fn finish(&self) {
-        *self
-            .0
-            .is_finished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
+        *self.0.is_finished.lock() = true;
     }
 
     fn change(&self, change: impl FnOnce(&mut Row)) {
         match &self.0.shown {
             Shown::Row(key, screen) => screen.set(*key, change),
-            Shown::Lines(lines) => lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .set(change),
+            Shown::Lines(lines) => lines.lock().set(change),
             Shown::Not => {}
         }
     }

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use console::{Term, style};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::row::Row;
 use super::table::{Line, last_line, table};
@@ -228,5 +229,5 @@ fn draw_now_and_then(screen: &Weak<Screen>) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

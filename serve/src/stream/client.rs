@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -179,7 +180,7 @@ impl Client {
     }
 
     fn producer(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.producer.lock()
     }
 
     /// A request has come. What is returned goes with its answer.
@@ -202,7 +203,7 @@ impl Client {
 
     /// Held for some instructions, and never while another lock is waited for.
     fn lock(&self) -> MutexGuard<'_, Activity> {
-        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
+        self.activity.lock()
     }
 }
 

@@ -1,8 +1,8 @@
 //! A value that costs something to make, made no more often than is of use.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ impl<T: Clone> Fresh<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Instant, T)>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made.lock()
     }
 }
 

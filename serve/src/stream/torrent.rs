@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{
     Lookbehind, PieceView, Reader, ReaderKey, ReaderOptions, ReaderView, Torrent, TorrentError,
@@ -67,7 +68,7 @@ struct Shared {
 
 impl Shared {
     fn programs(&self) -> MutexGuard<'_, BTreeMap<ReaderKey, Program>> {
-        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.programs.lock()
     }
 }
 
@@ -142,7 +143,7 @@ impl TorrentSource {
             cursor: reader.cursor,
             ahead: reader.ahead,
         });
-        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pace = pace.lock();
         let too_slow = pace.handle_sample(Instant::now(), downloaded, place);
         (Some(pace.needed()), too_slow)
     }

@@ -1,9 +1,10 @@
 //! Which torrents a session has, by their names on the wire.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{Info, InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
 
@@ -169,7 +170,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<InfoHash, Entry>> {
-        self.torrents.lock().unwrap_or_else(PoisonError::into_inner)
+        self.torrents.lock()
     }
 }
 

@@ -5,9 +5,9 @@
 //! replaces earlier word.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::PieceIndex;
 use tokio::sync::Notify;
 
@@ -196,7 +196,7 @@ impl ReaderBoard {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock can panic halfway through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tailwater_http::UrlTrust;
 use tailwater_types::InfoHash;
 use tailwater_types::address::Scope;
@@ -171,13 +172,13 @@ impl Udp {
     }
 
     fn take_idle(&self, remote: SocketAddr) -> Option<Idle> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock();
         forget_expired(&mut idle, now());
         idle.remove(&remote)
     }
 
     fn keep(&self, remote: SocketAddr, kept: Idle) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock();
         forget_expired(&mut idle, now());
         if idle.len() < MAX_IDLE {
             idle.insert(remote, kept);

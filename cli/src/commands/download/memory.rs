@@ -1,9 +1,8 @@
 //! The memory budget: the pieces of a download are not evicted, so that all torrents must fit at once.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::jobs::Job;
 use crate::error::CliError;
+use parking_lot::Mutex;
 
 /// The budget, and how much of it is promised.
 pub(super) struct Room {
@@ -24,7 +23,7 @@ impl Room {
 
     /// Promises room for a torrent whose size is known late: it has to fit beside what is under way.
     pub(super) fn promise(&self, job: &Job) -> Result<(), CliError> {
-        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut promised = self.promised.lock();
         let needed = promised.saturating_add(job.wanted);
         if needed > self.budget {
             return Err(CliError::TooLargeForMemory {
@@ -43,7 +42,7 @@ impl Room {
 
     /// A torrent was removed.
     pub(super) fn give_back(&self, job: &Job) {
-        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut promised = self.promised.lock();
         *promised = promised.saturating_sub(job.wanted);
     }
 }

@@ -1,8 +1,9 @@
 //! What is not complete yet: whether there is any, and what is said of it when the command is interrupted.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::InfoHash;
 
 use crate::args::Json;
@@ -88,7 +89,7 @@ impl Unfinished {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a program prints, of which the last lines are kept.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -61,7 +62,7 @@ fn keep(kept: &Mutex<VecDeque<String>>, line: String) {
 
 fn locked(kept: &Mutex<VecDeque<String>>) -> MutexGuard<'_, VecDeque<String>> {
     // Lines are whole, whatever happened to the one who wrote the last.
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+    kept.lock()
 }
 
 /// Divides output into lines, each cut to a length. Blank ones are left out; a carriage return ends one too, as progress

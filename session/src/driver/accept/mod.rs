@@ -5,9 +5,10 @@ mod handshakes;
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tailwater_wire::Reserved;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +108,7 @@ impl Drop for Turn {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing under the lock can panic halfway through a change.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 /// Shakes hands and passes the peer on to its torrent.

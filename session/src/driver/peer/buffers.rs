@@ -1,8 +1,7 @@
 //! Receive buffers of a torrent's connections, used again when the blocks in them are on the disk.
 
-use std::sync::{Mutex, PoisonError};
-
 use bytes::BytesMut;
+use parking_lot::Mutex;
 
 /// Buffers that may wait for their blocks to be written; the storage's queue is what bounds them in practice.
 const MAX_RETIRED: usize = 64;
@@ -21,7 +20,7 @@ impl ReceiveBuffers {
             return;
         }
         let size = size.max(current.len() + len);
-        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut retired = self.retired.lock();
         let back = retired
             .iter_mut()
             .position(|buffer| buffer.try_reclaim(size));

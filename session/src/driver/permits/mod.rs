@@ -6,9 +6,10 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
@@ -221,7 +222,7 @@ impl ConnectionPermits {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock can panic halfway through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -244,7 +245,7 @@ async fn serve_dials(state: Weak<Mutex<State>>, mut at: Instant) {
         let Some(state) = state.upgrade() else {
             return;
         };
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.lock();
         let now = now();
         let grants = state.grant(now);
         let next = state.next_dial(now);
