@@ -128,7 +128,7 @@ impl Space for Shelf {
     }
 }
 
-/// A torrent is told anything in any order. Its tables must agree with each other after every step, and nobody may be
+/// A torrent is told anything in any order. Its tables must agree with each other after every step, and no peer may be
 /// asked twice for a block that is on its way from it.
 pub fn torrent(data: &[u8]) {
     let geometry = geometry();
@@ -306,7 +306,7 @@ pub fn metadata(data: &[u8]) {
     }
 }
 
-/// Nobody is asked twice for a block that it owes, nor after it was dropped, and only the truth is ever the result.
+/// No peer is asked twice for a block that it owes, nor after it was dropped, and only the truth is ever the result.
 fn fetcher(data: &[u8]) {
     // Three blocks, the last one short. What a liar sends has the right length.
     let truth = [vec![1; 16_384], vec![2; 16_384], vec![3; 99]];

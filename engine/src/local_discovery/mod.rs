@@ -51,9 +51,9 @@ const MAX_SINGLE: usize = 5;
 const REPEAT_AFTER: Duration = Duration::from_secs(2);
 /// How long an answer may wait, so that answers of several clients do not collide.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
-/// Whoever announced a torrent within this time does not answer for it.
+/// A client that announced a torrent within this time does not answer for it.
 const ANSWER_GAP: Duration = PACKET_EVERY;
-/// Neighbours that are remembered for each torrent. With so many of them, somebody announces it twice a minute anyway.
+/// Neighbours that are remembered for each torrent. With so many of them, one of them announces it twice a minute anyway.
 const MAX_NEIGHBOURS: usize = 8;
 /// A neighbour that has not been heard for so long has gone: it has missed two announces.
 const NEIGHBOUR_FOR: Duration = Duration::from_secs(11 * 60);
@@ -90,7 +90,7 @@ pub enum Ignored {
 
 /// Announces torrents to the neighbours and understands theirs.
 ///
-/// Private torrents must not get in (BEP 27): whoever owns it gives [`LocalDiscovery::handle_torrents`] the public ones.
+/// Private torrents must not get in (BEP 27): its driver gives [`LocalDiscovery::handle_torrents`] the public ones.
 #[derive(Debug)]
 pub struct LocalDiscovery {
     /// Where we take calls; 0 announces nothing.
@@ -156,7 +156,7 @@ impl LocalDiscovery {
         }
     }
 
-    /// These are the networks we are in now. In a new one nobody has heard of us: all is announced at once.
+    /// These are the networks we are in now. A new one does not know of us: all is announced at once.
     pub fn handle_networks(&mut self, now: Instant, networks: Vec<Network>) {
         let is_new = |network: &Network| {
             let known = &self.networks;
@@ -300,7 +300,7 @@ impl Torrent {
     }
 }
 
-/// Where somebody who sends from this address takes calls (BEP 14). A link-local address keeps its interface.
+/// Where a client that sends from this address takes calls (BEP 14). A link-local address keeps its interface.
 fn listening(from: SocketAddr, port: u16) -> SocketAddr {
     match from {
         SocketAddr::V6(from) if from.ip().to_ipv4_mapped().is_none() => {

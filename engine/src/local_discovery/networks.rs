@@ -9,7 +9,7 @@ use tailwater_types::address::is_local;
 pub struct Network {
     /// The machine's address in it.
     pub addr: IpAddr,
-    /// How many leading bits all its addresses share. 0 where nobody knows: then only `addr` is of it.
+    /// How many leading bits all its addresses share. 0 where that is not known: then only `addr` is of it.
     pub prefix: u8,
 }
 

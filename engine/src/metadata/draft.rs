@@ -13,7 +13,7 @@ use super::event::LinkKey;
 pub(super) enum Team {
     /// Everybody who claims its size.
     Everybody,
-    /// One peer, because somebody of that size lied.
+    /// One peer, because a peer that claims that size lied.
     Only(LinkKey),
 }
 

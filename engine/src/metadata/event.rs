@@ -17,7 +17,7 @@ pub struct LinkKey(pub u64);
 pub enum Output {
     /// Ask this peer for a block (BEP 9 calls it a piece).
     Request {
-        /// Whom.
+        /// Which one.
         peer: LinkKey,
         /// Block, from 0.
         block: u32,

@@ -1,4 +1,4 @@
-//! Whom to ask for which block of the info dictionary, and whom to believe.
+//! Which peer is asked for which block of the info dictionary, and which peers are believed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -64,7 +64,7 @@ pub struct Fetcher {
     pub(super) outputs: VecDeque<Output>,
     /// How it was when it was complete.
     pub(super) end: Option<FetchState>,
-    /// When it was last looked at what can be asked of whom.
+    /// When requests were last dealt out.
     pub(super) advanced_at: Option<Instant>,
     /// Whose blocks the result is made of.
     senders: BTreeSet<LinkKey>,

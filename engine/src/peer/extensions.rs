@@ -14,7 +14,7 @@ use tailwater_wire::{
 
 use super::{Connection, Fact, Hello, REQUEST_QUEUE, Violation};
 
-/// How often one connection may be sent each block of the metadata (BEP 9): whoever asks more often is refused.
+/// How often one connection may be sent each block of the metadata (BEP 9): a peer that asks more often is refused.
 const METADATA_COPIES: usize = 3;
 /// Metadata is not put behind more unsent bytes than this.
 const METADATA_BACKLOG: usize = 256 * 1024;

@@ -118,7 +118,7 @@ pub enum Fact {
     Returned(BlockRef),
     /// The peer refused to send a requested block (BEP 6).
     Rejected(BlockRef),
-    /// So many bytes of payload came that nobody waits for any more.
+    /// So many bytes of payload came that nothing waits for any more.
     Redundant(u64),
     /// We may request this piece even while choked (BEP 6).
     AllowedFast(PieceIndex),
@@ -207,7 +207,7 @@ pub struct Connection {
     punches: TokenBucket,
     /// Extension handshakes that the peer may send.
     hellos: TokenBucket,
-    /// Where the peer says that its DHT node is, until somebody takes it.
+    /// Where the peer says that its DHT node is, until the driver takes it.
     their_dht_port: Option<u16>,
     last_received: Instant,
     last_sent: Instant,
@@ -416,7 +416,7 @@ impl Connection {
     }
 
     /// Whether what [`Self::take_out`] is about to give must not be sent ahead of blocks that [`Self::next_upload`] has
-    /// given: to a choked peer, and for a piece that is gone, a block is one that nobody asked for. Other messages may
+    /// given: to a choked peer, and for a piece that is gone, a block is one that it did not ask for. Other messages may
     /// overtake blocks.
     #[must_use]
     pub const fn out_follows_blocks(&self) -> bool {

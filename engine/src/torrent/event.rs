@@ -122,7 +122,7 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Halt {
-    /// The user said so: nothing is requested and nobody is connected to.
+    /// The user said so: nothing is requested, and no connection is made.
     Paused,
     /// The storage failed: nothing is requested until it works again.
     Storage,

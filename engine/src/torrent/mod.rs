@@ -1,7 +1,7 @@
 //! One torrent as a state machine without I/O.
 //!
-//! [`Engine`] decides what is asked of whom, who is unchoked, whom to connect to and what each piece's state is. It
-//! sees facts, never bytes: blocks travel from the peer's connection to the storage without it. Whoever drives it
+//! [`Engine`] decides which block is requested from which supplier, which peers are unchoked and connected to, and what the
+//! state of each piece is. It sees facts, never bytes: blocks travel from a connection to the storage without it. Its driver
 //! hands in facts with the time and carries out what [`Engine::poll_output`] says.
 
 mod bounded;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 /// A web seed of a torrent (BEP 19), by a number that its driver gives to no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct WebSeedId(u32);
 
 impl WebSeedId {
@@ -23,6 +24,11 @@ impl WebSeedId {
 
 /// Who sent a block. Corrupt blocks are blamed on it, and it is what is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a driver has to handle every one: what is new breaks it on purpose"

@@ -109,6 +109,7 @@ fn seconds<S: serde::Serializer>(
 
 /// A supplier of blocks at one moment: a connected peer or a web seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SupplierStats {
     /// Who it is.

@@ -158,7 +158,7 @@ impl Flood {
             Self::HaveNone => vec![Message::HaveNone],
             Self::HaveAllAndNone => vec![Message::HaveAll, Message::HaveNone],
             Self::Bitfield => {
-                let mut bits = Bitfield::all(&geometry);
+                let mut bits = Bitfield::all(geometry);
                 if let Ok(first) = geometry.piece(0) {
                     bits.clear(first);
                 }

@@ -8,11 +8,11 @@ use tailwater_storage::{ByteWindow, ReaderKey};
 use crate::torrent::demand::readers::{ReaderConfig, ReaderUpdate};
 use crate::torrent::{Engine, PieceState, Space};
 
-/// How often peers are compared anew while somebody reads and something is on its way.
+/// How often peers are compared anew while a reader is open and something is on its way.
 const RESCUE_EVERY: Duration = Duration::from_millis(50);
 
 impl<S: Space> Engine<S> {
-    /// Somebody begins to read.
+    /// A reader is opened.
     pub fn handle_reader_opened(&mut self, now: Instant, key: ReaderKey, config: ReaderConfig) {
         if config.bounds.is_empty() {
             return;
@@ -62,7 +62,7 @@ impl<S: Space> Engine<S> {
         self.fill_all(now);
     }
 
-    /// The bytes of room that a piece in some window waits for. Whoever drives the machine waits for them and calls
+    /// The bytes of room that a piece in some window waits for. The driver waits for them and calls
     /// [`Self::handle_space`].
     #[must_use]
     pub const fn wanted_space(&self) -> Option<u64> {
@@ -93,7 +93,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// While somebody reads: another peer may be faster by now than those who were asked.
+    /// While a reader is open: another peer may be faster by now than those who were asked.
     pub(crate) fn rescue(&mut self, now: Instant) {
         self.plan_rescue(now);
         // What a stopped peer owes counts as asked for no longer, so that others are.
@@ -155,7 +155,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// What nobody reads must not stand in the way of a reader that has just come to a new place. It is asked for again
+    /// What no window covers must not stand in the way of a reader that has just come to a new place. It is asked for again
     /// later.
     fn cancel_unread(&mut self) {
         let in_flight = self

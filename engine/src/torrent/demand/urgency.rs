@@ -19,7 +19,7 @@ const STOPPED: Duration = Duration::from_secs(3_600);
 /// Two peers' estimated times that differ by less are the same.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(50);
 
-/// When a piece is needed, since when somebody has been waiting for it, and which it is: of several readers that wait,
+/// When a piece is needed, since when a reader has been waiting for it, and which it is: of several readers that wait,
 /// the first comes first.
 type Rank = (Duration, Instant, PieceIndex);
 
@@ -46,7 +46,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The piece with the nearest deadline after `refused` that has blocks nobody was asked for, and that the peer has
+    /// The piece with the nearest deadline after `refused` that has blocks which no supplier was asked for, and that the peer has
     /// and is quick enough for: what it could not bring in time is left to those who can.
     fn most_urgent(&self, now: Instant, key: PeerKey, refused: Option<Rank>) -> Option<Rank> {
         let peer = self.peers.get(key)?;
@@ -110,7 +110,7 @@ impl<S: Space> Engine<S> {
         true
     }
 
-    /// While there is no room, whoever waits for a piece that has not been begun is told.
+    /// While there is no room, readers that wait for a piece that has not been begun are told.
     pub(crate) fn tell_starved(&mut self) {
         let starved = self.demand.starved(&self.supply);
         self.outputs.extend(starved.map(Output::Starved));

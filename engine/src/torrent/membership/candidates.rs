@@ -1,4 +1,4 @@
-//! The addresses that might be peers: whom to connect to next, whom never again.
+//! The addresses that might be peers: which one is connected to next, and which hosts are banned.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -336,7 +336,7 @@ impl Candidates {
         }
     }
 
-    /// Forgets an address for good: it is our own, or a second door to somebody we know.
+    /// Forgets an address for good: it is our own, or a second address of a peer that is connected.
     pub fn forget(&mut self, addr: SocketAddr) {
         if let Some(candidate) = self.by_addr.remove(&addr) {
             self.delist(addr, candidate);
@@ -397,7 +397,7 @@ impl Candidates {
         let owner = Owner::of(addr, candidate.source);
         self.due.count_known(owner, true);
         match candidate.state {
-            // Even if its time has come: it gets its turn when somebody asks whose it is.
+            // Even if its time has come: it gets its turn when the next address is asked for.
             State::Idle { next_attempt } => {
                 self.waiting.insert((next_attempt, addr));
             }

@@ -27,7 +27,7 @@ const UNTOLD_QUEUE: usize = 250;
 const CROSSING: Duration = Duration::from_secs(20);
 
 impl<S: Space> Engine<S> {
-    /// Addresses that may be peers. Those that a private torrent may not use are not taken, whoever hands them in.
+    /// Addresses that may be peers. Those that a private torrent may not use are not taken, wherever they come from.
     pub fn handle_candidates(&mut self, now: Instant, source: PeerSource, addrs: &[SocketAddr]) {
         if !self.membership.is_allowed(source) {
             return;
@@ -47,7 +47,7 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// A peer's handshake is done, whoever connected.
+    /// A peer's handshake is done, in either direction.
     ///
     /// # Errors
     ///
@@ -247,7 +247,7 @@ impl<S: Space> Engine<S> {
     pub(crate) fn may_connect(&self) -> bool {
         !self.halted.has(Halt::Paused)
             && self.dials_left() > 0
-            // A seed waits to be called; whoever wants data calls.
+            // A seed waits: peers that want data connect to it.
             && (self.supply.wanted > 0 || self.peers.connections() == 0)
     }
 

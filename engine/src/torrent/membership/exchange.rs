@@ -13,7 +13,7 @@ use crate::torrent::membership::source::can_name;
 use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, PeerSource, Space};
 
-/// A peer hears of the others this often (BEP 11: at most once a minute).
+/// A peer is told of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
 /// How many addresses a peer may add to the list while it is connected, so that it cannot fill it. The peers of one host
 /// share them, as connections cost nothing and a new one is no new peer; but those of a loopback address do not, which may

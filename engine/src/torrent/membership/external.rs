@@ -21,7 +21,7 @@ pub(crate) struct External {
 
 #[derive(Debug, Default)]
 struct Ballot {
-    /// The word of somebody who knows; peers do not outvote it.
+    /// What a trusted source says; peers do not outvote it.
     told: Option<IpAddr>,
     /// Which site said what, the latest last. Each has one vote, whatever the number of its addresses.
     votes: VecDeque<(IpAddr, IpAddr)>,
@@ -42,7 +42,7 @@ impl External {
         }
     }
 
-    /// Somebody who can be trusted has said so.
+    /// A trusted source has said so.
     pub(crate) fn handle_told(&mut self, ip: IpAddr) {
         let ip = ip.to_canonical();
         if is_unicast(ip) {

@@ -97,7 +97,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Somebody who can be trusted knows our address as others see it: a tracker (BEP 24), the DHT's nodes together
+    /// A trusted source knows our address as others see it: a tracker (BEP 24), the DHT's nodes together
     /// (BEP 42), the router. Peers' own words are counted without being asked.
     pub fn handle_external_ip(&mut self, ip: IpAddr) {
         self.membership.external.handle_told(ip);

@@ -25,7 +25,7 @@ const MAX_CALLS: usize = 8;
 const CALL_RATE: Rate = Rate::every(Duration::from_secs(15), 4);
 /// Peers that one peer is introduced to, because they ask for it.
 const INTRODUCTION_RATE: Rate = Rate::every(Duration::from_secs(2), 16);
-/// Below it, other services listen; nobody needs help to be reached there.
+/// Other services listen below it; no peer needs help to be reached there.
 const FIRST_PORT: u16 = 1_024;
 
 /// What one peer has to do with it.
@@ -51,7 +51,7 @@ impl Punching {
 /// What is under way in the whole torrent.
 #[derive(Debug, Default)]
 pub(crate) struct Punches {
-    /// To whom an introduction was asked for, of whom and when.
+    /// The addresses that an introduction to was asked for, with the relay that was asked, and when.
     asked: BTreeMap<SocketAddr, (PeerKey, Instant)>,
     /// Connections being made because a relay said so.
     calls: BTreeSet<SocketAddr>,
@@ -86,7 +86,7 @@ impl Punches {
 
 impl<S: Space> Engine<S> {
     pub(crate) fn handle_holepunch(&mut self, now: Instant, key: PeerKey, message: Holepunch) {
-        // Whoever does not say that it speaks it is not listened to (BEP 55).
+        // Messages of a peer that does not say that it speaks it are ignored (BEP 55).
         let speaks = self
             .peers
             .connection(key)
@@ -157,7 +157,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A relay says that somebody waits for us: we were introduced as we asked, or somebody else asked for us.
+    /// A relay says that a peer waits for us: we were introduced as we asked, or the peer asked for us.
     fn handle_call(&mut self, now: Instant, key: PeerKey, addr: SocketAddr) {
         let was_asked = self.membership.punches.answer(now, addr, key);
         let Some(relay) = self.peers.connection_mut(key) else {
@@ -201,7 +201,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// An address could not be reached: whoever named it may be able to help.
+    /// An address could not be reached: the peer that named it may be able to help.
     pub(crate) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
         if self.config.private || self.supply.wanted == 0 || self.halted.has(Halt::Paused) {
             return;

@@ -1,4 +1,4 @@
-//! Who may be connected to, who is, and who lets whom know of whom: candidates, admission, peer exchange.
+//! Which peers are connected: candidates, admission, ranking, peer exchange, hole punching, bans.
 
 pub(crate) mod candidates;
 pub(crate) mod connections;
@@ -29,7 +29,7 @@ use source::Scope;
 use turnover::Turnover;
 use web_seeds::BannedWebSeeds;
 
-/// Whom a torrent knows, and what they know of us.
+/// What a torrent knows of peers beyond its connections: candidates, bans, our own address as they see it.
 #[derive(Debug)]
 pub(crate) struct Membership {
     pub(crate) candidates: Candidates,

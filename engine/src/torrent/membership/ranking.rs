@@ -1,4 +1,4 @@
-//! Whom both ends of a connection prefer (BEP 40).
+//! The priority that both ends of a connection give it (BEP 40).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -26,7 +26,8 @@ pub enum PeerSource {
 
 impl PeerSource {
     /// Whether a private torrent may connect to what comes from there (BEP 27): its tracker is the only stranger that
-    /// may name peers. Whoever calls is taken in, because the tracker told it of us, but is not called back.
+    /// may name peers. A peer that connects to us is accepted, because the tracker told it of us, but it is not connected to
+    /// later.
     #[must_use]
     pub const fn allowed_in_private(self) -> bool {
         match self {
@@ -40,7 +41,7 @@ impl PeerSource {
         }
     }
 
-    /// Whether somebody chose the address by hand.
+    /// Whether the user chose the address.
     pub(crate) const fn is_named(self) -> bool {
         matches!(self, Self::User | Self::Magnet)
     }

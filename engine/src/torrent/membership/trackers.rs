@@ -39,7 +39,8 @@ impl<S: Space> Engine<S> {
         self.handle_candidates(now, PeerSource::Tracker, &named_by_tracker(namer, addrs));
     }
 
-    /// Forgets whom the tracker named and lets go whom it brought here. Whoever called has our address from there too.
+    /// Forgets the addresses that the tracker named and disconnects their peers, and those that connected to us: they have our
+    /// address from there too.
     fn leave_tracker(&mut self, now: Instant) {
         let is_named = |addr| {
             self.membership

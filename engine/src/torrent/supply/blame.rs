@@ -1,7 +1,7 @@
 //! Who sent the corrupt block of a piece that failed its hash.
 //!
 //! One contributor is guilty at once. Of several, the digest of each one's blocks is kept; when the piece is valid
-//! at last, whoever sent something else is guilty, and nobody besides.
+//! at last, those that sent something else are guilty, and no others.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Who has what, and what of it interests whom.
+//! Which pieces suppliers have, and interest on both sides (BEP 3).
 
 use std::time::Instant;
 
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
         !gone.is_empty()
     }
 
-    /// Everybody learns that we have a piece; nobody's data of it interests us any more.
+    /// Every peer is told that we have a piece; no supplier's copy of it interests us any more.
     pub(crate) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
         let wanted = self.supply.picker.is_wanted(piece);
         for key in self.peers.keys() {

@@ -20,7 +20,7 @@ use picker::Picker;
 use pieces::Pieces;
 use verifying::Verifying;
 
-/// What is held, what is wanted, and what is asked of whom.
+/// What is held, what is wanted, and which block is requested from which supplier.
 #[derive(Debug)]
 pub(crate) struct Supply {
     pub(crate) geometry: Geometry,
@@ -81,7 +81,7 @@ impl Supply {
         (self.wanted, self.wanted_bytes) = self.lacking();
     }
 
-    /// A piece is held. Says whether the digests of its blocks would convict somebody.
+    /// A piece is held. Says whether the digests of its blocks would convict a sender.
     pub(crate) fn handle_valid(&mut self, piece: PieceIndex) -> bool {
         self.pieces.verified(piece);
         if self.picker.is_wanted(piece) {

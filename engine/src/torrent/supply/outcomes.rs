@@ -48,7 +48,7 @@ impl<S: Space> Engine<S> {
     /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
     pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
         if self.supply.pieces.state(piece) == PieceState::Verifying {
-            // It was verified and evicted before we heard of the former. Nobody has been told of it.
+            // It was verified and evicted before the verdict came. No peer has been told of it.
             self.supply.pieces.abandon(piece);
             self.supply.picker.insert(piece, &mut self.supply.rng);
             return;

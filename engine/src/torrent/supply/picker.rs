@@ -60,7 +60,7 @@ impl Picker {
         }
     }
 
-    /// How many pieces could be started, whoever has them.
+    /// How many pieces could be started, whichever suppliers have them.
     pub(crate) fn candidates(&self) -> usize {
         self.listed.len()
     }

@@ -61,7 +61,7 @@ struct Partial {
 pub(crate) enum Arrival {
     /// It filled a gap. `others` peers have been asked for it too.
     Stored { others: u8, complete: bool },
-    /// Nobody was waiting for it any more.
+    /// It was stored already, or its piece was given up.
     Redundant,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Pieces {
     states: Vec<PieceState>,
     have: Bitfield,
     partials: BTreeMap<PieceIndex, Partial>,
-    /// Partial pieces with a block that nobody has been asked for.
+    /// Partial pieces with a block that no supplier has been asked for.
     open: BTreeSet<PieceIndex>,
 }
 
@@ -197,7 +197,7 @@ impl Pieces {
         !self.open.is_empty()
     }
 
-    /// The first block of `piece` that nobody has been asked for, but for those in `except`; it counts as asked for from
+    /// The first block of `piece` that no supplier has been asked for, but for those in `except`; it counts as asked for from
     /// now on.
     pub(crate) fn request_next(
         &mut self,

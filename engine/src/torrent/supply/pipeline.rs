@@ -12,17 +12,17 @@ use crate::torrent::rate::Rate;
 
 /// Requests outstanding at a peer of which nothing is known yet.
 const INITIAL: usize = 16;
-/// The same while somebody reads: a slow peer is not to hold much of what is needed soon.
+/// The same while a reader is open: a slow peer is not to hold much of what is needed soon.
 const STREAMING_INITIAL: usize = 8;
 /// Fewer than this and each batch of blocks would wait for the next.
 const SMALLEST: usize = 4;
 /// How much of a peer's rate is asked for ahead, beyond the round trip.
 const HORIZON: Duration = Duration::from_secs(1);
-/// The same while somebody reads: what a jump suddenly needs has to wait behind it.
+/// The same while a reader is open: what a jump suddenly needs has to wait behind it.
 const STREAMING_HORIZON: Duration = Duration::from_millis(25);
 /// How long the rate is watched before the window is fitted to it, unless the round trip is longer.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// The same while somebody reads.
+/// The same while a reader is open.
 const STREAMING_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What a peer that has sent nothing yet is taken to send, in bytes a second.
 const UNKNOWN_RATE: f64 = 256.0 * 1024.0;
@@ -67,7 +67,7 @@ impl Pipeline {
         }
     }
 
-    /// Somebody reads, or nobody does any more: queues are kept short, or long.
+    /// A reader is open, or none is any more: queues are kept short, or long.
     pub(crate) fn set_streaming(&mut self, streaming: bool) {
         if self.streaming != streaming {
             self.streaming = streaming;
@@ -168,7 +168,7 @@ impl Pipeline {
         }
     }
 
-    /// While somebody reads, even a start does not run far ahead of what the peer has shown.
+    /// While a reader is open, even a start does not run far ahead of what the peer has shown.
     fn most_in_slow_start(&self) -> usize {
         match self.streaming && self.capacity > 0.0 {
             true => self.fitting().saturating_mul(4).max(STREAMING_INITIAL),

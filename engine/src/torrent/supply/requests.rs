@@ -63,7 +63,7 @@ impl<S: Space> Engine<S> {
         new.or_else(|| self.supply.next_of_end_game(key, self.peers.get(key)?))
     }
 
-    /// A piece that nobody has begun. Its space is reserved before its first block is asked for.
+    /// A piece that was not begun. Its space is reserved before its first block is asked for.
     fn next_of_new(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
         let piece = self

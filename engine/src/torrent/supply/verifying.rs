@@ -1,7 +1,7 @@
 //! Pieces that have all their blocks: when they are verified.
 //!
 //! Some storages verify several pieces together cheaper than one by one. While pieces come so fast that enough of them
-//! are there in a moment, they wait for each other. Slower, there is processor time to spare, and nobody has to wait.
+//! are there in a moment, they wait for each other. Slower, there is processor time to spare, and none has to wait.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Whom to upload to: the choking algorithm of BEP 3 with its optimistic slot.
+//! Which peers are uploaded to: the choking algorithm of BEP 3 with its optimistic slot.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ impl Choker {
         let well_served = |peer: &&Contender| peer.unchoked && peer.rate >= WELL_SERVED;
         let well_served = contenders.iter().filter(well_served).count();
         let step = self.slots.div_ceil(4);
-        // Whoever wants no limit says the largest number there is.
+        // The largest number there is means no limit.
         let quarters = |slots: usize, count| slots.saturating_mul(count);
         let fitting = match quarters(well_served, 4) {
             most if most >= quarters(self.slots, 3) => self.slots.saturating_add(step),
@@ -117,7 +117,7 @@ impl Choker {
         rng.shuffle(&mut ranked);
         let rotate = seeding && self.optimistic.is_none();
         ranked.sort_by_key(|peer| {
-            // While seeding, whoever had a slot lines up last in each optimistic round.
+            // While seeding, peers that had a slot come last in each optimistic round.
             let turn = rotate && peer.unchoked;
             let is_snubbed = peer.snubbed && !seeding;
             (

@@ -150,7 +150,7 @@ impl Reader {
             _ => self.pace(now).max(SLOWEST_PACE),
         };
         let pace = self.play_rate().unwrap_or(0).max(measured);
-        // Whoever waits comes before whoever will.
+        // Readers that wait come before those that will.
         Duration::from_millis(1 + distance.saturating_mul(1_000) / pace)
     }
 }
@@ -294,7 +294,7 @@ impl Readers {
 
     /// Chooses the pinned pieces anew; their bytes, if they changed.
     pub(crate) fn repin(&mut self, share: Option<u64>) -> Option<Vec<Range<u64>>> {
-        // A storage that evicts nothing needs no pins, and whoever has stopped reading may come back.
+        // A storage that evicts nothing needs no pins, and a reader that has stopped may come back.
         let share = share?;
         if self.readers.is_empty() {
             return None;

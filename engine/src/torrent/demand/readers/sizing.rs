@@ -43,7 +43,7 @@ pub(crate) struct Sizing {
 /// A window's size in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// All pieces of the window; at least 1, so that a reader whose share is less than a piece asks and hears `Full`.
+    /// All pieces of the window; at least 1, so that a reader whose share is less than a piece asks and is told `Full`.
     pub(crate) total: u64,
     /// Of these, how many lie before the cursor's piece.
     pub(crate) behind: u64,
