@@ -41,7 +41,7 @@ pub use discovery::DhtOptions;
 pub use driver::discovery::follow::{Follow, Publication};
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};
-pub use handle::{FileStatus, Torrent, TrackerState, TrackerStatus};
+pub use handle::{FileStatus, Recheck, RemoveOptions, Torrent, TrackerState, TrackerStatus};
 pub use metadata::handle::{FetchProgress, MetadataFetch};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;

@@ -7,6 +7,7 @@ mod support;
 use std::path::Path;
 
 use support::{LOOPBACK, Share, seed, session, within};
+use tailwater_session::RemoveOptions;
 use tailwater_session::{AddError, AddOptions, Bytes, Session, Source, StorageKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -23,7 +24,9 @@ fn options() -> AddOptions {
 /// Adds it, and takes it out again.
 async fn added(session: &Session, source: impl Into<Source>) -> Result<(), AddError> {
     let torrent = within(session.add(source, options())).await?;
-    within(torrent.remove()).await;
+    within(torrent.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 mod support;
 
 use support::{LOOPBACK, Share, seed, session, within};
+use tailwater_session::RemoveOptions;
 use tailwater_session::{
     AddOptions, Event, Events, Phase, Session, SettingError, StorageKind, Totals,
 };
@@ -37,7 +38,9 @@ async fn torrents_are_listed_in_the_order_of_adding_until_they_end() {
     assert_eq!(second.metainfo(), &shares[1].metainfo);
     assert_eq!(session.stats().torrents, 3);
     assert_eq!(session.stats().complete, 3);
-    within(second.remove()).await;
+    within(second.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     assert_eq!(listed(&session), [added[0], added[2]]);
     assert!(session.get(added[1]).is_none());
     within(session.close()).await;
@@ -59,7 +62,9 @@ async fn what_torrents_transferred_counts_when_they_have_ended() {
     within(torrent.wait_complete()).await.unwrap();
     let status = torrent.status();
     assert_eq!(status.totals.downloaded, status.stats.downloaded + 1_000);
-    within(torrent.remove()).await;
+    within(torrent.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     let stats = leecher.stats();
     assert_eq!((stats.torrents, stats.downloaded), (0, 400_000));
     within(leecher.close()).await;
@@ -177,7 +182,14 @@ async fn each_step_of_a_torrent_is_an_event() {
     assert_eq!(next(&mut events).await, Event::Paused { info_hash });
     within(torrent.resume()).await.unwrap();
     assert_eq!(next(&mut events).await, Event::Resumed { info_hash });
-    within(torrent.remove()).await;
+    within(torrent.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
+    let removed = Event::Removed {
+        info_hash,
+        deleted_files: false,
+    };
+    assert_eq!(next(&mut events).await, removed);
     assert_eq!(next(&mut events).await, Event::Closed { info_hash });
     within(session.close()).await;
 }

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use support::{LOOPBACK, Share, session, within};
+use tailwater_session::RemoveOptions;
 use tailwater_session::{
     AddOptions, Event, Session, StorageKind, Torrent, TrackerState, TrackersError,
 };
@@ -141,7 +142,9 @@ async fn what_is_no_tracker_is_refused_and_nothing_is_changed() {
     let many = torrent.replace_trackers(many.collect());
     assert_eq!(many, Err(TrackersError::TooMany { limit: 256 }));
     assert_eq!(torrent.tracker_tiers(), tiers);
-    within(torrent.remove()).await;
+    within(torrent.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     assert!(matches!(
         torrent.reannounce(),
         Err(tailwater_session::TorrentError::Closed)

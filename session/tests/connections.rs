@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use socket2::SockRef;
 use support::{LOOPBACK, Share, seed, session, within};
 use tailwater_metainfo::{HostPort, InfoHash, Magnet, PeerId};
+use tailwater_session::RemoveOptions;
 use tailwater_session::{AddOptions, Session, StorageKind, Torrent};
 use tailwater_wire::{HANDSHAKE_LEN, Handshake, Reserved};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -190,7 +191,9 @@ async fn who_waits_for_a_connection_holds_up_no_close() {
     assert_eq!(crowd.arrival().await, torrent.info_hash());
     let waiting = add(&limited, &shares[1], &crowd.addrs).await;
     let fetch = limited.fetch(&magnet(&shares[2], &crowd.addrs));
-    within(waiting.remove()).await;
+    within(waiting.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     drop(fetch);
     let others = add(&limited, &shares[1], &crowd.addrs).await;
     within(limited.close()).await;

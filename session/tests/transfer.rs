@@ -11,6 +11,7 @@ mod support;
 use std::time::Duration;
 
 use support::{LOOPBACK, Share, seed, session, within};
+use tailwater_session::RemoveOptions;
 use tailwater_session::{AddError, AddOptions, Phase, Session, StorageKind, TorrentError};
 use tempfile::TempDir;
 
@@ -164,7 +165,9 @@ async fn a_torrent_is_in_a_session_once_and_can_come_back_after_it_left() {
         .add(&share.metainfo, AddOptions::new(StorageKind::Memory))
         .await;
     assert_eq!(twice.err(), Some(AddError::Duplicate(torrent.info_hash())));
-    within(torrent.remove()).await;
+    within(torrent.remove(RemoveOptions::default()))
+        .await
+        .unwrap();
     assert_eq!(torrent.peers().await, Err(TorrentError::Closed));
     seed(&session, &share).await;
     within(session.close()).await;

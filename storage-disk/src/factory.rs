@@ -11,7 +11,7 @@ use tailwater_storage::{
 use crate::below::Links;
 use crate::hold::Hold;
 use crate::lock::Locks;
-use crate::opening::Opening;
+use crate::opening::{Opening, Relocation};
 use crate::paths::{ClaimedPaths, Use};
 use crate::place::Place;
 use crate::pool::{IoConfig, IoPool};
@@ -203,6 +203,11 @@ impl DiskFolder {
             choices: self.choices,
             resume: resume.filter(|_| self.remembers),
             rooms,
+            relocation: Some(Relocation {
+                info_hash: request.info_hash,
+                metainfo: request.metainfo,
+                paths,
+            }),
         };
         let storage = DiskStorage::new(torrent, opening);
         Ok(Opened::new(storage.clone(), storage))

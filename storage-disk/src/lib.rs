@@ -37,6 +37,7 @@ mod opening;
 mod paths;
 mod place;
 mod pool;
+mod relocate;
 mod resume;
 mod room;
 mod storage;

@@ -2,14 +2,18 @@
 //! it for the next run.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tailwater_storage::{Access, Progress, Reply, StorageError, Totals};
-use tailwater_types::Bitfield;
+use tailwater_metainfo::Metainfo;
+use tailwater_storage::{Access, MovedBytes, Progress, Reply, StorageError, Totals};
+use tailwater_types::{Bitfield, InfoHash};
 
 use crate::factory::Choices;
+use crate::paths::{ClaimedPaths, Use};
+use crate::place::Place;
 use crate::resume::{ResumeData, ResumeStore};
 use crate::room::Rooms;
 use crate::torrent::DiskTorrent;
@@ -22,6 +26,17 @@ pub(crate) struct Opening {
     pub(crate) resume: Option<ResumeStore>,
     /// Where room on the disk is claimed.
     pub(crate) rooms: Arc<Rooms>,
+    /// What it takes to find a place for the files elsewhere.
+    pub(crate) relocation: Option<Relocation>,
+}
+
+/// What it takes to find a place for a torrent's files.
+pub(crate) struct Relocation {
+    /// The torrent's name on the wire.
+    pub(crate) info_hash: InfoHash,
+    pub(crate) metainfo: Arc<Metainfo>,
+    /// Which torrent uses which file.
+    pub(crate) paths: Arc<ClaimedPaths>,
 }
 
 /// What resume data is worth.
@@ -142,6 +157,66 @@ impl Opening {
         if let Err(error) = saved.await {
             tracing::warn!("resume data is not saved, so the next start checks the files: {error}");
         }
+    }
+
+    /// Brings the files to another folder, and what is remembered of them.
+    pub(crate) async fn relocate(
+        &self,
+        disk: &DiskTorrent,
+        folder: PathBuf,
+        moved: MovedBytes,
+    ) -> Result<(), StorageError> {
+        let Some(relocation) = &self.relocation else {
+            let operation = "be moved to a folder";
+            return Err(StorageError::Unsupported { operation });
+        };
+        disk.flush().await?;
+        disk.check_unchanged().await?;
+        let info = relocation.metainfo.info();
+        let pool = disk.pool();
+        let part_names = self.choices.part_names;
+        let place = Place::find_in(pool, info, relocation.info_hash, &folder, part_names).await?;
+        if place.key == *disk.key() {
+            return Ok(());
+        }
+        let paths = &relocation.paths;
+        let claim = paths.claim(info.name(), Use::Write, place.paths());
+        // Held until this storage is closed and the torrent opened anew.
+        let claim = claim.map_err(|taken| StorageError::InUse { path: taken.path })?;
+        let to = folder.clone();
+        let copy = disk.run(move |shared| {
+            let verified = |piece| shared.verified.has(piece);
+            shared.store.copy_to(&to, verified, &*moved)
+        });
+        let files = copy.await??;
+        if let Some(resume) = &self.resume {
+            let data = ResumeData {
+                key: place.key,
+                have: disk.verified().as_bytes().to_vec(),
+                files,
+                ..vouch_for_nothing(disk, Totals::default())
+            };
+            resume.save(data).await?;
+        }
+        if let Err(error) = self.delete(disk).await {
+            // It is all there; what is left of the old place is in nobody's way.
+            tracing::warn!("what was moved is left at its old place too: {error}");
+        }
+        drop(claim);
+        Ok(())
+    }
+
+    /// Deletes the torrent's files and what is remembered of them.
+    pub(crate) async fn delete(&self, disk: &DiskTorrent) -> Result<(), StorageError> {
+        let delete = disk.run(|shared| {
+            let verified = |piece| shared.verified.has(piece);
+            shared.store.delete(verified)
+        });
+        let deleted = delete.await?;
+        if let Some(resume) = &self.resume {
+            resume.remove(disk.key()).await?;
+        }
+        deleted
     }
 
     /// Saves resume data. Where `patience` ends before the device holds all data, it says that the files have to be

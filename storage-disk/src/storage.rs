@@ -1,13 +1,14 @@
 //! A torrent on the disk, behind the traits of [`tailwater_storage`].
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tailwater_metainfo::hashed_together;
 use tailwater_storage::{
-    BlockParts, Claims, Finish, Full, Held, Progress, Reply, Space, Storage, StorageError,
-    SupplierKey, Totals,
+    BlockParts, Claims, Finish, Full, Held, MovedBytes, Progress, Reply, Space, Storage,
+    StorageError, SupplierKey, Totals,
 };
 use tailwater_types::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
 
@@ -168,6 +169,20 @@ impl Storage for DiskStorage {
         }
         let this = self.clone();
         Reply::later(async move { this.opening.save(&this.torrent, totals, patience).await })
+    }
+
+    fn can_change_unseen(&self) -> bool {
+        true
+    }
+
+    fn relocate(&self, folder: PathBuf, moved: MovedBytes) -> Reply<Result<(), StorageError>> {
+        let this = self.clone();
+        Reply::later(async move { this.opening.relocate(&this.torrent, folder, moved).await })
+    }
+
+    fn delete(&self) -> Reply<Result<(), StorageError>> {
+        let this = self.clone();
+        Reply::later(async move { this.opening.delete(&this.torrent).await })
     }
 
     fn close(&self) -> Reply<()> {

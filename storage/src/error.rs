@@ -69,6 +69,12 @@ pub enum StorageError {
         /// The torrent's file, or the folder that holds its files.
         path: PathBuf,
     },
+    /// The storage has no such thing.
+    #[error("this storage cannot {operation}")]
+    Unsupported {
+        /// What was asked for, to be read after "cannot".
+        operation: &'static str,
+    },
     /// The torrent's storage or the whole I/O pool is closed.
     #[error("the storage is closed")]
     Closed,

@@ -19,7 +19,7 @@ pub use key::{ReaderKey, SupplierKey};
 pub use reply::Reply;
 pub use space::{ByteWindow, Full, Space};
 pub use storage::{
-    BlockParts, Figures, Finish, Held, LookbehindFigures, Progress, Storage, Totals,
+    BlockParts, Figures, Finish, Held, LookbehindFigures, MovedBytes, Progress, Storage, Totals,
 };
 
 /// What stands in the signatures of the traits.

@@ -1,6 +1,7 @@
 //! The storage of one torrent.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +19,9 @@ pub type Held = Result<Option<BlockParts>, StorageError>;
 
 /// Told how many pieces have been looked at, of how many. Calls may overlap and come out of order.
 pub type Progress = Arc<dyn Fn(u32, u32) + Send + Sync>;
+
+/// Told how many bytes have been moved, of how many.
+pub type MovedBytes = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 /// The pieces of one torrent, shared by the torrent's task, its connections and its readers.
 ///
@@ -150,6 +154,36 @@ pub trait Storage: Send + Sync {
     /// What lies behind a reader's position need not be kept for it any longer.
     fn clear_lookbehind(&self, reader: ReaderKey) {
         let _ = reader;
+    }
+
+    /// Whether what is held can have changed without this storage: then a torrent can be opened anew to have everything
+    /// hashed. Nothing but a storage that others can write to says so.
+    fn can_change_unseen(&self) -> bool {
+        false
+    }
+
+    /// Brings everything to another folder. Nothing is asked for and nothing is written meanwhile. Afterwards this storage
+    /// is closed, and the torrent is opened anew in that folder.
+    ///
+    /// At any moment one of the two folders has everything, so that nothing is lost if the process is killed.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Unsupported`] where there are no folders; else why it failed, and then everything is where it was.
+    fn relocate(&self, folder: PathBuf, moved: MovedBytes) -> Reply<Result<(), StorageError>> {
+        let _ = (folder, moved);
+        let operation = "be moved to a folder";
+        Reply::ready(Err(StorageError::Unsupported { operation }))
+    }
+
+    /// Deletes what is stored of the torrent, and what is remembered of it; nothing that belongs to others. The storage is
+    /// closed afterwards. One that keeps nothing beyond that has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// The first failure; the rest has been deleted all the same.
+    fn delete(&self) -> Reply<Result<(), StorageError>> {
+        Reply::ready(Ok(()))
     }
 
     /// Waits for what is under way, then gives everything back. Bytes that were read stay good. Called again, it does

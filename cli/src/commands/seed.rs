@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tailwater_metainfo::Metainfo;
 use tailwater_serve::size::Size;
+use tailwater_session::RemoveOptions;
 use tailwater_session::{AddError, AddOptions, Session, StorageKind, TorrentError};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -258,7 +259,8 @@ impl Seeds {
         let size = metainfo.info().payload_len();
         let mut watch = Watch::new(self.args.goals, size, Instant::now());
         let ended = watch.seed(&mut follower).await;
-        follower.torrent().remove().await;
+        // Nothing is deleted, so nothing can fail.
+        let _ = follower.torrent().remove(RemoveOptions::default()).await;
         let goal = ended?;
         follower.finish();
         if !self.json.is_on() {

@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use tailwater_metainfo::{Bitfield, PieceIndex};
+use tailwater_storage::{Progress, Space, Storage};
+use tailwater_types::{Bitfield, InfoHash, PieceIndex};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::announce::Announcer;
 use super::discovery::search::Search;
 use super::registry::Registration;
 use super::saver::Saver;
-use super::torrent::TorrentTask;
+use super::torrent::{Continued, Ended, TorrentTask};
+use super::upkeep::{Done, Reopened, Workshop};
 use crate::error::TorrentError;
-use crate::events::Event;
-use crate::options::DiskChoices;
+use crate::events::{Event, EventSender};
+use crate::handle::Removal;
+use crate::options::{DiskChoices, priorities};
+use crate::reader;
 use crate::session::EndedTotals;
 use crate::status::{Phase, Status};
+use crate::storage::Storages;
 use crate::torrent::Priority;
-use tailwater_storage::{Progress, Space, Storage};
-
-fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, Priority)> {
-    let skip = |(piece, _)| (piece, Priority::Skip);
-    priorities.into_iter().map(skip).collect()
-}
 
 /// Everything that belongs to one torrent's life.
 pub(crate) struct TorrentLifecycle {
@@ -30,88 +31,231 @@ pub(crate) struct TorrentLifecycle {
     pub(crate) announcer: Announcer,
     /// In the DHT; none if that is off or the torrent private.
     pub(crate) search: Option<Search>,
-    pub(crate) priorities: Vec<(PieceIndex, Priority)>,
     /// Room for its pieces.
     pub(crate) space: Box<dyn Space + Send>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
     /// Those that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
+    pub(crate) storages: Arc<Storages>,
+    pub(crate) reading: Arc<reader::Shared>,
+    /// How it is to be removed.
+    pub(crate) removal: Arc<Removal>,
     /// Where what it transferred counts when it has ended.
     pub(crate) ended: Arc<EndedTotals>,
     /// The torrent's name in the session, held to the end.
     pub(crate) registration: Registration,
 }
 
+/// What every part of a torrent's life needs.
+struct Life {
+    info_hash: InfoHash,
+    choices: DiskChoices,
+    storages: Arc<Storages>,
+    reading: Arc<reader::Shared>,
+    registration: Registration,
+    status: watch::Sender<Status>,
+    events: EventSender,
+    closing: CancellationToken,
+}
+
+/// A torrent whose storage has been opened, and not looked at.
+struct Round {
+    task: TorrentTask,
+    space: Box<dyn Space + Send>,
+    continued: Continued,
+    /// Work on its files, if that is why it was opened anew.
+    done: Option<Done>,
+}
+
+/// What looks for its peers.
+struct Seekers {
+    waiting: Option<(Announcer, Option<Search>)>,
+    running: Vec<JoinHandle<()>>,
+}
+
 impl TorrentLifecycle {
     /// Opens the storage, runs the torrent until it closes, saves resume data.
     pub(crate) async fn run(self) {
-        let Self {
+        let task = self.task;
+        let life = Life {
+            info_hash: task.config.info_hash,
+            choices: self.choices,
+            storages: self.storages,
+            reading: self.reading,
+            registration: self.registration,
+            status: task.status.clone(),
+            events: task.shared.events.clone(),
+            closing: task.closing.clone(),
+        };
+        let mut seekers = Seekers {
+            waiting: Some((self.announcer, self.search)),
+            running: Vec::new(),
+        };
+        let mut next = Some(Round {
             task,
-            announcer,
-            search,
-            priorities,
+            space: self.space,
+            continued: Continued::with_peers(self.peers),
+            done: None,
+        });
+        let mut has_run = false;
+        while let Some(round) = next.take() {
+            next = life.round(round, &mut seekers, &mut has_run).await;
+        }
+        seekers.finish().await;
+        let storage = life.reading.storage();
+        let removed = self.removal.asked();
+        let deletes = removed.is_some_and(|options| options.delete_files);
+        let deleted = match deletes {
+            true => storage.delete().await,
+            false => Ok(()),
+        };
+        if has_run && !deletes {
+            Saver::new(&*storage, &life.status).save().await;
+        }
+        self.removal.answer(deleted.clone());
+        self.ended.add(&life.status.borrow().stats);
+        drop(life.registration);
+        storage.close().await;
+        life.status
+            .send_modify(|status| status.phase = Phase::Closed);
+        let info_hash = life.info_hash;
+        if removed.is_some() {
+            let deleted_files = deletes && deleted.is_ok();
+            life.events.send(Event::Removed {
+                info_hash,
+                deleted_files,
+            });
+        }
+        life.events.send(Event::Closed { info_hash });
+    }
+}
+
+impl Life {
+    /// Looks at the files, and runs until the torrent is closed or its files are worked on; then it goes on with what this
+    /// returns.
+    async fn round(
+        &self,
+        round: Round,
+        seekers: &mut Seekers,
+        has_run: &mut bool,
+    ) -> Option<Round> {
+        let Round {
+            task,
             space,
-            choices,
-            peers,
-            ended,
-            registration,
-        } = self;
-        let info_hash = task.config.info_hash;
-        let (status, events) = (task.status.clone(), task.shared.events.clone());
-        let (storage, closing) = (Arc::clone(&task.storage), task.closing.clone());
-        let saver = Saver::new(&*storage, &status);
+            continued,
+            done,
+        } = round;
+        let storage = Arc::clone(&task.storage);
         let opened = tokio::select! {
             biased;
-            () = closing.cancelled() => None,
-            opened = start(&*storage, choices, &status) => Some(opened),
+            () = self.closing.cancelled() => None,
+            opened = start(&*storage, self.choices, &self.status) => Some(opened),
         };
-        match opened {
+        let have = match opened {
             // Readers may wait already.
-            None => task.board.end(TorrentError::Closed),
-            Some(Err(error)) => {
-                events.send(Event::Failed {
-                    info_hash,
-                    error: error.clone(),
-                });
-                status.send_modify(|status| status.phase = Phase::Failed(error));
-                task.refuse_everything().await;
+            None => {
+                task.board.end(TorrentError::Closed);
+                return None;
             }
-            Some(Ok(have)) => {
-                events.send(Event::Started {
-                    info_hash,
-                    have: have.count(),
-                    total: have.piece_count(),
-                });
-                let priorities = match choices.seed_partial {
-                    true => nothing_wanted(priorities),
-                    false => priorities,
-                };
-                let running = task.start(space, have, priorities, &peers);
-                registration.open();
-                let announcing = tokio::spawn(announcer.run().in_current_span());
-                let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));
-                let run = async {
-                    let ended = running.run().await;
-                    drop(ended);
-                };
-                tokio::join!(run, saver.save_now_and_then(&closing));
-                // It has a deadline of its own.
-                let _ = announcing.await;
-                if let Some(searching) = searching {
-                    let _ = searching.await;
+            Some(Err(error)) => {
+                if let Some(done) = done {
+                    done.fail(&error);
                 }
-                saver.save().await;
+                self.refuse(task, error).await;
+                return None;
+            }
+            Some(Ok(have)) => have,
+        };
+        match done {
+            Some(done) => done.tell(&self.events, &have),
+            None => self.events.send(Event::Started {
+                info_hash: self.info_hash,
+                have: have.count(),
+                total: have.piece_count(),
+            }),
+        }
+        *has_run = true;
+        let files = task.settings.priorities();
+        let mut priorities = priorities(task.metainfo.info(), &files);
+        if self.choices.seed_partial {
+            priorities = nothing_wanted(priorities);
+        }
+        let running = task.start(space, have, priorities, continued);
+        self.registration.open();
+        seekers.start();
+        let saver = Saver::new(&*storage, &self.status);
+        let stopped = self.closing.child_token();
+        let run = async {
+            let ended = running.run().await;
+            stopped.cancel();
+            ended
+        };
+        let (ended, ()) = tokio::join!(run, saver.save_now_and_then(&stopped));
+        let Ended::Suspended(suspended) = ended else {
+            return None;
+        };
+        saver.save().await;
+        drop(storage);
+        let workshop = Workshop {
+            storages: &self.storages,
+            reading: &self.reading,
+            registration: &self.registration,
+            status: &self.status,
+        };
+        match workshop.work(*suspended).await {
+            Ok(Reopened {
+                task,
+                space,
+                continued,
+                done,
+            }) => Some(Round {
+                task,
+                space,
+                continued,
+                done: Some(done),
+            }),
+            Err((task, error)) => {
+                self.refuse(task, error).await;
+                None
             }
         }
-        ended.add(&status.borrow().stats);
-        drop(registration);
-        storage.close().await;
-        status.send_modify(|status| {
-            status.phase = Phase::Closed;
-        });
-        events.send(Event::Closed { info_hash });
     }
+
+    /// The torrent cannot start: it says why until it is closed.
+    async fn refuse(&self, task: TorrentTask, error: TorrentError) {
+        self.events.send(Event::Failed {
+            info_hash: self.info_hash,
+            error: error.clone(),
+        });
+        self.status
+            .send_modify(|status| status.phase = Phase::Failed(error));
+        task.refuse_everything().await;
+    }
+}
+
+impl Seekers {
+    /// Begins to look for peers, the first time.
+    fn start(&mut self) {
+        if let Some((announcer, search)) = self.waiting.take() {
+            self.running
+                .push(tokio::spawn(announcer.run().in_current_span()));
+            let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));
+            self.running.extend(searching);
+        }
+    }
+
+    /// Waits until trackers have been told. The announcer has a deadline of its own.
+    async fn finish(self) {
+        for seeker in self.running {
+            let _ = seeker.await;
+        }
+    }
+}
+
+fn nothing_wanted(priorities: Vec<(PieceIndex, Priority)>) -> Vec<(PieceIndex, Priority)> {
+    let skip = |(piece, _)| (piece, Priority::Skip);
+    priorities.into_iter().map(skip).collect()
 }
 
 /// Finds out what is there already; a torrent that is only to be seeded has to be there.

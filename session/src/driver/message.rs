@@ -9,6 +9,7 @@ use tailwater_metainfo::{Bitfield, PieceIndex};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::handshake::Handshaken;
+use super::upkeep::Upkeep;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
 use crate::torrent::{BufferMap, PeerKey, PeerSource, PeerStats, Priority};
@@ -59,6 +60,8 @@ pub(crate) enum Request {
     Files,
     Priorities(Vec<(PieceIndex, Priority)>),
     Sequential(bool),
+    /// Work on the files, during which the torrent does not run.
+    Upkeep(Upkeep),
 }
 
 /// Why a connection ended.

@@ -28,3 +28,4 @@ pub(crate) mod registry;
 mod saver;
 pub(crate) mod swarm;
 pub(crate) mod torrent;
+pub(crate) mod upkeep;

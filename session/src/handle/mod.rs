@@ -3,9 +3,12 @@
 mod files;
 mod limits;
 mod trackers;
+mod upkeep;
 
 pub use files::FileStatus;
 pub use trackers::{TrackerState, TrackerStatus};
+pub(crate) use upkeep::Removal;
+pub use upkeep::{Recheck, RemoveOptions};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -48,6 +51,7 @@ pub(crate) struct TorrentHandle {
     pub(crate) download_limit: RateLimits,
     pub(crate) upload_limit: RateLimits,
     pub(crate) trackers: TrackersHandle,
+    pub(crate) removal: Arc<Removal>,
 }
 
 impl fmt::Debug for Torrent {
@@ -245,22 +249,6 @@ impl Torrent {
     /// When it is closed or the storage refuses still.
     pub async fn resume(&self) -> Result<(), TorrentError> {
         self.ask(Request::Resume).await?
-    }
-
-    /// Takes it out of the session: its trackers hear of it, its connections end, its files stay. So does its resume data,
-    /// so that adding it again needs no check; the session removes that when the files are gone or after 90 days. Returns when all
-    /// that is done.
-    ///
-    /// # Cancel safety
-    ///
-    /// The torrent is removed even when the future is dropped.
-    pub async fn remove(&self) {
-        self.shared.closing.cancel();
-        let mut status = self.status.clone();
-        // An error means that its task has ended already.
-        let _ = status
-            .wait_for(|status| status.phase == Phase::Closed)
-            .await;
     }
 
     async fn ask<T>(

@@ -154,6 +154,11 @@ impl ReaderBoard {
         self.wake_those(|_, wait| wait.piece == piece);
     }
 
+    /// All readers look again for what they wait for.
+    pub(crate) fn wake_all(&self) {
+        self.wake_those(|_, _| true);
+    }
+
     /// There is no room for what a reader waits for.
     pub(crate) fn starve(&self, reader: ReaderKey) {
         self.wake_those(|key, wait| {

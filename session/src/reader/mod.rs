@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -51,7 +51,8 @@ pub struct Reader {
 /// What all readers of a torrent share.
 pub(crate) struct Shared {
     geometry: Geometry,
-    storage: Arc<dyn Storage>,
+    /// Another one when the torrent's files have been moved or checked.
+    storage: Mutex<Arc<dyn Storage>>,
     pub(crate) board: Arc<ReaderBoard>,
 }
 
@@ -59,9 +60,25 @@ impl Shared {
     pub(crate) fn new(geometry: Geometry, storage: Arc<dyn Storage>) -> Self {
         Self {
             geometry,
-            storage,
+            storage: Mutex::new(storage),
             board: Arc::default(),
         }
+    }
+
+    /// The storage that the torrent has now.
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The torrent has been opened anew.
+    pub(crate) fn set_storage(&self, storage: Arc<dyn Storage>) {
+        let old = std::mem::replace(
+            &mut *self.storage.lock().unwrap_or_else(PoisonError::into_inner),
+            storage,
+        );
+        // Its end is work: not under the lock.
+        drop(old);
+        self.board.wake_all();
     }
 }
 
@@ -226,7 +243,7 @@ impl Reader {
         let at = self.bounds.start + self.position;
         let piece = geometry.piece_at(at)?;
         let begin = u32::try_from(at - geometry.piece_start(piece)).ok()?;
-        let grain = self.shared.storage.read_grain();
+        let grain = self.shared.storage().read_grain();
         let to_grain_end = grain - begin % grain;
         let to_piece_end = geometry.piece_len(piece) - begin;
         let to_file_end = u32::try_from(self.bounds.end - at).unwrap_or(u32::MAX);
@@ -239,11 +256,13 @@ impl Reader {
         let mut read = match self.pending_read.take() {
             Some(read) => read,
             None => match self.block() {
-                Some((_, block)) => self.shared.storage.read_one(block),
+                Some((_, block)) => self.shared.storage().read_one(block),
                 None => return Poll::Ready(Ok(None)),
             },
         };
         match Pin::new(&mut read).poll(context) {
+            // The torrent is being opened anew, or is over; the board knows which.
+            Poll::Ready(Err(error)) if error.is_closed() => Poll::Ready(Ok(None)),
             Poll::Ready(bytes) => {
                 Poll::Ready(bytes.map_err(|error| TorrentError::from(error).into()))
             }

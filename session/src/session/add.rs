@@ -20,14 +20,14 @@ use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
 use crate::events::Event;
 use crate::handle::{Torrent, TorrentHandle};
-use crate::options::{AddOptions, priorities};
+use crate::options::AddOptions;
 use crate::reader;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
 
 /// Completions that may wait for a torrent: a verdict and digests for each piece at most.
-const COMPLETION_LIMIT: usize = 1 << 22;
+pub(crate) const COMPLETION_LIMIT: usize = 1 << 22;
 
 impl Inner {
     pub(super) async fn add(
@@ -49,7 +49,6 @@ impl Inner {
             .register(info_hash, reach, messages_in.clone())
             .ok_or(AddError::Duplicate(info_hash))?;
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
-        let priorities = priorities(info, &files);
         let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
         let opened = self
             .storages
@@ -98,6 +97,7 @@ impl Inner {
             },
             priorities: files,
         });
+        let removal = Arc::default();
         let torrent = Torrent {
             shared: Arc::new(TorrentHandle {
                 info_hash,
@@ -110,6 +110,7 @@ impl Inner {
                 download_limit: shared.down_limit.clone(),
                 upload_limit: shared.up_limit.clone(),
                 trackers,
+                removal: Arc::clone(&removal),
             }),
             status: context.status.clone(),
         };
@@ -136,10 +137,12 @@ impl Inner {
             task,
             announcer: self.announcer(&metainfo, &options, control, &context),
             search: self.search(&metainfo, &context),
-            priorities,
             space: opened.space,
             choices: options.disk,
             peers,
+            storages: Arc::clone(&self.storages),
+            reading,
+            removal,
             ended: Arc::clone(&self.ended),
             registration,
         };

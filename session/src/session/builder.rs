@@ -249,10 +249,10 @@ impl SessionBuilder {
         let memory = tailwater_storage_mem::Config::new(self.memory_budget)
             .with_eviction(Eviction::LeastRecentlyRequested);
         let inner = Inner {
-            storages: Storages {
+            storages: Arc::new(Storages {
                 disk,
                 memory: MemoryFactory::new(MemoryStorage::new(memory)),
-            },
+            }),
             client: Client::new(self.tracker.clone()),
             peer_limits: Arc::new(PeerLimits::new(
                 Some(self.max_peers),

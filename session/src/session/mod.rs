@@ -31,6 +31,7 @@ use crate::source::{Found, Source};
 use crate::state::MetadataStore;
 use crate::storage::Storages;
 
+pub(crate) use add::COMPLETION_LIMIT;
 pub use builder::SessionBuilder;
 pub(crate) use running::EndedTotals;
 pub use running::SessionStats;
@@ -49,7 +50,7 @@ struct Inner {
     registry: Arc<Registry>,
     closing: CancellationToken,
     tasks: TaskTracker,
-    storages: Storages,
+    storages: Arc<Storages>,
     metadata: Option<MetadataStore>,
     client: Client,
     /// The most peers and the upload slots of torrents that have no limits of their own.

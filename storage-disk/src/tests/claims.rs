@@ -60,6 +60,7 @@ impl Crowded {
             choices: Choices::default(),
             resume: None,
             rooms: Arc::default(),
+            relocation: None,
         };
         Self {
             storage: DiskStorage::new(torrent, opening),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tailwater_dht::MutableTorrent;
 use tailwater_metainfo::{Info, Magnet};
 use tailwater_session::AddError;
+use tailwater_session::RemoveOptions;
 
 use super::jobs::Job;
 use super::one::One;
@@ -103,7 +104,8 @@ impl Downloads {
                 ended = one.run() => return ended,
                 newer = newer => newer?,
             };
-            torrent.remove().await;
+            // Nothing is deleted, so nothing can fail.
+            let _ = torrent.remove(RemoveOptions::default()).await;
             previous = Some(torrent.info().clone());
             if self.args.storage == StorageChoice::Memory {
                 self.room.give_back(&job);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use tailwater_serve::size::Size;
+use tailwater_session::RemoveOptions;
 use tailwater_session::{Stats, Torrent};
 
 use super::Downloads;
@@ -88,7 +89,12 @@ impl One {
             Ok(stats) => stats,
             Err(error) => {
                 // Others go on, and this one is not to take what they could have.
-                self.follower.torrent().remove().await;
+                // Nothing is deleted, so nothing can fail.
+                let _ = self
+                    .follower
+                    .torrent()
+                    .remove(RemoveOptions::default())
+                    .await;
                 return Err(error);
             }
         };
@@ -114,7 +120,12 @@ impl One {
                 return Ok(());
             }
             let ended = watch.seed(&mut self.follower).await;
-            self.follower.torrent().remove().await;
+            // Nothing is deleted, so nothing can fail.
+            let _ = self
+                .follower
+                .torrent()
+                .remove(RemoveOptions::default())
+                .await;
             let goal = ended?;
             self.follower.finish();
             if !self.json.is_on() {

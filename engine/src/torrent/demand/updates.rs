@@ -49,6 +49,24 @@ impl<S: Space> Engine<S> {
         self.plan_rescue(now);
     }
 
+    /// The readers as they are, to open them again in another machine.
+    #[must_use]
+    pub fn readers(&self) -> Vec<(ReaderKey, ReaderConfig, ReaderUpdate)> {
+        let readers = self.demand.readers.iter().map(|(key, reader)| {
+            let config = ReaderConfig {
+                cursor: reader.cursor,
+                ..reader.config.clone()
+            };
+            let update = ReaderUpdate {
+                cursor: reader.cursor,
+                waiting: reader.waiting.is_some(),
+                ..ReaderUpdate::default()
+            };
+            (key, config, update)
+        });
+        readers.collect()
+    }
+
     /// A reader is gone; what only it wanted is not fetched any more.
     pub fn handle_reader_closed(&mut self, now: Instant, key: ReaderKey) {
         let Some(window) = self.demand.readers.close(now, key) else {

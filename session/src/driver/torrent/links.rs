@@ -132,7 +132,7 @@ impl Running {
             reserved: self.task.shared.reserved(),
         };
         let messages = self.task.messages_in.clone();
-        let closing = self.task.closing.clone();
+        let closing = self.ending.clone();
         let group = Arc::clone(&self.group);
         let dialer = self.task.shared.dialer.clone();
         self.tasks.spawn(async move {

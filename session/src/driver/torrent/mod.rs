@@ -3,6 +3,7 @@
 mod files;
 mod links;
 mod storage;
+mod suspending;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use files::Files;
 use links::Link;
+use suspending::Transferred;
+pub(crate) use suspending::{Continued, Ended, Suspended};
 
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
@@ -29,6 +32,7 @@ use crate::driver::peer::buffers::ReceiveBuffers;
 use crate::driver::peer_limits::TorrentLimits;
 use crate::driver::permits::{ConnectionPermits, PermitGroup};
 use crate::driver::rate_limiter::RateLimits;
+use crate::driver::upkeep::Upkeep;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::options::priorities;
@@ -123,6 +127,16 @@ pub(crate) struct Running {
     /// All that is wanted is there, and the files have been looked at once more.
     is_finished: bool,
     published: Instant,
+    /// Work on the files, for which the torrent stops running.
+    upkeep: Option<Upkeep>,
+    /// What was transferred before the machine was made anew.
+    before: Transferred,
+    /// Those that the user named.
+    peers: Vec<SocketAddr>,
+    /// What was asked while the torrent did not run.
+    deferred: Vec<Request>,
+    /// Ends connections being made.
+    ending: CancellationToken,
 }
 
 impl TorrentTask {
@@ -152,7 +166,7 @@ impl TorrentTask {
         space: Box<dyn Space + Send>,
         have: Bitfield,
         priorities: Vec<(PieceIndex, Priority)>,
-        peers: &[SocketAddr],
+        continued: Continued,
     ) -> Running {
         let now = Instant::now();
         let config = Config {
@@ -167,7 +181,9 @@ impl TorrentTask {
         for &ip in &self.banned {
             engine.ban(now, ip);
         }
-        engine.handle_candidates(now, PeerSource::User, peers);
+        engine.handle_candidates(now, PeerSource::User, &continued.peers);
+        // Those it was connected with, whoever named them.
+        engine.handle_candidates(now, PeerSource::Tracker, &continued.connected);
         let settings = self.settings.lock().options.clone();
         engine.set_sequential(settings.sequential);
         if settings.paused {
@@ -186,8 +202,17 @@ impl TorrentTask {
             failure: None,
             is_finished,
             published: now,
+            upkeep: None,
+            before: continued.transferred,
+            peers: continued.peers,
+            deferred: continued.deferred,
+            ending: self.closing.child_token(),
             task: self,
         };
+        for (key, config, update) in continued.readers {
+            running.engine.handle_reader_opened(now, key, config);
+            running.engine.handle_reader(now, key, update);
+        }
         running.carry_out(now);
         running.publish(now);
         running
@@ -195,10 +220,11 @@ impl TorrentTask {
 }
 
 impl Running {
-    /// Runs until the torrent is closed; then its connections have ended.
-    pub(crate) async fn run(mut self) -> TorrentTask {
+    /// Runs until the torrent is closed, or its files are worked on; then its connections have ended.
+    pub(crate) async fn run(mut self) -> Ended {
         let closing = self.task.closing.clone();
-        let mut messages = VecDeque::with_capacity(BATCH);
+        let deferred = std::mem::take(&mut self.deferred);
+        let mut messages: VecDeque<_> = deferred.into_iter().map(TorrentMessage::Request).collect();
         let mut received = Vec::with_capacity(BATCH);
         let mut completions = Vec::new();
         loop {
@@ -233,10 +259,14 @@ impl Running {
             if now >= self.published + PUBLISH_EVERY || self.is_news() {
                 self.publish(now);
             }
+            if let Some(upkeep) = self.upkeep.take() {
+                return Ended::Suspended(Box::new(self.suspend(upkeep, messages).await));
+            }
         }
         // Connections wait for their facts to be handled, or for them to be dropped.
         drop(messages);
-        self.shut_down().await
+        self.shut_down().await;
+        Ended::Closed
     }
 
     fn wake(&mut self, now: Instant) -> Instant {
@@ -285,6 +315,7 @@ impl Running {
     async fn handle_some(&mut self, now: Instant, messages: &mut VecDeque<TorrentMessage>) {
         let mut facts = 0;
         while facts < FACTS_A_TURN
+            && self.upkeep.is_none()
             && let Some(message) = messages.pop_front()
         {
             if let TorrentMessage::Facts(batch) = &message {
@@ -342,6 +373,7 @@ impl Running {
             }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
+            Request::Upkeep(upkeep) => self.upkeep = Some(upkeep),
         }
     }
 
@@ -466,7 +498,8 @@ impl Running {
         let status = self.task.status.borrow();
         let published = (status.stats.downloaded, status.stats.uploaded);
         // Without peers there is no regular publishing, so the last one has to be right.
-        let left_alone = self.links.is_empty() && self.engine.transferred() != published;
+        let left_alone =
+            self.links.is_empty() && self.before.with(self.engine.transferred()) != published;
         left_alone || self.phase() != status.phase
     }
 
@@ -478,7 +511,7 @@ impl Running {
 
     fn publish(&mut self, now: Instant) {
         self.published = now;
-        let stats = self.engine.stats(now);
+        let stats = self.before.plus(self.engine.stats(now));
         let before = self.task.settings.lock().options.totals;
         self.task.status.send_replace(Status {
             phase: self.phase(),
@@ -488,7 +521,7 @@ impl Running {
     }
 
     /// Ends every connection and waits for it.
-    async fn shut_down(mut self) -> TorrentTask {
+    async fn shut_down(mut self) {
         let now = Instant::now();
         self.engine.handle_closing();
         self.carry_out(now);
@@ -502,7 +535,6 @@ impl Running {
         while self.task.messages.recv().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
-        self.task
     }
 }
 
