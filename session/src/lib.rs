@@ -39,10 +39,12 @@ pub use bytes::Bytes;
 pub use check::check;
 pub use discovery::DhtOptions;
 pub use driver::discovery::follow::{Follow, Publication};
+pub use driver::metadata::progress::FetchProgress;
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};
-pub use handle::{FileStatus, Recheck, RemoveOptions, Torrent, TrackerState, TrackerStatus};
-pub use metadata::handle::{FetchProgress, MetadataFetch};
+pub use handle::{
+    FileStatus, MetadataFetch, Recheck, RemoveOptions, Torrent, TrackerState, TrackerStatus,
+};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};

@@ -2,10 +2,12 @@
 
 mod files;
 mod limits;
+mod metadata;
 mod trackers;
 mod upkeep;
 
 pub use files::FileStatus;
+pub use metadata::MetadataFetch;
 pub use trackers::{TrackerState, TrackerStatus};
 pub(crate) use upkeep::Removal;
 pub use upkeep::{Recheck, RemoveOptions};

@@ -24,8 +24,8 @@ use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::error::AddError;
 use crate::events::Events;
+use crate::handle::MetadataFetch;
 use crate::handle::Torrent;
-use crate::metadata::handle::MetadataFetch;
 use crate::options::AddOptions;
 use crate::source::{Found, Source};
 use crate::state::MetadataStore;
@@ -155,7 +155,7 @@ impl Session {
     #[must_use]
     pub fn fetch(&self, magnet: &Magnet) -> MetadataFetch {
         let inner = &self.inner;
-        let ground = FetchContext {
+        let context = FetchContext {
             registry: &inner.registry,
             client: &inner.client,
             shared: &inner.shared,
@@ -164,7 +164,7 @@ impl Session {
             closing: inner.closing.child_token(),
             seed: u64::from_be_bytes(random()),
         };
-        ground.begin(magnet)
+        context.begin(magnet).into()
     }
 
     /// Follows a torrent that its publisher replaces (BEP 46): each version as it is found in the DHT.

@@ -14,7 +14,7 @@ use tailwater_metainfo::InfoHash;
 use tailwater_storage::{Operation, StorageError};
 use tailwater_storage_disk::{IoPool, note_use, replace};
 
-use crate::metadata::MAX_METADATA_LEN;
+use tailwater_engine::metadata::MAX_METADATA_LEN;
 
 /// What stands around the dictionary: a .torrent file with the one key `info`.
 const HEAD: &[u8] = b"d4:info";

@@ -9,11 +9,11 @@ use super::names;
 use super::running::{Caller, Fetching, Link};
 use crate::driver::handshake::{self, Handshaken};
 use crate::driver::message::TorrentMessage;
-use crate::metadata::LinkKey;
-use crate::metadata::link::LinkConfig;
-use crate::metadata::named::NamedPeers;
-use crate::metadata::slots::{Admission, Way, max_links};
 use crate::peer::Direction;
+use tailwater_engine::metadata::LinkKey;
+use tailwater_engine::metadata::link::LinkConfig;
+use tailwater_engine::metadata::named::NamedPeers;
+use tailwater_engine::metadata::slots::{Admission, Way, max_links};
 
 /// Callers that wait for a slot: those of 40 liars at once, and of the honest one behind them, find room.
 const MAX_WAITING: usize = 32;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FetchTask;
+use super::progress::{FetchHandle, FetchProgress};
 use crate::driver::announce::{self, Announcer, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
@@ -16,7 +17,6 @@ use crate::driver::registry::{Reach, Registry};
 use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::Shared;
 use crate::error::FetchError;
-use crate::metadata::handle::{FetchProgress, MetadataFetch};
 use crate::state::MetadataStore;
 use crate::status::Status;
 use crate::torrent::Stats;
@@ -40,7 +40,7 @@ pub(crate) struct FetchContext<'a> {
 
 impl FetchContext<'_> {
     /// Starts the task, unless there is something wrong, which the handle then tells.
-    pub(crate) fn begin(self, magnet: &Magnet) -> MetadataFetch {
+    pub(crate) fn begin(self, magnet: &Magnet) -> FetchHandle {
         let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
         let (progress_in, progress) = watch::channel(FetchProgress::default());
         let (outcome_in, outcome) = watch::channel(None);
@@ -112,7 +112,7 @@ impl FetchContext<'_> {
                 self.tasks.spawn(task.run());
             }
         }
-        MetadataFetch {
+        FetchHandle {
             info_hash,
             progress,
             outcome,

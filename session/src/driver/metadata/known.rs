@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use tailwater_types::address::{AddressGroup, Scope};
 
-use crate::metadata::LinkKey;
-use crate::metadata::slots::max_links;
 use crate::torrent::{Candidates, PeerSource};
+use tailwater_engine::metadata::LinkKey;
+use tailwater_engine::metadata::slots::max_links;
 
 /// Addresses remembered, of each kind.
 const MAX_KNOWN: usize = 3_000;

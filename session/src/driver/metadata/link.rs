@@ -9,9 +9,9 @@ use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::permits::ConnectionPermit;
-use crate::metadata::LinkKey;
-use crate::metadata::link::{Fact, Link, LinkConfig, Useless};
 use crate::transport::Stream;
+use tailwater_engine::metadata::LinkKey;
+use tailwater_engine::metadata::link::{Fact, Link, LinkConfig, Useless};
 
 /// Requests that may wait for a connection: more than the fetch has outstanding at one peer.
 const REQUEST_QUEUE: usize = 16;

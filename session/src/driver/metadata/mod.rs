@@ -12,6 +12,7 @@ mod begin;
 mod known;
 mod link;
 mod names;
+pub(crate) mod progress;
 mod running;
 
 use std::sync::Arc;
@@ -33,11 +34,11 @@ use super::registry::Registry;
 use super::swarm::SwarmContext;
 use crate::error::FetchError;
 use crate::events::{Event, EventSender};
-use crate::metadata::handle::{FetchProgress, Fetched, Outcome};
-use crate::metadata::named::NamedPeers;
 use crate::state::MetadataStore;
 use crate::status::Status;
 use crate::transport::Dialer;
+use progress::{FetchProgress, Fetched, Outcome};
+use tailwater_engine::metadata::named::NamedPeers;
 
 /// How long saved metadata waits for the names of the link's peers.
 const NAMES_WITHIN: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::driver::message::TorrentMessage;
-use crate::metadata::named::NamedPeers;
 use crate::torrent::PeerSource;
+use tailwater_engine::metadata::named::NamedPeers;
 
 /// Peers of one link that are looked at.
 const MAX_NAMED_PEERS: usize = 256;

@@ -13,14 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use super::known::Known;
 use super::link::{News, Requests, What};
+use super::progress::FetchProgress;
 use super::{FetchTask, Found};
 use crate::driver::handshake::Handshaken;
 use crate::driver::message::TorrentMessage;
-use crate::metadata::handle::FetchProgress;
-use crate::metadata::link::Fact;
-use crate::metadata::slots::{Slots, Way};
-use crate::metadata::{DropReason, Fetcher, LinkKey, Output};
 use crate::torrent::{PeerSource, named_by_tracker};
+use tailwater_engine::metadata::link::Fact;
+use tailwater_engine::metadata::slots::{Slots, Way};
+use tailwater_engine::metadata::{DropReason, Fetcher, LinkKey, Output};
 
 /// Facts that wait for the fetch; connections that have more wait themselves.
 const NEWS_QUEUE: usize = 16;
