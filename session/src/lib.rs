@@ -38,13 +38,12 @@ pub mod memory_network {
 pub use bytes::Bytes;
 pub use check::check;
 pub use discovery::DhtOptions;
+pub use driver::announce::status::{TrackerState, TrackerStatus};
 pub use driver::discovery::follow::{Follow, Publication};
 pub use driver::metadata::progress::FetchProgress;
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};
-pub use handle::{
-    FileStatus, MetadataFetch, Recheck, RemoveOptions, Torrent, TrackerState, TrackerStatus,
-};
+pub use handle::{FileStatus, MetadataFetch, Recheck, RemoveOptions, Torrent};
 pub use options::{AddOptions, StorageKind};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};

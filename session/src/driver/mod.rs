@@ -28,4 +28,5 @@ pub(crate) mod registry;
 mod saver;
 pub(crate) mod swarm;
 pub(crate) mod torrent;
+pub(crate) mod totals;
 pub(crate) mod upkeep;

@@ -8,7 +8,6 @@ mod upkeep;
 
 pub use files::FileStatus;
 pub use metadata::MetadataFetch;
-pub use trackers::{TrackerState, TrackerStatus};
 pub(crate) use upkeep::Removal;
 pub use upkeep::{Recheck, RemoveOptions};
 

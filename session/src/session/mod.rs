@@ -22,6 +22,7 @@ use crate::driver::metadata::FetchContext;
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
+use crate::driver::totals::EndedTotals;
 use crate::error::AddError;
 use crate::events::Events;
 use crate::handle::MetadataFetch;
@@ -33,7 +34,6 @@ use crate::storage::Storages;
 
 pub(crate) use add::COMPLETION_LIMIT;
 pub use builder::SessionBuilder;
-pub(crate) use running::EndedTotals;
 pub use running::SessionStats;
 
 /// The torrents of one process, or of a part of it: two sessions know nothing of each other. Clones are handles to the

@@ -1,15 +1,12 @@
 //! What can be asked of a session and changed while it runs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use tailwater_metainfo::InfoHash;
 
 use super::Session;
 use crate::error::SettingError;
 use crate::handle::Torrent;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_UPLOAD_SLOTS, check, check_rate};
-use crate::status::{Phase, Totals};
-use crate::torrent::Stats;
+use crate::status::Phase;
 
 /// A session at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,29 +41,6 @@ pub struct SessionStats {
     pub memory_used: u64,
     /// The memory budget, in bytes.
     pub memory_budget: u64,
-}
-
-/// What torrents that have ended have transferred.
-#[derive(Debug, Default)]
-pub(crate) struct EndedTotals {
-    downloaded: AtomicU64,
-    uploaded: AtomicU64,
-}
-
-impl EndedTotals {
-    /// A torrent has ended.
-    pub(crate) fn add(&self, stats: &Stats) {
-        self.downloaded
-            .fetch_add(stats.downloaded, Ordering::Relaxed);
-        self.uploaded.fetch_add(stats.uploaded, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Totals {
-        Totals {
-            downloaded: self.downloaded.load(Ordering::Relaxed),
-            uploaded: self.uploaded.load(Ordering::Relaxed),
-        }
-    }
 }
 
 impl Session {

@@ -8,8 +8,8 @@ use tailwater_tracker::{AnnounceSchedule, TrackerState as State};
 use tokio::sync::watch;
 use url::Url;
 
+use super::status::{TrackerState, TrackerStatus};
 use crate::error::{TorrentError, TrackersError};
-use crate::handle::{TrackerState, TrackerStatus};
 use crate::limits::MAX_TRACKERS;
 
 type Tiers = Vec<Vec<String>>;

@@ -1,6 +1,7 @@
 //! One task that keeps a torrent's trackers informed.
 
 mod control;
+pub(crate) mod status;
 
 use crate::driver::swarm::SwarmContext;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use control::Named;
 pub(crate) use control::{AnnounceControl, TrackersHandle, control};
+pub(crate) use status::TrackerStatus;
 
 use super::message::TorrentMessage;
 use crate::events::Event;
