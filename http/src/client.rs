@@ -34,7 +34,7 @@ const IDLE_PER_HOST: usize = 2;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What an answer's head may take, in bytes. It may have 100 headers, hyper's own limit.
 const MAX_HEAD_LEN: usize = 64 * 1024;
-/// Stands for a host behind a proxy, whose address nobody here knows. As a redirector it sees only the public internet.
+/// Stands for a host behind a proxy, whose address is unknown here. As a redirector it sees only the public internet.
 const UNKNOWN_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 type Transport = HyperClient<HttpsConnector<Connector>, Empty<Bytes>>;

@@ -329,7 +329,7 @@ async fn tls_server(answer: Vec<u8>) -> (String, ClientConfig) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn a_certificate_of_no_known_authority_is_refused() {
     let (url, trusting) = tls_server(http("200 OK", "", b"private")).await;
     let refused = kind(get(ClientConfig::default(), &url).await);
     let ErrorKind::Tls { reason } = &refused else {

@@ -50,7 +50,7 @@ impl Default for Surroundings {
 pub(super) struct Gateway {
     surroundings: Surroundings,
     route: Option<Route>,
-    /// PCP: whoever renews or removes a mapping proves with its nonce that they made it.
+    /// PCP: a client that renews or removes a mapping proves with its nonce that it made it.
     nonces: [Option<Nonce>; 2],
     upnp: Option<Upnp>,
 }

@@ -19,15 +19,15 @@ use super::epoch::Epoch;
 use super::terms::{Config, Failure, Grant, Mapping, Notice, Request, Task};
 use super::{PortMapStatus, Protocol, Route, Transport, Wanted};
 
-/// Other ports that are tried when the one that was asked for belongs to somebody else.
+/// Other ports that are tried when the one that was asked for belongs to another client.
 const MAX_OTHER_PORTS: u32 = 5;
 /// They are taken from above the ports that need privileges at home, and that some gateways refuse.
 const OTHER_PORTS: std::ops::RangeInclusive<u16> = 1024..=u16::MAX;
-/// A lease counts as no longer than this, whatever a gateway says: nobody trusts a mapping for years.
+/// A lease counts as no longer than this, whatever a gateway says: no mapping is trusted for years.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 3600);
-/// Not every client that hears of the same restart asks at once (RFC 6887, 14.1.3).
+/// Clients that are told of the same restart do not all ask at once (RFC 6887, 14.1.3).
 const NOTICE_SPREAD: Duration = Duration::from_secs(2);
-/// Notices are not authenticated; whoever forges them makes us ask no more often than this.
+/// Notices are not authenticated: forged ones make us ask no more often than this.
 const BETWEEN_NOTICES: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]

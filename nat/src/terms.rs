@@ -18,7 +18,7 @@ pub(super) struct Config {
     pub(super) longest_rest: Duration,
     /// Never shorter than this, however short a lease is.
     pub(super) shortest_rest: Duration,
-    /// Nobody hears of the restart of a UPnP gateway, so it is asked again this often.
+    /// A UPnP gateway does not announce its restart, so it is asked again this often.
     pub(super) upnp_refresh: Duration,
 }
 
@@ -77,7 +77,7 @@ pub(super) enum Failure {
     Silent,
     /// The gateway says no.
     Refused,
-    /// The outer port belongs to somebody else.
+    /// The outer port belongs to another client.
     Conflict,
     /// The gateway knows no leases, only mappings without end (UPnP error 725).
     PermanentOnly,

@@ -103,7 +103,7 @@ impl Upnp {
         address.inspect_err(|error| log(Protocol::Upnp, error)).ok()
     }
 
-    /// Removes a mapping. Whoever calls has a deadline.
+    /// Removes a mapping. The caller has a deadline.
     pub(super) async fn remove(&self, mapping: Mapping) {
         let transport = mapping.transport.into();
         let removing = self.gateway.remove_port(transport, mapping.external);

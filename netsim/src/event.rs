@@ -42,7 +42,7 @@ pub enum Event {
         /// Its end.
         conn: ConnId,
     },
-    /// Nobody accepts at the address; the id is spent.
+    /// No node accepts at the address; the id is spent.
     Refused {
         /// The host that called `connect`.
         host: HostId,

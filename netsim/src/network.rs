@@ -164,8 +164,8 @@ impl Network {
         taken
     }
 
-    /// Ends a connection. What it has taken is still delivered, then the other end hears [`Event::Closed`]. This end
-    /// hears nothing more. Closing twice does no harm. One that does not stand yet is given up, as by
+    /// Ends a connection. What it has taken is still delivered, then the other end gets [`Event::Closed`]. This end
+    /// gets no more events. Closing twice does no harm. One that does not stand yet is given up, as by
     /// [`reset`](Self::reset).
     pub fn close(&mut self, conn: ConnId) {
         let Some(end) = self.ends.get_mut(conn) else {
@@ -201,7 +201,7 @@ impl Network {
         }
     }
 
-    /// Sends a datagram. It may be lost: by chance, by a full queue on either side, or because nobody is there.
+    /// Sends a datagram. It may be lost: by chance, by a full queue on either side, or because no node has the address.
     pub fn send_datagram(&mut self, host: HostId, to: SocketAddr, bytes: Vec<u8>) {
         let entry = self.host_mut(host);
         let waiting = entry.uplink.datagram_bytes;

@@ -104,9 +104,6 @@ mod tests {
         let buffers = Arc::new(Buffers::default());
         let taken: Vec<_> = (0..100).map(|_| buffers.take(LARGEST)).collect();
         drop(taken);
-        assert_eq!(
-            buffers.idle[KINDS - 1].lock().len(),
-            IDLE_BYTES / LARGEST
-        );
+        assert_eq!(buffers.idle[KINDS - 1].lock().len(), IDLE_BYTES / LARGEST);
     }
 }

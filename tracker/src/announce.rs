@@ -1,4 +1,4 @@
-//! What a peer tells a tracker, and what it hears back, whatever the transport.
+//! An announce: what a peer tells a tracker, and what the tracker answers, over any transport.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

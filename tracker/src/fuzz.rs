@@ -129,7 +129,7 @@ fn exchange(data: &[u8]) {
     );
 }
 
-/// Nobody gets more bytes than were sent before the address is proven.
+/// An address that is not proven gets no more bytes than it sent.
 #[cfg(feature = "server")]
 fn server(data: &[u8]) {
     let config = crate::server::ServerConfig::default();

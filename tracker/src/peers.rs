@@ -45,7 +45,7 @@ pub(crate) fn read_v6(packed: &[u8], peers: &mut Vec<SocketAddr>) {
 
 /// Adds a peer unless no host can be there or the list is full, of its address or in all.
 pub(crate) fn add(address: IpAddr, port: u16, peers: &mut Vec<SocketAddr>) {
-    // `::ffff:1.2.3.4` is the IPv4 peer, for whom an IPv4 socket is needed.
+    // `::ffff:1.2.3.4` is the IPv4 peer: it takes an IPv4 socket to reach it.
     let address = address.to_canonical();
     if port == 0 || !is_unicast(address) || peers.len() >= MAX_PEERS {
         return;

@@ -226,7 +226,7 @@ async fn run(
     }
 }
 
-/// The answers of two families as one. Whoever answers first does not wait long for the other.
+/// Joins the answers of two address families. The first one does not wait long for the second.
 async fn both(
     v4: impl Future<Output = Result<AnnounceResponse, TrackerError>>,
     v6: impl Future<Output = Result<AnnounceResponse, TrackerError>>,

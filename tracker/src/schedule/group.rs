@@ -62,7 +62,7 @@ impl Group {
 
     /// The tracker to try next, if one is due.
     pub(super) fn step(&mut self, now: Instant, trackers: &mut [Tracker]) -> Option<usize> {
-        // A round that found nobody free may leave its successor due at once; that one then
+        // A round that found no tracker free may leave its successor due at once; that one then
         // finds the tracker for whose sake it is due.
         while !self.is_busy(trackers) && self.next_round.is_some_and(|at| at <= now) {
             if !self.open {

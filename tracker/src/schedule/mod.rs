@@ -261,7 +261,7 @@ impl AnnounceSchedule {
         };
         tracker.backoff_until = Some(after(now, delay));
         if flight.event == Some(Event::Stopped) {
-            // One attempt: nobody waits for a tracker that cannot be told goodbye.
+            // One attempt: the shutdown does not wait for a tracker that does not answer.
             tracker.registered = false;
         }
         self.forget_left();

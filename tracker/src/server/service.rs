@@ -119,7 +119,7 @@ impl Service {
     }
 
     /// A datagram. The answer is no longer than it, unless its sender has shown by a connection
-    /// id that it is where it says: a forged sender's address gains nobody traffic.
+    /// id that it is where it says: a forged sender's address attracts no traffic.
     pub(crate) fn handle_udp(
         &mut self,
         now: Instant,

@@ -79,7 +79,7 @@ impl Torrent {
 }
 
 impl Swarms {
-    /// No torrents yet. Peers are told to announce every `interval`; `seed` picks who meets whom.
+    /// No torrents yet. Peers are told to announce every `interval`; `seed` picks which peers an answer names.
     #[must_use]
     pub fn new(interval: Duration, limits: SwarmLimits, seed: u64) -> Self {
         Self {

@@ -38,7 +38,7 @@ impl Connection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transmit {
-    /// To whom.
+    /// Where to.
     pub to: SocketAddr,
     /// The whole datagram.
     pub payload: Vec<u8>,
