@@ -187,7 +187,7 @@ impl Dht {
         Ok(self.get_with_report(key).await?.0)
     }
 
-    /// The same, and how it went: whether nobody has the item, or nobody could be asked.
+    /// The same, with a report: it tells an item that no node has from a network that did not answer.
     ///
     /// # Errors
     ///
@@ -290,7 +290,7 @@ impl Dht {
         let Some(own_id) = v4.or(v6) else {
             return Ok(false);
         };
-        // A lookup waits for the first node, so that nobody has to ask again and again.
+        // A lookup waits for the first node, so that callers need not poll.
         match tokio::time::timeout(limit, self.find_node(own_id)).await {
             Ok(report) => Ok(report?.ending == Ending::Complete),
             Err(_) => Ok(false),

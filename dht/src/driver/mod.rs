@@ -22,7 +22,7 @@ pub use table_file::load_table;
 
 use crate::{Config, Family};
 
-/// Commands that wait for the node's task. Whoever gives another waits.
+/// Commands that wait for the node's task; the caller of one more waits.
 pub const MAX_COMMANDS: usize = 64;
 /// Batches of results that wait for their reader. A lookup brings fewer.
 pub const MAX_BATCHES: usize = 512;

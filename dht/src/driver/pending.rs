@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::handle::{Found, Pong, Sampled};
 use crate::{Event, Item, Report};
 
-/// Who waits for a request.
+/// Where the results of a request go.
 pub(super) enum Waiter {
     Peers {
         batches: mpsc::Sender<Found>,
@@ -27,7 +27,7 @@ pub(super) enum Waiter {
 }
 
 impl Waiter {
-    /// Whether nobody waits any more.
+    /// Whether the receivers are gone.
     pub(super) fn is_gone(&self) -> bool {
         match self {
             Self::Peers { batches, done } => batches.is_closed() && done.is_closed(),
@@ -69,7 +69,7 @@ impl Waiter {
         }
     }
 
-    /// A receiver that is gone does not want to know.
+    /// Sends the outcome. A receiver that is gone is no error.
     pub(super) fn on_finished(self, report: Report) {
         match self {
             Self::Peers { done, .. } | Self::Samples { done, .. } | Self::Done(done) => {

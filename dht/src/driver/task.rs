@@ -15,7 +15,7 @@ use crate::{
     RoutingTable, SavedTable,
 };
 
-/// How often requests are ended for which nobody waits any more.
+/// How often requests are ended whose receivers are gone.
 const SWEEP: Duration = Duration::from_secs(1);
 
 pub(super) enum Command {
@@ -32,7 +32,7 @@ pub(super) enum Command {
     Stats(oneshot::Sender<NodeStats>),
     Table(Family, oneshot::Sender<Vec<Entry>>),
     Saved(oneshot::Sender<SavedTable>),
-    /// Whether it knows nobody who answers.
+    /// Whether it knows no node that answers.
     IsAlone(oneshot::Sender<bool>),
 }
 
@@ -105,7 +105,7 @@ impl<D: Datagrams> Task<D> {
                     .into_iter()
                     .for_each(|addr| node.add_bootstrap(now, addr));
             }
-            // Whoever has gone does not want to know.
+            // A receiver that is gone is no error.
             Command::Stats(reply) => {
                 let _ = reply.send(node.stats());
                 return;
@@ -131,7 +131,7 @@ impl<D: Datagrams> Task<D> {
         self.waiters.insert(request, waiter);
     }
 
-    /// Ends what nobody waits for.
+    /// Ends requests whose receivers are gone.
     fn sweep(&mut self) {
         let gone = self.waiters.iter().filter(|(_, waiter)| waiter.is_gone());
         let gone: Vec<_> = gone.map(|(request, _)| *request).collect();

@@ -16,7 +16,7 @@ use crate::transport::{ConnectError, Dialer, Stream};
 /// Time for both handshakes to pass, after the connection has been made.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What we say of ourselves.
+/// What our handshake says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ours {
     pub(crate) info_hash: InfoHash,
@@ -49,7 +49,7 @@ pub(crate) struct Handshaken {
     pub(crate) permit: ConnectionPermit,
 }
 
-/// Somebody has called.
+/// An incoming connection before its handshake.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) stream: Stream,

@@ -3,10 +3,23 @@
 //! ```text
 //! accept ─┐                       ┌─ announce (one for each torrent)
 //!         ├─▶ torrent (one each) ◀┼─ discovery: DHT, local network
-//! dial  ──┘       ▲  │            └─ storage: completions
+//! dial   ─┘       ▲  │            └─ storage: completions
 //!           facts │  ▼ commands
 //!               peer (one for each connection) ──▶ storage: blocks
 //! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | a connection's bytes, the outbox, back-pressure | `peer/` |
+//! | a torrent's task, which owns its engine | `torrent/`, `lifecycle.rs` |
+//! | incoming connections, handshakes | `accept/`, `handshake.rs` |
+//! | dialling and its timeout, sockets | `transport/` beside this folder |
+//! | the limit of connections, the rate of dials | `permits/` |
+//! | upload and download rate limits | `rate_limiter.rs` |
+//! | sources of peers: trackers; DHT, local network | `announce/`; `discovery/` |
+//! | metadata of a magnet link | `metadata/` |
+//! | which torrent an incoming handshake names | `registry.rs` |
+//! | what tasks say to a torrent, to a connection | `message.rs`, `mailbox.rs` |
 #![expect(
     clippy::disallowed_methods,
     reason = "drivers own the clock and the sockets; the machines get the time as an argument"

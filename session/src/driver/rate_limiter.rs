@@ -1,4 +1,12 @@
-//! Limits on bytes a second: one shared by all connections of a session, and one by those of a torrent.
+//! The upload and download rate limiters: token buckets of bytes.
+//!
+//! There are two for each direction: one for the session ([`SessionBuilder::upload_limit`](crate::SessionBuilder::upload_limit),
+//! `download_limit`), which all connections share, and one for each torrent. [`RateLimits`] is the pair that a connection
+//! holds. The peer task asks it before each write how many bytes of blocks may go ([`RateLimits::portion`]), and tells it
+//! how many the stream has accepted ([`RateLimits::spend`]); then it offers the stream no blocks until the time that
+//! `spend` returns (`peer/mod.rs`, `write` and `receive`). Only the bytes of blocks count as upload: other messages always
+//! pass, and ahead of blocks. All received bytes count as download: a connection that has to wait is not read, and TCP
+//! holds its sender back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

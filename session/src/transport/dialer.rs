@@ -1,4 +1,4 @@
-//! Who dials, from which address, with what timeout.
+//! Dialling: from which address, with what timeout.
 //!
 //! Every connection that this session makes is made by [`Dialer::connect`]: within [`CONNECT_TIMEOUT`] (10 s), from the
 //! address that [`SessionBuilder::dial_from`](crate::SessionBuilder::dial_from) names, or else from any. The two callers

@@ -9,7 +9,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Who dials, from which address, with what timeout? | `dialer.rs` |
+//! | What dials, from which address, with what timeout? | `dialer.rs` |
 //! | On which port are connections accepted? | `listener.rs` |
 //! | What may be done with a connection's bytes? | `stream.rs` |
 //! | Which protocol gets a datagram? | `udp_port.rs` |

@@ -1,4 +1,7 @@
-//! Incoming connections: from the listener to the handshake, and on to the torrent.
+//! Incoming connections: from the listener to the handshake, and on to the torrent that the handshake names.
+//!
+//! A connection without a permit is closed at once (`driver::permits`). The number of handshakes under way is limited in
+//! `handshakes.rs`: when there are too many, the oldest ends.
 
 mod handshakes;
 #[cfg(test)]
@@ -22,11 +25,11 @@ use crate::driver::registry::Registry;
 use crate::torrent::Host;
 use crate::transport::Listener;
 
-/// A caller whose torrent does not take it within this time is hung up on. Meanwhile it holds a permit for a connection, but
-/// no handshake.
+/// A connection that its torrent does not take within this time is closed. Meanwhile it holds a permit, but no slot for a
+/// handshake.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
-/// Takes calls until the session closes. It waits for nothing but calls: a caller without a permit is hung up on,
-/// and one that keeps silent makes room for the next.
+/// Accepts connections until the session closes. It waits for nothing else: one without a permit is closed, and one that
+/// stays silent makes room for the next.
 pub(crate) async fn listen(
     mut listener: Listener,
     registry: Arc<Registry>,

@@ -17,7 +17,7 @@ use crate::transport::{DhtDatagrams, Network, UdpPort};
 
 /// The table is saved this often: a crash costs no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
-/// A disk that is slower than this keeps nobody from leaving.
+/// Saving takes no longer than this at the end: a slow disk must not hold up the session's close.
 const SAVE_WITHIN: Duration = Duration::from_millis(500);
 /// Nodes that one torrent file may name.
 const MAX_NAMED_NODES: usize = 16;
@@ -62,7 +62,7 @@ impl DhtHandle {
     /// A torrent file names nodes that may know it (BEP 5).
     pub(crate) async fn add_named(&self, nodes: &[HostPort], closing: CancellationToken) {
         let resolving = async {
-            // Whoever is told before the node runs would forget it.
+            // A node that does not run yet would lose the address.
             if self.node().await.is_none() {
                 return;
             }
@@ -82,7 +82,7 @@ impl DhtHandle {
     }
 }
 
-/// A node whose port is bound; [`NodeTask::run`] starts it.
+/// A node whose port is bound; [`NodeTask::run`] starts it, and the port's task beside it.
 pub(crate) struct NodeTask {
     port: UdpPort,
     datagrams: DhtDatagrams,

@@ -23,7 +23,7 @@ use crate::torrent::Stats;
 
 /// Trackers of a link that are asked while its metadata is missing; all at once, as any of them may be the one that works.
 const MAX_TRACKERS: usize = 32;
-/// What trackers hear is left to download while nobody knows: anything but 0, which would be a seeder's.
+/// What trackers are told is left to download, before that is known: anything but 0, which would be a seeder's.
 const UNKNOWN_LEFT: u64 = 16 * 1024;
 
 /// What a fetch has of its session.

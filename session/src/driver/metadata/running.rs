@@ -112,7 +112,7 @@ impl Fetching {
         (Some(found), announcing)
     }
 
-    /// Until the metadata is there, or nobody wants it any more.
+    /// Until the metadata is there, or the fetch is cancelled.
     async fn go_on(&mut self) -> Option<Bytes> {
         let closing = self.task.context.closing.clone();
         loop {
@@ -161,7 +161,7 @@ impl Fetching {
             }
             TorrentMessage::DialFailed(addr) => self.handle_dial_failed(now, addr),
             TorrentMessage::Handshaken(peer) => self.take_in(now, peer),
-            // Nobody has a handle of a torrent that is not there, nor a connection to it, and it ranks nobody.
+            // A torrent that is not there has neither handles nor connections, and ranks no peers.
             TorrentMessage::ExternalIp(_)
             | TorrentMessage::Facts(..)
             | TorrentMessage::Ended(..)
@@ -308,7 +308,7 @@ impl Fetching {
         };
         let told = |told: &mut FetchProgress| std::mem::replace(told, progress) != progress;
         self.task.progress.send_if_modified(told);
-        // The announcer asks earlier if there is nobody.
+        // The announcer asks earlier if there are no peers.
         let (peers, connecting) = (progress.peers_connected, progress.peers_connecting);
         self.task.status.send_if_modified(|status| {
             let stats = &mut status.stats;

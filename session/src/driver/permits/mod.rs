@@ -1,4 +1,19 @@
-//! The connections of a whole session: how many there may be, and whose turn it is when there are no more.
+//! What happens at the limit of connections.
+//!
+//! Every connection holds a [`ConnectionPermit`], from before it is dialled, or accepted, until it is closed. There are
+//! [`SessionBuilder::max_connections`](crate::SessionBuilder::max_connections) of them, for all torrents together. When all
+//! are taken:
+//!
+//! - **An incoming connection is closed at once** (`accept/mod.rs`), before its handshake.
+//! - **A dial waits** in [`PermitGroup::acquire`]. The next permit goes to the torrent that holds the fewest, and among
+//!   equals to the one that has waited longest.
+//! - **Torrents give way.** One that holds more than its share disconnects a peer a second while another waits
+//!   ([`PermitGroup::is_over_share`]), and any torrent disconnects peers that are of no use to it
+//!   ([`PermitGroup::shut_out`]); both are asked in `torrent/mod.rs`, and the engine chooses the peers.
+//! - **One host cannot take all**: its incoming connections hold no more permits than they leave free.
+//!
+//! The rate of dials is limited here too ([`DialLimit`], a token bucket): a permit for a dial is granted when its turn has
+//! come.
 
 mod dials;
 #[cfg(test)]
@@ -20,11 +35,11 @@ pub(crate) use dials::DialLimit;
 
 /// The most connections where file descriptors do not say less.
 const DEFAULT_LIMIT: usize = 1_000;
-/// Of the files that a process may have open, one in so many is kept for what is not a connection to a peer.
+/// A quarter of the files that the process may have open is kept for what is not a connection to a peer,
 const KEPT_OF_FILES: u64 = 4;
-/// And so many on top of it: trackers, the DHT, the runtime, whatever else the process does.
+/// and this many more: trackers, the DHT, the runtime, and the rest of the process.
 const KEPT_FILES: u64 = 128;
-/// However few files there may be, so many connections are tried.
+/// The least default, however few files the process may have open.
 const LEAST_DEFAULT: usize = 16;
 
 /// The most useless peers that a torrent lets go of at once when others are shut out.
@@ -57,16 +72,16 @@ const fn open_files_limit() -> Option<u64> {
 
 /// The permits for connections that the torrents of a session share. Clones are handles to the same ones.
 ///
-/// A [`PermitGroup`], which is a torrent or a fetch of metadata, waits for a permit, and for its turn to dial, before it dials. Of those that wait, the one
-/// with the fewest permits is next, then the one that has waited longest; so the others fall back to its level as their
-/// connections end, and [`PermitGroup::is_over_share`] tells them when to let go of some.
+/// A [`PermitGroup`] is a torrent or a fetch of metadata. Before it dials it waits for a permit, and for its turn to dial. Of
+/// those that wait, the one with the fewest permits is next, then the one that has waited longest; so the others fall back
+/// to its level as their connections end.
 ///
-/// Callers do not wait, and whom they call is not known before their handshake. One who had to be refused may have been
-/// for a torrent that nobody else gets through to: then the last free permit is kept for the next caller from groups that
-/// have more than their share.
+/// An incoming connection does not wait, and its torrent is not known before the handshake. One that was refused may have
+/// been for a torrent that has no other connection: until one has been accepted again, the last free permit is not given
+/// to a group that has more than its share.
 ///
-/// A caller's host takes no more permits than it leaves free. So one host can take half of them, two a third each, and
-/// there is always room for the next.
+/// One host can take half of the permits with its incoming connections, two hosts a third each: there is always room for
+/// the next host.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionPermits {
     state: Arc<Mutex<State>>,
@@ -81,11 +96,11 @@ struct State {
     groups: BTreeMap<u64, Account>,
     last_id: u64,
     last_ticket: u64,
-    /// A caller was hung up on, and none has been let in since.
+    /// An incoming connection was refused, and none has been accepted since.
     refused: bool,
-    /// Callers that were hung up on.
+    /// Incoming connections that were refused.
     refusals: u64,
-    /// Permits of callers by their host.
+    /// Permits of incoming connections by their host.
     hosts: BTreeMap<Host, usize>,
     dials: DialLimit,
     /// A task waits until the next dial may be made.
@@ -96,16 +111,16 @@ struct State {
 #[derive(Debug, Default)]
 struct Account {
     held: usize,
-    /// Of the session's refusals those that it has heard of.
+    /// Refusals of the session up to the last time that this group asked for them.
     heard: u64,
     /// By ticket, the oldest first.
     waiting: VecDeque<(u64, Grant)>,
 }
 
-/// Wakes whoever waits for a permit; it counts as taken by then.
+/// Wakes a dial that waits for a permit, which counts as taken by then.
 type Grant = oneshot::Sender<()>;
 
-/// Somebody who makes connections. It has left when this and its permits are dropped.
+/// A torrent, or a fetch of metadata, among those that share the permits. It has left when this and its permits are dropped.
 #[derive(Debug)]
 pub(crate) struct PermitGroup {
     permits: ConnectionPermits,
@@ -116,9 +131,9 @@ pub(crate) struct PermitGroup {
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     permits: ConnectionPermits,
-    /// `None` for a caller who has not said whom they call.
+    /// `None` for an incoming connection before its handshake.
     group: Option<Arc<PermitGroup>>,
-    /// Where a caller called from.
+    /// The host of an incoming connection.
     caller: Option<Host>,
 }
 
@@ -181,7 +196,7 @@ impl ConnectionPermits {
         })
     }
 
-    /// A permit for a caller, if there is one.
+    /// A permit for an incoming connection, if there is one for its host.
     pub(crate) fn try_acquire_incoming(&self, ip: IpAddr) -> Option<ConnectionPermit> {
         let host = Host::of(ip);
         let mut state = self.lock();
@@ -202,7 +217,7 @@ impl ConnectionPermits {
         })
     }
 
-    /// Changes something; then whoever can have a permit now gets it.
+    /// Changes something; then grants the permits that can be granted.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let outcome = change(&mut state);
@@ -211,7 +226,7 @@ impl ConnectionPermits {
         let timer = self.runtime.as_ref().filter(|_| !state.is_timed);
         let timer = timer.and_then(|runtime| Some((runtime, state.next_dial(now)?)));
         state.is_timed |= timer.is_some();
-        // Nobody is woken under the lock.
+        // Tasks are woken without the lock, which they take next.
         drop(state);
         wake(grants);
         if let Some((runtime, at)) = timer {
@@ -221,7 +236,6 @@ impl ConnectionPermits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock can panic halfway through a change.
         self.state.lock()
     }
 }
@@ -281,7 +295,7 @@ impl State {
         self.next().map(|_| self.dials.next(now))
     }
 
-    /// Whose turn it is, if anybody's.
+    /// The group whose turn it is to dial, if there is one.
     fn next(&self) -> Option<u64> {
         let free = self.limit.saturating_sub(self.taken);
         let waiting = self.groups.iter().filter_map(|(&id, account)| {
@@ -293,15 +307,16 @@ impl State {
         (free > 0 && !kept_for_callers).then_some(id)
     }
 
-    /// Whether a group has more than its share, and two more than somebody who could use one: for a difference of one, the
-    /// permit would only go back and forth. `calls`: groups that might be called count as well.
+    /// Whether a group has more than its share, and at least two more than a group that could use one: for a difference of
+    /// one, the permit would only go back and forth. `calls`: groups that an incoming connection might be for count as
+    /// well.
     fn is_over_share(&self, id: u64, calls: bool) -> bool {
         let Some(held) = self.groups.get(&id).map(|account| account.held) else {
             return false;
         };
         let accounts = || self.groups.values();
         let claimants = accounts().filter(|account| !account.is_idle()).count();
-        // Nobody knows which of the others is being called, but it is not all of them.
+        // An incoming connection is for one of the idle groups at most.
         let called = calls && accounts().any(Account::is_idle);
         let share = self.limit / (claimants + usize::from(called)).max(1);
         if self.taken > self.limit && held > share {
@@ -353,7 +368,7 @@ impl PermitGroup {
     ///
     /// # Cancel safety
     ///
-    /// Whoever drops the future leaves the queue, and a permit that was just granted goes to the next.
+    /// When the future is dropped, the dial leaves the queue, and a permit that was just granted goes to the next.
     pub(crate) async fn acquire(self: Arc<Self>) -> ConnectionPermit {
         let (grant, granted) = oneshot::channel();
         let ticket = self.permits.change(|state| {
@@ -368,7 +383,7 @@ impl PermitGroup {
             group: Arc::clone(&self),
             ticket: Some(ticket),
         };
-        // Who stands in the queue is not dropped from it unserved: the account lives as long as the group.
+        // The sender is not dropped before it has sent: the account lives as long as the group.
         let _ = granted.await;
         waiting.ticket = None;
         ConnectionPermit {
@@ -378,7 +393,7 @@ impl PermitGroup {
         }
     }
 
-    /// A caller has said that it is us they call.
+    /// The handshake of an incoming connection has named this group's torrent: its permit counts as this group's.
     pub(crate) fn adopt(self: &Arc<Self>, permit: &mut ConnectionPermit) {
         if permit.group.is_some() {
             return;
@@ -389,15 +404,15 @@ impl PermitGroup {
         }
     }
 
-    /// Whether to let go of a connection, because others wait who have fewer, or a caller was refused.
+    /// Whether to disconnect a peer, because a group with fewer waits, or an incoming connection was refused.
     pub(crate) fn is_over_share(&self) -> bool {
         let state = self.permits.lock();
         let calls = state.refused && state.taken >= state.limit;
         state.is_over_share(self.id, calls)
     }
 
-    /// How many peers to let go of that are of no use, because others are shut out: callers who were refused since the last
-    /// time, or dials of any torrent that wait for a permit.
+    /// How many useless peers to disconnect for others that have no permit: incoming connections that were refused since
+    /// the last time, and dials of any torrent that wait.
     pub(crate) fn shut_out(&self) -> usize {
         let mut state = self.permits.lock();
         let is_full = state.taken >= state.limit;

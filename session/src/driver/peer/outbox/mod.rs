@@ -1,7 +1,10 @@
-//! What waits for a connection's socket.
+//! The outbox: what waits to be written to a connection's stream.
 //!
 //! Messages overtake blocks: a request that waits behind half a second's worth of upload is a download half a second
 //! late, and behind an upload that is held back it would wait as long as the upload does.
+//!
+//! Only what the stream has not accepted can be overtaken. So all figures here are of bytes *accepted* by the stream, not
+//! of bytes sent: a stream that enciphers, and the system's socket, hold some that have not left this machine.
 
 #[cfg(test)]
 mod tests;
@@ -52,10 +55,10 @@ enum Ordered {
     Message(Bytes),
 }
 
-/// What has gone out.
+/// What the stream has accepted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
-    /// Blocks whose last byte is out.
+    /// Blocks whose last byte was accepted.
     pub(crate) blocks: Vec<BlockRef>,
     /// Bytes of blocks, without the headers.
     pub(crate) payload: usize,
@@ -135,25 +138,25 @@ impl Outbox {
             .count()
     }
 
-    /// So many bytes of what [`Self::fill`] said have been sent.
-    pub(crate) fn advance(&mut self, now: Instant, mut written: usize) -> Sent {
+    /// The stream has accepted so many bytes of what [`Self::fill`] offered.
+    pub(crate) fn advance(&mut self, now: Instant, mut accepted: usize) -> Sent {
         let mut sent = Sent::default();
         if self.is_begun {
-            written = self.advance_ordered(written, &mut sent);
+            accepted = self.advance_ordered(accepted, &mut sent);
         }
-        while written > 0 {
-            written = match self.messages.front_mut() {
-                Some(_) if self.is_begun => self.advance_ordered(written, &mut sent),
+        while accepted > 0 {
+            accepted = match self.messages.front_mut() {
+                Some(_) if self.is_begun => self.advance_ordered(accepted, &mut sent),
                 Some(message) => {
-                    let rest = advance(message, written);
-                    self.messages_len -= written - rest;
+                    let rest = advance(message, accepted);
+                    self.messages_len -= accepted - rest;
                     if message.is_empty() {
                         self.messages.pop_front();
                     }
                     rest
                 }
                 None if self.ordered.is_empty() => 0,
-                None => self.advance_ordered(written, &mut sent),
+                None => self.advance_ordered(accepted, &mut sent),
             };
         }
         self.payload -= sent.payload;
@@ -162,15 +165,15 @@ impl Outbox {
         sent
     }
 
-    /// Takes `written` bytes off the first that is ordered; returns what is left of `written`.
-    fn advance_ordered(&mut self, written: usize, sent: &mut Sent) -> usize {
+    /// Takes `accepted` bytes off the first that is ordered; returns what is left of `accepted`.
+    fn advance_ordered(&mut self, accepted: usize, sent: &mut Sent) -> usize {
         let Some(first) = self.ordered.front_mut() else {
-            return written;
+            return accepted;
         };
         let (rest, is_out) = match first {
             Ordered::Message(bytes) => {
-                let rest = advance(bytes, written);
-                self.messages_len -= written - rest;
+                let rest = advance(bytes, accepted);
+                self.messages_len -= accepted - rest;
                 (rest, bytes.is_empty())
             }
             Ordered::Block {
@@ -178,7 +181,7 @@ impl Outbox {
                 data,
                 block,
             } => {
-                let before = advance(header, written);
+                let before = advance(header, accepted);
                 let rest = advance_parts(data, before);
                 sent.payload += before - rest;
                 if data.is_empty() {
@@ -232,23 +235,23 @@ impl Ordered {
     }
 }
 
-/// Takes off as many as there are; returns what is left of `written`.
-fn advance(bytes: &mut Bytes, written: usize) -> usize {
-    let taken = bytes.len().min(written);
+/// Takes off as many as there are; returns what is left of `accepted`.
+fn advance(bytes: &mut Bytes, accepted: usize) -> usize {
+    let taken = bytes.len().min(accepted);
     bytes.advance(taken);
-    written - taken
+    accepted - taken
 }
 
 /// The same for the parts of a block; those that are out are dropped.
-fn advance_parts(parts: &mut BlockParts, mut written: usize) -> usize {
+fn advance_parts(parts: &mut BlockParts, mut accepted: usize) -> usize {
     while let Some(part) = parts.front_mut() {
-        written = advance(part, written);
+        accepted = advance(part, accepted);
         if !part.is_empty() {
             break;
         }
         parts.pop_front();
     }
-    written
+    accepted
 }
 
 fn bytes_of(parts: &BlockParts) -> usize {
