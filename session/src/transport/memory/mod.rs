@@ -82,7 +82,7 @@ impl MemoryConfig {
 }
 
 /// A network in memory, for tests of programs on top of a session: the same as sockets for all that a session does with
-/// its peers and its DHT node, without ports of the system, and with streams that are as awkward as one likes. Trackers, web
+/// its peers and its DHT node, without ports of the system, and with streams that accept as few bytes at a time as the test says. Trackers, web
 /// seeds, port mapping and local discovery still use the system's network.
 ///
 /// Clones are handles to the same network. It has no latency: bytes are there at once.
