@@ -335,3 +335,20 @@ pub(crate) fn priorities(info: &Info, files: &[Priority]) -> Vec<(PieceIndex, Pr
     }
     geometry.pieces().zip(priorities).collect()
 }
+
+/// How a torrent is removed; see [`Torrent::remove`](crate::Torrent::remove).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoveOptions {
+    pub(crate) delete_files: bool,
+}
+
+impl RemoveOptions {
+    /// Whether its files are deleted too: those that belong to it, and the folders that are empty then. A file that was
+    /// there before and is not wanted stays. Default: no.
+    #[must_use]
+    pub const fn delete_files(mut self, delete: bool) -> Self {
+        self.delete_files = delete;
+        self
+    }
+}

@@ -28,6 +28,7 @@
 pub(crate) mod accept;
 pub(crate) mod announce;
 pub(crate) mod discovery;
+pub(crate) mod handle;
 pub(crate) mod handshake;
 pub(crate) mod lifecycle;
 pub(crate) mod mailbox;
@@ -38,6 +39,7 @@ pub(crate) mod peer_limits;
 pub(crate) mod permits;
 pub(crate) mod rate_limiter;
 pub(crate) mod registry;
+pub(crate) mod removal;
 mod saver;
 pub(crate) mod swarm;
 pub(crate) mod torrent;

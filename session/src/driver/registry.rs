@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{Info, InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
 
+use super::handle::RunningTorrent;
 use super::message::TorrentMessage;
-use crate::handle::Torrent;
 
 /// What of a torrent strangers may hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ struct Entry {
     /// Whether it takes callers, and is named to the local network.
     is_open: bool,
     /// Of a torrent that was added: its place in the order of adding, and its handle.
-    added: Option<(u64, Torrent)>,
+    added: Option<(u64, RunningTorrent)>,
 }
 
 /// Looked at once for each incoming connection, never on the way of a block.
@@ -146,7 +146,7 @@ impl Registry {
     }
 
     /// The torrents that were added and have not ended, in the order of adding.
-    pub(crate) fn added(&self) -> Vec<Torrent> {
+    pub(crate) fn added(&self) -> Vec<RunningTorrent> {
         let torrents = self.lock();
         let mut added: Vec<_> = torrents
             .values()
@@ -158,7 +158,7 @@ impl Registry {
     }
 
     /// A torrent that was added and has not ended.
-    pub(crate) fn get(&self, info_hash: InfoHash) -> Option<Torrent> {
+    pub(crate) fn get(&self, info_hash: InfoHash) -> Option<RunningTorrent> {
         let torrents = self.lock();
         let (_, torrent) = torrents.get(&info_hash)?.added.as_ref()?;
         Some(torrent.clone())
@@ -189,7 +189,7 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// The torrent has been added: its handle can be asked for.
-    pub(crate) fn add(&self, torrent: Torrent) {
+    pub(crate) fn add(&self, torrent: RunningTorrent) {
         let number = self.registry.additions.fetch_add(1, Ordering::Relaxed);
         if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
             entry.added = Some((number, torrent));

@@ -8,25 +8,20 @@ mod upkeep;
 
 pub use files::FileStatus;
 pub use metadata::MetadataFetch;
-pub(crate) use upkeep::Removal;
-pub use upkeep::{Recheck, RemoveOptions};
+pub use upkeep::Recheck;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Info, InfoHash, Metainfo};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{oneshot, watch};
 
-use crate::driver::announce::TrackersHandle;
+use crate::driver::handle::{RunningTorrent, TorrentHandle};
 use crate::driver::message::{Request, TorrentMessage};
-use crate::driver::peer_limits::TorrentLimits;
-use crate::driver::rate_limiter::RateLimits;
 use crate::error::TorrentError;
+use crate::reader::Reader;
 use crate::reader::options::{ReadError, ReaderOptions};
-use crate::reader::{self, Reader};
-use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::torrent::{BufferMap, PeerSource, PeerStats, Stats};
 
@@ -40,19 +35,10 @@ pub struct Torrent {
     pub(crate) status: watch::Receiver<Status>,
 }
 
-/// What all handles of a torrent share.
-pub(crate) struct TorrentHandle {
-    pub(crate) info_hash: InfoHash,
-    pub(crate) metainfo: Arc<Metainfo>,
-    pub(crate) messages: mpsc::Sender<TorrentMessage>,
-    pub(crate) closing: CancellationToken,
-    pub(crate) reading: Arc<reader::Shared>,
-    pub(crate) settings: Settings,
-    pub(crate) limits: TorrentLimits,
-    pub(crate) download_limit: RateLimits,
-    pub(crate) upload_limit: RateLimits,
-    pub(crate) trackers: TrackersHandle,
-    pub(crate) removal: Arc<Removal>,
+impl From<RunningTorrent> for Torrent {
+    fn from(RunningTorrent { shared, status }: RunningTorrent) -> Self {
+        Self { shared, status }
+    }
 }
 
 impl fmt::Debug for Torrent {

@@ -1,7 +1,6 @@
 //! A torrent's files: hashing them anew, moving them, removing them.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use tailwater_storage::StorageError;
 use tailwater_types::Bitfield;
@@ -11,6 +10,7 @@ use super::Torrent;
 use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::upkeep::{Upkeep, Work};
 use crate::error::TorrentError;
+use crate::options::RemoveOptions;
 use crate::status::Phase;
 
 /// What a check found.
@@ -24,60 +24,6 @@ pub enum Recheck {
     },
     /// Nothing was hashed: nobody but the torrent can change what it holds, as in memory.
     Needless,
-}
-
-/// How a torrent is removed; see [`Torrent::remove`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RemoveOptions {
-    pub(crate) delete_files: bool,
-}
-
-impl RemoveOptions {
-    /// Whether its files are deleted too: those that belong to it, and the folders that are empty then. A file that was
-    /// there before and is not wanted stays. Default: no.
-    #[must_use]
-    pub const fn delete_files(mut self, delete: bool) -> Self {
-        self.delete_files = delete;
-        self
-    }
-}
-
-/// What a torrent's task is told about its removal, and what it answers.
-#[derive(Debug, Default)]
-pub(crate) struct Removal {
-    state: Mutex<RemovalState>,
-}
-
-#[derive(Debug, Default)]
-struct RemovalState {
-    asked: Option<RemoveOptions>,
-    outcome: Option<Result<(), StorageError>>,
-}
-
-impl Removal {
-    /// The first who asks decides, unless a later one wants files deleted too.
-    fn ask(&self, options: RemoveOptions) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = state.asked.get_or_insert(options);
-        asked.delete_files |= options.delete_files;
-    }
-
-    /// How the torrent is to be removed; `None` if its session closes.
-    pub(crate) fn asked(&self) -> Option<RemoveOptions> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.asked
-    }
-
-    pub(crate) fn answer(&self, outcome: Result<(), StorageError>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.outcome = Some(outcome);
-    }
-
-    fn outcome(&self) -> Result<(), StorageError> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.outcome.clone().unwrap_or(Ok(()))
-    }
 }
 
 impl Torrent {

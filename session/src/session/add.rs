@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::{Inner, random};
 use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
+use crate::driver::handle::{RunningTorrent, TorrentHandle};
 use crate::driver::lifecycle::TorrentLifecycle;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::message::MESSAGE_QUEUE;
@@ -19,7 +20,7 @@ use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
 use crate::events::Event;
-use crate::handle::{Torrent, TorrentHandle};
+use crate::handle::Torrent;
 use crate::options::AddOptions;
 use crate::reader;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
@@ -98,7 +99,7 @@ impl Inner {
             priorities: files,
         });
         let removal = Arc::default();
-        let torrent = Torrent {
+        let torrent = RunningTorrent {
             shared: Arc::new(TorrentHandle {
                 info_hash,
                 metainfo: Arc::clone(&metainfo),
@@ -153,7 +154,7 @@ impl Inner {
         // What is logged of it names it.
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
         self.tasks.spawn(lifecycle.run().instrument(span));
-        Ok(torrent)
+        Ok(torrent.into())
     }
 
     fn config(

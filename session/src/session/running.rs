@@ -47,13 +47,14 @@ impl Session {
     /// Its torrents, in the order in which they were added. Those that have ended are not among them.
     #[must_use]
     pub fn torrents(&self) -> Vec<Torrent> {
-        self.inner.registry.added()
+        let added = self.inner.registry.added();
+        added.into_iter().map(Torrent::from).collect()
     }
 
     /// The torrent with this name on the wire, if the session has it.
     #[must_use]
     pub fn get(&self, info_hash: InfoHash) -> Option<Torrent> {
-        self.inner.registry.get(info_hash)
+        self.inner.registry.get(info_hash).map(Torrent::from)
     }
 
     /// Its numbers; at most 200 ms old.
