@@ -14,6 +14,7 @@ mod node;
 mod node_id;
 mod saved;
 mod secure;
+mod short;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod table;
@@ -31,9 +32,8 @@ pub use item::{
     MutableTorrentError, PublicKey, SecretKey, Signature,
 };
 pub use krpc::{
-    Body, ClientVersion, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message,
-    Method, MethodName, Put, Query, Response, Salt, Samples, ScrapeFilters, Token, TooLongError,
-    TransactionId, Want,
+    Body, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message, Method, Put, Query,
+    Response, Samples, ScrapeFilters, Want,
 };
 pub use limits::{
     MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_CLIENT_VERSION_LEN, MAX_DATAGRAM_LEN,
@@ -49,6 +49,7 @@ pub use node::{
 };
 pub use node_id::{Distance, NODE_ID_BITS, NODE_ID_LEN, NodeId};
 pub use saved::{MAX_SAVED_LEN, SavedTable, SavedTableError};
+pub use short::{ClientVersion, MethodName, Salt, Token, TooLongError, TransactionId};
 pub use table::{
     BUCKET_REFRESH, BUCKET_SIZE, Entry, GOOD_FOR, MAX_BUCKETS, MAX_FAILURES, MAX_SPARES, Outcome,
     RoutingTable, Status,

@@ -4,15 +4,15 @@ use tailwater_bencode::{Dict, Limits, Options, Value, decode_with};
 use tailwater_types::InfoHash;
 
 use super::{
-    Body, ClientVersion, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message,
-    Method, MethodName, Put, Query, Response, Salt, Samples, ScrapeFilters, Token, TooLongError,
-    Want,
+    Body, ErrorCode, ErrorReply, ItemFields, KrpcError, KrpcErrorKind, Message, Method, Put, Query,
+    Response, Samples, ScrapeFilters, Want,
 };
 use crate::compact::addr_from_compact;
 use crate::limits::{
     MAX_BENCODE_DEPTH, MAX_BENCODE_TOKENS, MAX_DATAGRAM_LEN, MAX_ERROR_TEXT_LEN, MAX_NODES,
     MAX_SAMPLES, MAX_VALUES,
 };
+use crate::short::{ClientVersion, MethodName, Salt, Token, TooLongError};
 use crate::{
     BloomFilter, Item, ItemValue, MutableItem, NODE_ID_LEN, NodeId, NodeInfo, PublicKey, Signature,
 };

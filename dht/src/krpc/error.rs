@@ -2,7 +2,8 @@
 
 use tailwater_bencode::DecodeError;
 
-use super::{ErrorCode, TransactionId};
+use super::ErrorCode;
+use crate::short::TransactionId;
 
 /// A datagram that is not a KRPC message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

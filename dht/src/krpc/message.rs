@@ -4,7 +4,7 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use tailwater_types::InfoHash;
 
-use super::{ClientVersion, MethodName, Token, TransactionId};
+use crate::short::{ClientVersion, MethodName, Token, TransactionId};
 use crate::{BloomFilter, Item, ItemValue, NodeId, NodeInfo, PublicKey, Signature};
 
 /// One datagram.

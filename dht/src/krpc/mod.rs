@@ -4,7 +4,6 @@ mod decode;
 mod encode;
 mod error;
 mod message;
-mod short;
 mod write;
 
 pub use error::{KrpcError, KrpcErrorKind};
@@ -12,4 +11,3 @@ pub use message::{
     Body, ErrorCode, ErrorReply, ItemFields, Message, Method, Put, Query, Response, Samples,
     ScrapeFilters, Want,
 };
-pub use short::{ClientVersion, MethodName, Salt, Token, TooLongError, TransactionId};
