@@ -37,6 +37,7 @@ pub use peers::PEER_LIFETIME;
 pub use queries::{MAX_QUERIES, QUERY_TIMEOUT};
 pub use server::MAX_AMPLIFICATION;
 pub use shortlist::MAX_CANDIDATES;
+#[cfg(feature = "tokio")]
 pub(crate) use side::BOOTSTRAP_BACKOFF;
 pub use side::{MAX_BOOTSTRAP_ADDRS, MAX_GREETINGS, MAX_HINTS};
 pub use stats::{NodeStats, Traffic};
