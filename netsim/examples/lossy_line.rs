@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_netsim::{Event, Link, Network};
 
+#[expect(clippy::disallowed_methods, reason = "any time will do to begin with")]
 /// How many of a hundred datagrams arrive, and the fingerprint of the run.
 fn run(seed: u64) -> Result<(usize, u64), Box<dyn Error>> {
     let mut net = Network::new(seed, Instant::now());
