@@ -1,7 +1,244 @@
 //! Whether bytes are those that the metainfo promises.
 
-use crate::BlockDigest;
+use crate::{BlockDigest, FileEntry, Info, MerkleHash, PieceHash, PieceIndex, merkle};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tailwater_types::{BLOCK_LEN, Expected, MerkleRoot};
+
+/// The piece layers of a v2 torrent's files, by the file's root.
+pub(crate) type Layers = HashMap<MerkleHash, Box<[MerkleHash]>>;
+
+/// The hashes that the pieces of a torrent have to have: SHA-1 (BEP 3), merkle roots (BEP 52), or both. Cheap to clone.
+///
+/// ```
+/// use tailwater_metainfo::{Expected, Geometry, PieceHash, PieceHasher, PieceHashes};
+///
+/// let geometry = Geometry::new(5, 5)?;
+/// let hash: PieceHash = "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d".parse()?;
+/// let hashes = PieceHashes::from_iter([hash]);
+///
+/// let expected = hashes.expected(geometry.piece(0)?).expect("it is known");
+/// let mut hasher = PieceHasher::new(expected);
+/// hasher.update(b"hel");
+/// hasher.update(b"lo");
+/// assert!(hasher.is_valid());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PieceHashes(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    V1(Arc<[PieceHash]>),
+    Any(Arc<[Option<Expected>]>),
+    Torrent { info: Info, layers: Arc<Layers> },
+}
+
+impl PieceHashes {
+    pub(crate) const fn of_torrent(info: Info, layers: Arc<Layers>) -> Self {
+        Self(Source::Torrent { info, layers })
+    }
+
+    /// What a piece has to hash to. `None` for a piece that the torrent does not have, and where a v2 torrent came without
+    /// the piece layers: they have to be asked for first.
+    #[must_use]
+    pub fn expected(&self, piece: PieceIndex) -> Option<Expected> {
+        match &self.0 {
+            Source::V1(hashes) => hashes.get(piece.as_usize()).copied().map(Expected::V1),
+            Source::Any(hashes) => hashes.get(piece.as_usize()).copied()?,
+            Source::Torrent { info, layers } => of_torrent(info, layers, piece),
+        }
+    }
+}
+
+/// Of a v1 torrent, in the order of its pieces.
+impl From<Arc<[PieceHash]>> for PieceHashes {
+    fn from(hashes: Arc<[PieceHash]>) -> Self {
+        Self(Source::V1(hashes))
+    }
+}
+
+impl FromIterator<PieceHash> for PieceHashes {
+    fn from_iter<I: IntoIterator<Item = PieceHash>>(hashes: I) -> Self {
+        Self(Source::V1(hashes.into_iter().collect()))
+    }
+}
+
+impl FromIterator<Option<Expected>> for PieceHashes {
+    fn from_iter<I: IntoIterator<Item = Option<Expected>>>(hashes: I) -> Self {
+        Self(Source::Any(hashes.into_iter().collect()))
+    }
+}
+
+fn of_torrent(info: &Info, layers: &Layers, piece: PieceIndex) -> Option<Expected> {
+    let v1 = info.piece_hash(piece);
+    if info.info_hashes().v2.is_none() {
+        return v1.map(Expected::V1);
+    }
+    match (v1, file_of(info, piece)) {
+        // Only padding, of which v2 knows nothing.
+        (Some(v1), None) => Some(Expected::V1(v1)),
+        (v1, Some(file)) => match (v1, merkle_root(info, layers, piece, file)) {
+            (Some(v1), Some(v2)) => Some(Expected::Both { v1, v2 }),
+            // A hybrid torrent whose layers are not here yet is as good as a v1 torrent.
+            (Some(v1), None) => Some(Expected::V1(v1)),
+            (None, v2) => v2.map(Expected::V2),
+        },
+        (None, None) => None,
+    }
+}
+
+/// The file with a hash tree whose bytes a piece begins with. There is at most one: no two such files share a piece.
+fn file_of(info: &Info, piece: PieceIndex) -> Option<&FileEntry> {
+    let start = info.geometry().piece_start(piece);
+    let files = info.files();
+    let first = files.partition_point(|file| file.range().end <= start);
+    let file = files[first..].iter().find(|file| file.length() > 0)?;
+    (file.range().contains(&start) && file.pieces_root().is_some()).then_some(file)
+}
+
+fn merkle_root(
+    info: &Info,
+    layers: &Layers,
+    piece: PieceIndex,
+    file: &FileEntry,
+) -> Option<MerkleRoot> {
+    let geometry = info.geometry();
+    let start = geometry.piece_start(piece);
+    let left = file.range().end.checked_sub(start)?;
+    let len = u32::try_from(left).map_or(geometry.piece_length(), |left| {
+        left.min(geometry.piece_length())
+    });
+    let root = file.pieces_root()?;
+    if file.length() <= u64::from(geometry.piece_length()) {
+        // The tree of a short file ends where its blocks do, instead of at the height of a piece.
+        let height = len.div_ceil(BLOCK_LEN).next_power_of_two().ilog2();
+        return Some(MerkleRoot { root, height, len });
+    }
+    let number = piece.get() - geometry.number_at(file.offset());
+    Some(MerkleRoot {
+        root: *layers.get(&root)?.get(number as usize)?,
+        height: merkle::piece_layer_height(geometry.piece_length()),
+        len,
+    })
+}
+
+/// Checks one piece as its bytes come, in order and in parts of any length.
+#[derive(Clone, Debug)]
+pub struct PieceHasher {
+    expected: Expected,
+    v1: Option<Sha1>,
+    v2: Option<TreeHasher>,
+}
+
+impl PieceHasher {
+    /// A hasher that has seen no byte.
+    #[must_use]
+    pub fn new(expected: Expected) -> Self {
+        let (v1, v2) = match expected {
+            Expected::V1(_) => (true, None),
+            Expected::V2(root) => (false, Some(root.len)),
+            Expected::Both { v2, .. } => (true, Some(v2.len)),
+        };
+        Self {
+            expected,
+            v1: v1.then(Sha1::new),
+            v2: v2.map(TreeHasher::new),
+        }
+    }
+
+    /// Takes the bytes that follow.
+    pub fn update(&mut self, bytes: &[u8]) {
+        if let Some(hasher) = &mut self.v1 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.v2 {
+            hasher.update(bytes);
+        }
+    }
+
+    /// Whether all bytes so far are the piece.
+    #[must_use]
+    pub fn is_valid(self) -> bool {
+        let is_v1 = |hash: PieceHash| {
+            let found = self
+                .v1
+                .map(|hasher| PieceHash::new(hasher.finalize().into()));
+            found == Some(hash)
+        };
+        let Some(tree) = self.v2 else {
+            return matches!(self.expected, Expected::V1(hash) if is_v1(hash));
+        };
+        match self.expected {
+            Expected::V1(hash) => is_v1(hash),
+            Expected::V2(root) => !tree.has_more && tree.finish(root.height) == Some(root.root),
+            // The rest is padding, which the v1 hash covers.
+            Expected::Both { v1, v2 } => is_v1(v1) && tree.finish(v2.height) == Some(v2.root),
+        }
+    }
+}
+
+/// The hash tree over the first bytes of a piece.
+#[derive(Clone, Debug)]
+struct TreeHasher {
+    /// Bytes that are still to come.
+    left: usize,
+    has_more: bool,
+    /// The hasher of the block under way, and how many bytes it has.
+    block: (Sha256, usize),
+    leaves: Vec<MerkleHash>,
+}
+
+impl TreeHasher {
+    fn new(len: u32) -> Self {
+        Self {
+            left: len as usize,
+            has_more: false,
+            block: (Sha256::new(), 0),
+            leaves: Vec::new(),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        let (mut bytes, rest) = bytes.split_at(bytes.len().min(self.left));
+        self.has_more |= !rest.is_empty();
+        self.left -= bytes.len();
+        while !bytes.is_empty() {
+            let room = BLOCK_LEN as usize - self.block.1;
+            let (part, rest) = bytes.split_at(bytes.len().min(room));
+            self.block.0.update(part);
+            self.block.1 += part.len();
+            bytes = rest;
+            if self.block.1 == BLOCK_LEN as usize {
+                self.end_block();
+            }
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.block.1 = 0;
+        let leaf = self.block.0.finalize_reset();
+        self.leaves.push(MerkleHash::new(leaf.into()));
+    }
+
+    /// The root of a tree of this height; `None` if bytes are missing, or there are more blocks than it has leaves.
+    fn finish(mut self, height: u32) -> Option<MerkleHash> {
+        if self.block.1 > 0 {
+            self.end_block();
+        }
+        let reached = self.leaves.len().next_power_of_two().ilog2();
+        if self.left > 0 || reached > height {
+            return None;
+        }
+        let root = merkle::root(self.leaves, 0)?;
+        let filled = (reached..height).fold(root, |root, level| {
+            merkle::parent_hash(&root, &merkle::zero_hash(level))
+        });
+        Some(filled)
+    }
+}
 
 /// The digest of a block's bytes: equal blocks have equal digests, and a peer cannot make two that share one.
 #[must_use]
@@ -10,3 +247,6 @@ pub fn block_digest(block: &[u8]) -> BlockDigest {
     first.copy_from_slice(&Sha1::digest(block)[..8]);
     BlockDigest::new(first)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use crate::parse::parse_info;
 use crate::raw_path::on_this_platform;
 use crate::{
-    Geometry, InfoHashes, Limits, MerkleHash, MetainfoError, PieceHash, PieceIndex, SafePath,
-    Warning,
+    Geometry, InfoHashes, Limits, MerkleHash, MetainfoError, PieceHash, PieceHashes, PieceIndex,
+    SafePath, Warning,
 };
 use std::ops::Range;
 use std::path::PathBuf;
@@ -192,6 +192,13 @@ impl Info {
         let hashes = self.0.raw.get(self.0.pieces.clone()?)?;
         let (hashes, _) = hashes.as_chunks::<20>();
         hashes.get(piece.as_usize()).copied().map(PieceHash::new)
+    }
+
+    /// What each piece has to hash to. Without the piece layers of a .torrent file, nothing is known of the pieces of a
+    /// v2-only torrent's longer files, and of a hybrid's only the v1 hash; see [`Metainfo::piece_hashes`](crate::Metainfo::piece_hashes).
+    #[must_use]
+    pub fn piece_hashes(&self) -> PieceHashes {
+        PieceHashes::of_torrent(self.clone(), Arc::default())
     }
 
     /// Whether only its trackers may be asked for peers (BEP 27).

@@ -17,7 +17,7 @@ mod parse;
 mod raw_path;
 mod safe_path;
 
-pub use check::block_digest;
+pub use check::{PieceHasher, PieceHashes, block_digest};
 pub use create::{
     CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, Visit,
     automatic_piece_length,
@@ -34,6 +34,7 @@ pub use safe_path::SafePath;
 // Those that stand in this crate's signatures, and what goes with them.
 pub use tailwater_types::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
 pub use tailwater_types::{
-    BLOCK_LEN, Bitfield, BitfieldError, BlockDigest, BlockRef, FileIndex, Geometry, GeometryError,
-    InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash, PieceIndex,
+    BLOCK_LEN, Bitfield, BitfieldError, BlockDigest, BlockRef, Expected, FileIndex, Geometry,
+    GeometryError, InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash,
+    PieceIndex,
 };

@@ -1,9 +1,11 @@
 //! A whole .torrent file.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::parse::{Outer, parse_outer};
-use crate::{FileEntry, HostPort, Info, Limits, Magnet, MerkleHash, MetainfoError, Warning};
+use crate::{
+    FileEntry, HostPort, Info, Limits, Magnet, MerkleHash, MetainfoError, PieceHashes, Warning,
+};
 
 /// A checked .torrent file: v1, v2 or hybrid (BEP 3, BEP 52).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl Metainfo {
             comment: None,
             created_by: None,
             creation_date: None,
-            piece_layers: HashMap::new(),
+            piece_layers: Arc::default(),
             warnings: info.warnings().to_vec(),
             info,
         };
@@ -109,6 +111,13 @@ impl Metainfo {
             .piece_layers
             .get(&file.pieces_root()?)
             .map(|layer| &**layer)
+    }
+
+    /// What each piece has to hash to.
+    #[must_use]
+    pub fn piece_hashes(&self) -> PieceHashes {
+        let layers = Arc::clone(&self.outer.piece_layers);
+        PieceHashes::of_torrent(self.info().clone(), layers)
     }
 
     /// The magnet link: hashes, name, trackers, web seeds.

@@ -119,8 +119,12 @@ fn files() -> impl Strategy<Value = Vec<Vec<u8>>> {
         Just(PIECE + 1),
         Just(4 * PIECE)
     ];
-    proptest::collection::vec((any::<u64>(), len), 1..5)
-        .prop_map(|files| files.iter().map(|(seed, len)| content(*seed, *len)).collect())
+    proptest::collection::vec((any::<u64>(), len), 1..5).prop_map(|files| {
+        files
+            .iter()
+            .map(|(seed, len)| content(*seed, *len))
+            .collect()
+    })
 }
 
 proptest! {
@@ -167,6 +171,13 @@ fn without_layers_only_files_of_one_piece_can_be_checked() {
         let known = info.geometry().pieces().map(|piece| hashes.expected(piece));
         let known: Vec<bool> = known.map(|expected| expected.is_some()).collect();
         assert_eq!(known, [true, false, false, false]);
+    }
+    // A hybrid can be checked by its v1 hashes meanwhile.
+    let metainfo = Metainfo::from_bytes(&torrent(&files, true, false)).unwrap();
+    let info = metainfo.info();
+    for piece in info.geometry().pieces().skip(1) {
+        let v1 = info.piece_hash(piece).map(Expected::V1);
+        assert_eq!(info.piece_hashes().expected(piece), v1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Node, error_at};
 use super::paths::excerpt;
+use crate::check::Layers;
 use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning, merkle};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};
@@ -12,7 +13,7 @@ pub(super) fn read(
     outer: &Node<'_, '_, '_>,
     info: &Info,
     context: &mut Context<'_>,
-) -> Result<HashMap<MerkleHash, Box<[MerkleHash]>>, MetainfoError> {
+) -> Result<Layers, MetainfoError> {
     let mut layers = HashMap::new();
     let piece_length = info.geometry().piece_length();
     let dict = context.optional(outer, "piece layers", "a dictionary", Value::as_dict);
