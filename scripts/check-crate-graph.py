@@ -43,6 +43,10 @@ MAY_USE_IN_TESTS = {
     "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
     "tailwater-session": {"tailwater-hostile", "tailwater-session"},
     "tailwater": {"tailwater-hostile"},
+    # Their own features: fuzz bodies, which run over the committed corpus, and what is optional.
+    "tailwater-bencode": {"tailwater-bencode"},
+    "tailwater-metainfo": {"tailwater-metainfo"},
+    "tailwater-wire": {"tailwater-wire"},
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},
     "tailwater-storage": {"tailwater-storage"},

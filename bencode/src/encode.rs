@@ -4,6 +4,7 @@ use crate::{DecodeError, Document, Kind, Options, Value, decode_with};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 /// A value to encode, owned or borrowed.
 ///
@@ -66,12 +67,19 @@ impl<'a> From<Value<'_, 'a>> for Encoded<'a> {
 }
 
 /// A dictionary was given a key that it has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("duplicate key {:?}", String::from_utf8_lossy(.key))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DuplicateKeyError {
     /// The key.
     pub key: Vec<u8>,
 }
+
+impl fmt::Display for DuplicateKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "duplicate key {:?}", String::from_utf8_lossy(&self.key))
+    }
+}
+
+impl std::error::Error for DuplicateKeyError {}
 
 impl<'a> Item<'a> {
     /// A string.

@@ -5,20 +5,37 @@
 use crate::{DecodeError, DecodeErrorKind, Options, decode_prefix};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::fmt;
 
 /// Why bytes and a type do not fit each other.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TypedError {
     /// The bytes are not acceptable bencode.
-    #[error(transparent)]
-    Malformed(#[from] DecodeError),
+    Malformed(DecodeError),
     /// The bytes are bencode, but not of the type asked for; the text is serde's.
-    #[error("not the expected shape: {0}")]
     Shape(String),
     /// The type has no bencode form (a float, a map with a key twice or one that is no string); the text is serde's.
-    #[error("no bencode form: {0}")]
     NotEncodable(String),
+}
+
+impl fmt::Display for TypedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(error) => error.fmt(f),
+            Self::Shape(text) => write!(f, "not the expected shape: {text}"),
+            Self::NotEncodable(text) => write!(f, "no bencode form: {text}"),
+        }
+    }
+}
+
+impl Error for TypedError {}
+
+impl From<DecodeError> for TypedError {
+    fn from(error: DecodeError) -> Self {
+        Self::Malformed(error)
+    }
 }
 
 /// Reads a `T` from canonical bencode, within the default limits.

@@ -4,6 +4,7 @@ mod check;
 mod create;
 mod edit;
 mod error;
+#[cfg(feature = "__fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod hash_many;

@@ -5,6 +5,7 @@ mod encode;
 mod error;
 mod extension;
 mod fast;
+#[cfg(feature = "__fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod handshake;

@@ -81,7 +81,7 @@ fn torrent(files: &[Vec<u8>], hybrid: bool, with_layers: bool) -> Vec<u8> {
 }
 
 fn content(seed: u64, len: usize) -> Vec<u8> {
-    let bytes = (0..len as u64).map(|at| (at.wrapping_mul(seed | 1) >> 7) as u8);
+    let bytes = (0..len as u64).map(|at| at.wrapping_mul(seed | 1).to_be_bytes()[6]);
     bytes.collect()
 }
 
@@ -97,7 +97,7 @@ fn bytes_of(info: &Info, files: &[Vec<u8>], piece: PieceIndex) -> Vec<u8> {
         );
         if from < to {
             let (into, at) = (from - range.start, from - entry.offset());
-            let (into, at, len) = (into as usize, at as usize, (to - from) as usize);
+            let [into, at, len] = [into, at, to - from].map(|at| usize::try_from(at).unwrap());
             bytes[into..into + len].copy_from_slice(&data[at..at + len]);
         }
     }
@@ -184,7 +184,8 @@ fn without_layers_only_files_of_one_piece_can_be_checked() {
 #[test]
 fn a_file_of_one_block_has_its_hash_as_root() {
     let file = content(1, 500);
-    let metainfo = Metainfo::from_bytes(&torrent(&[file.clone()], false, true)).unwrap();
+    let metainfo =
+        Metainfo::from_bytes(&torrent(std::slice::from_ref(&file), false, true)).unwrap();
     let piece = metainfo.info().geometry().piece(0).unwrap();
     let root = MerkleRoot {
         root: MerkleHash::new(Sha256::digest(&file).into()),
