@@ -9,6 +9,7 @@ mod events;
 pub mod fuzz;
 mod handle;
 pub mod limits;
+mod mailbox;
 pub mod metadata;
 mod options;
 mod reader;

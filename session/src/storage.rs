@@ -13,8 +13,8 @@ use tailwater_storage_disk::Disk;
 use tailwater_storage_mem::MemoryFactory;
 use tailwater_types::PieceHash;
 
-use crate::driver::mailbox::Mailbox;
 use crate::error::AddError;
+use crate::mailbox::Mailbox;
 use crate::options::{AddOptions, StorageKind};
 
 #[cfg(test)]

@@ -31,7 +31,6 @@ pub(crate) mod discovery;
 pub(crate) mod handle;
 pub(crate) mod handshake;
 pub(crate) mod lifecycle;
-pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod metadata;
 pub(crate) mod peer;

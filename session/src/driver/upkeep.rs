@@ -7,14 +7,13 @@ use tailwater_storage::{Space, Storage, StorageError};
 use tailwater_types::Bitfield;
 use tokio::sync::{oneshot, watch};
 
-use super::mailbox::Mailbox;
 use super::registry::Registration;
 use super::torrent::{Continued, Suspended, TorrentTask};
 use crate::error::{AddError, TorrentError};
 use crate::events::{Event, EventSender};
+use crate::mailbox::{COMPLETION_LIMIT, Mailbox};
 use crate::options::StorageKind;
 use crate::reader;
-use crate::session::COMPLETION_LIMIT;
 use crate::status::{Phase, Status};
 use crate::storage::Storages;
 use crate::torrent::Priority;

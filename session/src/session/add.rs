@@ -12,7 +12,6 @@ use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::handle::{RunningTorrent, TorrentHandle};
 use crate::driver::lifecycle::TorrentLifecycle;
-use crate::driver::mailbox::Mailbox;
 use crate::driver::message::MESSAGE_QUEUE;
 use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
 use crate::driver::registry::Reach;
@@ -21,14 +20,12 @@ use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
 use crate::events::Event;
 use crate::handle::Torrent;
+use crate::mailbox::{COMPLETION_LIMIT, Mailbox};
 use crate::options::AddOptions;
 use crate::reader;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
-
-/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
-pub(crate) const COMPLETION_LIMIT: usize = 1 << 22;
 
 impl Inner {
     pub(super) async fn add(

@@ -32,7 +32,6 @@ use crate::source::{Found, Source};
 use crate::state::MetadataStore;
 use crate::storage::Storages;
 
-pub(crate) use add::COMPLETION_LIMIT;
 pub use builder::SessionBuilder;
 pub use running::SessionStats;
 

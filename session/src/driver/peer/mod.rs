@@ -20,10 +20,10 @@ use tokio::time::sleep_until;
 use self::buffers::ReceiveBuffers;
 use self::outbox::Outbox;
 use crate::driver::discovery::dht::DhtHandle;
-use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{End, FactBatch, TorrentMessage};
 use crate::driver::permits::ConnectionPermit;
 use crate::driver::rate_limiter::RateLimits;
+use crate::mailbox::Mailbox;
 
 use crate::peer::{Command, Connection, Violation};
 use crate::torrent::PeerKey;

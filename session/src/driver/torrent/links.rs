@@ -11,9 +11,9 @@ use tokio::sync::Semaphore;
 use super::Running;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::handshake::{self, Handshaken};
-use crate::driver::mailbox::Mailbox;
 use crate::driver::message::{BATCHES_IN_FLIGHT, End, TorrentMessage};
 use crate::driver::peer::PeerTask;
+use crate::mailbox::Mailbox;
 use crate::peer::{self, Command, Connection, Consequence, Direction};
 use crate::torrent::{NewPeer, PeerKey};
 

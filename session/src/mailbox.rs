@@ -3,6 +3,9 @@
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
+pub(crate) const COMPLETION_LIMIT: usize = 1 << 22;
+
 /// A queue that is filled and emptied in batches.
 ///
 /// It is used where the sender must not wait and what can pile up is bounded otherwise: a connection's commands by its
