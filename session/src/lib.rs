@@ -55,7 +55,7 @@ pub use status::{Phase, Status, Totals};
 pub use tailwater_dht as dht;
 pub use tailwater_engine::{peer, torrent};
 pub use tailwater_metainfo as metainfo;
-pub use tailwater_storage::{FileChange, Operation, StorageError};
+pub use tailwater_storage::{FileChange, LookbehindFigures, Operation, StorageError};
 pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{
     BufferMap, Lookbehind, Origin, PeerStats, PieceState, PieceView, Priority, ReaderKey,

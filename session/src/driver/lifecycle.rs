@@ -176,11 +176,7 @@ impl Life {
             }),
         }
         *has_run = true;
-        let files = task.settings.priorities();
-        let mut priorities = priorities(task.metainfo.info(), &files);
-        if self.choices.seed_partial {
-            priorities = nothing_wanted(priorities);
-        }
+        let priorities = self.priorities(&task);
         let running = task.start(space, have, priorities, continued);
         self.registration.open();
         seekers.start();
@@ -219,6 +215,16 @@ impl Life {
                 self.refuse(task, error).await;
                 None
             }
+        }
+    }
+
+    /// How much each piece is wanted at the beginning.
+    fn priorities(&self, task: &TorrentTask) -> Vec<(PieceIndex, Priority)> {
+        let files = task.settings.priorities();
+        let priorities = priorities(task.metainfo.info(), &files);
+        match self.choices.seed_partial {
+            true => nothing_wanted(priorities),
+            false => priorities,
         }
     }
 

@@ -84,7 +84,7 @@ impl Torrent {
                 priority,
                 first_piece: geometry
                     .piece_at(range.start)
-                    .map_or(0, |piece| piece.get()),
+                    .map_or(0, tailwater_metainfo::PieceIndex::get),
                 piece_count: 0,
                 is_pad: file.is_pad(),
             };

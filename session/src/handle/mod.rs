@@ -172,6 +172,12 @@ impl Torrent {
         Reader::new(Arc::clone(&self.shared.reading), file, bounds, options)
     }
 
+    /// Keeps at least so many whole pieces behind the position of each reader, whatever its window covers. Where nothing is
+    /// ever evicted it changes nothing.
+    pub fn set_lookbehind(&self, pieces: u32) {
+        self.shared.reading.storage().set_lookbehind(pieces);
+    }
+
     /// The live picture of its buffer: pieces, readers, budget. It names every piece: for a display.
     ///
     /// # Cancel safety

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use crate::error::TorrentError;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate};
-use tailwater_storage::{Reply, Storage, StorageError};
+use tailwater_storage::{LookbehindFigures, Reply, Storage, StorageError};
 
 use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};
@@ -134,6 +134,24 @@ impl Reader {
     #[must_use]
     pub const fn file(&self) -> usize {
         self.file
+    }
+
+    /// What is held behind its position; `None` where nothing is ever evicted, and before it has read.
+    #[must_use]
+    pub fn lookbehind(&self) -> Option<LookbehindFigures> {
+        self.shared.storage().lookbehind(self.key)
+    }
+
+    /// Whether a rewind by so many bytes finds everything held; `None` as for [`Self::lookbehind`].
+    #[must_use]
+    pub fn is_lookbehind_available(&self, bytes: u64) -> Option<bool> {
+        let storage = self.shared.storage();
+        storage.is_lookbehind_available(self.key, bytes)
+    }
+
+    /// What lies behind its position need not be kept for it any longer.
+    pub fn clear_lookbehind(&self) {
+        self.shared.storage().clear_lookbehind(self.key);
     }
 
     /// Goes on at another place, at once; past the end there is nothing to read. What only the old place wanted is not

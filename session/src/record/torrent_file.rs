@@ -23,7 +23,7 @@ pub(crate) fn torrent_file(metainfo: &Metainfo) -> Vec<u8> {
     let first = tiers.iter().flatten().next();
     let entries = [
         ("info", info.ok().map(Item::Raw)),
-        ("announce", first.map(|url| Item::bytes(url))),
+        ("announce", first.map(Item::bytes)),
         ("announce-list", (!tiers.is_empty()).then_some(list)),
         ("comment", metainfo.comment().map(Item::bytes)),
         ("created by", metainfo.created_by().map(Item::bytes)),
@@ -53,7 +53,7 @@ fn piece_layers(metainfo: &Metainfo) -> Dict<'static> {
 }
 
 fn texts(texts: &[String]) -> Item<'_> {
-    Item::list(texts.iter().map(|text| Item::bytes(text)))
+    Item::list(texts.iter().map(Item::bytes))
 }
 
 fn some_texts(all: &[String]) -> Option<Item<'_>> {

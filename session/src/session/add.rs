@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{Info, Metainfo};
+use tailwater_metainfo::{Info, InfoHash, Metainfo};
+use tailwater_storage::{Completion, Space, Storage};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
@@ -12,9 +13,9 @@ use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::handle::{RunningTorrent, TorrentHandle};
 use crate::driver::lifecycle::TorrentLifecycle;
-use crate::driver::message::MESSAGE_QUEUE;
+use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
-use crate::driver::registry::Reach;
+use crate::driver::registry::{Reach, Registration};
 use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::TorrentTask;
 use crate::error::AddError;
@@ -26,6 +27,21 @@ use crate::reader;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
+
+/// A torrent whose storage has been opened.
+struct Begun {
+    metainfo: Arc<Metainfo>,
+    info_hash: InfoHash,
+    options: AddOptions,
+    /// How much each file is wanted.
+    files: Vec<Priority>,
+    messages_in: mpsc::Sender<TorrentMessage>,
+    messages: mpsc::Receiver<TorrentMessage>,
+    registration: Registration,
+    completions: Arc<Mailbox<Completion>>,
+    storage: Arc<dyn Storage>,
+    space: Box<dyn Space + Send>,
+}
 
 impl Inner {
     pub(super) async fn add(
@@ -58,43 +74,49 @@ impl Inner {
             storage.close().await;
             return Err(AddError::Closed);
         }
+        let torrent = self.begin(Begun {
+            metainfo: Arc::clone(&metainfo),
+            info_hash,
+            options,
+            files,
+            messages_in,
+            messages,
+            registration,
+            completions,
+            storage,
+            space: opened.space,
+        });
+        Ok(torrent.into())
+    }
+
+    /// Starts a torrent whose storage has been opened.
+    fn begin(&self, begun: Begun) -> RunningTorrent {
+        let Begun {
+            metainfo,
+            info_hash,
+            options,
+            files,
+            messages_in,
+            messages,
+            registration,
+            completions,
+            storage,
+            space,
+        } = begun;
+        let info = metainfo.info();
         let reading = Arc::new(reader::Shared::new(
             info.geometry().clone(),
             Arc::clone(&storage),
         ));
         let (status_in, status) = watch::channel(Status::default());
-        let context = SwarmContext {
-            info_hash,
-            peer_id: self.registry.peer_id(),
-            port: self.shared.port.clone(),
-            seed: u64::from_be_bytes(random()),
-            status,
-            messages: messages_in,
-            events: self.shared.events.clone(),
-            closing: self.closing.child_token(),
-        };
-        let tiers = match (&options.trackers, options.announce) {
-            (_, false) => Vec::new(),
-            (Some(tiers), true) => tiers.clone(),
-            (None, true) => metainfo.trackers().to_vec(),
-        };
-        let (trackers, control) = announce::control(tiers);
+        let context = self.context(info_hash, status, messages_in);
+        let (trackers, control) = announce::control(tiers(&metainfo, &options));
         let shared = self
             .shared
             .with_limits(options.download_limit, options.upload_limit);
-        let limits = TorrentLimits {
-            session: Arc::clone(&self.peer_limits),
-            own: Arc::new(PeerLimits::new(options.max_peers, options.upload_slots)),
-        };
+        let limits = self.limits(&options);
         let (peers, banned) = (options.peers.clone(), options.banned.clone());
-        let settings = Settings::new(TorrentSettings {
-            options: AddOptions {
-                peers: Vec::new(),
-                banned: Vec::new(),
-                ..options.clone()
-            },
-            priorities: files,
-        });
+        let settings = settings(&options, files);
         let removal = Arc::default();
         let torrent = RunningTorrent {
             shared: Arc::new(TorrentHandle {
@@ -135,7 +157,7 @@ impl Inner {
             task,
             announcer: self.announcer(&metainfo, &options, control, &context),
             search: self.search(&metainfo, &context),
-            space: opened.space,
+            space,
             choices: options.disk,
             peers,
             storages: Arc::clone(&self.storages),
@@ -144,14 +166,37 @@ impl Inner {
             ended: Arc::clone(&self.ended),
             registration,
         };
-        self.shared.events.send(Event::Added {
-            info_hash,
-            name: info.name().to_owned(),
-        });
+        let name = info.name().to_owned();
+        self.shared.events.send(Event::Added { info_hash, name });
         // What is logged of it names it.
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
         self.tasks.spawn(lifecycle.run().instrument(span));
-        Ok(torrent.into())
+        torrent
+    }
+
+    fn context(
+        &self,
+        info_hash: InfoHash,
+        status: watch::Receiver<Status>,
+        messages: mpsc::Sender<TorrentMessage>,
+    ) -> SwarmContext {
+        SwarmContext {
+            info_hash,
+            peer_id: self.registry.peer_id(),
+            port: self.shared.port.clone(),
+            seed: u64::from_be_bytes(random()),
+            status,
+            messages,
+            events: self.shared.events.clone(),
+            closing: self.closing.child_token(),
+        }
+    }
+
+    fn limits(&self, options: &AddOptions) -> TorrentLimits {
+        TorrentLimits {
+            session: Arc::clone(&self.peer_limits),
+            own: Arc::new(PeerLimits::new(options.max_peers, options.upload_slots)),
+        }
     }
 
     fn config(
@@ -207,4 +252,24 @@ impl Inner {
             tally: None,
         })
     }
+}
+
+/// The trackers that a torrent begins with, by tier.
+fn tiers(metainfo: &Metainfo, options: &AddOptions) -> Vec<Vec<String>> {
+    match (&options.trackers, options.announce) {
+        (_, false) => Vec::new(),
+        (Some(tiers), true) => tiers.clone(),
+        (None, true) => metainfo.trackers().to_vec(),
+    }
+}
+
+fn settings(options: &AddOptions, priorities: Vec<Priority>) -> Settings {
+    Settings::new(TorrentSettings {
+        options: AddOptions {
+            peers: Vec::new(),
+            banned: Vec::new(),
+            ..options.clone()
+        },
+        priorities,
+    })
 }
