@@ -30,6 +30,8 @@ MAY_USE = {
         "tailwater-storage-disk",
     },
     "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
+    # A storage of one's own, over object stores.
+    "object-store": {"tailwater-metainfo", "tailwater-session", "tailwater-storage"},
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-http", "tailwater-tracker",
