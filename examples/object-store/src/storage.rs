@@ -68,15 +68,14 @@ impl fmt::Debug for BucketFactory {
 
 impl StorageFactory for BucketFactory {
     fn open(&self, request: OpenRequest) -> Reply<Result<Opened, OpenError>> {
-        let geometry = request.geometry();
+        let geometry = request.geometry().clone();
         let pieces = self.read_bytes / u64::from(geometry.piece_length());
         let torrent = BucketTorrent {
             shared: Arc::new(Shared {
-                geometry,
                 bucket: self.bucket.clone(),
                 room: Arc::clone(&self.room),
                 runtime: self.runtime.clone(),
-                claims: Claims::new(geometry),
+                claims: Claims::new(geometry.clone()),
                 state: Mutex::new(State {
                     held: Bitfield::none(&geometry),
                     partials: Partials::new(),
@@ -85,6 +84,7 @@ impl StorageFactory for BucketFactory {
                     is_closed: false,
                 }),
                 under_way: Arc::default(),
+                geometry,
                 request,
             }),
         };
@@ -363,6 +363,11 @@ impl Storage for BucketTorrent {
 
     fn settle(&self, piece: PieceIndex) {
         self.shared.claims.close(piece);
+    }
+
+    /// What failed is in memory still, and the torrent asks for its verdict again.
+    fn resume(&self) -> Reply<Result<(), StorageError>> {
+        self.flush()
     }
 
     fn flush(&self) -> Reply<Result<(), StorageError>> {

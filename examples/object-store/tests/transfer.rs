@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bucket::{Bucket, BucketFactory};
 use tailwater_metainfo::{Creator, Metainfo};
-use tailwater_session::{AddOptions, Session, StorageKind, Torrent, TorrentError};
+use tailwater_session::{AddOptions, Phase, Session, StorageKind, Torrent, TorrentError};
 use tempfile::TempDir;
 use url::Url;
 
@@ -118,6 +118,10 @@ async fn an_error_of_the_store_names_operation_and_key_and_the_torrent_goes_on_w
 
     std::fs::remove_file(&obstacle).unwrap();
     torrent.resume().await.unwrap();
+    let mut resumed = torrent.clone();
+    while matches!(resumed.status().phase, Phase::Failed(_)) {
+        resumed.changed().await.unwrap();
+    }
     torrent.wait_complete().await.unwrap();
     downloader.close().await;
     seeder.close().await;

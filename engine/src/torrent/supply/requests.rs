@@ -71,6 +71,11 @@ impl<S: Space> Engine<S> {
             .picker
             .pick(&peer.supply.bits, |piece| peer.lets_us_request(piece))?;
         if !self.reserve(now, piece) {
+            if !self.config.on_demand {
+                // A storage that writes back has room again by and by, and nothing else may happen until then.
+                let needed = self.supply.geometry.piece_len(piece);
+                self.demand.wanted_space.get_or_insert(needed.into());
+            }
             return None;
         }
         self.supply.begin(piece, key);
