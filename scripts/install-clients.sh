@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# and aria2, libtorrent from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
+# and aria2, libtorrent and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx and curl, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
@@ -44,11 +44,11 @@ if ((${#packages[@]} > 0)); then
     apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null >/dev/null
 fi
 
-if ! "$venv/bin/python" -c 'import libtorrent' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import libtorrent, moto.server' 2>/dev/null; then
     echo "installing libtorrent into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9'
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]'
 fi
 
 aria2c --version | head -n 1

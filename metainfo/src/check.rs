@@ -1,14 +1,11 @@
 //! Whether bytes are those that the metainfo promises.
 
+use crate::merkle::Layers;
 use crate::{BlockDigest, FileEntry, Info, MerkleHash, PieceHash, PieceIndex, merkle};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use std::collections::HashMap;
 use std::sync::Arc;
 use tailwater_types::{BLOCK_LEN, Expected, MerkleRoot};
-
-/// The piece layers of a v2 torrent's files, by the file's root.
-pub(crate) type Layers = HashMap<MerkleHash, Box<[MerkleHash]>>;
 
 /// The hashes that the pieces of a torrent have to have: SHA-1 (BEP 3), merkle roots (BEP 52), or both. Cheap to clone.
 ///

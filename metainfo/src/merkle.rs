@@ -1,7 +1,12 @@
 //! The hash trees of BEP 52: SHA-256 over blocks of 16 KiB, two children a node, filled up with zero leaves.
 
+use std::collections::HashMap;
+
 use crate::{BLOCK_LEN, MerkleHash};
 use sha2::{Digest, Sha256};
+
+/// The piece layers of a v2 torrent's files, by the file's root.
+pub(crate) type Layers = HashMap<MerkleHash, Box<[MerkleHash]>>;
 
 /// The hash of one block, a leaf of the tree. The last block of a file is hashed as short as it is.
 #[must_use]

@@ -91,14 +91,14 @@ async fn a_tracker_that_is_added_is_asked_and_one_that_is_replaced_is_told() {
     let torrent = add(&session, &[]).await;
     assert!(torrent.trackers().is_empty());
     heard_of(&session, &first_url, || {
-        torrent.add_tracker(&first_url, None).unwrap()
+        torrent.add_tracker(&first_url, None).unwrap();
     })
     .await;
     assert_eq!(first.stats().peers, 1);
 
     let tiers = vec![vec![second_url.clone()]];
     heard_of(&session, &second_url, || {
-        torrent.replace_trackers(tiers.clone()).unwrap()
+        torrent.replace_trackers(tiers.clone()).unwrap();
     })
     .await;
     assert_eq!(torrent.tracker_tiers(), tiers);

@@ -1,7 +1,5 @@
 //! What hostile peers can do to a whole session over TCP: bounds in counts.
 
-#![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use tailwater_storage::{Operation, StorageError};
 
 /// What becomes of symbolic links below the download folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Links {
+pub(crate) enum Links {
     /// One in the way is an error, for reading and writing.
     Refused,
     /// They are followed. Only where nothing is ever written: a user who seeds may keep a folder of the torrent on

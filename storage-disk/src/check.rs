@@ -49,7 +49,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or a file exists and cannot be read.
-    pub async fn check(
+    pub(crate) async fn check(
         &self,
         progress: impl Fn(u32, u32) + Send + Sync + 'static,
     ) -> Result<Bitfield, StorageError> {

@@ -9,7 +9,7 @@ use tailwater_storage::{Operation, StorageError};
 
 /// What the system says about a file, by which a change behind our back is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileState {
+pub(crate) struct FileState {
     /// The length in bytes.
     pub len: u64,
     /// The time of the last change, in nanoseconds since 1970; negative before.

@@ -31,7 +31,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::Foreign`] with the files; when the storage is closed or a file cannot be looked at or read.
-    pub async fn refuse_foreign(
+    pub(crate) async fn refuse_foreign(
         &self,
         keep_parts: bool,
         replaced: Vec<PathBuf>,

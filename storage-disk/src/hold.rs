@@ -11,7 +11,7 @@ use tailwater_storage::StorageError;
 
 /// A torrent's claim within the session, and its locks against other processes.
 #[derive(Debug)]
-pub struct Hold {
+pub(crate) struct Hold {
     usage: Use,
     claim: Option<PathClaim>,
     /// `None`: the files are only looked at, and nothing is locked.
@@ -21,7 +21,7 @@ pub struct Hold {
 
 impl Hold {
     /// Nothing yet: the locks are taken when the storage is opened.
-    pub const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
+    pub(crate) const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
         Self {
             usage,
             claim,
@@ -31,7 +31,7 @@ impl Hold {
     }
 
     /// For files that are only looked at, whatever others do with them.
-    pub const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self {
             usage: Use::Read,
             claim: None,
@@ -42,7 +42,7 @@ impl Hold {
 
     /// What the torrent does with its files.
     #[must_use]
-    pub const fn usage(&self) -> Use {
+    pub(crate) const fn usage(&self) -> Use {
         self.usage
     }
 

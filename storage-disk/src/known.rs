@@ -217,7 +217,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub fn finish(&self) -> Result<(), StorageError> {
+    pub(crate) fn finish(&self) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         let pool = self.pool().clone();
         // Between two writes, not in the middle of one.
@@ -244,7 +244,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at or cut.
-    pub async fn look_again(&self) -> Result<(), StorageError> {
+    pub(crate) async fn look_again(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.look_at_names(Expect::Whole))
             .await?
     }
@@ -254,7 +254,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::FileChanged`]; when the storage is closed or a file cannot be looked at.
-    pub async fn check_unchanged(&self) -> Result<(), StorageError> {
+    pub(crate) async fn check_unchanged(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.look_at_names(Expect::Unchanged))
             .await?
     }

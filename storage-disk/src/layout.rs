@@ -6,7 +6,7 @@ use tailwater_storage::StorageError;
 
 /// One file of a torrent, as the storage needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSpan {
+pub(crate) struct FileSpan {
     /// The path below the download folder, when the file is complete; only plain names.
     pub path: PathBuf,
     /// Until then it has the name of a part.
@@ -36,7 +36,7 @@ pub(crate) struct Segment {
 
 /// The files of a torrent side by side, below one folder.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     root: PathBuf,
     files: Vec<FileSpan>,
     geometry: Geometry,
@@ -50,7 +50,7 @@ impl Layout {
     /// [`StorageError::Layout`] when the files do not follow each other without a gap, do not add up to the torrent's
     /// length, or a path is not made of plain names. Paths come safe out of the parser; this is the second lock on the
     /// same door.
-    pub fn new(
+    pub(crate) fn new(
         root: PathBuf,
         files: Vec<FileSpan>,
         geometry: Geometry,

@@ -48,19 +48,21 @@ mod torrent;
 mod touched;
 mod whole;
 
-pub use below::Links;
 pub use cleaning::{clean, note_use};
 pub use factory::{Disk, DiskFolder};
-pub use folders::FileState;
-pub use hold::Hold;
-pub use layout::{FileSpan, Layout};
 pub use locate::locate_files;
-pub use lock::Locks;
-pub use paths::{ClaimedPaths, PathClaim, PathTaken, Use};
-pub use place::Place;
 pub use pool::{IoConfig, IoPool, Job};
-pub use resume::{ResumeData, ResumeKey, ResumeStore, replace};
-pub use room::Rooms;
-pub use tailwater_storage::{Completion, CompletionSink, FileChange, Operation, StorageError};
-pub use torrent::{DiskOptions, DiskTorrent};
+pub use resume::{ResumeData, replace};
 pub use whole::check_files;
+
+/// What the tests below name by its short way.
+#[cfg(test)]
+use {
+    hold::Hold,
+    layout::{FileSpan, Layout},
+    lock::Locks,
+    paths::Use,
+    resume::{ResumeKey, ResumeStore},
+    tailwater_storage::{Completion, FileChange, Operation, StorageError},
+    torrent::{DiskOptions, DiskTorrent},
+};

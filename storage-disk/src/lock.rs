@@ -19,7 +19,7 @@ use tailwater_storage::{Operation, StorageError};
 
 /// The locks that a session holds.
 #[derive(Debug, Default)]
-pub struct Locks {
+pub(crate) struct Locks {
     held: Mutex<HashMap<PathBuf, Held>>,
 }
 

@@ -134,7 +134,7 @@ impl DiskTorrent {
     ///
     /// [`StorageError::Foreign`] when another file has the name by now; when the storage is closed or the file cannot be
     /// renamed.
-    pub async fn name_complete_files(&self) -> Result<(), StorageError> {
+    pub(crate) async fn name_complete_files(&self) -> Result<(), StorageError> {
         let name = |shared: &Shared| {
             if !shared.store.hold().may_write() {
                 return Ok(());

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 /// What a torrent does with its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub(crate) enum Use {
     /// It may write to them: it has them for itself.
     Write,
     /// It only reads them, as others may.
@@ -21,7 +21,7 @@ pub enum Use {
 
 /// The paths that the torrents of a session use.
 #[derive(Debug, Default)]
-pub struct ClaimedPaths {
+pub(crate) struct ClaimedPaths {
     state: Mutex<State>,
 }
 
@@ -40,7 +40,7 @@ struct Owners {
 
 /// A path that another torrent uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathTaken {
+pub(crate) struct PathTaken {
     /// The path.
     pub path: PathBuf,
     /// The other torrent's name.
@@ -53,7 +53,7 @@ impl ClaimedPaths {
     /// # Errors
     ///
     /// With the first path that another torrent uses, unless both only read it.
-    pub fn claim(
+    pub(crate) fn claim(
         self: &Arc<Self>,
         name: &str,
         usage: Use,
@@ -94,7 +94,7 @@ impl ClaimedPaths {
 
 /// A torrent's claim on its paths, which are free again when it is dropped.
 #[derive(Debug)]
-pub struct PathClaim {
+pub(crate) struct PathClaim {
     paths: Vec<PathBuf>,
     number: u64,
     claimed: Arc<ClaimedPaths>,

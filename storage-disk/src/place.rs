@@ -14,7 +14,7 @@ use super::store::parts_name;
 use tailwater_storage::StorageError;
 
 /// A torrent's files below its download folder.
-pub struct Place {
+pub(crate) struct Place {
     /// Where each byte lies.
     pub layout: Layout,
     /// The name of the torrent's resume data.
@@ -63,7 +63,7 @@ impl Place {
     /// # Errors
     ///
     /// When its files do not fit together, or the pool is closed.
-    pub async fn find_in(
+    pub(crate) async fn find_in(
         pool: &IoPool,
         info: &Info,
         info_hash: InfoHash,
@@ -76,7 +76,7 @@ impl Place {
     }
 
     /// Everything that the torrent may write.
-    pub fn paths(&self) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let files = self.layout.files().iter().filter(|file| !file.pad);
         let files = files.flat_map(|file| {
             let part = file.is_part.then(|| self.root.join(part_name(&file.path)));

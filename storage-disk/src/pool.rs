@@ -51,7 +51,7 @@ impl Default for IoConfig {
     }
 }
 
-/// A piece of work; it may use the thread's scratch memory of [`SCRATCH_LEN`] bytes.
+/// A piece of work; it may use the thread's scratch memory of `SCRATCH_LEN` bytes.
 pub type Job = Box<dyn FnOnce(&mut [u8]) + Send>;
 
 /// The I/O threads of one session; clones are handles to the same threads.

@@ -43,7 +43,7 @@ const ROOT_HASH_LEN: usize = 8;
 
 /// Which torrent in which download folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResumeKey {
+pub(crate) struct ResumeKey {
     /// The torrent.
     pub info_hash: InfoHash,
     /// The canonical path of the download folder, as the system encodes it.
@@ -52,7 +52,7 @@ pub struct ResumeKey {
 
 impl ResumeKey {
     /// The folder has to be canonical: see [`canonical`](super::paths::canonical).
-    pub fn new(info_hash: InfoHash, root: &Path) -> Self {
+    pub(crate) fn new(info_hash: InfoHash, root: &Path) -> Self {
         Self {
             info_hash,
             root: root.as_os_str().as_encoded_bytes().into(),
@@ -73,7 +73,7 @@ impl ResumeKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeData {
     /// Which torrent, and where.
-    pub key: ResumeKey,
+    pub(crate) key: ResumeKey,
     /// The first part of its files' paths below the download folder, as the system encodes it.
     pub top: Vec<u8>,
     /// The verified pieces, as the payload of a `bitfield` message.
@@ -82,7 +82,7 @@ pub struct ResumeData {
     /// but the files that have them were the torrent's. Empty when `have` is not.
     pub unsynced: Vec<u8>,
     /// The files as they were, as [`DiskTorrent::file_states`](super::torrent::DiskTorrent::file_states) tells.
-    pub files: Vec<Option<FileState>>,
+    pub(crate) files: Vec<Option<FileState>>,
     /// Bytes sent over all runs.
     pub uploaded: u64,
     /// Bytes received over all runs.
@@ -200,14 +200,14 @@ fn path_of(encoded: &[u8]) -> Option<PathBuf> {
 
 /// The folder of resume files. Clones are the same folder.
 #[derive(Clone)]
-pub struct ResumeStore {
+pub(crate) struct ResumeStore {
     pool: IoPool,
     folder: Arc<Path>,
 }
 
 impl ResumeStore {
     /// Uses `folder`, which is made when something is saved.
-    pub fn new(pool: IoPool, folder: PathBuf) -> Self {
+    pub(crate) fn new(pool: IoPool, folder: PathBuf) -> Self {
         Self {
             pool,
             folder: folder.into(),
@@ -220,7 +220,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub async fn save(&self, data: ResumeData) -> Result<(), StorageError> {
+    pub(crate) async fn save(&self, data: ResumeData) -> Result<(), StorageError> {
         let folder = Arc::clone(&self.folder);
         self.pool.run(move || save(&folder, &data)).await?
     }
@@ -230,7 +230,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails, the file is not a resume file of this torrent, or the pool is closed.
-    pub async fn load(&self, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
+    pub(crate) async fn load(&self, key: &ResumeKey) -> Result<Option<ResumeData>, StorageError> {
         let (path, key) = (self.path(key), key.clone());
         self.pool.run(move || load(&path, &key)).await?
     }
@@ -240,7 +240,7 @@ impl ResumeStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub async fn remove(&self, key: &ResumeKey) -> Result<(), StorageError> {
+    pub(crate) async fn remove(&self, key: &ResumeKey) -> Result<(), StorageError> {
         let path = self.path(key);
         let removed = self.pool.run(move || match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -12,7 +12,7 @@ use tailwater_storage::StorageError;
 /// The torrents of a session that need room, by the file systems that they need it on. What each needs shrinks as it is
 /// written, so it is asked each time.
 #[derive(Default)]
-pub struct Rooms {
+pub(crate) struct Rooms {
     torrents: Mutex<Vec<(u64, Weak<Shared>)>>,
 }
 
@@ -24,7 +24,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::NoRoom`]; when the storage is closed or a file cannot be looked at.
-    pub async fn claim_room(&self, rooms: Arc<Rooms>) -> Result<(), StorageError> {
+    pub(crate) async fn claim_room(&self, rooms: Arc<Rooms>) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         let claim = move || rooms.claim(&ticket.shared);
         self.pool().run(claim).await?

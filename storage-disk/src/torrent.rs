@@ -30,7 +30,7 @@ const READ_BATCH: usize = 1024 * 1024;
 const BLOCK_COST: usize = 128;
 
 /// What [`DiskTorrent::open`] needs to know.
-pub struct DiskOptions {
+pub(crate) struct DiskOptions {
     /// The torrent's name, from which the parts file gets its own, and its folder's.
     pub key: ResumeKey,
     /// The files and the download folder.
@@ -52,7 +52,7 @@ pub struct DiskOptions {
 /// A piece's writes and its verification happen in the order in which they were asked for. Verified pieces are never
 /// written again.
 #[derive(Clone)]
-pub struct DiskTorrent {
+pub(crate) struct DiskTorrent {
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -123,7 +123,7 @@ impl DiskTorrent {
     ///
     /// When the number of hashes is not that of the pieces, another process uses the files, the pool is closed, or a
     /// skipped file cannot be looked at.
-    pub async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
+    pub(crate) async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
         let geometry = options.layout.geometry().clone();
         if options.hashes.len() != geometry.pieces().len() {
             return Err(StorageError::Layout(format!(
@@ -177,7 +177,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// With the file or folder that could not be made.
-    pub async fn prepare(&self) -> Result<(), StorageError> {
+    pub(crate) async fn prepare(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.prepare(|piece| shared.keeps(piece)))
             .await?
     }
@@ -189,7 +189,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the disk is full, or a file cannot be opened.
-    pub async fn preallocate(&self) -> Result<(), StorageError> {
+    pub(crate) async fn preallocate(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.store.preallocate()).await?
     }
 
@@ -214,7 +214,7 @@ impl DiskTorrent {
 
     /// As `write`, but when a block's turn comes `is_wanted` is asked, by the number of the block in `blocks`, whether it
     /// is to be written still: the wait may have been long.
-    pub async fn write_if(
+    pub(crate) async fn write_if(
         &self,
         blocks: Vec<(BlockRef, Bytes)>,
         is_wanted: impl Fn(usize) -> bool + Send + 'static,
@@ -244,7 +244,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or has failed and not been resumed.
-    pub fn verify(&self, mut pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
+    pub(crate) fn verify(&self, mut pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
         let epoch = self.shared.health.epoch()?;
         let ticket = self.enter()?;
         pieces.retain(|piece| self.shared.verifying.set(*piece));
@@ -264,7 +264,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub fn digests(&self, piece: PieceIndex) -> Result<(), StorageError> {
+    pub(crate) fn digests(&self, piece: PieceIndex) -> Result<(), StorageError> {
         let ticket = self.enter()?;
         if !self.shared.digesting.set(piece) {
             return Ok(());
@@ -277,7 +277,7 @@ impl DiskTorrent {
 
     /// Reads ranges of verified pieces; the results are in the order of the ranges. Ranges that follow each other are read
     /// at once and share memory. None may be longer than [`MAX_READ`].
-    pub async fn read(&self, blocks: Vec<BlockRef>) -> Vec<Result<Bytes, StorageError>> {
+    pub(crate) async fn read(&self, blocks: Vec<BlockRef>) -> Vec<Result<Bytes, StorageError>> {
         let mut results = Vec::with_capacity(blocks.len());
         while results.len() < blocks.len() {
             let rest = &blocks[results.len()..];
@@ -323,7 +323,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or another program changed a file: that takes a new check.
-    pub async fn resume(&self) -> Result<(), StorageError> {
+    pub(crate) async fn resume(&self) -> Result<(), StorageError> {
         if let Some(change) = self.shared.store.known.change() {
             return Err(change.clone());
         }
@@ -338,7 +338,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed.
-    pub async fn flush(&self) -> Result<(), StorageError> {
+    pub(crate) async fn flush(&self) -> Result<(), StorageError> {
         let mut barriers = Vec::new();
         for lane in 0..self.pool().lane_count() {
             let ticket = self.enter()?;
@@ -364,14 +364,14 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or the device fails.
-    pub async fn sync(&self) -> Result<(), StorageError> {
+    pub(crate) async fn sync(&self) -> Result<(), StorageError> {
         self.flush().await?;
         self.run(|shared| shared.store.sync()).await?
     }
 
     /// Waits for all operations under way, then closes the files. Every later operation is refused with
     /// [`StorageError::Closed`]. May be called again.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.shared.pending.close().await;
         self.shared.hashers.lock().clear();
         let shared = Arc::clone(&self.shared);
@@ -386,32 +386,32 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// [`StorageError::InUse`].
-    pub fn check_lock(&self) -> Result<(), StorageError> {
+    pub(crate) fn check_lock(&self) -> Result<(), StorageError> {
         self.shared.store.hold().check_writable().map(drop)
     }
 
     /// When all is verified, nothing will be written any more: others may read the files too.
-    pub fn share_when_complete(&self) {
+    pub(crate) fn share_when_complete(&self) {
         self.shared.share_when_complete();
     }
 
     /// Whether a piece is there and verified.
-    pub fn has(&self, piece: PieceIndex) -> bool {
+    pub(crate) fn has(&self, piece: PieceIndex) -> bool {
         self.shared.verified.has(piece)
     }
 
     /// The pieces that have been verified.
-    pub fn verified(&self) -> Bitfield {
+    pub(crate) fn verified(&self) -> Bitfield {
         self.shared.verified.snapshot(self.geometry())
     }
 
     /// The name of its resume data.
-    pub fn key(&self) -> &ResumeKey {
+    pub(crate) fn key(&self) -> &ResumeKey {
         &self.shared.key
     }
 
     /// The first part of the paths of its files below the download folder, as the system encodes it.
-    pub fn top(&self) -> Vec<u8> {
+    pub(crate) fn top(&self) -> Vec<u8> {
         let files = self.shared.store.layout().files();
         let first = files.iter().find(|file| !file.pad);
         let top = first.and_then(|file| file.path.components().next());
@@ -419,7 +419,7 @@ impl DiskTorrent {
     }
 
     /// The torrent's geometry.
-    pub fn geometry(&self) -> &Geometry {
+    pub(crate) fn geometry(&self) -> &Geometry {
         self.shared.store.layout().geometry()
     }
 
@@ -439,7 +439,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or a file cannot be looked at.
-    pub async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
+    pub(crate) async fn adopt(&self, data: &ResumeData) -> Result<bool, StorageError> {
         let states = self.file_states().await?;
         let trusted = states == data.files;
         let held = self.run(|shared| shared.store.held_lengths()).await??;
@@ -465,7 +465,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed or the bytes cannot be moved; the file then stays skipped.
-    pub async fn set_skipped(&self, file: usize, skip: bool) -> Result<(), StorageError> {
+    pub(crate) async fn set_skipped(&self, file: usize, skip: bool) -> Result<(), StorageError> {
         self.run(move |shared| {
             shared
                 .store

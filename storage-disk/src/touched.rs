@@ -296,7 +296,7 @@ impl DiskTorrent {
     ///
     /// [`StorageError::FileChanged`] when another program has touched a file, so that nothing vouches for it; when the
     /// storage is closed or a file cannot be looked at.
-    pub async fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
+    pub(crate) async fn untouched_states(&self) -> Result<Vec<Option<FileState>>, StorageError> {
         let ticket = self.enter()?;
         let (done, states) = oneshot::channel();
         self.pool().submit(
@@ -316,7 +316,7 @@ impl DiskTorrent {
     /// # Errors
     ///
     /// When the storage is closed, or a file cannot be read.
-    pub async fn recheck_touched(&self) -> Result<(), StorageError> {
+    pub(crate) async fn recheck_touched(&self) -> Result<(), StorageError> {
         self.run(|shared| shared.recheck_touched().map(drop))
             .await?
     }

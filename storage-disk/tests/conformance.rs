@@ -1,5 +1,7 @@
 //! The disk storage does what every storage has to do.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
+
 use std::sync::Arc;
 
 use tailwater_storage::conformance::{Subject, block_on, check};

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use url::Url;
 
 fn factory(url: &Url) -> Arc<dyn StorageFactory> {
-    Arc::new(BucketFactory::new(Bucket::open(url).unwrap()))
+    Arc::new(BucketFactory::new(
+        Bucket::open(url).expect("a bucket in memory or in a folder opens"),
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]

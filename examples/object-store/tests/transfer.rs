@@ -1,5 +1,7 @@
 //! Sessions that download into a bucket and seed from it.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
+
 mod moto;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Node, error_at};
 use super::paths::excerpt;
-use crate::check::Layers;
+use crate::merkle::Layers;
 use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning, merkle};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};

@@ -3,7 +3,7 @@
 
 use super::context::{Context, Node};
 use super::{info, layers};
-use crate::check::Layers;
+use crate::merkle::Layers;
 use crate::{FieldProblem, HostPort, Info, Limits, MetainfoError, Warning};
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -93,7 +93,8 @@ pub(super) async fn what_a_window_covers_stays(subject: &Subject) {
     );
     // Where all is covered, nothing gives way.
     rig.space.set_window(reader, None);
-    rig.space.set_pins(&[0..geometry.total()]);
+    rig.space
+        .set_pins(std::slice::from_ref(&(0..geometry.total())));
     assert!(
         rig.space.reserve(rig.torrent.piece(6)).is_err(),
         "it evicted what is pinned"

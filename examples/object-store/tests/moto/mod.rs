@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use bucket::Bucket;
@@ -22,6 +23,13 @@ sys.stdin.read()
 server.stop()
 ";
 
+/// The Python into which `scripts/install-clients.sh` puts moto, or the one that `TAILWATER_INTEROP_PYTHON` names.
+fn python() -> PathBuf {
+    let installed =
+        || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../interop-venv/bin/python");
+    std::env::var_os("TAILWATER_INTEROP_PYTHON").map_or_else(installed, PathBuf::from)
+}
+
 /// A server of its own, with one bucket; it ends with this.
 pub(crate) struct Server {
     process: Child,
@@ -31,7 +39,7 @@ pub(crate) struct Server {
 impl Server {
     /// `None`, with a word on it, where moto is not installed; a failure where TAILWATER_INTEROP=1 says that it is.
     pub(crate) fn start() -> Option<Self> {
-        let python = std::env::var_os("TAILWATER_INTEROP_PYTHON").unwrap_or("python3".into());
+        let python = python();
         let process = Command::new(&python)
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
