@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when ARCHITECTURE.md or CONTRIBUTING.md names a file, folder or test that is not there.
+"""Fails when ARCHITECTURE.md, CONTRIBUTING.md or SECURITY.md names a file, folder or test that is not there.
 
 Paths stand in backquotes and begin with the name of a crate's folder. A test is named as `file` → `test_name` in a table,
 or in backquotes after a path in the same cell or sentence.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ("ARCHITECTURE.md", "CONTRIBUTING.md")
+DOCS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
 
 
 def main() -> int:

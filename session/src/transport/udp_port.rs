@@ -12,6 +12,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
@@ -25,6 +26,9 @@ use super::memory::MemoryDatagrams;
 
 /// Datagrams that wait for the DHT node: a second's worth of the queries that it answers, at 1500 bytes 1.5 MB at most.
 const DHT_QUEUE: usize = 1_024;
+
+/// The pause after a receive that brought errors (ICMP) and no datagram. The system keeps what arrives meanwhile.
+const PAUSE_AFTER_ERRORS: Duration = Duration::from_millis(10);
 
 /// Whose datagram it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +179,10 @@ impl UdpPort {
             tokio::select! {
                 () = closing.cancelled() => break,
                 () = self.sockets.receive(&mut batch) => {}
+            }
+            if batch.is_empty() {
+                // Nothing but errors came: one that lasts must not keep a processor busy.
+                tokio::time::sleep(PAUSE_AFTER_ERRORS).await;
             }
             for (from, payload) in batch.iter() {
                 self.hand_out(from, payload);
