@@ -1,4 +1,4 @@
-//! What the handles of a torrent share, and by what the registry names a running one.
+//! The state that the handles of a torrent share, and the registry's entry for a running torrent.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Handshakes: from an address or an accepted connection to a peer that has said who it is.
+//! Handshakes (BEP 3): from an address or an accepted connection to a peer whose id and extensions are known.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::transport::{ConnectError, Dialer, Stream};
 /// Time for both handshakes to pass, after the connection has been made.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What our handshake says.
+/// The content of our handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ours {
     pub(crate) info_hash: InfoHash,
@@ -34,16 +34,16 @@ impl From<Ours> for Handshake {
     }
 }
 
-/// A peer that has said who it is.
+/// A peer that has completed its handshake.
 #[derive(Debug)]
 pub(crate) struct Handshaken {
     pub(crate) stream: Stream,
     pub(crate) addr: SocketAddr,
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
-    /// What both sides can do.
+    /// The extensions that both sides support.
     pub(crate) agreed: Reserved,
-    /// What came behind the handshake.
+    /// Bytes that were received behind the handshake.
     pub(crate) received: BytesMut,
     /// Given back after the socket.
     pub(crate) permit: ConnectionPermit,
@@ -57,7 +57,7 @@ pub(crate) struct Call {
     pub(crate) permit: ConnectionPermit,
 }
 
-/// Why there is no peer.
+/// Why a dial did not lead to a peer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DialError {
     #[error(transparent)]
@@ -76,7 +76,7 @@ pub(crate) enum DialError {
     UnknownTorrent,
 }
 
-/// Connects and shakes hands. The caller has waited for the permit.
+/// Connects to an address and shakes hands. The caller holds the permit already.
 pub(crate) async fn dial(
     dialer: &Dialer,
     addr: SocketAddr,
@@ -103,7 +103,8 @@ pub(crate) async fn dial(
     })
 }
 
-/// Takes a call. `find` says under which name a torrent knows us, or that there is no such torrent.
+/// Answers an incoming connection. `find` returns the content of our handshake for a torrent, or nothing if there is no
+/// such torrent.
 pub(crate) async fn answer(
     mut call: Call,
     find: impl Fn(InfoHash) -> Option<Ours>,
@@ -129,7 +130,7 @@ pub(crate) async fn answer(
     Ok((theirs.info_hash, peer))
 }
 
-/// What we can do; the DHT only if the session has a node.
+/// The extensions that we support; the DHT only if the session has a node.
 pub(crate) const fn reserved(dht: bool) -> Reserved {
     let always = Reserved::EXTENSION_PROTOCOL.union(Reserved::FAST);
     match dht {

@@ -1,4 +1,4 @@
-//! A torrent from being added to being closed: opening its storage, running, saving what was reached.
+//! The life of a torrent: opens its storage, runs it, and saves resume data when it closes.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::status::{Phase, Status};
 use crate::storage::Storages;
 use crate::torrent::Priority;
 
-/// Everything that belongs to one torrent's life.
+/// Everything that is needed to run one torrent from its start to its close.
 pub(crate) struct TorrentLifecycle {
     pub(crate) task: TorrentTask,
     pub(crate) announcer: Announcer,
@@ -47,7 +47,7 @@ pub(crate) struct TorrentLifecycle {
     pub(crate) registration: Registration,
 }
 
-/// What every part of a torrent's life needs.
+/// What each part of a torrent's life needs.
 struct Life {
     info_hash: InfoHash,
     choices: DiskChoices,
@@ -59,7 +59,7 @@ struct Life {
     closing: CancellationToken,
 }
 
-/// A torrent whose storage has been opened, and not looked at.
+/// A torrent whose storage has been opened, and whose files have not been checked yet.
 struct Round {
     task: TorrentTask,
     space: Box<dyn Space + Send>,
@@ -68,7 +68,7 @@ struct Round {
     done: Option<Done>,
 }
 
-/// What looks for its peers.
+/// The tasks that look for the torrent's peers.
 struct Seekers {
     waiting: Option<(Announcer, Option<Search>)>,
     running: Vec<JoinHandle<()>>,
@@ -132,8 +132,8 @@ impl TorrentLifecycle {
 }
 
 impl Life {
-    /// Looks at the files, and runs until the torrent is closed or its files are worked on; then it goes on with what this
-    /// returns.
+    /// Checks the files, and runs until the torrent is closed or its files are worked on; then it goes on with what
+    /// this returns.
     async fn round(
         &self,
         round: Round,

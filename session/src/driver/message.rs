@@ -1,4 +1,4 @@
-//! What reaches a torrent's task, from its connections, its handles and the world.
+//! The messages to a torrent's task, from its connections, its handles and the sources of peers.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,18 +14,18 @@ use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
 use crate::torrent::{BufferMap, PeerKey, PeerSource, PeerStats, Priority};
 
-/// What waits for the torrent; connections that have more wait themselves.
+/// Messages that may be queued for a torrent; then its connections wait (back-pressure).
 pub(crate) const MESSAGE_QUEUE: usize = 256;
 /// Batches of facts of one connection that the torrent has not handled, so that one connection cannot fill the queue.
 pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
 
-/// What reaches a torrent.
+/// A message to a torrent's task.
 pub(crate) enum TorrentMessage {
     /// A connection has seen something.
     Facts(FactBatch),
     /// A connection ended.
     Ended(PeerKey, End),
-    /// A peer has said who it is.
+    /// A peer has completed its handshake.
     Handshaken(Handshaken),
     /// An address could not be reached.
     DialFailed(SocketAddr),
@@ -33,23 +33,23 @@ pub(crate) enum TorrentMessage {
     Candidates(PeerSource, Vec<SocketAddr>),
     /// Addresses that a tracker named: its URL, its own address if that is known, and what it named.
     TrackerPeers(Arc<str>, Option<IpAddr>, Vec<SocketAddr>),
-    /// Our address, as somebody sees it who can be trusted.
+    /// Our external address, by a source that can be trusted.
     ExternalIp(IpAddr),
     /// A handle asks for something.
     Request(Request),
 }
 
-/// What a connection has seen since the last time: bounded in number by what it decodes in one turn.
+/// The facts of a connection since its last batch: bounded in number by what it decodes in one turn.
 pub(crate) struct FactBatch {
     pub(crate) key: PeerKey,
-    /// The peer's address: blocks count as sent by it even when the peer has been let go.
+    /// The peer's address: blocks count as sent by it even when it has been disconnected.
     pub(crate) from: IpAddr,
     pub(crate) facts: Vec<Fact>,
     /// One of [`BATCHES_IN_FLIGHT`], given back when the torrent has handled the facts.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
 
-/// What a handle can ask for.
+/// A request of a handle.
 pub(crate) enum Request {
     Peers(oneshot::Sender<Vec<PeerStats>>),
     Have(oneshot::Sender<Bitfield>),
@@ -60,7 +60,7 @@ pub(crate) enum Request {
     Files,
     Priorities(Vec<(PieceIndex, Priority)>),
     Sequential(bool),
-    /// Work on the files, during which the torrent does not run.
+    /// Work on the files; the torrent does not run meanwhile.
     Upkeep(Upkeep),
 }
 

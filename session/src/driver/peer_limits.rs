@@ -10,7 +10,7 @@ pub(crate) struct PeerLimits {
     upload_slots: AtomicUsize,
 }
 
-/// What stands for "as the session says".
+/// The value that stands for the session's limit.
 const INHERITED: usize = 0;
 
 /// A torrent's own limits, and those of its session, which hold where it has none.

@@ -1,4 +1,4 @@
-//! Which torrents a session has, by their names on the wire.
+//! The registry: finds a torrent of the session by its info-hash.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use super::handle::RunningTorrent;
 use super::message::TorrentMessage;
 
-/// What of a torrent strangers may hear.
+/// Who may be told that we have a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Anybody may hear that we have it.
+    /// Anyone may be told that we have it.
     Public,
     /// Its trackers alone (BEP 27).
     Private,
@@ -33,13 +33,13 @@ impl Reach {
 struct Entry {
     messages: mpsc::Sender<TorrentMessage>,
     reach: Reach,
-    /// Whether it takes callers, and is named to the local network.
+    /// Whether it takes incoming connections, and is announced on the local network.
     is_open: bool,
     /// Of a torrent that was added: its place in the order of adding, and its handle.
     added: Option<(u64, RunningTorrent)>,
 }
 
-/// Looked at once for each incoming connection, never on the way of a block.
+/// The torrents of a session by info-hash. It is locked once for each incoming connection, never on the way of a block.
 #[derive(Debug)]
 pub(crate) struct Registry {
     peer_id: PeerId,
@@ -64,7 +64,7 @@ impl Registry {
         self.peer_id
     }
 
-    /// Says whether the name was free. The torrent takes callers from now on.
+    /// Adds a torrent; says whether the name was free. The torrent takes incoming connections from now on.
     pub(crate) fn insert(
         &self,
         info_hash: InfoHash,
@@ -124,21 +124,21 @@ impl Registry {
         torrents.get(&info_hash).is_some_and(|entry| entry.is_open)
     }
 
-    /// The way to a torrent that takes callers.
+    /// The queue of a torrent that takes incoming connections.
     pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
         let entry = torrents.get(&info_hash).filter(|entry| entry.is_open);
         entry.map(|entry| entry.messages.clone())
     }
 
-    /// The torrents that anybody may hear of.
+    /// The torrents that are not private.
     pub(crate) fn public_torrents(&self) -> Vec<InfoHash> {
         let torrents = self.lock();
         let public = torrents.iter().filter(|(_, entry)| entry.is_public());
         public.map(|(&info_hash, _)| info_hash).collect()
     }
 
-    /// The way to a torrent, unless it is private: nobody but its trackers may name peers of that (BEP 27).
+    /// The queue of a torrent, unless it is private: only its trackers may name peers of that (BEP 27).
     pub(crate) fn find_public(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
         let entry = torrents.get(&info_hash).filter(|entry| entry.is_public());
@@ -180,7 +180,8 @@ impl Entry {
     }
 }
 
-/// A torrent's hold on its name, which is free again when this is dropped: also when its making was given up half way.
+/// A torrent's entry in the registry. The name is free again when this is dropped, also when adding was given up half
+/// way.
 #[derive(Debug)]
 pub(crate) struct Registration {
     registry: Arc<Registry>,

@@ -1,11 +1,11 @@
-//! A torrent's removal: what its task is told about it, and what it answers.
+//! The removal of a torrent: the request to its task, and the outcome.
 
 use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 
 use crate::options::RemoveOptions;
 
-/// What a torrent's task is told about its removal, and what it answers.
+/// A request to remove a torrent, and its outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Removal {
     state: Mutex<RemovalState>,

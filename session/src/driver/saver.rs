@@ -1,4 +1,4 @@
-//! Saving resume data.
+//! Saves resume data, now and then and at the end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use tokio_util::sync::CancellationToken;
 use crate::status::Status;
 use tailwater_storage::{Reply, Storage, StorageError, Totals};
 
-/// Resume data is saved this often while something is being downloaded.
+/// The interval between saves of resume data while something is being downloaded.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 /// A disk that needs longer to write everything down does not hold up the shutdown.
 const SYNC_LIMIT: Duration = Duration::from_secs(1);
 
-/// Has a torrent's storage remember what was reached.
+/// Saves the resume data of a torrent through its storage.
 pub(super) struct Saver<'a> {
     storage: &'a dyn Storage,
     status: &'a watch::Sender<Status>,
-    /// It has been said that saving does not work.
+    /// Whether a failure to save has been logged.
     has_warned: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! What the tasks that find peers of one torrent, or of one magnet link, have in common.
+//! The context of the tasks that find peers of one torrent, or of one magnet link.
 
 use tailwater_metainfo::{InfoHash, PeerId};
 use tokio::sync::{mpsc, watch};
@@ -9,17 +9,18 @@ use super::message::TorrentMessage;
 use crate::events::EventSender;
 use crate::status::Status;
 
-/// A swarm, as the announcer and the search in the DHT see it: what they ask for, in whose name, and to whom the answers go.
+/// What the announcer and the DHT search know of a swarm: its info-hash, our peer id, and the queue that gets the
+/// peers.
 #[derive(Clone)]
 pub(crate) struct SwarmContext {
     pub(crate) info_hash: InfoHash,
     pub(crate) peer_id: PeerId,
     /// Where peers can connect to us.
     pub(crate) port: OwnPort,
-    /// Where chance comes from.
+    /// Seeds random choices.
     pub(crate) seed: u64,
     pub(crate) status: watch::Receiver<Status>,
-    /// To the torrent's task, or to that of the fetch.
+    /// The queue of the torrent's task, or of the task that fetches the metadata.
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) events: EventSender,
     pub(crate) closing: CancellationToken,

@@ -1,11 +1,11 @@
-//! What torrents that have ended have transferred, for the session's numbers.
+//! The transfer totals of torrents that have ended, for the session's numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::status::Totals;
 use crate::torrent::Stats;
 
-/// What torrents that have ended have transferred.
+/// The transfer totals of torrents that have ended.
 #[derive(Debug, Default)]
 pub(crate) struct EndedTotals {
     downloaded: AtomicU64,

@@ -1,4 +1,4 @@
-//! Work on a torrent's files during which it does not run: hashing them anew, moving them to another folder.
+//! Work on a torrent's files while it is suspended: rechecking them, moving them to another folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::status::{Phase, Status};
 use crate::storage::Storages;
 use crate::torrent::Priority;
 
-/// What is to be done.
+/// The work to be done.
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Everything is hashed.
@@ -34,7 +34,7 @@ pub(crate) struct Upkeep {
     pub(crate) answer: oneshot::Sender<Result<Bitfield, TorrentError>>,
 }
 
-/// Work that is done, of which the outcome shows when the torrent has looked at its files.
+/// Work that is done; its outcome is reported when the torrent has looked at its files.
 pub(crate) struct Done {
     event: Option<Event>,
     answer: oneshot::Sender<Result<Bitfield, TorrentError>>,
@@ -73,7 +73,7 @@ pub(crate) struct Reopened {
     pub(crate) done: Done,
 }
 
-/// Who works on a torrent's files.
+/// Carries out work on a torrent's files.
 pub(crate) struct Workshop<'a> {
     pub(crate) storages: &'a Storages,
     pub(crate) reading: &'a reader::Shared,

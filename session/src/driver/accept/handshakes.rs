@@ -1,7 +1,8 @@
-//! The incoming handshakes under way: how many there may be, how many of one host, and which of them make room.
+//! The table of incoming handshakes under way: how many there may be, how many of one host, and which of them make
+//! room.
 //!
-//! A socket that says nothing costs a stranger nothing. So callers never wait for those before them: when there are too
-//! many of one host, or in all, the oldest goes, which had the most time. An honest caller needs a round trip.
+//! An open socket costs a stranger nothing. So callers never wait for those before them: when there are too many of one
+//! host, or in all, the oldest handshake is ended, which had the most time. An honest caller needs a round trip.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -25,8 +25,8 @@ use crate::driver::registry::Registry;
 use crate::torrent::Host;
 use crate::transport::Listener;
 
-/// A connection that its torrent does not take within this time is closed. Meanwhile it holds a permit, but no slot for a
-/// handshake.
+/// A connection that its torrent does not take within this time is closed. Meanwhile it holds a permit, but no slot for
+/// a handshake.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Accepts connections until the session closes. It waits for nothing else: one without a permit is closed, and one that
 /// stays silent makes room for the next.
@@ -76,14 +76,14 @@ pub(crate) async fn listen(
     tasks.wait().await;
 }
 
-/// A caller's slot in the table of handshakes; freed when it is dropped.
+/// A caller's entry in the table of handshakes; removed when it is dropped.
 struct Turn {
     handshakes: Arc<Mutex<Handshakes<CancellationToken>>>,
     number: u64,
 }
 
 impl Turn {
-    /// Enters the table, and ends those that have to go for it.
+    /// Enters the table, and ends the handshakes that make room for it.
     fn begin(
         handshakes: &Arc<Mutex<Handshakes<CancellationToken>>>,
         addr: SocketAddr,

@@ -1,4 +1,4 @@
-//! Callers that keep silent, and torrents that are busy, hold up no others.
+//! Silent callers and busy torrents do not delay other callers.
 
 use tailwater_metainfo::{InfoHash, PeerId};
 use tailwater_wire::{HANDSHAKE_LEN, Handshake};

@@ -1,4 +1,4 @@
-//! What a torrent's handles see and change of its trackers.
+//! The shared state through which a torrent's handles see and change its trackers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::limits::MAX_TRACKERS;
 
 type Tiers = Vec<Vec<String>>;
 
-/// The end that a torrent's handles have.
+/// The side that a torrent's handles hold.
 #[derive(Debug)]
 pub(crate) struct TrackersHandle {
     tiers: watch::Sender<Tiers>,
@@ -22,10 +22,10 @@ pub(crate) struct TrackersHandle {
     states: watch::Receiver<Vec<Known>>,
 }
 
-/// The end that the announcer has.
+/// The side that the announcer holds.
 #[derive(Debug)]
 pub(crate) struct AnnounceControl {
-    /// The trackers that there are to be.
+    /// The trackers that the announcer is to use.
     pub(super) tiers: watch::Receiver<Tiers>,
     /// Changes when trackers are to be asked soon.
     pub(super) hurries: watch::Receiver<u64>,
@@ -58,7 +58,7 @@ pub(crate) fn control(tiers: Tiers) -> (TrackersHandle, AnnounceControl) {
 }
 
 impl TrackersHandle {
-    /// The trackers that there are to be.
+    /// The trackers as they were set last.
     pub(crate) fn tiers(&self) -> Tiers {
         self.tiers.borrow().clone()
     }
@@ -104,7 +104,7 @@ impl TrackersHandle {
 }
 
 impl AnnounceControl {
-    /// Shows how the trackers do.
+    /// Publishes the state of the trackers.
     pub(super) fn show(&self, schedule: &AnnounceSchedule, peers: impl Fn(&str) -> Option<usize>) {
         let known = schedule.trackers().map(|tracker| Known {
             status: TrackerStatus {

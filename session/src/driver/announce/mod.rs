@@ -1,4 +1,4 @@
-//! One task that keeps a torrent's trackers informed.
+//! The announcer: a task that announces a torrent to its trackers (BEP 3, BEP 12).
 
 mod control;
 pub(crate) mod status;
@@ -23,14 +23,14 @@ use super::message::TorrentMessage;
 use crate::events::Event;
 use crate::words::count;
 
-/// How long a tracker may take to hear that we leave.
+/// The time limit for the `stopped` announces of a torrent that closes.
 const FAREWELL: Duration = Duration::from_millis(1_200);
-/// How much of that may pass until a `completed` that is under way has been heard.
+/// The part of it that a `completed` under way may take before `stopped` is sent.
 const COMPLETED_WITHIN: Duration = Duration::from_millis(500);
-/// A torrent that still wants data and has fewer peers asks earlier than its tracker's interval says.
+/// A torrent that still wants data and has fewer peers than this asks earlier than its tracker's interval says.
 const FEW_PEERS: usize = 2;
 
-/// How many trackers there are and how they do.
+/// How many trackers a torrent has, and how many of them answer or fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) trackers: usize,
@@ -243,7 +243,7 @@ impl Announcer {
                 .send(TorrentMessage::ExternalIp(ip))
                 .await;
         }
-        // `completed` goes to trackers that are not in use any more too, and whoever is complete calls nobody.
+        // Trackers that are no longer in use get `completed` too; and a complete torrent dials no peers.
         if announce.event != Some(tailwater_tracker::Event::Completed) {
             let tracker = Arc::clone(&announce.url);
             let message =
@@ -252,10 +252,11 @@ impl Announcer {
         }
     }
 
-    /// `stopped` goes to every tracker that knows us; none may hold the shutdown up.
+    /// Sends `stopped` to every tracker that knows us, within a deadline: none may hold up the shutdown.
     async fn say_goodbye(&self, mut schedule: AnnounceSchedule, mut under_way: UnderWay) {
         let deadline = tokio::time::Instant::now() + FAREWELL;
-        // Whoever hears `completed` after `stopped`, on another connection, takes us for a seeder that is still there.
+        // A tracker that gets `completed` after `stopped`, on another connection, takes us for a seeder that is still
+        // there.
         let patience = tokio::time::Instant::now() + COMPLETED_WITHIN;
         while under_way.completing > 0
             && let Ok(Some(outcome)) = timeout_at(patience, under_way.next()).await

@@ -1,8 +1,8 @@
-//! How a torrent's trackers do, as its handle tells.
+//! The status of a torrent's trackers, as its handle returns it.
 
 use std::time::Duration;
 
-/// How a tracker does.
+/// The state of a tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -38,7 +38,7 @@ pub struct TrackerStatus {
     pub failures: u32,
     /// Why the last announce failed; `None` after an answer.
     pub last_error: Option<String>,
-    /// What it wants the user to know, by its last answer.
+    /// The tracker's warning message, by its last answer.
     pub warning: Option<String>,
     /// Peers that have everything, by the last answer that said so.
     pub seeders: Option<u32>,

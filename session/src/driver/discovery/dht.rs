@@ -1,4 +1,4 @@
-//! The session's node in the DHT: one for all its torrents.
+//! The session's DHT node (BEP 5): one for all its torrents.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,16 +15,16 @@ use tokio_util::sync::CancellationToken;
 use crate::discovery::DhtOptions;
 use crate::transport::{DhtDatagrams, Network, UdpPort};
 
-/// The table is saved this often: a crash costs no more than that.
+/// The interval between saves of the routing table: a crash costs no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
-/// Saving takes no longer than this at the end: a slow disk must not hold up the session's close.
+/// The time limit for saving at the end: a slow disk must not hold up the session's close.
 const SAVE_WITHIN: Duration = Duration::from_millis(500);
 /// Nodes that one torrent file may name.
 const MAX_NAMED_NODES: usize = 16;
-/// How long the name of one of them may take to be found.
+/// The time limit for resolving the name of one of them.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
 
-/// The way to the node. Clones lead to the same one.
+/// A handle to the node. Clones lead to the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct DhtHandle {
     node: watch::Receiver<Option<Dht>>,
@@ -50,7 +50,8 @@ impl DhtHandle {
         while node.changed().await.is_ok() {}
     }
 
-    /// A peer has said that a node runs beside it. Hearsay: the node asks it before it believes that.
+    /// A peer has said that a node runs beside it (BEP 5, PORT). The node verifies that with a query before it believes
+    /// it.
     pub(crate) async fn add_node(&self, addr: SocketAddr) {
         let node = self.node.borrow().clone();
         if let Some(node) = node {

@@ -1,4 +1,4 @@
-//! Torrents that their publisher replaces (BEP 46).
+//! Follows torrents that their publisher replaces, through mutable DHT items (BEP 46).
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 
 use super::dht::DhtHandle;
 
-/// Until the first version has been found, it is looked for this often.
+/// The back-off between lookups until the first version has been found.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(5 * 60));
-/// A publication that was found is looked at again, and kept alive in the network, this often. Nodes forget items after
-/// two hours (BEP 44).
+/// A publication that was found is looked up again, and stored again, this often. Nodes forget items after two hours
+/// (BEP 44).
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
 /// One version of a publication.
@@ -106,7 +106,7 @@ impl Follow {
             self.version = Some(version);
             return Some(Some(Publication { version, info_hash }));
         }
-        // Without its followers' help it would be gone two hours after its publisher.
+        // Without its followers' puts it would be gone two hours after its publisher.
         if let Err(error) = dht.put(item, None).await {
             tracing::debug!("keeping a publication alive: {error}");
         }

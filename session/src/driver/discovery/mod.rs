@@ -1,4 +1,4 @@
-//! Where peers come from, besides the trackers: one task a source.
+//! The sources of peers besides the trackers: the DHT and the local network, one task for each.
 
 pub(crate) mod dht;
 pub(crate) mod follow;

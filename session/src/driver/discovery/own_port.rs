@@ -1,4 +1,4 @@
-//! The port at which peers reach us: the one we listen on, or what a gateway maps to it.
+//! Our own port, at which peers reach us: the listening port, or the one that a gateway maps to it.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use tailwater_nat::PortMapStatus;
 use tailwater_types::address::is_local;
 use tokio::sync::watch;
 
-/// Clones stay up to date.
+/// Our own port. Clones stay up to date.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnPort {
     listened: Option<u16>,
@@ -18,18 +18,18 @@ impl OwnPort {
         Self { listened, mapped }
     }
 
-    /// On this machine; `None` if nobody can call us.
+    /// The listening port on this machine; `None` if it takes no incoming connections.
     pub(crate) const fn listened(&self) -> Option<u16> {
         self.listened
     }
 
-    /// For whoever tells the world: trackers, the DHT.
+    /// The port to announce to trackers and the DHT.
     pub(crate) fn outside(&self) -> Option<u16> {
         let mapped = self.mapped.borrow().tcp;
         self.listened.map(|listened| mapped.unwrap_or(listened))
     }
 
-    /// For one peer: a neighbour does not come in through the gateway.
+    /// The port to tell one peer: a neighbour does not come in through the gateway.
     pub(crate) fn seen_by(&self, ip: IpAddr) -> Option<u16> {
         let is_neighbour = match ip.to_canonical() {
             // Without the shared address space: a carrier's other customers do come in through it.

@@ -1,4 +1,4 @@
-//! One task that looks for a torrent's peers in the DHT, and has it found there.
+//! The task that looks up a torrent's peers in the DHT (BEP 5), and announces the torrent there.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const FEW_PEERS: usize = 4;
 /// How often the number of nodes is updated for a progress display.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// How a search is doing.
+/// The figures of a search, for a progress display.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SearchTally {
     /// Nodes in the table.
@@ -95,7 +95,7 @@ impl Search {
         }
     }
 
-    /// Hands on what the nodes say, as it comes; says whether all went as it should.
+    /// Passes on the peers that nodes name, as they come; says whether the lookup succeeded.
     async fn forward(&self, node: &Dht, mut stream: PeerStream) -> bool {
         let mut tell_at = Instant::now();
         let mut named = 0;
@@ -155,8 +155,8 @@ impl Search {
         }
     }
 
-    /// Until it is time for the next lookup: `retry_at` if nobody has heard of us, or peers are few; at once if the torrent is
-    /// paused. False when the torrent has gone.
+    /// Waits for the time of the next lookup: `retry_at` if no node has stored our announce (or answered, where we do
+    /// not announce), or peers are few; at once if the torrent is paused. False when the torrent has gone.
     async fn rest(&mut self, again_at: Instant, retry_at: Instant, is_heard: bool) -> bool {
         loop {
             let (stats, paused) = {

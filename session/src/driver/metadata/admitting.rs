@@ -1,4 +1,4 @@
-//! Which addresses a fetch connects to, and which callers it takes in.
+//! The admission of connections to a fetch: which addresses it connects to, and which callers it takes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tailwater_engine::metadata::link::LinkConfig;
 use tailwater_engine::metadata::named::NamedPeers;
 use tailwater_engine::metadata::slots::{Admission, Way, max_links};
 
-/// Callers that wait for a slot: those of 40 liars at once, and of the honest one behind them, find room.
+/// Callers that may wait for a slot: those of 40 liars at once, and of the honest one behind them, find room.
 const MAX_WAITING: usize = 32;
 /// How long a caller waits: two turns of the longest usual kind, in which every slot becomes free that is of no use.
 const WAIT_WITHIN: Duration = Duration::from_secs(5);
 
 impl Fetching {
-    /// Connects to those whose turn it is, as long as there are slots.
+    /// Connects to the addresses whose turn it is, as long as there are slots.
     pub(super) fn connect_more(&mut self, now: Instant) {
         // Hosts that accept connections and say nothing would hold up others: a host has a few attempts at once.
         while self.has_others()
@@ -57,7 +57,7 @@ impl Fetching {
         }
     }
 
-    /// Ends a connection that does not help, as another address waits.
+    /// Ends a connection that does not help, because another address waits.
     fn displace(&mut self, now: Instant, key: LinkKey) {
         self.slots.displace(key);
         if let Some((addr, dial)) = self.dials.remove(&key) {
@@ -122,7 +122,7 @@ impl Fetching {
         }
     }
 
-    /// A peer has said who it is.
+    /// A peer has completed its handshake.
     pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
         self.task.group.adopt(&mut peer.permit);
         let dial = match peer.direction {

@@ -1,4 +1,4 @@
-//! From a magnet link to a fetch that runs.
+//! Starts the fetch of a magnet link's metadata.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const MAX_TRACKERS: usize = 32;
 /// What trackers are told is left to download, before that is known: anything but 0, which would be a seeder's.
 const UNKNOWN_LEFT: u64 = 16 * 1024;
 
-/// What a fetch has of its session.
+/// What a fetch takes from its session.
 pub(crate) struct FetchContext<'a> {
     pub(crate) registry: &'a Arc<Registry>,
     pub(crate) client: &'a Client,

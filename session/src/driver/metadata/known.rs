@@ -1,4 +1,4 @@
-//! The addresses of a fetch: whom to try, whom never again, and with whom the download can begin.
+//! The addresses of a fetch: which to try, which are banned, and with which the download can begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -20,20 +20,20 @@ const MAX_BANNED: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Known {
     candidates: Candidates,
-    /// They cannot help, or lied and share their address with others.
+    /// Peers that cannot help, or lied and share their address with others.
     shunned: BTreeSet<SocketAddr>,
-    /// They sent false metadata, all of it their own: every port of theirs, by the address that did.
+    /// Hosts that sent false metadata, all of it their own: every port of theirs, by the address that did.
     banned: BTreeMap<AddressGroup, IpAddr>,
-    /// By the user's own word: those that a private torrent begins with (BEP 27). Its trackers' peers do not mix, so it
-    /// asks one of them anew.
+    /// Named by the user: a private torrent begins with these (BEP 27). Its trackers' peers do not mix, so it asks one
+    /// of them anew.
     vouched: BTreeSet<SocketAddr>,
     /// Named by the link.
     named: BTreeSet<SocketAddr>,
-    /// They sent blocks, and may have lied.
+    /// Peers that sent blocks, and may have lied.
     senders: BTreeMap<LinkKey, SocketAddr>,
-    /// They sent metadata that is right.
+    /// Peers that sent metadata that is right.
     gave: BTreeSet<SocketAddr>,
-    /// They were there at the end.
+    /// Peers that were connected at the end.
     present: BTreeSet<SocketAddr>,
 }
 
@@ -67,7 +67,7 @@ impl Known {
         }
     }
 
-    /// Addresses by the link that are not to be tried, only handed on.
+    /// Adds addresses of the link that are not to be tried, only handed on.
     pub(super) fn add_named(&mut self, addrs: Vec<SocketAddr>) {
         for addr in addrs {
             remember(&mut self.named, addr);
@@ -108,19 +108,19 @@ impl Known {
         self.candidates.handle_closed(now, addr, gave);
     }
 
-    /// A peer that can be called at `addr` has sent a block.
+    /// A peer that listens at `addr` has sent a block.
     pub(super) fn handle_sender(&mut self, link: LinkKey, addr: SocketAddr) {
         if self.senders.len() < MAX_KNOWN {
             self.senders.insert(link, addr);
         }
     }
 
-    /// A peer was there when the metadata was.
+    /// A peer was connected when the metadata was complete.
     pub(super) fn handle_present(&mut self, addr: SocketAddr) {
         remember(&mut self.present, addr);
     }
 
-    /// The metadata is right, and made of the blocks of these.
+    /// The metadata is right, and made of the blocks of these links.
     pub(super) fn handle_complete(&mut self, honest: &BTreeSet<LinkKey>) {
         for link in honest {
             if let Some(&addr) = self.senders.get(link) {
@@ -138,8 +138,8 @@ impl Known {
         }
     }
 
-    /// A peer has sent false metadata, and no other had a part in it: nothing of its address (IPv6: /64) is of use. Of this machine,
-    /// which tests and proxies share, only the port is meant.
+    /// Bans the address (IPv6: /64) of a peer that has sent false metadata, and no other peer had a part in it. On this
+    /// machine, which tests and proxies share, only the port is banned.
     pub(super) fn ban(&mut self, addr: SocketAddr) {
         self.shun(addr);
         if Scope::of(addr.ip()) == Scope::Loopback || self.banned.len() >= MAX_BANNED {
@@ -160,7 +160,7 @@ impl Known {
         self.banned.values().copied().collect()
     }
 
-    /// With whom the download can begin: those that sent metadata first.
+    /// The addresses with which the download can begin: those that sent metadata first.
     pub(super) fn hand_on(&self, is_private: bool) -> Vec<SocketAddr> {
         let mut handed_on = Vec::new();
         let mut of_host: BTreeMap<AddressGroup, usize> = BTreeMap::new();
@@ -170,7 +170,7 @@ impl Known {
         {
             let is_vouched = self.vouched.contains(&addr);
             let may = is_vouched || (!is_private && !self.is_shunned(addr));
-            // The torrent takes them for addresses that the user chose: no host is to get many connections by that.
+            // The torrent treats them as chosen by the user: no host is to get many connections by that.
             let count = of_host.entry(AddressGroup::of(addr.ip())).or_default();
             let has_room = is_vouched || *count < max_links(addr.ip());
             let is_new = !handed_on.contains(&addr);
@@ -212,7 +212,7 @@ mod tests {
         known.handle_complete(&[LinkKey(4)].into());
         known.shun(addr(2));
         assert_eq!(known.hand_on(false), [addr(4), addr(3), addr(1)]);
-        // It is not tried again, whoever names it.
+        // It is not tried again, whatever source names it.
         known.add(now, PeerSource::User, &[addr(2)]);
         assert_eq!(known.len(), 3);
         assert!(known.is_shunned(addr(2)));

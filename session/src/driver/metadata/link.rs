@@ -1,4 +1,4 @@
-//! One task for one connection of a fetch.
+//! The task of one connection of a fetch.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::transport::Stream;
 use tailwater_engine::metadata::LinkKey;
 use tailwater_engine::metadata::link::{Fact, Link, LinkConfig, Useless};
 
-/// Requests that may wait for a connection: more than the fetch has outstanding at one peer.
+/// Requests that may be queued for a connection: more than the fetch has outstanding at one peer.
 const REQUEST_QUEUE: usize = 16;
-/// Room for what is read at once.
+/// Bytes that are read at once.
 const READ_STEP: usize = 16 * 1024;
 /// A peer that takes longer to take our few bytes is stuck.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ pub(super) enum LinkEnd {
     Io(#[from] io::Error),
 }
 
-/// What is new of a connection.
+/// News of a connection, for its fetch.
 #[derive(Debug)]
 pub(super) struct News {
     pub(super) link: LinkKey,

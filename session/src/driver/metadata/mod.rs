@@ -1,4 +1,4 @@
-//! One task that fetches the metadata of one magnet link.
+//! Fetches the metadata of a magnet link from peers (BEP 9): one task for each link.
 //!
 //! ```text
 //! announce ─┐
@@ -40,10 +40,10 @@ use crate::transport::Dialer;
 use progress::{FetchProgress, Fetched, Outcome};
 use tailwater_engine::metadata::named::NamedPeers;
 
-/// How long saved metadata waits for the names of the link's peers.
+/// How long saved metadata waits for the names of the link's peers to be resolved.
 const NAMES_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a fetch is made of.
+/// Everything that a fetch needs.
 pub(crate) struct FetchTask {
     pub(crate) context: SwarmContext,
     /// The link's other hash, if it has one.
@@ -52,7 +52,7 @@ pub(crate) struct FetchTask {
     pub(crate) trackers: Vec<String>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) peers: Vec<HostPort>,
-    /// Its share of the session's connections. It never lets go of one for others: none of them lasts long.
+    /// Its share of the session's connections. It never gives one up for others: none of them lasts long.
     pub(crate) group: Arc<PermitGroup>,
     pub(crate) dialer: Dialer,
     pub(crate) reserved: Reserved,
@@ -63,7 +63,7 @@ pub(crate) struct FetchTask {
     /// Taken when it starts; there is none without a DHT node.
     pub(crate) search: Option<Search>,
     pub(crate) search_tally: watch::Receiver<SearchTally>,
-    /// What the announcer knows of us.
+    /// Our status, as the announcer reports it.
     pub(crate) status: watch::Sender<Status>,
     pub(crate) progress: watch::Sender<FetchProgress>,
     pub(crate) outcome: watch::Sender<Outcome>,
@@ -72,7 +72,7 @@ pub(crate) struct FetchTask {
     pub(crate) registry: Arc<Registry>,
 }
 
-/// The info dictionary, and from whom to go on.
+/// The info dictionary, and the peers that the download can begin with.
 struct Found {
     info: Bytes,
     known: Known,
@@ -80,7 +80,7 @@ struct Found {
 }
 
 impl FetchTask {
-    /// Fetches, and tells the outcome. When that is told, nothing of it is left in the session but a goodbye to trackers.
+    /// Fetches, and reports the outcome. By then nothing of it is left in the session but the `stopped` announces.
     pub(crate) async fn run(mut self) {
         let (info_hash, v2) = (self.context.info_hash, self.v2);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());

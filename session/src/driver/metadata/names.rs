@@ -1,4 +1,4 @@
-//! From the names in a magnet link (`x.pe`) to addresses.
+//! Resolves the names in a magnet link (`x.pe`) to addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::driver::message::TorrentMessage;
 use crate::torrent::PeerSource;
 use tailwater_engine::metadata::named::NamedPeers;
 
-/// Peers of one link that are looked at.
+/// Peers of one link that are resolved.
 const MAX_NAMED_PEERS: usize = 256;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -21,8 +21,8 @@ const LOOK_UP_WITHIN: Duration = Duration::from_secs(10);
 /// A name that has no address may get one: it is asked for again after this time.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 
-/// Finds the addresses of `peers`, those that are written as addresses first. `named` says which of them are believed. What could
-/// not be found is returned.
+/// Resolves `peers`, those that are written as addresses first. `named` says which of the addresses are believed.
+/// Returns the peers that could not be resolved.
 pub(super) async fn resolve<'a>(
     peers: &'a [HostPort],
     named: &mut NamedPeers,
@@ -59,7 +59,7 @@ pub(super) async fn resolve<'a>(
     failed
 }
 
-/// Finds the addresses of all `peers`, for as long as it takes.
+/// Resolves all `peers`, for as long as it takes.
 pub(super) async fn keep_resolving(
     peers: &[HostPort],
     mut named: NamedPeers,

@@ -1,4 +1,4 @@
-//! How far a fetch is, and what it ended with: what its task tells its handle.
+//! The progress and the outcome of a fetch, which its task shares with its handle.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::DropGuard;
 use crate::driver::message::TorrentMessage;
 use crate::error::FetchError;
 
-/// How a fetch is doing: what is being tried, and how far it is.
+/// The progress of a fetch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -38,11 +38,11 @@ pub struct FetchProgress {
     pub blocks_have: usize,
     /// Blocks in all; 0 while unknown.
     pub blocks_total: usize,
-    /// Bytes of the metadata, by a peer's word.
+    /// Bytes of the metadata, as a peer claims.
     pub size: Option<u32>,
 }
 
-/// What a fetch ended with.
+/// The outcome of a fetch.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     pub(crate) metainfo: Metainfo,

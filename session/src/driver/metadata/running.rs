@@ -1,4 +1,4 @@
-//! A fetch that runs: what it is told, and what follows.
+//! A running fetch: handles its messages, and carries out what its state machine decides.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -22,15 +22,15 @@ use tailwater_engine::metadata::link::Fact;
 use tailwater_engine::metadata::slots::{Slots, Way};
 use tailwater_engine::metadata::{DropReason, Fetcher, LinkKey, Output};
 
-/// Facts that wait for the fetch; connections that have more wait themselves.
+/// Facts that may be queued for the fetch; then its connections wait (back-pressure).
 const NEWS_QUEUE: usize = 16;
-/// Without anything to do, the task looks up now and then.
+/// The longest sleep of the task while there is nothing to do.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// The fetch's end of one connection.
 pub(super) struct Link {
     pub(super) addr: SocketAddr,
-    /// Where the peer can be called, which for a caller is not where it called from.
+    /// The address at which the peer listens, which for a caller is not the one it called from.
     pub(super) listens_at: Option<SocketAddr>,
     pub(super) requests: Requests,
     pub(super) token: CancellationToken,
@@ -84,7 +84,7 @@ impl Fetching {
         }
     }
 
-    /// Until everything has ended but, if there is nothing found, the goodbye to trackers.
+    /// Runs until everything has ended but, if nothing is found, the `stopped` announces.
     pub(super) async fn run(mut self) -> (Option<Found>, Option<JoinHandle<()>>) {
         self.look_up_names();
         self.search();
@@ -112,7 +112,7 @@ impl Fetching {
         (Some(found), announcing)
     }
 
-    /// Until the metadata is there, or the fetch is cancelled.
+    /// Runs until the metadata is there, or the fetch is cancelled.
     async fn go_on(&mut self) -> Option<Bytes> {
         let closing = self.task.context.closing.clone();
         loop {
@@ -219,7 +219,7 @@ impl Fetching {
         }
     }
 
-    /// Does what the machine wants done; the metadata, once it is there.
+    /// Carries out the state machine's outputs; returns the metadata, once it is complete.
     fn carry_out(&mut self, now: Instant) -> Option<Bytes> {
         while let Some(output) = self.fetcher.poll_output() {
             match output {

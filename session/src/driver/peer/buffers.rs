@@ -1,4 +1,4 @@
-//! Receive buffers of a torrent's connections, used again when the blocks in them are on the disk.
+//! Receive buffers of a torrent's connections, reused when the blocks in them are on the disk.
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 /// Buffers that may wait for their blocks to be written; the storage's queue is what bounds them in practice.
 const MAX_RETIRED: usize = 64;
 
-/// Buffers whose blocks are still on their way. A new buffer would have to be paged in; one that comes back is warm.
+/// A pool of buffers whose blocks are still on their way to the disk. A new buffer would have to be paged in; a reused
+/// one is warm.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiveBuffers {
     retired: Mutex<Vec<BytesMut>>,

@@ -1,4 +1,4 @@
-//! One task for one connection: bytes between the stream, the connection's machine and the storage.
+//! The peer task: moves bytes between a connection's stream, its state machine and the storage.
 
 pub(crate) mod buffers;
 mod outbox;
@@ -34,21 +34,22 @@ use tailwater_storage::{Held, Reply, Storage};
 const SMALL_BUFFER: usize = 16 * 1024 + 512;
 /// The receive buffer of a fast peer. It is the batch in which blocks are hashed and facts are told.
 const LARGE_BUFFER: usize = 256 * 1024;
-/// The most bytes of blocks read from the storage at once.
+/// The most bytes of blocks that are read from the storage at once.
 const READ_BATCH: usize = 512 * 1024;
-/// Messages that wait for the socket, in bytes, beside blocks: a peer for which more wait is not read from, because what it
-/// sends makes more. Honest ones that ask for all they may at once are answered with a fifth of it.
+/// Messages that may wait for the socket, in bytes, beside blocks (back-pressure): a peer for which more wait is not
+/// read from, because what it sends makes more. An honest peer that asks for all it may at once causes a fifth of it.
 const MAX_UNREAD: usize = 256 * 1024;
-/// A peer for which more wait is let go: the largest bitfield, and what a peer that takes nothing is told of our progress.
+/// A peer for which more bytes of messages wait is disconnected: the largest bitfield, and what a peer that takes
+/// nothing is told of our progress.
 const MAX_UNSENT: usize = 1024 * 1024;
-/// A socket that takes nothing for this long will take nothing any more.
+/// A peer whose socket accepts nothing for this long is disconnected.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-/// Slices handed to one system call.
+/// The most slices that are handed to one system call.
 const MAX_SLICES: usize = 64;
-/// Timers are looked at this often at least.
+/// The longest sleep of the task, so that timers are looked at now and then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
-/// What a connection's task is made of.
+/// Everything that a connection's task needs.
 pub(crate) struct PeerTask {
     pub(crate) key: PeerKey,
     pub(crate) ip: IpAddr,
@@ -69,17 +70,17 @@ pub(crate) struct PeerTask {
 
 type Read = Reply<Vec<(BlockRef, Held)>>;
 
-/// What goes on beside the machine: buffers, and when the limits let us go on.
+/// The state of a peer task beside its machine: buffers, and the times at which the rate limits let it go on.
 struct Io {
     received: BytesMut,
     buffer_size: usize,
     outbox: Outbox,
     reading: Option<Read>,
-    /// The storage needs room: what is being read is given back when it is there.
+    /// The storage needs room: a read under way is given back as soon as it is done.
     yields: bool,
     read_again_at: Option<Instant>,
     write_again_at: Option<Instant>,
-    /// Since when something could be sent and the socket has taken nothing.
+    /// Since when the socket has accepted nothing although something could be sent.
     blocked_since: Option<Instant>,
 }
 
@@ -210,7 +211,8 @@ impl PeerTask {
         }
     }
 
-    /// Blocks go to the storage, then facts to the torrent; both hold us back when they are busy.
+    /// Hands blocks to the storage, then facts to the torrent; both hold the task up when they are busy
+    /// (back-pressure).
     async fn hand_over(&mut self) -> Result<(), End> {
         if let (Some(port), Some(dht)) = (self.connection.take_dht_port(), &self.dht) {
             dht.add_node(SocketAddr::new(self.ip, port)).await;
@@ -244,7 +246,7 @@ impl PeerTask {
         io.yields = io.reading.is_some();
     }
 
-    /// Fetches the next blocks that the peer is owed, unless enough wait for the socket.
+    /// Begins to read the next blocks that the peer has requested, unless enough wait for the socket.
     fn start_reading(&mut self, io: &mut Io) {
         if io.reading.is_some() {
             return;
@@ -351,7 +353,7 @@ impl Io {
         }
     }
 
-    /// A peer that takes nothing, or too little, is let go.
+    /// Ends the connection of a peer whose socket takes nothing, or too little.
     fn check_progress(&self, now: Instant) -> Result<(), End> {
         let stalled = |since| now.saturating_duration_since(since) >= STALL_LIMIT;
         if self.blocked_since.is_some_and(stalled) {

@@ -1,4 +1,4 @@
-//! How many connections a session opens in a second.
+//! The rate limiter for dials: a token bucket for the whole session.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const MOST_IN_A_SECOND: u32 = 30;
 /// Of those at once after a quiet time: the first peers of a torrent do not wait.
 const BURST: u32 = 10;
 
-/// A rate limit on dials.
+/// A token bucket for dials.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DialLimit {
     rate: Rate,

@@ -1,4 +1,4 @@
-//! What happens at the limit of connections.
+//! The limit on connections of a session, and what happens when it is reached.
 //!
 //! Every connection holds a [`ConnectionPermit`], from before it is dialled, or accepted, until it is closed. There are
 //! [`SessionBuilder::max_connections`](crate::SessionBuilder::max_connections) of them, for all torrents together. When all
@@ -42,15 +42,15 @@ const KEPT_FILES: u64 = 128;
 /// The least default, however few files the process may have open.
 const LEAST_DEFAULT: usize = 16;
 
-/// The most useless peers that a torrent lets go of at once when others are shut out.
+/// The most useless peers that a torrent disconnects at once when others are shut out.
 const MAX_SHED: usize = 8;
 
-/// The limit of a session that was told none.
+/// The default limit on connections.
 pub(crate) fn default_limit() -> usize {
     limit_for(open_files_limit())
 }
 
-/// `open_files`: how many files the process may have open, if that is limited.
+/// The default limit for a process that may have `open_files` files open, if that is limited.
 fn limit_for(open_files: Option<u64>) -> usize {
     let left = open_files.map_or(u64::MAX, |files| {
         (files - files / KEPT_OF_FILES).saturating_sub(KEPT_FILES)
@@ -64,7 +64,7 @@ fn open_files_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-/// Sockets are not files here.
+/// On this system, sockets are not files.
 #[cfg(not(unix))]
 const fn open_files_limit() -> Option<u64> {
     None
@@ -85,7 +85,7 @@ const fn open_files_limit() -> Option<u64> {
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionPermits {
     state: Arc<Mutex<State>>,
-    /// Where the task runs that wakes those who wait for their turn to dial; `None` outside a runtime.
+    /// The runtime for the task that wakes dials when their turn comes; `None` outside a runtime.
     runtime: Option<Handle>,
 }
 
@@ -107,7 +107,7 @@ struct State {
     is_timed: bool,
 }
 
-/// What a group has and wants.
+/// What a group holds and waits for.
 #[derive(Debug, Default)]
 struct Account {
     held: usize,
@@ -137,7 +137,7 @@ pub(crate) struct ConnectionPermit {
     caller: Option<Host>,
 }
 
-/// Stands in the queue, and leaves it when it is dropped.
+/// A place in the queue for permits; it is given up when this is dropped.
 struct Waiting {
     group: Arc<PermitGroup>,
     /// `None` once the permit is there.

@@ -1,4 +1,4 @@
-//! Permits are shared, given back, and never too many.
+//! Permits are shared, given back, and never exceed the limit.
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -149,7 +149,7 @@ fn a_place_is_kept_for_callers_of_torrents_that_nobody_gets_through_to() {
     let mut caller = permits.try_acquire_incoming(CALLER).unwrap();
     called.group.adopt(&mut caller);
     assert_eq!(taken(&permits), 4);
-    // Without anybody else to call, there is nothing to keep a permit for.
+    // Without another torrent to dial or to be called, there is nothing to keep a permit for.
     assert!(permits.try_acquire_incoming(CALLER).is_none());
     drop(caller);
     assert_eq!(taken(&permits), 3);

@@ -49,7 +49,7 @@ impl Files {
         }
     }
 
-    /// For people.
+    /// The path as it is shown to people.
     pub(super) fn path(&self, index: usize) -> &str {
         let file = self.metainfo.info().files().get(index);
         file.map_or("", |file| file.path().as_str())

@@ -17,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::peer::{self, Command, Connection, Consequence, Direction};
 use crate::torrent::{NewPeer, PeerKey};
 
-/// Commands that may wait for one connection before it counts as stuck.
+/// Commands that may be queued for one connection before it counts as stuck.
 const COMMAND_LIMIT: usize = 1 << 17;
 
 /// The torrent's end of one connection.
@@ -28,7 +28,7 @@ pub(super) struct Link {
     pub(super) who: Who,
 }
 
-/// A peer, for people.
+/// A peer's name for logs.
 pub(super) struct Who {
     addr: SocketAddr,
     client: Option<String>,
@@ -45,7 +45,7 @@ impl fmt::Display for Who {
 }
 
 impl Running {
-    /// A peer has shaken hands: it gets a task of its own, unless the torrent does not want it.
+    /// A peer has completed its handshake: it gets a task of its own, unless the torrent refuses it.
     pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
         self.group.adopt(&mut peer.permit);
         let new = NewPeer {
@@ -154,7 +154,7 @@ impl Running {
         });
     }
 
-    /// Blocks that wait for sockets pin their pieces: connections are told to give them back.
+    /// Tells connections to give back the blocks that wait for sockets, because those pin their pieces.
     pub(super) fn yield_blocks(&mut self) {
         for (&key, link) in &mut self.links {
             if link.commands.is_empty() {
@@ -164,7 +164,7 @@ impl Running {
         }
     }
 
-    /// Where our DHT node is, for a peer that has one too. Those of a private torrent need not know (BEP 27).
+    /// The port of our DHT node, for a peer that has one too. Peers of a private torrent need not know it (BEP 27).
     pub(super) fn dht_port(&self, agreed: Reserved) -> Option<u16> {
         let dht = self.task.shared.dht.as_ref();
         let told = dht.filter(|_| agreed.dht() && !self.task.config.private);

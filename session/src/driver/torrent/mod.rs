@@ -1,4 +1,4 @@
-//! One task for one torrent: it drives the torrent's machine and owns it.
+//! The torrent's task: owns the torrent's state machine and drives it.
 
 mod files;
 mod links;
@@ -51,12 +51,12 @@ const BATCH: usize = 64;
 const FACTS_A_TURN: usize = 1_024;
 /// How often the status is published while something goes on.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
-/// A torrent without peers has nothing to publish; it wakes when something happens.
+/// The longest sleep of a torrent without peers: it has nothing to publish, and wakes when something happens.
 const IDLE: Duration = Duration::from_secs(600);
-/// A torrent that has more connections than its share lets go of one this often, while others wait.
+/// A torrent that holds more permits than its share disconnects one peer this often, while others wait.
 const SHED_EVERY: Duration = Duration::from_secs(1);
 
-/// What all connections of a session share, and of a torrent its rate limits.
+/// What all connections of a session share, and the rate limits of a torrent.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
@@ -70,7 +70,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The same for a torrent with rate limits of its own, in bytes a second.
+    /// The same for a torrent that has its own rate limits, in bytes a second.
     pub(crate) fn with_limits(&self, download: Option<u64>, upload: Option<u64>) -> Self {
         Self {
             down_limit: self.down_limit.with_torrent(download),
@@ -79,20 +79,20 @@ impl Shared {
         }
     }
 
-    /// What we can do, as the handshake says.
+    /// The extensions that our handshake announces.
     pub(crate) const fn reserved(&self) -> Reserved {
         handshake::reserved(self.dht.is_some())
     }
 }
 
-/// What a torrent's task is made of.
+/// Everything that a torrent's task needs.
 pub(crate) struct TorrentTask {
     pub(crate) config: Config,
     /// Addresses that are not used from the start.
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
     pub(crate) metainfo: Arc<Metainfo>,
-    /// What is missing is not fetched, whatever is asked for.
+    /// Whether nothing that is missing is fetched, whatever is asked for.
     pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
     pub(crate) metadata: Bytes,
@@ -108,7 +108,7 @@ pub(crate) struct TorrentTask {
     pub(crate) closing: CancellationToken,
 }
 
-/// A torrent that runs.
+/// A running torrent.
 pub(crate) struct Running {
     task: TorrentTask,
     engine: Engine<Box<dyn Space + Send>>,
@@ -118,22 +118,22 @@ pub(crate) struct Running {
     dirty: Vec<PeerKey>,
     tasks: TaskTracker,
     buffers: Arc<ReceiveBuffers>,
-    /// Our share of the session's connections.
+    /// The torrent's share of the session's connections.
     group: Arc<PermitGroup>,
     shed_again_at: Instant,
     /// The most peers and the upload slots that the machine has been told.
     limits: (usize, usize),
     failure: Option<TorrentError>,
-    /// All that is wanted is there, and the files have been looked at once more.
+    /// Everything wanted is there, and the files have been looked at once more.
     is_finished: bool,
     published: Instant,
-    /// Work on the files, for which the torrent stops running.
+    /// Work on the files for which the torrent is suspended.
     upkeep: Option<Upkeep>,
-    /// What was transferred before the machine was made anew.
+    /// The transfer totals of the state machines before this one.
     before: Transferred,
     /// Those that the user named.
     peers: Vec<SocketAddr>,
-    /// What was asked while the torrent did not run.
+    /// Requests that came while the torrent did not run.
     deferred: Vec<Request>,
     /// Ends connections being made.
     ending: CancellationToken,
@@ -144,7 +144,7 @@ impl TorrentTask {
         self.config.info_hash
     }
 
-    /// Waits for the end of a torrent that could not start; whoever asks for something hears that it is closed.
+    /// Waits for the end of a torrent that could not start; every request is answered that it is closed.
     pub(crate) async fn refuse_everything(mut self) {
         let closing = self.closing.clone();
         let failure = match &self.status.borrow().phase {
@@ -159,7 +159,7 @@ impl TorrentTask {
         }
     }
 
-    /// Begins with the pieces that are there already, and the peers that the user named. Those do not come through the
+    /// Starts with the pieces that are there already, and the peers that the user named. Those do not come through the
     /// queue, which may be full by now.
     pub(crate) fn start(
         self,
@@ -182,7 +182,7 @@ impl TorrentTask {
             engine.ban(now, ip);
         }
         engine.handle_candidates(now, PeerSource::User, &continued.peers);
-        // Those it was connected with, whoever named them.
+        // Those it was connected with, whatever source named them.
         engine.handle_candidates(now, PeerSource::Tracker, &continued.connected);
         let settings = self.settings.lock().options.clone();
         engine.set_sequential(settings.sequential);
@@ -278,7 +278,7 @@ impl Running {
         publish.min(machine)
     }
 
-    /// Others get their share of the session's connections if we have more than ours.
+    /// Disconnects a peer when other torrents wait for permits and we hold more than our share.
     fn share_places(&mut self, now: Instant) {
         if now < self.shed_again_at {
             return;
@@ -291,7 +291,7 @@ impl Running {
         self.engine.shed_useless(now, self.group.shut_out());
     }
 
-    /// Limits that were changed meanwhile.
+    /// Applies limits that were changed meanwhile.
     fn apply_limits(&mut self, now: Instant) {
         let limits = &self.task.limits;
         let wanted = (limits.max_peers(), limits.upload_slots());
@@ -311,7 +311,7 @@ impl Running {
         self.task.shared.events.send(Event::Paused { info_hash });
     }
 
-    /// Handles as many as make one turn.
+    /// Handles as many messages as make one turn.
     async fn handle_some(&mut self, now: Instant, messages: &mut VecDeque<TorrentMessage>) {
         let mut facts = 0;
         while facts < FACTS_A_TURN
@@ -377,7 +377,7 @@ impl Running {
         }
     }
 
-    /// The live picture, with the storage's own figures.
+    /// The state of the buffer, with the storage's own figures.
     fn buffer_map(&self, now: Instant) -> BufferMap {
         let mut map = self.engine.buffer_map(now);
         let figures = self.task.storage.figures();
@@ -401,7 +401,7 @@ impl Running {
         }
     }
 
-    /// Does what the machine wants done.
+    /// Carries out the outputs of the state machine.
     fn carry_out(&mut self, now: Instant) {
         while let Some(output) = self.engine.poll_output() {
             match output {
@@ -426,7 +426,7 @@ impl Running {
                     }
                 }
                 Output::Digest(piece) => {
-                    // Without digests nobody can be convicted; the piece itself is fine.
+                    // Without digests no sender can be convicted; the piece itself is fine.
                     let _ = self.task.storage.digest(piece);
                 }
                 Output::Starved(reader) => self.task.board.starve(reader),
@@ -493,7 +493,7 @@ impl Running {
         }
     }
 
-    /// Whether something changed that nobody should have to wait for.
+    /// Whether something changed that has to be published at once.
     fn is_news(&self) -> bool {
         let status = self.task.status.borrow();
         let published = (status.stats.downloaded, status.stats.uploaded);
@@ -503,7 +503,7 @@ impl Running {
         left_alone || self.phase() != status.phase
     }
 
-    /// Whether what was published last is how a torrent without peers stays: nothing flows.
+    /// Whether the last published status still holds for a torrent without peers: all rates are 0.
     fn is_still(&self) -> bool {
         let stats = self.task.status.borrow().stats;
         stats.peers == 0 && stats.down_rate == 0 && stats.up_rate == 0
@@ -530,7 +530,7 @@ impl Running {
         for (_, link) in self.links.drain() {
             link.mailbox.close();
         }
-        // Whoever waits to tell us something finds the door closed and ends.
+        // A task that waits to send us a message finds the channel closed and ends.
         self.task.messages.close();
         while self.task.messages.recv().await.is_some() {}
         self.tasks.close();
@@ -538,7 +538,7 @@ impl Running {
     }
 }
 
-/// Waits until the storage has so much room, if somebody needs it.
+/// Waits until the storage has room for `wanted` bytes, if any are wanted.
 async fn space_free(storage: &dyn Storage, wanted: Option<u64>) {
     match wanted {
         Some(bytes) => storage.wait_for_space(bytes).await,

@@ -1,4 +1,4 @@
-//! What the torrent's storage has found out, and what follows when it fails.
+//! Handles what the torrent's storage reports, and its failures.
 
 use std::time::Instant;
 
@@ -9,7 +9,8 @@ use crate::torrent::{Halt, PieceState};
 use tailwater_storage::{Completion, Finish, StorageError};
 
 impl Running {
-    /// A file that is wanted again may get back what the storage keeps of it elsewhere.
+    /// Tells the storage which files are wanted: a file that is wanted again may get back what the storage keeps of it
+    /// elsewhere.
     pub(super) async fn select_files(&mut self, wanted: Vec<bool>) {
         if let Err(error) = self.task.storage.set_wanted(wanted).await {
             self.fail(error);
@@ -52,7 +53,7 @@ impl Running {
             } => {
                 self.engine.handle_digests(now, piece, &digests);
             }
-            // Without digests nobody can be convicted; the piece itself is fine.
+            // Without digests no sender can be convicted; the piece itself is fine.
             Completion::Digests {
                 digests: Err(_), ..
             } => {}
@@ -68,7 +69,7 @@ impl Running {
         }
     }
 
-    /// The storage does not work: everything waits until somebody has seen to it.
+    /// Halts the torrent because its storage failed: everything waits until the user resumes it.
     pub(super) fn fail(&mut self, error: StorageError) {
         if self.failure.is_some() || error.is_closed() {
             return;
@@ -83,15 +84,15 @@ impl Running {
         });
     }
 
-    /// All that is wanted is verified. It is said when the files have been looked at once more: another program may have
-    /// deleted or cut them meanwhile.
+    /// Everything wanted is verified. The torrent counts as complete when the files have been looked at once more:
+    /// another program may have deleted or cut them meanwhile.
     pub(super) fn finish(&mut self) {
         if self.task.wants_nothing {
             // What is shared of an incomplete torrent is never complete.
             return;
         }
         self.is_finished = false;
-        // A storage that is closed has no torrent to say it of.
+        // A closed storage cannot be asked, and its torrent has ended.
         if self.task.storage.finish() == Ok(Finish::Done) {
             self.finished();
         }

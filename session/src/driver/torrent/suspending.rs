@@ -1,4 +1,4 @@
-//! A torrent that stops running for a while, and what it goes on with.
+//! Suspends a torrent while its files are worked on, and keeps what it resumes with.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::upkeep::Upkeep;
 use crate::torrent::{ReaderConfig, ReaderKey, ReaderUpdate, Stats};
 
-/// Why a torrent does not run any more.
+/// Why a torrent has stopped running.
 pub(crate) enum Ended {
     /// It is closed.
     Closed,
@@ -17,14 +17,14 @@ pub(crate) enum Ended {
     Suspended(Box<Suspended>),
 }
 
-/// A torrent whose files are worked on.
+/// A suspended torrent, whose files are worked on.
 pub(crate) struct Suspended {
     pub(crate) task: TorrentTask,
     pub(crate) upkeep: Upkeep,
     pub(crate) continued: Continued,
 }
 
-/// What a torrent goes on with.
+/// The state that a torrent resumes with.
 #[derive(Default)]
 pub(crate) struct Continued {
     /// Those that the user named.
@@ -37,7 +37,7 @@ pub(crate) struct Continued {
     pub(super) transferred: Transferred,
 }
 
-/// What machines before have transferred.
+/// The transfer totals of the torrent's earlier state machines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Transferred {
     downloaded: u64,
@@ -117,7 +117,7 @@ impl Running {
     }
 }
 
-/// Keeps what a handle asks; what connections and trackers say is of no use when the connections are gone.
+/// Keeps a request of a handle; messages of connections and trackers are of no use when the connections are gone.
 fn keep(deferred: &mut Vec<Request>, message: TorrentMessage) {
     if let TorrentMessage::Request(request) = message {
         deferred.push(request);

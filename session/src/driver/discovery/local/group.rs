@@ -26,7 +26,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// When the machine lacks the family, or somebody has the port for themselves.
+    /// When the machine lacks the family, or another program has the port for itself.
     pub(super) fn open(group: LsdGroup) -> io::Result<Self> {
         let addr = group.addr();
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
@@ -53,7 +53,7 @@ impl Group {
         Ok(Self { socket, group })
     }
 
-    /// Joins the group on every interface. Those on which that fails are not heard.
+    /// Joins the group on every interface. Where that fails, announces are not received.
     pub(super) fn join(&self, around: &Surroundings) {
         let told = |interface: &dyn std::fmt::Debug, joined: io::Result<()>| match joined {
             // It has been joined before.

@@ -1,4 +1,4 @@
-//! The interfaces on which neighbours are spoken to.
+//! The network interfaces that local discovery uses.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use crate::discovery::local::Network;
 /// Interfaces of each family that are used: a system may allow one socket no more than 20 memberships.
 const MAX_INTERFACES: usize = 16;
 
-/// Where the machine is, as far as it takes calls there.
+/// The networks of this machine on which it takes incoming connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Surroundings {
     pub(super) networks: Vec<Network>,
@@ -20,7 +20,8 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks around, which takes some milliseconds. `listen` is where we take calls; without it, all interfaces count.
+    /// Lists the interfaces, which takes some milliseconds. `listen` is where we take connections; without it, all
+    /// interfaces count.
     pub(super) fn look(listen: Option<SocketAddr>) -> Self {
         let mut interfaces = netdev::get_interfaces();
         // The order of the list means nothing: sorted, lists that say the same compare as equal.
@@ -70,7 +71,7 @@ impl Surroundings {
     }
 }
 
-/// Whether who calls this address of ours gets through to `listen`.
+/// Whether a connection to this address of ours reaches `listen`.
 fn takes_calls(listen: Option<IpAddr>, addr: IpAddr) -> bool {
     match listen {
         // The socket of both families.

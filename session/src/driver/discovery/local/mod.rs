@@ -1,4 +1,5 @@
-//! One task that tells the local network of the session's public torrents, and hears of the neighbours' (BEP 14).
+//! Local service discovery (BEP 14): a task that announces the session's public torrents by multicast, and receives the
+//! announces of neighbours.
 
 mod group;
 mod interfaces;
@@ -25,9 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Announces and listens until the session closes.
 ///
-/// `listen` is where the session takes calls: only interfaces on which it does are used, and without it nothing is announced.
-/// Private torrents are neither announced nor given peers (BEP 27): the registry keeps them back. Whatever fails is a debug
-/// line, and tried again when the interfaces are looked at.
+/// `listen` is where the session takes connections: only interfaces on which it does are used, and without it nothing
+/// is announced. Private torrents are neither announced nor given peers (BEP 27): the registry keeps them back. A
+/// failure is a debug line, and is tried again when the interfaces are looked at.
 pub(crate) async fn run(
     registry: Arc<Registry>,
     listen: Option<SocketAddr>,
@@ -100,7 +101,7 @@ impl Task {
         }
     }
 
-    /// Sees which interfaces there are, and joins the groups on those that are new.
+    /// Lists the interfaces, and joins the groups on those that are new.
     async fn look_around(&mut self) {
         let listen = self.listen;
         // Some systems take their time to tell.
@@ -122,11 +123,11 @@ impl Task {
         self.machine.handle_networks(Instant::now(), networks);
     }
 
-    /// Tells the torrents of a neighbour that has them.
+    /// Passes a neighbour on to the torrents that it has.
     fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
         let found = match self.machine.handle_packet(Instant::now(), from, packet) {
             Ok(found) => found,
-            // Everybody hears these all the time.
+            // These come all the time.
             Err(reason @ (Ignored::Own | Ignored::OtherTorrents)) => {
                 return tracing::trace!(%from, "a local announce is ignored: {reason}");
             }
@@ -135,7 +136,7 @@ impl Task {
         for info_hash in found.info_hashes {
             tracing::debug!(%info_hash, peer = %found.addr, "a local peer");
             if let Some(messages) = self.registry.find_public(info_hash) {
-                // A torrent that has too much to do hears of this neighbour again.
+                // A torrent whose queue is full gets this neighbour with its next announce.
                 let _ = messages.try_send(TorrentMessage::Candidates(
                     PeerSource::Local,
                     vec![found.addr],

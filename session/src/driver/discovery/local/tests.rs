@@ -10,13 +10,13 @@ use tokio::time::timeout;
 use super::*;
 use crate::driver::registry::Reach;
 
-/// An announce that finds nobody listening is repeated after 2 s; nothing here takes longer.
+/// An announce that no listener answers is repeated after 2 s; nothing here takes longer.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// A session as far as local discovery sees it.
 struct Neighbour {
     registry: Arc<Registry>,
-    /// Where it says it takes calls; nobody does.
+    /// The address that it announces; nothing listens there.
     addr: SocketAddr,
     closing: CancellationToken,
     tasks: JoinSet<()>,
@@ -53,7 +53,7 @@ impl Neighbour {
     }
 }
 
-/// The next neighbour that a torrent hears of.
+/// The next neighbour that is passed on to a torrent.
 async fn heard(messages: &mut mpsc::Receiver<TorrentMessage>) -> Vec<SocketAddr> {
     let message = timeout(WATCHDOG, messages.recv()).await;
     match message.expect("the watchdog bit") {
@@ -62,7 +62,7 @@ async fn heard(messages: &mut mpsc::Receiver<TorrentMessage>) -> Vec<SocketAddr>
     }
 }
 
-/// Nobody else on this machine has it.
+/// An info-hash that no other test or program on this machine has.
 fn unique_hash(first: u8) -> InfoHash {
     let mut bytes = [first; 20];
     fastrand::fill(&mut bytes[1..]);
@@ -83,11 +83,11 @@ async fn neighbours_with_the_same_torrent_find_each_other() {
 
 #[tokio::test]
 async fn a_private_torrent_is_neither_announced_nor_found() {
-    // Of two that are due, the lesser is announced first: who has heard of the witness would have heard of the other.
+    // Of two that are due, the lesser is announced first: a neighbour that got the witness would have got the other.
     let (private, witness) = (unique_hash(1), unique_hash(2));
     let (keeper, leaker) = (Neighbour::new(1003), Neighbour::new(1004));
     let mut kept = keeper.add(private, Reach::Private);
-    // For this one it is public, so it does announce it, and would hear.
+    // For this one it is public, so it does announce it, and would be told of others.
     let mut leaked = leaker.add(private, Reach::Public);
     let mut at_keeper = keeper.add(witness, Reach::Public);
     let mut at_leaker = leaker.add(witness, Reach::Public);

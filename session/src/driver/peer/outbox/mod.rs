@@ -18,16 +18,16 @@ use tailwater_metainfo::BlockRef;
 
 use tailwater_storage::BlockParts;
 
-/// Payload that waits at least: a socket that takes more must not find us reading from the disk.
+/// The least payload that is kept ready: a socket that takes more must not find us reading from the disk.
 const MIN_WAITING: usize = 64 * 1024;
-/// Payload that waits at most; it is memory that is lent to this connection meanwhile.
+/// The most payload that is kept ready; it is memory that is lent to this connection meanwhile.
 const MAX_WAITING: usize = 1024 * 1024;
-/// So much time's worth of payload is to wait.
+/// Payload that the peer takes in this time is kept ready.
 const WAITING_FOR: Duration = Duration::from_secs(1);
-/// The rate is measured over this time.
+/// The time over which the rate is measured.
 const MEASURED_OVER: Duration = Duration::from_millis(250);
 
-/// What waits, in the order in which it goes out.
+/// The messages and blocks that wait to be sent, in the order in which they go out.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// These go first, but not into the middle of a block.
@@ -43,7 +43,7 @@ pub(crate) struct Outbox {
     pace: Pace,
 }
 
-/// What nothing but a message of `messages` overtakes.
+/// An entry that only `messages` may overtake.
 #[derive(Debug)]
 enum Ordered {
     Block {
@@ -258,7 +258,7 @@ fn bytes_of(parts: &BlockParts) -> usize {
     parts.iter().map(Bytes::len).sum()
 }
 
-/// How fast blocks go out.
+/// The rate at which blocks go out, which decides how many are kept ready.
 #[derive(Debug)]
 struct Pace {
     since: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What goes out, and in which order.
+//! What the outbox sends, and in which order.
 
 use tailwater_metainfo::Geometry;
 

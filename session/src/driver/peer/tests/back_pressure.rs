@@ -21,7 +21,7 @@ const PIECE_LEN: u32 = 16 * 1024;
 const PIECES: u32 = 3;
 /// Requests that the peer has outstanding at most.
 const MAX_OUTSTANDING: usize = 30;
-/// Steps at random before the peer asks for all that it still lacks.
+/// Random steps before the peer asks for all that it still lacks.
 const STEPS: usize = 4_000;
 
 fn geometry() -> Geometry {

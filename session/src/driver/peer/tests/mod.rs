@@ -1,4 +1,4 @@
-//! When a connection is read from, written to and let go.
+//! When a connection is read from, written to and closed.
 
 mod back_pressure;
 
