@@ -9,8 +9,8 @@ use tailwater_storage_disk::check_files;
 use crate::error::AddError;
 use crate::storage::piece_hashes;
 
-/// Hashes what lies below `root` on all cores and says which pieces are whole. `progress` gets the pieces done and in
-/// all, from the I/O threads.
+/// Checks the files below `root` against the torrent's piece hashes, on all cores, and says which pieces are whole.
+/// `progress` gets the number of pieces done and the total, from the I/O threads.
 ///
 /// # Cancel safety
 ///

@@ -1,4 +1,4 @@
-//! What can go wrong, by what follows from it.
+//! Errors of the public API: a small enum for each operation.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ pub enum StartError {
     Listen {
         /// The address asked for; `None` for the default.
         addr: Option<SocketAddr>,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The port of the DHT node could not be opened.
@@ -26,7 +26,7 @@ pub enum StartError {
     Dht {
         /// The address asked for; `None` for the default.
         addr: Option<SocketAddr>,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The I/O threads could not be started.
@@ -38,7 +38,7 @@ pub enum StartError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// The session has it already.
+    /// The session already has this torrent.
     #[error("torrent {0} is in this session already")]
     Duplicate(InfoHash),
     /// Another torrent of the session has a file at the same path, which one of the two may write to. Nothing was written.
@@ -60,7 +60,7 @@ pub enum AddError {
         /// Bytes of the budget.
         budget: u64,
     },
-    /// A torrent that is read on demand has pieces that do not fit the memory one by one.
+    /// A torrent that is read on demand has single pieces that do not fit the memory.
     #[error("its pieces of {piece} bytes do not fit the memory budget of {budget} bytes")]
     PieceTooLargeForMemory {
         /// Bytes of a piece.
@@ -95,10 +95,10 @@ pub enum AddError {
         /// Why not.
         source: MetainfoError,
     },
-    /// The magnet link is not one.
+    /// The text is not a magnet link.
     #[error(transparent)]
     Magnet(#[from] MagnetError),
-    /// The magnet link's metadata cannot be had.
+    /// The metadata of the magnet link cannot be fetched.
     #[error(transparent)]
     Metadata(#[from] FetchError),
     /// The session is closed.
@@ -106,7 +106,7 @@ pub enum AddError {
     Closed,
 }
 
-/// Why metadata is not fetched.
+/// Why the metadata of a magnet link is not fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -129,14 +129,14 @@ pub enum FetchError {
     Closed,
 }
 
-/// Why a torrent cannot go on.
+/// Why a torrent has stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorrentError {
     /// The disk failed; nothing that was verified is lost.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// It was to be seeded only, and some of its data is missing or wrong.
+    /// The torrent was added to be seeded only, and some of its data is missing or wrong.
     #[error("{} of {} pieces are missing or wrong", have.piece_count() - have.count(), have.piece_count())]
     Incomplete {
         /// The pieces that are there.
@@ -151,10 +151,10 @@ pub enum TorrentError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingError {
-    /// Such a number would mean "none at all", or it is what others take for "no limit".
+    /// The value is 0, which would mean "none at all", or which others take for "no limit".
     #[error("{setting} cannot be 0")]
     Zero {
-        /// What it is called.
+        /// The setting's name.
         setting: &'static str,
     },
     /// The torrent has no such file.
@@ -174,7 +174,7 @@ pub enum SettingError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrackersError {
-    /// Nothing can be asked there.
+    /// The URL cannot be that of a tracker.
     #[error("{url} is not the URL of a tracker: {reason}")]
     Unusable {
         /// The URL.
@@ -182,13 +182,13 @@ pub enum TrackersError {
         /// Why not.
         reason: String,
     },
-    /// The torrent has it already.
+    /// The torrent already has this tracker.
     #[error("the torrent has the tracker {url} already")]
     Duplicate {
         /// The URL.
         url: String,
     },
-    /// There would be too many.
+    /// The torrent would have more trackers than are allowed.
     #[error("a torrent has at most {limit} trackers")]
     TooMany {
         /// How many there may be.

@@ -1,4 +1,4 @@
-//! What happens in a session, for those who subscribe.
+//! The events of a session, for those who subscribe.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use crate::error::TorrentError;
 use crate::torrent::Origin;
 
-/// Events kept for a subscriber that is busy; it is told how many more it missed.
+/// Events that are kept for a slow subscriber; it is told how many more it missed.
 const CAPACITY: usize = 1_024;
 
-/// Something that happened.
+/// An event of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -21,7 +21,7 @@ const CAPACITY: usize = 1_024;
 )]
 #[non_exhaustive]
 pub enum Event {
-    /// A torrent is in the session. What is there already has not been looked at yet.
+    /// A torrent was added to the session. What it holds already has not been looked at yet.
     Added {
         /// Which torrent.
         info_hash: InfoHash,
@@ -35,7 +35,7 @@ pub enum Event {
         /// The torrent's name.
         name: String,
     },
-    /// A torrent was added and has looked at what is there already.
+    /// A torrent was added and has found out what it holds already.
     Started {
         /// Which torrent.
         info_hash: InfoHash,
@@ -60,7 +60,7 @@ pub enum Event {
         /// Which piece.
         piece: u32,
     },
-    /// A piece had to go to make room for others; it is fetched again when it is wanted.
+    /// A piece was evicted to make room for others; it is fetched again when it is wanted.
     PieceEvicted {
         /// Which torrent.
         info_hash: InfoHash,
@@ -111,7 +111,7 @@ pub enum Event {
         /// The folder.
         folder: PathBuf,
     },
-    /// A torrent was halted: its storage failed, or it could not start. It cannot go on until it is resumed.
+    /// A torrent stopped: its storage failed, or it could not start. It cannot go on until it is resumed.
     Failed {
         /// Which torrent.
         info_hash: InfoHash,
@@ -189,7 +189,7 @@ pub enum Event {
     },
 }
 
-/// Where events come from.
+/// The sender of a session's events.
 #[derive(Clone, Debug)]
 pub(crate) struct EventSender(broadcast::Sender<Event>);
 

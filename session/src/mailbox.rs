@@ -1,9 +1,9 @@
-//! Batches on their way to a task that may be busy, without making the sender wait.
+//! Queues of batches between tasks: the sender never waits for a busy receiver.
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-/// Completions that may wait for a torrent: a verdict and digests for each piece at most.
+/// Completions that may be queued for a torrent: a verdict and digests for each piece at most.
 pub(crate) const COMPLETION_LIMIT: usize = 1 << 22;
 
 /// A queue that is filled and emptied in batches.
@@ -24,7 +24,7 @@ struct State<T> {
     closed: bool,
 }
 
-/// The receiver does not take what waits for it.
+/// The queue has reached its limit: its receiver is stuck.
 #[derive(Debug)]
 pub(crate) struct Stuck;
 

@@ -1,4 +1,4 @@
-//! How a torrent is added.
+//! The options with which a torrent is added and removed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl DiskChoices {
 #[derive(Clone, Debug)]
 pub struct AddOptions {
     pub(crate) storage: StorageKind,
-    /// In place of what `storage` says.
+    /// Used in place of the storage that `storage` names.
     pub(crate) factory: Option<Arc<dyn StorageFactory>>,
     pub(crate) files: Option<Vec<usize>>,
     pub(crate) sequential: bool,
@@ -82,19 +82,19 @@ pub struct AddOptions {
 }
 
 impl AddOptions {
-    /// Everything, into files below a folder, which is made if need be; otherwise as [`AddOptions::new`].
+    /// Downloads everything, into files below a folder, which is made if need be; otherwise as [`AddOptions::new`].
     #[must_use]
     pub fn to_folder(folder: impl Into<PathBuf>) -> Self {
         Self::new(StorageKind::Disk(folder.into()))
     }
 
-    /// Everything, into the session's memory budget; otherwise as [`AddOptions::new`].
+    /// Downloads everything, into the session's memory budget; otherwise as [`AddOptions::new`].
     #[must_use]
     pub const fn to_memory() -> Self {
         Self::new(StorageKind::Memory)
     }
 
-    /// Everything, rarest first, from the peers that the trackers name.
+    /// Downloads everything, rarest first, from the peers that the trackers name.
     #[must_use]
     pub const fn new(storage: StorageKind) -> Self {
         Self {
@@ -144,7 +144,7 @@ impl AddOptions {
         self
     }
 
-    /// Only these files, by their index in [`Info::files`].
+    /// Downloads only these files, by their index in [`Info::files`].
     #[must_use]
     pub fn files(mut self, files: impl IntoIterator<Item = usize>) -> Self {
         self.files = Some(files.into_iter().collect());
@@ -170,45 +170,46 @@ impl AddOptions {
         self
     }
 
-    /// These trackers, by tier (BEP 12), instead of those that the torrent names.
+    /// Uses these trackers, by tier (BEP 12), instead of those that the torrent names.
     #[must_use]
     pub fn trackers(mut self, tiers: Vec<Vec<String>>) -> Self {
         self.trackers = Some(tiers);
         self
     }
 
-    /// What was transferred before the torrent was added, to be counted on from in
-    /// [`Status::totals`](crate::Status::totals). Default: nothing.
+    /// Sets what was transferred before the torrent was added; [`Status::totals`](crate::Status::totals) counts on from
+    /// it. Default: nothing.
     #[must_use]
     pub const fn totals(mut self, totals: Totals) -> Self {
         self.totals = totals;
         self
     }
 
-    /// Pieces in order rather than rarest first.
+    /// Whether pieces are fetched in order rather than rarest first.
     #[must_use]
     pub const fn sequential(mut self, sequential: bool) -> Self {
         self.sequential = sequential;
         self
     }
 
-    /// Fetches nothing but what some [reader](crate::Torrent::reader)'s window covers. In memory, what no window covers
-    /// makes room for what one does, so that a torrent of any size can be read from a small budget.
+    /// Whether only the pieces in the window of some [reader](crate::Torrent::reader) are fetched. In memory, pieces
+    /// outside all windows are evicted to make room for those inside, so that a torrent of any size can be read from a
+    /// small budget.
     #[must_use]
     pub const fn on_demand(mut self, on_demand: bool) -> Self {
         self.on_demand = on_demand;
         self
     }
 
-    /// Hashes whatever is there already, even if the resume data vouches for it.
+    /// Whether the data that is there already is hashed even if the resume data vouches for it.
     #[must_use]
     pub const fn recheck(mut self, recheck: bool) -> Self {
         self.disk.recheck = recheck;
         self
     }
 
-    /// The torrent takes the place of one that was downloaded into the same folder, such as the newer version of a
-    /// [publication](crate::Publication): files of that one may be replaced, as by [`AddOptions::overwrite`], and no
+    /// Replaces a torrent that was downloaded into the same folder, such as the older version of a
+    /// [publication](crate::Publication): files of that one may be overwritten, as by [`AddOptions::overwrite`], and no
     /// others.
     #[must_use]
     pub fn replaces(mut self, previous: &Info) -> Self {
@@ -254,23 +255,23 @@ impl AddOptions {
         self
     }
 
-    /// Only seeds: nothing is ever written, and a torrent that turns out incomplete fails with
-    /// [`TorrentError::Incomplete`](crate::TorrentError::Incomplete) before anybody hears of it.
-    /// Symbolic links below the folder are followed, as nothing is written; a download follows none.
+    /// Whether the torrent is only seeded: nothing is ever written, and a torrent that turns out incomplete fails with
+    /// [`TorrentError::Incomplete`](crate::TorrentError::Incomplete) before a tracker or a peer is told of it. Symbolic
+    /// links below the folder are followed, as nothing is written; a download follows none.
     #[must_use]
     pub const fn seed_only(mut self, seed_only: bool) -> Self {
         self.disk.seed_only = seed_only;
         self
     }
 
-    /// Connects to these addresses too.
+    /// Adds addresses of peers to connect to.
     #[must_use]
     pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.peers.extend(peers);
         self
     }
 
-    /// Has no connection to these addresses, whichever side wants one: those that sent false metadata
+    /// Bans these addresses: no connection to or from them is made. They are those that sent false metadata
     /// ([`MetadataFetch::banned`](crate::MetadataFetch::banned)). Peers that send false blocks join them.
     #[must_use]
     pub fn banned(mut self, banned: impl IntoIterator<Item = IpAddr>) -> Self {
@@ -293,7 +294,7 @@ impl AddOptions {
         self
     }
 
-    /// How many peers of this torrent are uploaded to at once. Default: the session's
+    /// How many peers of this torrent are uploaded to at once (upload slots). Default: the session's
     /// [`upload_slots`](crate::SessionBuilder::upload_slots).
     #[must_use]
     pub const fn upload_slots(mut self, slots: usize) -> Self {
@@ -301,7 +302,7 @@ impl AddOptions {
         self
     }
 
-    /// The most bytes a second to receive for this torrent, within the session's
+    /// The download rate limit of this torrent, in bytes a second, within the session's
     /// [`download_limit`](crate::SessionBuilder::download_limit); 0 is no limit, which is the default.
     #[must_use]
     pub const fn download_limit(mut self, bytes_per_second: u64) -> Self {
@@ -309,7 +310,7 @@ impl AddOptions {
         self
     }
 
-    /// The most bytes of blocks a second to send for this torrent, within the session's
+    /// The upload rate limit of this torrent, in bytes of blocks a second, within the session's
     /// [`upload_limit`](crate::SessionBuilder::upload_limit); other messages pass. 0 is no limit, which is the default.
     #[must_use]
     pub const fn upload_limit(mut self, bytes_per_second: u64) -> Self {

@@ -1,4 +1,4 @@
-//! What can be changed about a torrent while it runs.
+//! The settings of a torrent that can be changed while it runs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::error::{AddError, SettingError};
 use crate::options::AddOptions;
 use crate::torrent::Priority;
 
-/// What a torrent is told to do; its handles write it and its task reads it.
+/// The shared settings of a torrent; its handles write them and its task reads them.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     state: Arc<Mutex<TorrentSettings>>,

@@ -1,4 +1,4 @@
-//! What a torrent is added from: a magnet link, a URL, a file, bytes.
+//! The source that a torrent is added from: a magnet link, a URL, a file, bytes.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tailwater_types::system::message;
 
 use crate::error::AddError;
 
-/// The longest time to connect to a web server.
+/// The longest time to connect to the web server that has a .torrent file.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// The longest silence of a web server.
 const SILENT_FOR: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ const FETCH_WITHIN: Duration = Duration::from_secs(120);
 /// How many redirects in a row are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// What a torrent is added from; see [`Session::add`](crate::Session::add).
+/// The source that a torrent is added from; see [`Session::add`](crate::Session::add).
 ///
 /// It is made of a [`Metainfo`], a [`Magnet`], the bytes of a .torrent file, a path, or text: a magnet link, an
 /// `http` or `https` URL of a .torrent file, an info-hash of 40 hexadecimal digits, or else a path.
@@ -50,14 +50,14 @@ enum Kind {
     Link(String),
 }
 
-/// What a source leads to without peers.
+/// What can be had from a source without asking peers.
 pub(crate) enum Found {
     Metainfo(Box<Metainfo>),
     Magnet(Box<Magnet>),
 }
 
 impl Source {
-    /// Reads it, fetches it, or says that peers have to be asked.
+    /// Reads or fetches the source, or says that peers have to be asked.
     ///
     /// # Cancel safety
     ///

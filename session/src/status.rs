@@ -1,9 +1,9 @@
-//! How a torrent is doing, for whoever holds a handle.
+//! The status of a torrent: its phase and its numbers, as a handle returns them.
 
 use crate::error::TorrentError;
 use crate::torrent::Stats;
 
-/// What a torrent is doing.
+/// The phase of a torrent: what it is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -43,7 +43,7 @@ pub enum Phase {
     Closed,
 }
 
-/// A torrent at one moment.
+/// The status of a torrent at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ pub struct Status {
     pub phase: Phase,
     /// Its numbers since it was added to the session.
     pub stats: Stats,
-    /// What was ever transferred, what came before it was added included.
+    /// Payload bytes over its whole life, those from before it was added included.
     pub totals: Totals,
 }
 

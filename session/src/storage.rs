@@ -1,4 +1,4 @@
-//! From what a user chooses to the factory that opens a torrent's storage.
+//! The storage that a torrent's options name: from a user's choice to the factory that opens it.
 //!
 //! Nothing else of the session knows what kinds of storage there are: it has an `Arc<dyn Storage>`.
 
@@ -20,7 +20,7 @@ use crate::options::{AddOptions, StorageKind};
 #[cfg(test)]
 mod tests;
 
-/// What the torrents of a session share of the storages that it brings.
+/// The state that the session's own storages share between torrents.
 pub(crate) struct Storages {
     pub(crate) disk: Disk,
     pub(crate) memory: MemoryFactory,

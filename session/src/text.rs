@@ -1,4 +1,4 @@
-//! How values are written where they are serialised.
+//! Text forms of values that are serialised.
 
 use std::fmt::Display;
 use std::time::Duration;

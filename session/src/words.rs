@@ -1,4 +1,4 @@
-//! Numbers with their nouns.
+//! Counts with their nouns, for messages.
 
 /// `1 peer`, `2 peers`.
 pub(crate) fn count(number: usize, what: &str) -> String {

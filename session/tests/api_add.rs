@@ -1,4 +1,4 @@
-//! Adding a torrent from whatever names it.
+//! Adding a torrent from each kind of source.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What a program on top of a session asks of it while it runs: its torrents, its limits, its events.
+//! The API of a running session: its torrents, its limits, its events.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

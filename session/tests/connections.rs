@@ -1,4 +1,4 @@
-//! The limit on the connections of a whole session: it holds, torrents share it, and nobody waits for ever.
+//! The limit on the connections of a whole session: it holds, torrents share it, and none waits for ever.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
@@ -36,7 +36,7 @@ impl Crowd {
             let arrivals_in = arrivals_in.clone();
             tasks.spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    // Whoever gives up dialling may be heard of all the same.
+                    // A dial that was given up may be accepted here all the same.
                     if let Ok(arrival) = greet(stream, PeerId::new([number; 20])).await {
                         arrivals_in.send(arrival).await.unwrap();
                     }
@@ -51,7 +51,7 @@ impl Crowd {
         }
     }
 
-    /// Waits for somebody to connect, and says for which torrent.
+    /// Waits for the next connection, and says for which torrent.
     async fn arrival(&mut self) -> InfoHash {
         let arrival = within(self.arrivals.recv()).await.unwrap();
         self.connected.push(arrival);
@@ -175,7 +175,7 @@ async fn fetches_of_metadata_are_among_those_who_share() {
     let fetch = limited.fetch(&magnet(&shares[1], &crowd.addrs));
     assert_eq!(crowd.arrival().await, fetch.info_hash());
     crowd.settle(2).await;
-    // What it had goes to the torrent, though its own dials may be quicker before they hear of its end.
+    // What it had goes to the torrent, though its own dials may be quicker than the end of the fetch.
     drop(fetch);
     while crowd.arrival().await != torrent.info_hash() {}
     crowd.settle(2).await;

@@ -65,7 +65,7 @@ async fn addr(session: &Session) -> SocketAddr {
     node(session).await.local_addr(Family::V4).unwrap()
 }
 
-/// Whoever has the torrent by the DHT's word, asked until there is somebody.
+/// The peers of the torrent by the DHT's word, asked until there are some.
 async fn peers(dht: &Dht, info_hash: InfoHash) -> Vec<SocketAddr> {
     loop {
         let mut found = dht.get_peers(info_hash).await.unwrap();
@@ -152,7 +152,7 @@ async fn peers_tell_each_other_of_their_nodes() {
     let memory = AddOptions::new(StorageKind::Memory).peers(seeder.listen_addr());
     let torrent = leecher.add(&share.metainfo, memory).await.unwrap();
     within(torrent.wait_complete()).await.unwrap();
-    // Nobody has named a node but the peers themselves (BEP 5, PORT).
+    // No node was named but by the peers themselves (BEP 5, PORT).
     for session in [&leecher, &seeder] {
         let found = node(session).await.find_node(NodeId::new([7; 20])).await;
         assert_eq!(found.unwrap().ending, Ending::Complete);
@@ -242,7 +242,7 @@ async fn a_publication_is_followed_from_version_to_version() {
     let mut follow = reader.follow(torrent);
     let found = within(follow.next()).await.unwrap();
     assert_eq!((found.version, found.info_hash), (1, first));
-    // Whoever comes later finds the later one.
+    // A follower that starts later finds the later one.
     let second = InfoHash::new([2; 20]);
     put(2, second).await;
     let found = within(reader.follow(torrent).next()).await.unwrap();

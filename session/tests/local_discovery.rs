@@ -1,4 +1,4 @@
-//! Sessions that nobody tells of each other find each other by multicast (BEP 14), here on the loopback interface.
+//! Sessions that are not told of each other find each other by multicast (BEP 14), here on the loopback interface.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
@@ -21,7 +21,7 @@ async fn download(session: &Session, metainfo: &Metainfo, dir: &TempDir) -> Torr
     session.add(metainfo, options).await.unwrap()
 }
 
-/// A share that nobody else on this machine has, however many tests run.
+/// A share that no other program on this machine has, however many tests run.
 fn share(is_private: bool) -> Share {
     let mut share = Share::new(fastrand::u64(..), &[("a", 100_000)], 16_384);
     let creator = Creator::new().piece_length(16_384).private(is_private);
@@ -79,7 +79,7 @@ async fn neighbours_keep_private_torrents_to_themselves() {
     let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
     let hungry = download(&leecher, &private.metainfo, &dirs[0]).await;
     let fed = download(&leecher, &witness.metainfo, &dirs[1]).await;
-    // It was added last: whoever has found this one would have found the other.
+    // It was added last: a session that has found this one would have found the other.
     within(fed.wait_complete()).await.unwrap();
     assert_met_nobody(&hungry).await;
     assert_met_nobody(&secret).await;

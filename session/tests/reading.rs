@@ -210,7 +210,7 @@ async fn without_room_a_reader_fails_or_waits_as_its_options_say() {
     let mut reader = theatre.torrent.reader(0, impatient).unwrap();
     reader.seek_to(3 * MIB);
     let refused = loop {
-        // Whoever holds leases of the whole budget leaves no room for anybody.
+        // A reader that holds leases of the whole budget leaves no room for others.
         leases.push(within(holder.next_bytes(usize::MAX)).await.unwrap());
         if leases.len() == 16 {
             break within(reader.next_bytes(1)).await;
@@ -289,7 +289,7 @@ async fn a_reader_that_outlives_its_torrent_hears_of_it() {
     let theatre = Theatre::new(&[("film", 4 << 20)], 2 * MIB).await;
     let closed = Err(ReadError::Torrent(TorrentError::Closed));
     let mut reader = theatre.reader(0);
-    // Nobody has the last byte's piece any more, and so it waits until the end.
+    // No peer has the last byte's piece any more, and so it waits until the end.
     within(theatre.origin.close()).await;
     reader.seek_to(4 * MIB - 1);
     let house = theatre.house.clone();

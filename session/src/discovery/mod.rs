@@ -1,4 +1,4 @@
-//! How peers are found, besides the trackers: what the sources are told, and the machines of those that need one.
+//! The options and state machines of peer discovery, besides the trackers.
 
 mod options;
 

@@ -1,4 +1,4 @@
-//! What a session's DHT node is told.
+//! The options of a session's DHT node.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct DhtOptions {
 }
 
 impl DhtOptions {
-    /// The public network, found through hosts that are known to everybody.
+    /// The public network, which is found through well-known bootstrap hosts.
     #[must_use]
     pub fn new() -> Self {
         Self {

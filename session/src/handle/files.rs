@@ -1,4 +1,4 @@
-//! The files of a torrent: how much they are wanted, and how far they are.
+//! The files of a torrent: their priorities and their progress.
 
 use tailwater_metainfo::FileIndex;
 
@@ -7,7 +7,7 @@ use crate::driver::message::{Request, TorrentMessage};
 use crate::error::{SettingError, TorrentError};
 use crate::torrent::Priority;
 
-/// A file of a torrent at one moment.
+/// The status of a file at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -9,14 +9,15 @@ use crate::limits::{check, check_rate};
 use crate::torrent::Priority;
 
 impl Torrent {
-    /// The most bytes a second to receive, within the session's limit; `None` for no limit of its own.
+    /// The download rate limit of this torrent in bytes a second, within the session's limit; `None` for no limit of
+    /// its own.
     #[must_use]
     pub fn download_limit(&self) -> Option<u64> {
         self.shared.download_limit.torrent()?.rate()
     }
 
-    /// Changes the most bytes a second to receive; `None` lifts the limit. It holds from the next bytes
-    /// on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the download rate limit, in bytes a second; `None` lifts it. It holds from the next bytes on; a
+    /// connection that waits its turn under the old limit waits for that still.
     ///
     /// # Errors
     ///
@@ -30,14 +31,15 @@ impl Torrent {
         Ok(())
     }
 
-    /// The most bytes of blocks a second to send, within the session's limit; `None` for no limit of its own.
+    /// The upload rate limit of this torrent in bytes of blocks a second, within the session's limit; `None` for no
+    /// limit of its own.
     #[must_use]
     pub fn upload_limit(&self) -> Option<u64> {
         self.shared.upload_limit.torrent()?.rate()
     }
 
-    /// Changes the most bytes of blocks a second to send; `None` lifts the limit. It holds from the next bytes
-    /// on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the upload rate limit, in bytes of blocks a second; `None` lifts it. It holds from the next bytes on; a
+    /// connection that waits its turn under the old limit waits for that still.
     ///
     /// # Errors
     ///
@@ -57,8 +59,8 @@ impl Torrent {
         self.shared.limits.max_peers()
     }
 
-    /// Changes the most connected peers; `None` for what the session says. It holds within a second: those above it are let
-    /// go, the least useful first.
+    /// Changes the most connected peers; `None` for the session's limit. It holds within a second: peers above it are
+    /// disconnected, the least useful first.
     ///
     /// # Errors
     ///
@@ -70,15 +72,15 @@ impl Torrent {
         Ok(())
     }
 
-    /// How many peers are uploaded to at once: its own number, or the session's. A complete torrent may have up to four
-    /// times as many.
+    /// The number of upload slots (peers that are uploaded to at once): its own, or the session's. A complete torrent
+    /// may have up to four times as many.
     #[must_use]
     pub fn upload_slots(&self) -> usize {
         self.shared.limits.upload_slots()
     }
 
-    /// Changes how many peers are uploaded to at once; `None` for what the session says. It holds from the next time that
-    /// slots are dealt out, which is within 11 seconds.
+    /// Changes the number of upload slots; `None` for the session's number. It holds from the next time that slots are
+    /// dealt out, which is within 11 seconds.
     ///
     /// # Errors
     ///
@@ -111,7 +113,7 @@ impl Torrent {
             .await
     }
 
-    /// Says how much some pieces are wanted. The next [`Torrent::set_file_priorities`] overrules it.
+    /// Changes the priorities of some pieces. The next [`Torrent::set_file_priorities`] overrules it.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! The handle of a fetch.
+//! The handle of a fetch of metadata.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -37,7 +37,7 @@ impl MetadataFetch {
     ///
     /// # Errors
     ///
-    /// When there is nothing to wait for. Without any peer it waits.
+    /// When the metadata cannot be had. Without any peer it waits.
     pub async fn wait(&mut self) -> Result<Metainfo, FetchError> {
         let settled = self.0.outcome.wait_for(Option::is_some).await;
         match settled.as_deref() {
@@ -47,7 +47,7 @@ impl MetadataFetch {
         }
     }
 
-    /// How far it is.
+    /// The progress of the fetch.
     #[must_use]
     pub fn progress(&self) -> FetchProgress {
         *self.0.progress.borrow()
@@ -68,7 +68,7 @@ impl MetadataFetch {
         Ok(*self.0.progress.borrow_and_update())
     }
 
-    /// Tries these addresses too.
+    /// Adds addresses of peers to try.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ use crate::reader::options::{ReadError, ReaderOptions};
 use crate::status::{Phase, Status};
 use crate::torrent::{BufferMap, PeerSource, PeerStats, Stats};
 
-/// A torrent in a session; clones name the same one.
+/// A handle to a torrent in a session. Clones are handles to the same torrent.
 ///
 /// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`]. What is asked of a
 /// torrent that could not start is refused with the reason, as in [`Phase::Failed`].
@@ -64,13 +64,14 @@ impl Torrent {
         self.shared.metainfo.info()
     }
 
-    /// What it was added with, info dictionary included. Trackers may have been changed since; see [`Torrent::trackers`].
+    /// The metainfo that it was added with, info dictionary included. Trackers may have been changed since; see
+    /// [`Torrent::trackers`].
     #[must_use]
     pub fn metainfo(&self) -> &Metainfo {
         &self.shared.metainfo
     }
 
-    /// What it is doing, and its numbers; at most 200 ms old.
+    /// Its phase and its numbers; at most 200 ms old.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
@@ -140,7 +141,7 @@ impl Torrent {
         self.ask(Request::Peers).await
     }
 
-    /// The pieces it holds.
+    /// The pieces that it holds.
     ///
     /// # Cancel safety
     ///
@@ -178,7 +179,7 @@ impl Torrent {
         self.shared.reading.storage().set_lookbehind(pieces);
     }
 
-    /// The live picture of its buffer: pieces, readers, budget. It names every piece: for a display.
+    /// The state of its buffer: pieces, readers, budget. It has an entry for every piece: for a display.
     ///
     /// # Cancel safety
     ///
@@ -261,7 +262,7 @@ impl Torrent {
             .map_err(|_| self.refusal())
     }
 
-    /// Why nothing is answered. A torrent that could not start has said so before it refused anything.
+    /// Why requests are not answered. A torrent that could not start has said so before it refused anything.
     fn refusal(&self) -> TorrentError {
         match &self.status.borrow().phase {
             Phase::Failed(error) => error.clone(),

@@ -7,7 +7,7 @@ use crate::driver::announce::TrackerStatus;
 use crate::error::{TorrentError, TrackersError};
 
 impl Torrent {
-    /// Its trackers in the order of their tiers, and how they do.
+    /// The status of its trackers, in the order of their tiers.
     #[must_use]
     pub fn trackers(&self) -> Vec<TrackerStatus> {
         self.shared.trackers.status(now())

@@ -1,4 +1,4 @@
-//! A torrent's files: hashing them anew, moving them, removing them.
+//! Work on a torrent's files: rechecking, moving and removing them.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::error::TorrentError;
 use crate::options::RemoveOptions;
 use crate::status::Phase;
 
-/// What a check found.
+/// The outcome of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recheck {
@@ -22,15 +22,15 @@ pub enum Recheck {
         /// The pieces that are there.
         have: Bitfield,
     },
-    /// Nothing was hashed: nobody but the torrent can change what it holds, as in memory.
+    /// Nothing was hashed: only the torrent can change what it holds, as in memory.
     Needless,
 }
 
 impl Torrent {
-    /// Hashes everything that is there anew, while the torrent stays in the session. Its peers are let go meanwhile, and
-    /// are told what is there when they are back; what is wrong is missing from then on, and is fetched again. So is a
-    /// torrent made good whose files were [changed](tailwater_storage::StorageError::FileChanged) by another program.
-    /// Readers wait.
+    /// Hashes everything that is there anew, while the torrent stays in the session. Its peers are disconnected
+    /// meanwhile, and are told what is there when they are back; what is wrong is missing from then on, and is fetched
+    /// again. This also repairs a torrent whose files were [changed](tailwater_storage::StorageError::FileChanged) by
+    /// another program. Readers wait.
     ///
     /// Priorities of single pieces are those of their files again afterwards.
     ///
@@ -52,12 +52,12 @@ impl Torrent {
         Ok(Recheck::Checked { have })
     }
 
-    /// Brings its files to another folder while the torrent stays in the session; [`Status`](crate::Status) shows how far
-    /// it is. Where the folder is on the same file system, nothing is copied; else each copy is compared. At any moment one
-    /// of the two folders has everything. Peers are let go meanwhile, and readers wait. What belongs to others stays where
-    /// it is.
+    /// Moves its files to another folder while the torrent stays in the session; [`Status`](crate::Status) shows the
+    /// progress. Where the folder is on the same file system, nothing is copied; else each copy is compared. At any
+    /// moment one of the two folders has everything. Peers are disconnected meanwhile, and readers wait. Files of
+    /// others stay where they are.
     ///
-    /// With a [`state_dir`](crate::SessionBuilder::state_dir), nothing is hashed afterwards. Who keeps
+    /// With a [`state_dir`](crate::SessionBuilder::state_dir), nothing is hashed afterwards. A program that keeps
     /// [records](crate::TorrentRecord) saves a new one when this returns, or at [`Event::Moved`](crate::Event::Moved).
     ///
     /// # Cancel safety
@@ -73,9 +73,9 @@ impl Torrent {
         self.upkeep(Work::Move(folder.into())).await.map(drop)
     }
 
-    /// Takes it out of the session: its trackers hear of it, its connections end. Its files stay, unless the options say
-    /// otherwise. So does its resume data, so that adding it again needs no check; the session removes that when the files
-    /// are gone or after 90 days. Returns when all that is done.
+    /// Removes it from the session: its trackers get `stopped`, its connections end. Its files stay, unless the options
+    /// say otherwise. So does its resume data, so that adding it again needs no check; the session removes that when
+    /// the files are gone or after 90 days. Returns when all that is done.
     ///
     /// # Cancel safety
     ///

@@ -1,8 +1,8 @@
-//! Where readers and their torrent's task meet.
+//! The shared state of a torrent's readers and its task.
 //!
-//! A reader leaves word of where it is; the torrent takes it when it comes round. The torrent says when a piece is
-//! there; whoever waits for it is woken. What waits here is bounded by the readers: each has one entry, and later word
-//! replaces earlier word.
+//! A reader records its position here, and the torrent's task collects the records in its next turn. When a piece is
+//! verified, the task wakes the readers that wait for it. The memory is bounded by the number of readers: each has one
+//! entry, and a later record replaces an earlier one.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -30,7 +30,7 @@ struct State {
     waits: BTreeMap<ReaderKey, Wait>,
 }
 
-/// What a reader did since the torrent last looked, in this order.
+/// What a reader did since the torrent looked last; applied in the order of the fields.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) opened: Option<ReaderConfig>,
@@ -42,7 +42,7 @@ pub(crate) struct News {
 struct Wait {
     piece: PieceIndex,
     waker: Waker,
-    /// It wants to hear of it when there is no room.
+    /// Whether its read fails when there is no room.
     fails_when_full: bool,
     full: bool,
 }
@@ -55,7 +55,7 @@ impl ReaderBoard {
         ReaderKey::new(state.keys)
     }
 
-    /// Why nothing can be read, if so.
+    /// Fails if nothing can be read any more.
     pub(crate) fn check(&self) -> Result<(), ReadError> {
         match &self.lock().ended {
             Some(error) => Err(error.clone().into()),
@@ -63,7 +63,7 @@ impl ReaderBoard {
         }
     }
 
-    /// A reader begins to read; its torrent hears of it.
+    /// Opens a reader, and notifies its torrent.
     pub(crate) fn open(&self, key: ReaderKey, config: ReaderConfig) -> Result<(), ReadError> {
         let mut state = self.lock();
         if let Some(error) = &state.ended {
@@ -92,7 +92,7 @@ impl ReaderBoard {
         self.news.notify_one();
     }
 
-    /// A reader went on. The torrent looks at once if it matters now, else when it comes round.
+    /// Records the progress of a reader. The torrent looks at once if it matters now, else in its next turn.
     pub(crate) fn update(&self, key: ReaderKey, update: ReaderUpdate, is_urgent: bool) {
         let mut state = self.lock();
         if state.ended.is_some() {
@@ -115,7 +115,8 @@ impl ReaderBoard {
         }
     }
 
-    /// Asks to be woken when a piece is there, or never will be. The caller looks for the piece once more afterwards.
+    /// Registers a waker for a piece that is there, or never will be. The caller looks for the piece once more
+    /// afterwards.
     pub(crate) fn wait(
         &self,
         key: ReaderKey,
@@ -154,7 +155,7 @@ impl ReaderBoard {
         self.wake_those(|_, wait| wait.piece == piece);
     }
 
-    /// All readers look again for what they wait for.
+    /// Wakes all readers, which look again for what they wait for.
     pub(crate) fn wake_all(&self) {
         self.wake_those(|_, _| true);
     }
@@ -179,12 +180,12 @@ impl ReaderBoard {
         self.lock().ended = None;
     }
 
-    /// Waits for news.
+    /// Waits until a reader has done something.
     pub(crate) async fn ready(&self) {
         self.news.notified().await;
     }
 
-    /// What readers did since the last time.
+    /// Takes what readers did since the last time.
     pub(crate) fn take(&self) -> BTreeMap<ReaderKey, News> {
         std::mem::take(&mut self.lock().news)
     }

@@ -1,4 +1,4 @@
-//! Reading a file of a torrent while it downloads.
+//! A reader: reads a file of a torrent while it downloads.
 
 pub(crate) mod board;
 pub(crate) mod options;
@@ -22,7 +22,7 @@ use tailwater_storage::{LookbehindFigures, Reply, Storage, StorageError};
 use board::ReaderBoard;
 use options::{ReadError, ReaderOptions, WhenFull};
 
-/// A read that the storage is busy with.
+/// A read of the storage under way.
 type PendingRead = Reply<Result<Option<Bytes>, StorageError>>;
 
 /// Reads one file of a torrent, while it downloads.
@@ -38,7 +38,8 @@ pub struct Reader {
     bounds: Range<u64>,
     options: ReaderOptions,
     position: u64,
-    /// The torrent knows of it: not before it reads, so that whoever opens and jumps fetches nothing in vain.
+    /// Whether the torrent knows of it: not before it reads, so that a program that opens and seeks fetches nothing in
+    /// vain.
     is_open: bool,
     /// It waits for the piece at its position, and the torrent knows.
     waiting: bool,
@@ -51,7 +52,7 @@ pub struct Reader {
 /// What all readers of a torrent share.
 pub(crate) struct Shared {
     geometry: Geometry,
-    /// Another one when the torrent's files have been moved or checked.
+    /// The torrent's storage: another one when its files have been moved or checked.
     storage: Mutex<Arc<dyn Storage>>,
     pub(crate) board: Arc<ReaderBoard>,
 }
@@ -142,20 +143,20 @@ impl Reader {
         self.shared.storage().lookbehind(self.key)
     }
 
-    /// Whether a rewind by so many bytes finds everything held; `None` as for [`Self::lookbehind`].
+    /// Whether a rewind by `bytes` finds everything held; `None` as for [`Self::lookbehind`].
     #[must_use]
     pub fn is_lookbehind_available(&self, bytes: u64) -> Option<bool> {
         let storage = self.shared.storage();
         storage.is_lookbehind_available(self.key, bytes)
     }
 
-    /// What lies behind its position need not be kept for it any longer.
+    /// Gives up what lies behind its position: it need not be kept for this reader any longer.
     pub fn clear_lookbehind(&self) {
         self.shared.storage().clear_lookbehind(self.key);
     }
 
-    /// Goes on at another place, at once; past the end there is nothing to read. What only the old place wanted is not
-    /// fetched any more.
+    /// Seeks to another position, at once; past the end there is nothing to read. What only the old position wanted is
+    /// not fetched any more.
     pub fn seek_to(&mut self, position: u64) {
         self.rest = Bytes::new();
         self.pending_read = None;
@@ -185,7 +186,7 @@ impl Reader {
         std::future::poll_fn(|context| self.poll_bytes(context, max)).await
     }
 
-    /// Like [`Self::next_bytes`], for those who poll.
+    /// Like [`Self::next_bytes`], as a poll function.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How a file is read.
+//! The options of a reader.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub enum WhenFull {
     Fail,
 }
 
-/// How a file is read; see [`Torrent::reader`](crate::Torrent::reader).
+/// The options of a reader; see [`Torrent::reader`](crate::Torrent::reader).
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct ReaderOptions {
 }
 
 impl ReaderOptions {
-    /// What stays behind the cursor, so that a rewind costs nothing. Default: [`Lookbehind::Share`].
+    /// How much stays behind the position, so that a rewind costs nothing. Default: [`Lookbehind::Share`].
     #[must_use]
     pub const fn with_lookbehind(mut self, lookbehind: Lookbehind) -> Self {
         self.lookbehind = lookbehind;

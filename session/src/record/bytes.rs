@@ -1,4 +1,4 @@
-//! Bytes, which are base64 in formats that are text.
+//! Bytes as serde fields: base64 in text formats.
 
 use data_encoding::BASE64;
 use serde::de::Error;

@@ -1,4 +1,4 @@
-//! What is needed to add a torrent again exactly as it was.
+//! Records of torrents: everything that is needed to add a torrent again exactly as it was.
 
 #[cfg(feature = "serde")]
 mod bytes;
@@ -19,9 +19,9 @@ use crate::torrent::Priority;
 
 pub(crate) use torrent_file::torrent_file;
 
-/// Everything that is needed to add a torrent again exactly as it was: [`Torrent::record`] makes it and
-/// [`Session::add_record`] takes it, in another session or after a restart. What is on the disk already is vouched for by
-/// the [state folder](crate::SessionBuilder::state_dir), or is hashed.
+/// The record of a torrent: everything that is needed to add it again exactly as it was. [`Torrent::record`] makes it
+/// and [`Session::add_record`] takes it, in another session or after a restart. What is on the disk already is vouched
+/// for by the [state folder](crate::SessionBuilder::state_dir), or is hashed.
 ///
 /// With feature `serde` it can be serialised: in text formats its bytes are base64, and its folder has to be UTF-8. A field
 /// that is missing has its default, so that records of earlier versions can be read.
@@ -44,9 +44,9 @@ pub struct TorrentRecord {
     pub magnet: Option<String>,
     /// Where its pieces are kept.
     pub storage: StorageRecord,
-    /// How much files are wanted, by their index in the info dictionary.
+    /// The priorities of files, by their index in the info dictionary.
     pub file_priorities: BTreeMap<u32, Priority>,
-    /// How much files are wanted that are not named.
+    /// The priority of the files that are not named.
     pub other_files: Priority,
     /// Its trackers, by tier.
     pub trackers: Vec<Vec<String>>,
@@ -76,7 +76,7 @@ pub struct TorrentRecord {
     pub download_limit: Option<u64>,
     /// See [`AddOptions::upload_limit`].
     pub upload_limit: Option<u64>,
-    /// What was ever transferred.
+    /// What was ever transferred, over all sessions.
     pub totals: Totals,
 }
 
@@ -245,8 +245,8 @@ impl TorrentRecord {
 }
 
 impl Torrent {
-    /// What is needed to add it again exactly as it is now, with what has been transferred; at most 200 ms old. Peers are
-    /// not in it: they are found anew.
+    /// The record of this torrent as it is now, with what has been transferred; at most 200 ms old. Peers are not in
+    /// it: they are found anew.
     #[must_use]
     pub fn record(&self) -> TorrentRecord {
         TorrentRecord::of(self)

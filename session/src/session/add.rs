@@ -1,4 +1,4 @@
-//! Adding a torrent: what its tasks are made of.
+//! Adds a torrent: opens its storage and starts its tasks.
 
 use std::sync::Arc;
 
@@ -235,7 +235,7 @@ impl Inner {
         }
     }
 
-    /// What looks for a torrent's peers in the DHT; nothing does for a private one (BEP 27).
+    /// The DHT search for a torrent's peers; a private torrent has none (BEP 27).
     fn search(&self, metainfo: &Metainfo, context: &SwarmContext) -> Option<Search> {
         let dht = self.shared.dht.clone();
         let dht = dht.filter(|_| !metainfo.info().is_private())?;

@@ -1,4 +1,4 @@
-//! How a session is made.
+//! The settings of a session.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -105,25 +105,25 @@ impl SessionBuilder {
         self
     }
 
-    /// The most bytes a second to receive, over all torrents. Default: no limit.
+    /// The download rate limit over all torrents, in bytes a second. Default: no limit.
     #[must_use]
     pub const fn download_limit(mut self, bytes_per_second: u64) -> Self {
         self.download_limit = Some(bytes_per_second);
         self
     }
 
-    /// The most bytes of blocks a second to send, over all torrents; other messages pass, and ahead of blocks. Default: no
-    /// limit.
+    /// The upload rate limit over all torrents, in bytes of blocks a second; other messages pass, and ahead of blocks.
+    /// Default: no limit.
     #[must_use]
     pub const fn upload_limit(mut self, bytes_per_second: u64) -> Self {
         self.upload_limit = Some(bytes_per_second);
         self
     }
 
-    /// The most connections to peers, of all torrents together: half-open ones, handshakes, and those that only fetch the
-    /// metadata of a magnet link included. When there are no more, torrents with few come before torrents with many, which
-    /// let go of the peers that they have least use for; who calls us then is hung up on. A torrent may be left without
-    /// any where there are fewer connections than torrents.
+    /// The most connections to peers, over all torrents: half-open ones, handshakes, and those that only fetch the
+    /// metadata of a magnet link included. At the limit, torrents with few connections come before torrents with many,
+    /// which disconnect the peers that they have least use for, and further incoming connections are closed at once. A
+    /// torrent may be left without any where there are fewer connections than torrents.
     ///
     /// Default: 1000, but no more than the process has files to open. Of its soft limit (`RLIMIT_NOFILE`, as it is when the
     /// session starts) a quarter and 128 more are kept for files, trackers and everything else; at least 16 connections
@@ -141,29 +141,29 @@ impl SessionBuilder {
         self
     }
 
-    /// The most peers of one torrent that are uploaded to at once; four times as many by one that is complete, while nearly
-    /// all of them take 32 KiB a second or more. Default: 8.
+    /// The upload slots of one torrent: the most peers that are uploaded to at once; four times as many by one that is
+    /// complete, while nearly all of them take 32 KiB a second or more. Default: 8.
     #[must_use]
     pub const fn upload_slots(mut self, slots: usize) -> Self {
         self.upload_slots = slots;
         self
     }
 
-    /// How files are read and written.
+    /// The file I/O settings.
     #[must_use]
     pub const fn io(mut self, io: IoConfig) -> Self {
         self.io = io;
         self
     }
 
-    /// How trackers are asked.
+    /// The settings of the tracker client.
     #[must_use]
     pub fn tracker(mut self, config: ClientConfig) -> Self {
         self.tracker = config;
         self
     }
 
-    /// Finds peers in the DHT (BEP 5), and has the session's torrents found there; private ones never (BEP 27).
+    /// Finds peers in the DHT (BEP 5), and announces the session's torrents there; private ones never (BEP 27).
     /// Default: no.
     #[must_use]
     pub fn dht(mut self, options: DhtOptions) -> Self {
@@ -291,7 +291,7 @@ impl SessionBuilder {
             tcp: listened,
             udp: dht.map(DhtHandle::port),
         };
-        // Nobody outside reaches the loopback interface.
+        // The loopback interface cannot be reached from outside.
         let is_reachable = listen_addr.is_some_and(|addr| !addr.ip().is_loopback());
         if self.port_mapping && is_reachable {
             tasks.spawn(tailwater_nat::run(wanted, closing.clone(), found));

@@ -133,7 +133,7 @@ impl Session {
 
     /// Begins to fetch a magnet link's metadata from peers (BEP 9), so that the torrent can be added: from those that the
     /// link and its trackers name, those that connect, and [`MetadataFetch::add_peers`]. With a
-    /// [`SessionBuilder::state_dir`], the metadata is saved, and found there the next time without asking anybody.
+    /// [`SessionBuilder::state_dir`], the metadata is saved, and found there the next time without asking a peer.
     ///
     /// It goes on until it succeeds or the handle is dropped. What can be wrong with the link is told by
     /// [`MetadataFetch::wait`].
@@ -187,7 +187,7 @@ impl Session {
         Follow::new(self.inner.shared.dht.clone(), torrent)
     }
 
-    /// Begins to close: connections end, trackers hear `stopped`, resume data is saved. May be called again.
+    /// Begins to close: connections end, trackers get `stopped`, resume data is saved. May be called again.
     pub fn begin_close(&self) {
         self.inner.closing.cancel();
         self.inner.tasks.close();
@@ -207,7 +207,7 @@ impl Session {
     }
 }
 
-/// Random bytes for names and seeds; nothing secret hangs on them.
+/// Random bytes for names and seeds; no secret depends on them.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fastrand::fill(&mut bytes);

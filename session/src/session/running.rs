@@ -1,4 +1,4 @@
-//! What can be asked of a session and changed while it runs.
+//! The running session: its torrents, its numbers, and the settings that can be changed.
 
 use tailwater_metainfo::InfoHash;
 
@@ -8,7 +8,7 @@ use crate::handle::Torrent;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_UPLOAD_SLOTS, check, check_rate};
 use crate::status::Phase;
 
-/// A session at one moment.
+/// The numbers of a session at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -88,14 +88,14 @@ impl Session {
         all
     }
 
-    /// The most bytes a second to receive, over all torrents; `None` for no limit.
+    /// The download rate limit over all torrents, in bytes a second; `None` for no limit.
     #[must_use]
     pub fn download_limit(&self) -> Option<u64> {
         self.inner.shared.down_limit.session().rate()
     }
 
-    /// Changes the most bytes a second to receive, over all torrents; `None` lifts the limit. It holds from the next bytes
-    /// on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the download rate limit over all torrents, in bytes a second; `None` lifts it. It holds from the next
+    /// bytes on; a connection that waits its turn under the old limit waits for that still.
     ///
     /// # Errors
     ///
@@ -107,14 +107,14 @@ impl Session {
         Ok(())
     }
 
-    /// The most bytes of blocks a second to send, over all torrents; `None` for no limit.
+    /// The upload rate limit over all torrents, in bytes of blocks a second; `None` for no limit.
     #[must_use]
     pub fn upload_limit(&self) -> Option<u64> {
         self.inner.shared.up_limit.session().rate()
     }
 
-    /// Changes the most bytes of blocks a second to send, over all torrents; `None` lifts the limit. It holds from the next bytes
-    /// on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the upload rate limit over all torrents, in bytes of blocks a second; `None` lifts it. It holds from the
+    /// next bytes on; a connection that waits its turn under the old limit waits for that still.
     ///
     /// # Errors
     ///
@@ -132,8 +132,8 @@ impl Session {
         self.inner.shared.permits.limit()
     }
 
-    /// Changes the most connections to peers, of all torrents together. Of those above it, each torrent with more than its
-    /// share lets go of one a second.
+    /// Changes the most connections to peers, of all torrents together. Above it, each torrent with more than its share
+    /// disconnects a peer a second.
     ///
     /// # Errors
     ///
@@ -151,8 +151,8 @@ impl Session {
         peers.unwrap_or(DEFAULT_MAX_PEERS)
     }
 
-    /// Changes the most connected peers of torrents that have no limit of their own. It holds within a second: those above
-    /// it are let go, the least useful first.
+    /// Changes the most connected peers of torrents that have no limit of their own. It holds within a second: peers
+    /// above it are disconnected, the least useful first.
     ///
     /// # Errors
     ///
@@ -163,15 +163,15 @@ impl Session {
         Ok(())
     }
 
-    /// How many peers of a torrent without a number of its own are uploaded to at once.
+    /// The number of upload slots of a torrent without a number of its own.
     #[must_use]
     pub fn upload_slots(&self) -> usize {
         let slots = self.inner.peer_limits.upload_slots();
         slots.unwrap_or(DEFAULT_UPLOAD_SLOTS)
     }
 
-    /// Changes how many peers of torrents without a number of their own are uploaded to at once. It holds from the next time
-    /// that slots are dealt out, which is within 11 seconds.
+    /// Changes the upload slots of torrents without a number of their own. It holds from the next time that slots are
+    /// dealt out, which is within 11 seconds.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What happens to a torrent before it runs.
+//! A torrent before it runs, while its files have not been checked yet.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,7 +33,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// While it stands, some I/O threads of a session are busy.
+/// Keeps some I/O threads of a session busy while it exists.
 struct Barrier(Arc<(Mutex<bool>, Condvar)>);
 
 impl Barrier {

@@ -1,5 +1,5 @@
-//! Info dictionaries that were fetched for magnet links: `<info-hash>.torrent` in the session's folder, beside the resume
-//! data, with nothing in it but the dictionary.
+//! The store of info dictionaries that were fetched for magnet links: `<info-hash>.torrent` in the session's folder,
+//! beside the resume data, with nothing in it but the dictionary.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use tailwater_storage_disk::{IoPool, note_use, replace};
 
 use tailwater_engine::metadata::MAX_METADATA_LEN;
 
-/// What stands around the dictionary: a .torrent file with the one key `info`.
+/// The bytes before the dictionary: a .torrent file with the one key `info`.
 const HEAD: &[u8] = b"d4:info";
 const TAIL: &[u8] = b"e";
 

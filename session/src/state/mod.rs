@@ -1,4 +1,4 @@
-//! What a session keeps on the disk beside the resume data of its torrents.
+//! The session's state on the disk, beside the resume data of its torrents.
 
 mod metadata;
 

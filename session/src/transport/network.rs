@@ -1,4 +1,4 @@
-//! Where connections and datagrams go: the system's sockets, or the memory of a test.
+//! The network that connections and datagrams use: the system's sockets, or the memory of a test.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

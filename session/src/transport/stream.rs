@@ -1,4 +1,4 @@
-//! A connection's bytes, whatever carries them.
+//! A connection's byte stream, over any transport.
 
 use std::io::{self, IoSlice};
 
@@ -27,7 +27,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// What carries it, for logs.
+    /// The transport's name, for logs.
     pub(crate) const fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "TCP",
@@ -62,8 +62,8 @@ impl Stream {
         }
     }
 
-    /// Waits until it can be read, or written, as `interest` says. It may be wrong about that: then the attempt ends with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    /// Waits until the stream is ready to be read or written, as `interest` says. It may be wrong about that: then the
+    /// attempt ends with [`WouldBlock`](io::ErrorKind::WouldBlock).
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! TCP: how its sockets are made.
+//! TCP sockets: how they are connected, configured and bound.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +26,7 @@ pub(super) async fn connect(addr: SocketAddr, from: Option<IpAddr>) -> io::Resul
     Ok(stream)
 }
 
-/// What every connection needs, whichever side made it.
+/// Sets the options that every connection needs, whichever side made it.
 pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     // Requests are small and must not wait for the answer to earlier ones.
     stream.set_nodelay(true)
@@ -38,7 +38,7 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     if addr.is_ipv6() {
         socket.set_only_v6(!addr.ip().is_unspecified())?;
     }
-    // Only lets us follow ourselves: a port on which another program listens stays taken.
+    // Allows us to listen on a port that our last run used: one on which another program listens stays taken.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

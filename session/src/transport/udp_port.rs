@@ -1,4 +1,4 @@
-//! One UDP port for all protocols of a session: which of them gets a datagram.
+//! The UDP port that all protocols of a session share: receives datagrams and dispatches them by protocol.
 //!
 //! | first byte | protocol | what happens today |
 //! |---|---|---|
@@ -30,7 +30,7 @@ const DHT_QUEUE: usize = 1_024;
 /// The pause after a receive that brought errors (ICMP) and no datagram. The system keeps what arrives meanwhile.
 const PAUSE_AFTER_ERRORS: Duration = Duration::from_millis(10);
 
-/// Whose datagram it is.
+/// The protocol of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
     Dht,
@@ -54,7 +54,7 @@ impl Protocol {
     }
 }
 
-/// What has come, by protocol, in datagrams.
+/// Counts received datagrams by protocol.
 #[derive(Debug, Default)]
 struct Counters {
     dht: AtomicU64,
@@ -73,7 +73,7 @@ impl fmt::Display for Counters {
     }
 }
 
-/// The sockets, or what stands for them.
+/// The sockets of a port, or a test's network in memory.
 #[derive(Debug)]
 enum PortSockets {
     /// One for each address family.
@@ -215,7 +215,7 @@ impl Datagrams for DhtDatagrams {
     }
 
     async fn receive(&self, batch: &mut DatagramBatch) {
-        // Nobody else receives: there is one node.
+        // There is one node, so no other task waits for this lock.
         let mut inbox = self.inbox.lock().await;
         let Some((from, payload)) = inbox.recv().await else {
             // The session closes, and the node with it.

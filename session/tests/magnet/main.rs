@@ -1,4 +1,4 @@
-//! Metadata over loopback: a magnet link becomes a torrent, whoever lies, rejects or stalls.
+//! Metadata over loopback: a magnet link becomes a torrent, although some peers lie, reject or stall.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
@@ -284,7 +284,7 @@ async fn a_link_that_cannot_work_is_refused_at_once() {
     let mut fetch = leecher.fetch(&Magnet::new(v2.into()));
     assert_eq!(within(fetch.wait()).await, Err(FetchError::V2Only));
 
-    // The right v1 hash beside somebody else's v2 hash.
+    // The right v1 hash beside the v2 hash of another torrent.
     let peers = Peers::new(&share, &[Manner::Honest]).await;
     let mut link = magnet(&share, &peers.addrs);
     link.hashes.v2 = Some(v2);

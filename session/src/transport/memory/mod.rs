@@ -18,7 +18,7 @@ pub(crate) use ports::MemoryDatagrams;
 pub use ports::MemoryListener;
 pub use stream::MemoryStream;
 
-/// Connections that wait to be accepted. Who connects beyond it waits.
+/// Connections that wait to be accepted. Beyond it, `connect` waits.
 const BACKLOG: usize = 128;
 /// Datagrams that wait at a port; beyond it they are lost.
 const DATAGRAM_QUEUE: usize = 1_024;
@@ -47,14 +47,14 @@ impl Default for MemoryConfig {
 }
 
 impl MemoryConfig {
-    /// What chance there is comes from it. Default: 0.
+    /// Seeds the random choices of the network. Default: 0.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many bytes a stream accepts, and gives, at a time: each time another number of these, by chance. `1..=1` is one
+    /// How many bytes a stream accepts, and gives, at a time: each time a random number in this range. `1..=1` is one
     /// byte at a time. Default: as many as there are.
     ///
     /// # Panics
@@ -81,9 +81,9 @@ impl MemoryConfig {
     }
 }
 
-/// A network in memory, for tests of programs on top of a session: the same as sockets for all that a session does with
-/// its peers and its DHT node, without ports of the system, and with streams that accept as few bytes at a time as the test says. Trackers, web
-/// seeds, port mapping and local discovery still use the system's network.
+/// A network in memory, for tests of programs on top of a session. It replaces sockets for all that a session does with
+/// its peers and its DHT node: it takes no ports of the system, and its streams accept as few bytes at a time as the
+/// test says. Trackers, web seeds, port mapping and local discovery still use the system's network.
 ///
 /// Clones are handles to the same network. It has no latency: bytes are there at once.
 ///
@@ -157,14 +157,14 @@ impl MemoryNetwork {
         }
     }
 
-    /// Has connections to an address end in silence, as behind a firewall. Returns the address.
+    /// Makes connections to an address time out, as behind a firewall. Returns the address.
     pub fn silent_host(&self, ip: impl Into<IpAddr>) -> IpAddr {
         let ip = ip.into();
         self.state.lock().silent.insert(ip);
         ip
     }
 
-    /// How streams behave that are made from now on.
+    /// Changes how streams behave that are made from now on.
     pub fn set_config(&self, config: MemoryConfig) {
         self.state.lock().config = config;
     }

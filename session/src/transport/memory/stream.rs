@@ -23,7 +23,7 @@ pub struct MemoryStream {
     peer: SocketAddr,
 }
 
-/// Both ends of a stream: that of the one who connects, and that of the one who listens.
+/// Makes both ends of a stream: that of the host that connects, and that of the host that listens.
 pub(super) fn pair(
     config: &MemoryConfig,
     rng: &mut fastrand::Rng,
