@@ -1,4 +1,4 @@
-//! Answers a second, from bytes to bytes, of a node with a full table.
+//! Measures how many queries a second a node with a full routing table answers, decoding and encoding included.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -57,7 +57,7 @@ fn full_node(now: Instant) -> Node {
     node
 }
 
-/// Differs from its neighbours right behind the bit that makes the bucket.
+/// An id that differs from its neighbours in the bits right after the one that selects the bucket.
 fn distinct(id: NodeId, bucket: usize, number: u8) -> NodeId {
     let mut distinct = id;
     for bit in 0..3 {
@@ -68,7 +68,7 @@ fn distinct(id: NodeId, bucket: usize, number: u8) -> NodeId {
     distinct
 }
 
-/// It asks, is pinged, and answers.
+/// Makes a node known: it sends a query, is pinged, and answers.
 fn introduce(node: &mut Node, now: Instant, other: NodeInfo) {
     let query = Message::new(1.into(), Query::new(other.id, Method::Ping).into());
     node.handle_datagram(now, other.addr, &query.encode());

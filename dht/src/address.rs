@@ -1,12 +1,12 @@
-//! What an address says about whoever is behind it.
+//! Classifies IP addresses: local or public, of one network or of two.
 
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use tailwater_types::address::{can_name, can_see, is_local, is_usable};
 
-/// Leading bits of an IPv4 address that one owner of several addresses has in common in all of them.
+/// Length of the IPv4 prefix that counts as one network: addresses that share it are taken for one owner's.
 const V4_NETWORK_BITS: u32 = 24;
-/// The same of an IPv6 address: a single subscriber has 2^64 and more.
+/// Length of the IPv6 prefix that counts as one network: a single subscriber has 2^64 addresses and more.
 const V6_NETWORK_BITS: u32 = 64;
 
 /// Whether both are of one /24 or /64.
@@ -22,7 +22,7 @@ pub(crate) fn same_network(one: IpAddr, other: IpAddr) -> bool {
     }
 }
 
-/// An IPv4 address in IPv6 clothes, undressed.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }

@@ -1,17 +1,17 @@
-//! Counting addresses without naming them (BEP 33).
+//! The Bloom filter of DHT scrapes: it counts addresses without naming them (BEP 33).
 
 use std::fmt;
 use std::net::IpAddr;
 
 use sha1::{Digest, Sha1};
 
-/// Bytes of a filter.
+/// The length of a filter in bytes.
 pub const BLOOM_FILTER_LEN: usize = 256;
 const BITS: u16 = 2048;
 const HASHES: f64 = 2.0;
 
-/// A set of IP addresses that can be united with others and whose size can be estimated, up to about 6000
-/// ([BEP 33](https://www.bittorrent.org/beps/bep_0033.html)).
+/// A Bloom filter of IP addresses: sets can be united, and their size can be estimated, up to about 6000 ([BEP
+/// 33](https://www.bittorrent.org/beps/bep_0033.html)).
 #[derive(Clone, PartialEq, Eq)]
 pub struct BloomFilter([u8; BLOOM_FILTER_LEN]);
 
@@ -53,7 +53,7 @@ impl BloomFilter {
     pub fn estimate(&self) -> f64 {
         let zeros: u32 = self.0.iter().map(|byte| byte.count_zeros()).sum();
         let all = f64::from(BITS);
-        // A full filter would be of infinitely many.
+        // A full filter would stand for infinitely many addresses.
         let zeros = f64::from(zeros).clamp(1.0, all - 1.0);
         if self.0 == [0; BLOOM_FILTER_LEN] {
             return 0.0;

@@ -4,13 +4,13 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::{NODE_ID_LEN, NodeId};
 
-/// A node and where it answers.
+/// A DHT node: its id and its UDP address.
 ///
 /// `A` says which families it may be of: either one by default, only one where the protocol keeps them apart.
 // Not `#[non_exhaustive]`: compact node info has these two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeInfo<A = SocketAddr> {
-    /// What it calls itself.
+    /// The id that the node claims.
     pub id: NodeId,
     /// Its UDP endpoint.
     pub addr: A,
@@ -78,7 +78,7 @@ impl<A: CompactAddr> NodeInfo<A> {
         self.addr.append_compact(out);
     }
 
-    /// Reads nodes that stand back to back, at most `max` of them. A broken one at the end is ignored.
+    /// Reads consecutive nodes, at most `max` of them. An incomplete one at the end is ignored.
     #[must_use]
     pub fn list_from_compact(bytes: &[u8], max: usize) -> Vec<Self> {
         bytes
@@ -88,7 +88,7 @@ impl<A: CompactAddr> NodeInfo<A> {
             .collect()
     }
 
-    /// Writes nodes back to back.
+    /// Writes nodes one after the other.
     #[must_use]
     pub fn list_to_compact(nodes: &[Self]) -> Vec<u8> {
         let mut out = Vec::with_capacity(nodes.len() * Self::LEN);

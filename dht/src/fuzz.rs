@@ -49,7 +49,7 @@ pub fn krpc(data: &[u8]) {
     }
     let encoded = message.encode();
     decode(&encoded).expect("the encoder writes canonical bencode");
-    // Fields that a stranger has left out are written, and may be too much.
+    // Fields that the sender left out are written, and may make it too long.
     if encoded.len() <= MAX_DATAGRAM_LEN {
         assert_eq!(Message::decode(&encoded).as_ref(), Ok(&message));
     }
@@ -70,8 +70,8 @@ pub fn saved(data: &[u8]) {
     assert_eq!(SavedTable::from_bytes(&bytes), Ok(table));
 }
 
-/// A node among strangers: any sequence of datagrams, answers to its own questions, commands and waiting keeps what
-/// [`Node::check_invariants`] promises, and its memory bounded.
+/// A node among untrusted peers: any sequence of datagrams, answers to its own questions, commands and waiting keeps
+/// what [`Node::check_invariants`] promises, and its memory bounded.
 ///
 /// The input is read as steps: one byte says which, the next ones are its arguments.
 ///
@@ -109,7 +109,7 @@ struct Steps<'a> {
     data: &'a [u8],
     now: Instant,
     node: Node,
-    /// What the node has asked last, and whom.
+    /// The node's latest queries, with the address of each.
     questions: Vec<(SocketAddr, Message)>,
     requests: Vec<RequestId>,
 }
@@ -191,7 +191,7 @@ impl Steps<'_> {
         Some(())
     }
 
-    /// Takes out what the node has to say, as its owner must.
+    /// Takes out datagrams and events, as an owner must.
     fn collect(&mut self) {
         let mut count = 0;
         while let Some(transmit) = self.node.poll_transmit() {
@@ -214,7 +214,7 @@ impl Steps<'_> {
         Some(byte)
     }
 
-    /// Few enough that they come again; the own id's neighbours among them.
+    /// An id out of few, so that ids repeat; some are neighbours of the node's own id.
     fn id(&mut self) -> Option<NodeId> {
         let byte = self.byte()?;
         let own_id = self.node.own_id(crate::Family::V4)?;
@@ -234,7 +234,7 @@ fn stranger(number: u8) -> SocketAddr {
         120..128 => ([224, 0, 0, number], u16::from(number % 2)).into(),
         128..220 => ([0x2a01, u16::from(number), 0, 0, 0, 0, 0, 1], 6881).into(),
         220..240 => ([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(number)], 6881).into(),
-        // IPv4 in IPv6 clothes.
+        // An IPv4-mapped IPv6 address.
         _ => ([0, 0, 0, 0, 0, 0xffff, 0x1e01, u16::from(number)], 6881).into(),
     }
 }

@@ -1,11 +1,11 @@
-//! What a stranger's datagram may cost.
+//! Limits on received datagrams: what an untrusted sender may cost the reader.
 
 /// The longest datagram that is read, in bytes: what an Ethernet frame carries. BEP 32 asks for 1024 at least.
 pub const MAX_DATAGRAM_LEN: usize = 1500;
 /// The longest datagram that a node may send, in bytes (BEP 32). The encoder does not enforce it: only the sender knows
 /// which entries of an answer it can do without.
 pub const MAX_SENT_DATAGRAM_LEN: usize = 1024;
-/// The longest transaction id, in bytes. Two suffice (BEP 5); it is echoed, so a longer one is paid by both sides.
+/// The longest transaction id, in bytes. Two suffice (BEP 5); it is echoed, so a longer one costs both sides.
 pub const MAX_TRANSACTION_ID_LEN: usize = 20;
 /// The longest write token, in bytes. BEP 5 says "short"; a SHA-1 is the longest in common use.
 pub const MAX_TOKEN_LEN: usize = 64;

@@ -1,16 +1,16 @@
-//! The id space and its metric.
+//! Node ids and the XOR metric (BEP 5).
 
 use std::fmt;
 use std::str::FromStr;
 
 use tailwater_types::{InfoHash, ParseHexError};
 
-/// Bytes of a node id.
+/// The length of a node id in bytes.
 pub const NODE_ID_LEN: usize = 20;
-/// Bits of a node id.
+/// The length of a node id in bits.
 pub const NODE_ID_BITS: usize = NODE_ID_LEN * 8;
 
-/// A place in the 160-bit space that nodes and info-hashes share (BEP 5).
+/// A 160-bit node id, or the target of a lookup: nodes and info-hashes share one id space (BEP 5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; NODE_ID_LEN]);
 

@@ -1,4 +1,4 @@
-//! What a node remembers between two runs.
+//! The saved state of a node: its ids and the nodes that it knew.
 //!
 //! One bencoded dictionary:
 //!
@@ -23,8 +23,8 @@ pub const MAX_SAVED_LEN: u32 = 64 * 1024;
 const MAX_TOKENS: u32 = 1024;
 const MAX_DEPTH: u32 = 8;
 
-/// What a node remembers between two runs: its ids and the nodes that it knew. With it, the first lookup of the next run
-/// needs nobody's help.
+/// The saved state of a node: its ids and the nodes that it knew. With it, the first lookup of the next run needs no
+/// bootstrap node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 // Not `#[non_exhaustive]`: others keep tables in files of their own.
 pub struct SavedTable {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use crate::address::is_local;
 use crate::{NODE_ID_LEN, NodeId};
 
-/// The address bits that count. Of each octet the more significant, the fewer: who owns a block of addresses does not
-/// own as many ids.
+/// The address bits that count. Of the more significant octets fewer count, so that the owner of a block of addresses
+/// does not get as many ids.
 const V4_MASK: u32 = 0x030f_3fff;
 const V6_MASK: u64 = 0x0103_070f_1f3f_7fff;
 /// The first 21 bits of an id are bound.

@@ -1,4 +1,4 @@
-//! What a node answers, whom, and how much.
+//! The answers of a node: to which queries, to which addresses, and how long.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 mod desk;
@@ -25,7 +25,7 @@ fn every_answer_tells_where_the_question_came_from() {
         panic!()
     };
     assert_eq!(Some(response.id), desk.node.own_id(Family::V4));
-    // An address in IPv6 clothes is the same.
+    // The IPv4-mapped address is the same.
     let SocketAddr::V4(addr) = public(4) else {
         panic!()
     };
@@ -166,7 +166,7 @@ fn what_others_have_stored_here_is_found_here() {
     let request = desk.node.get(desk.now, &item.key());
     let found = desk.node.poll_event();
     assert_eq!(found, Some(Event::Item { request, item }));
-    // Nothing can be newer, and nobody needs to be asked.
+    // Nothing can be newer, and no other node needs to be asked.
     let ended = desk.node.poll_event();
     assert!(matches!(ended, Some(Event::Finished { request: of, .. }) if of == request));
 }
@@ -233,7 +233,7 @@ fn mutable_items_only_move_forward() {
     let fields = desk.response(from, get(&item, None)).item.expect("stored");
     assert_eq!(fields.value.as_ref(), Some(item.value()));
     assert_eq!(fields.seq, Some(5));
-    // Whoever has it is told the number only.
+    // A node that has it gets the number only.
     let known = desk
         .response(from, get(&item, Some(5)))
         .item
@@ -304,7 +304,7 @@ fn unknown_queries_and_broken_ones_are_refused_and_the_rest_is_ignored() {
     ] {
         assert_eq!(desk.ask_raw(from, garbage), None);
     }
-    // To where nothing can be sent nothing is.
+    // Nothing is sent to addresses that cannot receive.
     for nowhere in [
         "0.0.0.0:1",
         "224.0.0.1:1",
@@ -490,7 +490,7 @@ fn poisoned_answers_are_not_followed() {
         named(NodeId::new([5; 20]), "239.1.2.3:6881"),
         named(own_id, "31.1.2.3:6881"),
     ];
-    // One address, many names.
+    // One address, many ids.
     nodes.extend((10..30).map(|number| named(NodeId::new([number; 20]), "32.1.2.3:6881")));
     let mut response = Response::new(NodeId::for_ip(public(0).ip(), [1; 20]));
     response.nodes = Some(nodes);

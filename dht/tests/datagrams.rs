@@ -17,7 +17,7 @@ const HASH: InfoHash = InfoHash::new([0x5a; 20]);
 
 type Arrival = (SocketAddr, Vec<u8>);
 
-/// Who is where.
+/// Maps each address to its port.
 #[derive(Clone, Default)]
 struct Network(Arc<Mutex<HashMap<SocketAddr, mpsc::Sender<Arrival>>>>);
 

@@ -153,7 +153,7 @@ async fn a_node_of_both_networks_is_told_of_the_one_by_nodes_of_the_other() {
 async fn close_returns_the_port_and_ends_what_waits() {
     let node = start(1, None).await;
     let addr = node.local_addr(Family::V4).unwrap();
-    // Nobody is there: this would wait for a first node.
+    // No other node exists: this would wait for a first one.
     let peers = node.get_peers(HASH).await.unwrap();
     node.close().await;
     node.close().await;

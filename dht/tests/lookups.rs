@@ -85,7 +85,7 @@ fn silent_nodes_do_not_hold_a_lookup_up() {
     let mut lab = Lab::new(4);
     let hosts = lab.network(60, public);
     lab.run(2 * MINUTE);
-    // A third falls silent at once; nobody has noticed when the lookup begins.
+    // A third falls silent at once; no node has noticed when the lookup begins.
     for host in hosts.iter().skip(1).step_by(3) {
         lab.kill(*host);
     }
@@ -285,7 +285,7 @@ fn both_networks_stand_side_by_side() {
 #[test]
 fn a_network_that_is_not_there_does_not_hold_up_the_other() {
     for (known6, at_least, less_than) in [
-        // Nobody could name a node: nothing is worth waiting for.
+        // No known node could name another: nothing is worth waiting for.
         (None, Duration::ZERO, SECOND),
         (Some(public6(9)), SECOND_FAMILY_TIMEOUT, 2 * SECOND),
     ] {

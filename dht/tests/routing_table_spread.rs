@@ -1,4 +1,4 @@
-//! Who owns many addresses does not own the table; whose id does not fit gives way.
+//! The owner of many addresses does not fill the table; a node whose id does not fit its address gives way.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 use std::net::{IpAddr, SocketAddr};
@@ -203,7 +203,7 @@ proptest! {
                 _ => {
                     let had_room = table.has_room(&node) || table.get(&node).is_some();
                     let outcome = table.on_response(now, node);
-                    // Who has room is never refused, but for the id of another.
+                    // A node that finds room is never refused, unless it has another's id.
                     let same_id = table.iter().any(|e| e.id() == node.id && e.node() != node);
                     prop_assert!(!had_room || outcome != Outcome::Refused || same_id || node.id == OWN);
                 }

@@ -1,4 +1,4 @@
-//! The names of nodes that know others.
+//! Bootstrap hosts: resolves their names and hands the addresses to the node.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::task::Command;
 use crate::node::BOOTSTRAP_BACKOFF;
 
-/// Nodes of the public network that exist to be asked first. Their operators are those of wide-spread clients.
+/// Bootstrap nodes of the public network, run by the makers of widely used clients.
 pub const BOOTSTRAP_HOSTS: &[&str] = &[
     "router.bittorrent.com:6881",
     "dht.transmissionbt.com:6881",
@@ -18,8 +18,8 @@ pub const BOOTSTRAP_HOSTS: &[&str] = &[
     "dht.aelitis.com:6881",
 ];
 
-/// Looks a name up and tells the node its addresses: once, and again for as long as the node is alone, as the network may
-/// not have been there. Ends with the node.
+/// Resolves a name and gives its addresses to the node: once, and again for as long as the node knows no other, as the
+/// network may have been down. Ends with the node.
 pub(super) async fn resolve(host: String, commands: mpsc::WeakSender<Command>) {
     keep_resolving(&host, &commands, async |host| {
         tokio::net::lookup_host(host).await.map(Iterator::collect)
@@ -54,7 +54,7 @@ async fn is_alone(commands: &mpsc::WeakSender<Command>) -> Option<bool> {
     answer.await.ok()
 }
 
-/// The sender is held no longer than this takes: the node ends with the last of its owner's.
+/// Sends one command. The sender is held only meanwhile: the node ends with the last of its owner's senders.
 async fn give(commands: &mpsc::WeakSender<Command>, command: Command) -> Option<()> {
     commands.upgrade()?.send(command).await.ok()
 }

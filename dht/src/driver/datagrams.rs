@@ -1,4 +1,4 @@
-//! What the driver needs of a network: datagrams in batches, one at a time out.
+//! The network interface of the driver: it receives datagrams in batches and sends them one by one.
 
 use std::future::Future;
 use std::io;
@@ -8,13 +8,13 @@ use crate::{Family, MAX_DATAGRAM_LEN};
 
 /// Datagrams that are received before the node's other inputs have their turn.
 pub const MAX_BATCH_LEN: usize = 64;
-/// One byte more than is allowed: a longer datagram is cut, and must not pass for a shorter one.
+/// One byte more than is allowed: a longer datagram is cut to this, and is still seen to be too long.
 const SPACE: usize = MAX_DATAGRAM_LEN + 1;
 
 /// Sends and receives a node's datagrams.
 ///
-/// [`Sockets`](super::Sockets) and tokio's `UdpSocket` are such. Implement it where a port is shared with other protocols,
-/// or where there is no network at all.
+/// [`Sockets`](super::Sockets) and tokio's `UdpSocket` implement it. Implement it where a port is shared with other
+/// protocols, or where there is no network at all.
 pub trait Datagrams: Send + Sync + 'static {
     /// Where datagrams of a family arrive. `None` if there is no network of that family; the node then leaves it alone.
     fn local_addr(&self, family: Family) -> Option<SocketAddr>;
@@ -38,7 +38,7 @@ pub trait Datagrams: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct DatagramBatch {
     bytes: Vec<u8>,
-    /// Where from, and where each one's bytes end.
+    /// The sender of each datagram, and where its bytes end in the buffer.
     ends: Vec<(SocketAddr, usize)>,
 }
 

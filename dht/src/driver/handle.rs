@@ -1,4 +1,4 @@
-//! What the owner holds.
+//! The handle of a running node, its result types and its streams.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Dht {
     commands: mpsc::Sender<Command>,
-    /// Told `true`, the node's tasks end; each holds a receiver until it has.
+    /// Set to `true`, it makes the node's tasks end; each holds a receiver until it has ended.
     closing: Arc<watch::Sender<bool>>,
     local: [Option<SocketAddr>; 2],
 }
@@ -39,7 +39,7 @@ pub enum DhtError {
     /// No node has stored it.
     #[error("no node has stored it{}", .report.refusal.as_ref().map(|refusal| format!(": {}", refusal.text)).unwrap_or_default())]
     NotStored {
-        /// What was tried.
+        /// What was asked and answered.
         report: Box<Report>,
     },
 }
@@ -58,7 +58,7 @@ pub struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pong {
-    /// Who answered.
+    /// The node that answered.
     pub node: NodeInfo,
     /// How long it took.
     pub rtt: Duration,
@@ -78,7 +78,7 @@ pub struct Sampled {
     pub interval: Duration,
 }
 
-/// Results of a lookup as they come. Dropped, the lookup ends.
+/// Results of a lookup as they come. Dropping it ends the lookup.
 #[derive(Debug)]
 pub struct Stream<T> {
     batches: mpsc::Receiver<T>,
@@ -100,7 +100,7 @@ impl<T> Stream<T> {
         self.batches.recv().await
     }
 
-    /// What came of it, once it has ended. Results that have not been read are dropped.
+    /// Waits for the lookup to end and returns its report. Results that have not been read are dropped.
     ///
     /// # Errors
     ///
@@ -142,7 +142,8 @@ impl Dht {
             .await
     }
 
-    /// Looks for peers of a torrent, and announces one: done when the stream has ended. Again every 15 minutes.
+    /// Looks for peers of a torrent, and announces one: the announce is done when the stream has ended. Repeat it every
+    /// 15 minutes.
     ///
     /// # Errors
     ///
@@ -198,7 +199,7 @@ impl Dht {
             .await
     }
 
-    /// Has an item stored (BEP 44), in place of the one numbered `cas` if that is given. Again every hour.
+    /// Has an item stored (BEP 44), in place of the one numbered `cas` if that is given. Repeat it every hour.
     ///
     /// # Errors
     ///
@@ -244,7 +245,7 @@ impl Dht {
             .await
     }
 
-    /// An address that may be a node's, from a `PORT` message or a torrent.
+    /// Adds an address that may be a node's, from a `PORT` message or a torrent.
     ///
     /// # Errors
     ///
@@ -253,7 +254,7 @@ impl Dht {
         self.give(Command::AddNode(addr)).await
     }
 
-    /// The node at a glance.
+    /// A summary of the node's state.
     ///
     /// # Errors
     ///
@@ -271,7 +272,7 @@ impl Dht {
         self.ask(|reply| Command::Table(family, reply)).await
     }
 
-    /// What to give to [`Config::with_saved`](crate::Config::with_saved) the next time.
+    /// The ids and nodes to give to [`Config::with_saved`](crate::Config::with_saved) the next time.
     ///
     /// # Errors
     ///
@@ -297,7 +298,7 @@ impl Dht {
         }
     }
 
-    /// Ends the node. Returns when all its tasks have ended and its sockets are closed. Again does no harm.
+    /// Ends the node. Returns when all its tasks have ended and its sockets are closed. Calling it twice is harmless.
     pub async fn close(&self) {
         self.closing.send_replace(true);
         self.closing.closed().await;

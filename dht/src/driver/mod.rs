@@ -1,4 +1,4 @@
-//! The node on sockets: one task, bounded channels.
+//! The tokio driver: runs a node on UDP sockets, in one task with bounded channels.
 
 mod bootstrap;
 mod datagrams;
@@ -22,17 +22,18 @@ pub use table_file::load_table;
 
 use crate::{Config, Family};
 
-/// Commands that wait for the node's task; the caller of one more waits.
+/// Capacity of the command channel; when it is full, the caller waits.
 pub const MAX_COMMANDS: usize = 64;
-/// Batches of results that wait for their reader. A lookup brings fewer.
+/// Capacity of a result stream, in batches. A lookup brings fewer.
 pub const MAX_BATCHES: usize = 512;
 
 impl Dht {
     /// Starts a node. It runs until [`close`](Self::close), or until the last handle is dropped. `datagrams` are its network:
     /// [`Sockets`], one tokio `UdpSocket`, or a port that is shared with other protocols.
     ///
-    /// `bootstrap` are `host:port` of nodes that know others, such as [`BOOTSTRAP_HOSTS`]. Names are resolved by the way, and
-    /// again while the node is alone: one that takes long, or has no address yet, holds up nothing.
+    /// `bootstrap` are `host:port` of bootstrap nodes, such as [`BOOTSTRAP_HOSTS`]. Names are resolved in the
+    /// background, and again while the node knows no other: a name that takes long, or has no address yet, delays
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -57,7 +58,7 @@ impl Dht {
         let task = task::Task::new(datagrams, config, inbox);
         tokio::spawn(until_closed(is_closing.clone(), task.run()));
         for host in bootstrap {
-            // The weak sender lets the node end although a name server does not answer.
+            // A weak sender, so that the node can end although a name server does not answer.
             let commands = commands.downgrade();
             let resolving = bootstrap::resolve(host, commands);
             tokio::spawn(until_closed(is_closing.clone(), resolving));

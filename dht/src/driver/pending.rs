@@ -1,11 +1,11 @@
-//! Where the events of a request go.
+//! Routes the events of each request to the caller that waits for them.
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::handle::{Found, Pong, Sampled};
 use crate::{Event, Item, Report};
 
-/// Where the results of a request go.
+/// The receiver of a request's results.
 pub(super) enum Waiter {
     Peers {
         batches: mpsc::Sender<Found>,

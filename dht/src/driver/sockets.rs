@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use super::datagrams::{DatagramBatch, Datagrams, MAX_BATCH_LEN};
 use crate::Family;
 
-/// How often the system may name a port that only one family has free.
+/// How often another port is tried when the system picks one that is free for only one family.
 const MAX_ATTEMPTS: u8 = 16;
 
 /// The sockets of a node, one for each network that it is in.
@@ -97,23 +97,23 @@ async fn readable(socket: Option<&UdpSocket>) {
     }
 }
 
-/// Takes what has come, so that a burst does not go through the node's task one by one.
+/// Drains the socket into the batch, so that a burst does not pass through the node's task one by one.
 fn take(socket: &UdpSocket, batch: &mut DatagramBatch) {
-    // As many attempts as datagrams: errors must not keep it here.
+    // Bounded by attempts, not by datagrams: errors must not keep it in this loop.
     for _ in 0..MAX_BATCH_LEN {
         if batch.is_full() {
             return;
         }
         match batch.push_with(|space| socket.try_recv_from(space)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            // An error is an earlier datagram's that did not arrive (ICMP): its question will time out.
+            // An error tells of an earlier datagram that did not arrive (ICMP): its query will time out.
             Ok(()) | Err(_) => {}
         }
     }
 }
 
 impl Sockets {
-    /// Binds what a node needs.
+    /// Binds a node's UDP sockets.
     ///
     /// | `addr` | families | port |
     /// |---|---|---|
@@ -122,7 +122,7 @@ impl Sockets {
     /// | another IPv6 address | IPv6 | that one |
     /// | an IPv4 address | IPv4 | that one |
     ///
-    /// Where both are meant and the machine lacks one, the other will do.
+    /// Where both are asked for and the machine lacks one, the other is enough.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Sockets {
     }
 }
 
-/// Both families on a port that the system names.
+/// Binds both families on one port that the system picks.
 fn bind_any() -> io::Result<Sockets> {
     let mut attempts = MAX_ATTEMPTS;
     loop {

@@ -1,4 +1,4 @@
-//! The file that a node's table is kept in.
+//! Saves a node's routing table to a file, and loads it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,23 +9,23 @@ use tokio::task::spawn_blocking;
 use super::Dht;
 use crate::{MAX_SAVED_LEN, SavedTable};
 
-/// Names that are tried for a temporary file; each that is taken is another writer's, or left by a process that was killed.
+/// How many names are tried for a temporary file. One that exists is another writer's, or was left by a killed process.
 const MAX_ATTEMPTS: u32 = 1_000;
 
 /// Reads what [`Dht::save_table`] wrote; `None` if there is no such file.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is something else ([`InvalidData`](io::ErrorKind::InvalidData)): nothing that should keep a
-/// node from starting, as it can do without.
+/// When it cannot be read, or is something else ([`InvalidData`](io::ErrorKind::InvalidData)). Neither should keep a
+/// node from starting: it does not need the table.
 pub async fn load_table(path: &Path) -> io::Result<Option<SavedTable>> {
     let path = path.to_owned();
     spawn_blocking(move || load(&path)).await?
 }
 
 impl Dht {
-    /// Keeps the node's [table](Self::saved) in a file, whose folder is made if need be. It takes the place of what is there
-    /// at once and as a whole. A table without nodes is not worth keeping, and does not replace one.
+    /// Saves the node's [table](Self::saved) to a file, and creates its folder if need be. The file is replaced
+    /// atomically. A table without nodes is not saved, and does not replace one.
     ///
     /// # Errors
     ///
@@ -88,6 +88,6 @@ fn create_beside(folder: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    // Not forced to the device: that may take seconds, and a node can do without its table.
+    // No fsync: it may take seconds, and a node can do without its table.
     file.write_all(bytes)
 }

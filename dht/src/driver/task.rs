@@ -15,7 +15,7 @@ use crate::{
     RoutingTable, SavedTable,
 };
 
-/// How often requests are ended whose receivers are gone.
+/// How often requests without a receiver are cancelled.
 const SWEEP: Duration = Duration::from_secs(1);
 
 pub(super) enum Command {
@@ -131,7 +131,7 @@ impl<D: Datagrams> Task<D> {
         self.waiters.insert(request, waiter);
     }
 
-    /// Ends requests whose receivers are gone.
+    /// Cancels requests whose receivers are gone.
     fn sweep(&mut self) {
         let gone = self.waiters.iter().filter(|(_, waiter)| waiter.is_gone());
         let gone: Vec<_> = gone.map(|(request, _)| *request).collect();
@@ -165,7 +165,7 @@ impl<D: Datagrams> Task<D> {
                 () = sleep_until(wake) => self.node.handle_timeout(now()),
                 _ = sweep.tick() => self.sweep(),
             }
-            // Whatever was first: a receive that was given up may have taken some.
+            // Whichever branch was first: a receive that was cancelled may have appended some.
             self.on_datagrams(&mut batch);
         }
     }

@@ -30,9 +30,9 @@ pub enum ItemKey {
     Immutable(NodeId),
     /// The newest item of a key and a salt.
     Mutable {
-        /// Whose.
+        /// The owner's public key.
         key: PublicKey,
-        /// Which of its owner's.
+        /// Tells several items of one owner apart.
         salt: Salt,
     },
 }
@@ -47,7 +47,7 @@ impl Item {
         }
     }
 
-    /// What it is found by.
+    /// The key that the item is looked up by.
     #[must_use]
     pub fn key(&self) -> ItemKey {
         match self {
@@ -59,7 +59,7 @@ impl Item {
         }
     }
 
-    /// Where it is stored.
+    /// The id whose nearest nodes store the item.
     #[must_use]
     pub fn target(&self) -> NodeId {
         self.key().target()
@@ -76,7 +76,7 @@ impl Item {
 }
 
 impl ItemKey {
-    /// Where the item is stored.
+    /// The id whose nearest nodes store the item.
     #[must_use]
     pub fn target(&self) -> NodeId {
         match self {

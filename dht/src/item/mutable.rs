@@ -1,4 +1,4 @@
-//! Items that their owner replaces, and the keys that say who that is.
+//! Mutable items, which their owner can replace, with the keys and signatures that prove the owner (BEP 44).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use tailwater_types::{InfoHashV2, ParseHexError};
 use super::ItemValue;
 use crate::Salt;
 
-/// Bytes that an ed25519 public key has.
+/// The length of an ed25519 public key in bytes.
 const KEY_LEN: usize = 32;
-/// Bytes that an ed25519 signature has.
+/// The length of an ed25519 signature in bytes.
 const SIGNATURE_LEN: usize = 64;
 
-/// Who owns a mutable item: an ed25519 public key.
+/// An ed25519 public key: the owner of a mutable item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; KEY_LEN]);
 
@@ -22,14 +22,14 @@ pub struct PublicKey([u8; KEY_LEN]);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature([u8; SIGNATURE_LEN]);
 
-/// What an owner signs with: an ed25519 secret key.
+/// An ed25519 secret key, with which an owner signs items.
 #[derive(Clone)]
 pub struct SecretKey(SigningKey);
 
 /// An item that its owner can replace (BEP 44).
 ///
-/// One that came from a stranger holds what it claims: [`is_valid`](Self::is_valid) tells whether its owner said so. Those
-/// that [`Event::Item`](crate::Event::Item) brings are valid.
+/// One that came from the network is not verified: [`is_valid`](Self::is_valid) checks the signature. Those that
+/// [`Event::Item`](crate::Event::Item) brings are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MutableItem {
     key: PublicKey,
@@ -102,13 +102,13 @@ impl MutableItem {
         self.seq >= 0 && key.verify_strict(&message, &signature).is_ok()
     }
 
-    /// Whose it is.
+    /// The owner's public key.
     #[must_use]
     pub const fn key(&self) -> PublicKey {
         self.key
     }
 
-    /// Which of its owner's.
+    /// Tells several items of one owner apart.
     #[must_use]
     pub const fn salt(&self) -> Salt {
         self.salt
@@ -120,7 +120,7 @@ impl MutableItem {
         self.seq
     }
 
-    /// What it says.
+    /// The item's value.
     #[must_use]
     pub const fn value(&self) -> &ItemValue {
         &self.value
@@ -176,13 +176,13 @@ impl Signature {
 }
 
 impl SecretKey {
-    /// The key that an ed25519 seed stands for. Whoever knows the seed is the owner.
+    /// Makes the key from an ed25519 seed. Anyone who knows the seed can sign as the owner.
     #[must_use]
     pub fn from_seed(seed: &[u8; KEY_LEN]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// What others know it by.
+    /// The matching public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
@@ -194,7 +194,7 @@ impl FromStr for PublicKey {
     type Err = ParseHexError;
 
     fn from_str(text: &str) -> Result<Self, ParseHexError> {
-        // A SHA-256 has as many bytes.
+        // A SHA-256 has the same length.
         let bytes = text.parse::<InfoHashV2>()?;
         Ok(Self(*bytes.as_bytes()))
     }

@@ -1,4 +1,4 @@
-//! Torrents that their publisher replaces (BEP 46).
+//! Mutable torrents: a magnet link to whatever torrent a publisher names at present (BEP 46).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use tailwater_types::InfoHash;
 use super::{ItemKey, ItemValue, PublicKey};
 use crate::{MAX_SALT_LEN, NodeId, Salt};
 
-/// What a link of [BEP 46](https://www.bittorrent.org/beps/bep_0046.html) names: the mutable item that says which torrent
-/// is the current one. `magnet:?xs=urn:btpk:KEY&s=SALT`, both in hexadecimal, the salt optional.
+/// A link of [BEP 46](https://www.bittorrent.org/beps/bep_0046.html): it names the mutable item whose value is the
+/// current torrent's info-hash. `magnet:?xs=urn:btpk:KEY&s=SALT`, both in hexadecimal, the salt optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MutableTorrent {
     /// The publisher.
@@ -44,7 +44,7 @@ impl MutableTorrent {
         }
     }
 
-    /// Where the item is stored.
+    /// The id whose nearest nodes store the item.
     #[must_use]
     pub fn target(&self) -> NodeId {
         self.item_key().target()

@@ -1,4 +1,4 @@
-//! What an item says.
+//! The value of an item, checked on construction.
 
 use std::fmt;
 
@@ -61,12 +61,12 @@ impl ItemValue {
     ///
     /// # Errors
     ///
-    /// None: it was decoded before.
+    /// Never: it was decoded on construction.
     pub fn decode(&self) -> Result<Document<'_>, DecodeError> {
         decode_with(&self.0, &options())
     }
 
-    /// Where it is stored as an immutable item: its SHA-1.
+    /// The id under which it is stored as an immutable item: its SHA-1.
     #[must_use]
     pub fn target(&self) -> NodeId {
         let hash: [u8; 20] = Sha1::digest(&self.0).into();

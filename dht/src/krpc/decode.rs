@@ -1,4 +1,4 @@
-//! From bytes to messages.
+//! Decodes KRPC messages.
 
 use tailwater_bencode::{Dict, Limits, Options, Value, decode_with};
 use tailwater_types::InfoHash;
@@ -218,7 +218,7 @@ fn error(root: Dict<'_, '_>) -> Result<ErrorReply, KrpcErrorKind> {
     })
 }
 
-/// A stranger's text, cut to [`MAX_ERROR_TEXT_LEN`] and safe to show on a terminal.
+/// An error's text, cut to [`MAX_ERROR_TEXT_LEN`] and safe to show on a terminal.
 fn printable(text: &[u8]) -> String {
     let mut printable = String::new();
     let text = String::from_utf8_lossy(text);

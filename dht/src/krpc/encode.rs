@@ -1,4 +1,4 @@
-//! From messages to bytes.
+//! Encodes KRPC messages.
 
 use std::net::SocketAddr;
 
@@ -10,8 +10,7 @@ use crate::{Item, MAX_SENT_DATAGRAM_LEN, NodeInfo};
 impl Message {
     /// The datagram, in canonical bencode.
     ///
-    /// Of an answer with many values or nodes it may be longer than
-    /// [`MAX_SENT_DATAGRAM_LEN`], which the sender has to see to.
+    /// With many values or nodes it may be longer than [`MAX_SENT_DATAGRAM_LEN`]; the sender has to check that.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(MAX_SENT_DATAGRAM_LEN / 2);

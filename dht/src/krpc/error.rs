@@ -1,4 +1,4 @@
-//! What can be wrong with a datagram.
+//! The errors of decoding a datagram.
 
 use tailwater_bencode::DecodeError;
 
@@ -49,7 +49,7 @@ pub enum KrpcErrorKind {
 }
 
 impl KrpcErrorKind {
-    /// What a query of this kind is answered with.
+    /// The error code with which a query of this kind is answered.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {

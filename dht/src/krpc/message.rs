@@ -1,4 +1,4 @@
-//! What a datagram says.
+//! The messages of KRPC: queries, responses and errors, decoded.
 
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -15,8 +15,8 @@ pub struct Message {
     pub transaction_id: TransactionId,
     /// `v`: the sender's software.
     pub version: Option<ClientVersion>,
-    /// `ip`: where the sender of an answer saw the question come from (BEP 42). One node's word, and not to be trusted
-    /// alone.
+    /// `ip`: where the sender of an answer saw the question come from (BEP 42). A single node's claim, not to be
+    /// trusted alone.
     pub external_addr: Option<SocketAddr>,
     /// `y` and what belongs to it.
     pub body: Body,
@@ -54,16 +54,16 @@ pub enum Method {
     Ping,
     /// `find_node`
     FindNode {
-        /// The place whose nearest nodes are wanted.
+        /// The id whose nearest nodes are wanted.
         target: NodeId,
-        /// Of which families.
+        /// The address families of the nodes.
         want: Want,
     },
     /// `get_peers`
     GetPeers {
         /// The torrent whose peers are wanted.
         info_hash: InfoHash,
-        /// Of which families the nodes should be, where there are any.
+        /// The address families of the nodes, if the answer has any.
         want: Want,
         /// `noseed`: peers that are not seeds are preferred (BEP 33).
         no_seed: bool,
@@ -85,20 +85,20 @@ pub enum Method {
     },
     /// `get` (BEP 44)
     Get {
-        /// The place of the item.
+        /// The id under which the item is stored.
         target: NodeId,
         /// Only a mutable item with a higher sequence number is wanted.
         seq: Option<i64>,
-        /// Of which families the nodes should be.
+        /// The address families of the nodes.
         want: Want,
     },
     /// `put` (BEP 44)
     Put(Box<Put>),
     /// `sample_infohashes` (BEP 51)
     SampleInfohashes {
-        /// The place whose nearest nodes are wanted too.
+        /// The id whose nearest nodes are wanted too.
         target: NodeId,
-        /// Of which families those should be.
+        /// The address families of those nodes.
         want: Want,
     },
     /// Another query, to be answered with [`ErrorCode::METHOD_UNKNOWN`]. Its arguments are not kept.
@@ -127,7 +127,7 @@ pub struct Want {
     pub v6: bool,
 }
 
-/// An answer. It does not say to what: its transaction id does.
+/// An answer. Only its transaction id tells which query it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Response {
@@ -141,7 +141,7 @@ pub struct Response {
     pub values: Vec<SocketAddr>,
     /// For a later `announce_peer` or `put`.
     pub token: Option<Token>,
-    /// Who has announced the torrent (BEP 33). In a box, as few answers have it.
+    /// The addresses that have announced the torrent (BEP 33). Boxed, as few answers have it.
     pub scrape: Option<Box<ScrapeFilters>>,
     /// The item that was asked for (BEP 44).
     pub item: Option<Box<ItemFields>>,
@@ -196,14 +196,14 @@ pub struct ErrorReply {
     pub text: String,
 }
 
-/// The kind of an [`ErrorReply`]. Others than those named here occur.
+/// The kind of an [`ErrorReply`]. Codes other than those named here occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub i64);
 
 impl ErrorCode {
     /// None of the others.
     pub const GENERIC: Self = Self(201);
-    /// The asked node cannot.
+    /// The asked node failed to serve the query.
     pub const SERVER: Self = Self(202);
     /// A malformed packet, invalid arguments or a bad token.
     pub const PROTOCOL: Self = Self(203);
@@ -247,7 +247,7 @@ impl Query {
 }
 
 impl Put {
-    /// Stores `item` whatever is there.
+    /// Stores `item` unconditionally, without compare-and-swap.
     #[must_use]
     pub const fn new(token: Token, item: Item) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Bencode, written front to back without a tree in between. Whoever writes a dictionary sees to the order of its keys.
+//! A streaming bencode writer, without a tree in between. The caller writes the keys of a dictionary in order.
 
 /// Appends values to a datagram.
 pub(super) struct Writer<'a>(pub(super) &'a mut Vec<u8>);

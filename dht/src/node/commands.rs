@@ -1,4 +1,4 @@
-//! What the owner asks of a node.
+//! Commands of the owner: lookups, announces, items, pings.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -96,15 +96,15 @@ impl Node {
         id
     }
 
-    /// Ends a request without another event. Questions that are under way count for the table still.
+    /// Ends a request without another event. Queries in flight still count for the routing table.
     pub fn cancel(&mut self, request: RequestId) {
         self.requests.remove(&request);
         self.lookups
             .retain(|_, lookup| lookup.request != Some(request));
     }
 
-    /// An address that may be a node's: from a `PORT` message, or from a torrent's `nodes`. If it answers, the node knows one
-    /// more. Ignored when too many wait.
+    /// Adds an address that may be a node's: from a `PORT` message, or from a torrent's `nodes`. It is pinged, and
+    /// enters the routing table if it answers and there is room. Ignored when too many wait.
     pub fn add_node(&mut self, now: Instant, addr: SocketAddr) {
         let addr = canonical(addr);
         if let Some(side) = self.side_mut(Family::of(&addr))
@@ -115,7 +115,7 @@ impl Node {
         self.poll_maintain(now);
     }
 
-    /// Another address of a node that knows others, such as one whose name has just been resolved.
+    /// Adds the address of a bootstrap node, such as one whose name has just been resolved.
     pub fn add_bootstrap(&mut self, now: Instant, addr: SocketAddr) {
         let addr = canonical(addr);
         if let Some(side) = self.side_mut(Family::of(&addr))
@@ -212,7 +212,7 @@ impl Node {
         self.end(id, Ending::Complete);
     }
 
-    /// Adds one family's part to what came of a request.
+    /// Merges the outcome of one family's lookup into the request's report.
     pub(super) fn finish_part(&mut self, now: Instant, lookup: &Lookup) {
         let Some(id) = lookup.request else {
             return;
@@ -246,8 +246,8 @@ impl Node {
         }
     }
 
-    /// The other parts of a request wait no longer than is sensible for a first node to ask, and not at all where nobody is
-    /// known who could name one.
+    /// Shortens how long the other parts of a request wait for a first node to ask: to a sensible time, or to nothing
+    /// where no node is known that could name one.
     fn hurry_others(&mut self, now: Instant, id: RequestId) {
         let mut hopeless = Vec::new();
         for (key, lookup) in &mut self.lookups {

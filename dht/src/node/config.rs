@@ -1,4 +1,4 @@
-//! What a node is told when it is made.
+//! The configuration of a node, and its limits.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -37,7 +37,7 @@ impl Family {
     }
 }
 
-/// What others may cost a node. The defaults suit a client at home.
+/// Limits on what others may cost a node: rates of answers, and how much it stores. The defaults suit a client at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeLimits {
@@ -103,7 +103,7 @@ impl Default for NodeLimits {
     }
 }
 
-/// What a [`Node`](crate::Node) is told when it is made.
+/// The configuration of a [`Node`](crate::Node).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) seed: [u8; 32],
@@ -118,9 +118,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// A node of the IPv4 network that knows nobody.
+    /// A node of the IPv4 network that knows no other node.
     ///
-    /// All its chance comes from `seed`, its tokens' secrets too: outside of tests it must be random and kept to oneself.
+    /// All its randomness comes from `seed`, the secrets of its tokens too: outside of tests it must be random and
+    /// secret.
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
@@ -143,14 +144,14 @@ impl Config {
         self
     }
 
-    /// The id that it had the last time. It is made anew when others tell an address that it does not fit (BEP 42).
+    /// The id from an earlier run. It is replaced when others report an external address that it does not fit (BEP 42).
     #[must_use]
     pub const fn with_id(mut self, family: Family, id: NodeId) -> Self {
         self.ids[family.index()] = Some(id);
         self
     }
 
-    /// The address that it is seen at, where that is known for certain.
+    /// The node's external address, where it is known for certain.
     #[must_use]
     pub const fn with_external_ip(mut self, ip: IpAddr) -> Self {
         let family = match ip {
@@ -161,14 +162,14 @@ impl Config {
         self
     }
 
-    /// Nodes that it knew the last time: [`Node::saved_nodes`](crate::Node::saved_nodes). They are asked first.
+    /// Nodes from an earlier run: [`Node::saved_nodes`](crate::Node::saved_nodes). They are asked first.
     #[must_use]
     pub fn with_nodes(mut self, nodes: Vec<NodeInfo>) -> Self {
         self.nodes = nodes;
         self
     }
 
-    /// Its ids and the nodes that it knew the last time, in place of [`with_id`](Self::with_id) and
+    /// The ids and nodes from an earlier run, in place of [`with_id`](Self::with_id) and
     /// [`with_nodes`](Self::with_nodes).
     #[must_use]
     pub fn with_saved(mut self, table: SavedTable) -> Self {
@@ -177,28 +178,28 @@ impl Config {
         self
     }
 
-    /// Addresses of nodes that know others: asked while it knows too few itself.
+    /// Addresses of bootstrap nodes: asked while the node knows too few others.
     #[must_use]
     pub fn with_bootstrap(mut self, addrs: Vec<SocketAddr>) -> Self {
         self.bootstrap = addrs;
         self
     }
 
-    /// Whether it only asks (BEP 43): it cannot be reached, or should not be.
+    /// Whether the node is read-only (BEP 43): it asks, and answers no queries.
     #[must_use]
     pub const fn with_read_only(mut self, is_read_only: bool) -> Self {
         self.is_read_only = is_read_only;
         self
     }
 
-    /// The software it says it is.
+    /// The client version that it sends in each message.
     #[must_use]
     pub const fn with_version(mut self, version: Option<ClientVersion>) -> Self {
         self.version = version;
         self
     }
 
-    /// What others may cost it.
+    /// The limits on what others may cost it.
     #[must_use]
     pub const fn with_limits(mut self, limits: NodeLimits) -> Self {
         self.limits = limits;

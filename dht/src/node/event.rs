@@ -1,4 +1,4 @@
-//! What a node tells its owner.
+//! The outputs of a node: datagrams to send, events, reports.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tailwater_types::InfoHash;
 use super::Family;
 use crate::{ErrorReply, Item, NodeId, NodeInfo};
 
-/// A command that was given to a node; its events refer to it. Never used twice by one node.
+/// Identifies a command that was given to a node; its events refer to it. Never used twice by one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) u64);
 
@@ -16,9 +16,9 @@ pub struct RequestId(pub(super) u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 // Not `#[non_exhaustive]`: a datagram has these two.
 pub struct Transmit {
-    /// To whom.
+    /// The receiver.
     pub to: SocketAddr,
-    /// What.
+    /// The bytes of the datagram.
     pub payload: Vec<u8>,
 }
 
@@ -75,7 +75,7 @@ pub enum Event {
     Finished {
         /// Any.
         request: RequestId,
-        /// What came of it.
+        /// The outcome.
         report: Box<Report>,
     },
     /// The node has looked for its neighbours, and knows some.
@@ -87,7 +87,7 @@ pub enum Event {
     },
     /// Others agree on where they see the node (BEP 42).
     ExternalIp {
-        /// There.
+        /// The external address.
         ip: IpAddr,
     },
     /// The node has a new id, one that its address may have (BEP 42).
@@ -99,7 +99,7 @@ pub enum Event {
     },
 }
 
-/// What came of a request, over both families.
+/// The outcome of a request, over both families.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
@@ -143,7 +143,7 @@ pub enum Ending {
     /// The nearest nodes have been asked.
     #[default]
     Complete,
-    /// Nobody could be asked: no node was known and none became known.
+    /// No node could be asked: none was known and none became known.
     NoNodes,
     /// [`MAX_LOOKUPS`](crate::MAX_LOOKUPS) are under way.
     Busy,

@@ -1,4 +1,4 @@
-//! Questions on their way out, answers on their way in.
+//! Sends queries, and matches answers and timeouts to them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use super::{Event, Family, MAX_QUERIES, MAX_TRANSMITS, Node, Transmit};
 use crate::address::canonical;
 use crate::{Body, Message, Method, NodeId, NodeInfo, Outcome, Query, Response, TransactionId};
 
-/// How much longer than for another answer a node is waited for that is to store: it may have a signature to check, nobody
-/// else can be asked in its stead, and the count should be right.
+/// Extra time for a node to answer a request to store: it may have a signature to check, no other node can take its
+/// place, and the count should be right.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Asks; returns whether it could.
+    /// Sends a query; returns whether it could.
     pub(super) fn ask(
         &mut self,
         now: Instant,
@@ -25,7 +25,7 @@ impl Node {
         let Some(side) = self.sides[family.index()].as_ref() else {
             return false;
         };
-        // Nobody takes out what is to be sent.
+        // The owner does not take out the datagrams to send.
         if self.transmits.len() >= MAX_TRANSMITS + MAX_QUERIES {
             return false;
         }
@@ -85,7 +85,7 @@ impl Node {
         side.hints.retain(|hint| hint.addr != from);
         let outcome = side.table.on_response(now, node);
         side.table.on_rtt(&node, rtt);
-        // That a node has answered again puts things off, unless the table had asked for it.
+        // Another answer of a known node only postpones the table's timers, unless the table had asked for the ping.
         if outcome != Outcome::Updated || pending.purpose == Purpose::Check {
             side.table_changed();
         }
@@ -102,7 +102,7 @@ impl Node {
             self.on_vote(now, from.ip(), canonical(seen).ip());
         }
         if is_own {
-            // Ourselves, by a detour, or somebody who pretends to be.
+            // It has our own id: this node itself, reached by a detour, or a node that claims our id.
             self.on_no_answer(now, &pending);
             return;
         }

@@ -1,4 +1,4 @@
-//! Items that others have put (BEP 44).
+//! The store of items that others have put (BEP 44).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ impl ItemStore {
         self.items.get(target).map(|stored| &stored.item)
     }
 
-    /// Stores an item that the address `from` puts, or puts off its end.
+    /// Stores an item that the address `from` puts, or extends its lifetime.
     pub(super) fn put(
         &mut self,
         now: Instant,
@@ -58,7 +58,7 @@ impl ItemStore {
             if cas.is_some_and(|cas| cas != old.seq()) {
                 return Err(ErrorCode::CAS_MISMATCH);
             }
-            // Of the same number there is one value.
+            // One sequence number has one value.
             if new.seq() < old.seq() || new.seq() == old.seq() && new.value() != old.value() {
                 return Err(ErrorCode::SEQ_TOO_LOW);
             }

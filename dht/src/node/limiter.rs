@@ -1,4 +1,4 @@
-//! Token buckets on queries, and on answers to addresses that have not shown that they receive them.
+//! Rate limiter: token buckets on queries, and on answers to addresses that have not proved that they receive them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,11 +9,11 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 use super::config::NodeLimits;
 use crate::address::is_local;
 
-/// Queries that may come at once, as the time in which so many come.
+/// Burst of a query bucket, as time: it holds what the rate allows in this long.
 const QUERY_BURST: Duration = Duration::from_secs(2);
-/// Bytes that may go at once, as the time in which so many go.
+/// Burst of a byte bucket, as time: it holds what the rate allows in this long.
 const BYTE_BURST: Duration = Duration::from_secs(4);
-/// Below this many addresses, idle ones are not looked for.
+/// Below this many addresses, idle ones are not removed.
 const MIN_SWEEP: usize = 64;
 
 /// Token buckets for each address, and for all addresses together.
@@ -22,7 +22,7 @@ pub(super) struct Limiter {
     limits: NodeLimits,
     /// Never iterated but to drop the idle ones, so that the order of the map cannot show.
     addresses: HashMap<(IpAddr, u16), Buckets>,
-    /// What newcomers share while all places are taken.
+    /// The buckets that new addresses share while the map is full.
     overflow: Buckets,
     all: Buckets,
     sweep_at: usize,
@@ -50,12 +50,12 @@ impl Limiter {
         let limits = self.limits;
         let of_all = Rate::per_second(limits.queries.into(), QUERY_BURST);
         let of_one = Rate::per_second(limits.queries_per_address.into(), QUERY_BURST);
-        // First the one, so that a single noisy address does not use up what is for all.
+        // The address's own bucket first, so that a single noisy address does not drain the common one.
         self.buckets(now, from).queries.take(now, of_one, 1)
             && self.all.queries.take(now, of_all, 1)
     }
 
-    /// Whether a long answer goes to `to`, which has not shown that it is there.
+    /// Whether a long answer may go to `to`, which has not proved that it receives datagrams.
     pub(super) fn spend(&mut self, now: Instant, to: SocketAddr, bytes: usize) -> bool {
         let limits = self.limits;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! One walk towards a place in the id space.
+//! The state of one iterative lookup: which nodes to ask, what has been found, when it ends.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,19 +10,19 @@ use super::shortlist::{Shortlist, State};
 use super::{Family, RequestId};
 use crate::{Item, ItemKey, Method, NodeId, NodeInfo, Want};
 
-/// Questions of one lookup under way at a time, those not counted that take long.
+/// Queries of one lookup in flight at a time, without those that are slow (Kademlia's *α*).
 pub const LOOKUP_CONCURRENCY: usize = 4;
-/// Questions that one lookup asks before it makes do with what it has.
+/// The most queries of one lookup; then it ends with what it has.
 pub const MAX_LOOKUP_QUERIES: u32 = 192;
-/// Peers that one lookup brings.
+/// The most peers that one lookup brings.
 pub const MAX_LOOKUP_PEERS: usize = 2000;
 /// How long a lookup waits for a first node to ask.
 pub const FIRST_NODE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How much longer it waits when the other family's part of the same request has ended: where that network is there, this
-/// one most likely is not.
+/// How much longer it waits when the other family's part of the same request has ended: where that network works, this
+/// one most likely does not exist.
 pub const SECOND_FAMILY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a lookup is for.
+/// The purpose of a lookup.
 #[derive(Clone, Debug)]
 pub(super) enum Job {
     /// To know the nodes themselves.
@@ -53,7 +53,7 @@ pub struct Announce {
 #[derive(Debug)]
 pub(super) enum Stage {
     Walking,
-    /// The nearest have been asked to store; so many have not said a word.
+    /// The nearest have been asked to store; this many have not answered.
     Storing(usize),
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Lookup {
     pub(super) family: Family,
     pub(super) target: NodeId,
     pub(super) job: Job,
-    /// Whose; `None` if it is the node's own.
+    /// The owner's request; `None` if the lookup is the node's own.
     pub(super) request: Option<RequestId>,
     pub(super) nodes: Shortlist,
     pub(super) stage: Stage,
@@ -156,7 +156,7 @@ impl Lookup {
         self.mark(node, State::Failed);
     }
 
-    /// Returns how many hops away the node is. One that answers in another's name takes that one's place.
+    /// Returns how many hops away the node is. A node that answers under another id takes the expected node's place.
     pub(super) fn on_answer(
         &mut self,
         asked: &NodeInfo,

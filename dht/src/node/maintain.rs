@@ -1,4 +1,4 @@
-//! What a node does of its own accord: finds its neighbours, keeps its table fresh, learns its address.
+//! Maintenance: a node finds its neighbours (bootstrap), refreshes its routing table, learns its external address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::{Event, Family, Node};
 use crate::address::can_see;
 use crate::{BUCKET_SIZE, Method, NodeId, NodeInfo, Response, Want};
 
-/// Greetings under way at a time, in both families together.
+/// Pings of new nodes in flight at a time, in both families together.
 const MAX_HELLOS: usize = 8;
 /// Bootstrap addresses that are asked at a time.
 const MAX_BOOTSTRAP_ASKED: usize = 8;
@@ -52,7 +52,7 @@ impl Node {
         }
     }
 
-    /// Looks for neighbours, by way of whoever may know them.
+    /// Bootstraps: asks saved nodes and bootstrap addresses for neighbours.
     fn bootstrap(&mut self, now: Instant, family: Family) {
         let Some(side) = self.side_mut(family) else {
             return;
@@ -79,7 +79,7 @@ impl Node {
         self.seek_neighbours(now, family);
     }
 
-    /// Looks for neighbours as soon as there is somebody to ask (BEP 5).
+    /// Looks up the node's own id as soon as there is a node to ask (BEP 5).
     pub(super) fn seek_neighbours(&mut self, now: Instant, family: Family) {
         let is_cold = self.side(family).is_some_and(|side| {
             let knows_somebody = !side.hints.is_empty() || !side.table.is_empty();
@@ -90,7 +90,7 @@ impl Node {
         }
     }
 
-    /// While it bootstraps, a node of both networks has each tell of the other (BEP 32).
+    /// While it bootstraps, a node of both networks asks each for nodes of the other too (BEP 32).
     fn want_all(&self) -> Want {
         let is_dual = self.sides.iter().all(Option::is_some);
         Want {
@@ -185,7 +185,7 @@ impl Node {
         if let Some(target) = self.refresh_target(now, family) {
             let want = Want::default();
             let key = self.start_lookup(now, family, target, Job::Find { want }, None);
-            // With nobody to ask it is over already.
+            // With no node to ask, it has ended already.
             let is_running = self.lookups.contains_key(&key);
             if let Some(side) = self.side_mut(family) {
                 side.refresh = is_running.then_some(key);
@@ -210,7 +210,7 @@ impl Node {
         side.table.poll_refresh(now, random)
     }
 
-    /// Whoever asks may be worth knowing.
+    /// A node that sends a query may be worth a place in the table.
     pub(super) fn on_asked_by(&mut self, now: Instant, node: &NodeInfo) {
         let Some(side) = self.side_mut(Family::of(&node.addr)) else {
             return;
@@ -221,7 +221,7 @@ impl Node {
         }
     }
 
-    /// `voter` says that it sees us at `seen`.
+    /// `voter` reports that it sees this node at the address `seen`.
     pub(super) fn on_vote(&mut self, now: Instant, voter: IpAddr, seen: IpAddr) {
         let family = Family::of(&SocketAddr::new(seen, 0));
         let is_possible = voter.is_ipv4() == seen.is_ipv4() && can_see(voter, seen);

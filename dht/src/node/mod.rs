@@ -1,4 +1,4 @@
-//! The node: what comes in, what goes out, and when it wants to be called.
+//! The node as a state machine: its inputs, its outputs, and the time of its next timer.
 
 mod commands;
 mod config;
@@ -127,7 +127,8 @@ impl Node {
         if self.side(Family::of(&from)).is_none() || !is_usable(from) {
             return;
         }
-        // Keys are sorted as a rule, so that a query is known by its end: too many need not even be read.
+        // Keys are sorted as a rule, so the end of a datagram tells a query: one over the rate limit need not be
+        // decoded.
         let is_query = bytes.ends_with(b"1:y1:qe");
         if is_query && !self.admit(now, from) {
             return;
@@ -178,7 +179,7 @@ impl Node {
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let transmit = self.transmits.pop_front();
         if transmit.is_none() && self.transmits.capacity() > 32 {
-            // A burst must not be remembered for ever.
+            // A burst must not hold its memory for ever.
             self.transmits.shrink_to(4);
         }
         transmit
@@ -214,14 +215,14 @@ impl Node {
         self.side(family).map(Side::id)
     }
 
-    /// Whom it knows in a network; `None` if it is not in that one.
+    /// Its routing table in a network; `None` if it is not in that one.
     #[must_use]
     pub fn table(&self, family: Family) -> Option<&RoutingTable> {
         self.side(family).map(|side| &side.table)
     }
 
-    /// Nodes for [`Config::with_nodes`] the next time: those that have answered and not failed since, and those from the last
-    /// time that have not been tried yet.
+    /// Nodes for [`Config::with_nodes`] in the next run: those that have answered and not failed since, and those from
+    /// the previous run that have not been tried yet.
     #[must_use]
     pub fn saved_nodes(&self) -> Vec<NodeInfo> {
         let mut saved = Vec::new();

@@ -1,5 +1,5 @@
-//! What a lookup finds in the node's own stores. In a small network the node is often one of the nearest itself, and nobody
-//! else may have been told.
+//! Lookups in the node's own stores. In a small network the node is often one of the nearest itself, and the only one
+//! that was told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +10,7 @@ use super::{Event, Family, Node, RequestId};
 use crate::{Item, NodeId, NodeInfo};
 
 impl Node {
-    /// Tells the owner what the node has stored for others of what it is asked for.
+    /// Reports peers or an item that the node has stored for others, when its owner looks for them.
     pub(super) fn look_at_home(&mut self, request: RequestId, target: NodeId, lookup: &mut Lookup) {
         match &lookup.job {
             Job::Peers { scrape: false, .. } => self.find_peers_at_home(request, target, lookup),

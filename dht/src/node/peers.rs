@@ -1,4 +1,4 @@
-//! Peers that others have announced.
+//! The store of peers that others have announced.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,8 +14,8 @@ use crate::{Samples, ScrapeFilters};
 
 /// How long a peer is kept after its last announce. Clients announce every 15 minutes or more often.
 pub const PEER_LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// How long a node that is asked for samples promises nothing new, in seconds: we draw them for each question, but whoever
-/// asks everybody all the time should not.
+/// The `interval` of BEP 51, in seconds, before which an indexer should not ask this node again. Samples are drawn anew
+/// for each query; the interval is there to slow down indexers.
 const SAMPLE_INTERVAL_SECS: u16 = 600;
 /// The most info-hashes in one answer.
 const MAX_SAMPLES_SENT: usize = 20;
@@ -34,8 +34,8 @@ pub(super) struct PeerStore {
     expire_at: Option<Instant>,
 }
 
-/// One an address, so that nobody is counted twice (BEP 33); of a local network one an address and port, as a machine
-/// there may run several.
+/// A stored peer. One for each address, so that none is counted twice (BEP 33); in a local network one for each address
+/// and port, as a machine there may run several.
 #[derive(Clone, Copy, Debug)]
 struct Peer {
     addr: SocketAddr,
@@ -80,14 +80,14 @@ impl PeerStore {
             is_seed: seed,
             announced: now,
         };
-        // The most recent stands at the end.
+        // The most recent is at the end.
         self.torrents.entry(hash).or_default().push(fresh);
         self.count += 1;
         self.of_address.add(addr.ip());
         self.expire_at = self.expire_at.or_else(|| now.checked_add(PEER_LIFETIME));
     }
 
-    /// Where there is a place for a peer of a torrent.
+    /// Finds a place for a peer of a torrent.
     fn place(&self, hash: &InfoHash, addr: SocketAddr) -> Place {
         let peers = self.torrents.get(hash).map_or(&[][..], Vec::as_slice);
         let ip = addr.ip();
@@ -136,7 +136,7 @@ impl PeerStore {
         self.of_address.remove(gone.addr.ip());
     }
 
-    /// Up to `most` peers, another choice each time, and if `no_seed` first those that are not seeds.
+    /// Up to `most` peers, chosen at random each time; with `no_seed`, peers that are not seeds come first.
     pub(super) fn values(
         &self,
         random: &mut Random,

@@ -1,4 +1,4 @@
-//! Questions under way.
+//! The table of queries in flight.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use super::RequestId;
 use super::random::Random;
 use crate::{NodeId, TransactionId};
 
-/// How long an answer is awaited. Whoever takes longer counts as gone; lookups ask others long before.
+/// Timeout of a query. A node that takes longer counts as gone; lookups ask others long before.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
 /// The most questions under way. Beyond it a node that should be asked counts as one that did not answer.
 pub const MAX_QUERIES: usize = 4096;
 
-/// What a question is for.
+/// The purpose of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// A step of this lookup.
@@ -22,7 +22,7 @@ pub(super) enum Purpose {
     Store(u64),
     /// The owner's ping.
     Ping(RequestId),
-    /// Somebody may be worth a place in the table.
+    /// A ping of a new node that may be worth a place in the table.
     Hello,
     /// A node in the table is questionable.
     Check,
@@ -33,7 +33,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) to: SocketAddr,
-    /// Who should be there, where that is known.
+    /// The id that is expected at the address, where it is known.
     pub(super) id: Option<NodeId>,
     pub(super) purpose: Purpose,
     pub(super) sent: Instant,
@@ -44,11 +44,11 @@ pub(super) struct Pending {
     pub(super) is_slow: bool,
 }
 
-/// What has become of a question that was not answered in time.
+/// A query that was not answered in time.
 pub(super) enum Overdue {
-    /// It may still be.
+    /// It may still be answered.
     Slow(Pending),
-    /// It will not be.
+    /// It counts as lost.
     Dead(Pending),
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Queries {
 }
 
 impl Queries {
-    /// Notes a question, and names it; `None` if there are too many.
+    /// Records a query and returns its transaction id; `None` if there are too many.
     pub(super) fn insert(
         &mut self,
         now: Instant,
@@ -73,7 +73,7 @@ impl Queries {
         if self.pending.len() >= MAX_QUERIES {
             return None;
         }
-        // At most one in sixteen is taken.
+        // At most one id in sixteen is taken.
         let number = loop {
             let number = random.u16();
             if !self.pending.contains_key(&number) {

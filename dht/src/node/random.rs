@@ -1,4 +1,4 @@
-//! Chance that a stranger cannot foretell, from a seed.
+//! A seeded random number generator whose output others cannot predict.
 
 use sha1::{Digest, Sha1};
 

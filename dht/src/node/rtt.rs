@@ -1,4 +1,4 @@
-//! How long answers take, and how long it pays to wait for one.
+//! Round-trip time estimate: how long answers take, and how long a lookup waits before it asks another node.
 
 use std::time::Duration;
 

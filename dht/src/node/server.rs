@@ -1,4 +1,4 @@
-//! What others are answered.
+//! The server: answers the queries of other nodes.
 
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::time::Instant;
@@ -216,7 +216,7 @@ impl Node {
             .values(&mut self.random, info_hash, most, no_seed);
     }
 
-    /// Sends an answer, a short one if it must not be long.
+    /// Sends an answer, cut short if a long one is not allowed.
     fn respond(
         &mut self,
         now: Instant,
@@ -247,7 +247,7 @@ impl Node {
     }
 }
 
-/// Leaves out what makes an answer long: what was asked for, then the farthest nodes.
+/// Shortens an answer: leaves out what was asked for, then the farthest nodes.
 fn shorten(mut message: Message, safe_len: usize) -> Vec<u8> {
     if let Body::Response(response) = &mut message.body {
         response.scrape = None;
@@ -259,7 +259,7 @@ fn shorten(mut message: Message, safe_len: usize) -> Vec<u8> {
     with_fewer_nodes(&mut message, payload, safe_len)
 }
 
-/// The datagram without as many of the farthest nodes as make it too long. An item stays whole, and may be longer still.
+/// Removes the farthest nodes until the datagram is short enough. An item stays whole, and may still be longer.
 fn with_fewer_nodes(message: &mut Message, payload: Vec<u8>, most: usize) -> Vec<u8> {
     let mut excess = payload.len().saturating_sub(most);
     let Body::Response(response) = &mut message.body else {
@@ -283,7 +283,7 @@ fn cut<A: CompactAddr>(nodes: Option<&mut Vec<NodeInfo<A>>>, excess: usize) -> u
     excess.saturating_sub(leaving * NodeInfo::<A>::LEN)
 }
 
-/// Whoever has this version or a newer one is told the number alone (BEP 44).
+/// A node that has this version or a newer one gets the sequence number alone (BEP 44).
 fn fields(item: &Item, known: Option<i64>) -> Box<ItemFields> {
     let mut fields = ItemFields::default();
     match item {

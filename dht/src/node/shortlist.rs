@@ -1,13 +1,13 @@
-//! The nodes of one lookup.
+//! The candidate nodes of one lookup, sorted by distance.
 
 use crate::address::{is_local, same_network};
 use crate::{BUCKET_SIZE, NodeId, NodeInfo, Token};
 
-/// The most nodes that a lookup keeps in mind, in each of its two lists.
+/// The most candidates in each of a lookup's two lists.
 pub const MAX_CANDIDATES: usize = 64;
-/// The most nodes that one lookup asks whose id BEP 42 does not let them have.
+/// The most nodes that one lookup asks although their ids do not fit their addresses (BEP 42).
 const MAX_INSECURE_ASKED: usize = 24;
-/// How many nodes of one network (/24, /64) a lookup keeps in mind, in each list.
+/// The most candidates of one network (/24, /64) in each list.
 const MAX_OF_NETWORK: usize = 3;
 
 /// ```text
@@ -29,7 +29,7 @@ pub(super) struct Candidate {
     pub(super) state: State,
     /// How many nodes named one another before this one.
     pub(super) depth: u8,
-    /// In a box, as few have one.
+    /// Boxed, as few have one.
     pub(super) token: Option<Box<Token>>,
     /// It has a version of the item that is looked up.
     pub(super) has_item: bool,
@@ -69,8 +69,9 @@ impl List {
         self.list.truncate(MAX_CANDIDATES);
     }
 
-    /// One node an address, and few a network: the nearest of those that have not been asked stays, as any of them may be
-    /// made up. Who has answered is not, and who has failed does not count. Returns whether there is a place for `node`.
+    /// Enforces one node for each address, and few for each network: of those that have not been asked the nearest
+    /// stays, as any of them may be made up. A node that has answered is real and stays; one that has failed does not
+    /// count. Returns whether there is a place for `node`.
     fn make_way(&mut self, place: usize, node: &NodeInfo) -> bool {
         let ip = node.addr.ip();
         let is_neighbour = |known: &Candidate| {
@@ -123,8 +124,9 @@ impl List {
     }
 }
 
-/// Two lists: nodes whose id BEP 42 lets them have, and the others. Anybody can make up ids next to a target, but not such
-/// that fit his address; so those must not crowd out these, nor end the lookup before these are found (BEP 42).
+/// Two lists: nodes whose id BEP 42 lets them have, and the others. Anyone can make up ids next to a target, but hardly
+/// ids that also fit the address. So nodes with ids that do not fit must not crowd out the others, nor end the lookup
+/// before those are found (BEP 42).
 #[derive(Clone, Debug)]
 pub(super) struct Shortlist {
     secure: List,
@@ -145,7 +147,7 @@ impl Shortlist {
         self.add_as(node, depth, State::Fresh);
     }
 
-    /// Somebody has answered in another's name.
+    /// A node has answered under another id than expected.
     pub(super) fn add_answered(&mut self, node: NodeInfo, depth: u8) {
         self.add_as(node, depth, State::Answered);
     }
@@ -179,7 +181,7 @@ impl Shortlist {
         Some(node)
     }
 
-    /// Whether there is nobody left to ask or to wait for.
+    /// Whether there is no node left to ask or to wait for.
     pub(super) fn is_settled(&self) -> bool {
         let is_open = |known: &Candidate| matches!(known.state, State::Fresh | State::Asked);
         !self.secure.window().any(is_open) && !self.insecure_window().any(is_open)

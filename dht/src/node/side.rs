@@ -1,4 +1,4 @@
-//! What a node has in each of the two networks (BEP 32).
+//! The state of a node in one of the two networks, IPv4 or IPv6 (BEP 32).
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -14,33 +14,34 @@ use super::rtt::Rtt;
 use super::vote::Vote;
 use crate::{BUCKET_SIZE, NodeId, NodeInfo, RoutingTable};
 
-/// The pauses of a node that knows no other which answers: a network that comes back is found within five minutes.
+/// Back-off between bootstrap attempts while no known node answers: a network that comes back is found within five
+/// minutes.
 pub(crate) const BOOTSTRAP_BACKOFF: Backoff =
     Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
 
-/// The most nodes that were known the last time, or named by a bootstrap node, which may be asked before they are heard from.
+/// The most hints: nodes from the previous run, or named by a bootstrap node, which have not answered yet.
 pub const MAX_HINTS: usize = 256;
-/// The most addresses that wait to be greeted.
+/// The most addresses that wait to be pinged.
 pub const MAX_GREETINGS: usize = 128;
 /// The most addresses of bootstrap nodes that are remembered. Beyond it the one learnt longest ago goes: a name's addresses
 /// change.
 pub const MAX_BOOTSTRAP_ADDRS: usize = 64;
-/// Head start of the nodes that were known the last time over the bootstrap addresses.
+/// Head start of the nodes from the previous run over the bootstrap addresses.
 const WARM_START: Duration = Duration::from_secs(2);
 
 /// The node in one network: its id there, its table, its view of itself.
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) family: Family,
-    /// Long ago: when what has no time of its own is due.
+    /// When it was created: due time of what has no time of its own, as it is always in the past.
     pub(super) created: Instant,
     pub(super) table: RoutingTable,
     pub(super) peers: PeerStore,
     pub(super) vote: Vote,
     pub(super) rtt: Rtt,
-    /// Not heard from yet, but likely to answer.
+    /// Nodes that have not answered yet, but are likely to.
     pub(super) hints: Vec<NodeInfo>,
-    /// To be greeted when there is time.
+    /// Addresses that wait to be pinged.
     pub(super) greetings: VecDeque<(SocketAddr, Option<NodeId>)>,
     pub(super) bootstrap: VecDeque<SocketAddr>,
     pub(super) bootstrap_at: Option<Instant>,
@@ -52,7 +53,7 @@ pub(super) struct Side {
     /// The next bucket to fill after the start; none is left from the table's last one on.
     pub(super) fill: usize,
     pub(super) has_neighbours: bool,
-    /// When the table wants to be looked after; too early does no harm.
+    /// When the table needs maintenance next; too early does no harm.
     pub(super) table_due: Option<Instant>,
 }
 
@@ -107,8 +108,8 @@ impl Side {
         *self.table.own_id()
     }
 
-    /// The nodes to begin a lookup with: those in the table, those that were known the last time, and if all have turned
-    /// bad those too, as it may have been our own line.
+    /// The nodes to begin a lookup with: those in the table and those from the previous run; if all in the table are
+    /// bad, those too, as it may have been our own connection that failed.
     pub(super) fn seeds(&self, target: &NodeId) -> Vec<NodeInfo> {
         let mut seeds = self.table.closest(target, 2 * BUCKET_SIZE);
         let mut others = self.hints.clone();
@@ -121,7 +122,7 @@ impl Side {
         seeds
     }
 
-    /// Keeps a node in mind that has not been heard from.
+    /// Remembers a node that has not answered yet.
     pub(super) fn hint(&mut self, node: NodeInfo) {
         if self.hints.len() < MAX_HINTS && !self.hints.contains(&node) {
             self.hints.push(node);
@@ -158,7 +159,7 @@ impl Side {
         true
     }
 
-    /// Puts the next attempt off.
+    /// Postpones the next attempt.
     pub(super) fn on_bootstrap(&mut self, now: Instant) {
         self.bootstrap_at = now.checked_add(self.backoff.next_pause());
     }
@@ -167,12 +168,12 @@ impl Side {
         self.backoff.reset();
     }
 
-    /// The table has changed: look after it sooner than it had asked for.
+    /// The table has changed: maintain it sooner than it had asked for.
     pub(super) fn table_changed(&mut self) {
         self.table_due = self.table.poll_timeout();
     }
 
-    /// Takes the id that belongs to `ip` now.
+    /// Changes to an id that is valid for `ip`.
     pub(super) fn move_to(&mut self, now: Instant, ip: IpAddr, random: &mut Random) -> bool {
         let id = fitting(self.id(), ip, random);
         if id == self.id() {

@@ -1,4 +1,4 @@
-//! Figures for people.
+//! Statistics of a node: its traffic and its state.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ pub struct Traffic {
     pub queries_sent: u64,
     /// Answers that came to them.
     pub answers_received: u64,
-    /// Queries that nobody answered.
+    /// Queries that were not answered in time.
     pub timeouts: u64,
     /// Queries that were answered, refusals included.
     pub queries_answered: u64,
@@ -43,7 +43,7 @@ impl Traffic {
     }
 }
 
-/// A node at a glance.
+/// A summary of a node's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeStats {
@@ -72,7 +72,7 @@ pub struct NodeStats {
 }
 
 impl Node {
-    /// The node at a glance.
+    /// A summary of the node's state.
     #[must_use]
     pub fn stats(&self) -> NodeStats {
         let table = |family| self.table(family);

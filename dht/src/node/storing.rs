@@ -1,4 +1,4 @@
-//! How a lookup that is to store ends: the nearest are asked to.
+//! The store phase at the end of a lookup: sends `announce_peer` or `put` to the nearest nodes.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::{Event, Node};
 use crate::{ErrorCode, ErrorReply, Method, NodeInfo, Put, Token};
 
 impl Node {
-    /// Asks the nearest that gave a token to store.
+    /// Sends the store request to the nearest nodes that gave a token.
     pub(super) fn store(&mut self, now: Instant, key: u64, lookup: &mut Lookup) {
         lookup.stage = Stage::Storing(0);
         if self.is_outdated(lookup) {
@@ -34,8 +34,8 @@ impl Node {
         lookup.stage = Stage::Storing(asked);
     }
 
-    /// Whether a version is known that the item must not replace. Nodes that have it refuse, but those that have none, as
-    /// they have just come, would not.
+    /// Whether a version is known that the item must not replace. Nodes that have it refuse, but nodes that have just
+    /// joined have none and would not.
     fn is_outdated(&mut self, lookup: &Lookup) -> bool {
         let Job::Put { item, cas } = &lookup.job else {
             return false;
@@ -99,14 +99,14 @@ fn store_method(lookup: &Lookup, token: Token, has_item: bool) -> Option<Method>
         } => Some(Method::AnnouncePeer {
             info_hash: InfoHash::new(*lookup.target.as_bytes()),
             port: port.unwrap_or_default(),
-            // Nobody listens on port 0.
+            // No peer listens on port 0.
             implied_port: port.is_none_or(|port| port == 0),
             seed: *is_seed,
             token,
         }),
         Job::Put { item, cas } => {
             let mut put = Put::new(token, (**item).clone());
-            // Not for those that have nothing to compare with (BEP 44).
+            // Not to nodes that have nothing to compare with (BEP 44).
             put.cas = cas.filter(|_| has_item);
             Some(Method::Put(Box::new(put)))
         }

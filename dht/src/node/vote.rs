@@ -1,4 +1,4 @@
-//! Which address others see us at, by vote: any one of them may lie (BEP 42).
+//! Finds the node's external address by vote of other nodes, as any one of them may lie (BEP 42).
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ pub const MIN_VOTES: usize = 5;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vote {
-    /// Who, and for what. The most recent at the end.
+    /// The voter, and the address it voted for. The most recent at the end.
     votes: VecDeque<(IpAddr, IpAddr)>,
     winner: Option<IpAddr>,
 }
@@ -53,7 +53,7 @@ impl Vote {
     }
 }
 
-/// Whether both voters may be the same.
+/// Whether both addresses may be one voter's.
 fn is_one(one: IpAddr, other: IpAddr) -> bool {
     one == other || !is_local(one) && same_network(one, other)
 }

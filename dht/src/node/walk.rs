@@ -1,4 +1,4 @@
-//! Lookups on their way: whom they ask, what they make of the answers, how they end.
+//! Runs lookups: chooses the nodes to ask, processes their answers, ends them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const MAX_NODES_OF_ANSWER: usize = 2 * BUCKET_SIZE;
 const MAX_SCRAPE: f64 = 8000.0;
 
 impl Node {
-    /// Asks whom there is to ask, and ends the lookup if there is nobody.
+    /// Asks the next nodes, and ends the lookup if there is none left.
     pub(super) fn drive(&mut self, now: Instant, key: u64) {
         let Some(mut lookup) = self.lookups.remove(&key) else {
             return;
@@ -37,7 +37,7 @@ impl Node {
         }
     }
 
-    /// Those that wait for a first node have waited long enough, or have one.
+    /// Continues lookups that waited for a first node and have one now, or have waited long enough.
     pub(super) fn wake_starved(&mut self, now: Instant) {
         let starved = self
             .lookups
@@ -47,7 +47,7 @@ impl Node {
         starved.into_iter().for_each(|key| self.drive(now, key));
     }
 
-    /// Gives nodes to the lookups that have had none.
+    /// Gives nodes to the lookups that have none to ask.
     pub(super) fn feed_starved(&mut self, now: Instant, family: Family, nodes: &[NodeInfo]) {
         let mut fed = Vec::new();
         for (key, lookup) in &mut self.lookups {

@@ -1,4 +1,4 @@
-//! What is simulated.
+//! The configuration of a simulation.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct SimConfig {
     pub malicious: f64,
     /// The share of datagrams that are lost, 0 to 1.
     pub loss: f64,
-    /// How much time passes, in minutes. Everybody joins in the first tenth of it.
+    /// How much time passes, in minutes. All nodes join in the first tenth of it.
     pub minutes: u32,
     /// The shortest and the longest delay of a datagram; each pair of nodes has its own.
     pub delay: (Duration, Duration),

@@ -1,4 +1,4 @@
-//! A node that wants what is announced not to be found.
+//! A hostile node: it tries to keep lookups from finding what was announced.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -11,7 +11,7 @@ const INVENTED: usize = 2;
 /// Tries to invent an address whose permitted ids begin like the target's.
 const TRIES: u32 = 50;
 
-/// It keeps no state but its id, which is one that its address may have, so that it gets into tables.
+/// A hostile node. Its only state is its id, which is valid for its address, so that it gets into routing tables.
 pub(super) struct Hostile {
     pub(super) id: NodeId,
 }
@@ -46,7 +46,7 @@ impl Hostile {
             nodes.extend((0..INVENTED).map(|_| invent(rng, &target)));
             response.nodes = Some(nodes);
             response.token = Token::new(b"none").ok();
-            // Whatever id it was asked as, it is somebody next to the target now.
+            // Whatever id it was asked as, it claims one next to the target now.
             if !matches!(query.method, Method::FindNode { .. }) {
                 response.id = near(rng);
             }
@@ -74,7 +74,7 @@ const fn target(method: &Method) -> Option<NodeId> {
     }
 }
 
-/// A node that nobody can tell from a real one before it is asked.
+/// Invents a node that cannot be told from a real one before it is asked.
 fn invent(rng: &mut fastrand::Rng, target: &NodeId) -> NodeInfo<SocketAddrV4> {
     let mut best: Option<(NodeId, Ipv4Addr)> = None;
     for _ in 0..TRIES {

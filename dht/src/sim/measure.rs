@@ -1,4 +1,4 @@
-//! What the network looks like, and what is reported of it.
+//! Measures the simulated network for the report.
 
 use super::report::{Figures, Histogram, SimReport, percent};
 use super::world::{Tenant, World};

@@ -1,4 +1,4 @@
-//! What happens when.
+//! The schedule of a simulation: joins, departures, announces, lookups.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use super::hostile::Hostile;
 use super::world::{Asked, Tenant, Torrent, World, share_of};
 use crate::{Announce, Config, Family, Node, NodeId, RequestId};
 
-/// Nodes that everybody asks first. They do not leave.
+/// How many bootstrap nodes there are. They do not leave.
 const BOOTSTRAP_NODES: usize = 10;
-/// How many of them each newcomer knows.
+/// How many of them each new node knows.
 const BOOTSTRAP_KNOWN: usize = 3;
 /// Times that a hostile node makes itself known.
 const HOSTILE_CALLS: u32 = 40;
@@ -166,7 +166,7 @@ impl World<'_> {
     }
 
     pub(super) fn leave(&mut self) {
-        // Those that everybody asks first stay.
+        // The bootstrap nodes stay.
         if self.living.len() <= BOOTSTRAP_NODES {
             return;
         }
@@ -179,7 +179,7 @@ impl World<'_> {
         self.join(false);
     }
 
-    /// A hostile node makes itself known to somebody.
+    /// A hostile node sends a query to a random node, to become known.
     pub(super) fn call(&mut self, host: usize, left: u32) {
         if let (Tenant::Hostile(hostile), Some(to)) =
             (&self.tenants[host], self.rng.choice(&self.living))

@@ -1,4 +1,4 @@
-//! What came of it.
+//! The report of a simulation.
 
 use serde::Serialize;
 
@@ -67,9 +67,9 @@ pub struct SimReport {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Figures {
-    /// Half are below.
+    /// Half of the values are below.
     pub median: u64,
-    /// Of a hundred, one is above.
+    /// One value of a hundred is above.
     pub p99: u64,
     /// The largest.
     pub max: u64,

@@ -1,4 +1,4 @@
-//! The run itself.
+//! Runs a simulation: hosts, their nodes, the network between them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,9 +15,9 @@ use crate::{Event, Node, NodeId, Report, RequestId, Transmit};
 
 /// The timer of a host's node.
 const WAKE: u64 = 0;
-/// Simulated time between two words about how far it is.
+/// Simulated time between two progress reports.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// Of so many lookups, one is compared with a search of all nodes.
+/// One lookup of this many is compared with a search of all nodes.
 const CHECKED_LOOKUPS: usize = 10;
 
 /// Runs a simulation.

@@ -1,4 +1,4 @@
-//! One range of ids.
+//! A k-bucket: the nodes of one range of ids.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use super::entry::{Entry, Status};
 use crate::{NodeId, NodeInfo};
 
-/// Nodes in a bucket: Kademlia's *k* (BEP 5).
+/// The most nodes in a bucket: Kademlia's *k* (BEP 5).
 pub const BUCKET_SIZE: usize = 8;
-/// Nodes that wait for a place in a bucket.
+/// The most spares of a bucket: nodes that wait for a place in it.
 pub const MAX_SPARES: usize = 8;
 /// How long a bucket may stay unchanged before an id in its range is looked up (BEP 5).
 pub const BUCKET_REFRESH: Duration = Duration::from_secs(15 * 60);
 
-/// What became of a node that has answered.
+/// What the routing table did with a node that has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -64,7 +64,7 @@ impl Bucket {
         self.spares.iter()
     }
 
-    /// Whether a node that is not in it, and that nothing speaks against, would get more than the place of a spare.
+    /// Whether a node that is not in the bucket, and that no rule excludes, would get more than a spare's place.
     pub(super) fn has_room(&self, is_secure: bool) -> bool {
         self.nodes.len() < BUCKET_SIZE
             || self.spares.len() < MAX_SPARES
@@ -133,7 +133,7 @@ impl Bucket {
     }
 
     pub(super) fn on_timeout(&mut self, now: Instant, node: &NodeInfo) {
-        // A spare has no second chance: another takes its place sooner than it would get a turn.
+        // A spare is removed at its first timeout: another takes its place sooner than it would get a second query.
         self.spares.retain(|spare| spare.node() != *node);
         let Some(entry) = self.nodes.iter_mut().find(|entry| entry.node() == *node) else {
             return;
@@ -176,7 +176,7 @@ impl Bucket {
         ping_at.into_iter().chain(self.refresh_at()).min()
     }
 
-    /// Takes out the nodes that belong to the new, nearer bucket. A bucket that may be split has no spares.
+    /// Removes and returns the nodes that belong to the new, nearer bucket. A bucket that may be split has no spares.
     pub(super) fn split_off(&mut self, is_near: impl Fn(&NodeId) -> bool) -> Self {
         let nodes = mem::take(&mut self.nodes);
         let (near, far) = nodes.into_iter().partition(|entry| is_near(&entry.id()));

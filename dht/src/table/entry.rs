@@ -1,15 +1,15 @@
-//! A node in the table, and what its behaviour makes of it.
+//! An entry of the routing table: a node with its status, as its answers and timeouts determine it.
 
 use std::time::{Duration, Instant};
 
 use crate::{NodeId, NodeInfo};
 
-/// How long after it was last heard from a node stays good (BEP 5).
+/// How long a node stays good after its last answer or query (BEP 5).
 pub const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
-/// Queries in a row that a node may leave unanswered before it is bad. BEP 5 suggests to try once more.
+/// Queries in a row that a node may leave unanswered before it is bad. BEP 5 suggests trying once more.
 pub const MAX_FAILURES: u8 = 2;
 
-/// What a node is worth (BEP 5).
+/// The status of a node (BEP 5).
 ///
 /// ```text
 ///            GOOD_FOR without an answer or a query          MAX_FAILURES timeouts in a row
@@ -22,9 +22,9 @@ pub const MAX_FAILURES: u8 = 2;
 /// A good node turns bad in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Heard from within [`GOOD_FOR`].
+    /// It answered or asked within [`GOOD_FOR`].
     Good,
-    /// Not heard from for longer.
+    /// It has been silent for longer.
     Questionable,
     /// Has left [`MAX_FAILURES`] queries in a row unanswered. The first to be replaced.
     Bad,
@@ -37,7 +37,7 @@ pub struct Entry {
     /// The last answer or query. Since an entry has answered, a query counts as much (BEP 5).
     last_seen: Instant,
     failures: u8,
-    /// The table has asked for a ping and has not heard the outcome.
+    /// The table has asked for a ping and does not know the outcome yet.
     pinged: bool,
     /// Whether BEP 42 lets a node at its address have its id.
     is_secure: bool,
@@ -75,7 +75,7 @@ impl Entry {
         self.last_seen
     }
 
-    /// What it is worth at `now`.
+    /// Its status at `now`.
     #[must_use]
     pub fn status(&self, now: Instant) -> Status {
         if self.is_bad() {

@@ -22,8 +22,8 @@ pub const MAX_BUCKETS: usize = NODE_ID_BITS;
 /// one, in whose range that id lies, holds those that share more too, and is split when it is full. Nodes for which there
 /// is no room wait as spares, up to [`MAX_SPARES`] a bucket, until one in the bucket has turned bad.
 ///
-/// One who owns many addresses must not own the table: there is one node of an IP address in it, and one of a network (/24,
-/// /64) in a bucket, spares included. Addresses of local networks may come as often as they like. A node whose id is not
+/// The owner of many addresses must not own the table: it holds one node for each IP address, and a bucket holds one
+/// for each network (/24, /64), spares included. Addresses of local networks are not limited. A node whose id is not
 /// valid for its address (BEP 42) gives way to one whose id is.
 ///
 /// Only nodes that have answered get in, and what the owner tells the table decides what they are: [`Status`] has the
@@ -56,7 +56,8 @@ impl RoutingTable {
 
     /// `node` has answered a query.
     ///
-    /// An id keeps its address for as long as it is not bad: who comes with the same id from elsewhere is refused.
+    /// An id keeps its address for as long as its node is not bad: a node with the same id at another address is
+    /// refused.
     pub fn on_response(&mut self, now: Instant, node: NodeInfo) -> Outcome {
         if node.id == self.own_id || !self.make_way(&node) {
             return Outcome::Refused;
@@ -66,13 +67,14 @@ impl RoutingTable {
             let is_last = index + 1 == self.buckets.len();
             match self.buckets[index].place(now, node, is_last) {
                 Placed::Done(outcome) => return outcome,
-                // Ends: an id other than our own is in the last of `MAX_BUCKETS` alone, so that one is never full.
+                // The loop ends: the last of `MAX_BUCKETS` has room for just one id other than our own, so it is never
+                // full.
                 Placed::NeedsSplit => self.split(index),
             }
         }
     }
 
-    /// Whether `node`, which is not in the table, would get in if it answered, or become one of few spares.
+    /// Whether `node`, which is not in the table, would get in if it answered, or become a spare where there are few.
     #[must_use]
     pub fn has_room(&self, node: &NodeInfo) -> bool {
         let index = self.index(&node.id);
@@ -137,9 +139,9 @@ impl RoutingTable {
         self.closest_of(target, n, |entry| entry.status(now) == Status::Good)
     }
 
-    /// A questionable node that stands in the way of a spare, the least recently seen first. Ping it, then tell the table
-    /// with [`on_response`](Self::on_response) or [`on_timeout`](Self::on_timeout); until then its bucket names no other
-    /// (BEP 5).
+    /// A questionable node that occupies the place of a spare, the least recently seen first. Ping it, then tell the
+    /// table with [`on_response`](Self::on_response) or [`on_timeout`](Self::on_timeout); until then its bucket names
+    /// no other (BEP 5).
     #[must_use]
     pub fn poll_ping(&mut self, now: Instant) -> Option<NodeInfo> {
         self.buckets

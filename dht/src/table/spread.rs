@@ -1,4 +1,4 @@
-//! Who owns many addresses must not own the table.
+//! Limits nodes by IP address and network, so that the owner of many addresses cannot fill the routing table.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,9 @@ use crate::NodeInfo;
 use crate::address::{is_local, same_network};
 
 impl RoutingTable {
-    /// Takes out what `node`, which has answered, proves to be gone or replaces: who had its very address before, and bad
-    /// nodes of its IP address, or of its network in its bucket. Returns whether there are no others of those.
+    /// Removes what `node`, which has answered, proves to be gone or replaces: the node that had the same address and
+    /// port before, and bad nodes of its IP address, or of its network in its bucket. Returns whether there are no
+    /// others of those.
     pub(super) fn make_way(&mut self, node: &NodeInfo) -> bool {
         if self.get(node).is_some() {
             return true;
@@ -28,7 +29,7 @@ impl RoutingTable {
         true
     }
 
-    /// Whether there is another node of the very address of `node`.
+    /// Whether there is another node at the address and port of `node`.
     pub(super) fn is_taken(&self, node: &NodeInfo) -> bool {
         let mut entries = self.iter().chain(self.spares());
         entries.any(|entry| entry.node().addr == node.addr && entry.id() != node.id)

@@ -34,7 +34,7 @@ impl Desk {
         }
     }
 
-    /// Puts a question, and returns the answer's bytes.
+    /// Sends a query, and returns the answer's bytes.
     pub(crate) fn ask_raw(&mut self, from: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
         self.node.handle_datagram(self.now, from, question);
         self.node.check_invariants();

@@ -24,7 +24,7 @@ pub(crate) fn seed(number: u64) -> [u8; 32] {
     seed
 }
 
-/// Hosts that run a node, or whatever else the test makes of them.
+/// Hosts, each of which runs a node or is played by the test.
 pub(crate) struct Lab {
     pub(crate) net: Network,
     pub(crate) nodes: BTreeMap<usize, Node>,
@@ -224,7 +224,7 @@ impl Lab {
     }
 }
 
-/// Addresses of a local network, where anybody may have any id.
+/// Addresses of a local network, where a node may have any id.
 pub(crate) fn private(number: usize) -> SocketAddr {
     let number = u32::try_from(number + 1).unwrap();
     let ip = u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number;
