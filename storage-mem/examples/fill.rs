@@ -1,4 +1,4 @@
-//! What it costs to fill a storage from empty: the CPU time of a download's way into fresh memory.
+//! Measures the CPU time of filling an empty storage, as a download into fresh memory does.
 //!
 //! `cargo run --release -p tailwater-storage-mem --example fill -- [MEBIBYTES] [THREADS]`, on Linux.
 

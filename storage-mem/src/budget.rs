@@ -1,4 +1,4 @@
-//! The memory of a session, counted in blocks.
+//! The memory budget of a storage, counted in blocks.
 //!
 //! A piece takes room for all its blocks at once, in a [`Space`]. Each of those moves into the [`Buffer`] of a block that
 //! is written, and comes back exactly once, when its owner is dropped: nothing else ever lowers the count. A block takes
@@ -14,7 +14,7 @@ use crate::pool::Pool;
 use crate::slab::Block;
 use crate::space::Waiters;
 
-/// A block's bytes, as sums go.
+/// The length of a block as `u64`, for sums.
 pub(crate) const BLOCK: u64 = BLOCK_LEN as u64;
 
 /// How much of the budget a piece of `len` bytes takes: its blocks' memory, also of the last, which may be shorter.
@@ -29,7 +29,7 @@ pub(crate) struct Budget {
     limit: u64,
     taken: AtomicU64,
     pool: Pool,
-    /// Whoever waits for room.
+    /// The tasks that wait for room.
     pub(crate) waiters: Waiters,
 }
 
@@ -59,7 +59,7 @@ impl Budget {
         self.pool.mapped()
     }
 
-    /// How many could be taken now. What is given back meanwhile makes it more, never less.
+    /// How many could be taken now. Blocks given back meanwhile make it more, never less.
     pub(crate) fn available(&self) -> u64 {
         self.limit.saturating_sub(self.taken())
     }
@@ -100,7 +100,7 @@ impl Budget {
         let blocks = blocks.into_iter();
         let count = blocks.len() as u64;
         if count > 0 {
-            // In this order: there are never fewer taken than are out of the pool.
+            // The pool first: the count of taken blocks is never less than the blocks outside the pool.
             self.pool.give_back(blocks);
             self.release(count);
         }
@@ -114,16 +114,17 @@ impl Budget {
         }
     }
 
-    /// Keeps no memory that is not used, from now on.
+    /// Frees unused memory, and keeps none from now on.
     pub(crate) fn close(&self) {
         self.pool.close();
         self.waiters.wake();
     }
 }
 
-/// What the blocks of one filling of a piece have in common: whom they belong to, and how many leases there are.
+/// Shared by the blocks of one filling of a piece: the budget they belong to, and the number of leases.
 ///
-/// It is the piece's own, on lines of memory of its own, so that reads of different pieces count in different places.
+/// Each piece has its own, on its own cache lines, so that reads of different pieces do not contend (avoids false
+/// sharing).
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Tally {
@@ -132,7 +133,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Whether any lease lives. When none does, every lease has let go of its buffer.
+    /// Whether any lease exists. When none does, every lease has dropped its buffer.
     pub(crate) fn is_leased(&self) -> bool {
         self.leases.load(Ordering::Acquire) > 0
     }
@@ -142,7 +143,7 @@ impl Tally {
         self.budget.give_back(blocks);
     }
 
-    /// Memory for a block, and for up to `more` others. There must be room taken for all of them.
+    /// Takes memory for a block, and for up to `more` others. Room for all of them must have been taken before.
     pub(crate) fn memory(&self, more: usize) -> (Block, Vec<Block>) {
         self.budget.pool.obtain(more)
     }
@@ -167,20 +168,20 @@ impl Clone for Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        // Release: whoever sees none may take the buffers, so ours must have been let go of before.
+        // Release: a thread that sees no lease may take the buffers, so ours must have been dropped before.
         if self.0.leases.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.budget.waiters.wake();
         }
     }
 }
 
-/// What a piece has been promised and not yet used.
+/// Room that a piece has reserved in the budget and not used yet.
 #[derive(Debug)]
 pub(crate) struct Space {
     tally: Arc<Tally>,
     /// For how many blocks there is room.
     promised: u32,
-    /// The memory for some of them; the others' has still to be fetched.
+    /// Memory for some of them; the rest must still be fetched from the pool.
     spare: Vec<Block>,
 }
 
@@ -189,14 +190,14 @@ impl Space {
         &self.tally
     }
 
-    /// Uses room for one block, whose memory may have to be fetched.
+    /// Uses room for one block. `None` if its memory must be fetched from the pool.
     pub(crate) fn block(&mut self) -> Option<Block> {
         debug_assert!(self.promised > 0, "there is room for every block");
         self.promised = self.promised.saturating_sub(1);
         self.spare.pop()
     }
 
-    /// Memory for a block for which there is room used already.
+    /// Memory for a block whose room has been used already.
     pub(crate) fn pop(&mut self) -> Option<Block> {
         self.spare.pop()
     }
@@ -210,7 +211,7 @@ impl Space {
         self.spare.extend(blocks);
     }
 
-    /// Takes back what a block was made of.
+    /// Takes back the memory and the room of a block.
     pub(crate) fn put_back(&mut self, buffer: Buffer) {
         self.promised += 1;
         self.spare.extend(buffer.into_block());
@@ -227,7 +228,7 @@ impl Drop for Space {
     }
 }
 
-/// The bytes of one block, which never change. Its room comes back when it is dropped.
+/// The bytes of one block, immutable. Dropping it gives its room back.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     /// `None` only once it has been taken away.
@@ -237,7 +238,7 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Copies `data`, of at most a block, in: the one copy on a block's way down.
+    /// Copies `data`, at most a block, into memory: the only copy on the write path.
     pub(crate) fn fill(mut block: Block, data: &[u8], tally: Arc<Tally>) -> Self {
         let len = data.len().min(BLOCK_LEN as usize);
         block.bytes_mut()[..len].copy_from_slice(&data[..len]);

@@ -1,4 +1,4 @@
-//! The end of a storage: when the last operation has finished.
+//! Closing a storage: waits until the last operation has finished.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ pub(crate) struct Countdown(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The closing call itself, until it has been everywhere, and the shards that have operations running.
+    /// The closing call itself, until it has visited every shard, and the shards that have operations running.
     left: usize,
     next_waiter: u64,
     waiters: BTreeMap<u64, Waker>,
@@ -29,12 +29,12 @@ impl Countdown {
         }))
     }
 
-    /// One more to wait for. Only before the closing call has counted itself out.
+    /// Adds one to wait for. Only before the closing call has counted itself down.
     pub(crate) fn add(&self) {
         lock(&self.0).left += 1;
     }
 
-    /// One less to wait for.
+    /// Counts one down, and wakes the waiters at zero.
     pub(crate) fn done(&self) {
         let mut state = lock(&self.0);
         state.left -= 1;
@@ -80,7 +80,7 @@ impl Future for Closed {
         });
         let replaced = state.waiters.insert(key, context.waker().clone());
         drop(state);
-        // A waker's drop is foreign code: not under the lock.
+        // Dropping a waker runs foreign code: not under the lock.
         drop(replaced);
         Poll::Pending
     }

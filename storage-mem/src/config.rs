@@ -1,4 +1,4 @@
-//! What a storage is made with.
+//! The configuration of a storage, and its defaults.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ pub const DEFAULT_MAX_TORRENTS: u32 = 4_096;
 
 /// How many bytes of unused memory are kept for the next piece unless told otherwise.
 ///
-/// As much as one long piece, so that a download in its stride maps nothing.
+/// As much as one long piece, so that a steady download maps no new memory.
 pub const DEFAULT_FREE_LIST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How long a piece is not requested until it is idle, unless told otherwise.
+/// After how long without a request a piece counts as idle, unless told otherwise.
 pub const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What a reservation may do when there is no room.
+/// The eviction policy: what a reservation may do when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Eviction {
     /// Nothing: it fails. For downloads, whose pieces must all stay.
     #[default]
     Never,
-    /// It gives up verified pieces of whichever torrent, but none that is leased, in a reader's window or pinned. Idle ones
-    /// first, those first that most peers have; then the others, those first that were requested least recently. For
-    /// streaming.
+    /// LRU: it evicts verified pieces of any torrent, but none that is leased, in a reader's window or pinned. Idle
+    /// pieces go first, the ones that most peers have before the rarer ones; then the others, least recently requested
+    /// first. For streaming.
     LeastRecentlyRequested,
 }
 
@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A storage whose blocks never take more than `budget_bytes` of memory together: as many whole blocks as that has.
+    /// A storage whose blocks never take more than `budget_bytes` of memory together, rounded down to whole blocks.
     ///
     /// The budget counts reserved pieces from the moment of their reservation, verified pieces, what only a lease keeps
     /// alive, and unused memory that is kept; each block as 16 KiB whatever its length, see
@@ -54,15 +54,15 @@ impl Config {
         }
     }
 
-    /// What a reservation may do when there is no room; [`Eviction::Never`] unless told otherwise.
+    /// The eviction policy; [`Eviction::Never`] unless told otherwise.
     #[must_use]
     pub const fn with_eviction(mut self, eviction: Eviction) -> Self {
         self.eviction = eviction;
         self
     }
 
-    /// How many bytes of unused memory are kept, inside the budget; a reservation gets it before any other.
-    /// [`DEFAULT_FREE_LIST_BYTES`] unless told otherwise. With 0, a slab is given back as soon as none of its blocks is in
+    /// How many bytes of unused memory are kept, inside the budget; reservations use it before they map more.
+    /// [`DEFAULT_FREE_LIST_BYTES`] unless told otherwise. With 0, a slab is freed as soon as none of its blocks is in
     /// use.
     #[must_use]
     pub const fn with_free_list_bytes(mut self, bytes: u64) -> Self {
@@ -77,8 +77,8 @@ impl Config {
         self
     }
 
-    /// How long a piece is not requested until it is idle: idle pieces give way before all others, those first that
-    /// most peers have. [`DEFAULT_IDLE_AFTER`] unless told otherwise. It needs
+    /// After how long without a request a piece counts as idle. Idle pieces are evicted before all others, the ones
+    /// that most peers have first. [`DEFAULT_IDLE_AFTER`] unless told otherwise. It needs
     /// [`set_time`](crate::MemoryStorage::set_time).
     #[must_use]
     pub const fn with_idle_after(mut self, idle_after: Duration) -> Self {
@@ -98,7 +98,7 @@ impl Config {
         self.eviction
     }
 
-    /// The most unused memory that is kept, in bytes, but for what slabs that are partly used have free.
+    /// The most unused memory that is kept, in bytes, not counting free blocks of slabs that are partly used.
     #[must_use]
     pub const fn free_list_bytes(&self) -> u64 {
         self.free_list_bytes
@@ -110,7 +110,7 @@ impl Config {
         self.max_torrents
     }
 
-    /// How long a piece is not requested until it is idle.
+    /// After how long without a request a piece counts as idle.
     #[must_use]
     pub const fn idle_after(&self) -> Duration {
         self.idle_after

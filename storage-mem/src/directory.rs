@@ -1,4 +1,4 @@
-//! Which torrents there are, which pieces they hold, and which of those are protected.
+//! The directory: which torrents there are, which pieces they hold, and which of those are protected.
 //!
 //! One lock for the storage, taken by everything that adds or removes a piece or a torrent or moves a window, and by no
 //! read or write. It is taken before a shard's, never after.
@@ -35,8 +35,7 @@ pub(crate) struct Torrent {
 }
 
 impl Torrent {
-    /// How many bytes at the end of `bytes` are verified without a gap: up to where it is certain, when that are
-    /// `enough`.
+    /// How many bytes at the end of `bytes` are verified without a gap. Stops counting once there are `enough`.
     pub(crate) fn verified_before(&self, bytes: &Range<u64>, enough: u64) -> u64 {
         let mut from = bytes.end;
         let pieces = self.geometry.pieces_in(bytes.start, bytes.end);
@@ -63,11 +62,11 @@ impl Torrent {
 pub(crate) struct Entry {
     pub(crate) piece: PieceIndex,
     pub(crate) is_verified: bool,
-    /// The latest request that is known here. A read does not come by; whoever looks for a victim does.
+    /// The latest request that the directory knows of. Reads do not update it; the search for victims does.
     pub(crate) stamp: u64,
     /// How many peers are said to have the piece.
     pub(crate) availability: u32,
-    /// Its place among the possible victims: of each verified piece that is not protected.
+    /// Its rank in the eviction order; set for each verified piece that is not protected.
     pub(crate) rank: Option<Rank>,
 }
 
@@ -129,7 +128,7 @@ impl Directory {
         Ok(handle)
     }
 
-    /// The torrent of a handle that `generations` has found current.
+    /// The torrent of a handle whose generation has been checked by `generations`.
     pub(crate) fn torrent(&mut self, handle: TorrentHandle) -> Result<&mut Torrent, Error> {
         self.in_slot(handle.slot).ok_or(Error::StaleHandle)
     }
@@ -138,14 +137,14 @@ impl Directory {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
-    /// A piece that is held, of a torrent that is here.
+    /// The entry of a held piece, with its torrent's handle.
     pub(crate) fn entry(&mut self, key: Key) -> Option<(TorrentHandle, &mut Entry)> {
         let torrent = self.in_slot(key.slot())?;
         let entry = torrent.held.get_mut(&key.piece())?;
         Some((torrent.handle, entry))
     }
 
-    /// Takes a torrent out. Its slot must be freed once its pieces are gone.
+    /// Removes a torrent. Its slot must be freed once its pieces are gone.
     pub(crate) fn remove(&mut self, handle: TorrentHandle) -> Result<Torrent, Error> {
         let slot = self.slots.get_mut(handle.slot as usize);
         let torrent = slot.and_then(Option::take).ok_or(Error::StaleHandle)?;
@@ -159,7 +158,7 @@ impl Directory {
         self.free.push(slot);
     }
 
-    /// A reserved piece can be read from now on, and may be a victim.
+    /// Marks a reserved piece as verified: it can be read, and may be evicted.
     pub(crate) fn set_verified(&mut self, key: Key, stamp: u64) {
         let Some(Some(torrent)) = self.slots.get_mut(key.slot() as usize) else {
             return;
@@ -173,7 +172,7 @@ impl Directory {
         }
     }
 
-    /// A piece is held no longer.
+    /// Removes the entry of a piece that is no longer held.
     pub(crate) fn forget(&mut self, key: Key) {
         if let Some(torrent) = self.in_slot(key.slot())
             && let Some(entry) = torrent.held.remove(&key.piece())
@@ -182,8 +181,8 @@ impl Directory {
         }
     }
 
-    /// Changes what is protected in a torrent, and moves the pieces for which that makes a difference in or out of the
-    /// order of victims. True when any has come into it.
+    /// Changes what is protected in a torrent, and moves the affected pieces in or out of the eviction order. True when
+    /// any has come into it.
     pub(crate) fn protect(
         &mut self,
         handle: TorrentHandle,
@@ -239,7 +238,7 @@ impl Generations {
             .map_or(u32::MAX, |generation| generation.load(Ordering::Acquire))
     }
 
-    /// Makes every handle of the slot stale. False when its generations are used up: it must not be used again.
+    /// Makes every handle of the slot stale. False when its generations are used up: the slot must not be used again.
     pub(crate) fn advance(&self, slot: u32) -> bool {
         let Some(generation) = self.0.get(slot as usize) else {
             return false;

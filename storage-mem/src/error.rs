@@ -1,6 +1,6 @@
-//! What an operation can fail with.
+//! The errors of storage operations.
 
-/// Why the storage refused an operation. None of them leaves anything changed.
+/// Why the storage refused an operation. A refused operation has changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,8 +1,8 @@
-//! Names of torrents that cannot come to mean another torrent.
+//! Torrent handles: an index with a generation, so that a stale handle never refers to another torrent.
 
 use std::fmt;
 
-/// Names a torrent in the storage that it was added to.
+/// Identifies a torrent in the storage that it was added to.
 ///
 /// An index with a generation: after [`MemoryStorage::remove_torrent`](crate::MemoryStorage::remove_torrent) it gets
 /// [`Error::StaleHandle`](crate::Error::StaleHandle), also when another torrent has taken the place, and so does a

@@ -1,4 +1,4 @@
-//! What a read hands out.
+//! Leases: the result of a read, which keeps the bytes in memory.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,11 +8,11 @@ use bytes::Bytes;
 use crate::budget::{Buffer, Token};
 use crate::loom::Arc;
 
-/// Bytes of a verified piece, inside one block. They stay the same and stay there until the last lease of the block is
-/// dropped, whatever becomes of the piece, the torrent and the storage; until then they count against the budget.
+/// A lease of bytes of a verified piece, inside one block. The bytes stay in memory, unchanged, until the last lease of
+/// the block is dropped, even if the piece, the torrent or the storage goes; until then they count against the budget.
 #[derive(Clone)]
 pub struct Lease {
-    // Fields are dropped in this order: whoever finds the piece without leases finds the buffer let go of.
+    // Fields are dropped in this order: when the piece has no lease left, the buffer has been dropped too.
     buffer: Arc<Buffer>,
     _token: Token,
     start: u32,

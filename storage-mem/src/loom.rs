@@ -1,4 +1,4 @@
-//! What this crate uses of `std::sync`; in the model-checked tests, loom's version of it.
+//! The synchronisation types of this crate: those of `std::sync`, or loom's in the model-checked tests.
 
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::{
@@ -12,7 +12,7 @@ pub(crate) use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
-/// Locks, also after a panic elsewhere: no critical section of this crate can panic with its invariants broken.
+/// Locks a mutex, even a poisoned one: no critical section of this crate can panic with its invariants broken.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! In which order pieces give way.
+//! The eviction order: idle pieces first, then least recently requested (LRU).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use crate::shard::Key;
 
-/// How many times are remembered over [`Config::idle_after`](crate::Config::idle_after): a piece counts as idle at
-/// most this part of it late.
+/// How many points of time are remembered over [`Config::idle_after`](crate::Config::idle_after): a piece counts as
+/// idle at most `idle_after / MARKS` late.
 const MARKS: u32 = 128;
 
-/// A piece's place: the idle before the others, and what comes first goes first.
+/// The rank of a piece in the eviction order: idle pieces before the others; the lowest rank is evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// Not requested for long: by how many peers have it, then by the last request.
+    /// Not requested for long: the pieces that most peers have first, then by the last request.
     Idle(Reverse<u32>, u64, Key),
-    /// By the last request. Of those that were requested between two steps of the clock, the one of the lower slot and
-    /// index.
+    /// By the last request. Of pieces that were requested between two steps of the clock, the one of the lower slot and
+    /// index goes first.
     Recent(u64, Key),
 }
 
@@ -33,15 +33,15 @@ impl Rank {
     }
 }
 
-/// The verified pieces that nothing protects, and what time it is.
+/// The verified pieces that nothing protects, in eviction order, and the time that the caller last set.
 #[derive(Debug)]
 pub(crate) struct Order {
     ranks: BTreeSet<Rank>,
     idle_after: Duration,
     now: Duration,
-    /// Times, and the first stamp that was given at or after each. The oldest first.
+    /// Points of time, and the first stamp that was given at or after each. The oldest first.
     marks: VecDeque<(Duration, u64)>,
-    /// All earlier stamps are of pieces that are idle.
+    /// Pieces with an earlier stamp are idle.
     idle_before: u64,
 }
 
@@ -56,14 +56,14 @@ impl Order {
         }
     }
 
-    /// Puts a piece where its last request says, and returns its rank.
+    /// Inserts a piece by its last request, and returns its rank.
     pub(crate) fn insert(&mut self, key: Key, stamp: u64) -> Rank {
         let rank = Rank::Recent(stamp, key);
         self.ranks.insert(rank);
         rank
     }
 
-    /// The same, when how many peers have the piece matters already.
+    /// The same for a piece that may be idle, whose availability then matters.
     pub(crate) fn insert_aged(&mut self, key: Key, stamp: u64, availability: u32) -> Rank {
         if stamp >= self.idle_before {
             return self.insert(key, stamp);
@@ -92,7 +92,7 @@ impl Order {
         self.ranks.range(first..end).next().copied()
     }
 
-    /// Tells the time, and the first stamp that is given from now on. Time does not go back.
+    /// Sets the time, and the first stamp that is given from now on. Time does not go back.
     pub(crate) fn set_time(&mut self, now: Duration, stamp: u64) {
         self.now = self.now.max(now);
         let grain = self.idle_after / MARKS;

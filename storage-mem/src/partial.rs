@@ -1,4 +1,4 @@
-//! A piece on its way: reserved, filled block by block, hashed.
+//! A partial piece: reserved, filled block by block, then hashed.
 
 use tailwater_metainfo::block_digest;
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex};
@@ -10,7 +10,7 @@ use crate::room::ReservationId;
 use crate::shard::Blocks;
 use crate::slab::Block;
 
-/// What became of a block.
+/// The outcome of writing a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     /// It was copied into the storage.
@@ -19,7 +19,7 @@ pub enum Written {
         /// verified then.
         piece_full: bool,
     },
-    /// It was there already, or another call is just writing it. The bytes were not looked at.
+    /// The block was there already, or another call is writing it. The bytes were ignored.
     Duplicate,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Partial {
     hash: PieceHash,
     tally: Arc<Tally>,
     state: Mutex<State>,
-    /// Held by the write that fetches memory for the piece; the others need it too. Taken before `state`.
+    /// Held by the write that fetches memory for the piece, so that others wait for that memory. Taken before `state`.
     fetching: Mutex<()>,
 }
 
@@ -54,7 +54,7 @@ struct State {
 }
 
 impl Drop for State {
-    /// All blocks go back at once, with the room that was not used.
+    /// Gives all blocks back at once, with the room that was not used.
     fn drop(&mut self) {
         for slot in std::mem::take(&mut self.slots) {
             if let Slot::Held(buffer) = slot
@@ -118,7 +118,7 @@ impl Partial {
         self.len.div_ceil(BLOCK_LEN)
     }
 
-    /// Who the blocks belong to.
+    /// The tally that the blocks belong to.
     pub(crate) const fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }
@@ -152,7 +152,7 @@ impl Partial {
 
     fn check(&self, block: BlockRef, data: &[u8]) -> Result<(), Error> {
         let (piece, offset, len) = (self.piece.get(), block.offset(), block.len());
-        // Both are under 2^32, and offset + len is what the block's own geometry allowed.
+        // In 64 bits the sum cannot overflow; the block may come from another torrent's geometry.
         if u64::from(offset) + u64::from(len) > u64::from(self.len) {
             return Err(Error::NoSuchBlock { piece, offset, len });
         }
@@ -169,10 +169,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Claims a block, with room for it and maybe the memory. `None` when it is there already.
+    /// Claims a block for writing, with room for it and maybe its memory. `None` when the block is there already.
     fn begin_write(&self, block: BlockRef) -> Option<Option<Block>> {
         let mut state = lock(&self.state);
-        // After the verdict the blocks have moved on, and there is none here.
+        // After the verdict the blocks have been moved away, and there is no slot here.
         let slot = state.slots.get_mut(block.number() as usize)?;
         if !matches!(slot, Slot::Missing) {
             return None;
@@ -181,7 +181,7 @@ impl Partial {
         Some(state.space.block())
     }
 
-    /// Memory for a claimed block, and some for the next.
+    /// Fetches memory for a claimed block, and some for the next ones.
     fn fetch(&self) -> Block {
         let _fetching = lock(&self.fetching);
         let lacking = {
@@ -196,7 +196,7 @@ impl Partial {
         memory
     }
 
-    /// Claims a full piece for hashing: nobody else may until [`settle`](Self::settle).
+    /// Claims a full piece for hashing: no other call may hash it until [`settle`](Self::settle).
     pub(crate) fn begin_verify(&self) -> Result<Blocks, Error> {
         let piece = self.piece.get();
         let mut state = lock(&self.state);
@@ -221,7 +221,7 @@ impl Partial {
         }
         let digests = blocks.iter().map(|block| block_digest(block.bytes()));
         let digests = digests.collect();
-        // The piece has them to itself again, and can give them back.
+        // Then the piece is the only owner again, and can give them back.
         drop(blocks);
         self.start_over();
         Some(digests)
@@ -234,7 +234,7 @@ impl Partial {
             if let Slot::Held(buffer) = std::mem::replace(slot, Slot::Missing)
                 && let Ok(buffer) = Arc::try_unwrap(buffer)
             {
-                // Nobody else has it: blocks are leased only once their piece is verified.
+                // No other owner: blocks are leased only once their piece is verified.
                 state.space.put_back(buffer);
             }
             state.missing += 1;

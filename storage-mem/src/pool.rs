@@ -1,16 +1,16 @@
-//! The blocks of memory that nobody uses, and the slabs that all blocks come from.
+//! The pool of free blocks, and the slabs that all blocks are carved from.
 //!
-//! The sizes are such that no reservation fails for fragmentation: every block is as good as any other, slabs together
-//! never have more blocks than the budget, and the last one is smaller if need be. Whoever comes for a block has room
-//! for it in the budget ([`Budget`](crate::budget::Budget)); so there is a free block, or a slab may be mapped.
+//! No reservation fails for fragmentation: all blocks are interchangeable, slabs together never have more blocks than
+//! the budget, and the last one is smaller if need be. A caller that takes a block has room for it in the budget
+//! ([`Budget`](crate::budget::Budget)); so there is a free block, or a slab may be mapped.
 
 use std::collections::BTreeSet;
 
 use crate::loom::{Mutex, lock};
 use crate::slab::{Block, carve};
 
-/// Blocks of a slab: 1 MiB. Mapping less at a time costs more a byte, and so do huge pages wherever a host below us has
-/// taken the memory back.
+/// Blocks of a slab: 1 MiB. Smaller mappings cost more per byte, and so do huge pages on a virtual machine whose host
+/// has taken the memory back.
 const MAX_SLAB_BLOCKS: u64 = 64;
 
 /// A slab is at most this part of the budget, so that one leased block does not keep much of it.
@@ -21,7 +21,7 @@ pub(crate) struct Pool {
     limit: u64,
     slab_blocks: u64,
     state: Mutex<State>,
-    /// Held by whoever maps or unmaps, so that the others see no slab that is half there. Taken before `state`.
+    /// Held while a slab is mapped or unmapped, so that no other thread sees it half done. Taken before `state`.
     mapping: Mutex<()>,
 }
 
@@ -87,8 +87,8 @@ impl Pool {
         if let Some(blocks) = state.pop_some(more) {
             return blocks;
         }
-        // Fewer blocks are in use than the budget allows, none is free, and nobody else is mapping or unmapping: so
-        // fewer are mapped than may be.
+        // Fewer blocks are in use than the budget allows, none is free, and no other thread maps or unmaps: so fewer
+        // are mapped than may be.
         debug_assert!(state.mapped < self.limit, "a block without room for it");
         let size = self.limit.saturating_sub(state.mapped);
         let size = size.clamp(1, self.slab_blocks);
@@ -96,7 +96,7 @@ impl Pool {
         let number = state.next_number();
         drop(state);
 
-        // Outside the lock, which others need for less.
+        // Outside the `state` lock, as mapping takes long.
         let (block, mut rest) = carve(number, usize::try_from(size).unwrap_or(1));
         let free = rest.split_off(rest.len().min(more));
         lock(&self.state).insert(number, free, size);
@@ -115,13 +115,13 @@ impl Pool {
         }
     }
 
-    /// Keeps nothing from now on.
+    /// Frees unused slabs, and keeps none from now on.
     pub(crate) fn close(&self) {
         lock(&self.state).keep = 0;
         self.unmap();
     }
 
-    /// Gives slabs back that are wholly free and not to be kept.
+    /// Unmaps slabs that are wholly free and not to be kept.
     fn unmap(&self) {
         let _mapping = lock(&self.mapping);
         let mut state = lock(&self.state);
@@ -129,7 +129,7 @@ impl Pool {
             let slab = state.remove(number);
             drop(state);
             let blocks = slab.len() as u64;
-            // Outside the lock, which others need for less. It counts as mapped until it is not.
+            // Outside the lock, as unmapping takes long. The slab counts as mapped until it is unmapped.
             drop(slab);
             state = lock(&self.state);
             state.mapped -= blocks;
@@ -201,7 +201,7 @@ impl State {
         }
     }
 
-    /// Lists a slab by how many of its blocks are free.
+    /// Puts a slab in the list that fits its number of free blocks.
     fn place(&mut self, number: u32) {
         let Some(slab) = self.slabs.get(number as usize) else {
             return;
@@ -220,7 +220,7 @@ impl State {
         }
     }
 
-    /// A slab that may be given back: with it gone, as many free blocks as are to be kept are left.
+    /// A slab that may be unmapped: without it, as many free blocks are left as are to be kept.
     fn spare_slab(&self) -> Option<u32> {
         let &number = self.wholly.last()?;
         let slab = self.slabs.get(number as usize)?;

@@ -1,4 +1,4 @@
-//! The storage's face towards readers: what must stay, what may go, and when there is room.
+//! The storage's interface for readers: windows and pins, availability, waiting for room.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::window::{Changed, LookbehindStats, Protection, ReaderId, Window, touc
 impl MemoryStorage {
     /// Sets a reader's window, or moves it. From when this returns, no reservation evicts a piece that it touches.
     ///
-    /// Costs as much as the pieces that are held and change, times the readers of the torrent: next to nothing as long as
-    /// the window touches the same pieces.
+    /// The cost is proportional to the held pieces whose protection changes, times the readers of the torrent: almost
+    /// none as long as the window touches the same pieces.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl MemoryStorage {
         self.protect(handle, |protection| protection.set_window(reader, window))
     }
 
-    /// Takes a reader's window away, with what was cleared of its lookbehind.
+    /// Removes a reader's window, with what was cleared of its lookbehind.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl MemoryStorage {
         self.protect(handle, |protection| protection.set_pins(pins))
     }
 
-    /// Protects at least so many whole pieces before the piece of each reader's cursor, inside its bounds, even where
+    /// Protects at least this many whole pieces before the piece of each reader's cursor, inside its bounds, even where
     /// [`Window::behind`] reaches less far. 0 in the beginning.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl MemoryStorage {
         Ok(torrent.verified_before(&file, wanted) >= wanted)
     }
 
-    /// What lies behind a reader's cursor. Costs as much as the pieces that do.
+    /// What lies behind a reader's cursor. The cost is proportional to the number of those pieces.
     ///
     /// # Errors
     ///
@@ -157,8 +157,8 @@ impl MemoryStorage {
         Ok(())
     }
 
-    /// Tells the storage what time it is, on any clock that does not go back: it has none of its own. Once every few
-    /// seconds is often enough. Without it no piece ever becomes idle.
+    /// Tells the storage what time it is, on any clock that does not go back: it has no clock of its own. Once every
+    /// few seconds is often enough. Without it no piece ever becomes idle.
     pub fn set_time(&self, now: Duration) {
         if let Ok(mut directory) = self.directory() {
             let stamp = self.inner.shards.clock.step();
@@ -187,7 +187,7 @@ impl MemoryStorage {
             || self.may_evict_for(needed) && directory.could_make_room(&self.inner.shards, lacking))
     }
 
-    /// Whether it makes sense to give pieces up for so many blocks: what can never fit costs nobody their pieces.
+    /// Whether evicting can help to get this many blocks: a request that can never fit evicts nothing.
     pub(crate) fn may_evict_for(&self, blocks: u64) -> bool {
         self.config().eviction() == Eviction::LeastRecentlyRequested
             && blocks <= self.inner.budget.limit()

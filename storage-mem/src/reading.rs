@@ -1,4 +1,4 @@
-//! The storage's face towards whoever reads: leases, digests, how pieces and the storage stand.
+//! The storage's read interface: leases, block digests, the state of pieces, statistics.
 
 use tailwater_metainfo::block_digest;
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceIndex};
@@ -67,7 +67,7 @@ impl MemoryStorage {
         Ok(digests.collect())
     }
 
-    /// How a piece stands.
+    /// The state of a piece.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Making room: which pieces go when a reservation needs their bytes.
+//! Eviction: chooses and removes the pieces that make room for a reservation.
 
 use tailwater_metainfo::PieceIndex;
 
@@ -10,20 +10,20 @@ use crate::order::Rank;
 use crate::shard::{Blocks, Held, Key, Piece, Shards};
 use crate::slab::Block;
 
-/// How often a search begins anew because a chosen piece was leased in between. Giving up is only a `Full`.
+/// How often the search restarts because a chosen piece was leased in between. After that the reservation gets `Full`.
 const MAX_SEARCHES: usize = 4;
 
-/// What a reservation did.
+/// The outcome of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "evicted pieces must be announced as gone"]
 #[non_exhaustive]
 pub struct Reservation {
     /// Whether the piece was not held before. If it was, nothing has changed.
     pub is_new: bool,
-    /// What had to go, of this torrent and of others, in the order of [`Eviction`](crate::Eviction). It cannot be read
-    /// any more.
+    /// The evicted pieces, of this torrent and of others, in the order of [`Eviction`](crate::Eviction). They cannot be
+    /// read any more.
     pub evicted: Vec<Evicted>,
-    /// Tells this reservation from earlier and later ones of the same piece; `None` when the piece is verified.
+    /// Identifies this reservation among earlier and later ones of the same piece; `None` when the piece is verified.
     pub id: Option<ReservationId>,
 }
 
@@ -45,11 +45,11 @@ impl Reservation {
     }
 }
 
-/// One reservation of one piece; no other of the same storage has the same.
+/// Identifies one reservation of one piece, uniquely in its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReservationId(pub(crate) u64);
 
-/// A piece that was given up for another.
+/// A piece that was evicted for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Evicted {
     /// Its torrent.
@@ -58,7 +58,7 @@ pub struct Evicted {
     pub piece: PieceIndex,
 }
 
-/// A piece that has been taken out, with its blocks.
+/// An evicted piece that has been removed, with its blocks.
 #[derive(Debug)]
 pub(crate) struct Victim {
     pub(crate) evicted: Evicted,
@@ -72,7 +72,7 @@ impl Victim {
             Piece::Verified(mut verified) => std::mem::take(&mut verified.blocks),
             Piece::Partial(_) => Blocks::default(),
         };
-        // It was not leased, so nobody else has the buffers.
+        // It was not leased, so the buffers have no other owner.
         let buffers = blocks
             .into_iter()
             .filter_map(|buffer| Arc::try_unwrap(buffer).ok());
@@ -81,7 +81,7 @@ impl Victim {
 }
 
 impl Directory {
-    /// Takes out pieces of at least `blocks` blocks together, or none at all and returns `None`.
+    /// Removes pieces of at least `blocks` blocks together; or removes none and returns `None`.
     pub(crate) fn make_room(&mut self, shards: &Shards, blocks: u64) -> Option<Vec<Victim>> {
         for _ in 0..MAX_SEARCHES {
             let chosen = self.choose(shards, blocks)?;
@@ -97,7 +97,7 @@ impl Directory {
         self.choose(shards, blocks).is_some()
     }
 
-    /// The first pieces in the order of victims that nobody leases and that have `blocks` blocks together.
+    /// The first unleased pieces in the eviction order that have `blocks` blocks together.
     fn choose(&mut self, shards: &Shards, blocks: u64) -> Option<Vec<Rank>> {
         self.rank_idle(shards);
         let mut chosen = Vec::new();
@@ -110,7 +110,7 @@ impl Directory {
                 continue;
             };
             if self.relist(rank.key(), requested) {
-                // It was read since: it has gone where it belongs now, and the search will come by there.
+                // It was read since: it now has a later rank, which the search will reach.
                 continue;
             }
             if !is_leased {
@@ -121,7 +121,7 @@ impl Directory {
         Some(chosen)
     }
 
-    /// Ranks those as idle that have become so since the last search: each once, until it is requested again.
+    /// Re-ranks pieces that have become idle since the last search: each once, until it is requested again.
     fn rank_idle(&mut self, shards: &Shards) {
         while let Some(rank) = self.order.newly_idle() {
             let key = rank.key();
@@ -148,7 +148,7 @@ impl Directory {
         Some((verified.requested, blocks, verified.is_leased()))
     }
 
-    /// Ranks a piece anew that was requested after it was ranked. False when it was not.
+    /// Re-ranks a piece that was requested after it was ranked. False when it was not.
     fn relist(&mut self, key: Key, requested: u64) -> bool {
         match self.entry(key) {
             Some((_, entry)) if requested > entry.stamp => {
@@ -170,7 +170,7 @@ impl Directory {
         }
     }
 
-    /// Notes how many peers have a piece that is held.
+    /// Records how many peers have a held piece.
     pub(crate) fn set_availability(&mut self, key: Key, peers: u32) {
         let Some((_, entry)) = self.entry(key) else {
             return;
@@ -216,7 +216,7 @@ impl Directory {
     }
 }
 
-/// Undoes a removal. Nobody else can have put the pieces there: that takes the directory, which we have.
+/// Undoes a removal. No other thread can have put the pieces there: that takes the directory's lock, which we hold.
 fn put_back(shards: &Shards, victims: Vec<Victim>) {
     for Victim { evicted, held } in victims {
         let key = Key::new(evicted.handle, evicted.piece);

@@ -1,4 +1,4 @@
-//! The pieces that are held, in shards: what reads and writes go through.
+//! The held pieces in a sharded hash map, through which all reads and writes go.
 //!
 //! Neighbouring pieces lie in different shards, and a shard is locked for a lookup and some reference counts, never
 //! while bytes are copied or hashed.
@@ -16,7 +16,7 @@ use crate::lease::Lease;
 use crate::loom::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::partial::Partial;
 
-/// Far more than threads, so that two of them seldom meet. loom explores every one that is locked.
+/// Many more shards than threads, so that two threads seldom contend. One under loom, which explores every lock.
 const SHARDS: u64 = if cfg!(all(test, loom)) { 1 } else { 64 };
 
 /// A piece of a torrent: the torrent's slot above, the piece's index below.
@@ -24,7 +24,7 @@ const SHARDS: u64 = if cfg!(all(test, loom)) { 1 } else { 64 };
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// The one before all others.
+    /// The lowest key.
     pub(crate) const FIRST: Self = Self(0);
 
     pub(crate) fn new(handle: TorrentHandle, piece: PieceIndex) -> Self {
@@ -39,19 +39,19 @@ impl Key {
         u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX)
     }
 
-    /// Spreads dense indexes over all bits. Peers choose neither slots nor which pieces exist, so nothing stronger is
-    /// needed.
+    /// Hashes a key: spreads dense indexes over all bits. Peers choose neither slots nor which pieces exist, so no
+    /// keyed hash is needed.
     const fn mix(self) -> u64 {
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     fn shard(self) -> usize {
-        // `mix` would do as well, but lets neighbours collide.
+        // Not by `mix`, which would let neighbouring pieces collide.
         usize::try_from((self.0 ^ self.0 >> 32) % SHARDS).unwrap_or(0)
     }
 }
 
-/// Passes on what [`Key::mix`] computed.
+/// A hasher that returns what [`Key::mix`] computed.
 #[derive(Debug, Default)]
 struct KeyHasher(u64);
 
@@ -75,7 +75,7 @@ impl Hasher for KeyHasher {
 /// A piece that is held.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// That of its torrent. A slot is emptied before it is used again, so it tells stale handles.
+    /// The generation of its torrent. A slot is emptied before it is used again, so this detects stale handles.
     pub(crate) generation: u32,
     pub(crate) piece: Piece,
 }
@@ -100,7 +100,7 @@ pub(crate) struct Verified {
 }
 
 impl Drop for Verified {
-    /// All blocks that nobody leases go back at once.
+    /// Gives all unleased blocks back at once.
     fn drop(&mut self) {
         let blocks = std::mem::take(&mut self.blocks).into_iter();
         let buffers = blocks.filter_map(|buffer| Arc::try_unwrap(buffer).ok());
@@ -110,7 +110,8 @@ impl Drop for Verified {
 }
 
 impl Verified {
-    /// Whether any lease of it lives. Under the shard's lock a no stays a no: only leases beget leases elsewhere.
+    /// Whether any lease of it exists. Under the shard's lock a `false` stays valid: outside the lock only an existing
+    /// lease can be cloned.
     pub(crate) fn is_leased(&self) -> bool {
         self.tally.is_leased()
     }
@@ -127,9 +128,9 @@ impl Verified {
     }
 }
 
-/// Orders requests, coarsely: it steps when a piece is reserved or verified, or a window or the time is set, and all
-/// requests between two steps count as one moment. So reads only look at it, and do not take its line of memory from
-/// each other. That line has no other tenant.
+/// A coarse logical clock that orders requests: it steps when a piece is reserved or verified, or a window or the time
+/// is set, and all requests between two steps count as simultaneous. So reads only load it, and do not contend for its
+/// cache line, which holds nothing else.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Clock(AtomicU64);
@@ -151,7 +152,7 @@ pub(crate) struct Shards {
     countdown: Arc<Countdown>,
 }
 
-/// On lines of its own, so that threads in neighbouring shards do not slow each other.
+/// On its own cache lines, so that threads in neighbouring shards do not slow each other (avoids false sharing).
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard(Mutex<ShardState>);
@@ -159,7 +160,7 @@ struct Shard(Mutex<ShardState>);
 #[derive(Debug, Default)]
 pub(crate) struct ShardState {
     held: HashMap<Key, Held, BuildHasherDefault<KeyHasher>>,
-    /// The operations that began here and go on without the lock.
+    /// How many operations began here and still run without the lock.
     running: usize,
     is_closed: bool,
 }
@@ -220,7 +221,7 @@ impl Shards {
         }
     }
 
-    /// Finds a piece, or why it is not there: `Ok(None)` when it is not held, of a torrent that may be stale.
+    /// Finds a piece. `Ok(None)` when it is not held; its torrent may be stale then.
     fn find(
         state: &mut ShardState,
         handle: TorrentHandle,
@@ -307,7 +308,7 @@ impl Shards {
             let token = Token::new(&piece.tally);
             take(Lease::new(Arc::clone(buffer), token, from, to));
         }
-        // Most reads find it so, and leave the line to whoever shares it.
+        // Most reads find it up to date, and do not write, so that the cache line stays shared.
         let now = self.clock.now();
         if piece.requested != now {
             piece.requested = now;
@@ -333,7 +334,7 @@ impl Shards {
 /// An operation that `close` waits for, and what it works on.
 #[derive(Debug)]
 pub(crate) struct Running<'a, T> {
-    // Fields are dropped in this order: whoever waited for the close finds the memory given back.
+    // Fields are dropped in this order: when the wait for the close ends, the memory has been given back.
     pub(crate) subject: T,
     _begun: Begun<'a>,
 }

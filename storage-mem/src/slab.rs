@@ -30,10 +30,10 @@ use tailwater_metainfo::BLOCK_LEN;
 
 const BLOCK: usize = BLOCK_LEN as usize;
 
-/// The memory of some blocks.
+/// A region of memory that holds several blocks.
 enum Slab {
     Mapped(MmapRaw),
-    /// When the system refuses a mapping, and under Miri, which has none.
+    /// The fallback when the system refuses a mapping, and under Miri, which has no mappings.
     Heap(Box<[UnsafeCell<u8>]>),
 }
 
@@ -70,12 +70,12 @@ impl Slab {
     }
 }
 
-/// [`BLOCK_LEN`] bytes of a slab that belong to nobody else.
+/// [`BLOCK_LEN`] bytes of a slab, exclusively owned.
 pub(crate) struct Block {
     start: NonNull<u8>,
-    /// Which slab of the pool it is of.
+    /// The number of its slab in the pool.
     number: u32,
-    /// Keeps the bytes.
+    /// Keeps the slab alive.
     _slab: Arc<Slab>,
 }
 
@@ -90,7 +90,7 @@ impl Block {
     }
 
     pub(crate) const fn bytes(&self) -> &[u8] {
-        // SAFETY: the range is mapped (2) and initialised (4), and nobody changes it while `self` is borrowed (1, 3).
+        // SAFETY: the range is mapped (2) and initialised (4), and nothing changes it while `self` is borrowed (1, 3).
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), BLOCK) }
     }
 

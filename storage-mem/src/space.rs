@@ -1,4 +1,4 @@
-//! Waiting for room.
+//! Back-pressure: tasks wait here until a reservation could have room.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::loom::{AtomicU64, Mutex, Ordering, fence, lock};
 use crate::storage::MemoryStorage;
 
-/// Whoever waits for room, to be woken when there may be more of it.
+/// The wakers of tasks that wait for room, woken when there may be more of it.
 #[derive(Debug)]
 pub(crate) struct Waiters {
-    /// How many wakers are in the list. Whoever gives something back, which happens often, looks only here.
+    /// How many wakers are in the list. Blocks are given back often, and that path only reads this count when it is 0.
     armed: AtomicU64,
     list: Mutex<List>,
 }
@@ -35,7 +35,8 @@ impl Waiters {
         }
     }
 
-    /// Wakes all: to be called after each change that may make more room. Not under a lock, as wakers are foreign code.
+    /// Wakes all waiters. Call it after each change that may make room, and not under a lock, as wakers are foreign
+    /// code.
     pub(crate) fn wake(&self) {
         // Either we see the waiter here, or it sees our change when it looks for room after arming: the fences are in
         // one order, and each stands between a write and a read of the other's.
@@ -50,7 +51,7 @@ impl Waiters {
         wakers.into_values().for_each(Waker::wake);
     }
 
-    /// Sees to it that the waker is woken once by the next change. To be called before looking for room.
+    /// Registers the waker for the next change, once. Call it before looking for room.
     fn arm(&self, key: &mut Option<u64>, waker: &Waker) {
         let mut list = lock(&self.list);
         let key = *key.get_or_insert_with(|| {
@@ -77,8 +78,8 @@ impl Waiters {
 
 /// Resolves when a reservation could have the room: what is free, and what may be evicted, is enough.
 ///
-/// Made by [`MemoryStorage::wait_for_space`]. Nothing is held for whoever waits: of several, the first to reserve gets
-/// the room, and the others wait again. It needs no particular runtime, never polls, and may be dropped at any time.
+/// Made by [`MemoryStorage::wait_for_space`]. It holds no room: of several waiters, the first to reserve gets the room,
+/// and the others wait again. It needs no particular runtime, never polls, and may be dropped at any time.
 ///
 /// # Errors
 ///

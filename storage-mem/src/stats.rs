@@ -1,6 +1,6 @@
-//! What a storage says about itself.
+//! Statistics: the state of a piece, the memory of a storage.
 
-/// How a piece stands.
+/// The state of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PieceState {
@@ -34,7 +34,7 @@ pub struct Stats {
     pub leased: u64,
     /// What only leases (and operations under way) keep, because their pieces are gone.
     pub detached: u64,
-    /// Memory that nobody uses: kept for the next piece, or in a slab of which other blocks are in use.
+    /// Unused memory: kept for the next piece, or in a slab of which other blocks are in use.
     pub free_list: u64,
     /// How many pieces are verified.
     pub verified_pieces: usize,

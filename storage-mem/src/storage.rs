@@ -1,4 +1,4 @@
-//! The storage's face: every operation, in terms of the parts.
+//! [`MemoryStorage`]: every operation, built from the directory, the shards and the budget.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -21,10 +21,11 @@ use crate::shard::{Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
 use tailwater_types::Verdict;
 
-/// Pieces that wait to be verified together take at most this share of the budget, one part of so many.
+/// Pieces that wait to be verified together take at most one part in this many of the budget.
 const UNVERIFIED_SHARE: u64 = 8;
 
-/// Pieces of any number of torrents, in a fixed budget of memory. A clone is another handle to the same storage.
+/// A bounded storage: pieces of any number of torrents, in a fixed budget of memory. A clone is another handle to the
+/// same storage.
 ///
 /// No operation blocks on another for longer than bookkeeping takes; none waits for room. All may be called from any
 /// thread; all but [`verify`](Self::verify), which hashes whole pieces, also from async code.
@@ -36,7 +37,7 @@ pub struct MemoryStorage {
 }
 
 pub(crate) struct Inner {
-    /// Random, so that another storage's handles are told apart without anything that the two would share.
+    /// Random, so that handles of another storage are detected without state shared between storages.
     id: u64,
     config: Config,
     pub(crate) budget: Arc<Budget>,
@@ -47,13 +48,13 @@ pub(crate) struct Inner {
 }
 
 impl Drop for Inner {
-    /// Nobody is left who could close it: what its pieces, which go after this, give back is not kept for the next.
+    /// No handle is left that could close it: the memory of its pieces, which are dropped after this, is not kept.
     fn drop(&mut self) {
         self.budget.close();
     }
 }
 
-/// Something that changes, on lines of memory of its own: what lies beside it is read by everybody.
+/// Keeps a frequently written value on its own cache lines (avoids false sharing).
 #[repr(align(128))]
 pub(crate) struct Aside<T>(pub(crate) T);
 
@@ -82,7 +83,7 @@ impl MemoryStorage {
         &self.inner.config
     }
 
-    /// Makes a torrent known, with the SHA-1 of each of its pieces. Takes nothing from the budget.
+    /// Adds a torrent, with the SHA-1 of each of its pieces. Takes nothing from the budget.
     ///
     /// # Errors
     ///
@@ -108,8 +109,8 @@ impl MemoryStorage {
         )
     }
 
-    /// Forgets a torrent and gives its pieces up. Its handle is stale from now on; writes that are under way end
-    /// without effect, leases stay good.
+    /// Removes a torrent and its pieces. Its handle is stale from now on; writes that are under way end without effect,
+    /// leases stay good.
     ///
     /// # Errors
     ///
@@ -133,10 +134,11 @@ impl MemoryStorage {
         Ok(())
     }
 
-    /// Takes room for a whole piece, before any of its blocks is requested from a peer.
+    /// Reserves room for a whole piece, before any of its blocks is requested from a peer.
     ///
-    /// With [`Eviction::LeastRecentlyRequested`](crate::Eviction) it may give up other pieces for it and names them. It
-    /// evicts nothing unless that makes enough room. A piece that is held already, reserved or verified, is left as it is.
+    /// With [`Eviction::LeastRecentlyRequested`](crate::Eviction) it may evict other pieces for it, and names them. It
+    /// evicts nothing unless that makes enough room. A piece that is held already, reserved or verified, is left as it
+    /// is.
     ///
     /// # Errors
     ///
@@ -176,7 +178,7 @@ impl MemoryStorage {
         let mut owned: Vec<_> = victims.into_iter().flat_map(Victim::into_blocks).collect();
         let excess = owned.split_off(owned.len().min(needed as usize));
         let Some(space) = Budget::take(&self.inner.budget, needed, owned) else {
-            // Never: only reservations take from the budget, and this one has the directory.
+            // Cannot fail: only reservations take from the budget, and this one holds the directory's lock.
             self.inner.budget.give_back(excess);
             return Err(full(free));
         };
@@ -211,8 +213,8 @@ impl MemoryStorage {
     }
 
     /// As [`write_block`](Self::write_block), into one reservation of the piece: [`Error::NotReserved`] when that was
-    /// given up, even if the piece has been reserved again since. So what was on its way to the one never gets into the
-    /// other.
+    /// given up, even if the piece has been reserved again since. So a block on its way to the old reservation never
+    /// gets into the new one.
     ///
     /// # Errors
     ///
@@ -248,7 +250,8 @@ impl MemoryStorage {
         }
     }
 
-    /// Compares a full piece with its hash. It can be read if it is valid, and is empty, but still reserved, if not.
+    /// Verifies a full piece against its hash. A valid piece can be read; an invalid one is empty again, and still
+    /// reserved.
     ///
     /// # Errors
     ///
@@ -260,8 +263,8 @@ impl MemoryStorage {
         verdict
     }
 
-    /// [`verify`](Self::verify) for several pieces, side by side: cheaper than one by one where they are as many as
-    /// [`verify_together`](Self::verify_together) says. Hands each verdict to `tell`.
+    /// [`verify`](Self::verify) for several pieces, side by side: cheaper than one by one where there are as many as
+    /// [`verify_together`](Self::verify_together) says. Calls `tell` with each verdict.
     pub fn verify_many(
         &self,
         handle: TorrentHandle,
@@ -308,7 +311,7 @@ impl MemoryStorage {
         }
     }
 
-    /// A piece has been found valid.
+    /// Makes a piece that was found valid readable.
     fn promote(
         &self,
         handle: TorrentHandle,
@@ -336,12 +339,12 @@ impl MemoryStorage {
         drop(shard);
         directory.set_verified(key, now);
         drop(directory);
-        // It may be a victim now.
+        // It may be evicted now, which makes room.
         self.inner.budget.waiters.wake();
         Ok(Verdict::Valid)
     }
 
-    /// Gives a reservation up, with what was written.
+    /// Cancels a reservation, and drops the blocks that were written.
     ///
     /// # Errors
     ///
@@ -353,7 +356,7 @@ impl MemoryStorage {
         })
     }
 
-    /// Gives a verified piece up, protected or not. Bytes that are leased stay until their leases end.
+    /// Evicts a verified piece, protected or not. Leased bytes stay until their leases end.
     ///
     /// # Errors
     ///
@@ -365,8 +368,9 @@ impl MemoryStorage {
         })
     }
 
-    /// Closes the storage, at once: every operation that begins later gets [`Error::Closed`], all pieces are given up.
-    /// Await the result to know that those under way have ended. Leases stay good. Closing twice does no harm.
+    /// Closes the storage at once: every operation that begins later gets [`Error::Closed`], and all pieces are
+    /// dropped. Await the result to know that running operations have ended. Leases stay valid. Closing twice is
+    /// harmless.
     pub fn close(&self) -> Closed {
         let mut directory = lock(&self.inner.directory.0);
         if !directory.is_closed {
@@ -380,7 +384,7 @@ impl MemoryStorage {
         self.closed()
     }
 
-    /// Waits for somebody to [`close`](Self::close) the storage, and for its operations to end.
+    /// Waits until the storage is [closed](Self::close) and its operations have ended.
     pub fn closed(&self) -> Closed {
         Closed::new(Arc::clone(&self.inner.countdown))
     }
@@ -400,7 +404,7 @@ impl MemoryStorage {
         is_current.then_some(()).ok_or(Error::StaleHandle)
     }
 
-    /// What to say of a piece that was not found: `error`, unless the torrent is gone.
+    /// The error for a piece that was not found: `error`, unless the torrent is gone.
     pub(crate) fn absent(&self, handle: TorrentHandle, error: Error) -> Error {
         self.check(handle).err().unwrap_or(error)
     }
@@ -436,7 +440,7 @@ impl MemoryStorage {
         drop(shard);
         directory.forget(key);
         drop(directory);
-        // The buffers go back to the budget without anybody waiting for it.
+        // The buffers go back to the budget outside of any lock.
         drop(held);
         Ok(())
     }

@@ -33,8 +33,8 @@ pub struct MemoryFactory {
 }
 
 impl MemoryFactory {
-    /// A factory over `storage`. Torrents of two factories over the same storage do not learn that the other's evicted
-    /// their pieces, so make one and clone it.
+    /// A factory over `storage`. Torrents of one factory are not told when a torrent of another factory over the same
+    /// storage evicts their pieces, so make one and clone it.
     #[must_use]
     pub fn new(storage: MemoryStorage) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl MemoryFactory {
         };
         self.neighbours.add(handle, &torrent.completions);
         if request.access != Access::OnDemand {
-            // What is downloaded is to stay, whatever readers of other torrents want.
+            // Downloaded pieces must stay, whatever readers of other torrents want.
             let all = 0..torrent.geometry.end();
             let pinned = self.storage.set_pins(handle, std::slice::from_ref(&all));
             pinned.map_err(|error| {
@@ -126,12 +126,12 @@ fn wanted_pieces(request: &OpenRequest, geometry: &Geometry) -> impl Iterator<It
         .filter(move |piece| wanted[piece.as_usize()])
 }
 
-/// What the torrents of one memory storage share.
+/// State that the torrents of one memory storage share.
 #[derive(Default)]
 struct Neighbours {
-    /// Told of a torrent's evicted pieces when another torrent needed their room.
+    /// The listeners that are told when another torrent evicted a torrent's pieces.
     listeners: Mutex<Listeners>,
-    /// From when the storage's time counts.
+    /// The zero of the storage's time.
     epoch: OnceLock<Instant>,
 }
 
@@ -176,7 +176,7 @@ impl MemoryTorrent {
         let _ = self.storage.remove_torrent(self.handle);
     }
 
-    /// Takes a block; whether it is wanted.
+    /// Writes a block; returns whether it was wanted.
     fn take(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
         let Some(reservation) = self.claims.claim(block, from) else {
             return false;
@@ -198,7 +198,7 @@ impl MemoryTorrent {
         Some(lease.into_bytes())
     }
 
-    /// A lease for each block that the range lies in: one, but for the few peers that ask for odd ranges.
+    /// A lease for each block that the range touches: one, except for the few peers that request unaligned ranges.
     fn leases(&self, range: BlockRef) -> Option<BlockParts> {
         if let Some(bytes) = self.lease(range) {
             return Some(BlockParts::from([bytes]));
@@ -209,7 +209,7 @@ impl MemoryTorrent {
 
     fn hash(&self, pieces: &[PieceIndex]) {
         let tell = |piece, verdict| {
-            // Of a torrent that has been removed, or a piece that was released, the answer is not waited for.
+            // For a removed torrent or a released piece no verdict is reported: none is awaited.
             if let Ok(verdict) = verdict {
                 (self.completions)(Completion::Verified { piece, verdict });
             }
@@ -264,7 +264,7 @@ impl Storage for MemoryTorrent {
         let free = self.storage.wait_for_space(bytes);
         Reply::later(async move {
             if free.await.is_err() {
-                // Closed, or more than the whole budget: it will never come.
+                // Closed, or more than the whole budget: room will never come.
                 std::future::pending::<()>().await;
             }
         })
@@ -316,7 +316,7 @@ impl Storage for MemoryTorrent {
 impl Space for MemoryTorrent {
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         let reservation = self.storage.reserve(self.handle, piece).map_err(|_| Full)?;
-        // There is one: only the torrent's task reserves, and nothing that is verified.
+        // There is an id: only the torrent's task reserves, and never a verified piece.
         if let Some(id) = reservation.id {
             self.claims.open(piece, id);
         }
@@ -346,7 +346,7 @@ impl Space for MemoryTorrent {
         self.storage.verify_together(self.handle).unwrap_or(1)
     }
 
-    /// What one of all the readers of the storage may fill, in bytes.
+    /// Each reader's share of the storage, in bytes.
     fn share(&self) -> Option<u64> {
         let readers = u64::try_from(self.storage.readers()).unwrap_or(u64::MAX);
         Some(self.storage.config().budget_bytes() / readers.max(1))
@@ -367,7 +367,7 @@ impl Space for MemoryTorrent {
         let _ = self.storage.set_pins(self.handle, pins);
     }
 
-    /// By the time the storage tells which pieces have been idle for long.
+    /// Sets the storage's time, by which it tells which pieces are idle.
     fn set_time(&mut self, now: Instant) {
         let epoch = *self.neighbours.epoch.get_or_init(|| now);
         self.storage.set_time(now.saturating_duration_since(epoch));

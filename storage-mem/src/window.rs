@@ -7,10 +7,10 @@ use tailwater_metainfo::Geometry;
 
 use crate::error::Error;
 
-/// How many readers one torrent may have at once. Whoever moves a window looks at all of them for each piece that changes.
+/// How many readers one torrent may have at once. Moving a window checks all of them for each piece that changes.
 pub const MAX_READERS: usize = 4_096;
 
-/// Names a reader among those of its torrent. The caller chooses it.
+/// Identifies a reader among those of its torrent. The caller chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReaderId(u64);
 
@@ -61,7 +61,7 @@ pub struct LookbehindStats {
 /// Indexes of pieces.
 pub(crate) type Pieces = Range<u32>;
 
-/// Whatever protects pieces of one torrent.
+/// Everything that protects pieces of one torrent: windows and pins.
 #[derive(Debug)]
 pub(crate) struct Protection {
     geometry: Geometry,
@@ -112,7 +112,7 @@ impl Protection {
         if old.is_none() && self.readers.len() >= MAX_READERS {
             return Err(Error::TooManyReaders { max: MAX_READERS });
         }
-        // A seek to before what was cleared begins anew.
+        // A seek to before the cleared part protects the lookbehind again.
         let floor = old.map_or(0, |reader| reader.floor);
         let mut reader = Reader {
             floor: if window.cursor < floor { 0 } else { floor },
@@ -236,7 +236,7 @@ pub(crate) fn touched(geometry: &Geometry, bytes: &Range<u64>) -> Pieces {
     first.get()..last.get() + 1
 }
 
-/// What lies in one of the two and not in the other.
+/// The symmetric difference of two ranges.
 fn difference(one: &Pieces, other: &Pieces) -> Changed {
     let without = |one: &Pieces, other: &Pieces| {
         if other.is_empty() {

@@ -42,7 +42,7 @@ fn room_that_can_never_be_is_refused() {
     assert!(matches!(waited, Err(Error::Full { .. })));
 }
 
-/// Somebody waits on another thread, and the test goes on when it does.
+/// Waits for room on another thread, and makes the room once that thread waits.
 fn wait_while(waiting: SpaceAvailable, make_room: impl FnOnce()) -> Result<(), Error> {
     let (begin, begun) = mpsc::channel();
     let thread = std::thread::spawn(move || {

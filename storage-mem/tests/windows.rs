@@ -1,4 +1,4 @@
-//! What readers want kept is kept, and nothing else is.
+//! Windows and pins protect exactly the pieces that they touch.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

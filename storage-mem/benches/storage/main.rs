@@ -1,4 +1,4 @@
-//! What the paths of a block cost, on one thread and on two, beside the least that they could and beside a naive store.
+//! Measures each operation on a block, on one thread and on two, against a lower bound and against a naive store.
 //!
 //! `cargo bench -p tailwater-storage-mem`. On two threads each does as much as the one does alone: with perfect scaling
 //! the time stays the same.
@@ -20,10 +20,10 @@ use rig::{PIECE, PIECES, Rig, on_threads};
 /// How many pieces are held.
 const HELD: u32 = PIECES / 2;
 
-/// How many pieces a thread writes or reserves in one go.
+/// How many pieces a thread writes or reserves in one batch.
 const BATCH: u32 = HELD / 2;
 
-/// The pieces of a thread's go: those of threads differ.
+/// The pieces of a thread's batch; no two threads have the same.
 fn batch(rig: &Rig, thread: u32) -> impl Iterator<Item = tailwater_metainfo::PieceIndex> {
     (0..BATCH).map(move |number| rig.piece(thread * BATCH + number))
 }
@@ -226,7 +226,7 @@ fn room(criterion: &mut Criterion) {
             bencher.iter_custom(|count| {
                 let mut time = Duration::ZERO;
                 for _ in 0..count {
-                    // All that is held can be evicted, and is not what comes next.
+                    // All held pieces can be evicted, and none is reserved next.
                     (0..HELD).for_each(|piece| rig.put(rig.piece(offset + piece)));
                     offset += HELD;
                     let pieces = |thread| {

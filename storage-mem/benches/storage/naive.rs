@@ -1,4 +1,4 @@
-//! What storages that hold pieces in memory commonly are: a map under one lock, that copies in and out.
+//! The usual memory storage, for comparison: a map under one lock, which copies in and out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

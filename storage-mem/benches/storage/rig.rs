@@ -1,4 +1,4 @@
-//! A storage with one torrent of which half fits, and threads that begin together.
+//! The benchmark setup: a storage that holds half of its one torrent, and threads that start together.
 
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
@@ -77,7 +77,7 @@ impl Rig {
     }
 }
 
-/// The time that the slower of the threads takes, when they begin together.
+/// The time that the slowest thread takes, when all start together.
 pub(crate) fn on_threads(threads: u32, work: impl Fn(u32) + Sync) -> Duration {
     let barrier = Barrier::new(threads as usize);
     let timed = |thread| {

@@ -1,4 +1,4 @@
-//! The end, against what still goes on.
+//! Closing the storage while other operations run.
 
 use loom::thread;
 use tailwater_metainfo::BLOCK_LEN;

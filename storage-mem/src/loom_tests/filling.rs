@@ -140,7 +140,7 @@ fn loom_write_against_remove_and_slot_reuse() {
 fn loom_two_writes_share_a_slab() {
     loom::model(|| {
         let torrent = Torrent::new(2, 1, 7);
-        // A slab of both blocks: who comes second waits for it instead of mapping one more.
+        // A slab of both blocks: the second thread waits for it instead of mapping another.
         let storage = storage(2, Eviction::Never);
         let handle = torrent.add(&storage);
         for piece in 0..2 {

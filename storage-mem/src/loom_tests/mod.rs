@@ -1,4 +1,4 @@
-//! One question each, asked of every interleaving that loom finds.
+//! Model-checked tests: each checks one property over every interleaving that loom finds.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p tailwater-storage-mem --release --lib loom`
 
@@ -65,7 +65,7 @@ impl Torrent {
     }
 }
 
-/// A storage of so many blocks.
+/// A storage of `blocks` blocks.
 fn storage(blocks: u64, eviction: Eviction) -> MemoryStorage {
     MemoryStorage::new(
         Config::new(blocks * u64::from(BLOCK_LEN))
@@ -80,7 +80,7 @@ fn used(storage: &MemoryStorage) -> u64 {
     (stats.used - stats.free_list) / u64::from(BLOCK_LEN)
 }
 
-/// What a future says now; the flag is set when it wakes up whoever waits.
+/// Polls a future once; the flag is set when the future wakes its task.
 fn poll<F: Future + Unpin>(future: &mut F, woken: &std::sync::Arc<Flag>) -> Poll<F::Output> {
     let waker = Waker::from(std::sync::Arc::clone(woken));
     Pin::new(future).poll(&mut Context::from_waker(&waker))

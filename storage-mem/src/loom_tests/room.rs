@@ -1,4 +1,4 @@
-//! Who gets the room, and whose it was.
+//! Room in the budget goes to exactly one reservation, and only from unleased pieces.
 
 use loom::thread;
 use tailwater_metainfo::BLOCK_LEN;
@@ -134,7 +134,7 @@ fn loom_lease_drop_against_eviction_by_reserve() {
         let reserved = storage.reserve(handle, torrent.piece(1));
         let old = storage.piece_state(handle, torrent.piece(0));
         match reserved {
-            // Whoever finds the piece unleased gets its memory.
+            // A reservation that finds the piece unleased gets its memory.
             Ok(reserved) => assert_eq!((reserved.evicted.len(), old), (1, Ok(PieceState::Absent))),
             Err(_) => assert_eq!(old, Ok(PieceState::Verified), "evicted for nothing"),
         }

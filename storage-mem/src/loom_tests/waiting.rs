@@ -1,4 +1,4 @@
-//! No wake-up is lost: whatever makes room wakes whoever found none.
+//! No wake-up is lost: each change that makes room wakes the tasks that found none.
 
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ fn loom_cancelled_waiter() {
         let thread = thread::spawn(move || other.release(handle, torrent.piece(0)));
         drop(cancelled);
         thread.join().unwrap().unwrap();
-        // It takes nobody's wake-up with it, and nothing of it is left.
+        // Its drop loses no other task's wake-up, and leaves nothing behind.
         assert!(woken.is_set());
         assert_eq!(Arc::strong_count(&gone), 1);
         assert!(poll(&mut waiter, &woken).is_ready());

@@ -1,4 +1,4 @@
-//! Whether the storage is as its model says.
+//! Compares the storage with its model.
 
 use std::sync::atomic::Ordering;
 use std::task::Poll;

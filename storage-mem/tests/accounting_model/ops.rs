@@ -1,4 +1,4 @@
-//! What may be done to a storage.
+//! The random operations on a storage.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ pub(crate) enum Op {
     SetLookbehindPieces(usize, u32),
     ClearLookbehind(usize, u64),
     SetAvailability(usize, u32, u32),
-    /// So many seconds later.
+    /// This many seconds pass.
     Later(u64),
     Wait(u64),
     DropWaiter(prop::sample::Index),

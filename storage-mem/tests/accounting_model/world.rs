@@ -33,7 +33,7 @@ pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Somebody who found no room and has not been served yet.
+/// A task that found no room and has not been served yet.
 pub(crate) struct Waiter {
     future: SpaceAvailable,
     pub(crate) blocks: u64,

@@ -75,7 +75,7 @@ impl Content {
         }
     }
 
-    /// Reserves, fills and verifies a piece, and says what had to go for it.
+    /// Reserves, fills and verifies a piece, and returns what was evicted for it.
     pub(crate) fn put(
         &self,
         storage: &MemoryStorage,
