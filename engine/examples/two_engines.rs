@@ -80,7 +80,7 @@ impl Node {
     fn turn(&mut self, now: Instant) -> Result<BytesMut, Violation> {
         self.connection.handle_bytes(now, &mut self.received)?;
         self.connection.handle_timeout(now)?;
-        // Blocks go to the storage; the torrent hears of them as facts.
+        // Blocks go to the storage; the torrent is told of them by facts.
         self.blocks.extend(self.connection.take_blocks());
         let facts = self.connection.take_facts();
         self.engine
@@ -89,7 +89,7 @@ impl Node {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Command { command, .. } => self.connection.handle_command(command),
-                // A real driver hashes here. Both sides are honest.
+                // A real driver checks the hashes here. Both sides are honest.
                 Output::Verify(pieces) => {
                     for piece in pieces {
                         self.engine.handle_verdict(now, piece, &Verdict::Valid);

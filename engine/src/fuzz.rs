@@ -1,4 +1,4 @@
-//! What the fuzz targets run: bytes become a peer's messages, or a sequence of calls.
+//! The bodies of the fuzz targets: bytes become a peer's messages, or a sequence of calls.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +31,7 @@ fn epoch() -> Instant {
     Instant::now()
 }
 
-/// A connection is given commands and bytes. Only requested blocks may come out of it, each once, and what it sends must
+/// Gives a connection commands and bytes. Only requested blocks may come out of it, each once, and what it sends must
 /// be messages.
 pub fn connection(data: &[u8]) {
     let Some((&head, mut rest)) = data.split_first() else {
@@ -128,8 +128,8 @@ impl Space for Shelf {
     }
 }
 
-/// A torrent is told anything in any order. Its tables must agree with each other after every step, and no peer may be
-/// asked twice for a block that is on its way from it.
+/// Calls a torrent's state machine in any order. Its tables must agree with each other after every step, and no peer
+/// may be asked twice for a block that is on its way from it.
 pub fn torrent(data: &[u8]) {
     let geometry = geometry();
     let config = Config {
@@ -297,7 +297,7 @@ fn neighbourly(step: u8, byte: u8) -> Fact {
     }
 }
 
-/// A fetch of metadata is told anything in any order (odd first byte), or a connection of one gets any bytes (even).
+/// Calls a metadata fetcher in any order (odd first byte), or gives a fetch's connection any bytes (even).
 pub fn metadata(data: &[u8]) {
     match data.split_first() {
         Some((head, rest)) if head & 1 == 1 => fetcher(rest),

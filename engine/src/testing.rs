@@ -1,8 +1,8 @@
-//! What tests of several modules need.
+//! Helpers for the tests of several modules.
 
 use std::time::Instant;
 
-/// A beginning of time. Machines only ever compare times, so any will do.
+/// An arbitrary first moment. State machines only ever compare times, so any will do.
 #[expect(
     clippy::disallowed_methods,
     reason = "an Instant has to come from somewhere"

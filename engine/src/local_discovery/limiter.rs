@@ -1,4 +1,4 @@
-//! How often something may happen.
+//! A rate limiter for received announces: a token bucket for each address, and one for all.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 const PER_ADDRESS: Rate = Rate::every(Duration::from_millis(500), 100);
 /// The same for all addresses together.
 const IN_ALL: Rate = Rate::every(Duration::from_millis(25), 400);
-/// Addresses that are watched at once; those beyond are not heard until one of these has been quiet.
+/// Addresses with a bucket of their own; announces from others are ignored until one of these has been quiet.
 const MAX_WATCHED: usize = 256;
 
-/// Who sends too much is not heard; what it sends does not keep others from being heard.
+/// Ignores senders that send too much, so that they do not keep others from being read.
 #[derive(Debug)]
 pub(super) struct Limiter {
     addresses: HashMap<IpAddr, TokenBucket>,

@@ -1,6 +1,6 @@
-//! Local service discovery (BEP 14): telling the neighbours which torrents we have, and hearing which they have.
+//! Local service discovery (BEP 14): announces our torrents by multicast, and finds the neighbours that have them too.
 //!
-//! [`LocalDiscovery`] does no I/O. When is announced:
+//! [`LocalDiscovery`] does no I/O. When a torrent is announced:
 //!
 //! ```text
 //!            added, or a network appears
@@ -12,12 +12,13 @@
 //!                                every 5 min
 //! ```
 //!
-//! A repetition, as multicast over the air gets lost and nobody acknowledges it. An answer to a newcomer, as it may be
-//! unable to receive connections and would otherwise wait for up to 5 minutes until it hears of us; a client that knows of
-//! `MAX_NEIGHBOURS` others in the swarm does not answer, so no more than that and one do, however many there are.
+//! An announce is repeated, because multicast over the air gets lost and is not acknowledged. A newcomer is answered,
+//! because it may be unable to receive connections and would otherwise wait for up to 5 minutes for our next announce;
+//! a client that knows `MAX_NEIGHBOURS` others in the swarm does not answer, so no more than that and one do, however
+//! many there are.
 //!
-//! All packets come out of one bucket: `PACKETS_AT_ONCE`, then one a minute. What is not urgent leaves a minute after the
-//! packet before it at the earliest.
+//! A token bucket limits all packets: `PACKETS_AT_ONCE`, then one a minute. What is not urgent leaves a minute after
+//! the packet before it at the earliest.
 
 mod limiter;
 mod networks;
@@ -41,10 +42,10 @@ use schedule::{Due, Schedule};
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often a packet leaves (BEP 14), after the first few.
 const PACKET_EVERY: Duration = Duration::from_secs(60);
-/// Packets that may leave at once: so many single torrents, with their repetitions.
+/// Packets that may leave at once: that many torrents with a packet each, and their repetitions.
 const PACKETS_AT_ONCE: u32 = 10;
 const PACKET_RATE: Rate = Rate::every(PACKET_EVERY, PACKETS_AT_ONCE);
-/// Up to so many torrents, each has packets of its own, which fits one a minute: old clients take no more than one
+/// Up to this many torrents, each has packets of its own, which fits one a minute: old clients take no more than one
 /// info-hash, and Transmission 3 no packet of more than 200 bytes. Beyond, packets are filled (BEP 14).
 const MAX_SINGLE: usize = 5;
 /// How long after the first announce of a torrent the second one follows.
@@ -53,25 +54,25 @@ const REPEAT_AFTER: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// A client that announced a torrent within this time does not answer for it.
 const ANSWER_GAP: Duration = PACKET_EVERY;
-/// Neighbours that are remembered for each torrent. With so many of them, one of them announces it twice a minute anyway.
+/// Neighbours that are remembered for each torrent. With this many, one of them announces it twice a minute anyway.
 const MAX_NEIGHBOURS: usize = 8;
-/// A neighbour that has not been heard for so long has gone: it has missed two announces.
+/// A neighbour that has been silent for this long has gone: it has missed two announces.
 const NEIGHBOUR_FOR: Duration = Duration::from_secs(11 * 60);
 
-/// What a packet tells us.
+/// The content of a packet that concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Where the neighbour takes calls.
+    /// Where the neighbour accepts connections.
     pub addr: SocketAddr,
-    /// The torrents of ours that it has; never none, each once.
+    /// The torrents that it shares with us; at least one, each once.
     pub info_hashes: Vec<InfoHash>,
 }
 
-/// Why a packet tells us nothing.
+/// Why a packet is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ignored {
-    /// The sender is in none of our networks.
+    /// Its sender is in none of our networks.
     #[error("it comes from outside of the local networks")]
     Far,
     /// The rate limiter refuses it.
@@ -88,12 +89,13 @@ pub enum Ignored {
     OtherTorrents,
 }
 
-/// Announces torrents to the neighbours and understands theirs.
+/// The state machine of local discovery: decides when to announce, and which announces of others to believe.
 ///
-/// Private torrents must not get in (BEP 27): its driver gives [`LocalDiscovery::handle_torrents`] the public ones.
+/// It must not be given private torrents (BEP 27): its driver passes the public ones to
+/// [`LocalDiscovery::handle_torrents`].
 #[derive(Debug)]
 pub struct LocalDiscovery {
-    /// Where we take calls; 0 announces nothing.
+    /// Our listening port; 0 announces nothing.
     port: u16,
     cookie: LsdCookie,
     rng: fastrand::Rng,
@@ -115,7 +117,7 @@ struct Torrent {
 }
 
 impl LocalDiscovery {
-    /// `port` is where we take calls; without one, we only listen. The cookie and the delays come from `seed`.
+    /// `port` is our listening port; without one, it only receives. The cookie and the delays come from `seed`.
     pub fn new(port: Option<u16>, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         Self {
@@ -131,7 +133,7 @@ impl LocalDiscovery {
         }
     }
 
-    /// These are our public torrents now. New ones are announced at once.
+    /// Sets our public torrents. New ones are announced at once.
     pub fn handle_torrents(&mut self, now: Instant, public: &[InfoHash]) {
         let kept: HashSet<_> = public.iter().copied().collect();
         let schedule = &mut self.schedule;
@@ -156,7 +158,7 @@ impl LocalDiscovery {
         }
     }
 
-    /// These are the networks we are in now. A new one does not know of us: all is announced at once.
+    /// Sets the networks that we are in. A new one does not know of us: all torrents are announced at once.
     pub fn handle_networks(&mut self, now: Instant, networks: Vec<Network>) {
         let is_new = |network: &Network| {
             let known = &self.networks;
@@ -172,7 +174,7 @@ impl LocalDiscovery {
         }
     }
 
-    /// A packet has come to one of the groups.
+    /// Handles a packet that was received by one of the groups.
     ///
     /// # Errors
     ///
@@ -251,7 +253,7 @@ impl LocalDiscovery {
         urgent.into_iter().chain(routine).min()
     }
 
-    /// Takes what goes into one packet out of the schedule.
+    /// Takes the torrents that go into one packet out of the schedule.
     fn take_due(&mut self, now: Instant) -> Vec<InfoHash> {
         let mut taken = Vec::new();
         match self.torrents.len() <= MAX_SINGLE {
@@ -266,7 +268,7 @@ impl LocalDiscovery {
         taken
     }
 
-    /// A neighbour takes part in a torrent of ours. If it has just come, it hears of us soon.
+    /// A neighbour has a torrent of ours. If it has just appeared, an announce follows soon.
     fn meet(&mut self, now: Instant, info_hash: InfoHash, addr: SocketAddr) {
         let Some(torrent) = self.torrents.get_mut(&info_hash) else {
             return;
@@ -300,7 +302,7 @@ impl Torrent {
     }
 }
 
-/// Where a client that sends from this address takes calls (BEP 14). A link-local address keeps its interface.
+/// Where a client that sends from this address accepts connections (BEP 14). A link-local address keeps its interface.
 fn listening(from: SocketAddr, port: u16) -> SocketAddr {
     match from {
         SocketAddr::V6(from) if from.ip().to_ipv4_mapped().is_none() => {

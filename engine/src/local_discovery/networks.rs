@@ -1,4 +1,4 @@
-//! Who is near.
+//! The networks of this machine, and which senders are in them.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -30,8 +30,8 @@ impl Network {
     }
 }
 
-/// Whether an announce from this address is believed. Multicast reaches neighbours; whoever sends from elsewhere has sent
-/// to us alone, and wants us to connect to who knows whom.
+/// Whether an announce from this address is believed. Multicast reaches neighbours; a sender elsewhere has sent to us
+/// alone, and may want us to connect to any address.
 pub(super) fn is_near(from: SocketAddr, own: &[Network]) -> bool {
     let ip = from.ip().to_canonical();
     is_local(ip) || own.iter().any(|network| network.contains(ip))

@@ -1,4 +1,4 @@
-//! Which torrent is announced next.
+//! The schedule of announces: which torrent is announced next.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -40,7 +40,7 @@ impl Schedule {
         self.list(due).remove(&(due.at, info_hash));
     }
 
-    /// The torrent is announced at `at`, or before if that is urgent already. When, then.
+    /// Brings an announce forward to `at`, unless an urgent one is due before. Returns when it is due now.
     pub(super) fn bring_forward(&mut self, info_hash: InfoHash, due: Due, at: Instant) -> Due {
         if due.is_urgent && due.at <= at {
             return due;

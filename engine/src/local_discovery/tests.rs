@@ -1,4 +1,4 @@
-//! Who is told what, when, and who is believed.
+//! When torrents are announced, and which announces are believed.
 
 use super::*;
 use crate::testing::epoch;
@@ -254,7 +254,7 @@ fn a_newcomer_is_answered_once_and_soon() {
             .unwrap();
         assert_eq!(run(&mut machine, now + later + ANSWER_WITHIN), []);
     }
-    // Another one a moment after an announce has heard that, or will find us by being called.
+    // A neighbour that comes a moment after an announce has received that, or will find us by being called.
     run(&mut machine, now + 6 * MINUTE);
     let announced = machine.torrents[&hash(1)].announced.unwrap();
     let now = announced + 59 * SECOND;
@@ -278,7 +278,7 @@ fn a_crowd_is_not_answered() {
     let now = start + 2 * MINUTE;
     machine.handle_packet(now, neighbour(200), &theirs).unwrap();
     assert_eq!(run(&mut machine, now + SECOND), []);
-    // They fall silent: whoever comes then is answered again.
+    // They fall silent: a neighbour that comes then is answered again.
     let now = now + NEIGHBOUR_FOR;
     run(&mut machine, now);
     let now = now + 2 * MINUTE;
@@ -319,6 +319,6 @@ fn a_flood_is_bounded() {
         machine.handle_packet(start, neighbour(1), &theirs),
         Err(Ignored::TooMany)
     );
-    // Others are heard all the same.
+    // Other senders are still read.
     assert!(machine.handle_packet(start, neighbour(2), &theirs).is_ok());
 }

@@ -1,4 +1,4 @@
-//! One attempt at a whole info dictionary.
+//! A draft: one attempt at a whole info dictionary.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,10 +8,10 @@ use tailwater_wire::METADATA_BLOCK_LEN;
 
 use super::event::LinkKey;
 
-/// Whose blocks a draft is made of.
+/// The peers whose blocks a draft is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Team {
-    /// Everybody who claims its size.
+    /// All peers that claim its size.
     Everybody,
     /// One peer, because a peer that claims that size lied.
     Only(LinkKey),
@@ -21,11 +21,11 @@ pub(super) enum Team {
 pub(super) struct Draft {
     pub(super) size: u32,
     pub(super) team: Team,
-    /// From then on it makes room for others that wait.
+    /// After this time the draft makes room for others that wait.
     pub(super) turn_ends: Instant,
     /// Empty until a first block comes: a claim alone costs nothing.
     bytes: Vec<u8>,
-    /// Who sent each block.
+    /// The sender of each block.
     from: Vec<Option<LinkKey>>,
     missing: usize,
 }

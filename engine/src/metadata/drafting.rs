@@ -1,4 +1,4 @@
-//! Which drafts there are, and which block is asked of which peer.
+//! The drafts of a fetch: which are begun, and which block is requested from which peer.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,16 +11,17 @@ use super::event::{LinkKey, Output};
 use super::fetcher::{Fetcher, PATIENCE, PIPELINE, Peer};
 use super::{MAX_DRAFT_BYTES, MAX_DRAFTS};
 
-/// While other drafts wait for room, a draft has to be whole within this time, or makes room; twice as long after each turn in
-/// which it was not. A peer that claims an odd size and dribbles does not hold up the rest, and a peer that is only slow
-/// has time enough in the end. An honest peer sends metadata of a usual size in far less.
+/// While other drafts wait for room, a draft has to be complete within this time, or makes room; the time doubles after
+/// each turn in which it was not. So a peer that claims an odd size and dribbles does not hold up the rest, and a peer
+/// that is only slow has time enough in the end. An honest peer sends metadata of a usual size in far less.
 pub(super) const TURN: Duration = Duration::from_secs(2);
 /// The longest turn is [`TURN`] times two to this power: 32 s.
 const MAX_DOUBLINGS: u32 = 4;
-/// Sizes whose turns are counted. The honest one is among the first that come, or has the advantage of one that is new.
+/// Sizes whose turns are counted. The honest one is among the first that are claimed, or has the advantage of a new
+/// one.
 const MAX_SIZES: usize = 256;
 
-/// The place of a draft that waits among the others that do. The first is begun first.
+/// The rank of a waiting draft. The first is begun first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     /// Drafts of its size that run, that had their turn, and that come before it: so that sizes alternate.
@@ -32,7 +33,7 @@ struct Rank {
     key: LinkKey,
 }
 
-/// A draft that waits.
+/// A draft that waits for room.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     rank: Rank,
@@ -40,7 +41,7 @@ struct Wanted {
 }
 
 impl Fetcher {
-    /// Begins the drafts for which there is room, and asks for blocks.
+    /// Begins the drafts for which there is room, and requests blocks.
     pub(super) fn advance(&mut self, now: Instant) {
         self.advanced_at = Some(now);
         if self.end.is_some() {
@@ -121,8 +122,8 @@ impl Fetcher {
         self.turns.get(&size).copied().unwrap_or(0)
     }
 
-    /// Whether there is room for a draft, after giving up drafts that no peer works on and those that had their turn, the
-    /// least advanced first. None is given up in vain.
+    /// Whether there is room for a draft, after giving up drafts that no peer works on and those that had their turn,
+    /// the least advanced first. No draft is given up in vain.
     fn make_room(&mut self, now: Instant, size: u32) -> bool {
         let mut bytes: u64 = self.drafts.iter().map(|draft| u64::from(draft.size)).sum();
         let mut count = self.drafts.len();
@@ -174,8 +175,8 @@ impl Fetcher {
         }
     }
 
-    /// Asks for the blocks of a draft that are not on their way: one peer each, the least busy; for a block that is late every peer
-    /// that has time, as any number of the others may never answer.
+    /// Requests the blocks of a draft that are not on their way, each from one peer, the least busy; a block that is
+    /// late is requested from every peer that has time, as any number of the others may never answer.
     fn ask(&mut self, now: Instant, index: usize) {
         let draft = &self.drafts[index];
         let mut members: Vec<_> = self

@@ -1,4 +1,4 @@
-//! Which peer is asked for which block of the info dictionary, and which peers are believed.
+//! The fetcher: which peer is asked for which block of the info dictionary, and which peers are believed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -12,16 +12,17 @@ use super::draft::{Draft, Team};
 use super::event::{DropReason, FetchState, LinkKey, Output};
 use super::{MAX_DRAFT_BYTES, MAX_DRAFTS, MAX_METADATA_LEN};
 
-/// Requests outstanding at one peer. More would only lengthen the wait for those that another could answer.
+/// The request pipeline: requests outstanding at one peer. More would only lengthen the wait for blocks that another
+/// peer could send.
 pub(super) const PIPELINE: usize = 4;
-/// A block that is later than this is asked of every peer that has time for it: one of them may be the only honest one.
+/// A block that is later than this is requested from every peer that has time: one of them may be the only honest one.
 /// A second is several round trips, and the most that 40 silent peers delay a fetch.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// A peer that leaves requests unanswered for so long, without sending anything, is dropped.
+/// A peer that has requests to answer and sends nothing for this long is dropped.
 pub(super) const STALLED_AFTER: Duration = Duration::from_secs(15);
-/// A peer that rejects a request is left alone for this long: it is busy, or has nothing yet.
+/// The pause after a peer rejects a request: it is busy, or has nothing yet.
 const REJECT_PAUSE: Duration = Duration::from_secs(20);
-/// A peer that rejects that often in a row, with a pause after each, is dropped.
+/// A peer that rejects this often in a row, with a pause after each, is dropped.
 pub(super) const MAX_REJECTS: u32 = 3;
 /// Sizes remembered for which blocks of several peers did not fit together; after that, every size counts as one.
 const MAX_DISTRUSTED: usize = 256;
@@ -30,7 +31,7 @@ const MAX_DISTRUSTED: usize = 256;
 pub(super) struct Peer {
     pub(super) group: AddressGroup,
     pub(super) size: u32,
-    /// Blocks asked for and not answered, with the time of asking.
+    /// Blocks requested and not answered, with the time of the request.
     pub(super) asked: BTreeMap<u32, Instant>,
     /// Since when there is something to answer and nothing has come.
     pub(super) waiting_since: Option<Instant>,
@@ -45,13 +46,14 @@ impl Peer {
         self.held_until.is_none_or(|until| until <= now)
     }
 
-    /// Something came: the clock for the rest starts again.
+    /// The peer has sent something: the clock for the rest starts again.
     fn heard(&mut self, now: Instant) {
         self.waiting_since = (!self.asked.is_empty()).then_some(now);
     }
 }
 
-/// Fetches one info dictionary. Any order of calls is safe; after each, take what [`Fetcher::poll_output`] gives.
+/// Fetches one info dictionary (BEP 9). Any order of calls is safe; after each, take what [`Fetcher::poll_output`]
+/// gives.
 #[derive(Debug)]
 pub struct Fetcher {
     info_hash: InfoHash,
@@ -66,12 +68,12 @@ pub struct Fetcher {
     pub(super) end: Option<FetchState>,
     /// When requests were last dealt out.
     pub(super) advanced_at: Option<Instant>,
-    /// Whose blocks the result is made of.
+    /// The peers whose blocks the result is made of.
     senders: BTreeSet<LinkKey>,
 }
 
 impl Fetcher {
-    /// For the info dictionary whose SHA-1 is `info_hash`.
+    /// Fetches the info dictionary whose SHA-1 is `info_hash`.
     #[must_use]
     pub const fn new(info_hash: InfoHash) -> Self {
         Self {
@@ -87,7 +89,7 @@ impl Fetcher {
         }
     }
 
-    /// The extension handshake of a peer at `ip` says that it has the metadata, and of what size.
+    /// The extension handshake of a peer at `ip` says that it has the metadata, and its size.
     pub fn handle_size(&mut self, now: Instant, peer: LinkKey, ip: IpAddr, size: u32) {
         if self.end.is_some() {
             return;
@@ -115,7 +117,7 @@ impl Fetcher {
         self.advance(now);
     }
 
-    /// A block came; `total_size` is what the message says of the whole.
+    /// A block was received; `total_size` is the size of the whole by the message.
     pub fn handle_data(
         &mut self,
         now: Instant,
@@ -142,7 +144,7 @@ impl Fetcher {
         self.advance(now);
     }
 
-    /// A peer will not send a block.
+    /// A peer rejected a request for a block.
     pub fn handle_reject(&mut self, now: Instant, key: LinkKey, block: u32) {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
@@ -162,7 +164,7 @@ impl Fetcher {
         self.advance(now);
     }
 
-    /// A connection is gone.
+    /// A connection has ended.
     pub fn handle_closed(&mut self, now: Instant, peer: LinkKey) {
         self.forget(peer);
         self.advance(now);
@@ -186,7 +188,7 @@ impl Fetcher {
         self.advance(now);
     }
 
-    /// What the driver is to do next.
+    /// The next output for the driver.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -206,13 +208,13 @@ impl Fetcher {
         of_peers.chain(turns).filter(is_ahead).min()
     }
 
-    /// After [`Output::Complete`]: the peers whose blocks the info dictionary is made of. They told the truth.
+    /// After [`Output::Complete`]: the peers whose blocks the info dictionary is made of. They were honest.
     #[must_use]
     pub const fn senders(&self) -> &BTreeSet<LinkKey> {
         &self.senders
     }
 
-    /// How far it is.
+    /// The progress of the fetch.
     #[must_use]
     pub fn state(&self) -> FetchState {
         if let Some(end) = self.end {
@@ -229,7 +231,7 @@ impl Fetcher {
 
     fn put(&mut self, key: LinkKey, size: u32, block: u32, data: &[u8]) {
         let mut drafts = self.drafts.iter_mut();
-        // A draft that was given up meanwhile has no use for it.
+        // Its draft may have been given up meanwhile.
         let Some(index) = drafts.position(|draft| draft.includes(key, size)) else {
             return;
         };
@@ -267,7 +269,8 @@ impl Fetcher {
         }
     }
 
-    /// Where so many sizes were lies, no size is drafted from several peers any more.
+    /// Whether a size is no longer drafted from several peers. Once too many sizes turned out to be lies, that holds
+    /// for all.
     pub(super) fn is_distrusted(&self, size: u32) -> bool {
         self.distrusted.len() >= MAX_DISTRUSTED || self.distrusted.contains(&size)
     }
@@ -279,7 +282,7 @@ impl Fetcher {
 
     fn forget(&mut self, peer: LinkKey) {
         self.peers.remove(&peer);
-        // The blocks of a draft by everybody stay: others go on with it.
+        // The blocks of a shared draft stay: others go on with it.
         let is_of_use = |draft: &Draft| {
             let mut peers = self.peers.iter();
             draft.have() > 0 || peers.any(|(&key, peer)| draft.includes(key, peer.size))

@@ -1,4 +1,4 @@
-//! One connection of a fetch: as much of the peer protocol as metadata needs.
+//! One connection of a fetch: the part of the peer protocol that metadata needs.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,23 +11,23 @@ use tailwater_wire::{
 
 use super::read_limit::ReadLimit;
 
-/// How long a peer may take for its extension handshake.
+/// The time limit for a peer's extension handshake.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
-/// How long a peer is kept that does not say that it has the metadata: it may be about to get it.
+/// The time limit for a peer to offer the metadata: it may be about to get it.
 const OFFER_WITHIN: Duration = Duration::from_secs(30);
 /// A connection is kept alive by a message at least this often (BEP 3: two minutes).
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
-/// Unsent bytes beyond which a peer's own requests are no longer answered.
+/// Unsent bytes beyond which a peer's own requests are not answered (back-pressure).
 const MAX_BACKLOG: usize = 16 * 1024;
-/// Facts that a connection tells at once; then it is the others' turn. An honest peer has as many blocks to send at most as
+/// Facts that a connection reports at once; then it is the others' turn. An honest peer sends as many blocks at most as
 /// may be outstanding at it.
 const MAX_FACTS: usize = 16;
 
-/// Why a connection is of no use.
+/// Why a connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Useless {
-    /// It sent what is not the peer protocol.
+    /// Its bytes are not the peer protocol.
     #[error("the peer broke a rule: {0}")]
     Wire(#[from] WireError),
     /// It did not send its extension handshake in time.
@@ -38,21 +38,21 @@ pub enum Useless {
     NoOffer,
 }
 
-/// What a connection tells its fetch.
+/// A fact that a connection reports to its fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a driver has to handle every one: what is new breaks it on purpose"
 )]
 pub enum Fact {
-    /// The extension handshake came, perhaps with the port on which the peer listens.
+    /// The peer sent its extension handshake.
     Hello {
         /// The port on which it listens (`p`, BEP 10).
         listen_port: Option<u16>,
     },
-    /// It has the metadata: so many bytes.
+    /// The peer has the metadata, of this size in bytes.
     Size(u32),
-    /// A block of it.
+    /// The peer sent a block.
     Data {
         /// Which one, from 0.
         block: u32,
@@ -61,14 +61,14 @@ pub enum Fact {
         /// The bytes, at most 16 KiB.
         data: Bytes,
     },
-    /// It will not send a block.
+    /// The peer will not send a block.
     Reject {
         /// Which one, from 0.
         block: u32,
     },
 }
 
-/// What both sides said in the handshake of BEP 3, and what we say in that of BEP 10.
+/// The outcome of the handshake (BEP 3), and what we say in ours (BEP 10).
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -77,7 +77,7 @@ pub enum Fact {
 pub struct LinkConfig {
     /// The fast extension is on (BEP 6).
     pub fast: bool,
-    /// Where we listen.
+    /// Our listening port.
     pub listen_port: Option<u16>,
 }
 
@@ -91,9 +91,9 @@ pub struct Link {
     opened: Instant,
     sent: Instant,
     has_greeted: bool,
-    /// The size that it claims.
+    /// The size that the peer claims.
     offer: Option<u32>,
-    /// Blocks that it was asked for and has not answered.
+    /// Blocks requested and not answered.
     asked: BTreeSet<u32>,
     read_limit: ReadLimit,
     /// There may be whole messages left in the buffer.
@@ -117,7 +117,7 @@ impl Link {
             read_limit: ReadLimit::new(now),
             has_more: false,
         };
-        // BEP 6 wants to hear it first.
+        // BEP 6 requires a bitfield or its like as the first message.
         if config.fast {
             link.send(&Message::HaveNone);
         }
@@ -131,7 +131,7 @@ impl Link {
         link
     }
 
-    /// Takes what the peer sent off the front of `received`: a bounded number of messages. [`Self::has_more`] and
+    /// Decodes what the peer sent, from the front of `received`: a bounded number of messages. [`Self::has_more`] and
     /// [`Self::is_paused`] say what follows.
     ///
     /// # Errors
@@ -149,7 +149,7 @@ impl Link {
             let message = self.decoder.decode(received)?;
             let cost = before - received.len();
             let is_asked_for = match message {
-                // Whatever it says of pieces means nothing without the metadata.
+                // Messages about pieces mean nothing without the metadata.
                 Some(Message::Extended { id, ref payload }) => self.handle_extended(id, payload),
                 _ => false,
             };
@@ -162,19 +162,19 @@ impl Link {
         }
     }
 
-    /// Whether [`Self::handle_bytes`] is to be called again after others had their turn, as it may have left messages in the
-    /// buffer.
+    /// Whether to call [`Self::handle_bytes`] again after the other connections' turns, as it may have left messages in
+    /// the buffer.
     pub const fn has_more(&self) -> bool {
         self.has_more && !self.is_paused()
     }
 
-    /// Whether the peer sent too much that has nothing to do with metadata: nothing is read from it until
-    /// [`Self::poll_timeout`].
+    /// Whether the peer has exceeded its read limit: nothing is read from it until [`Self::poll_timeout`]
+    /// (back-pressure).
     pub const fn is_paused(&self) -> bool {
         self.read_limit.is_spent()
     }
 
-    /// Bytes that are worth making room for.
+    /// How many more bytes the next message needs.
     pub const fn missing(&self) -> usize {
         self.decoder.missing()
     }
@@ -216,13 +216,13 @@ impl Link {
         Some(alive.min(offer).min(resumes))
     }
 
-    /// Takes what there is to tell the fetch.
+    /// Takes the facts for the fetch.
     #[must_use = "a fact that is dropped is never known"]
     pub fn take_facts(&mut self) -> Vec<Fact> {
         std::mem::take(&mut self.facts)
     }
 
-    /// What is to be sent now.
+    /// Takes the bytes to send now.
     pub fn take_out(&mut self, now: Instant) -> BytesMut {
         if !self.out.is_empty() {
             self.sent = now;
@@ -230,7 +230,7 @@ impl Link {
         std::mem::take(&mut self.out)
     }
 
-    /// What cannot be read of an extension tells us nothing. Says whether it is what the peer was asked for.
+    /// Handles a message of an extension; one that cannot be read is ignored. Says whether it answers a request.
     fn handle_extended(&mut self, id: u8, payload: &Bytes) -> bool {
         if id == ExtensionHandshake::ID {
             if let Ok(hello) = ExtensionHandshake::decode(payload) {

@@ -1,10 +1,11 @@
 //! The info dictionary of a magnet link, from peers that have it (BEP 9), as state machines without I/O.
 //!
-//! [`Fetcher`] decides which block is asked of which peer, and finds out who lies. A block is 16 KiB of the info
-//! dictionary; the whole is verified by the info-hash, single blocks cannot be. A draft is one attempt at the whole:
+//! [`Fetcher`] decides which block is requested from which peer, and finds out which peers lie. A block is 16 KiB of
+//! the info dictionary; the whole is verified by the info-hash, single blocks cannot be. A draft is one attempt at the
+//! whole:
 //!
 //! ```text
-//! sizes that peers claim ──▶ a draft of each size, from everybody who claims it
+//! sizes that peers claim ──▶ a draft of each size, from all peers that claim it
 //!                                │ whole
 //!                 hash right ◀───┴───▶ hash wrong: one sender ──▶ it lied, it is dropped
 //!                     │                            several ──▶ this size is drafted from one peer at a time from now on
@@ -14,9 +15,9 @@
 //! So a liar costs the others one draft, and is known after a second one of its own. Drafts run side by side as long as they
 //! fit into [`MAX_DRAFT_BYTES`]. When they do not, the sizes take turns, and those that most addresses claim come first.
 //!
-//! What is bounded: the size that is believed ([`MAX_METADATA_LEN`]), the drafts at once ([`MAX_DRAFTS`], and by their
-//! bytes), the requests at one peer, and what connections send beside metadata (`link`). Connections are limited too, and one that
-//! does not help makes room when others wait (`slots`).
+//! Bounded are the size that is believed ([`MAX_METADATA_LEN`]), the drafts at once ([`MAX_DRAFTS`], and by their
+//! bytes), the requests at one peer, and what connections send beside metadata (`link`). Connections are limited too,
+//! and one that does not help makes room when others wait (`slots`).
 
 mod draft;
 mod drafting;

@@ -1,7 +1,8 @@
-//! The addresses that a magnet link may name (`x.pe`).
+//! The peers that a magnet link names (`x.pe`): which addresses are admitted.
 //!
-//! Anybody can write a link, so it must not lead to the doors of our own network. A link is judged by the company that it keeps: if
-//! it names a public tracker or a public peer, it was made for strangers, and those cannot mean an address that only we can reach.
+//! Anyone can write a link, so it must not make us connect to our own network. A link is judged as a whole: if it names
+//! a public tracker or a public peer, it was made for strangers, and those cannot mean an address that only we can
+//! reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +16,7 @@ const MAX_PORTS: usize = 4;
 /// Ports of this machine: tests and proxies run many clients.
 const MAX_LOOPBACK_PORTS: usize = 64;
 
-/// What a link names, and which of it is believed.
+/// The peers that a link names, and which of their addresses are admitted.
 #[derive(Debug)]
 pub struct NamedPeers {
     /// No tracker and no peer of the link is public.
@@ -40,7 +41,7 @@ impl NamedPeers {
         let scope = Scope::of(addr.ip());
         let most = match scope {
             Scope::Global => MAX_PORTS,
-            // Clouds keep the secrets of their machines there.
+            // Clouds serve the secrets of their machines at link-local addresses.
             Scope::LinkLocal => return false,
             Scope::Shared | Scope::Local | Scope::Loopback if !self.is_local => return false,
             Scope::Shared | Scope::Local => MAX_PORTS,
@@ -65,7 +66,7 @@ fn host_of(url: &str) -> Option<String> {
     })
 }
 
-/// Whether a name is one of the internet, or an address can be reached from there.
+/// Whether a name is public, or an address can be reached from the internet.
 fn is_public(host: &str) -> bool {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Scope::of(ip) == Scope::Global;
@@ -99,7 +100,7 @@ mod tests {
             (&["udp://tracker.example:6969"], &[]),
             (&["http://9.9.9.9/announce"], &[]),
             (&["udp://[2606:4700::1]:80"], &[]),
-            // A decimal address is one.
+            // An IPv4 address may be written as one decimal number.
             (&["http://151587081/announce"], &[]),
             (&["http://127.0.0.1/announce", "wss://tracker.example"], &[]),
             (&[], &["9.9.9.9:6881"]),

@@ -1,4 +1,4 @@
-//! A limit on what a connection of a fetch sends beside the metadata that it was asked for.
+//! A rate limiter on what a connection of a fetch sends beside the metadata that was requested.
 
 use std::time::{Duration, Instant};
 
@@ -6,20 +6,20 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 
 /// What each message costs beside its bytes: about what it takes to decode one, so that keep-alives are not free.
 const MESSAGE_COST: u64 = 64;
-/// Bytes that come back each second: about 1 800 messages of the usual kinds. With 40 connections this is a few hundredths of
-/// a processor.
+/// The refill rate in bytes a second: about 1 800 messages of the usual kinds. With 40 connections this is a few
+/// hundredths of a processor.
 const PER_SECOND: u64 = 128 * 1024;
-/// What may come at once is that of so many seconds, 1 MiB: the bitfield of the largest torrent that is loaded (256 KiB) and
-/// some thousand `have`s.
+/// The burst, as a time at that rate: 1 MiB, the bitfield of the largest torrent that is loaded (256 KiB) and some
+/// thousand `have`s.
 const BURST: Duration = Duration::from_secs(8);
 const RATE: Rate = Rate::per_second(PER_SECOND, BURST);
-/// Once it is spent, reading goes on when this much is there again, not for each byte.
+/// Reading goes on when this much is available again, not for each byte.
 const RESUME_AT: u64 = 16 * 1024;
 
-/// A rate limit on bytes and messages.
+/// A token bucket of bytes and messages.
 ///
-/// When it is spent the connection is not read for a while, so that TCP holds the peer back. A seeder that sends nothing but
-/// what the protocol asks of it never spends it.
+/// When it is empty, the connection is not read for a while, so that TCP holds the peer back (back-pressure). A seeder
+/// that sends nothing but what the protocol asks of it never empties it.
 #[derive(Debug)]
 pub(super) struct ReadLimit {
     bucket: TokenBucket,
@@ -36,13 +36,13 @@ impl ReadLimit {
         }
     }
 
-    /// Time has passed.
+    /// Refills the bucket.
     pub(super) fn refill(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.is_spent &= !self.bucket.has(self.now, RATE, RESUME_AT);
     }
 
-    /// Counts a message of so many bytes, which may take more than is left: it was received already.
+    /// Counts a message of this many bytes. It may take more than is left, as it was received already.
     pub(super) fn spend(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let cost = bytes.saturating_add(MESSAGE_COST);
@@ -54,7 +54,7 @@ impl ReadLimit {
         self.is_spent
     }
 
-    /// When reading goes on; `None` if nothing holds it up.
+    /// When reading goes on; `None` if it may now.
     pub(super) fn resumes_at(&self) -> Option<Instant> {
         let resumes = self.bucket.ready_at(self.now, RATE, RESUME_AT);
         self.is_spent.then_some(resumes)

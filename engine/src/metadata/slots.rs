@@ -1,8 +1,8 @@
-//! The connections of a fetch: which address may have one, and which connection makes room when another address waits.
+//! The connection slots of a fetch: which address gets one, and which connection makes room when another address waits.
 //!
-//! A peer that does not help costs a slot, and a host may have any number of them. So a slot is lent for a turn of a few round
-//! trips at a time. A peer that sends what it was asked for keeps it for longer. When others wait, the slots whose time is
-//! over go, those that gave least first.
+//! A peer that does not help costs a slot, and one host can run any number of peers. So a slot is lent for a turn of a
+//! few round trips. A peer that sends what was requested keeps it for longer. When others wait, slots whose time is
+//! over are taken back, from the peers that gave least first.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,32 +12,32 @@ use tailwater_types::address::{AddressGroup, Scope};
 
 use super::LinkKey;
 
-/// Connections that we make, with those under way. An info dictionary is small: a few peers would do if they were all honest
-/// and quick.
+/// Connections that we make, those under way included. An info dictionary is small: a few peers would do if they were
+/// all honest and quick.
 pub const MAX_DIALLED: usize = 30;
-/// Connections that others make to us.
+/// Connections that peers make to us.
 pub const MAX_CALLERS: usize = 10;
 /// Connections with one address of a local network: several clients behind one router.
 const MAX_LOCAL: usize = 4;
-/// What a peer has to send in a turn to keep its slot: as much as may be outstanding at it. Metadata of a usual size is no
-/// longer.
+/// What a peer has to send in a turn to keep its slot: as many bytes as may be outstanding at it. Metadata of a usual
+/// size is no longer.
 const HELPFUL: u64 = 64 * 1024;
-/// A connection that is asked for nothing yet, as others are, may wait so many turns.
+/// Turns that a connection may wait for its first request, while others get some.
 const IDLE_TURNS: u32 = 3;
-/// A connection that is being made has so many turns: it takes more round trips.
+/// Turns that a dial may take: it needs more round trips.
 const DIAL_TURNS: u32 = 2;
-/// After so many turns a slot is over even if the peer helps: it may be a liar that claims a large size.
+/// The most turns of a connection, even if the peer helps: it may be a liar that claims a large size.
 const MAX_TURNS: u32 = 8;
-/// Each time an address has lost its slot its next turn is twice as long, up to 16 times: so a slow honest peer has time enough
+/// A turn doubles each time its address has lost a slot, up to 16 times as long: so a slow honest peer has time enough
 /// in the end.
 const MAX_DOUBLINGS: u32 = 4;
 /// Addresses whose turns are remembered: as many as are known.
 const MAX_REMEMBERED: usize = 3_000;
 
-/// A connection that waits for a place in the session keeps its slot for this long.
+/// How long a connection that waits for a permit of the session keeps its slot.
 const QUEUED_WITHIN: Duration = Duration::from_secs(60);
 
-/// Which side made a connection.
+/// The side that made a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
 pub enum Way {
@@ -56,29 +56,29 @@ impl Way {
     }
 }
 
-/// What is to happen before an address gets a slot.
+/// The answer to an address that asks for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a driver has to handle every one: what is new breaks it on purpose"
 )]
 pub enum Admission {
-    /// Nothing: there is a free slot.
+    /// There is a free slot.
     Free,
     /// This connection makes room; then ask again.
     Displace(LinkKey),
-    /// Not before then.
+    /// There is no slot before this time.
     Wait(Instant),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It waits for a place among the session's connections.
+    /// It waits for a permit of the session.
     Queued,
     Dialling,
-    /// It owes us nothing.
+    /// It has no request to answer.
     Idle,
-    /// It was asked, and has sent so many bytes since.
+    /// It has requests to answer, and has sent this many bytes since the first.
     Asked {
         bytes: u64,
     },
@@ -99,7 +99,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// When it makes room for others.
+    /// When the slot may be taken for others.
     fn ends(&self) -> Instant {
         let turns = match self.phase {
             // The peer can do nothing about it, and others would wait too.
@@ -121,7 +121,8 @@ impl Slot {
     }
 }
 
-/// A turn: a few round trips, as long as they can be from there, and the time to send a few blocks.
+/// The length of a turn: a few round trips, as long as they can be from that address, and the time to send a few
+/// blocks.
 const fn turn(ip: IpAddr) -> Duration {
     match Scope::of(ip) {
         Scope::Global => Duration::from_secs(2),
@@ -130,7 +131,8 @@ const fn turn(ip: IpAddr) -> Duration {
     }
 }
 
-/// Connections with one address (IPv6: /64). On this machine tests and proxies run many clients, which only their ports tell apart.
+/// The most connections with one address (IPv6: /64). On this machine tests and proxies run many clients, which only
+/// their ports tell apart.
 pub const fn max_links(ip: IpAddr) -> usize {
     match Scope::of(ip) {
         Scope::Global => 1,
@@ -148,7 +150,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Whether an address may have a slot now. `is_named`: the user named it, so it shares its host's slots with no other.
+    /// Whether an address may have a slot now. `is_named`: the user named it, so it shares its host's slots with no
+    /// other.
     pub fn admission(&self, now: Instant, way: Way, addr: SocketAddr, is_named: bool) -> Admission {
         let group = AddressGroup::of(addr.ip());
         // A caller may be the one that we are calling.
@@ -231,7 +234,7 @@ impl Slots {
         slots.find(|(_, slot)| is_it(slot)).map(|(key, _)| *key)
     }
 
-    /// It stands.
+    /// A dial has succeeded.
     pub fn connected(&mut self, now: Instant, key: LinkKey) {
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.since = now;
@@ -286,7 +289,7 @@ impl Slots {
         }
     }
 
-    /// A connection is gone.
+    /// A connection has ended.
     pub fn remove(&mut self, key: LinkKey) {
         self.slots.remove(&key);
     }
@@ -297,7 +300,7 @@ impl Slots {
         slots.filter(|slot| slot.way == Way::Dialled).count()
     }
 
-    /// A connection that is being made for longer than it may when others wait.
+    /// A dial that takes longer than it may when others wait.
     pub fn late_dial(&self, now: Instant) -> Option<LinkKey> {
         let mut slots = self.slots.iter();
         let is_late = |slot: &Slot| slot.is_coming() && slot.ends() <= now;

@@ -1,4 +1,4 @@
-//! What the fetcher does about peers of every kind, told the time by hand.
+//! How the fetcher treats peers of every kind, with a simulated clock.
 
 mod hostile;
 

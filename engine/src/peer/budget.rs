@@ -1,21 +1,20 @@
-//! What a peer's messages may cost us.
+//! The message budget: a rate limiter on what a peer's messages may cost us.
 
 use std::time::{Duration, Instant};
 
 use tailwater_types::pacing::{Rate, TokenBucket};
 
-/// Units that come back each second. A unit is a message, or 64 bytes of one. A peer that downloads 2 GiB a second in
-/// pieces of 256 KiB sends so many `have` messages; a flood costs us some milliseconds of a processor a second.
+/// The refill rate in units a second. A unit is a message, or 64 bytes of one. A peer that downloads 2 GiB a second in
+/// pieces of 256 KiB sends this many `have` messages; a flood costs us some milliseconds of a processor a second.
 const RATE: u32 = 8_192;
-/// Units that may be spent at once are those of so many seconds: every request of a full queue taken back, the bitfield of
-/// the largest torrent.
+/// The burst, as a time at that rate: every request of a full queue taken back, the bitfield of the largest torrent.
 const BURST_SECONDS: u32 = 4;
 const UNITS: Rate = Rate::per_second(RATE as u64, Duration::from_secs(BURST_SECONDS as u64));
 /// Bytes that count as one unit.
 const UNIT_BYTES: usize = 64;
 
-/// A token bucket for messages that a peer may send without having been asked: those of [`BURST_SECONDS`] at once, then [`RATE`] a
-/// second. What exceeds it waits, first in our receive buffer and then in the peer's socket.
+/// A token bucket for messages that a peer may send without having been asked: those of [`BURST_SECONDS`] at once, then
+/// [`RATE`] a second. What exceeds it waits, first in our receive buffer and then in the peer's socket (back-pressure).
 ///
 /// Not counted are the blocks that were asked for and the requests that are served: bandwidth bounds those.
 #[derive(Debug, Default)]

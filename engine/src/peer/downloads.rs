@@ -1,31 +1,31 @@
-//! What was asked of the peer and has not come.
+//! The requests to a peer that are outstanding.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
-/// How many requests that were taken back are remembered: their blocks may be on the way already.
+/// The most cancelled requests that are remembered: their blocks may be on the way already.
 const MAX_RECALLED: usize = 4_096;
 
-/// What a block that arrived means.
+/// The answer that a block is to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It was asked for.
     Expected,
-    /// It was asked for, but has been taken back since.
+    /// It was requested, and cancelled since.
     Recalled,
     /// It was never asked for.
     Unasked,
 }
 
-/// What a reject means.
+/// The effect of a reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// A request that stands will not be answered.
+    /// An outstanding request will not be answered.
     Standing,
-    /// It answers a request that was taken back and then wanted again: now it has to be made again.
+    /// It answers a request that was cancelled and made again meanwhile: now it has to be sent again.
     AskAgain,
-    /// It answers a request that was taken back, or none.
+    /// It answers a cancelled request, or none.
     Nothing,
 }
 
@@ -33,15 +33,15 @@ pub(super) enum Refused {
 #[derive(Debug, Default)]
 pub(super) struct Downloads {
     outstanding: VecDeque<BlockRef>,
-    /// Taken back, but not answered yet.
+    /// Cancelled, but not answered yet.
     recalled: VecDeque<BlockRef>,
-    /// Of the outstanding, those that were taken back and wanted again before the peer had answered.
+    /// Outstanding requests that were cancelled and made again before the peer had answered.
     revived: BTreeSet<BlockRef>,
 }
 
 impl Downloads {
-    /// Says whether the request has to be sent. With the fast extension one that was taken back is still answered, with
-    /// the block or a reject (BEP 6): to send it again at once would bring the block twice.
+    /// Adds a request; says whether it has to be sent. With the fast extension a cancelled request is still answered,
+    /// with the block or a reject (BEP 6): to send it again at once would bring the block twice.
     pub(super) fn request(&mut self, block: BlockRef, fast: bool) -> bool {
         self.outstanding.push_back(block);
         let revived = fast && take(&mut self.recalled, block);
@@ -55,7 +55,7 @@ impl Downloads {
         self.outstanding.is_empty()
     }
 
-    /// Says whether the peer has to be told.
+    /// Cancels a request; says whether the peer has to be told.
     pub(super) fn cancel(&mut self, block: BlockRef) -> bool {
         let found = take(&mut self.outstanding, block);
         if found {
@@ -77,8 +77,8 @@ impl Downloads {
         }
     }
 
-    /// The peer will not send this block. BEP 6 has each request answered once, in order: of one that was taken back and
-    /// made again, the first reject answers the former.
+    /// The peer rejected a request. BEP 6 has each request answered once, in order: of one that was cancelled and made
+    /// again, the first reject answers the former.
     pub(super) fn handle_reject(&mut self, block: BlockRef) -> Refused {
         if self.revived.remove(&block) {
             Refused::AskAgain

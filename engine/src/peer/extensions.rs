@@ -1,4 +1,4 @@
-//! What rides on the extension protocol (BEP 10): lost pieces, metadata for those who lack it, peer exchange, hole
+//! The extension protocol of a connection (BEP 10): lost pieces, metadata for peers that lack it, peer exchange, hole
 //! punching.
 
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use tailwater_wire::{
 
 use super::{Connection, Fact, Hello, REQUEST_QUEUE, Violation};
 
-/// How often one connection may be sent each block of the metadata (BEP 9): a peer that asks more often is refused.
+/// How often one connection may request each block of the metadata (BEP 9); more requests are rejected.
 const METADATA_COPIES: usize = 3;
-/// Metadata is not put behind more unsent bytes than this.
+/// Metadata is not queued behind more unsent bytes than this (back-pressure).
 const METADATA_BACKLOG: usize = 256 * 1024;
 /// Peer exchange messages that come faster are ignored (BEP 11: at most one a minute).
 const PEX_INTERVAL: Duration = Duration::from_secs(45);
@@ -27,7 +27,7 @@ const HOLEPUNCH_RATE: Rate = Rate::every(Duration::from_secs(2), 50);
 /// faster is ignored.
 const HELLO_RATE: Rate = Rate::every(Duration::from_secs(10), 8);
 
-/// The info dictionary as one peer may have it.
+/// The metadata server: the info dictionary, and how often this peer may still request blocks of it.
 #[derive(Debug)]
 pub(super) struct MetadataServer {
     bytes: Bytes,
@@ -82,7 +82,7 @@ impl PexLimiter {
 }
 
 impl Connection {
-    /// What we cannot read of an extension tells us nothing; the connection is as good as without it.
+    /// Handles a message of an extension. One that cannot be read is ignored; the connection is as good as without it.
     pub(super) fn handle_extended(
         &mut self,
         now: Instant,
@@ -170,8 +170,8 @@ impl Connection {
         self.send_extended(ExtensionId::UtMetadata, answer.encode());
     }
 
-    /// Says all of it, also when it is said again: BEP 10 lets us name only what has changed, but there are clients that
-    /// take an extension which is not named for one that is switched off.
+    /// Sends the whole extension handshake, also when it is repeated: BEP 10 lets us name only what has changed, but
+    /// there are clients that take an extension which is not named for one that is switched off.
     pub(super) fn send_hello(&mut self, upload_only: Option<bool>) {
         let mut extensions = vec![ExtensionId::LtDontHave, ExtensionId::UploadOnly];
         if self.metadata.len().is_some() {
@@ -203,7 +203,8 @@ impl Connection {
         });
     }
 
-    /// A peer that knows no BEP 54 is not told; its requests for the piece are rejected.
+    /// Tells the peer that we lost a piece (BEP 54). A peer without that extension is not told; its requests for the
+    /// piece are rejected.
     pub(super) fn send_dont_have(&mut self, piece: PieceIndex) {
         let payload = DontHave { index: piece.get() }.encode();
         self.send_extended(ExtensionId::LtDontHave, payload.to_vec());
@@ -221,7 +222,8 @@ impl Connection {
         }
     }
 
-    /// BEP 21 has this in the handshake alone, which may be repeated; some know a message that is shorter.
+    /// Tells the peer whether we only upload. BEP 21 has this in the handshake alone, which may be repeated; some
+    /// clients know a shorter message.
     pub(super) fn send_upload_only(&mut self, upload_only: bool) {
         if !self.config.extensions {
             return;

@@ -1,4 +1,4 @@
-//! The state that a peer tells by messages of one byte, of which the last counts.
+//! The flags that a peer sets by one-byte messages, of which the last counts.
 
 use super::Fact;
 
@@ -41,7 +41,7 @@ impl Flags {
         self.upload_only.now = upload_only;
     }
 
-    /// The extension handshake, which the torrent is told of as a whole, said it (BEP 21).
+    /// Records the upload-only flag of an extension handshake, of which the torrent is told as a whole (BEP 21).
     pub(super) const fn tell_upload_only(&mut self, upload_only: bool) {
         self.upload_only = Flag::new(upload_only);
     }

@@ -1,4 +1,4 @@
-//! What a connection does with each message.
+//! The handling of each message by a connection.
 
 use std::time::Instant;
 
@@ -10,11 +10,11 @@ use super::downloads::{Answer, Refused};
 use super::uploads::{MAX_REFUSALS, Ruling};
 use super::{Connection, Fact, MAX_REQUEST_LEN, REQUEST_QUEUE, Violation};
 
-/// A request for less than this counts against the peer's message budget: it costs us more than its bytes say. Honest ones
-/// are that short at most at the end of a piece.
+/// A request for fewer bytes than this counts against the peer's message budget: it costs us more than its bytes say.
+/// Honest requests are this short at most at the end of a piece.
 const SHORT_REQUEST: u32 = 4 * 1024;
 
-/// What a message costs its sender of the [budget](super::budget).
+/// The cost of a message in its sender's [budget](super::budget).
 pub(super) enum Charge {
     /// It answers a request of ours, or its answer costs bandwidth.
     Nothing,
@@ -113,14 +113,14 @@ impl Connection {
                     self.facts.push(Fact::AllowedFast(piece));
                 }
             }
-            // A hint that we do not take.
+            // A suggestion (BEP 6) that we do not take.
             _ => {}
         }
         Ok(Charge::Message)
     }
 
-    /// BEP 6 has this come once, in the place of a bitfield, but aria2 sends it again when it has everything. Five bytes
-    /// stand for a whole bitfield and cost as much.
+    /// Handles `have all` and `have none`. BEP 6 has them come once, in the place of a bitfield, but aria2 sends them
+    /// again when it has everything. Five bytes stand for a whole bitfield and cost as much.
     fn handle_all_or_none(&mut self, bits: impl Fn(&Geometry) -> Bitfield) -> Charge {
         let bits = bits(&self.config.geometry);
         let bytes = bits.as_bytes().len();
@@ -128,7 +128,7 @@ impl Connection {
         Charge::Bytes(bytes)
     }
 
-    /// The last that is told in one turn counts: it replaces what the peer said of its pieces before.
+    /// Handles a bitfield. The last of a turn counts: it replaces what the peer said of its pieces before.
     fn handle_bitfield(&mut self, bits: Bitfield) {
         let is_replaced =
             |fact: &Fact| matches!(fact, Fact::Bitfield(_) | Fact::Have(_) | Fact::DontHave(_));

@@ -1,8 +1,8 @@
 //! One peer's connection after the handshake, as a state machine without I/O.
 //!
 //! [`Connection`] turns received bytes into facts for the torrent, blocks for the storage and requests to serve, and
-//! the torrent's commands into bytes to send. It enforces what the protocol asks of one connection; what is asked of
-//! whom is the [torrent's](crate::torrent) business.
+//! the torrent's commands into bytes to send. It enforces the rules of one connection; the [torrent](crate::torrent)
+//! decides which block is requested from which peer.
 
 mod budget;
 mod downloads;
@@ -31,9 +31,9 @@ use flags::Flags;
 use messages::Charge;
 use uploads::Uploads;
 
-/// The longest block that a request may ask for, in bytes. Everybody asks for 16 KiB; older clients for 32 KiB.
+/// The longest block that a request may ask for, in bytes. Clients ask for 16 KiB, older ones for 32 KiB.
 pub const MAX_REQUEST_LEN: u32 = 128 * 1024;
-/// The requests that we queue for a peer, as its extension handshake is told (`reqq`, BEP 10).
+/// The requests that we queue for a peer, as our extension handshake says (`reqq`, BEP 10).
 pub const REQUEST_QUEUE: usize = 2_000;
 /// After this long without sending anything, a keep-alive goes out (BEP 3: peers may hang up after two minutes).
 const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(100);
@@ -41,12 +41,12 @@ const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(100);
 const SILENCE_LIMIT: Duration = Duration::from_secs(150);
 /// A message that has begun must end within this time.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(60);
-/// Facts of one turn: what the torrent handles at once. A receive buffer full of blocks makes sixteen.
+/// The most facts of one turn: what the torrent handles at once. A receive buffer full of blocks makes sixteen.
 const MAX_FACTS: usize = 256;
-/// Messages of one turn: other connections of the same thread wait meanwhile.
+/// The most messages of one turn: other connections of the same thread wait meanwhile.
 const MAX_MESSAGES: usize = 1_024;
-/// Bytes that one turn's messages may make us send, and one answer more. The rest of the received messages waits until these
-/// are with the socket.
+/// The most bytes of answers to one turn's messages, and one answer more. The rest of the received messages waits until
+/// these are with the socket (back-pressure).
 const MAX_ANSWERS: usize = 64 * 1024;
 
 /// Who opened a connection.
@@ -58,7 +58,7 @@ pub enum Direction {
     Incoming,
 }
 
-/// What the torrent tells a connection to do.
+/// A command of the torrent to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
@@ -66,7 +66,7 @@ pub enum Command {
     Greet(Bitfield),
     /// Ask for a block.
     Request(BlockRef),
-    /// Take a request back.
+    /// Cancel a request.
     Cancel(BlockRef),
     /// Serve no more requests.
     Choke,
@@ -86,15 +86,15 @@ pub enum Command {
     Pex(PexMessage),
     /// Ask for an introduction, give one, or say why not (BEP 55).
     Holepunch(Holepunch),
-    /// We want nothing of anybody, or something again (BEP 21).
+    /// We want nothing of any peer, or something again (BEP 21).
     UploadOnly(bool),
-    /// The storage needs room: blocks that were read and wait for the socket go back to it. For the connection's driver; the
-    /// machine has none.
+    /// The storage needs room: blocks that were read and wait for the socket are given back to it. For the connection's
+    /// driver; the machine has none.
     YieldBlocks,
 }
 
-/// What a connection tells the torrent. Choke, interest and upload-only are told when they have changed since the last
-/// time, however often they did in between.
+/// A fact that a connection reports to the torrent. Choke, interest and upload-only are reported when they have changed
+/// since the last time, however often they did in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
@@ -118,30 +118,30 @@ pub enum Fact {
     Returned(BlockRef),
     /// The peer refused to send a requested block (BEP 6).
     Rejected(BlockRef),
-    /// So many bytes of payload came that nothing waits for any more.
+    /// This many bytes of payload came for which no request is outstanding any more.
     Redundant(u64),
     /// We may request this piece even while choked (BEP 6).
     AllowedFast(PieceIndex),
-    /// So many bytes of payload were sent.
+    /// This many bytes of payload were sent.
     Uploaded(u64),
     /// The peer's extension handshake (BEP 10).
     Hello(Hello),
-    /// Peers that the peer knows (BEP 11). Hearsay.
+    /// Peers that the peer knows (BEP 11). Not verified.
     Pex(PexMessage),
-    /// The peer asks for an introduction, gives one, or says why not (BEP 55). Hearsay.
+    /// The peer asks for an introduction, gives one, or says why not (BEP 55). Not verified.
     Holepunch(Holepunch),
-    /// The peer wants nothing of anybody, or something again (BEP 21).
+    /// The peer wants nothing of any peer, or something again (BEP 21).
     UploadOnly(bool),
 }
 
-/// What a peer says of itself in its extension handshake (BEP 10). It may say more later, and need not repeat itself:
-/// what is `None` is as it was.
+/// A peer's extension handshake (BEP 10). It may send more later, and need not repeat itself: what is `None` is
+/// unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
     /// Its client and version.
     pub client: Option<String>,
-    /// Where it listens.
+    /// The port on which it listens.
     pub listen_port: Option<u16>,
     /// How many requests it queues.
     pub request_queue: Option<usize>,
@@ -151,13 +151,13 @@ pub struct Hello {
     pub pex: bool,
     /// It takes part in hole punching (BEP 55).
     pub holepunch: bool,
-    /// Our address, as it sees us. Hearsay.
+    /// Our address, as the peer sees it. Not verified.
     pub your_ip: Option<IpAddr>,
-    /// Its address in the other family than that of the connection. Hearsay.
+    /// Its address in the other family than that of the connection. Not verified.
     pub other_ip: Option<IpAddr>,
 }
 
-/// What both sides agreed on in the handshake, and what we say of ourselves.
+/// The outcome of the handshake, and what we say of ourselves.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The torrent's pieces.
@@ -166,24 +166,24 @@ pub struct Config {
     pub fast: bool,
     /// Both sides speak the extension protocol (BEP 10).
     pub extensions: bool,
-    /// Where we listen, if we do.
+    /// Our listening port, if we have one.
     pub listen_port: Option<u16>,
     /// The peer's address, which it is told as we see it (`yourip`, BEP 10).
     pub addr: Option<IpAddr>,
     /// Our own address in the other family, if there is one to tell (`ipv4`, `ipv6`, BEP 10).
     pub other_ip: Option<IpAddr>,
-    /// We want nothing of anybody (BEP 21).
+    /// We want nothing of any peer (BEP 21).
     pub upload_only: bool,
     /// The info dictionary, which peers may ask for (BEP 9); empty when it is not served.
     pub metadata: Bytes,
     /// Only the torrent's trackers may name peers (BEP 27): no peer exchange, no hole
     /// punching, no DHT.
     pub private: bool,
-    /// Where our DHT node receives datagrams, if both sides have one (BEP 5).
+    /// The port of our DHT node, if both sides have one (BEP 5).
     pub dht_port: Option<u16>,
 }
 
-/// One peer's connection. See the [module](self).
+/// The state machine of one peer's connection. See the [module](self).
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
@@ -195,7 +195,7 @@ pub struct Connection {
     out_follows_blocks: bool,
     flags: Flags,
     budget: MessageBudget,
-    /// When to go on with messages that were received and have not been decoded.
+    /// When to go on with received messages that have not been decoded.
     backlog: Option<Instant>,
     facts: Vec<Fact>,
     blocks: Vec<(BlockRef, Bytes)>,
@@ -203,11 +203,11 @@ pub struct Connection {
     their_ids: ExtensionIds,
     metadata: MetadataServer,
     pex: PexLimiter,
-    /// Hole punching messages that the peer may send.
+    /// The token bucket for hole punching messages of the peer.
     punches: TokenBucket,
-    /// Extension handshakes that the peer may send.
+    /// The token bucket for extension handshakes of the peer.
     hellos: TokenBucket,
-    /// Where the peer says that its DHT node is, until the driver takes it.
+    /// The port of the peer's DHT node, until the driver takes it.
     their_dht_port: Option<u16>,
     last_received: Instant,
     last_sent: Instant,
@@ -398,7 +398,7 @@ impl Connection {
         std::mem::take(&mut self.blocks)
     }
 
-    /// A block that came turned out to be held already: the torrent is told that it was in vain.
+    /// A received block turned out to be held already: the torrent is told that it was in vain.
     pub fn handle_duplicate(&mut self, block: BlockRef) {
         self.facts.retain(|fact| *fact != Fact::Block(block));
         self.facts.push(Fact::Redundant(u64::from(block.len())));
@@ -428,13 +428,13 @@ impl Connection {
         self.their_dht_port.take()
     }
 
-    /// Whether the peer is owed a block.
+    /// Whether the peer has a request to be served.
     #[must_use]
     pub fn has_uploads(&self) -> bool {
         self.uploads.has_queued()
     }
 
-    /// The next block that the peer is owed. Answer with [`Self::handle_sent`] or [`Self::handle_unavailable`].
+    /// The next block that the peer has requested. Answer with [`Self::handle_sent`] or [`Self::handle_unavailable`].
     pub fn next_upload(&mut self) -> Option<BlockRef> {
         self.uploads.next()
     }
@@ -449,7 +449,8 @@ impl Connection {
         }
     }
 
-    /// Blocks that [`Self::next_upload`] gave, in that order, are not sent yet after all: they are given again.
+    /// Puts blocks that [`Self::next_upload`] gave, in that order, back into the queue, because they are not sent yet
+    /// after all.
     pub fn handle_unsent(&mut self, blocks: &[BlockRef]) {
         self.uploads.put_back(blocks);
     }

@@ -1,11 +1,11 @@
-//! What the peer asked for and has not been sent.
+//! The requests of a peer that have not been served.
 
 use std::collections::VecDeque;
 
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
-/// Requests that a choked peer may make in vain before it is let go (as in libtorrent). Those that may have been on their
-/// way when it was choked are forgiven.
+/// Requests that a choked peer may make in vain before it is disconnected (as in libtorrent). Those that may have been
+/// on their way when it was choked are forgiven.
 pub(super) const MAX_REFUSALS: usize = 50;
 /// How often the bytes of an allowed-fast piece are served to a choked peer: once, and twice more if its data was lost.
 const ALLOWED_FAST_SERVINGS: u64 = 3;
@@ -14,7 +14,7 @@ const ALLOWED_FAST_SERVINGS: u64 = 3;
 pub(super) struct Uploads {
     limit: usize,
     choking: bool,
-    /// With the bytes of each that the peer may still have while it is choked.
+    /// Pieces that the peer may request while it is choked, each with the bytes that it may still have.
     allowed_fast: Vec<(PieceIndex, u64)>,
     /// Requests that may still be refused until the peer is unchoked.
     refusals_left: usize,
@@ -23,15 +23,15 @@ pub(super) struct Uploads {
     in_flight: usize,
 }
 
-/// What to do with a request.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ruling {
     Queued,
-    /// The peer is choked: answered with a reject where it knows what that is.
+    /// The peer is choked: the request is rejected, where the peer knows rejects.
     Refused,
-    /// It is choked and asks all the same, again and again.
+    /// The peer is choked and has requested too often all the same.
     TooManyRefused,
-    /// It has asked for more than we said that we queue.
+    /// The peer has more requests waiting than we said that we queue.
     Flood,
 }
 
@@ -68,7 +68,7 @@ impl Uploads {
         }
     }
 
-    /// Says whether it was still waiting.
+    /// Removes a request; says whether it was still waiting.
     pub(super) fn handle_cancel(&mut self, block: BlockRef) -> bool {
         let position = self.queue.iter().position(|queued| *queued == block);
         position
@@ -76,7 +76,7 @@ impl Uploads {
             .is_some()
     }
 
-    /// The peer may have a piece of so many bytes while it is choked; says whether that is news.
+    /// Lets the peer have a piece of `len` bytes while it is choked; says whether that is news.
     pub(super) fn allow_fast(&mut self, piece: PieceIndex, len: u32) -> bool {
         let fresh = !self.allowed_fast.iter().any(|(known, _)| *known == piece);
         if fresh {
@@ -91,7 +91,8 @@ impl Uploads {
         self.refusals_left = MAX_REFUSALS;
     }
 
-    /// Returns the requests that will not be answered. With the fast extension those for allowed-fast pieces stay.
+    /// Chokes the peer; returns the requests that will not be answered. With the fast extension those for allowed-fast
+    /// pieces stay.
     pub(super) fn choke(&mut self, fast: bool) -> Vec<BlockRef> {
         if !self.choking {
             // The peer may have filled its queue before the choke reached it.

@@ -1,4 +1,4 @@
-//! The rules that a peer can break, and what follows.
+//! The rules of the protocol that a peer can break, and the consequences.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum Violation {
     /// A message of the fast extension, which was not agreed on (BEP 6).
     #[error("{0} without the fast extension")]
     FastNotAgreed(&'static str),
-    /// A block that was never asked for.
+    /// A block that was never requested.
     #[error("an unrequested block of piece {piece}")]
     UnrequestedBlock {
         /// The piece it claims to be of.
@@ -49,7 +49,7 @@ pub enum Violation {
     SlowMessage(Duration),
 }
 
-/// What follows from a [`Violation`].
+/// The consequence of a [`Violation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Consequence {

@@ -1,4 +1,4 @@
-//! What a connection of a fetch does with what its peer sends, told the time by hand.
+//! How a connection of a fetch treats what its peer sends, with a simulated clock.
 
 use super::*;
 use crate::testing::epoch;

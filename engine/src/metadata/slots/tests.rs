@@ -1,4 +1,4 @@
-//! Who gets a slot and who loses it, told the time by hand.
+//! Which connections get slots and which lose them, with a simulated clock.
 
 use super::*;
 use crate::testing::epoch;

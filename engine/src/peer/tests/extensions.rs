@@ -1,4 +1,4 @@
-//! What a connection says of itself and hears of others by the extension protocol (BEP 10).
+//! What a connection sends and receives by the extension protocol (BEP 10).
 
 use std::net::IpAddr;
 
@@ -56,7 +56,7 @@ fn the_handshake_says_all_that_we_know() {
         upload_only: Some(true),
     };
     assert_eq!(pair.hellos(), [expected]);
-    // Whoever wants something need not say so.
+    // A peer that wants something need not say so.
     assert_eq!(Pair::with(|_| {}).hellos()[0].upload_only, None);
 }
 

@@ -1,4 +1,4 @@
-//! What one connection does with what a peer sends.
+//! How one connection handles what a peer sends.
 
 mod extensions;
 mod floods;
@@ -170,7 +170,7 @@ fn a_request_that_was_taken_back_and_is_wanted_again_waits_for_the_answer_to_the
     pair.receive(&[reject]).unwrap();
     assert_eq!(pair.connection.take_facts(), [Fact::Rejected(wanted)]);
 
-    // Taken back again, the peer need not hear of it, and the one answer is the last.
+    // Cancelled again, the request is not sent to the peer, and the one answer is the last.
     let mut pair = there_and_back();
     pair.connection.handle_command(Command::Cancel(wanted));
     assert_eq!(pair.sent(), []);
