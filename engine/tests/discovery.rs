@@ -28,7 +28,7 @@ use tailwater_wire::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// All the room there is.
+/// Room for everything.
 #[derive(Debug)]
 struct Attic;
 
@@ -40,7 +40,7 @@ impl Space for Attic {
     fn release(&mut self, _: PieceIndex) {}
 }
 
-/// A torrent alone, and the world played by the test.
+/// A torrent alone; the test plays its peers, trackers and driver.
 struct Torrent {
     now: Instant,
     engine: Engine<Attic>,
@@ -222,7 +222,7 @@ fn peers_named_by_peers_are_taken_in_public_only() {
         torrent.tell(peer, Fact::Pex(named(&[addr(2)], PexFlags::NONE)));
         let expected = if private { &[][..] } else { &[addr(2)] };
         assert_eq!(torrent.dialled, expected, "private: {private}");
-        // Nor is anybody named to others.
+        // Nor is it named to others.
         torrent.caller(3, 7_000);
         torrent.later(2 * MINUTE);
         let pex = |(_, command): &(PeerKey, Command)| matches!(command, Command::Pex(_));
@@ -251,7 +251,7 @@ fn a_relay_has_a_public_torrent_call_and_a_private_one_not() {
         torrent.tell(relay, Fact::Holepunch(Holepunch::Connect(addr(2))));
         let expected = if private { &[][..] } else { &[addr(2)] };
         assert_eq!(torrent.dialled, expected, "private: {private}");
-        // Nor does it bring others together.
+        // Nor does it introduce peers to each other.
         let other = SocketAddr::new(addr(3).ip(), 7_000);
         torrent.caller(3, 7_000);
         torrent.tell(relay, Fact::Holepunch(Holepunch::Rendezvous(other)));
@@ -291,7 +291,7 @@ fn the_connection_of_a_private_torrent_speaks_of_no_other_peer() {
         receive(&mut connection, now, id, punch.encode()).unwrap();
         let heard = connection.take_facts().len();
         assert_eq!(heard, if private { 0 } else { 2 });
-        // Even if somebody wants it to.
+        // Even if it is commanded to.
         connection.handle_command(Command::Pex(pex));
         connection.handle_command(Command::Holepunch(punch));
         assert_eq!(connection.take_out(now).is_empty(), private);
@@ -315,7 +315,7 @@ fn another_tracker_takes_a_private_torrent_over_and_nobody_of_the_former_stays()
         assert_eq!((torrent.dialled.len(), torrent.dismissed.len()), (0, 0));
 
         torrent.announce("two", &[addr(5), addr(2)]);
-        // Whoever was being called when the tracker changed.
+        // A peer that was being dialled when the tracker changed.
         let late = torrent.connect(addr(3), Direction::Outgoing);
         let left: Vec<_> = [called, caller]
             .into_iter()
@@ -451,7 +451,7 @@ fn a_flood_of_hole_punching_has_bounded_consequences() {
     assert_eq!(torrent.dialled, []);
 }
 
-/// Relay, leech and seed: the relay knows both; nobody can connect to the seed.
+/// Relay, leech and seed: the relay knows both; the seed cannot be connected to.
 fn behind_nat(private: bool) -> (Swarm, [usize; 3]) {
     let mut swarm = Swarm::new(11, Payload::new(11, 400_000, 32_768));
     if !private {

@@ -1,4 +1,4 @@
-//! What hostile peers can do to the machines, on a simulated network: bounds in simulated time and in messages.
+//! Hostile peers against the state machines, on a simulated network: bounds in simulated time and in messages.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Swarms on a simulated network: what the torrent's and the connection's machines do together.
+//! Swarms on a simulated network: the state machines of torrents and connections together.
 
 #![expect(
     clippy::unwrap_used,
@@ -100,7 +100,7 @@ fn a_liar_among_several_is_found_out() {
     let mut found = 0;
     for seed in 0..8 {
         let mut swarm = Swarm::new(seed, Payload::new(seed, 4_000_000, 262_144));
-        // Slow honest peers, so that everybody takes part in the same pieces.
+        // Slow honest peers, so that all take part in the same pieces.
         swarm.seed(broadband(), Manner::Honest);
         swarm.seed(broadband(), Manner::Honest);
         swarm.seed(broadband(), Manner::Liar);

@@ -57,7 +57,7 @@ struct Download {
     engine: Engine<Room>,
     suppliers: BTreeMap<PeerKey, Supplier>,
     room: Room,
-    /// Blocks sent, by whom.
+    /// Blocks sent, by supplier.
     sent: BTreeMap<Origin, usize>,
     banned: Vec<Origin>,
     /// What web seeds were told besides requests and cancels.

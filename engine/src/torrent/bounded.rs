@@ -1,4 +1,4 @@
-//! A map that strangers fill, and that forgets its oldest entry when it is full.
+//! A bounded map for entries that strangers cause: it forgets its oldest entry when it is full.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The live picture of a torrent's buffer.
+//! The buffer map: a snapshot of a torrent's pieces and readers, for display.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use tailwater_metainfo::PieceIndex;
 
 use super::{Engine, PieceState, ReaderKey, Space};
 
-/// A torrent's buffer at one moment, for a picture of it.
+/// A torrent's buffer at one moment, for display.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub struct BufferMap {
     pub readers: Vec<ReaderView>,
     /// Pieces given up to make room, since the session began.
     pub evictions: u64,
-    /// Stalls of all readers since the torrent was added, also of those that have gone: it never falls.
+    /// Stalls of all readers since the torrent was added, those that have gone included: it never falls.
     pub stalls: u64,
 }
 
@@ -31,11 +31,11 @@ pub struct BufferMap {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PieceView {
-    /// How far it has come.
+    /// Its state.
     pub state: PieceState,
     /// A window or a pin keeps it from being evicted.
     pub is_protected: bool,
-    /// Some reader will come to it within its window, and it is not held.
+    /// It is not held, and some reader will come to it within its window.
     pub is_wanted: bool,
     /// A peer has been asked for a block of it.
     pub in_flight: bool,
@@ -46,18 +46,18 @@ pub struct PieceView {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ReaderView {
-    /// Which reader it is, by the key that it was opened with.
+    /// The key that the reader was opened with.
     #[cfg_attr(feature = "serde", serde(serialize_with = "number"))]
     pub key: ReaderKey,
     /// The file's index in the torrent.
     pub file: usize,
-    /// Where it is, in bytes of the file.
+    /// Its position, in bytes of the file.
     pub cursor: u64,
     /// Bytes held after the cursor without a gap.
     pub ahead: u64,
     /// Bytes held before the cursor without a gap.
     pub behind: u64,
-    /// Bytes a second that it takes.
+    /// Its pace: bytes a second that it takes.
     pub rate: u64,
     /// How often it had to wait for a second or longer, other than after it was opened or jumped.
     pub stalls: u64,
@@ -71,7 +71,7 @@ fn number<S: serde::Serializer>(key: &ReaderKey, serializer: S) -> Result<S::Ok,
 }
 
 impl<S: Space> Engine<S> {
-    /// The live picture. The storage's own figures are the caller's to fill in.
+    /// Takes the snapshot. The storage's own figures are the caller's to fill in.
     #[must_use]
     pub fn buffer_map(&self, now: Instant) -> BufferMap {
         let view = |piece: PieceIndex| {

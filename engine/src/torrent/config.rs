@@ -1,29 +1,29 @@
-//! What a torrent's machine is made with.
+//! The configuration of a torrent's state machine.
 
 use tailwater_metainfo::{InfoHash, PeerId};
 
-/// What a torrent's machine is made with.
+/// The configuration of a torrent's state machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// The torrent's name on the wire.
     pub info_hash: InfoHash,
-    /// Our own name, to recognise ourselves and to settle who keeps which of two connections.
+    /// Our peer id, to recognise ourselves and to settle who keeps which of two connections.
     pub peer_id: PeerId,
-    /// Where we listen, if we do. Default none.
+    /// Our listening port, if we have one. Default none.
     pub listen_port: Option<u16>,
     /// The most connected peers. Default 200.
     pub max_peers: usize,
     /// The most connections under way at once. Default 32.
     pub max_connecting: usize,
-    /// The most addresses remembered. Default 3000.
+    /// The most candidates (addresses that may be peers). Default 3000.
     pub max_candidates: usize,
-    /// The most requests outstanding at one peer, of 16 KiB each. Default 2000.
+    /// The most requests outstanding at one peer (the pipeline), of 16 KiB each. Default 2000.
     pub max_requests: usize,
-    /// Peers that are uploaded to at once; a seed may have more. Default 8.
+    /// The unchoke slots: peers that are uploaded to at once; a seed may have more. Default 8.
     pub upload_slots: usize,
-    /// Pieces in order rather than rarest first.
+    /// Whether pieces are fetched in order rather than rarest first.
     pub sequential: bool,
-    /// Nothing is fetched but what some reader's window covers, and what was held may be evicted.
+    /// Whether only the pieces in some reader's window are fetched, and held pieces may be evicted.
     pub on_demand: bool,
     /// Only the torrent's trackers may name peers (BEP 27).
     pub private: bool,

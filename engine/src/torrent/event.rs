@@ -1,4 +1,4 @@
-//! What a torrent's machine is told, and what it asks for.
+//! The inputs and outputs of a torrent's state machine.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::peer::{Command, Direction};
 pub struct NewPeer {
     /// The other end of the connection.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// Its peer id.
     pub id: PeerId,
     /// Who opened the connection.
     pub direction: Direction,
@@ -21,7 +21,7 @@ pub struct NewPeer {
     pub fast: bool,
 }
 
-/// Why a peer is not taken in, or is let go.
+/// Why a peer is refused or disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -31,9 +31,9 @@ pub enum Refusal {
     Duplicate,
     /// Its address is banned.
     Banned,
-    /// The torrent has its share of peers.
+    /// The torrent has as many peers as it may.
     TooManyPeers,
-    /// The torrent has its share of peers, this one is of no use just now, and another has come that may be.
+    /// The torrent has as many peers as it may, this one is of no use just now, and another has come that may be.
     Outranked,
     /// Its address, or its /64 of IPv6, has as many connections as one may have.
     TooManyOfAddress,
@@ -45,7 +45,7 @@ pub enum Refusal {
     NothingToShare,
 }
 
-/// Why, for people: to be read after a colon.
+/// The reason, for people: to be read after a colon.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,7 +62,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What the driver is to do.
+/// An output of the torrent's state machine: what its driver is to do.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -71,9 +71,9 @@ impl fmt::Display for Refusal {
 pub enum Output {
     /// Hand a command to a peer's connection.
     Command {
-        /// Whose.
+        /// Which peer's.
         peer: PeerKey,
-        /// What.
+        /// The command.
         command: Command,
     },
     /// Open a connection; answer with [`handle_connected`](super::Engine::handle_connected) or
@@ -81,7 +81,7 @@ pub enum Output {
     Connect(SocketAddr),
     /// Close a connection; it is gone from the machine already.
     Disconnect {
-        /// Whose.
+        /// Which peer's.
         peer: PeerKey,
         /// Why.
         reason: Refusal,
@@ -95,11 +95,11 @@ pub enum Output {
     Starved(ReaderKey),
     /// A reader needs a piece that there is no room for: what only waits to be sent is to give its memory back.
     RoomNeeded,
-    /// Something that users may want to know.
+    /// A notice that users may want to see.
     Notice(Notice),
 }
 
-/// What happened, for users and logs.
+/// A notice for users and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -110,7 +110,7 @@ pub enum Notice {
     PieceVerified(PieceIndex),
     /// A piece did not match its hash and is fetched again.
     PieceFailed(PieceIndex),
-    /// Room was needed and a piece was given up.
+    /// A piece was evicted to make room for others.
     PieceEvicted(PieceIndex),
     /// An address or a web seed sent corrupt data and is banned.
     Banned(Origin),
@@ -118,11 +118,11 @@ pub enum Notice {
     Completed,
 }
 
-/// Why nothing is requested.
+/// Why the torrent requests nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Halt {
-    /// The user said so: nothing is requested, and no connection is made.
+    /// The user paused the torrent: nothing is requested, and no connection is made.
     Paused,
     /// The storage failed: nothing is requested until it works again.
     Storage,

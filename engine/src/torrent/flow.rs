@@ -1,4 +1,4 @@
-//! Bytes that go one way, as people see them: a rate that is smooth while bytes flow and 0 soon after they stop.
+//! The flow of bytes in one direction, for display: a rate that is smooth while bytes flow and 0 soon after they stop.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,19 @@ use crate::torrent::rate::Rate;
 
 /// How long a byte counts in the rate that is shown.
 const SHOWN_MEMORY: Duration = Duration::from_secs(3);
-/// How long a byte counts in the pace that an ETA is made of: long enough for an ETA not to jump.
+/// How long a byte counts in the pace that the ETA is computed from: long enough for an ETA not to jump.
 const PACE_MEMORY: Duration = Duration::from_secs(20);
 /// A rate younger than this is counted as if it had been measured for so long: a single batch would look like a flood.
 const MEASURED_FOR: Duration = Duration::from_secs(1);
-/// After so long without a byte nothing flows.
+/// After this long without a byte, the shown rate is 0.
 const QUIET_AFTER: Duration = Duration::from_secs(2);
-/// Bytes are counted by blocks of 16 KiB, and a slow peer needs seconds for one. So many times the usual distance between
-/// two of them must pass before nothing flows.
+/// Bytes are counted by blocks of 16 KiB, and a slow peer needs seconds for one. This many times the usual distance
+/// between two of them must pass before the shown rate is 0.
 const USUAL_DISTANCES: f64 = 3.0;
-/// However far apart they usually come, after so long nothing flows.
+/// After this long the shown rate is 0, however far apart blocks usually come.
 const QUIET_AT_LAST: Duration = Duration::from_secs(12);
 
-/// Bytes in one direction. The rate for decisions fades slowly; the one for people is apart from it.
+/// The flow of bytes in one direction. The rate for decisions fades slowly; the shown one is separate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
     decisive: Rate,
@@ -76,8 +76,8 @@ impl Flow {
         self.measured(now, &self.shown)
     }
 
-    /// The time that so many more bytes take at the pace of the last while; `None` while nothing flows, and before a
-    /// second has been measured.
+    /// How long `bytes` more take at the recent pace; `None` while nothing flows, and before a second has been
+    /// measured.
     pub(crate) fn time_for(&self, now: Instant, bytes: u64) -> Option<Duration> {
         let began = self.began?;
         if now.saturating_duration_since(began) < MEASURED_FOR {

@@ -1,9 +1,9 @@
-//! Why nothing is requested.
+//! The reasons for which a torrent requests nothing.
 
 use super::Halt;
 
-/// The reasons for which requests stop; each stands by itself. A torrent that is paused while its storage has failed has
-/// both to be mended when it resumes.
+/// The reasons for which requests stop, each by itself. A torrent that is paused while its storage has failed needs
+/// both resolved when it resumes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Halts {
     paused: bool,

@@ -1,8 +1,8 @@
 //! One torrent as a state machine without I/O.
 //!
-//! [`Engine`] decides which block is requested from which supplier, which peers are unchoked and connected to, and what the
-//! state of each piece is. It sees facts, never bytes: blocks travel from a connection to the storage without it. Its driver
-//! hands in facts with the time and carries out what [`Engine::poll_output`] says.
+//! [`Engine`] decides which block is requested from which supplier, which peers are unchoked and connected to, and what
+//! the state of each piece is. It sees facts, never bytes: blocks travel from a connection to the storage without it.
+//! Its driver hands in facts with the time and carries out the outputs of [`Engine::poll_output`].
 
 mod bounded;
 mod buffer_map;
@@ -53,12 +53,12 @@ use supply::Supply;
 use supply::pieces::Arrival;
 use upload::choker::Choker;
 
-/// How often late requests are looked for.
+/// The interval of housekeeping, such as looking for late requests.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a peer that rejects requests without choking us is left alone.
+/// The pause before a peer that rejects requests without choking us is asked again.
 const REST_AFTER_REJECT: Duration = Duration::from_secs(1);
-/// One torrent's state machine. See the [module](self) for how it is driven.
+/// The state machine of one torrent. See the [module](self) for how it is driven.
 #[derive(Debug)]
 pub struct Engine<S> {
     config: Config,
@@ -112,7 +112,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Takes the next thing to do; call until it is `None`.
+    /// Takes the next output; call until it is `None`.
     #[must_use = "an output that is dropped is never done"]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -161,8 +161,8 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// What a peer's connection has seen since the last time, in order. `from` is who it is: blocks count as stored
-    /// by it even if the peer has been let go meanwhile, because the storage holds them already.
+    /// Handles what a peer's connection has seen since the last time, in order. `from` is its address: blocks count as
+    /// stored by it even if the peer has been disconnected meanwhile, because the storage holds them already.
     pub fn handle_facts(
         &mut self,
         now: Instant,
@@ -188,7 +188,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// What any supplier may report. Says whether blocks became free that others may be asked for.
+    /// Handles a fact that any supplier may report. Says whether blocks became free that others may be asked for.
     fn handle_fact(&mut self, now: Instant, key: PeerKey, fact: Fact) -> bool {
         let Some(peer) = self.peers.get_mut(key) else {
             return false;
@@ -205,7 +205,7 @@ impl<S: Space> Engine<S> {
             Fact::Returned(block) => return self.handle_returned(key, block),
             Fact::Rejected(block) => {
                 if peer.supply.serves {
-                    // A peer that rejects while it serves would reject the next request too.
+                    // A peer that rejects while we are unchoked would reject the next request too.
                     peer.supply.rests_until = Some(now + REST_AFTER_REJECT);
                 } else if let Some(peer) = peer.connection_mut() {
                     // It lets us request this piece no more.
@@ -218,7 +218,7 @@ impl<S: Space> Engine<S> {
         false
     }
 
-    /// What only a connection reports: a web seed has no such things to say.
+    /// Handles a fact that only a connection reports, and no web seed.
     fn handle_contact(&mut self, now: Instant, key: PeerKey, fact: Fact) {
         let Some(peer) = self.peers.connection_mut(key) else {
             return;
@@ -295,13 +295,13 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Room came free: pieces that could not be started may be now.
+    /// The storage has room again: pieces that could not be started may be started now.
     pub fn handle_space(&mut self, now: Instant) {
         self.demand.wanted_space = None;
         self.fill_all(now);
     }
 
-    /// Nothing is requested from now on; what is on its way is taken back. There may be several reasons at once.
+    /// Stops all requests; those on their way are cancelled. There may be several reasons at once.
     pub fn halt(&mut self, why: Halt) {
         self.halted.add(why);
         for piece in self.supply.geometry.pieces() {
@@ -311,7 +311,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Requests again, whatever the reasons not to were.
+    /// Requests again, for whatever reasons it had stopped.
     pub fn resume(&mut self, now: Instant) {
         let was = std::mem::take(&mut self.halted);
         if was.has(Halt::Storage) {
@@ -322,13 +322,13 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// Why nothing is requested, if so; that the user said so comes before what the storage did.
+    /// Why nothing is requested, if so; the user's pause comes before a failure of the storage.
     #[must_use]
     pub const fn halted(&self) -> Option<Halt> {
         self.halted.first()
     }
 
-    /// Pieces in order, or rarest first.
+    /// Whether pieces are fetched in order, or rarest first.
     pub fn set_sequential(&mut self, sequential: bool) {
         self.supply.picker.set_sequential(sequential);
     }
@@ -339,7 +339,8 @@ impl<S: Space> Engine<S> {
         self.choker.set_slots(slots);
     }
 
-    /// Changes the most connected peers, as [`Config::max_peers`]. Those above it are let go, the least useful first.
+    /// Changes the most connected peers, as [`Config::max_peers`]. Peers above it are disconnected, the least useful
+    /// first.
     pub fn set_max_peers(&mut self, now: Instant, peers: usize) {
         self.config.max_peers = peers;
         while self.peers.connections() > peers.max(1) {
@@ -348,7 +349,7 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// How much some pieces are wanted.
+    /// Changes the priorities of some pieces.
     pub fn set_priorities(
         &mut self,
         now: Instant,
@@ -399,7 +400,7 @@ impl<S: Space> Engine<S> {
         self.outputs.push_back(Output::Command { peer, command });
     }
 
-    /// What must hold after every step; panics otherwise. Tests and simulations call it.
+    /// Panics if an invariant does not hold. Tests and simulations call it after every step.
     pub fn check_invariants(&self) {
         self.supply.check_invariants();
         self.demand.readers.check_invariants();

@@ -1,4 +1,4 @@
-//! Where blocks come from: what is blamed, banned and counted.
+//! The origin of blocks: a peer's address or a web seed, which is blamed, banned and counted.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ impl WebSeedId {
     }
 }
 
-/// Who sent a block. Corrupt blocks are blamed on it, and it is what is banned.
+/// The sender of a block. Corrupt blocks are blamed on it, and it is what is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "serde",

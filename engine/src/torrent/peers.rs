@@ -1,4 +1,4 @@
-//! The suppliers of blocks, as the torrent sees them: connected peers, and web seeds.
+//! The torrent's suppliers of blocks: connected peers, and web seeds.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
 use crate::torrent::upload::unchoke::SlotUse;
 
-/// The most pieces that we remember of those a peer allows us; honest ones send 10.
+/// The most allowed-fast pieces (BEP 6) that we remember of a peer; honest ones send 10.
 const MAX_ALLOWED_FAST: usize = 64;
 
 /// A connected peer. A key that has outlived its connection never names another peer.
@@ -30,26 +30,27 @@ pub struct PeerKey {
 }
 
 impl PeerKey {
-    /// A key by its parts: where the peer is kept, and how many were kept there before. Storages' tests make their own.
+    /// A key from its parts: the index at which the peer is kept, and how many were kept there before. Storages' tests
+    /// make their own.
     #[must_use]
     pub const fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
     }
 }
 
-/// The name by which a storage knows the supplier that a peer is.
+/// The key by which a storage knows this supplier.
 impl From<PeerKey> for SupplierKey {
     fn from(key: PeerKey) -> Self {
         Self::new(u64::from(key.generation) << 32 | u64::from(key.index))
     }
 }
 
-/// A request on its way.
+/// An outstanding request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pending {
     pub(crate) block: BlockRef,
     pub(crate) asked_at: Instant,
-    /// It took too long and others may be asked; the peer may still deliver.
+    /// It took too long, and others may be asked; the peer may still deliver.
     pub(crate) late: bool,
 }
 
@@ -62,34 +63,35 @@ pub(crate) struct Peer {
     pub(crate) contact: Contact,
 }
 
-/// How a supplier is reached, and what follows from that.
+/// The kind of a supplier, and the state that only this kind has.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every supplier is a connection, and a box would cost each block an indirection"
 )]
 pub(crate) enum Contact {
-    /// A peer that takes as well as it gives: it is choked, told what we have, ranked, and may be displaced.
+    /// A connected peer: it takes as well as it gives, so it is choked, told what we have, ranked, and may be
+    /// displaced.
     Connection(ConnectedPeer),
-    /// Something that only gives.
+    /// A web seed, which only gives.
     WebSeed(WebSeedId),
 }
 
-/// What the request side and the picker need to know of a supplier.
+/// The state of a supplier that requests and the picker need.
 #[derive(Debug)]
 pub(crate) struct Supplier {
     pub(crate) bits: Bitfield,
-    /// The picker counts it as one that came with everything.
+    /// The picker counts it as a seed.
     pub(crate) counted_as_seed: bool,
     /// It answers requests: it has unchoked us (BEP 3), or is a web seed that is ready.
     pub(crate) serves: bool,
     /// Wanted pieces that it has and we lack.
     pub(crate) interesting: u32,
     pub(crate) pending: VecDeque<Pending>,
-    /// Some of the pending may be late: looking for them is for the few peers that ever are.
+    /// Some of the pending requests may be late: only few peers ever are, and only those are searched.
     pub(crate) has_late: bool,
     pub(crate) pipeline: Pipeline,
-    /// The piece it is working through; kept, so that blocks arrive in order.
+    /// The piece that it is working through; kept, so that blocks arrive in order.
     pub(crate) current: Option<PieceIndex>,
     /// It owed us a block for too long and has delivered none since.
     pub(crate) snubbed: bool,
@@ -100,17 +102,17 @@ pub(crate) struct Supplier {
     pub(crate) down: Flow,
 }
 
-/// What only a connection has. The flags are those of BEP 3, named from our side.
+/// The state that only a connection has. The flags are those of BEP 3, named from our side.
 #[derive(Debug)]
 pub(crate) struct ConnectedPeer {
     pub(crate) addr: SocketAddr,
-    /// Where it can be reached: `addr` if we connected to it, else what it said.
+    /// Where it can be dialled: `addr` if we connected to it, else the port that it told.
     pub(crate) dial_addr: Option<SocketAddr>,
-    /// Where else it can be reached, as it says.
+    /// Its address in the other family, as it says.
     pub(crate) other_door: Option<SocketAddr>,
     /// Our address, as it says.
     pub(crate) sees_us_at: Option<IpAddr>,
-    /// What it has been good for.
+    /// How useful it has been.
     pub(crate) usage: Usage,
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
@@ -130,7 +132,7 @@ pub(crate) struct ConnectedPeer {
     pub(crate) punching: Punching,
 }
 
-/// A supplier that is a connection, for reading.
+/// Read access to a supplier that is a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connected<'a> {
     pub(crate) since: Instant,
@@ -151,7 +153,7 @@ impl ConnectedPeer {
         Host::of(self.addr.ip()) == Host::of(ip)
     }
 
-    /// It lets us request a piece while it chokes us (BEP 6).
+    /// The peer allows us a piece that we may request while it chokes us (BEP 6).
     pub(crate) fn allow_us_fast(&mut self, piece: PieceIndex) {
         if !self.allowed_fast.contains(&piece) && self.allowed_fast.len() < MAX_ALLOWED_FAST {
             self.allowed_fast.push(piece);
@@ -187,7 +189,7 @@ impl Peer {
         }
     }
 
-    /// What its blocks are blamed on.
+    /// The origin that its blocks are blamed on.
     pub(crate) const fn origin(&self) -> Origin {
         match &self.contact {
             Contact::Connection(peer) => Origin::Ip(peer.addr.ip()),
@@ -226,7 +228,7 @@ impl Peer {
         }
     }
 
-    /// Whether it knows that we want something. A web seed need not be told.
+    /// Whether it knows that we are interested. A web seed need not be told.
     const fn knows_our_interest(&self) -> bool {
         match &self.contact {
             Contact::Connection(peer) => peer.am_interested,
@@ -253,7 +255,7 @@ impl Supplier {
         }
     }
 
-    /// What it was asked for and has been late with: it may still deliver, and is not asked again.
+    /// Requests that it has been late with: it may still deliver, and is not asked for them again.
     pub(crate) fn late(&self) -> Vec<BlockRef> {
         if !self.has_late {
             return Vec::new();
@@ -336,7 +338,7 @@ impl Peers {
         self.slots.len() - self.free.len()
     }
 
-    /// Those that are connections: only they take places.
+    /// The number of connections: web seeds do not count towards the limit of peers.
     pub(crate) const fn connections(&self) -> usize {
         self.connections
     }

@@ -1,4 +1,4 @@
-//! Byte rates that fade with time and need no timer.
+//! Byte rates: averages that fade with time and need no timer.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a torrent looks like from outside.
+//! The statistics of a torrent, its peers and its suppliers.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use super::peers::Peer;
 use super::{Engine, Origin, Space};
 use crate::peer::Direction;
 
-/// A peer that has been connected for less may still be about to serve us.
+/// A peer that has been connected for less than this may still be about to unchoke us.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
 
-/// A torrent at one moment.
+/// The statistics of a torrent at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -39,8 +39,8 @@ pub struct Stats {
     pub down_rate: u64,
     /// Payload bytes a second sent now; 0 within 3 s after the last byte.
     pub up_rate: u64,
-    /// When everything wanted will be held, at the pace of the last 20 s or so, in whole seconds. `None` while nothing
-    /// comes and before a second has been measured.
+    /// The ETA: when everything wanted will be held, at the pace of the last 20 s or so, in whole seconds. `None` while
+    /// nothing comes and before a second has been measured.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "eta_seconds", serialize_with = "seconds")
@@ -50,9 +50,9 @@ pub struct Stats {
     pub is_stalled: bool,
     /// Connected peers.
     pub peers: usize,
-    /// Those among them that have everything.
+    /// Connected peers that have everything.
     pub seeds: usize,
-    /// Those among the connected that have had half a minute, and that neither side wants anything of.
+    /// Connected peers that have had half a minute, with no interest on either side.
     pub idle_peers: usize,
     /// Connections being made.
     pub connecting: usize,
@@ -60,14 +60,14 @@ pub struct Stats {
     pub known_addrs: usize,
 }
 
-/// A connected peer at one moment.
+/// The statistics of a connected peer at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PeerStats {
     /// Its address.
     pub addr: SocketAddr,
-    /// Its client, as it says itself or as its id tells.
+    /// Its client, by its extension handshake or its peer id.
     pub client: Option<String>,
     /// Payload bytes received from it.
     pub downloaded: u64,
@@ -81,7 +81,7 @@ pub struct PeerStats {
     pub pieces: u32,
     /// Requests on their way to it, of 16 KiB each.
     pub requests: usize,
-    /// The most requests that it gets now.
+    /// The size of its pipeline: the most requests that it gets now.
     pub window: usize,
     /// It connected to us.
     pub is_incoming: bool,
@@ -107,7 +107,7 @@ fn seconds<S: serde::Serializer>(
     serde::Serialize::serialize(&time.map(|time| time.as_secs()), serializer)
 }
 
-/// A supplier of blocks at one moment: a connected peer or a web seed.
+/// The statistics of a supplier of blocks at one moment: a connected peer or a web seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -122,12 +122,12 @@ pub struct SupplierStats {
     pub pieces: u32,
     /// Requests on their way to it, of 16 KiB each.
     pub requests: usize,
-    /// The most requests that it gets now.
+    /// The size of its pipeline: the most requests that it gets now.
     pub pipeline: usize,
 }
 
 impl Stats {
-    /// Peers that are or may be of use, connected or not yet: idle ones are no reason not to look for others.
+    /// Peers that are or may be of use, connected or not yet: idle ones are no reason to stop looking for others.
     #[must_use]
     pub const fn promising_peers(&self) -> usize {
         self.peers.saturating_sub(self.idle_peers) + self.connecting

@@ -34,7 +34,7 @@ use store::{House, SpaceWait, Store};
 
 /// The timer of a node's machines; players' follow.
 const MACHINES: u64 = 0;
-/// Room that is promised so often at one moment, and is not there, is a loop.
+/// Room that is promised this often at one moment, and is not there, is a loop.
 const MAX_PROMISES: u32 = 1_000;
 
 /// A node that fetches what its players read, out of a storage that evicts.
@@ -92,7 +92,7 @@ impl Swarm {
         self.max_peers = max_peers;
     }
 
-    /// Nobody can connect to a node any more; it can connect to others.
+    /// From now on the node cannot be connected to; it can connect to others.
     pub(crate) fn put_behind_nat(&mut self, node: usize) {
         self.net.set_accepting(self.nodes[node].host, false);
     }
@@ -430,7 +430,7 @@ impl Swarm {
         }
     }
 
-    /// Carries out all that follows from what has just happened to a node, then looks whether all is well.
+    /// Carries out all that follows from what has just happened to a node, then checks the invariants.
     fn settle(&mut self, number: usize) {
         let now = self.net.now();
         let mut promises = 0;
@@ -479,7 +479,7 @@ impl Swarm {
         told
     }
 
-    /// Carries out everything that a node's machines want.
+    /// Carries out the outputs of a node's machines.
     fn pump(&mut self, number: usize) {
         let now = self.net.now();
         loop {

@@ -16,7 +16,7 @@ use super::payload::Payload;
 use super::player::{Board, Player};
 use super::store::{SpaceWait, Store};
 
-/// What a node does with what it is asked for.
+/// How a node treats the requests of its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     Honest,
@@ -52,7 +52,7 @@ impl Wire {
 pub(crate) struct Node {
     pub(super) host: HostId,
     pub(super) id: PeerId,
-    /// Peers tell each other of nobody: a test says who knows whom.
+    /// Peers do not name each other: a test says which nodes know of each other.
     pub(super) private: bool,
     pub(super) manner: Manner,
     /// How long a verdict takes to reach the torrent, after the piece can be read.
@@ -66,7 +66,7 @@ pub(crate) struct Node {
     pub(super) board: Board,
     pub(super) verdicts: VecDeque<(Instant, PieceIndex, Verdict)>,
     pub(crate) notes: Vec<Notice>,
-    /// How many of the notes the players have heard.
+    /// How many of the notices the players have seen.
     pub(super) heard: usize,
     /// How often some reader was told that there is no room.
     pub(crate) starved: u64,
@@ -168,7 +168,7 @@ impl Node {
             }
             Output::Digest(piece) => {
                 let digests = self.store.storage().block_digests(self.store.handle, piece);
-                // A piece that is evicted already convicts nobody.
+                // A piece that is evicted already convicts no sender.
                 if let Ok(digests) = digests {
                     self.engine.handle_digests(now, piece, &digests);
                 }

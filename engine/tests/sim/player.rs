@@ -12,7 +12,7 @@ use tailwater_storage_mem::Error;
 use super::payload::Payload;
 use super::store::Store;
 
-/// How a player plays.
+/// How a player reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Play {
     /// Bytes a second; `None`: as fast as they come.
@@ -65,7 +65,7 @@ impl Board {
     }
 }
 
-/// What a player has been through, in simulated time.
+/// The record of a player, in simulated time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diary {
     /// From each jump, and from the beginning, to the first byte.

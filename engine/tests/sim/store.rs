@@ -17,7 +17,7 @@ use tailwater_storage_mem::{
 
 use super::payload::Payload;
 
-/// What goes wrong if nobody counts.
+/// Waste that only a ledger shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
     /// Requests for a block that the storage has.
@@ -32,7 +32,7 @@ pub(crate) struct Faults {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) faults: Faults,
-    /// Requests for a block that somebody else was asked for already.
+    /// Requests for a block that another peer was asked for already.
     pub(crate) copies: u64,
     pub(crate) requests: u64,
     /// Blocks that the storage took.
@@ -86,7 +86,7 @@ impl Ledger {
         });
     }
 
-    /// Blocks that somebody was asked for and that have not come.
+    /// Blocks that were requested and have not come.
     pub(crate) fn outstanding(&self) -> usize {
         self.asked.len()
     }

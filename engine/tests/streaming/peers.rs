@@ -1,4 +1,4 @@
-//! Peers that are slow, silent, unable or liars, beside others; and what the viewer is to its own peers.
+//! Slow, silent, unable and lying peers beside others; and the viewer as a peer of others.
 
 use std::time::{Duration, Instant};
 
@@ -150,7 +150,7 @@ fn a_peer_that_gives_up_the_awaited_piece_is_replaced() {
         swarm.run_for(SECOND);
         assert!(swarm.player(player).is_waiting(), "nobody has it");
         assert_eq!(swarm.nodes[viewer].refused, 0);
-        // Somebody comes who has.
+        // A peer comes that has it.
         swarm.introduce(viewer, &seeds[1..]);
         let time = swarm.run_until(MINUTE, |swarm| !swarm.player(player).is_waiting());
         // Connecting, the handshake, interest and the request take a round trip each.

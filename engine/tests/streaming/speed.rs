@@ -1,4 +1,4 @@
-//! How soon a player gets what it jumps to, and how much of the link it gets.
+//! How soon a player gets the data at its new position after a seek, and how much of the link it gets.
 
 use std::time::Duration;
 

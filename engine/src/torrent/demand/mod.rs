@@ -1,4 +1,4 @@
-//! Who reads what: windows, deadlines, and the room and requests that follow from them.
+//! The demand of readers: windows, deadlines, and the room and requests that follow from them.
 
 pub(crate) mod readers;
 pub(crate) mod updates;
@@ -10,12 +10,13 @@ use tailwater_metainfo::Geometry;
 
 use readers::{Readers, Refetches};
 
-/// Who reads, and what waits for them.
+/// The readers of a torrent, and what waits for them.
 #[derive(Debug)]
 pub(crate) struct Demand {
     pub(crate) readers: Readers,
     pub(crate) refetches: Refetches,
-    /// The bytes that a piece could not be started for; see [`Engine::wanted_space`](crate::torrent::Engine::wanted_space).
+    /// The bytes of room that a piece waits for to be started; see
+    /// [`Engine::wanted_space`](crate::torrent::Engine::wanted_space).
     pub(crate) wanted_space: Option<u64>,
     /// When to look again for suppliers that could rescue what a reader waits for.
     pub(crate) rescue_at: Option<Instant>,

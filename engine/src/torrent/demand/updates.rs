@@ -1,4 +1,4 @@
-//! Readers in the torrent: their windows, as they open, go on, jump and close.
+//! Updates of readers: their windows follow as they open, read on, seek and close.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use tailwater_storage::{ByteWindow, ReaderKey};
 use crate::torrent::demand::readers::{ReaderConfig, ReaderUpdate};
 use crate::torrent::{Engine, PieceState, Space};
 
-/// How often peers are compared anew while a reader is open and something is on its way.
+/// How often suppliers are compared anew while a reader is open and something is on its way.
 const RESCUE_EVERY: Duration = Duration::from_millis(50);
 
 impl<S: Space> Engine<S> {
-    /// A reader is opened.
+    /// A reader has been opened.
     pub fn handle_reader_opened(&mut self, now: Instant, key: ReaderKey, config: ReaderConfig) {
         if config.bounds.is_empty() {
             return;
         }
-        // It counts from now on among those who share the budget.
+        // From now on it counts among the readers that share the budget.
         let window = ByteWindow {
             cursor: config.cursor,
             span: config.cursor..config.cursor,
@@ -32,7 +32,7 @@ impl<S: Space> Engine<S> {
         self.fill_all(now);
     }
 
-    /// A reader went on, jumped, or began to wait.
+    /// A reader has read on, jumped, or begun to wait.
     pub fn handle_reader(&mut self, now: Instant, key: ReaderKey, update: ReaderUpdate) {
         if !self.demand.readers.handle_update(now, key, update) {
             return;
@@ -41,7 +41,7 @@ impl<S: Space> Engine<S> {
         if update.seeked {
             self.cancel_unread();
         }
-        // A jump takes requests back, and peers that have room now are asked for something else.
+        // A seek cancels requests, and peers that have room now are asked for something else.
         if changed || update.waiting || update.seeked {
             self.fill_all(now);
             self.tell_starved();
@@ -49,7 +49,7 @@ impl<S: Space> Engine<S> {
         self.plan_rescue(now);
     }
 
-    /// The readers as they are, to open them again in another machine.
+    /// The state of the readers, to open them again in another machine.
     #[must_use]
     pub fn readers(&self) -> Vec<(ReaderKey, ReaderConfig, ReaderUpdate)> {
         let readers = self.demand.readers.iter().map(|(key, reader)| {
@@ -67,7 +67,7 @@ impl<S: Space> Engine<S> {
         readers.collect()
     }
 
-    /// A reader is gone; what only it wanted is not fetched any more.
+    /// A reader has been closed; what only it wanted is not fetched any more.
     pub fn handle_reader_closed(&mut self, now: Instant, key: ReaderKey) {
         let Some(window) = self.demand.readers.close(now, key) else {
             return;
@@ -87,7 +87,7 @@ impl<S: Space> Engine<S> {
         self.demand.wanted_space
     }
 
-    /// What readers need done now and then.
+    /// The regular work for readers.
     pub(crate) fn tend_readers(&mut self, now: Instant) {
         let may_again = self.demand.refetches.handle_timeout(now);
         self.space.set_time(now);
@@ -111,10 +111,10 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// While a reader is open: another peer may be faster by now than those who were asked.
+    /// While a reader is open: asks another peer if it is faster by now than the one that was asked.
     pub(crate) fn rescue(&mut self, now: Instant) {
         self.plan_rescue(now);
-        // What a stopped peer owes counts as asked for no longer, so that others are.
+        // What a stopped peer owes no longer counts as requested, so that others are asked for it.
         self.release_late(now, Duration::ZERO);
         self.fill_all(now);
     }
@@ -143,7 +143,7 @@ impl<S: Space> Engine<S> {
         changed
     }
 
-    /// Moves one reader's window to where it belongs now; says whether it covers anything new.
+    /// Moves one reader's window to its new position; says whether it covers anything new.
     fn refit(&mut self, now: Instant, key: ReaderKey) -> bool {
         let Some(moved) =
             self.demand
@@ -158,8 +158,8 @@ impl<S: Space> Engine<S> {
         moved.has_grown
     }
 
-    /// Takes back what was asked for these pieces, unless some window covers them still. What is stored of them stays
-    /// until its room is needed.
+    /// Cancels the requests for these pieces, unless some window covers them still. What is stored of them stays until
+    /// its room is needed.
     fn cancel_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
         for number in pieces {
             let Ok(piece) = self.supply.geometry.piece(number) else {
@@ -173,8 +173,8 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// What no window covers must not stand in the way of a reader that has just come to a new place. It is asked for again
-    /// later.
+    /// Cancels requests outside all windows, which must not stand in the way of a reader that has just come to a new
+    /// position. They are made again later.
     fn cancel_unread(&mut self) {
         let in_flight = self
             .supply
@@ -189,7 +189,8 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Takes back what was asked for of a piece. Its blocks are kept while there is room; room alone is given back.
+    /// Cancels the requests for a piece. Its blocks are kept while there is room; a piece without blocks gives its room
+    /// back.
     fn cancel_or_abandon(&mut self, piece: PieceIndex) {
         if self.config.on_demand && self.supply.pieces.is_empty(piece) {
             self.abandon_piece(piece);
@@ -198,7 +199,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Requests that a reader may have to wait behind are kept few.
+    /// Shortens the pipelines that a reader may have to wait behind.
     fn update_pipelines(&mut self) {
         let streaming = !self.demand.readers.is_empty();
         for (_, peer) in self.peers.iter_mut() {

@@ -1,4 +1,4 @@
-//! What readers need first: which block of their windows a peer is asked for, and who is asked a second time.
+//! Urgent requests: which block of the readers' windows a peer is asked for, and which peer is asked a second time.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use crate::torrent::{Engine, Output, PeerKey, PieceState, ReaderKey, Space};
 
 /// How many peers are asked for one block that a reader waits for.
 const URGENT_COPIES: u8 = 2;
-/// A peer that is much slower than others works for deadlines that are so many times its estimated time away.
+/// A peer that is much slower than others gets only deadlines that are this many times its estimated time away.
 const SAFETY: u32 = 4;
-/// How long a peer that has stopped takes, for all we know.
+/// The estimated time of a peer that has stopped.
 const STOPPED: Duration = Duration::from_secs(3_600);
-/// Two peers' estimated times that differ by less are the same.
+/// Two peers' estimated times that differ by less than this are equal.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(50);
 
-/// When a piece is needed, since when a reader has been waiting for it, and which it is: of several readers that wait,
-/// the first comes first.
+/// The urgency of a piece: when it is needed, since when a reader has been waiting for it, and which it is: of several
+/// readers that wait, the first comes first.
 type Rank = (Duration, Instant, PieceIndex);
 
 impl<S: Space> Engine<S> {
-    /// The block that some reader needs first of those that this peer can deliver in time.
+    /// The block that some reader needs first, of those that this peer can deliver in time.
     pub(crate) fn next_of_readers(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         if self.demand.readers.is_empty() {
             return None;
@@ -46,8 +46,8 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The piece with the nearest deadline after `refused` that has blocks which no supplier was asked for, and that the peer has
-    /// and is quick enough for: what it could not bring in time is left to those who can.
+    /// The piece with the nearest deadline after `refused` of which the peer has a block that no supplier was asked
+    /// for, and for which it is quick enough: what it could not bring in time is left to quicker peers.
     fn most_urgent(&self, now: Instant, key: PeerKey, refused: Option<Rank>) -> Option<Rank> {
         let peer = self.peers.get(key)?;
         let own = peer.supply.estimate(peer.supply.pending.len() + 1, now);
@@ -88,13 +88,13 @@ impl<S: Space> Engine<S> {
         peers.filter(much_quicker).collect()
     }
 
-    /// Reserves a piece's room and begins it.
+    /// Reserves room for a piece and starts it.
     fn start_for_reader(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) -> bool {
         let again = self.supply.pieces.state(piece) == PieceState::Evicted;
         if again && !self.demand.refetches.may(now, piece) {
             return false;
         }
-        // As long as no room has come free, asking again would only search in vain.
+        // Until room has come free, asking again would only search in vain.
         if self.demand.wanted_space.is_some() || !self.reserve(now, piece) {
             let wanted = u64::from(self.supply.geometry.piece_len(piece));
             if self.demand.wanted_space.replace(wanted).is_none() {
@@ -110,13 +110,13 @@ impl<S: Space> Engine<S> {
         true
     }
 
-    /// While there is no room, readers that wait for a piece that has not been begun are told.
+    /// Tells readers that wait for a piece which has not been started that there is no room.
     pub(crate) fn tell_starved(&mut self) {
         let starved = self.demand.starved(&self.supply);
         self.outputs.extend(starved.map(Output::Starved));
     }
 
-    /// Room for a piece, if need be that of a piece which was begun and which no window covers any more.
+    /// Reserves room for a piece, if need be that of a piece which was begun and which no window covers any more.
     pub(crate) fn reserve(&mut self, now: Instant, piece: PieceIndex) -> bool {
         loop {
             match self.space.reserve(piece) {
@@ -190,7 +190,7 @@ impl Demand {
 }
 
 impl Peer {
-    /// Whether it would answer a request for the piece.
+    /// Whether the peer would answer a request for the piece.
     fn can_serve(&self, piece: PieceIndex) -> bool {
         self.supply.bits.has(piece)
             && self.lets_us_request(piece)
@@ -200,8 +200,8 @@ impl Peer {
 }
 
 impl Supplier {
-    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that has stopped, or did when
-    /// it was asked last, is not counted on.
+    /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that has stopped, or had
+    /// when it was asked last, is not counted on.
     fn estimate(&self, blocks: usize, now: Instant) -> Duration {
         if self.snubbed || self.has_stopped(now) {
             return STOPPED;

@@ -1,4 +1,4 @@
-//! The addresses that might be peers: which one is connected to next, and which hosts are banned.
+//! The candidates: addresses that might be peers. Which one is dialled next, and which hosts are banned.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +14,16 @@ use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{PeerSource, is_usable};
 use crate::torrent::membership::turns::{Owner, Turn, Turns, is_privileged};
 
-/// The pauses after failures.
+/// The back-off after failures.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), LONGEST_RETRY);
 /// A first attempt that fails may have been too early: a peer that has just been named is often still starting. So
 /// the second one follows soon, and the first pause of [`BACKOFF`] is what the third waits.
 const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
-/// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps has
-/// not noticed yet that our connection of before is gone.
+/// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps
+/// has not noticed yet that our last connection is gone.
 const BACKOFF_OF_NAMED: Backoff = Backoff::new(Duration::from_secs(1), LONGEST_RETRY);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
-/// An address that failed this often in a row is forgotten.
+/// A candidate that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ enum State {
     Idle {
         next_attempt: Instant,
     },
-    /// Of no use as long as we want nothing.
+    /// Not dialled as long as we want nothing.
     Parked,
     Connecting,
     Connected,
@@ -42,7 +42,7 @@ struct Candidate {
     source: PeerSource,
     state: State,
     failures: u32,
-    /// A peer that can bring us together (BEP 55), and when it was last asked to.
+    /// A peer that can introduce us (BEP 55), and when it was last asked to.
     introducer: Option<PeerKey>,
     asked_at: Option<Instant>,
 }
@@ -52,7 +52,7 @@ impl Candidate {
         matches!(self.state, State::Idle { .. } | State::Parked)
     }
 
-    /// Whether it makes room for an address from `source` when there is none.
+    /// Whether it makes room for an address from `source` when the list is full.
     fn yields_to(&self, source: PeerSource) -> bool {
         let is_worse = self.source > source;
         let is_as_good = self.source == source && self.failures > 1;
@@ -60,24 +60,24 @@ impl Candidate {
     }
 }
 
-/// The addresses that a torrent or a fetch may connect to, which of them is next, and the banned hosts.
+/// The candidates of a torrent or of a fetch: which of them is dialled next, and the banned hosts.
 #[derive(Debug)]
 pub struct Candidates {
-    /// The most addresses kept. What comes after is dropped, unless it is worth more than one that is there.
+    /// The most candidates kept. A further one is dropped, unless it is worth more than one in the list.
     limit: usize,
     by_addr: BTreeMap<SocketAddr, Candidate>,
-    /// Of the idle ones those that have their turn, and the others by the time when they get it.
+    /// The idle candidates whose turn it is, and the others by the time of their turn.
     due: Turns,
     waiting: BTreeSet<(Instant, SocketAddr)>,
     parked: BTreeSet<SocketAddr>,
-    /// The oldest ban makes room for a new one.
+    /// The banned hosts. The oldest ban makes room for a new one.
     banned: BoundedMap<Host, ()>,
     connecting: usize,
     ranking: Ranking,
 }
 
 impl Candidates {
-    /// None yet. At most `limit` addresses are remembered, and as many bans.
+    /// An empty list. At most `limit` addresses are remembered, and as many bans.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -92,12 +92,12 @@ impl Candidates {
         }
     }
 
-    /// Connections under way.
+    /// Dials under way.
     pub const fn connecting(&self) -> usize {
         self.connecting
     }
 
-    /// Addresses remembered.
+    /// Candidates in the list.
     #[must_use]
     pub fn known(&self) -> usize {
         self.by_addr.len()
@@ -114,7 +114,7 @@ impl Candidates {
         self.by_addr.get(&addr).map(|candidate| candidate.source)
     }
 
-    /// Never connects to this host again; says whether that is news.
+    /// Bans a host for good; says whether that is news.
     pub fn ban(&mut self, ip: IpAddr) -> bool {
         let host = Host::of(ip);
         if self.banned.contains(&host) {
@@ -145,7 +145,7 @@ impl Candidates {
         self.due.connections(Host::of(ip))
     }
 
-    /// Our own addresses are known better: equals are ordered anew.
+    /// Our own addresses are known better: candidates of equal worth are ordered anew.
     pub(crate) fn set_ranking(&mut self, ranking: Ranking) {
         self.ranking = ranking;
         for turn in self.due.take_all() {
@@ -154,9 +154,9 @@ impl Candidates {
         }
     }
 
-    /// Remembers an address that `source` named, unless it is banned, not usable or worth less than those there are.
+    /// Adds an address that `source` named, unless it is banned, not usable or worth less than those in a full list.
     pub fn add(&mut self, now: Instant, addr: SocketAddr, source: PeerSource) {
-        // An IPv4 address in IPv6's clothes is an IPv4 address.
+        // An IPv4-mapped IPv6 address is an IPv4 address.
         let addr = match addr.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
             IpAddr::V6(_) => addr,
@@ -210,7 +210,7 @@ impl Candidates {
         worst.inspect(|worst| self.forget(*worst)).is_some()
     }
 
-    /// Makes room for an address if it may have any.
+    /// Makes room for an address in a full list, if it may have any.
     fn has_room(&mut self, now: Instant, source: PeerSource) -> bool {
         if self.by_addr.len() < self.limit || source.is_named() {
             return true;
@@ -231,7 +231,7 @@ impl Candidates {
         }
     }
 
-    /// The address whose turn it is; it counts as connecting from now on.
+    /// The candidate whose turn it is; it counts as connecting from now on.
     pub fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         self.promote(now);
         let addr = self.due.first()?;
@@ -258,7 +258,7 @@ impl Candidates {
         due.or_else(|| self.waiting.first().map(|(at, _)| *at))
     }
 
-    /// An address is connected to out of turn, because it waits for us just now. Says whether it may be.
+    /// Dials an address out of turn, because it waits for us just now. Says whether that is allowed.
     pub(crate) fn begin(&mut self, now: Instant, addr: SocketAddr, source: PeerSource) -> bool {
         self.add(now, addr, source);
         let is_free = self.by_addr.get(&addr).is_some_and(|candidate| {
@@ -270,12 +270,12 @@ impl Candidates {
         is_free
     }
 
-    /// The connection stands.
+    /// The dial has succeeded.
     pub fn handle_connected(&mut self, addr: SocketAddr) {
         self.change(addr, |candidate| candidate.state = State::Connected);
     }
 
-    /// The connection could not be made.
+    /// The dial has failed.
     pub fn handle_failed(&mut self, now: Instant, addr: SocketAddr) {
         let failures = self.failures(addr) + 1;
         let wait = match failures {
@@ -285,7 +285,7 @@ impl Candidates {
         self.retry(now, addr, failures, wait);
     }
 
-    /// The connection ended. `useful`: it had delivered something.
+    /// The connection has ended. `useful`: it had delivered something.
     pub fn handle_closed(&mut self, now: Instant, addr: SocketAddr, useful: bool) {
         let failures = if useful { 1 } else { self.failures(addr) + 1 };
         let wait = BACKOFF.after(failures);
@@ -319,7 +319,7 @@ impl Candidates {
         });
     }
 
-    /// The connection ended because neither side wants anything.
+    /// The connection has ended because neither side wants anything.
     pub(crate) fn park(&mut self, addr: SocketAddr) {
         match self.is_banned(addr.ip()) {
             true => self.forget(addr),
@@ -357,7 +357,7 @@ impl Candidates {
         }
     }
 
-    /// Who could bring us together with an address.
+    /// The peer that could introduce us to an address.
     pub(crate) fn introducer(&self, addr: SocketAddr) -> Option<PeerKey> {
         self.by_addr.get(&addr)?.introducer
     }
@@ -381,7 +381,7 @@ impl Candidates {
         may
     }
 
-    /// Changes what is known of an address, and its places in the lists with it.
+    /// Changes a candidate, and its places in the lists with it.
     fn change(&mut self, addr: SocketAddr, change: impl FnOnce(&mut Candidate)) {
         let Some(old) = self.by_addr.get(&addr).copied() else {
             return;
@@ -433,7 +433,7 @@ impl Candidates {
         }
     }
 
-    /// Those whose time has come get their turn.
+    /// Moves candidates whose time has come to those whose turn it is.
     fn promote(&mut self, now: Instant) {
         while let Some(&(at, addr)) = self.waiting.first()
             && at <= now
@@ -456,7 +456,7 @@ impl Candidates {
         }
     }
 
-    /// What the engine counts must be what is counted here, and within the limits; panics otherwise.
+    /// Panics unless the connections that the engine counts are those counted here, and within the limits.
     pub(crate) fn check_connections(&self, hosts: &BTreeMap<Host, usize>) {
         for (host, counted) in hosts {
             assert_eq!(self.due.connections(*host), *counted, "{host:?}");
@@ -464,7 +464,7 @@ impl Candidates {
         }
     }
 
-    /// What must hold after every step; panics otherwise.
+    /// Panics if an invariant does not hold; tests and simulations call it after every step.
     pub(crate) fn check_invariants(&self) {
         let mut counts = [0; 4];
         let mut owners = BTreeMap::<_, [usize; 2]>::new();

@@ -1,4 +1,4 @@
-//! Who is connected to: candidates, newcomers, those who leave and those who are thrown out.
+//! The connections of a torrent: dialling candidates, admitting newcomers, and the end of connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -18,16 +18,16 @@ use crate::torrent::{
     Refusal, Space,
 };
 
-/// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop what
-/// is beyond their queue without a word.
+/// Requests that a peer is trusted to queue before it has said how many it does (`reqq`, BEP 10). Some clients drop
+/// requests beyond their queue without an answer.
 const UNTOLD_QUEUE: usize = 250;
 
-/// Two connections that both sides open at once are complete within this time of each other: the time that a dial and its
+/// Connections that both sides open at once are completed within this time of each other: the time that a dial and its
 /// handshakes may take.
 const CROSSING: Duration = Duration::from_secs(20);
 
 impl<S: Space> Engine<S> {
-    /// Addresses that may be peers. Those that a private torrent may not use are not taken, wherever they come from.
+    /// Adds candidates. Those that a private torrent may not use are ignored, whatever source names them.
     pub fn handle_candidates(&mut self, now: Instant, source: PeerSource, addrs: &[SocketAddr]) {
         if !self.membership.is_allowed(source) {
             return;
@@ -38,7 +38,7 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// A connection that [`Output::Connect`] asked for could not be made.
+    /// A dial that [`Output::Connect`] asked for has failed.
     pub fn handle_connect_failed(&mut self, now: Instant, addr: SocketAddr) {
         self.membership.punches.handle_dialled(addr);
         // While it is known: one failure too many, and it is forgotten.
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
         Ok(key)
     }
 
-    /// A supplier is there, of which nothing is known yet; it is asked for at most `limit` blocks at once.
+    /// Inserts a supplier, of which nothing is known yet; it gets at most `limit` requests at once.
     pub(crate) fn insert_peer(&mut self, now: Instant, limit: usize, contact: Contact) -> PeerKey {
         self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
         self.choker.start(now);
@@ -118,7 +118,7 @@ impl<S: Space> Engine<S> {
         self.peers.insert(Peer::new(now, none, pipeline, contact))
     }
 
-    /// Decides about a newcomer.
+    /// Decides whether a newcomer is admitted.
     pub(crate) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
         if new.id == self.config.peer_id {
             return Err(Refusal::Ourselves);
@@ -135,7 +135,7 @@ impl<S: Space> Engine<S> {
         self.make_room(now, new)
     }
 
-    /// Of two connections to one peer that cross, both sides keep the same one: that which the larger peer id opened.
+    /// When two connections to one peer cross, both sides keep the same one, which the larger peer id opened.
     ///
     /// A peer id is no secret, so it proves nothing of a connection from another host: both stay. From the same host too, a
     /// connection over which data moves is not given up for one that is opened much later.
@@ -183,7 +183,7 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// A peer has gone: it may be called again, after a while or when we want something again.
+    /// A peer has gone: it may be dialled again, after a while or when we want something again.
     fn release_addr(&mut self, now: Instant, peer: &Connected<'_>) {
         let Some(addr) = peer.dial_addr else {
             return;
@@ -204,7 +204,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A supplier broke the rules in a way that means bad will.
+    /// A supplier broke the rules in a way that no honest client does.
     pub fn handle_misbehaviour(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get(key) {
             let origin = peer.origin();
@@ -212,7 +212,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Nothing of an origin is taken any more.
+    /// Bans an origin.
     pub(crate) fn ban_origin(&mut self, now: Instant, origin: Origin) {
         match origin {
             Origin::Ip(ip) => self.ban(now, ip),
@@ -220,7 +220,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Never has a connection to an address again, and ends those that there are.
+    /// Bans an address, and ends the connections with it.
     pub fn ban(&mut self, now: Instant, ip: IpAddr) {
         if !self.membership.candidates.ban(ip) {
             return;

@@ -1,4 +1,4 @@
-//! Peers from peers, and for them (BEP 11).
+//! Peer exchange (BEP 11): addresses that peers send us, and those that we send them.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,16 +15,17 @@ use crate::torrent::{Engine, PeerKey, PeerSource, Space};
 
 /// A peer is told of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
-/// How many addresses a peer may add to the list while it is connected, so that it cannot fill it. The peers of one host
-/// share them, as connections cost nothing and a new one is no new peer; but those of a loopback address do not, which may
-/// be a whole swarm.
+/// A quota: how many addresses a peer may add to the list while it is connected, so that it cannot fill it. The peers
+/// of one host share it, as connections cost nothing and a new one is no new peer; but those of a loopback address do
+/// not, which may be a whole swarm.
 const QUOTA: usize = 200;
-/// A host that has named no address for so long has its quota anew. One that comes back by then names the same ones.
+/// The quota of a host that has named no address for this long starts anew. One that comes back by then names the same
+/// ones.
 const QUOTA_FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// Hosts whose count is remembered; the one that named addresses longest ago is forgotten first.
 const MAX_NAMERS: usize = 1_000;
 
-/// What one peer has told and been told.
+/// What one peer has sent and been sent.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     speaks: bool,
@@ -54,7 +55,7 @@ impl Taken {
     }
 }
 
-/// What was taken from each host, whatever became of its connections.
+/// The addresses taken from each host, which outlast its connections.
 #[derive(Debug)]
 pub(crate) struct NamedBy {
     hosts: BoundedMap<Host, Taken>,
@@ -87,7 +88,7 @@ impl Exchange {
         self.speaks && self.last.is_none_or(rested)
     }
 
-    /// What has changed since the last time; remembers that it was told.
+    /// The next message: what has changed since the last one. Remembers that it was sent.
     fn next_message(
         &mut self,
         now: Instant,
@@ -111,7 +112,7 @@ impl Exchange {
 }
 
 impl<S: Space> Engine<S> {
-    /// A peer named others. They are tried like any address, within a quota.
+    /// A peer named others. They become candidates like any address, within a quota.
     pub(crate) fn handle_exchange(&mut self, now: Instant, key: PeerKey, message: &PexMessage) {
         if self.config.private {
             return;
@@ -139,7 +140,7 @@ impl<S: Space> Engine<S> {
         self.connect_more(now);
     }
 
-    /// Tells peers of each other.
+    /// Sends peers each other's addresses.
     pub(crate) fn exchange_peers(&mut self, now: Instant) {
         if self.config.private
             || !self
@@ -168,7 +169,7 @@ impl<S: Space> Engine<S> {
     }
 }
 
-/// A peer as others hear of it, if they could reach it.
+/// A peer's address and flags as we send them to others, if they could reach it.
 fn introduce(peer: &Connected<'_>) -> Option<PexPeer> {
     let mut flags = PexFlags::NONE;
     if peer.supply.bits.is_all() || peer.upload_only {

@@ -1,4 +1,4 @@
-//! Our own addresses, as others see them.
+//! Our external addresses, by the votes of others.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +12,7 @@ const MAX_VOTES: usize = 32;
 /// The least number of sites that have to agree: one peer could say anything, and two addresses are cheap.
 const MIN_VOTES: usize = 3;
 
-/// What others say of us, for both address families.
+/// The votes on our external address, for both address families.
 #[derive(Debug, Default)]
 pub(crate) struct External {
     v4: Ballot,
@@ -23,7 +23,7 @@ pub(crate) struct External {
 struct Ballot {
     /// What a trusted source says; peers do not outvote it.
     told: Option<IpAddr>,
-    /// Which site said what, the latest last. Each has one vote, whatever the number of its addresses.
+    /// Which site voted for what, the latest last. Each has one vote, whatever the number of its addresses.
     votes: VecDeque<(IpAddr, IpAddr)>,
 }
 
@@ -42,7 +42,7 @@ impl External {
         }
     }
 
-    /// A trusted source has said so.
+    /// A trusted source has told our address.
     pub(crate) fn handle_told(&mut self, ip: IpAddr) {
         let ip = ip.to_canonical();
         if is_unicast(ip) {
@@ -50,7 +50,7 @@ impl External {
         }
     }
 
-    /// A peer has said what it sees (`yourip`, BEP 10).
+    /// A peer has told the address that it sees (`yourip`, BEP 10).
     pub(crate) fn handle_vote(&mut self, voter: IpAddr, ip: IpAddr) {
         let (voter, ip) = (site(voter), ip.to_canonical());
         if is_unicast(ip) {
@@ -72,7 +72,7 @@ impl External {
 }
 
 impl Ballot {
-    /// What was told, or else what more than half of the voters say.
+    /// The address that was told, or else that of more than half of the votes.
     fn winner(&self) -> Option<IpAddr> {
         let for_ip = |ip: IpAddr| self.votes.iter().filter(|(_, vote)| *vote == ip).count();
         let needed = MIN_VOTES.max(self.votes.len() / 2 + 1);
@@ -89,7 +89,7 @@ mod tests {
         IpAddr::from([9, 9, 9, last])
     }
 
-    /// Each of a site of its own.
+    /// A voter at a site of its own.
     fn voter(number: u8) -> IpAddr {
         IpAddr::from([8, 8, number, 8])
     }
@@ -107,7 +107,7 @@ mod tests {
             external.handle_vote(voter(number), ip(number));
         }
         assert_eq!(external.v4(), None, "half is not more than half");
-        // Who changes their mind has voted once.
+        // A voter that changes its mind has voted once.
         external.handle_vote(voter(4), ip(1));
         assert_eq!(external.v4(), Some([9, 9, 9, 1].into()));
         assert_eq!(external.v6(), None);
@@ -153,7 +153,7 @@ mod tests {
             }
         }
         assert_eq!((external.v4(), external.v6()), (None, None));
-        // An IPv4 address in IPv6's clothes is an IPv4 address.
+        // An IPv4-mapped IPv6 address is an IPv4 address.
         external.handle_told("::ffff:9.9.9.9".parse().unwrap());
         assert_eq!(external.v4(), Some([9, 9, 9, 9].into()));
     }

@@ -1,4 +1,4 @@
-//! What peers say of themselves, and of us (BEP 10, BEP 21).
+//! Extension handshakes (BEP 10, BEP 21): what peers say of themselves, and of us.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -36,7 +36,7 @@ impl<S: Space> Engine<S> {
         self.note_vote(key, hello.your_ip);
     }
 
-    /// A peer that called us can be called.
+    /// Adds the listening address of a peer that connected to us as a candidate.
     fn note_caller(&mut self, now: Instant, addr: SocketAddr) {
         if self.membership.is_allowed(PeerSource::Incoming) {
             self.membership
@@ -46,7 +46,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A peer that has an address of the other family too can be reached there, when this connection has ended.
+    /// Notes the peer's address in the other family: it can be reached there when this connection has ended.
     fn note_other_door(&mut self, key: PeerKey, ip: Option<IpAddr>) {
         let Some(peer) = self.peers.connection_mut(key) else {
             return;
@@ -57,8 +57,9 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A peer of both address families may be connected over both. Each of the two says that the other address is its own
-    /// too: one side's word alone, or the id, would let a stranger part us from another peer. The one in use stays.
+    /// Ends one of two connections with a peer of both address families. Each of the two says that the other address is
+    /// its own too: one side's word alone, or the id, would let a stranger part us from another peer. The one in use
+    /// stays.
     fn part_with_second_door(&mut self, now: Instant, key: PeerKey) {
         let Some((peer, door)) = self
             .peers
@@ -85,7 +86,7 @@ impl<S: Space> Engine<S> {
         self.disconnect(now, worse, Refusal::Duplicate);
     }
 
-    /// The first word of each connection counts: one that changes its mind tells nothing.
+    /// Counts the vote of a connection. Only its first one counts: one that changes its mind tells nothing.
     fn note_vote(&mut self, key: PeerKey, your_ip: Option<IpAddr>) {
         let Some(peer) = self.peers.connection_mut(key) else {
             return;
@@ -117,8 +118,8 @@ impl<S: Space> Engine<S> {
         self.membership.other_ip(peer)
     }
 
-    /// Connected peers hear when we begin or cease to want anything (BEP 21); so do the addresses that are of no use
-    /// meanwhile.
+    /// Tells connected peers when we begin or cease to want anything (BEP 21); candidates that are of no use meanwhile
+    /// are parked.
     pub(crate) fn tell_upload_only(&mut self, now: Instant) {
         if self.membership.told_upload_only == self.supply.completed {
             return;

@@ -1,4 +1,4 @@
-//! Peers behind firewalls, brought together by one that both are connected to (BEP 55).
+//! Hole punching (BEP 55): a relay, to which two peers behind firewalls are connected, introduces them to each other.
 //!
 //! The connection itself is made as any other, over TCP: that reaches a peer as soon as one of the two can be reached.
 
@@ -13,28 +13,28 @@ use crate::peer::Command;
 use crate::torrent::membership::source::{can_name, is_usable};
 use crate::torrent::{Engine, Halt, Output, PeerKey, PeerSource, Space};
 
-/// Introductions that may be asked for and not answered.
+/// The most introductions that are asked for and not answered.
 const MAX_ASKED: usize = 64;
-/// A relay that has not answered after this has not heard us.
+/// A relay that has not answered after this time is not waited for any longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// An introduction to one peer is asked for this often at most.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
-/// Connections that relays caused, under way at once.
+/// The most dials under way that relays caused.
 const MAX_CALLS: usize = 8;
-/// Strangers that one relay may have us call: it could name anybody.
+/// Strangers that one relay may have us dial: it could name any address.
 const CALL_RATE: Rate = Rate::every(Duration::from_secs(15), 4);
-/// Peers that one peer is introduced to, because they ask for it.
+/// Peers that one peer is introduced to at its request.
 const INTRODUCTION_RATE: Rate = Rate::every(Duration::from_secs(2), 16);
 /// Other services listen below it; no peer needs help to be reached there.
 const FIRST_PORT: u16 = 1_024;
 
-/// What one peer has to do with it.
+/// One peer's part in hole punching.
 #[derive(Debug, Default)]
 pub(crate) struct Punching {
     speaks: bool,
-    /// Strangers that it may have us call.
+    /// The token bucket for strangers that it may have us dial.
     calls: TokenBucket,
-    /// Strangers that may have it called.
+    /// The token bucket for strangers that may have it dialled.
     introductions: TokenBucket,
 }
 
@@ -48,12 +48,12 @@ impl Punching {
     }
 }
 
-/// What is under way in the whole torrent.
+/// The hole punching under way in the whole torrent.
 #[derive(Debug, Default)]
 pub(crate) struct Punches {
     /// The addresses that an introduction to was asked for, with the relay that was asked, and when.
     asked: BTreeMap<SocketAddr, (PeerKey, Instant)>,
-    /// Connections being made because a relay said so.
+    /// Dials under way because a relay said so.
     calls: BTreeSet<SocketAddr>,
 }
 
@@ -105,7 +105,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A peer wants to meet another one of ours.
+    /// Relays: a peer wants to be introduced to another one of ours.
     fn relay(&mut self, now: Instant, key: PeerKey, target: SocketAddr) {
         match self.find_target(key, target) {
             Ok((other, caller)) => {
@@ -127,7 +127,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The connection to the target, and where it finds the one who asks.
+    /// Finds the connection to the target, and the address at which that can reach the asking peer.
     fn find_target(
         &self,
         key: PeerKey,
@@ -144,7 +144,7 @@ impl<S: Space> Engine<S> {
             return Err(HolepunchError::NoSelf);
         }
         let is_theirs = target == caller || target == asking.addr;
-        // Both have to be able to reach what they hear of.
+        // Both have to be able to reach the address that they are sent.
         if is_theirs || !can_name(asking.addr.ip(), target) || !can_name(target.ip(), caller) {
             return Err(HolepunchError::NoSuchPeer);
         }
@@ -157,7 +157,8 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A relay says that a peer waits for us: we were introduced as we asked, or the peer asked for us.
+    /// A relay tells us to connect to a peer that waits for us: we were introduced as we asked, or the peer asked for
+    /// us.
     fn handle_call(&mut self, now: Instant, key: PeerKey, addr: SocketAddr) {
         let was_asked = self.membership.punches.answer(now, addr, key);
         let Some(relay) = self.peers.connection_mut(key) else {
@@ -174,7 +175,7 @@ impl<S: Space> Engine<S> {
         let is_free = !self.halted.has(Halt::Paused)
             && underway < self.config.max_peers
             && self.membership.punches.calls.len() < MAX_CALLS;
-        // A peer that does not want to is silent (BEP 55).
+        // A peer that does not want to connect is silent (BEP 55).
         if is_connected || !is_free {
             return;
         }
@@ -188,7 +189,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A peer has named others, some of which can be met through it.
+    /// Notes that a peer has named an address, and may introduce us to it.
     pub(crate) fn note_introducer(&mut self, key: PeerKey, addr: SocketAddr) {
         let is_there = |known| self.peers.connection(known).is_some();
         if !self
@@ -201,7 +202,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// An address could not be reached: the peer that named it may be able to help.
+    /// An address could not be reached: asks the peer that named it for an introduction.
     pub(crate) fn ask_for_introduction(&mut self, now: Instant, addr: SocketAddr) {
         if self.config.private || self.supply.wanted == 0 || self.halted.has(Halt::Paused) {
             return;

@@ -1,7 +1,7 @@
-//! One host among the peers, as far as addresses tell, and what it may take of our connections.
+//! One host among the peers, as far as addresses tell, and its share of our connections.
 //!
-//! A port costs nothing, an address does: what a host may have is counted by address, not by address and port. An IPv6
-//! host has a whole /64 to itself, so that is what counts there.
+//! A port costs nothing, an address does: a host's share is counted by address, not by address and port. An IPv6 host
+//! has a whole /64 to itself, so that is what counts there.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
@@ -12,7 +12,8 @@ use crate::torrent::membership::source::Scope;
 
 /// Of an IPv6 address the part that a host does not choose itself (RFC 4291): it may have all of the rest.
 const V6_NETWORK_BITS: u32 = 64;
-/// What one household, office or data centre is given at most: one vote in what concerns all (RFC 6177 for IPv6).
+/// The prefix that is given to one household, office or data centre at most: it has one vote in what concerns all (RFC
+/// 6177 for IPv6).
 const V4_SITE_BITS: u32 = 24;
 const V6_SITE_BITS: u32 = 48;
 

@@ -1,4 +1,4 @@
-//! Which peers are connected: candidates, admission, ranking, peer exchange, hole punching, bans.
+//! The members of a torrent's swarm: candidates, admission, ranking, peer exchange, hole punching, bans.
 
 pub(crate) mod candidates;
 pub(crate) mod connections;
@@ -41,7 +41,7 @@ pub(crate) struct Membership {
     /// What peers at each host have named (BEP 11).
     pub(crate) named_by: NamedBy,
     pub(crate) turnover: Turnover,
-    /// What peers know of us: that we want nothing.
+    /// Peers have been told that we want nothing.
     pub(crate) told_upload_only: bool,
     /// Only the torrent's trackers may name peers (BEP 27).
     private: bool,
@@ -68,12 +68,12 @@ impl Membership {
         membership
     }
 
-    /// Whether this torrent may connect to what comes from a source.
+    /// Whether this torrent may connect to addresses from a source.
     pub(crate) const fn is_allowed(&self, source: PeerSource) -> bool {
         !self.private || source.allowed_in_private()
     }
 
-    /// How newcomers and candidates are ranked (BEP 40), by what is known of our addresses.
+    /// The ranking of newcomers and candidates (BEP 40), by what is known of our addresses.
     pub(crate) fn ranking(&self) -> Ranking {
         Ranking {
             v4: self.external.v4(),

@@ -1,11 +1,11 @@
-//! The priority that both ends of a connection give it (BEP 40).
+//! Ranking: the canonical peer priority, which both ends of a connection compute alike (BEP 40).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// How many bytes of an address always count in whole.
 const V4_WHOLE: usize = 2;
 const V6_WHOLE: usize = 6;
-/// What counts of each byte behind them.
+/// The mask of the bytes behind them.
 const LOOSE_MASK: u8 = 0x55;
 
 /// The priority that two peers give each other, the same on both sides; `None` between address families. The higher,
@@ -39,13 +39,13 @@ fn masked_sum<const N: usize>(a: [u8; N], b: [u8; N], least: usize) -> u32 {
     crc32c::crc32c(pair.as_flattened())
 }
 
-/// How one torrent ranks its peers: by the addresses that others see of us. Where none is known, by an order of its own
-/// that comes from the seed.
+/// How one torrent ranks its peers: by our external addresses, or where none is known, by an order of its own that
+/// comes from the seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ranking {
     pub(crate) v4: Option<Ipv4Addr>,
     pub(crate) v6: Option<Ipv6Addr>,
-    /// Where we listen.
+    /// Our listening port.
     pub(crate) port: u16,
     pub(crate) seed: u64,
 }

@@ -1,8 +1,8 @@
-//! Where peers' addresses come from. Which of them can be meant, `tailwater-types` says.
+//! The sources of peers' addresses. Which addresses a source can know, `tailwater-types` says.
 
 pub(crate) use tailwater_types::address::{Scope, can_name, is_usable};
 
-/// Where a peer's address came from, the most trusted first.
+/// The source of a peer's address, the most trusted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PeerSource {
@@ -14,7 +14,7 @@ pub enum PeerSource {
     Local,
     /// A tracker.
     Tracker,
-    /// It connected to us and said on which port it listens.
+    /// It connected to us and told its listening port.
     Incoming,
     /// A node of the DHT named it (BEP 5).
     Dht,
@@ -46,7 +46,7 @@ impl PeerSource {
         matches!(self, Self::User | Self::Magnet)
     }
 
-    /// Whether the address is worth another try when it has failed.
+    /// Whether an address from there is worth another try when it has failed.
     pub(crate) const fn is_retried(self) -> bool {
         !matches!(self, Self::Holepunch)
     }

@@ -1,4 +1,4 @@
-//! What trackers name, and that private torrents have one tracker at a time (BEP 27).
+//! The peers that trackers name, and the rule that a private torrent has one tracker at a time (BEP 27).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Instant;
 use crate::torrent::membership::source::can_name;
 use crate::torrent::{Engine, PeerSource, Refusal, Space};
 
-/// Where a tracker is taken to be whose own address is not known, because a proxy asks it: far away, so that it can name
-/// public addresses only.
+/// The address that is assumed for a tracker whose own is not known, because a proxy asks it: far away, so that it can
+/// name public addresses only.
 const UNKNOWN_TRACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
 
-/// Of the addresses that a tracker at `namer` named, those that it can know: one on the internet cannot see our local
-/// network or this machine, and would have us connect to services that it cannot reach itself.
+/// Keeps those of the addresses named by a tracker at `namer` that it can know: one on the internet cannot see our
+/// local network or this machine, and would have us connect to services that it cannot reach itself.
 pub fn named_by_tracker(namer: Option<IpAddr>, addrs: &[SocketAddr]) -> Vec<SocketAddr> {
     let namer = namer.unwrap_or(UNKNOWN_TRACKER);
     let named = addrs.iter().filter(|addr| can_name(namer, **addr));
@@ -20,8 +20,9 @@ pub fn named_by_tracker(namer: Option<IpAddr>, addrs: &[SocketAddr]) -> Vec<Sock
 }
 
 impl<S: Space> Engine<S> {
-    /// A tracker at the address `namer` has named peers; `None` if its address is not known, which counts as one on the
-    /// internet. Addresses that it cannot know are not taken: a local or loopback address from a tracker on the internet.
+    /// Adds the peers that a tracker at the address `namer` has named; `None` if its address is not known, which counts
+    /// as one on the internet. Addresses that it cannot know are not taken: a local or loopback address from a tracker
+    /// on the internet.
     ///
     /// When another tracker than before names peers, a private torrent leaves the former's behind: two trackers' peers are
     /// not brought together by us (BEP 27).

@@ -1,8 +1,8 @@
-//! Which peers are of use, and which one makes room when the torrent is full.
+//! Turnover: which peers are useful, and which one makes room when the torrent is full.
 //!
-//! A connection costs a stranger nothing, so being connected is no merit. A peer is of use while bytes move, one way or the
-//! other. A torrent that is full lets a newcomer in for one that is not; a peer that neither side wants anything of leaves
-//! after a while in any case.
+//! A connection costs a stranger nothing, so being connected is no merit. A peer is useful while bytes move, one way or
+//! the other. A full torrent admits a newcomer in place of a useless peer; a peer with no interest on either side is
+//! disconnected after a while in any case.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,20 +16,21 @@ use crate::torrent::{Engine, Halt, NewPeer, PeerKey, Refusal, Space};
 /// A newcomer has this long to be of use before, in a full torrent, another may take its place: time for a bitfield, an
 /// unchoke and a first block on a slow line.
 const PROBATION: Duration = Duration::from_secs(5);
-/// A peer that delivered or was served within this time is of use: a choker's round and an optimistic unchoke (BEP 3).
+/// A peer that delivered or was served within this time is useful: a choker's round and an optimistic unchoke (BEP 3).
 const RECENTLY: Duration = Duration::from_secs(30);
-/// A peer that has been asked for blocks, or may ask for them, has this long to let bytes move; then it is as good as idle.
+/// A peer that has been asked for blocks, or may ask for them, has this long to let bytes move; then it counts as idle.
 const CHANCE: Duration = Duration::from_secs(60);
-/// A peer leaves after so long without a byte and without interest on either side; libtorrent's `inactivity_timeout`.
+/// A peer is disconnected after this long without a byte and without interest on either side; libtorrent's
+/// `inactivity_timeout`.
 const INACTIVITY: Duration = Duration::from_secs(600);
 /// A host with more connections than these, and than a quarter of all, is a crowd: its idle connections make room first,
 /// and without probation. Only a loopback address may have more than the first.
 const CROWD: usize = 8;
 const CROWD_SHARE: usize = 4;
-/// Addresses tried a second by a full torrent most of whose peers are of no use.
+/// Addresses dialled a second by a full torrent most of whose peers are useless.
 const DIALS_WHEN_FULL: usize = 4;
 
-/// What one peer has been good for.
+/// The record of how useful one peer has been.
 #[derive(Debug)]
 pub(crate) struct Usage {
     /// Its host's connections are counted, and this is one of them: it was not named by hand.
@@ -55,8 +56,8 @@ impl Usage {
         }
     }
 
-    /// Sees what has happened since the last time: the bytes that have moved in all, whether more could, and whether either
-    /// side wants any.
+    /// Looks at what has happened since the last time: the bytes that have moved in all, whether more could, and
+    /// whether either side wants any.
     fn look(&mut self, now: Instant, moved: u64, has_chance: bool, is_wanted: bool) {
         let has_moved = moved != self.moved;
         if has_moved {
@@ -71,14 +72,14 @@ impl Usage {
     }
 }
 
-/// What a full torrent may still do.
+/// The state of turnover in a torrent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Turnover {
     /// Connections that may still be opened before we look again, although there is no room.
     dials: usize,
 }
 
-/// What there is to say for a peer of which nothing comes just now; the least first.
+/// The merit of a peer that delivers nothing just now; the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     /// Neither side wants anything.
@@ -104,13 +105,13 @@ impl Connected<'_> {
         !self.supply.pending.is_empty() || (!self.am_choking && self.peer_interested)
     }
 
-    /// Whether bytes have moved of late.
+    /// Whether bytes have moved recently.
     pub(crate) fn is_of_use(&self, now: Instant) -> bool {
         let is_recent = |at| now.saturating_duration_since(at) < RECENTLY;
         self.moved() != self.usage.moved || self.usage.used_at.is_some_and(is_recent)
     }
 
-    /// Whether bytes have moved of late, or must be given the time to.
+    /// Whether bytes have moved recently, or the peer must be given time for that.
     fn is_promising(&self, now: Instant) -> bool {
         let is_fresh = |at| now.saturating_duration_since(at) < CHANCE;
         self.is_of_use(now) || (self.has_chance() && self.usage.chance_since.is_none_or(is_fresh))
@@ -126,7 +127,7 @@ impl Connected<'_> {
 }
 
 impl<S: Space> Engine<S> {
-    /// Peers that have had some time, and that neither side wants anything of.
+    /// Peers that have had some time, with no interest on either side.
     pub(crate) fn idle_peers(&self, now: Instant) -> usize {
         let is_old = |peer: &Connected<'_>| now.saturating_duration_since(peer.since) >= RECENTLY;
         let peers = self.peers.connected();
@@ -134,7 +135,7 @@ impl<S: Space> Engine<S> {
         idle.count()
     }
 
-    /// Looks once a second at what peers are good for; those that are inactive leave.
+    /// Looks once a second at how useful peers are; inactive ones are disconnected.
     pub(crate) fn tend_peers(&mut self, now: Instant) {
         for (_, peer) in self.peers.iter_mut() {
             let Some(seen) = peer.connected() else {
@@ -161,7 +162,7 @@ impl<S: Space> Engine<S> {
         self.membership.turnover.dials = self.dials_when_full(now);
     }
 
-    /// A full torrent that wants data goes on looking for peers while most that it has are of no use.
+    /// How many addresses a full torrent may dial: it goes on looking for peers while most that it has are useless.
     fn dials_when_full(&self, now: Instant) -> usize {
         if self.supply.wanted == 0 || self.peers.connections() < self.config.max_peers {
             return 0;
@@ -178,7 +179,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// How many more connections may be opened, peers' places considered.
+    /// How many more connections may be opened, within the limit of peers.
     pub(crate) fn dials_left(&self) -> usize {
         let connecting = self.membership.candidates.connecting();
         let free = self
@@ -199,7 +200,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Makes sure that a newcomer may stay.
+    /// Makes room for a newcomer, if need be.
     ///
     /// # Errors
     ///
@@ -221,7 +222,7 @@ impl<S: Space> Engine<S> {
         Ok(())
     }
 
-    /// Of a host's connections one that neither side wants anything of: perhaps it is over, and its peer calls again.
+    /// One of a host's connections with no interest on either side: perhaps it is dead, and its peer connects again.
     fn idle_of_host(&self, now: Instant, ip: IpAddr) -> Option<PeerKey> {
         let is_idle = |peer: &Connected<'_>| {
             peer.usage.is_counted
@@ -234,8 +235,8 @@ impl<S: Space> Engine<S> {
         Some(key)
     }
 
-    /// The peer that a newcomer displaces in a full torrent, if any: a useless one of a crowd, else one that neither side
-    /// wants anything of, else the one with the lowest priority (BEP 40), if that is lower than the newcomer's.
+    /// The peer that a newcomer displaces in a full torrent, if any: a useless one of a crowd, else one with no
+    /// interest on either side, else the one with the lowest priority (BEP 40), if that is lower than the newcomer's.
     fn least_useful(&self, now: Instant, new: SocketAddr, is_named: bool) -> Option<PeerKey> {
         let ranking = self.membership.ranking();
         let others = self.membership.candidates.connections(new.ip());
@@ -252,7 +253,7 @@ impl<S: Space> Engine<S> {
         may.then_some(key)
     }
 
-    /// What there is to say for a peer that is dispensable; the least goes first.
+    /// The merit of a peer that is dispensable; the least goes first.
     fn merit(&self, peer: &Connected<'_>) -> impl Ord + use<S> {
         let crowd = match peer.usage.is_counted {
             true => self.membership.candidates.connections(peer.addr.ip()),
@@ -285,8 +286,8 @@ impl<S: Space> Engine<S> {
         peer.usage.is_counted && self.membership.candidates.connections(peer.addr.ip()) > CROWD
     }
 
-    /// Lets go of one peer, because connections are needed elsewhere: of those of no use just now the least, or else the
-    /// slowest. The last one stays.
+    /// Disconnects one peer, because connections are needed elsewhere: the least of those that are useless just now, or
+    /// else the slowest. The last one stays.
     pub fn shed(&mut self, now: Instant) {
         if self.peers.connections() < 2 {
             return;
@@ -311,7 +312,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// What must hold after every step; panics otherwise: hosts' connections are counted right, and within their limits.
+    /// Panics if an invariant does not hold: hosts' connections are counted right, and within their limits.
     pub(crate) fn check_hosts(&self) {
         let mut hosts = BTreeMap::<Host, usize>::new();
         for (_, peer) in self
@@ -324,7 +325,7 @@ impl<S: Space> Engine<S> {
         self.membership.candidates.check_connections(&hosts);
     }
 
-    /// Lets go of up to `count` peers that are of no use just now, because others are shut out of the session.
+    /// Disconnects up to `count` peers that are useless just now, because others are shut out of the session.
     pub fn shed_useless(&mut self, now: Instant, count: usize) {
         let peers = self.peers.connected();
         let useless = peers.filter(|(_, peer)| self.is_dispensable(now, peer));

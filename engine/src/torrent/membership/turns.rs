@@ -1,4 +1,4 @@
-//! The addresses that may be tried now, in the order in which they are: hosts take turns.
+//! The candidates that may be dialled now, in order: hosts take turns.
 //!
 //! The host with the fewest connections and attempts is next, whatever the number of its addresses, so that a thousand
 //! ports of one host do not keep another waiting.
@@ -10,19 +10,20 @@ use std::net::SocketAddr;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::source::PeerSource;
 
-/// Ports below belong to other services than peers; they are tried when nothing else is left.
+/// Ports below this belong to other services than peers; they are tried when nothing else is left.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1_024;
 
-/// Connections of one host at once. As in other clients, one of an address on the internet; several hosts behind a router
-/// of a local network; and what a loopback address may have only the room in the torrent limits.
+/// The most connections with one host, by scope. One with an address on the internet, as in other clients; more on a
+/// local network, where several hosts may be behind a router; any number with a loopback address, within the torrent's
+/// limit.
 const MAX_CONNECTIONS: [usize; 3] = [1, 8, usize::MAX];
-/// Connections being made to one host at once. A host that does not answer costs one of the torrent's 32 for 10 s.
+/// The most dials under way to one host, by scope. A host that does not answer costs one of the torrent's 32 for 10 s.
 const MAX_ATTEMPTS: [usize; 3] = [1, 4, 16];
-/// Addresses of one host that are remembered: it has one port, and former ones until they are forgotten.
+/// The most candidates of one host, by scope: it has one port, and former ones until they are forgotten.
 const MAX_ADDRS: [usize; 3] = [8, 64, 500];
 
 impl Host {
-    /// How many connections to it there may be.
+    /// The most connections with this host.
     pub(crate) fn max_connections(self) -> usize {
         let [global, local, loopback] = MAX_CONNECTIONS;
         self.by_scope(global, local, loopback)
@@ -33,7 +34,7 @@ impl Host {
         self.by_scope(global, local, loopback)
     }
 
-    /// How many of its addresses are remembered.
+    /// The most candidates of this host.
     pub(crate) fn max_addrs(self) -> usize {
         let [global, local, loopback] = MAX_ADDRS;
         self.by_scope(global, local, loopback)
@@ -44,7 +45,7 @@ pub(crate) const fn is_privileged(addr: &SocketAddr) -> bool {
     addr.port() < FIRST_UNPRIVILEGED_PORT
 }
 
-/// Whose turn an address shares: that of its host, or, if it was named by hand, its own.
+/// The owner of a turn: the host of an address or, if it was named by hand, the address itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
     Named(SocketAddr),
@@ -70,7 +71,7 @@ pub(crate) struct Turn {
     pub(crate) addr: SocketAddr,
 }
 
-/// What an owner has of us already.
+/// The load of an owner: the connections and dials that it has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
     /// The number of connections and attempts.

@@ -1,5 +1,5 @@
-//! Web seeds (BEP 19): suppliers that are no connections. They are not choked, told what we have, ranked or displaced, and
-//! take no place of a peer.
+//! Web seeds (BEP 19): suppliers that are no connections. They are not choked, told what we have, ranked or displaced,
+//! and do not count towards the limit of peers.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::torrent::{Engine, Notice, Origin, Output, PeerKey, Refusal, Space, We
 /// Banned web seeds that are remembered: more than a torrent names. The oldest ban makes room for a new one.
 const MAX_BANNED: usize = 1_000;
 
-/// The web seeds that sent corrupt data.
+/// The web seeds that sent corrupt data, and are not used again.
 #[derive(Debug)]
 pub(crate) struct BannedWebSeeds(BoundedMap<WebSeedId, ()>);
 
@@ -21,9 +21,10 @@ impl Default for BannedWebSeeds {
 }
 
 impl<S: Space> Engine<S> {
-    /// A web seed may be asked for blocks. It is driven as a connection is: [`Command::Request`](crate::peer::Command) and
-    /// `Cancel` go to it, and its facts, which are `Bitfield`, `Unchoked` when it is ready, `Choked` when it is not, `Block`,
-    /// `Redundant`, `Returned` and `Rejected`, go to [`Self::handle_facts`]. [`Self::handle_closed`] takes it away.
+    /// Adds a web seed as a supplier. It is driven as a connection is: [`Command::Request`](crate::peer::Command) and
+    /// `Cancel` go to it, and its facts, which are `Bitfield`, `Unchoked` when it is ready, `Choked` when it is not,
+    /// `Block`, `Redundant`, `Returned` and `Rejected`, go to [`Self::handle_facts`]. [`Self::handle_closed`] removes
+    /// it.
     ///
     /// # Errors
     ///
@@ -39,7 +40,7 @@ impl<S: Space> Engine<S> {
         Ok(self.insert_peer(now, limit, Contact::WebSeed(id)))
     }
 
-    /// Never asks a web seed for anything again.
+    /// Bans a web seed.
     pub(crate) fn ban_web_seed(&mut self, now: Instant, id: WebSeedId) {
         if self.membership.web_seeds.0.contains(&id) {
             return;

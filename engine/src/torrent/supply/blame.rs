@@ -1,6 +1,6 @@
-//! Who sent the corrupt block of a piece that failed its hash.
+//! Smart ban: finds the sender of the corrupt block of a piece that failed its hash.
 //!
-//! One contributor is guilty at once. Of several, the digest of each one's blocks is kept; when the piece is valid
+//! A single contributor is guilty at once. Of several, the digest of each one's blocks is kept; when the piece is valid
 //! at last, those that sent something else are guilty, and no others.
 
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ impl Default for Blame {
 }
 
 impl Blame {
-    /// A piece failed. Returns the sender, when there was only one.
+    /// A piece failed. Returns its sender, if there was only one.
     pub(crate) fn handle_failed(
         &mut self,
         piece: PieceIndex,
@@ -56,7 +56,7 @@ impl Blame {
         self.suspects.contains(&piece)
     }
 
-    /// The true digests of a piece that failed before. Returns the guilty.
+    /// Compares the true digests of a piece that failed before. Returns the guilty senders.
     pub(crate) fn handle_digests(
         &mut self,
         piece: PieceIndex,

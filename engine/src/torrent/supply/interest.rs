@@ -1,4 +1,4 @@
-//! Which pieces suppliers have, and interest on both sides (BEP 3).
+//! The pieces that suppliers have, and interest on both sides (BEP 3).
 
 use std::time::Instant;
 
@@ -38,8 +38,8 @@ impl<S: Space> Engine<S> {
         self.allow_fast(key);
     }
 
-    /// A peer with next to nothing may fetch a few pieces although it is choked, so that it has something to trade
-    /// (BEP 6).
+    /// Allows a peer that has next to nothing to fetch a few pieces although it is choked, so that it has something to
+    /// trade (BEP 6).
     fn allow_fast(&mut self, key: PeerKey) {
         let is_beginner = |peer: &Connected<'_>| {
             let pieces = peer.supply.bits.count() as usize;
@@ -79,7 +79,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The peer gave up a piece (BEP 54); what was asked of it will not come. Says whether there was anything.
+    /// The peer lost a piece (BEP 54); what was requested of it will not come. Says whether there was any request.
     pub(crate) fn handle_dont_have(&mut self, key: PeerKey, piece: PieceIndex) -> bool {
         let lacking = self.supply.is_lacking(piece);
         let Some(peer) = self.peers.get_mut(key) else {
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
         !gone.is_empty()
     }
 
-    /// Every peer is told that we have a piece; no supplier's copy of it interests us any more.
+    /// Tells every peer that we have a piece; no supplier's copy of it interests us any more.
     pub(crate) fn announce_have(&mut self, now: Instant, piece: PieceIndex) {
         let wanted = self.supply.picker.is_wanted(piece);
         for key in self.peers.keys() {

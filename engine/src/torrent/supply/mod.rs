@@ -1,4 +1,4 @@
-//! What is held, what is missing, which block is requested from which supplier, and who sent what.
+//! Supply: what is held, what is missing, which block is requested from which supplier, and the sender of each block.
 
 pub(crate) mod blame;
 pub(crate) mod interest;
@@ -81,7 +81,7 @@ impl Supply {
         (self.wanted, self.wanted_bytes) = self.lacking();
     }
 
-    /// A piece is held. Says whether the digests of its blocks would convict a sender.
+    /// A piece is valid and held. Says whether the digests of its blocks would convict a sender.
     pub(crate) fn handle_valid(&mut self, piece: PieceIndex) -> bool {
         self.pieces.verified(piece);
         if self.picker.is_wanted(piece) {
@@ -91,7 +91,7 @@ impl Supply {
         self.blame.is_suspect(piece)
     }
 
-    /// A piece is not what it should be, and is fetched again. Returns who sent it, if that was one alone.
+    /// A piece is invalid, and is fetched again. Returns its sender, if there was only one.
     pub(crate) fn handle_invalid(
         &mut self,
         piece: PieceIndex,
@@ -102,7 +102,7 @@ impl Supply {
         self.blame.handle_failed(piece, &origins, digests)
     }
 
-    /// A piece is held no more. Says whether it was, and if so, whether it is wanted.
+    /// A piece was evicted. Says whether it was held, and if so, whether it is wanted.
     pub(crate) fn handle_evicted(&mut self, piece: PieceIndex) -> Option<bool> {
         if !self.pieces.evicted(piece) {
             return None;
@@ -117,7 +117,7 @@ impl Supply {
         Some(is_wanted)
     }
 
-    /// What must hold after every step; panics otherwise.
+    /// Panics if an invariant does not hold; tests and simulations call it after every step.
     pub(crate) fn check_invariants(&self) {
         self.pieces.check_invariants();
         self.picker.check_invariants();

@@ -1,4 +1,4 @@
-//! What became of pieces: verified, failed, lost, evicted; and of the torrent: complete.
+//! The outcomes of pieces: verified, failed, lost, evicted; and of the torrent: complete.
 
 use std::time::Instant;
 
@@ -68,7 +68,7 @@ impl<S: Space> Engine<S> {
         self.tell_upload_only(now);
     }
 
-    /// Blocks that were told of as stored are lost; they are fetched again.
+    /// Blocks that were reported as stored are lost; they are fetched again.
     pub fn handle_lost(&mut self, blocks: &[BlockRef]) {
         for &block in blocks {
             self.supply.pieces.lose(block);

@@ -1,4 +1,4 @@
-//! Which piece to start next: by priority, then rarest first with random ties, or in order.
+//! The piece picker: which piece to start next, by priority, then rarest first with random ties, or in order.
 //!
 //! Pieces that may be started stand in buckets, one for each (priority, availability). A change of availability
 //! moves a piece between neighbouring buckets in constant time; nothing is ever sorted.
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
-/// How much a file or piece is wanted.
+/// The priority of a file or piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -109,8 +109,8 @@ impl Picker {
         listed
     }
 
-    /// What a peer has changed: from pieces, and whether they were counted as a seed's, to pieces, and whether they are to be.
-    /// Costs a step for each piece that differs; for those of seeds none.
+    /// A peer's pieces have changed: from some pieces, and whether they were counted as a seed's, to others, and
+    /// whether they are to be. Costs a step for each piece that differs; for those of seeds none.
     pub(crate) fn replace_peer(
         &mut self,
         (old, was_seed): (&Bitfield, bool),
@@ -151,7 +151,7 @@ impl Picker {
         self.shift(piece, -1, rng);
     }
 
-    /// The best piece to start among those that a peer has and that `allowed` lets through.
+    /// Picks the best piece to start among those that a peer has and that `allowed` lets through.
     pub(crate) fn pick(
         &self,
         bits: &Bitfield,
@@ -238,7 +238,7 @@ impl Picker {
         self.positions[piece.as_usize()] = NOWHERE;
     }
 
-    /// What must hold after every step; tests and simulations call it.
+    /// Panics if an invariant does not hold; tests and simulations call it after every step.
     pub(crate) fn check_invariants(&self) {
         let mut listed = 0;
         for buckets in &self.buckets {

@@ -1,4 +1,4 @@
-//! What we hold of each piece: the one place where a piece changes state.
+//! The state of each piece. This is the one place where a piece changes state.
 //!
 //! ```text
 //!            start              last block            valid
@@ -14,7 +14,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
 use crate::torrent::{Origin, PeerKey};
 
-/// How far a piece has come. `have` is not for ever: a bounded storage may evict.
+/// The state of a piece. `Have` is not for ever: a bounded storage may evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -31,14 +31,14 @@ pub enum PieceState {
     Verifying,
     /// Held and verified.
     Have,
-    /// It was held and verified; the storage made room.
+    /// It was held and verified; the storage evicted it to make room.
     Evicted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Block {
     Free,
-    /// Asked of this many peers at once.
+    /// Requested from this many peers at once.
     Requested(u8),
     /// Stored; a position in [`Partial::contributors`].
     Stored(u16),
@@ -56,7 +56,7 @@ struct Partial {
     reserved_for: Option<PeerKey>,
 }
 
-/// What became of a block that arrived.
+/// The outcome of a block that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// It filled a gap. `others` peers have been asked for it too.
@@ -222,7 +222,7 @@ impl Pieces {
         self.geometry.nth_block(piece, number)
     }
 
-    /// Asks one more peer for a block that others were asked for already (end-game).
+    /// Requests a block from one more peer, although others were asked for it already (end-game).
     pub(crate) fn request_again(&mut self, block: BlockRef) {
         if let Some(Block::Requested(count)) = self.block_mut(block) {
             *count = count.saturating_add(1);
@@ -328,7 +328,7 @@ impl Pieces {
         self.have.set(piece);
     }
 
-    /// `Verifying` → `Missing`. Says who sent each block.
+    /// `Verifying` → `Missing`. Returns the sender of each block.
     pub(crate) fn failed(&mut self, piece: PieceIndex) -> Vec<Origin> {
         let sources = self.sources(piece);
         self.abandon(piece);
@@ -352,7 +352,7 @@ impl Pieces {
         held
     }
 
-    /// Lets everybody fetch the pieces that only `peer` was to fetch.
+    /// Lets all peers fetch the pieces that only `peer` was to fetch.
     pub(crate) fn unreserve(&mut self, peer: PeerKey) {
         for partial in self.partials.values_mut() {
             if partial.reserved_for == Some(peer) {
@@ -361,7 +361,7 @@ impl Pieces {
         }
     }
 
-    /// Who sent each stored block of a partial piece, in block order.
+    /// The sender of each stored block of a partial piece, in block order.
     fn sources(&self, piece: PieceIndex) -> Vec<Origin> {
         let Some(partial) = self.partials.get(&piece) else {
             return Vec::new();
@@ -387,7 +387,7 @@ impl Pieces {
         self.open.remove(&piece);
     }
 
-    /// What must hold after every step; tests and simulations call it.
+    /// Panics if an invariant does not hold; tests and simulations call it after every step.
     pub(crate) fn check_invariants(&self) {
         for (&piece, partial) in &self.partials {
             let free = partial.blocks.iter().filter(|b| **b == Block::Free).count();

@@ -1,8 +1,8 @@
-//! How many requests to keep outstanding at one peer.
+//! The request pipeline: how many requests to keep outstanding at one peer.
 //!
-//! A window that is too small leaves the link idle for part of each round trip; one that is too large lets blocks
-//! queue up at a peer that others could have sent sooner. It starts small, doubles each round trip while the rate
-//! still grows, and then follows the measured rate and round trip.
+//! A pipeline that is too short leaves the link idle for part of each round trip; one that is too long lets blocks
+//! queue up at a peer that others could have sent sooner. Its length starts small, doubles each round trip while the
+//! rate still grows (slow start), and then follows the measured rate and round trip.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ use crate::torrent::rate::Rate;
 const INITIAL: usize = 16;
 /// The same while a reader is open: a slow peer is not to hold much of what is needed soon.
 const STREAMING_INITIAL: usize = 8;
-/// Fewer than this and each batch of blocks would wait for the next.
+/// With fewer requests than this, each batch of blocks would wait for the next.
 const SMALLEST: usize = 4;
 /// How much of a peer's rate is asked for ahead, beyond the round trip.
 const HORIZON: Duration = Duration::from_secs(1);
 /// The same while a reader is open: what a jump suddenly needs has to wait behind it.
 const STREAMING_HORIZON: Duration = Duration::from_millis(25);
-/// How long the rate is watched before the window is fitted to it, unless the round trip is longer.
+/// How long the rate is measured before the pipeline is fitted to it, unless the round trip is longer.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The same while a reader is open.
 const STREAMING_LOOK_EVERY: Duration = Duration::from_millis(50);
-/// What a peer that has sent nothing yet is taken to send, in bytes a second.
+/// The assumed rate of a peer that has sent nothing yet, in bytes a second.
 const UNKNOWN_RATE: f64 = 256.0 * 1024.0;
-/// What a peer that has answered nothing yet is taken to need for a round trip.
+/// The assumed round trip of a peer that has answered nothing yet.
 const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// The rate must have grown by this factor between two looks, or slow start ends.
 const STILL_GROWING: f64 = 1.1;
@@ -67,7 +67,7 @@ impl Pipeline {
         }
     }
 
-    /// A reader is open, or none is any more: queues are kept short, or long.
+    /// A reader has been opened, or the last one closed: pipelines are kept short, or long.
     pub(crate) fn set_streaming(&mut self, streaming: bool) {
         if self.streaming != streaming {
             self.streaming = streaming;
@@ -83,7 +83,7 @@ impl Pipeline {
         self.was_idle = true;
     }
 
-    /// How long the peer needs to send so many bytes that are asked for now.
+    /// How long the peer needs to send this many bytes that are requested now.
     pub(crate) fn time_for(&self, bytes: u32) -> Duration {
         let rate = if self.capacity > 0.0 {
             self.capacity
@@ -104,7 +104,8 @@ impl Pipeline {
         self.blocks = self.blocks.min(self.limit);
     }
 
-    /// A block came, `waited` after it was asked for. `was_full`: as many requests were outstanding as the window lets.
+    /// A block came, `waited` after it was requested. `was_full`: as many requests were outstanding as the pipeline
+    /// allows.
     pub(crate) fn handle_block(
         &mut self,
         now: Instant,
@@ -115,7 +116,7 @@ impl Pipeline {
         self.rate.add(now, u64::from(len));
         self.since_look += u64::from(len);
         self.round_trip = Some(self.round_trip.map_or(waited, |best| best.min(waited)));
-        // A window that was not used up tells nothing about what a larger one would do.
+        // A pipeline that was not full tells nothing about what a longer one would do.
         if self.slow_start && was_full && self.blocks < self.most_in_slow_start() {
             self.blocks = (self.blocks + 1).min(self.limit);
         }
@@ -168,7 +169,7 @@ impl Pipeline {
         }
     }
 
-    /// While a reader is open, even a start does not run far ahead of what the peer has shown.
+    /// While a reader is open, even slow start does not run far ahead of the rate that the peer has shown.
     fn most_in_slow_start(&self) -> usize {
         match self.streaming && self.capacity > 0.0 {
             true => self.fitting().saturating_mul(4).max(STREAMING_INITIAL),

@@ -1,4 +1,4 @@
-//! Which block to ask of which peer.
+//! Requests: which block is requested from which peer.
 
 use std::time::Instant;
 
@@ -9,11 +9,11 @@ use crate::torrent::peers::{Peer, Pending, Supplier};
 use crate::torrent::supply::Supply;
 use crate::torrent::{Engine, Output, PeerKey, Space};
 
-/// How many peers are asked for one block when nothing else is left to ask for.
+/// How many peers are asked for one block in the end-game, when nothing else is left to request.
 const END_GAME_COPIES: u8 = 3;
 
 impl<S: Space> Engine<S> {
-    /// Asks `key` for as many blocks as its window has room for.
+    /// Requests as many blocks from `key` as its pipeline has room for.
     pub(crate) fn fill(&mut self, now: Instant, key: PeerKey) {
         if self.halted.any() {
             return;
@@ -37,7 +37,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Blocks became free, or pieces: every peer with room may have something to fetch.
+    /// Blocks became free, or pieces: every peer with room in its pipeline may have something to fetch.
     pub(crate) fn fill_all(&mut self, now: Instant) {
         for key in self.peers.keys() {
             self.fill(now, key);
@@ -63,7 +63,7 @@ impl<S: Space> Engine<S> {
         new.or_else(|| self.supply.next_of_end_game(key, self.peers.get(key)?))
     }
 
-    /// A piece that was not begun. Its space is reserved before its first block is asked for.
+    /// A block of a piece that was not begun. The piece's room is reserved before its first block is requested.
     fn next_of_new(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
         let piece = self
@@ -82,7 +82,7 @@ impl<S: Space> Engine<S> {
         self.supply.pieces.request_next(piece, &[])
     }
 
-    /// Another peer was first with this block.
+    /// Another peer was first with this block: cancels the other requests for it.
     pub(crate) fn cancel_elsewhere(&mut self, now: Instant, block: BlockRef, except: PeerKey) {
         let others: Vec<_> = self
             .peers
@@ -108,7 +108,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Takes back every request for a piece; what is stored of it stays.
+    /// Cancels every request for a piece; what is stored of it stays.
     pub(crate) fn cancel_piece(&mut self, piece: PieceIndex) {
         for key in self.peers.keys() {
             let Some(peer) = self.peers.get_mut(key) else {
@@ -125,7 +125,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Gives up a partial piece and its space. It may be started again if it is still wanted.
+    /// Abandons a partial piece and its room. It may be started again if it is still wanted.
     pub(crate) fn abandon_piece(&mut self, piece: PieceIndex) {
         self.cancel_piece(piece);
         self.supply.pieces.abandon(piece);
@@ -136,7 +136,7 @@ impl<S: Space> Engine<S> {
 }
 
 impl Supply {
-    /// The piece that a supplier is working through.
+    /// A block of the piece that a supplier is working through.
     fn next_of_current(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
         let piece = peer.supply.current?;
         let fits = peer.supply.bits.has(piece) && peer.lets_us_request(piece);
@@ -149,7 +149,7 @@ impl Supply {
             .flatten()
     }
 
-    /// Another piece that was begun: those are finished before new ones are started.
+    /// A block of another piece that was begun: those are finished before new ones are started.
     fn next_of_open(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
         if !self.pieces.has_open() {
             return None;
@@ -168,7 +168,7 @@ impl Supply {
         self.pieces.start(piece, alone);
     }
 
-    /// Everything has been asked for: ask a second supplier for what the first may be slow with.
+    /// End-game: everything has been requested, so a second supplier is asked for what the first may be slow with.
     fn next_of_end_game(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
         if self.picker.candidates() > 0 || self.pieces.has_open() {
             return None;
@@ -190,7 +190,7 @@ impl Supply {
         Some(block)
     }
 
-    /// A supplier will not deliver what it was asked for: closed, choked, rejected or late.
+    /// A supplier will not deliver the blocks that were requested: closed, choked, rejected or late.
     pub(crate) fn free_blocks(&mut self, pending: &[Pending]) {
         // A late request has been freed already.
         for pending in pending.iter().filter(|pending| !pending.late) {

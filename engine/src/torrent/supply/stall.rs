@@ -1,8 +1,8 @@
-//! Peers that have stopped: they owe us blocks and send none.
+//! Stalled peers: they owe us blocks and send none.
 //!
-//! What such a peer was asked for is asked of others: while a reader is open as soon as a few round trips have passed, else when
-//! another peer has nothing left to do, at the latest after [`REQUEST_TIMEOUT`]. It may still deliver, and is then as good
-//! as before; until then it is asked for little, and for nothing that is needed soon.
+//! The blocks that such a peer owes are requested from others: while a reader is open as soon as a few round trips have
+//! passed, else when another peer has nothing left to do, at the latest after [`REQUEST_TIMEOUT`]. It may still
+//! deliver, and is then as good as before; until then it is asked for little, and for nothing that is needed soon.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A peer that is silent for this long, and four times what a block should take, has stopped.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A peer that has stopped is asked for nothing for this long, until it delivers.
+/// The back-off: a peer that has stopped is asked for nothing for this long, until it delivers.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(160));
 
 /// How often a peer has stopped since it last delivered.
@@ -61,7 +61,7 @@ impl Supplier {
         self.stall = Stall::default();
     }
 
-    /// What it was asked for is late: returns what others may be asked for now.
+    /// Its requests are late: returns the blocks that others may be asked for now.
     pub(crate) fn handle_stall(&mut self, now: Instant) -> Vec<Pending> {
         self.stall.count += 1;
         self.stall.rests_until = Some(now + BACKOFF.after(self.stall.count));
@@ -87,7 +87,7 @@ impl Supplier {
 }
 
 impl<S: Space> Engine<S> {
-    /// Looks for late requests, whose blocks are free again and whose peers are snubbed, and for peers that have rested.
+    /// Finds late requests, whose blocks are free again and whose peers are snubbed, and peers that have rested.
     pub(crate) fn expire_requests(&mut self, now: Instant) {
         let mut rested = Vec::new();
         for (key, peer) in self.peers.iter_mut() {
@@ -114,7 +114,7 @@ impl<S: Space> Engine<S> {
         self.peers.len() > 1 && self.peers.iter().any(|(_, peer)| idles(peer))
     }
 
-    /// Frees what peers owe that have stopped, after at least `timeout`; says whether there was anything.
+    /// Frees the blocks that stopped peers owe, after at least `timeout`; says whether there were any.
     pub(crate) fn release_late(&mut self, now: Instant, timeout: Duration) -> bool {
         let is_late = |peer: &Peer| {
             let silent = peer.supply.silent_for(now);

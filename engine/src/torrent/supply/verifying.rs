@@ -1,7 +1,8 @@
-//! Pieces that have all their blocks: when they are verified.
+//! Verification of pieces that have all their blocks: when it begins.
 //!
-//! Some storages verify several pieces together cheaper than one by one. While pieces come so fast that enough of them
-//! are there in a moment, they wait for each other. Slower, there is processor time to spare, and none has to wait.
+//! Some storages verify several pieces together cheaper than one by one. While pieces are completed so fast that enough
+//! of them are there in a moment, they wait for each other. Otherwise there is processor time to spare, and none has to
+//! wait.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tailwater_metainfo::PieceIndex;
 use crate::torrent::supply::Supply;
 use crate::torrent::{Engine, Output, PieceState, Space};
 
-/// The longest that a piece waits for others. Peers hear so much later that we have it.
+/// The longest that a piece waits for others. Peers are told that much later that we have it.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The pieces that wait for others to be verified together.
@@ -20,7 +21,7 @@ pub(crate) struct Verifying {
     waiting: Vec<PieceIndex>,
     /// When they have waited enough.
     due: Option<Instant>,
-    /// When the last pieces were full; half as many as are verified together.
+    /// When the last pieces were completed; half as many as are verified together.
     recent: VecDeque<Instant>,
 }
 
@@ -29,7 +30,7 @@ impl Verifying {
         self.due
     }
 
-    /// A piece is full. Says whether it is worth waiting for more: whether there would be `together` of them soon.
+    /// A piece is complete. Says whether it is worth waiting for more: whether there would be `together` of them soon.
     fn push(&mut self, now: Instant, piece: PieceIndex, together: usize) -> bool {
         if !self.waiting.contains(&piece) {
             self.waiting.push(piece);
@@ -68,7 +69,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// What has waited is verified now.
+    /// Verifies the pieces that have waited.
     pub(crate) fn verify_waiting(&mut self) {
         let pieces = self.supply.take_waiting();
         if !pieces.is_empty() {
@@ -76,12 +77,12 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The torrent ends: what is there is verified, so that it is there the next time.
+    /// The torrent ends: verifies the complete pieces, so that they are there the next time.
     pub fn handle_closing(&mut self) {
         self.verify_waiting();
     }
 
-    /// Asks anew for everything that has not been answered.
+    /// Asks the storage anew for all verdicts that have not come.
     pub(crate) fn verify_again(&mut self) {
         let together = self.space.verify_together().max(1);
         let again = self.supply.take_unanswered();

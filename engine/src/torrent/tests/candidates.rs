@@ -1,4 +1,4 @@
-//! Whom the list of candidates names next, against a naive one.
+//! The order of the list of candidates, compared with a naive one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -113,7 +113,7 @@ fn a_full_list_keeps_what_is_worth_more() {
     let mut candidates = Candidates::new(2);
     candidates.add(now, addr(1), PeerSource::Tracker);
     candidates.add(now, addr(2), PeerSource::Exchange);
-    // Gossip does not drive gossip out, but a tracker's word does, and not that of the tracker itself.
+    // Gossip does not displace gossip, but a tracker's word does, and not that of the tracker itself.
     candidates.add(now, addr(3), PeerSource::Exchange);
     assert_eq!(candidates.source(addr(3)), None);
     candidates.add(now, addr(4), PeerSource::Tracker);
@@ -121,7 +121,7 @@ fn a_full_list_keeps_what_is_worth_more() {
     let sources = [1, 2, 4, 5].map(|port| candidates.source(addr(port)));
     let tracker = Some(PeerSource::Tracker);
     assert_eq!(sources, [tracker, None, tracker, None]);
-    // Who has failed twice makes room for who may be there, unless it is only said to be by who knows less.
+    // An address that has failed twice makes room for one that may be there, unless a less trusted source names it.
     for _ in 0..2 {
         candidates.next(now + HOUR).unwrap();
         candidates.next(now + HOUR).unwrap();
@@ -173,7 +173,7 @@ fn what_a_relay_names_is_tried_once() {
     assert_eq!((candidates.known(), candidates.connecting()), (1, 1));
     candidates.handle_closed(now, addr(1), false);
     assert_eq!((candidates.known(), candidates.connecting()), (0, 0));
-    // Somebody else had named it: that stands, and its time does not matter.
+    // Another source had named it: that stands, and its time does not matter.
     candidates.add(now, addr(2), PeerSource::Tracker);
     candidates.next(now).unwrap();
     candidates.handle_closed(now, addr(2), false);
@@ -266,7 +266,7 @@ fn the_oldest_ban_is_forgotten_and_an_ipv6_host_is_banned_whole() {
     for number in (0..10).rev() {
         assert!(candidates.ban(ip(number)));
     }
-    // News of a ban that stands does not lift another.
+    // A ban of a host that is banned already does not lift another.
     assert!(!candidates.ban(ip(0)));
     assert!(candidates.is_banned(ip(9)));
     assert!(candidates.ban(ip(300)));

@@ -1,4 +1,4 @@
-//! Peers brought together: what a relay answers, when one is asked, and whom we call for one.
+//! Hole punching: what a relay answers, when one is asked, and which addresses are dialled for one.
 
 use std::net::IpAddr;
 
@@ -239,9 +239,9 @@ fn a_relay_cannot_have_us_call_whomever_it_likes() {
         }
     }
     assert_eq!(bench.dialled.len(), 8);
-    // Who is here already is not called, even if it did not say where it listens.
+    // A peer that is connected already is not dialled, even if it did not tell where it listens.
     bench.connect(230, Direction::Incoming).unwrap();
-    // What is done makes room; the banned and the paused call nobody.
+    // What is done makes room; for banned hosts and a paused torrent nothing is dialled.
     let done = bench.dialled[0];
     bench.engine.handle_connect_failed(bench.now, done);
     bench.engine.ban(bench.now, IpAddr::from([10, 0, 0, 222]));

@@ -1,4 +1,4 @@
-//! What one host may take of a torrent's connections and attention, and which peers make room for others.
+//! One host's share of a torrent's connections and attention, and which peers make room for others.
 
 use super::*;
 use crate::peer::Hello;
@@ -142,7 +142,7 @@ fn idle_peers_of_one_address_make_room_for_newcomers_from_anywhere() {
         for is_seed in [false, true] {
             let mut bench = bench(is_seed);
             assert_eq!(bench.crowd("127.0.0.1", 200).len(), 200);
-            // They need no probation, and those that come back do not drive out who is of use.
+            // They need no probation, and those that come back do not displace a useful peer.
             let newcomer = bench.call(honest, 6_881).unwrap();
             bench.tell(newcomer, [Fact::Interested, Fact::Uploaded(16_384)]);
             for port in 30_000..30_500 {

@@ -1,4 +1,4 @@
-//! What a torrent's machine decides, seen through its outputs.
+//! The decisions of a torrent's state machine, seen through its outputs.
 
 mod candidates;
 mod holepunch;
@@ -22,7 +22,7 @@ use crate::testing::epoch;
 
 const OUR_ID: PeerId = PeerId::new([50; 20]);
 
-/// Space for a number of pieces. What no window covers makes room, the lowest index first.
+/// Space for a number of pieces. Pieces outside all windows are evicted, the lowest index first.
 #[derive(Debug)]
 struct Shelf {
     room: usize,
@@ -480,7 +480,7 @@ fn blocks_that_the_storage_lost_are_fetched_again_after_a_resume() {
     bench.drain();
     let again: BTreeSet<_> = bench.requests(seed).into_iter().collect();
     assert_eq!(again, asked[..3].iter().copied().collect());
-    // Of the rest, nobody knows whether the storage answered: it is asked again.
+    // It is not known whether the storage answered the rest: it is asked again.
     assert_eq!(bench.verify.len(), 6);
 }
 

@@ -1,5 +1,5 @@
-//! Whom to keep: priorities when there are too many (BEP 40), peers that want nothing (BEP 21), what peers say of
-//! themselves and of us (BEP 10).
+//! Which peers to keep: priorities when there are too many (BEP 40), peers that want nothing (BEP 21), what peers say
+//! of themselves and of us (BEP 10).
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What readers make the machine do.
+//! The effect of readers on a torrent's state machine.
 
 use super::*;
 
@@ -238,7 +238,7 @@ fn a_reader_without_room_is_told_and_goes_on_when_room_comes() {
     let seed = bench.seed(1);
     bench.open(FILM);
     bench.serve(seed);
-    // Somebody holds leases on all that is there.
+    // All that is there is leased.
     bench.engine.space.leased = bench.engine.space.held.clone();
     bench.seek(FILM, 50);
     assert_eq!(bench.starved.last(), Some(&FILM));

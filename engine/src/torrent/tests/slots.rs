@@ -1,4 +1,4 @@
-//! Upload slots and those who hold them in vain.
+//! Upload slots, and peers that hold them in vain.
 
 use super::*;
 

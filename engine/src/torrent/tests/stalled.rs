@@ -1,4 +1,4 @@
-//! Peers that take requests and send nothing: what they can hold up, and for how long.
+//! Stalled peers: what they can hold up, and for how long.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn peers_that_stop_delay_the_end_by_seconds_not_by_a_timeout_each() {
     assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
-/// Those who deliver at first, and stop when there is nothing left but the end-game.
+/// Peers that deliver at first, and stop when there is nothing left but the end-game.
 #[test]
 fn peers_that_stop_in_the_end_game_are_not_asked_again() {
     let mut bench = Bench::large(60);

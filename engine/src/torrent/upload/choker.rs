@@ -1,20 +1,21 @@
-//! Which peers are uploaded to: the choking algorithm of BEP 3 with its optimistic slot.
+//! The choker: which peers are uploaded to, by the algorithm of BEP 3 with its optimistic unchoke.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use crate::torrent::PeerKey;
 
-/// How often the slots are dealt out anew (BEP 3).
+/// How often the unchoke slots are dealt out anew (BEP 3).
 pub(crate) const RECHOKE_EVERY: Duration = Duration::from_secs(10);
 /// How many rounds an optimistic unchoke lasts.
 const OPTIMISTIC_ROUNDS: u32 = 3;
-/// Who takes so many bytes a second from a seed is well served. While nearly everybody is, there is more to give.
+/// A peer that takes this many bytes a second from a seed is well served. While nearly all are, the seed has more to
+/// give.
 const WELL_SERVED: u64 = 32 * 1024;
-/// A seed with plenty to give has at most so many times its slots.
+/// A seed with plenty to give has at most this many times its slots.
 const MOST_SLOTS: usize = 4;
 
-/// What the choker needs to know of one peer that wants data.
+/// What the choker knows of one peer that wants data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contender {
     pub(crate) key: PeerKey,
@@ -22,9 +23,9 @@ pub(crate) struct Contender {
     pub(crate) rate: u64,
     pub(crate) unchoked: bool,
     pub(crate) snubbed: bool,
-    /// It had a slot and asked for nothing: it comes after all others.
+    /// It had a slot and asked for nothing: it is ranked behind all others.
     pub(crate) in_vain: bool,
-    /// It is one of many connections of its host: of those that send as little, it comes last.
+    /// It is one of many connections of its host: of those that send as little, it is ranked last.
     pub(crate) crowded: bool,
 }
 
@@ -60,7 +61,8 @@ impl Choker {
         self.slots
     }
 
-    /// A seed opens more slots while its peers take all they can get, and closes them when they get too little each.
+    /// Changes a seed's number of slots: more while its peers take all they can get, fewer when they get too little
+    /// each.
     fn fit_slots(&mut self, contenders: &[Contender], seeding: bool) {
         if !seeding {
             self.slots = self.least;
@@ -97,8 +99,8 @@ impl Choker {
         due
     }
 
-    /// Chooses who is unchoked until the next round. While seeding, those unchoked last keep their turn only by
-    /// chance, so that every peer gets one; while downloading, the best uploaders keep it.
+    /// Chooses the peers that are unchoked until the next round. While seeding, those unchoked last keep their turn
+    /// only by chance, so that every peer gets one; while downloading, the best uploaders keep it.
     pub(crate) fn choose(
         &mut self,
         contenders: &[Contender],
@@ -205,7 +207,7 @@ mod tests {
         assert!(!chosen[..3].contains(&PeerKey::new(9, 1)));
     }
 
-    /// Deals out slots for some rounds, with so many bytes a second for each who has one.
+    /// Deals out slots for some rounds, with `rate` bytes a second for each peer that has one.
     fn deal(choker: &mut Choker, rounds: u32, seeding: bool, rate: impl Fn(usize) -> u64) -> usize {
         let mut peers = contenders(100);
         let mut rng = fastrand::Rng::with_seed(7);
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn a_seed_with_plenty_to_give_serves_more_peers() {
         let mut choker = Choker::new(8);
-        // Each takes what it can, whoever else is served.
+        // Each takes what it can, whichever others are served.
         assert_eq!(deal(&mut choker, 3, true, |_| 100_000), 13);
         assert_eq!(deal(&mut choker, 20, true, |_| 100_000), 8 * MOST_SLOTS);
         // The line is shared by others now.
@@ -237,7 +239,7 @@ mod tests {
     #[test]
     fn a_seed_with_little_to_give_does_not_spread_it_thin() {
         let mut choker = Choker::new(8);
-        // 600 KiB/s are enough to serve 18 well; there are four times 8 to be had.
+        // 600 KiB/s are enough to serve 18 peers well; up to four times 8 slots are allowed.
         for rounds in 1..30 {
             let served = deal(&mut choker, rounds, true, |slots| 600 * 1024 / slots as u64);
             assert!((8..=24).contains(&served), "{served} peers");

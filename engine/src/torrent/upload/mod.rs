@@ -1,4 +1,4 @@
-//! Which peers are uploaded to: the choker (BEP 3) and its unchoke slots.
+//! Uploading: the choker (BEP 3), which decides which peers are unchoked, and its unchoke slots.
 
 pub(crate) mod choker;
 pub(crate) mod unchoke;

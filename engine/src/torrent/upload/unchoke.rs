@@ -1,4 +1,4 @@
-//! The upload slots: what the choker decides is carried out here.
+//! The unchoke slots: carries out the choker's decisions.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,13 @@ use crate::torrent::peers::{Connected, ConnectedPeer};
 use crate::torrent::upload::choker::Contender;
 use crate::torrent::{Engine, PeerKey, Space};
 
-/// A peer that has a slot for this long and asks for nothing has it in vain. Clients ask as soon as they are unchoked.
+/// A peer that has a slot for this long and asks for nothing holds it in vain. Clients ask as soon as they are
+/// unchoked.
 const ASKS_WITHIN: Duration = Duration::from_secs(5);
-/// The same for one of a host that has many connections: it is more likely a crowd of one person than many people.
+/// The same for a peer of a host with many connections: it is more likely a crowd of one person than many people.
 const CROWD_ASKS_WITHIN: Duration = Duration::from_secs(1);
 
-/// What one peer has made of the upload slots that it had.
+/// What one peer has made of its unchoke slots.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SlotUse {
     /// Since when it has had one, and the bytes that it had been sent before.
@@ -32,7 +33,7 @@ impl ConnectedPeer {
         self.slot.in_vain = false;
     }
 
-    /// Sees whether it makes use of its slot.
+    /// Judges whether the peer makes use of its slot.
     fn judge_slot(&mut self, now: Instant, is_crowded: bool) {
         let within = match is_crowded {
             true => CROWD_ASKS_WITHIN,
@@ -47,7 +48,7 @@ impl ConnectedPeer {
 }
 
 impl<S: Space> Engine<S> {
-    /// Deals the upload slots out anew.
+    /// Deals the unchoke slots out anew.
     pub(crate) fn rechoke(&mut self, now: Instant) {
         let seeding = self.supply.wanted == 0;
         let contenders: Vec<_> = self
@@ -103,7 +104,7 @@ impl<S: Space> Engine<S> {
         self.unchoke_waiting(now);
     }
 
-    /// A peer wants blocks: it gets a free slot at once, or one that an idle member of a crowd has.
+    /// A peer has become interested: it gets a free slot at once, or that of an idle member of a crowd.
     pub(crate) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
         self.unchoke_waiting(now);
         let newcomer = self.peers.connection(key);
@@ -122,7 +123,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// A free slot is given away at once rather than in the next round.
+    /// Gives a free slot away at once rather than in the next round.
     pub(crate) fn unchoke_waiting(&mut self, now: Instant) {
         let used = self
             .peers

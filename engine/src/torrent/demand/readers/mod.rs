@@ -1,4 +1,4 @@
-//! Who reads what: each reader's place, pace and window over the pieces.
+//! The readers of a torrent: each one's position, pace and window over the pieces.
 
 mod refetch;
 mod sizing;
@@ -30,25 +30,25 @@ const PIN_SHARE: u64 = 16;
 /// The most bytes pinned at each end of a file, where players look for indexes.
 const MAX_PIN: u64 = 8 * 1024 * 1024;
 
-/// What a reader reads, and how.
+/// The file and the position of a reader, and how it reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReaderConfig {
     /// The file's index in the torrent.
     pub file: usize,
     /// The file's bytes in the torrent; not empty.
     pub bounds: Range<u64>,
-    /// Where it begins, in bytes of the torrent.
+    /// Its first position, in bytes of the torrent.
     pub cursor: u64,
-    /// What stays behind the cursor.
+    /// How much stays behind the cursor.
     pub lookbehind: Lookbehind,
     /// How long the file plays, where that is known.
     pub duration: Option<Duration>,
 }
 
-/// What a reader did since it was last heard of.
+/// What a reader did since its last update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReaderUpdate {
-    /// Where it is, in bytes of the torrent.
+    /// Its position, in bytes of the torrent.
     pub cursor: u64,
     /// Bytes it has taken.
     pub consumed: u64,
@@ -68,7 +68,7 @@ pub(crate) struct Reader {
     /// Nothing was delivered since it was opened or jumped: waiting is no stall then.
     fresh: bool,
     stalls: u64,
-    /// Pieces, as numbers: what its window protects.
+    /// The pieces in its window, as numbers: they are protected from eviction.
     pub(crate) window: Range<u32>,
     /// The first piece of the window that is not behind the cursor.
     pub(crate) current: u32,
@@ -96,7 +96,7 @@ impl Reader {
         };
     }
 
-    /// Whether it waits in the middle, and for so long that it is a stall.
+    /// Whether it waits in the middle of reading, and for long enough to be a stall.
     fn is_stalled(&self, now: Instant) -> bool {
         let since = self.waiting.filter(|_| !self.fresh);
         since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_AFTER)
@@ -107,7 +107,7 @@ impl Reader {
         self.stalls + u64::from(self.is_stalled(now))
     }
 
-    /// Bytes a second that it takes.
+    /// Bytes a second that the reader takes.
     pub(crate) fn pace(&self, now: Instant) -> u64 {
         self.pace.bytes_per_second(now)
     }
@@ -117,8 +117,8 @@ impl Reader {
         Some((self.config.bounds.end - self.config.bounds.start) / seconds)
     }
 
-    /// The pieces that a window of such a size covers. What is not held behind the cursor is not worth room: it goes to
-    /// what lies ahead, so that a rewind gives up nothing that is on its way.
+    /// The pieces of a window of this size. Room behind the cursor of which nothing is held is given to what lies
+    /// ahead, so that a rewind gives up nothing that is on its way.
     fn fit(&mut self, geometry: &Geometry, size: Size, have: &Bitfield) -> Range<u32> {
         self.ahead = self.ahead.max(size.ahead);
         let bounds = piece_range(geometry, &self.config.bounds);
@@ -155,7 +155,7 @@ impl Reader {
     }
 }
 
-/// A window that has changed.
+/// A window that has moved.
 #[derive(Debug)]
 pub(crate) struct Moved {
     pub(crate) window: ByteWindow,
@@ -229,13 +229,14 @@ impl Readers {
         Some(reader.window)
     }
 
-    /// Stalls of all readers, also of those that have gone.
+    /// Stalls of all readers, those that have gone included.
     pub(crate) fn stalls(&self, now: Instant) -> u64 {
         let stalls = self.readers.values().map(|reader| reader.stalls(now));
         self.ended_stalls + stalls.sum::<u64>()
     }
 
-    /// Says whether there is such a reader, and whether its piece changed or its wait began or ended.
+    /// Handles an update; says whether there is such a reader, and whether its piece changed or its wait began or
+    /// ended.
     pub(crate) fn handle_update(
         &mut self,
         now: Instant,
@@ -251,7 +252,7 @@ impl Readers {
         before != (current, reader.waiting.is_some()) || update.seeked
     }
 
-    /// Fits a reader's window to its place, its pace, what is held, and its share of the budget, in bytes.
+    /// Fits a reader's window to its position, its pace, what is held, and its share of the budget, in bytes.
     pub(crate) fn resize(
         &mut self,
         now: Instant,
@@ -292,7 +293,7 @@ impl Readers {
         })
     }
 
-    /// Chooses the pinned pieces anew; their bytes, if they changed.
+    /// Chooses the pinned pieces anew; returns their bytes, if they changed.
     pub(crate) fn repin(&mut self, share: Option<u64>) -> Option<Vec<Range<u64>>> {
         // A storage that evicts nothing needs no pins, and a reader that has stopped may come back.
         let share = share?;
@@ -353,7 +354,7 @@ impl Readers {
         piece_of(&self.geometry, offset)
     }
 
-    /// What must hold after every step; tests and simulations call it.
+    /// Panics if an invariant does not hold; tests and simulations call it after every step.
     pub(crate) fn check_invariants(&self) {
         for reader in self.readers.values() {
             let bounds = piece_range(&self.geometry, &reader.config.bounds);

@@ -1,11 +1,11 @@
-//! How often evicted pieces are fetched again: a bound on what thrashing can cost the swarm.
+//! A limit on how often evicted pieces are fetched again: it bounds what thrashing can cost the swarm.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
 
-/// How long a fetch counts.
+/// The period over which fetches are counted.
 const PERIOD: Duration = Duration::from_secs(60);
 /// How often one piece may be fetched again within [`PERIOD`]. A person who jumps back and forth stays below.
 const MAX_REFETCHES: u32 = 12;

@@ -1,16 +1,17 @@
-//! How much of a file a reader's window covers, in whole pieces.
+//! The size of a reader's window, in whole pieces.
 
 use std::time::Duration;
 
-/// So many seconds of a reader's own pace are fetched ahead of it, if the budget gives as much.
+/// Seconds of a reader's own pace that are fetched ahead of it, if the budget gives as much.
 const AHEAD: Duration = Duration::from_secs(30);
-/// The fewest pieces fetched ahead, with that of the cursor.
+/// The fewest pieces fetched ahead, that of the cursor included.
 const FEWEST_AHEAD: u64 = 4;
 /// The fewest bytes fetched ahead: small pieces alone would not bridge a round trip.
 const SMALLEST_AHEAD: u64 = 4 * 1024 * 1024;
 /// The most bytes ahead where the storage has no budget.
 const UNBOUNDED_AHEAD: u64 = 64 * 1024 * 1024;
-/// With so many pieces to share out, one is left free: a piece that is still leased cannot make room at once.
+/// With at least this many pieces to share out, one is left free: a piece that is still leased cannot make room at
+/// once.
 const ENOUGH_FOR_SLACK: u64 = 6;
 
 /// How much a reader keeps behind its cursor, so that a rewind costs nothing.
@@ -20,13 +21,13 @@ pub enum Lookbehind {
     /// Half of what the reader's share of the budget leaves beside the least read-ahead.
     #[default]
     Share,
-    /// So many bytes, as far as the share of the budget goes.
+    /// This many bytes, as far as the share of the budget goes.
     Bytes(u64),
-    /// So many seconds of play: at the file's pace where its duration is known, else at the reader's.
+    /// This many seconds of play: at the file's pace where its duration is known, else at the reader's.
     Seconds(Duration),
 }
 
-/// What a window's size follows from.
+/// What the size of a window depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizing {
     /// In bytes.
