@@ -1,4 +1,4 @@
-//! What is being tried while a link's metadata is missing, in words and as JSON.
+//! Progress of a metadata fetch, in words and as JSON.
 
 use serde::Serialize;
 use tailwater_metainfo::InfoHash;
@@ -6,7 +6,7 @@ use tailwater_session::FetchProgress;
 
 use crate::words::count;
 
-/// What is being tried for a link.
+/// The metadata fetch of a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
     /// The link's name, or else its hash; empty while a publication is looked for.

@@ -1,4 +1,4 @@
-//! Amounts of data as people write them.
+//! Parses and formats sizes such as `64MiB`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Numbers with their nouns.
+//! Formats numbers with their nouns.
 
 /// `1 peer`, `2 peers`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Says what a peer's client is and what it supports: `cargo run --example handshake -- 127.0.0.1:6881 INFO_HASH`.
+//! Prints a peer's client and what it supports: `cargo run --example handshake -- 127.0.0.1:6881 INFO_HASH`.
 
 #![expect(
     clippy::disallowed_types,

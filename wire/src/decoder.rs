@@ -1,4 +1,4 @@
-//! Bytes into messages.
+//! The decoder: takes messages out of a receive buffer.
 
 use bytes::{Buf, BytesMut};
 
@@ -8,7 +8,7 @@ use crate::{BlockRequest, HashRequest, Hashes, Limits, Message, WireError};
 
 /// Bytes of the length prefix.
 const PREFIX_LEN: usize = 4;
-/// Bytes of room that are worth having while an unknown message is thrown away.
+/// How many bytes to read at a time while an unknown message is thrown away.
 const SKIP_STEP: u32 = 16 * 1024;
 
 /// Takes messages off the front of a growing receive buffer.
@@ -66,11 +66,11 @@ impl Decoder {
         self.limits = limits;
     }
 
-    /// Bytes by which the buffer must at least grow until the next message is whole, as far as the last
-    /// [`decode`](Self::decode) could see; 0 when it returned a message, because nobody has looked at the next one yet.
+    /// How many bytes are still missing until the next message is whole, as far as the last [`decode`](Self::decode)
+    /// could see; 0 when it returned a message, because the next one has not been examined yet.
     ///
-    /// It is safe to reserve: the frame has passed its limit, and an unknown message, which needs no room, asks for no
-    /// more than 16 KiB at a time.
+    /// It is safe to reserve this much: the frame is within its limit, and for an unknown message, which needs no room,
+    /// it is at most 16 KiB at a time.
     #[must_use]
     pub const fn missing(&self) -> usize {
         self.missing
@@ -95,7 +95,7 @@ impl Decoder {
             self.missing = 0;
             return Ok(Some(Message::KeepAlive));
         }
-        // Whoever claims 4 GiB and sends no more is found out at once.
+        // A peer that claims 4 GiB and sends no more is detected at once.
         self.limits.check_prefix(len)?;
         let Some(&id) = buf.get(PREFIX_LEN) else {
             return Ok(self.wait_for(1));
@@ -176,7 +176,7 @@ fn take(id: u8, len: usize, buf: &mut BytesMut) -> Message {
             Message::Hashes(Box::new(Hashes { request, hashes }))
         }
         id::HASH_REJECT => Message::HashReject(Box::new(take_hash_request(buf))),
-        // `is_known` lets nothing else through; if it ever did, the frame would still be taken whole.
+        // Unreachable, as `is_known` admits no other id; if it did, the frame would still be consumed whole.
         _ => {
             buf.advance(len);
             let len = u32::try_from(len).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! Messages into bytes.
+//! The encoder: appends messages to a send buffer.
 
 use bytes::{BufMut, BytesMut};
 
@@ -11,7 +11,7 @@ pub const PIECE_HEADER_LEN: usize = 13;
 /// Bytes of the length prefix.
 const PREFIX_LEN: usize = 4;
 
-/// The 13 bytes that go before a block of `data_len` bytes, to be written together with it by one vectored write.
+/// The 13 header bytes of a `piece` message with a block of `data_len` bytes; write both by one vectored write.
 ///
 /// `data_len` is that of a block, which no peer takes longer than [`MAX_BLOCK_LEN`](crate::MAX_BLOCK_LEN).
 #[must_use]
@@ -77,7 +77,7 @@ impl Message {
         self.frame_len().map_or(0, |len| PREFIX_LEN + len as usize)
     }
 
-    /// What the length prefix says; `None` for a message without a frame.
+    /// The value of the length prefix; `None` for a message without a frame.
     fn frame_len(&self) -> Option<u32> {
         let (fixed, variable) = match self {
             Self::KeepAlive => (0, 0),

@@ -1,11 +1,11 @@
-//! What a peer can do wrong at the level of frames.
+//! Protocol violations at the level of frames.
 
 use crate::message::frame_name;
 
-/// A frame that no conforming peer sends. The stream has no way to go on: drop the connection.
+/// A frame that no conforming peer sends. The stream cannot be resynchronised: drop the connection.
 ///
-/// All of these are the peer's fault, and all are found from a frame's first five bytes or fewer, before memory is taken for it.
-/// Lengths count what the length prefix counts: the id and the payload, in bytes.
+/// All of these are the peer's fault, and all are detected from a frame's first five bytes or fewer, before memory is
+/// allocated for it. Lengths count what the length prefix counts: the id and the payload, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {

@@ -11,15 +11,15 @@ pub const MAX_ALLOWED_FAST: usize = 128;
 /// The pieces that a peer at `ip` may have even while it is choked, by the canonical algorithm of BEP 6.
 ///
 /// `k` is how many; the set has fewer when the torrent has fewer pieces, and never more than [`MAX_ALLOWED_FAST`]. A
-/// smaller `k` gives a part of the set of a larger one, and gives the same to everybody in one network, so that nobody
-/// gets a second set for a second address: a /24 for IPv4, as BEP 6 has it. For IPv6, of which BEP 6 says nothing, it
-/// is the /64, the least that one subscriber holds, hashed as 16 bytes of which the last 8 are zero. An IPv4-mapped
-/// address counts as IPv4.
+/// smaller `k` gives a part of the set of a larger one. All addresses of one network get the same set, so that a second
+/// address brings no second set: a /24 for IPv4, as BEP 6 has it; for IPv6, of which BEP 6 says nothing, the /64, the
+/// least that one subscriber holds, hashed as 16 bytes of which the last 8 are zero. An IPv4-mapped address counts as
+/// IPv4.
 #[must_use]
 pub fn allowed_fast_set(ip: IpAddr, info_hash: &InfoHash, piece_count: u32, k: usize) -> Vec<u32> {
     let k = k.min(MAX_ALLOWED_FAST);
     if piece_count as usize <= k {
-        // The draws below would go on until the last piece happens to come up.
+        // Without this, the draws below would go on until the last piece happens to be drawn.
         return (0..piece_count).collect();
     }
     let hasher = match ip.to_canonical() {

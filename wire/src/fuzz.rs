@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets: each panics when a promise of this crate is broken.
+//! Bodies of the fuzz targets: each panics when this crate breaks one of its promises.
 
 use bytes::{Bytes, BytesMut};
 use tailwater_types::PeerId;
@@ -10,10 +10,10 @@ use crate::{
     UploadOnly, WireError, client_name,
 };
 
-/// A stream of messages, cut into parts as long as the first byte says.
+/// A stream of messages, cut into parts whose length the first byte gives.
 ///
-/// However it is cut, the same messages come out; their encodings and what is left are the input; nobody is told to
-/// reserve more than the longest frame.
+/// However it is cut, the same messages come out; their encodings and what is left are the input; the decoder never
+/// asks for more room than the longest frame.
 pub fn messages(data: &[u8]) {
     let Some((step, stream)) = data.split_first() else {
         return;

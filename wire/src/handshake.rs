@@ -13,7 +13,7 @@ const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
 /// Bytes up to and with the info-hash.
 const PREFIX_LEN: usize = PROTOCOL.len() + 8 + 20;
 
-/// The handshake of BEP 3: which torrent, who, and what it can do.
+/// The handshake of BEP 3: the torrent, the sender's peer id, and its features.
 ///
 /// ```
 /// use bytes::BytesMut;

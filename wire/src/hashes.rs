@@ -12,7 +12,7 @@ pub(crate) const HASH_REQUEST_LEN: u32 = 48;
 /// The fields that `hash request`, `hash reject` and `hashes` share (BEP 52), as they came.
 ///
 /// Whether they make sense (`length` a power of two, `index` a multiple of it, a known root) is for the owner of the
-/// tree to say.
+/// tree to check.
 // Not `#[non_exhaustive]`: the layout is fixed by BEP 52.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HashRequest {

@@ -1,4 +1,4 @@
-//! How long each kind of frame may be.
+//! Limits on the length of each kind of frame.
 
 use tailwater_types::BLOCK_LEN;
 use tailwater_types::limits::MAX_PIECES;
@@ -7,24 +7,25 @@ use crate::hashes::{HASH_LEN_U32, HASH_REQUEST_LEN};
 use crate::message::id;
 use crate::{BlockRequest, WireError};
 
-/// Bytes of the longest block that [`Limits::with_max_block_len`] can allow: what old clients asked for, 128 KiB.
+/// The longest block that [`Limits::with_max_block_len`] can allow, in bytes: 128 KiB, which old clients requested.
 pub const MAX_BLOCK_LEN: u32 = 128 * 1024;
-/// Bytes of a block that may come by default: what BEP 3 has everyone ask for, 16 KiB.
+/// The longest block that is accepted by default, in bytes: 16 KiB, which all clients request (BEP 3).
 pub const DEFAULT_MAX_BLOCK_LEN: u32 = BLOCK_LEN;
-/// Bytes of a bitfield while the piece count is unknown: the largest torrent we load.
+/// The longest bitfield while the piece count is unknown, in bytes: that of the largest torrent that can be loaded.
 pub const DEFAULT_MAX_BITFIELD_LEN: u32 = MAX_PIECES.div_ceil(8);
-/// Bytes of an extension message's payload: a metadata block is 16 KiB and a header (BEP 9); a peer list of some
-/// thousand peers, which is the most that a first `ut_pex` holds in practice, fits as well.
+/// The longest payload of an extension message, in bytes: a metadata block is 16 KiB and a header (BEP 9); a peer list
+/// of some thousand peers, which is the most that a first `ut_pex` holds in practice, fits as well.
 pub const DEFAULT_MAX_EXTENDED_LEN: u32 = 128 * 1024;
-/// Hashes in a `hashes` message: BEP 52 has nobody ask for more than 512, and a proof needs one for each layer.
+/// The most hashes in a `hashes` message: BEP 52 allows requests for 512 at most, and a proof needs one for each layer.
 pub const DEFAULT_MAX_HASHES: u32 = 1024;
-/// Bytes of an unknown message's payload. They are thrown away as they come, so this bounds patience, not memory.
+/// The longest payload of an unknown message, in bytes. It is thrown away as it arrives, so this bounds wasted traffic,
+/// not memory.
 pub const DEFAULT_MAX_UNKNOWN_LEN: u32 = 1024 * 1024;
 
 /// The longest payload that each kind of message may have.
 ///
-/// A decoder checks a frame as soon as it knows length and id, before anything is reserved for it. What one connection
-/// can make its receive buffer hold is therefore [`Limits::max_frame_len`] and what was read beyond the frame.
+/// A decoder checks a frame as soon as it knows length and id, before anything is reserved for it. So a peer can make
+/// the receive buffer hold at most [`Limits::max_frame_len`] and what was read beyond the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     block_len: u32,
@@ -64,14 +65,14 @@ impl Default for Limits {
     }
 }
 
-/// Which lengths a message may have, counted as the length prefix counts.
+/// The valid lengths of a message, counted as the length prefix counts.
 enum Shape {
     Exact(u32),
     Between { min: u32, max: u32 },
 }
 
 impl Limits {
-    /// Allows blocks of up to `max` bytes; only for one who asks for blocks longer than 16 KiB.
+    /// Allows blocks of up to `max` bytes; needed only by a client that requests blocks longer than 16 KiB.
     ///
     /// # Errors
     ///

@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use tailwater_types::InfoHash;
 
-/// Bytes of a datagram that is sent: what BEP 14 allows, so that it is not fragmented.
+/// The longest datagram that is sent, in bytes: what BEP 14 allows, so that it is not fragmented.
 pub const MAX_LSD_SENT_LEN: usize = 1400;
-/// Bytes of a datagram that is read: what one Ethernet frame holds, as not everybody keeps to 1400. It bounds headers and
-/// info-hashes as well.
+/// The longest datagram that is read, in bytes: what one Ethernet frame holds, as not all clients keep to 1400. It
+/// bounds headers and info-hashes as well.
 pub const MAX_LSD_LEN: usize = 1500;
-/// Bytes of a cookie. The clients in use send 8 to 40.
+/// The longest cookie, in bytes. The clients in use send 8 to 40.
 pub const MAX_LSD_COOKIE_LEN: usize = 64;
 /// Info-hashes that fit into a datagram that is sent, whatever its group, port and cookie.
 pub const MAX_LSD_SENT_HASHES: usize = 24;
@@ -44,7 +44,8 @@ impl LsdGroup {
     }
 }
 
-/// What a client puts into its announces to know its own again: 1 to [`MAX_LSD_COOKIE_LEN`] visible ASCII characters.
+/// A client's mark in its announces, by which it recognises its own: 1 to [`MAX_LSD_COOKIE_LEN`] visible ASCII
+/// characters.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct LsdCookie(Box<str>);
 
@@ -83,7 +84,7 @@ impl FromStr for LsdCookie {
     }
 }
 
-/// An announce: who sends it takes part in these swarms, at the address it comes from and this port.
+/// An announce: its sender takes part in these swarms, at the address it comes from and this port.
 // Not `#[non_exhaustive]`: these are the headers of BEP 14.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalAnnounce {
@@ -91,7 +92,7 @@ pub struct LocalAnnounce {
     pub port: u16,
     /// The swarms, in the order of the datagram; never none in what [`LocalAnnounce::parse`] gives.
     pub info_hashes: Vec<InfoHash>,
-    /// By which the sender knows its own announces.
+    /// The cookie by which the sender recognises its own announces.
     pub cookie: Option<LsdCookie>,
 }
 
@@ -238,7 +239,7 @@ impl LocalAnnounce {
     }
 }
 
-/// Lines with their offsets, without what ends them. What no line feed ends is no line.
+/// Lines with their offsets, without their line ends. Text without a line feed after it is no line.
 struct Lines<'a> {
     rest: &'a [u8],
     offset: usize,
@@ -271,7 +272,7 @@ fn check_request_line(line: &[u8]) -> Result<(), LsdError> {
     let mut words = line.split_ascii_whitespace();
     let expected = words.next() == Some("BT-SEARCH") && words.next() == Some("*");
     let minor = words.next().and_then(|word| word.strip_prefix("HTTP/1."));
-    // A later HTTP/1 must be understood by whoever understands 1.1; 1.0 is not what anybody sends.
+    // A parser of 1.1 must accept later minor versions of HTTP/1; no client sends 1.0.
     let is_known = minor.is_some_and(|minor| minor.parse::<u8>().is_ok_and(|minor| minor >= 1));
     match expected && is_known && words.next().is_none() {
         true => Ok(()),
@@ -283,7 +284,7 @@ fn check_request_line(line: &[u8]) -> Result<(), LsdError> {
 fn header(line: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = visible(line)?.split_once(':')?;
     let (name, value) = (name.trim_end(), value.trim());
-    // A blank before the name would continue the line above, which nobody may send any more (RFC 7230).
+    // A blank before the name would continue the line above, which RFC 7230 no longer allows.
     let is_token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
     is_token.then_some((name, value))
 }

@@ -1,4 +1,4 @@
-//! The messages of a connection.
+//! The messages of a peer connection.
 
 use bytes::Bytes;
 use tailwater_types::BlockRef;
@@ -54,7 +54,7 @@ pub(crate) const fn frame_name(id: u8) -> &'static str {
     }
 }
 
-/// The block that a `request`, `cancel` or `reject request` names, as it came: nothing is checked against a torrent.
+/// The block that a `request`, `cancel` or `reject request` names, unchecked against a torrent.
 ///
 /// `tailwater_types::Geometry::block` turns it into a checked reference.
 // Not `#[non_exhaustive]`: the layout is fixed by BEP 3.
@@ -83,13 +83,13 @@ impl From<BlockRef> for BlockRequest {
     }
 }
 
-/// A message between peers. Numbers are as they came: nothing is checked against a torrent.
+/// A message between peers. Its numbers are unchecked against a torrent.
 ///
-/// [`Bytes`] of a decoded message are slices of the receive buffer and keep that buffer's memory alive: keep a block as
-/// long as it is on its way to storage, copy what must stay.
+/// [`Bytes`] of a decoded message are slices of the receive buffer and keep that buffer's memory alive: keep a block
+/// only until it is stored, and copy what must stay longer.
 ///
-/// Exhaustive on purpose: who handles messages is told by the compiler when one is added. What is unknown is
-/// [`Message::Unknown`].
+/// Exhaustive on purpose: when a message is added, the compiler points at each match that must handle it. Unknown ids
+/// are [`Message::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// A frame without a message; it only keeps the connection from timing out.
@@ -144,7 +144,7 @@ pub enum Message {
     Hashes(Box<Hashes>),
     /// The sender will not answer a hash request (BEP 52).
     HashReject(Box<HashRequest>),
-    /// A message that nobody here knows; its payload was thrown away. It cannot be sent.
+    /// A message with an unknown id; its payload was thrown away. It cannot be sent.
     Unknown {
         /// Message id.
         id: u8,

@@ -1,4 +1,4 @@
-//! Peer ids: our own, and who is behind those of others (BEP 20).
+//! Peer ids: makes our own, and reads the client's name from those of others (BEP 20).
 
 use tailwater_types::PeerId;
 
@@ -123,7 +123,7 @@ fn azureus_style(bytes: &[u8; 20]) -> Option<String> {
     let Some((_, name, style)) = known else {
         let clean = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'~';
         let code = code.iter().all(clean).then_some(code)?;
-        // Without a table to vouch for the code, the closing dash has to.
+        // A code that is not in the table counts only with the closing dash.
         let version = (bytes[7] == b'-').then(|| numbers(version))??;
         return Some(format!(
             "{}{} {version}",

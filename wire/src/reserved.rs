@@ -3,9 +3,9 @@
 use std::fmt;
 use std::ops::{BitAnd, BitOr};
 
-/// What a peer can do, as the eight reserved bytes of its handshake say (BEP 3, assigned in BEP 4).
+/// The features of a peer: the eight reserved bytes of its handshake (BEP 3, assigned in BEP 4).
 ///
-/// Bits without a name here are kept as they came. A feature is in force when both sides have its bit: `ours & theirs`.
+/// Bits without a name here are kept as they came. A feature is in use when both sides set its bit: `ours & theirs`.
 ///
 /// ```
 /// use tailwater_wire::Reserved;

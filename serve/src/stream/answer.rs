@@ -1,4 +1,4 @@
-//! Responses: what all have in common, and the small ones.
+//! Responses: common headers, and the small responses.
 
 use bytes::Bytes;
 use hyper::header::{
@@ -13,14 +13,14 @@ use super::page::POLICY;
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// When a client that came too early, or was one too many, may come back, in seconds.
+/// `Retry-After` of a client that came too early or exceeded a limit, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// For people, and for whatever else has no type of its own.
+/// The type of messages for people, and of text without a type of its own.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// An answer without content, as safe as all are: it is what its type says, it is no part of another site's page, and
-/// where its links lead is told to no other site.
+/// A response without content, with the security headers of all: no type sniffing, no embedding in another site's page,
+/// no referrer for other sites.
 pub(crate) fn empty<R>(status: StatusCode) -> Response<Body<R>> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -50,7 +50,7 @@ pub(crate) fn set<R>(
     }
 }
 
-/// Some text; for `HEAD` only its headers.
+/// A response of text; for `HEAD` only its headers.
 pub(crate) fn text<R>(
     method: &Method,
     status: StatusCode,
@@ -74,12 +74,12 @@ pub(crate) fn page<R>(method: &Method, html: impl Into<Bytes>) -> Response<Body<
     response
 }
 
-/// An error, for people.
+/// An error response with a reason for people.
 pub(crate) fn error<R>(method: &Method, status: StatusCode, reason: &str) -> Response<Body<R>> {
     text(method, status, PLAIN, format!("{status}: {reason}\n"))
 }
 
-/// Numbers of this moment.
+/// A JSON response that must not be cached.
 pub(crate) fn json<R>(method: &Method, json: impl Into<Bytes>) -> Response<Body<R>> {
     let mut response = text(method, StatusCode::OK, "application/json", json);
     let no_store = HeaderValue::from_static("no-store");
@@ -87,12 +87,12 @@ pub(crate) fn json<R>(method: &Method, json: impl Into<Bytes>) -> Response<Body<
     response
 }
 
-/// No such address.
+/// 404: no such address.
 pub(crate) fn not_found<R>(method: &Method) -> Response<Body<R>> {
     error(method, StatusCode::NOT_FOUND, "there is nothing here")
 }
 
-/// It works soon, and the client is told when to ask again.
+/// 503: it will work soon, and `Retry-After` tells the client when to ask again.
 pub(crate) fn later<R>(method: &Method, reason: &str) -> Response<Body<R>> {
     let mut response = error(method, StatusCode::SERVICE_UNAVAILABLE, reason);
     let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
@@ -100,7 +100,7 @@ pub(crate) fn later<R>(method: &Method, reason: &str) -> Response<Body<R>> {
     response
 }
 
-/// Only reading is possible.
+/// 405: only reading is possible.
 pub(crate) fn wrong_method<R>(method: &Method) -> Response<Body<R>> {
     let mut response = error(
         method,

@@ -1,4 +1,4 @@
-//! What is served while a link's metadata is not there: a page that shows what is being tried.
+//! Responses before a link's metadata has arrived: a page that shows the progress of the fetch.
 
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
@@ -9,7 +9,7 @@ use super::body::Body;
 use super::escape::Html;
 use crate::fetching::{Attempt, FetchReport, words};
 
-/// Shows what is being tried, and goes over to the film's page.
+/// Shows the progress, and changes to the film's page when it is ready.
 pub(crate) const SCRIPT: &str = include_str!("assets/awaited.js");
 
 /// The whole of `/stats`.
@@ -50,7 +50,7 @@ impl<'a> Stats<'a> {
     }
 }
 
-/// Answers a request. What needs the files comes later, and says so.
+/// Answers a request. Addresses that need the files answer that they come later.
 pub(crate) fn answer<R>(request: &Parts, attempt: &Attempt) -> Response<Body<R>> {
     let method = &request.method;
     let path = request.uri.path();

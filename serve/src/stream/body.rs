@@ -1,4 +1,4 @@
-//! What a response carries: text, or parts of a file as they come from their reader.
+//! Response bodies: text, or parts of a file as its reader delivers them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,24 +13,23 @@ use super::source::Read;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-/// The most bytes asked of a reader at once. A reader of memory gives a block of 16 KiB, as a lease.
+/// The most bytes that are requested of a reader at once. A reader of memory gives a block of 16 KiB, as a lease.
 const READ_LEN: usize = 64 * 1024;
 
 /// A response's content.
 pub(crate) enum Body<R> {
-    /// Something that is there already.
+    /// Text that is in memory.
     Text(Bytes),
-    /// The same, where it is so large that it takes one of a few places until it has been sent.
+    /// Large text, which holds one of a few permits until it has been sent.
     Held { text: Bytes, _place: Place },
     /// Parts of a file.
     File(FileBody<R>),
 }
 
-/// Parts of a file, with what stands between them.
+/// A streaming body: parts of a file, with the separators between them.
 ///
-/// It asks its reader for the next bytes only when it is asked for the next frame and the client's socket takes bytes, so
-/// a client that does not read holds up nothing but itself, and does not count as one that waits; and it passes on what
-/// the reader gives, without a copy.
+/// Back-pressure: it reads the next bytes only when the next frame is polled and the client's socket takes bytes. So a
+/// client that does not read delays only itself, and does not count as waiting. Bytes are passed on without a copy.
 pub(crate) struct FileBody<R> {
     reader: R,
     parts: VecDeque<Part>,
@@ -38,7 +37,7 @@ pub(crate) struct FileBody<R> {
     is_placed: bool,
     left: u64,
     client: Arc<Client>,
-    /// The right to read, given back at the end.
+    /// The permit to read, given back at the end.
     _place: Place,
 }
 
@@ -80,7 +79,7 @@ impl<R: Read> FileBody<R> {
             Part::File(range) => Some(range.start),
             Part::Text(_) => None,
         });
-        // At once, so that the bytes are on their way before the client has read the headers.
+        // Starts reading at once, so that the bytes are fetched before the client has read the headers.
         if let Some(start) = first {
             reader.seek_to(start);
         }

@@ -1,4 +1,4 @@
-//! What is known of a connection's client when places are short: its address, and whether it does anything.
+//! The client of a connection: its address group and its activity, by which a victim is chosen when no permit is free.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
@@ -11,8 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The addresses that share places: one IPv4 address, or one IPv6 network of 64 bits, which is what a single customer
-/// gets.
+/// Addresses that count as one client: one IPv4 address, or one IPv6 /64, which is what a single customer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AddrGroup(IpAddr);
 
@@ -28,33 +27,34 @@ impl AddrGroup {
     }
 }
 
-/// How long clients may do nothing before a newcomer gets their place. While there are free places, no client is displaced.
+/// How long a client may be idle before a new client displaces it. While there are free places, no client is displaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// There are bytes for it, and its socket takes none: a paused player does that too, and asks again when it plays.
+    /// Time limit of a client whose socket takes no bytes although there are some. A paused player does that too, and
+    /// asks again when it plays.
     pub stalled_after: Duration,
-    /// It waits for bytes that do not arrive from the swarm.
+    /// Time limit of a client that waits for bytes that do not arrive from the swarm.
     pub starved_after: Duration,
 }
 
-/// What a connection does.
+/// The activity of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Activity {
     /// A request has come, and its answer is not complete.
     is_answering: bool,
     /// There are bytes for the socket, and it takes none.
     is_blocked: bool,
-    /// Since then nothing has happened: the connection was made, a request came, the socket took bytes or began to take
-    /// none, or an answer was complete.
+    /// The last event: the connection was made, a request came, the socket took bytes or began to take none, or an
+    /// answer was complete.
     since: Instant,
 }
 
-/// Why a client can be displaced, the best reason first.
+/// Why a client can be displaced, in the order in which victims are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Idleness {
     /// It has not sent a whole request, or not the next one.
     Silent,
-    /// It takes nothing.
+    /// Its socket takes no bytes.
     Stalled,
     /// It waits for bytes that do not come.
     Starved,
@@ -75,7 +75,7 @@ impl Activity {
         self.since = now;
     }
 
-    /// The body is complete, or given up. Bytes of it may still wait for the socket.
+    /// The body is complete, or was dropped. Bytes of it may still wait for the socket.
     pub(crate) const fn on_answered(&mut self, now: Instant) {
         self.is_answering = false;
         if !self.is_blocked {
@@ -83,7 +83,7 @@ impl Activity {
         }
     }
 
-    /// The socket has taken bytes. Whether it took none before.
+    /// The socket has taken bytes. Returns whether it took none before.
     pub(crate) const fn on_taken(&mut self, now: Instant) -> bool {
         let was_blocked = self.is_blocked;
         self.is_blocked = false;
@@ -91,7 +91,7 @@ impl Activity {
         was_blocked
     }
 
-    /// The socket takes nothing. Whether it took bytes before.
+    /// The socket takes nothing. Returns whether it took bytes before.
     pub(crate) const fn on_blocked(&mut self, now: Instant) -> bool {
         let is_news = !self.is_blocked;
         if is_news {
@@ -101,12 +101,12 @@ impl Activity {
         is_news
     }
 
-    /// When anything happened last.
+    /// The time of the last event.
     pub(crate) const fn since(&self) -> Instant {
         self.since
     }
 
-    /// Whether it does nothing, and for so long that a newcomer may have its place.
+    /// Whether it has been idle for so long that a new client may displace it.
     pub(crate) fn idleness(&self, now: Instant, patience: Patience) -> Option<Idleness> {
         let idle = now.saturating_duration_since(self.since);
         match (self.is_blocked, self.is_answering) {
@@ -117,12 +117,12 @@ impl Activity {
     }
 }
 
-/// The client of one connection. Its task says what it does, and ends when it is displaced.
+/// The client of one connection. Its task reports its activity, and ends when it is displaced.
 #[derive(Debug)]
 pub(crate) struct Client {
     group: AddrGroup,
     activity: Mutex<Activity>,
-    /// What produces bytes for the socket: woken when it begins or ceases to take them.
+    /// The task that produces bytes for the socket, woken when the socket begins or ceases to take them.
     producer: Mutex<Option<Waker>>,
     displaced: CancellationToken,
 }
@@ -161,7 +161,7 @@ impl Client {
     /// Whether the socket takes bytes: while it takes none, there is no use for more. The task of `cx` is woken when that
     /// changes.
     pub(crate) fn poll_wants(&self, cx: &Context<'_>) -> Poll<()> {
-        // Before the look, so that no change is missed.
+        // Registered before the check, so that no change is missed.
         *self.producer() = Some(cx.waker().clone());
         match self.activity().is_blocked {
             true => Poll::Pending,
@@ -183,25 +183,25 @@ impl Client {
         self.producer.lock()
     }
 
-    /// A request has come. What is returned goes with its answer.
+    /// A request has come. Keep the returned guard with its answer.
     pub(crate) fn on_request(self: &Arc<Self>) -> Answering {
         self.lock().on_request(Instant::now());
         Answering(Arc::clone(self))
     }
 
-    /// A newcomer gets its place: its task ends.
+    /// A new client gets its place: ends its task.
     pub(crate) fn displace(&self) {
         self.displaced.cancel();
     }
 
-    /// Does something for it until it is displaced.
+    /// Runs `work` until the client is displaced.
     pub(crate) async fn serve(&self, work: impl Future<Output = ()>) {
         if self.displaced.run_until_cancelled(work).await.is_none() {
             tracing::debug!(client = ?self.group, "displaced by a newcomer");
         }
     }
 
-    /// Held for some instructions, and never while another lock is waited for.
+    /// Held briefly, and never while another lock is awaited.
     fn lock(&self) -> MutexGuard<'_, Activity> {
         self.activity.lock()
     }

@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): what a client has already, and what it wants only if nothing changed.
+//! Conditional requests (RFC 9110, section 13): entity tags, dates, `If-Range`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ use hyper::header::{
     HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
 
-/// What tells one version of a file from another.
+/// The validators of a file: its entity tag and date, which identify a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Validators {
     etag: String,
     modified: Option<SystemTime>,
 }
 
-/// What follows from a request's conditions.
+/// The outcome of a request's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Proceed,

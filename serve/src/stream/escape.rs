@@ -1,4 +1,4 @@
-//! Names by strangers, made safe for where they are shown: HTML, URLs, headers, playlists.
+//! Escapes untrusted names for HTML, URLs, headers and playlists.
 
 use std::fmt::{self, Display, Write as _};
 

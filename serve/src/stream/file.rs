@@ -1,4 +1,4 @@
-//! The answer to a request for a file: its headers, and which bytes follow.
+//! The response to a request for a file: its headers, and which bytes follow.
 
 use bytes::Bytes;
 use hyper::header::{
@@ -15,14 +15,14 @@ use super::escape::disposition;
 use super::item::Item;
 use super::range::{Selection, select};
 
-/// A response that lacks its body.
+/// A response without its body yet.
 pub(crate) struct Outline<R> {
     pub(crate) response: Response<Body<R>>,
     /// What the body consists of; nothing where there is none.
     pub(crate) parts: Vec<Part>,
 }
 
-/// What a request for a file is answered with.
+/// The response to a request for a file.
 pub(crate) fn outline<R>(request: &Parts, item: &Item) -> Outline<R> {
     let method = &request.method;
     let headers = &request.headers;
@@ -113,7 +113,7 @@ fn several<R>(item: &Item, ranges: Vec<std::ops::Range<u64>>) -> Outline<R> {
     Outline { response, parts }
 }
 
-/// With what tells this version from others.
+/// A response with the file's validators.
 fn validated<R>(status: StatusCode, item: &Item) -> Response<Body<R>> {
     let mut response = answer::empty(status);
     set(&mut response, ETAG, item.validators.etag());

@@ -1,4 +1,4 @@
-//! Routes of a torrent whose metadata is there.
+//! Routes of a torrent whose metadata is known.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,16 +31,17 @@ use super::webvtt;
 /// How much longer `/stats` is kept for each piece of the torrent. Making it takes 6 ns a piece, and 14 if every other
 /// piece is held, so it costs less than half a percent of a processor, whatever the number of pieces and of clients.
 const STATS_KEPT_PER_PIECE: Duration = Duration::from_micros(4);
-/// Subtitles that are read, converted or sent at once. Each takes up to three times [`subtitles::MAX_LEN`] of memory.
+/// The most subtitles that are read, converted or sent at once. Each takes up to three times [`subtitles::MAX_LEN`] of
+/// memory.
 const MAX_CONVERSIONS: usize = 4;
 /// The most bytes of subtitles asked of a reader at once.
 const READ_LEN: usize = 64 * 1024;
 
-/// Places that clients take while they are served.
+/// Permits that clients hold while they are served.
 pub(crate) struct Rooms {
-    /// For those who read a file.
+    /// For clients that read a file.
     streams: Places,
-    /// For those who read subtitles.
+    /// For clients that read subtitles.
     conversions: Places,
 }
 
@@ -221,7 +222,7 @@ impl<S: Source> Film<S> {
         }
     }
 
-    /// What `/stats` says now, as JSON.
+    /// The current `/stats`, as JSON.
     async fn picture(&self) -> io::Result<Bytes> {
         let stats = Stats {
             phase: "streaming",

@@ -1,4 +1,4 @@
-//! A value that costs something to make, made no more often than is of use.
+//! A short-lived cache of one value that is expensive to make.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// Keeps a value for a while. All who ask meanwhile get a clone of it, and while it is being made they wait for it.
+/// Caches a value for a while. Callers get a clone of it; while it is being made they wait, so that it is made once.
 #[derive(Debug)]
 pub(crate) struct Fresh<T> {
     keep_for: Duration,
     made: Mutex<Option<(Instant, T)>>,
-    /// The right to make the next one.
+    /// The permit to make the next value.
     turn: Semaphore,
 }
 

@@ -1,4 +1,4 @@
-//! Which requests are answered: none through a foreign name, and none of a foreign web page.
+//! Rejects requests with a foreign `Host` (DNS rebinding) and requests from foreign web pages.
 
 use hyper::header::HOST;
 use hyper::http::request::Parts;
@@ -42,7 +42,7 @@ pub(crate) fn host(request: &Parts, hosts: &Hosts) -> Result<String, Refused> {
     let mut named = request.headers.get_all(HOST).iter();
     let host = match (named.next(), named.next()) {
         (Some(host), None) => Some(host.to_str().map_err(|_| Refused::NotOurs)?),
-        // No browser speaks HTTP/1.0, so no browser can be fooled with it (RFC 9112, section 3.2).
+        // No browser speaks HTTP/1.0, so no browser can be abused with it (RFC 9112, section 3.2).
         (None, _) if request.version < Version::HTTP_11 => None,
         _ => return Err(Refused::NoHost),
     };

@@ -1,4 +1,4 @@
-//! Which `Host` headers are ours.
+//! Checks whether a `Host` header names this server.
 //!
 //! A web site can make its own name resolve to this machine ("DNS rebinding") and then read from us with a visitor's
 //! browser, which believes that it talks to that site. The name in the `Host` header gives it away.
@@ -54,7 +54,7 @@ impl HostName {
     }
 }
 
-/// The addresses and names by which a server is called. Clones are cheap.
+/// The addresses and names of a server. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
     addr: SocketAddr,
@@ -71,7 +71,7 @@ impl Hosts {
         }
     }
 
-    /// These names besides, with any port: a reverse proxy has a port of its own.
+    /// Allows these names too, with any port: a reverse proxy has a port of its own.
     pub fn with_names(self, names: &[HostName]) -> Self {
         Self {
             names: names.into(),

@@ -1,4 +1,4 @@
-//! What is served: a torrent's files, by their index.
+//! The list of a torrent's files that are served, by their index.
 
 use std::cmp::Ordering;
 
@@ -27,7 +27,7 @@ pub struct Library {
     chosen: usize,
 }
 
-/// What is to know of a file besides its torrent.
+/// What is known of a file besides its torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileFacts {
     pub index: usize,
@@ -36,7 +36,7 @@ pub(crate) struct FileFacts {
     pub offset: u64,
 }
 
-/// What is to know of a torrent.
+/// What is known of a torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TorrentFacts {
     pub title: String,
@@ -104,7 +104,7 @@ impl Library {
         self.items.len()
     }
 
-    /// What is there for a file that is played, in natural order.
+    /// The subtitles of a file, in natural order.
     pub fn subtitles(&self, film: &Item) -> Vec<Subtitle<'_>> {
         let mut found = self.subtitles.belonging_to(&self.items, film);
         found.sort_by_cached_key(|subtitle| Natural::of(subtitle.item));
@@ -168,7 +168,7 @@ impl PartialOrd for Natural<'_> {
     }
 }
 
-/// Where the largest is that some player plays, or else the largest; of equals the first.
+/// The position of the largest file that some player plays, or else of the largest; of equals the first.
 fn best(items: &[Item], admits: impl Fn(&Item) -> bool) -> Option<usize> {
     let items = items.iter().enumerate().rev();
     items

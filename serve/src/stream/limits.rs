@@ -1,23 +1,23 @@
-//! What clients can have of the server.
+//! Limits on the clients of the server.
 
 use std::time::Duration;
 
 use super::client::Patience;
 
-/// What clients can have of us.
+/// Limits on the clients of the server: connections, streams, timeouts.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once; one more displaces another, or is closed as soon as it is made.
     pub connections: usize,
     /// Files that are read at once; one more displaces another, or gets 503.
     pub streams: usize,
-    /// A request's head arrives within this time, and the next one on the same connection.
+    /// Timeout of a request's head, and of the next one on the same connection.
     pub head_within: Duration,
-    /// The same for connections that are made while more than half of the places are taken.
+    /// The same for connections made while more than half of the places are taken.
     pub head_within_when_short: Duration,
-    /// A client that takes nothing for so long is dropped, even if there are places.
+    /// Timeout of a client whose socket takes no bytes: it is dropped, even if there are free places.
     pub stuck_for: Duration,
-    /// Who is displaced when there are none.
+    /// Which clients may be displaced when no place is free.
     pub patience: Patience,
     /// `/stats` is made anew no sooner than this, and later for a torrent of many pieces.
     pub stats_kept_for: Duration,
@@ -29,12 +29,13 @@ impl Default for Limits {
             connections: 64,
             streams: 16,
             head_within: Duration::from_secs(20),
-            // Clients send the head with the connection; this is for a poor wireless link.
+            // Clients send the head at once; this leaves time for a poor wireless link.
             head_within_when_short: Duration::from_secs(5),
             // A player that was paused asks again.
             stuck_for: Duration::from_secs(300),
             patience: Patience {
-                // Longer than a player that plays goes without reading, but for those that fill a large buffer first.
+                // Longer than most playing players go without reading; those that first fill a large buffer pause
+                // longer.
                 stalled_after: Duration::from_secs(5),
                 // Players give up after 10 s (VLC) to 60 s (ffmpeg, mpv) themselves.
                 starved_after: Duration::from_secs(60),

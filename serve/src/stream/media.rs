@@ -1,9 +1,9 @@
-//! What a file is, by its name: its `Content-Type`, and whether players and browsers play it.
+//! Media types by file name: the `Content-Type`, and whether players and browsers play it.
 
-/// What is said of bytes that nothing is known about; browsers offer to save them.
+/// The type of files of an unknown kind; browsers offer to save them.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Who plays a file.
+/// Which programs play a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A film; browsers play it, or may.
@@ -37,8 +37,7 @@ pub(crate) struct Media {
     pub(crate) kind: Kind,
 }
 
-/// By extension. Nothing here is a type whose scripts a browser would run: a torrent's file must not speak with the
-/// page's authority.
+/// By extension. No type here lets a browser run scripts: a torrent's file must not act with the page's origin.
 const TYPES: [(&str, &str, Kind); 53] = [
     ("mp4", "video/mp4", Kind::Film),
     ("m4v", "video/mp4", Kind::Film),
@@ -95,7 +94,7 @@ const TYPES: [(&str, &str, Kind); 53] = [
     ("gz", "application/gzip", Kind::Other),
 ];
 
-/// What a file of this name is.
+/// The media type of a file of this name.
 pub(crate) fn of(name: &str) -> Media {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let known = TYPES

@@ -1,14 +1,14 @@
-//! Files over HTTP while they download.
+//! The streaming server: files over HTTP while they download.
 //!
 //! | file | knows |
 //! |---|---|
 //! | `range`, `condition`, `host`, `guard`, `escape`, `media`, `program` | what requests mean, and how names are written: pure |
-//! | `item`, `library`, `subtitles`, `page`, `playlist`, `stats`, `fresh` | what there is to see |
+//! | `item`, `library`, `subtitles`, `page`, `playlist`, `stats`, `fresh` | what is listed and shown |
 //! | `webvtt`, `pace` | subtitles as browsers read them; whether the download keeps up: pure |
-//! | `source` | what the bytes have to offer; `torrent` is the one that has them |
-//! | `site`, `film`, `awaited` | which address has what: always, with the torrent, and until it is known |
+//! | `source` | the trait that the server reads files through; `torrent` implements it for a session's torrent |
+//! | `site`, `film`, `awaited` | routes: common ones, those of a known torrent, and those until it is known |
 //! | `file`, `answer`, `body` | responses |
-//! | `limits`, `server`, `client`, `places`, `watched` | connections, their limits, and which of them goes when places are short |
+//! | `limits`, `server`, `client`, `places`, `watched` | connections, limits, permits; displaces a client when none is free |
 
 mod answer;
 mod awaited;

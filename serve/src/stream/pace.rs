@@ -1,4 +1,4 @@
-//! Whether the download keeps up with the film.
+//! Measures whether the download keeps up with the film's bit rate.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// The time over which the download is measured: longer than it takes a swarm to answer a jump, and short enough
-/// to be told in time.
+/// The time over which the download is measured: longer than it takes a swarm to answer a seek, and short enough for a
+/// warning in time.
 const WINDOW: Duration = Duration::from_secs(20);
 /// Time between two samples that are kept.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ impl fmt::Display for TooSlow {
     }
 }
 
-/// Where the film is read.
+/// The position at which the film is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Another number is another reader: a jump.
@@ -51,7 +51,7 @@ pub(crate) struct Place {
     pub(crate) ahead: u64,
 }
 
-/// Compares what a film needs with what has come in the last while.
+/// Compares what a film needs with what has arrived within the measured time.
 #[derive(Debug)]
 pub(crate) struct Pace {
     length: u64,
@@ -86,8 +86,8 @@ impl Pace {
         self.needed
     }
 
-    /// Takes what is so now, and says whether it is too slow. `downloaded` only grows; `place` is `None` while the film is
-    /// not read.
+    /// Takes a sample, and returns whether the download is too slow. `downloaded` only grows; `place` is `None` while
+    /// the film is not read.
     pub(crate) fn handle_sample(
         &mut self,
         now: Instant,

@@ -13,18 +13,18 @@ use super::subtitles::is_subtitles;
 use crate::size::Size;
 use crate::words::count;
 
-/// Shows the numbers, and what goes on.
+/// The script that shows the numbers and the state.
 pub(crate) const SCRIPT: &str = include_str!("assets/page.js");
-/// Plays: which file, with which subtitles, what comes next, and how far it is.
+/// The script of the player: the file, its subtitles, the next file, the progress.
 pub(crate) const FILM_SCRIPT: &str = include_str!("assets/film.js");
-/// Draws the picture of the buffer.
+/// The script that draws the picture of the buffer.
 pub(crate) const PICTURE_SCRIPT: &str = include_str!("assets/picture.js");
-/// How the page looks.
+/// The style sheet.
 pub(crate) const STYLE: &str = include_str!("assets/page.css");
 /// Its icon.
 pub(crate) const ICON: &str = include_str!("assets/icon.svg");
 
-/// The page may load what comes from here, and nothing else; nothing in it may run, not even by mistake.
+/// The content security policy: the page may load only from this server, and no inline script may run.
 pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -66,8 +66,8 @@ impl Display for Player<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let item = self.0.chosen();
         let url = item.url_path();
-        // A source is set for what browsers play only; the script shows what to do about the rest. The query says who
-        // reads, so that the page can tell its own reader from those of other players.
+        // A source is set for what browsers play only; the script shows what to do about the rest. The query marks the
+        // page's own reader, so that the page can tell it from those of other players.
         let source = match item.is_for_browsers() {
             true => format!(" src=\"{}?{PAGE_QUERY}\"", Html(&url)),
             false => String::new(),

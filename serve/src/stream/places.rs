@@ -1,4 +1,5 @@
-//! A bounded number of places, for connections and for streams; and which of them a newcomer gets when all are taken.
+//! A semaphore with displacement, for connections and for streams: when all places are taken, a new client may displace
+//! another.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 
 use super::client::{Activity, AddrGroup, Client, Patience};
 
-/// Places for clients. Clones are the same.
+/// Places (permits) for clients. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Places(Arc<Inner>);
 
@@ -25,11 +26,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// Those that have a place, and have not been asked to leave it.
+    /// The clients that have a place and have not been displaced.
     holders: BTreeMap<u64, Arc<Client>>,
 }
 
-/// The right to a place, given back when dropped.
+/// A permit for one place, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     places: Places,
@@ -56,15 +57,16 @@ impl Places {
     /// Takes a place: a free one, or that of a client that does nothing, or does too much (see [`victim`]). `None` if
     /// there is no such client.
     ///
-    /// It waits only for a displaced client's task to end. When it is dropped meanwhile, that client has lost its place
-    /// in vain.
+    /// It waits only for a displaced client's task to end. If it is dropped meanwhile, that client has been displaced
+    /// for nothing.
     pub(crate) async fn take(&self, client: &Arc<Client>) -> Option<Place> {
         let free = Arc::clone(&self.0.permits).try_acquire_owned();
         let permit = match free {
             Ok(permit) => permit,
             Err(_) => {
                 self.make_room(client.group())?;
-                // Places that are given back go to those who wait before others find them free.
+                // The semaphore is fair: a place that is given back goes to a waiting caller before others find it
+                // free.
                 Arc::clone(&self.0.permits).acquire_owned().await.ok()?
             }
         };
@@ -87,7 +89,7 @@ impl Places {
             .map(|(key, client)| (*key, client.group(), client.activity()));
         let holders: Vec<_> = holders.collect();
         let key = victim(Instant::now(), newcomer, &holders, self.0.patience)?;
-        // It does not count any more, and is not chosen twice.
+        // It no longer counts, and is not chosen twice.
         table.holders.remove(&key)?.displace();
         Some(())
     }
@@ -104,7 +106,7 @@ impl Drop for Place {
     }
 }
 
-/// Which client a newcomer displaces:
+/// Chooses the client that a new client displaces:
 ///
 /// 1. one that is silent; else one that has stalled; else one that has starved. Among these, one of the group that has
 ///    the most places, and the one for which nothing has happened for the longest time;

@@ -1,4 +1,4 @@
-//! Which program reads: the page of this server, or a player by its name.
+//! Identifies the program that reads: the page of this server, or a player by its name.
 
 use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
@@ -6,9 +6,9 @@ use serde::Serialize;
 
 /// The query that the page puts behind the address of the file that it plays.
 pub(crate) const PAGE_QUERY: &str = "page";
-/// The most of a program's name, in bytes.
+/// The longest program name that is kept, in bytes.
 const MAX_NAME: usize = 24;
-/// Programs that are known by another name than the one that they send.
+/// Programs whose usual name differs from the one that they send.
 const KNOWN: [(&str, &str); 5] = [
     ("Mozilla", "browser"),
     ("libmpv", "mpv"),
@@ -25,7 +25,7 @@ pub enum Program {
     Page,
     /// By the name that it gives itself.
     Named(String),
-    /// One that says nothing of itself.
+    /// A program that sends no name.
     #[default]
     Unnamed,
 }

@@ -25,7 +25,7 @@ pub(crate) enum Selection {
     Unsatisfiable,
 }
 
-/// What a `Range` header chooses from a file of `len` bytes.
+/// The bytes that a `Range` header selects from a file of `len` bytes.
 pub(crate) fn select(header: &[u8], len: u64) -> Selection {
     let Some((unit, list)) = header.split_at_checked(UNIT.len()) else {
         return Selection::Whole;

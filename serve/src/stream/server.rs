@@ -1,4 +1,4 @@
-//! The server: connections, their limits, and their end.
+//! The HTTP server: accepts connections, enforces their limits, closes them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use super::site::Site;
 use super::source::Source;
 use super::watched::Watched;
 
-/// The most that is read of a request's head, and that waits in a connection to be written, in bytes: four blocks of a
-/// file, which count against the memory budget as long as the client does not take them.
+/// The read buffer of a request's head, and the write buffer of a connection, in bytes: four blocks of a file, which
+/// count against the memory budget as long as the client does not take them.
 const BUFFER_LEN: usize = 64 * 1024;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 64;
-/// How long nothing is accepted after the system refused: it lacks something that others have to give back.
+/// How long to pause after `accept` failed: the system lacks a resource that others must release first.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -52,7 +52,7 @@ impl Server {
         Self { closing, tasks }
     }
 
-    /// Accepts no more connections, ends what is being sent, and returns when all of that is done. May be called again.
+    /// Stops accepting, ends all connections, and returns when that is done. May be called again.
     pub async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
@@ -66,7 +66,7 @@ impl Drop for Server {
     }
 }
 
-/// Where clients come in.
+/// The accept loop and what it needs.
 struct Doors<S> {
     site: Arc<Site<S>>,
     limits: Limits,
@@ -122,7 +122,8 @@ struct Connection {
 impl Connection {
     /// Until the client goes, or is displaced.
     async fn serve<S: Source>(self, site: Arc<Site<S>>) {
-        // Without it the last bytes of an answer may wait for an acknowledgement; it is no loss if it cannot be had.
+        // Without TCP_NODELAY the last bytes of an answer may wait for an acknowledgement; failing to set it is
+        // harmless.
         let _ = self.stream.set_nodelay(true);
         let client = &self.client;
         let answer = |request: Request<Incoming>| {
@@ -145,7 +146,7 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(watched), service_fn(answer));
         let serving = async {
-            // Clients go when they like.
+            // Clients disconnect at any time: not an error of ours.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
             }

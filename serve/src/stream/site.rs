@@ -25,9 +25,9 @@ pub struct Site<S> {
     hosts: Hosts,
     limits: Limits,
     rooms: Rooms,
-    /// What is being tried while the metadata is not there.
+    /// The metadata fetch, until the metadata is known.
     attempt: watch::Receiver<Attempt>,
-    /// Set once, when the metadata is there.
+    /// Set once, when the metadata is known.
     film: OnceLock<Film<S>>,
 }
 
@@ -49,7 +49,7 @@ impl<S: Source> Site<S> {
             .get_or_init(|| Film::new(source, library, self.limits));
     }
 
-    /// Answers a request. Nothing is changed by any.
+    /// Answers a request. No request changes anything.
     pub(crate) async fn answer(
         &self,
         request: &Parts,

@@ -1,4 +1,4 @@
-//! What the server needs of whatever holds the bytes.
+//! The interface between the server and what holds the bytes.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -16,13 +16,13 @@ pub trait Source: Send + Sync + 'static {
     /// A reader at the start of a file, by its index, for some program.
     fn open(&self, file: usize, program: &Program) -> io::Result<Self::Reader>;
 
-    /// What is there now, and who reads.
+    /// The state of the buffer, the readers and the transfer.
     fn snapshot(&self) -> impl Future<Output = io::Result<Snapshot>> + Send;
 }
 
-/// A place in a file. Dropping it ends whatever is done for it.
+/// A reader at a position in a file. Dropping it ends the work that is done for it.
 pub trait Read: Send + Unpin + 'static {
-    /// Goes to another place.
+    /// Seeks to another position.
     fn seek_to(&mut self, position: u64);
 
     /// The bytes that it waits for are not wanted at present; the next [`Self::poll_bytes`] says that they are again.

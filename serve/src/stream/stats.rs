@@ -1,11 +1,11 @@
-//! What `/stats` says: the buffer, its readers and the transfer at one moment.
+//! The content of `/stats`: the buffer, its readers and the transfer at one moment.
 
 use serde::Serialize;
 
 use super::pace::TooSlow;
 use super::program::Program;
 
-/// What is there now.
+/// A snapshot of the buffer, its readers and the transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Bytes of pieces that are kept.
@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub readers: Vec<ReaderState>,
     /// Of all readers since the start.
     pub totals: Totals,
-    /// What goes over the wire.
+    /// Transfer rates and totals.
     pub transfer: Transfer,
     /// Bytes a second that the film needs to play, if that is known.
     pub needed: Option<u64>,
@@ -67,7 +67,7 @@ pub struct ReaderState {
     pub is_waiting: bool,
 }
 
-/// What goes over the wire.
+/// Transfer rates and totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Transfer {
     /// Bytes a second that arrive.

@@ -1,4 +1,4 @@
-//! Which subtitles belong to which film, by their names.
+//! Matches subtitles to films by their names.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +57,8 @@ fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-/// The subtitles of a torrent, and where its films are. A search takes a time that grows with what it finds, not with the
-/// files of the torrent: strangers make torrents of 100 000 files.
+/// The subtitles of a torrent, and where its films are. The time of a search grows with what it finds, not with the
+/// files of the torrent: an untrusted torrent may have 100 000 files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     /// Places among the items, by folder, name without extension, and place; in lower case.

@@ -1,4 +1,4 @@
-//! A torrent of a session as what is served.
+//! Serves a torrent of a session: implements [`Source`] for it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -60,7 +60,7 @@ pub struct TorrentSource {
 struct Shared {
     /// Bytes given to all readers.
     served: AtomicU64,
-    /// Whose the readers are. As many as there are readers.
+    /// The program of each reader.
     programs: Mutex<BTreeMap<ReaderKey, Program>>,
     /// Whether the download keeps up with the film; `None` where the film's play length is not known.
     pace: Option<Mutex<Pace>>,
@@ -149,7 +149,7 @@ impl TorrentSource {
     }
 }
 
-/// A reader of which it is known whose it is, and that counts what it gives.
+/// A reader that knows its program and counts the bytes it delivers.
 pub struct CountedReader {
     reader: Reader,
     shared: Arc<Shared>,
@@ -208,7 +208,7 @@ fn piece(view: &PieceView) -> Piece {
             State::Verifying => PieceState::Verifying,
             State::Have => PieceState::Have,
             State::Evicted => PieceState::Evicted,
-            // And whatever a later session may tell besides.
+            // And any state that a later session may add.
             _ => PieceState::Missing,
         },
         is_protected: view.is_protected,

@@ -1,4 +1,4 @@
-//! A connection that tells whether its client reads, and gives up on one that does not.
+//! A connection that reports whether its client reads, and times out when it does not.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
 
-/// Fails with [`io::ErrorKind::TimedOut`] when nothing can be written for so long.
+/// Fails with [`io::ErrorKind::TimedOut`] when nothing can be written for a set time.
 pub(crate) struct Watched<S> {
     stream: S,
     client: Arc<Client>,

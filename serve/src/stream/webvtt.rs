@@ -1,4 +1,4 @@
-//! Subtitles as browsers read them: WebVTT, made from SubRip (.srt) or from WebVTT in any encoding.
+//! Converts subtitles to WebVTT, which browsers read, from SubRip (.srt) or WebVTT in any encoding.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What the bencoded extension messages have in common.
+//! Shared decoding and encoding of the bencoded extension messages.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,13 @@ use tailwater_bencode::{Dict, Document, Item, Limits, Options, Value, decode_pre
 
 use super::ExtensionError;
 
-/// Nesting that a message may have: ours need two levels, the rest is for fields that we ignore.
+/// The deepest nesting of a message: the known fields need two levels, the rest is for fields that are ignored.
 const MAX_DEPTH: u32 = 16;
-/// Values that a message may have, keys included: no known client comes near; memory is bounded at 16 bytes for each.
+/// The most values of a message, keys included: no known client comes near. Each takes 16 bytes of memory.
 const MAX_TOKENS: u32 = 1024;
 
-/// Decodes the value at the front of `payload` and says how long it is. Old clients do not sort their keys: lenient.
+/// Decodes the value at the front of `payload`, and returns it with its length. Unsorted keys are accepted, as old
+/// clients send them.
 pub(super) fn document<'a>(
     message: &'static str,
     payload: &'a [u8],

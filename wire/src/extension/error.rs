@@ -1,9 +1,9 @@
-//! What a peer can do wrong inside an extension message.
+//! Protocol violations inside an extension message.
 
 use tailwater_bencode::DecodeError;
 
-/// An extension payload that is not what its BEP says. The frame around it is intact: ignore the message, or drop a
-/// peer that makes a habit of it.
+/// An extension payload that violates its BEP. The frame around it is intact: ignore the message, or drop a peer that
+/// does it repeatedly.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtensionError {

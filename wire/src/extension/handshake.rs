@@ -9,7 +9,7 @@ use tailwater_bencode::{Dict, Item};
 use super::bencoded::{dictionary, document, number, root};
 use super::{ExtensionError, ExtensionId, ExtensionIds};
 
-/// Bytes of a peer's name for its client that are kept.
+/// How many bytes of a peer's client name are kept.
 pub const MAX_CLIENT_LEN: usize = 64;
 
 const MESSAGE: &str = "extension handshake";
@@ -140,7 +140,7 @@ fn ipv6(bytes: &[u8]) -> Option<Ipv6Addr> {
     <[u8; 16]>::try_from(bytes).ok().map(Ipv6Addr::from)
 }
 
-/// The text without what could change a terminal or reorder a line, cut to [`MAX_CLIENT_LEN`] bytes.
+/// The text without characters that could control a terminal or reorder a line, cut to [`MAX_CLIENT_LEN`] bytes.
 fn printable(bytes: &[u8]) -> Option<String> {
     let mut text = String::new();
     // Cut before decoding: a long name costs nothing, and a character that the cut goes through is dropped.

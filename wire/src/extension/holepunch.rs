@@ -11,11 +11,11 @@ const ERROR: u8 = 2;
 const IPV4: u8 = 0;
 const IPV6: u8 = 1;
 
-/// A message of the hole punching extension. The address is hearsay.
+/// A message of the hole punching extension. The address in it is not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Holepunch {
-    /// To a relay: bring me together with this peer of yours.
+    /// To a relay: connect me with this peer, to which you are connected.
     Rendezvous(SocketAddr),
     /// From a relay: connect to this peer now, by uTP.
     Connect(SocketAddr),
@@ -32,7 +32,7 @@ pub enum Holepunch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum HolepunchError {
-    /// The address is none that a peer could have.
+    /// The address cannot belong to a peer.
     #[error("no such peer")]
     NoSuchPeer,
     /// The relay is not connected to that peer.

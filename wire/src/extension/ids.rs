@@ -2,10 +2,10 @@
 
 /// An extension that we speak, with the number under which peers send it to *us*.
 ///
-/// The numbers are constants of ours (BEP 10 leaves them to each side). They are those of libtorrent, because tools that
-/// look into traffic know them.
+/// The numbers are our own choice (BEP 10 leaves them to each side). They equal libtorrent's, because traffic analysers
+/// know those.
 ///
-/// Exhaustive on purpose: who takes an extension's messages is told by the compiler when one is added.
+/// Exhaustive on purpose: when an extension is added, the compiler points at each match that must handle it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExtensionId {
@@ -37,7 +37,7 @@ impl ExtensionId {
         self as u8
     }
 
-    /// The extension to which we gave a number.
+    /// The extension with this number of ours.
     #[must_use]
     pub fn from_u8(id: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_u8() == id)
@@ -66,7 +66,7 @@ impl ExtensionId {
     }
 }
 
-/// The numbers that one side gives to extensions: the `m` of a handshake, or what several of them add up to.
+/// The numbers that one side gives to extensions: the `m` of a handshake, or of several handshakes merged.
 ///
 /// Extensions that we do not know are not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! `ut_pex`: peers from peers (BEP 11).
+//! `ut_pex`: peer exchange (BEP 11).
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,10 +9,10 @@ use tailwater_bencode::{Dict, Item};
 use super::ExtensionError;
 use super::bencoded::{dictionary, document, root};
 
-/// Peers of one list that are read; what follows them is ignored. A conforming first message may have more than the 50
+/// The most peers of one list that are read; the rest is ignored. A conforming first message may have more than the 50
 /// of later ones, and BEP 11 names no number.
 pub const MAX_PEX_PEERS: usize = 200;
-/// Peers that a message after the first may add, and drop (BEP 11).
+/// The most peers that a message after the first may add, and drop (BEP 11).
 pub const MAX_SENT_PEX_PEERS: usize = 50;
 
 const MESSAGE: &str = "ut_pex";
@@ -79,7 +79,7 @@ pub struct PexPeer {
     pub flags: PexFlags,
 }
 
-/// Which connections the sender made and lost since its last message. All of it is hearsay.
+/// Which connections the sender made and lost since its last message. None of it is verified.
 ///
 /// Decoded lists have at most [`MAX_PEX_PEERS`] entries for each address family, IPv4 first, none with port 0; they may
 /// name a peer twice, or add and drop it. In a message to send, keep to [`MAX_SENT_PEX_PEERS`] in each list.
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn flags_stay_with_their_peers() {
-        // The first peer has port 0 and goes; the third has no flags.
+        // The first peer has port 0 and is left out; the third has no flags.
         let payload = b"d5:added18:aaaa\0\0bbbbbbcccccc7:added.f2:\x01\x02e";
         let message = PexMessage::decode(payload).unwrap();
         let flags: Vec<u8> = message.added.iter().map(|peer| peer.flags.bits()).collect();
