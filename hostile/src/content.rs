@@ -1,4 +1,4 @@
-//! A torrent whose bytes the kit knows.
+//! Test content: a torrent of random bytes that the kit generates.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 use tailwater_metainfo::{Geometry, InfoHash};
 use tailwater_wire::BlockRequest;
 
-/// A torrent of one file of random bytes. Its seed, name, length and piece length make it: the same are the same torrent.
+/// A torrent of one file of random bytes. Equal seed, name, length and piece length give the same torrent.
 #[derive(Clone, Debug)]
 pub struct Content {
     name: String,
@@ -88,7 +88,7 @@ impl Content {
         &self.name
     }
 
-    /// Where pieces and blocks lie.
+    /// The layout of pieces and blocks.
     #[must_use]
     pub const fn geometry(&self) -> &Geometry {
         &self.geometry

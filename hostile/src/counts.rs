@@ -1,4 +1,4 @@
-//! What has happened, counted by the drivers of scripts and by scripts themselves.
+//! Counters of connections and bytes, updated by scripts and their drivers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,11 +30,11 @@ macro_rules! counters {
 
 impl Counts {
     counters! {
-        /// Connections that stood, made or accepted.
+        /// Connections that were established, outgoing or incoming.
         connections, add_connections;
         /// Connections that were refused.
         refused, add_refused;
-        /// Connections that the other side has ended.
+        /// Connections that the other side closed.
         ended, add_ended;
         /// Bytes sent.
         sent, add_sent;
@@ -42,7 +42,7 @@ impl Counts {
         received, add_received;
         /// Bytes of blocks that an honest side of the kit has sent or received.
         payload, add_payload;
-        /// Blocks that were not what they should have been.
+        /// Blocks with wrong bytes.
         corrupt, add_corrupt;
     }
 }

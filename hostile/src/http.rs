@@ -1,4 +1,4 @@
-//! HTTP clients.
+//! HTTP clients: well-behaved ones, and ones that do not read.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{Counts, Script};
 
-/// A client of one request. It takes the answer as fast as it comes, or does not take it.
+/// A client of one request. It reads the answer as fast as it comes, or not at all.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     request: Option<Bytes>,
@@ -16,13 +16,13 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// Asks `host` for `path`.
+    /// Requests `path` from `host`.
     #[must_use]
     pub fn get(host: &str, path: &str) -> Self {
         Self::says(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
     }
 
-    /// Says what it is told to, which need not be HTTP.
+    /// Sends any bytes, which need not be HTTP.
     #[must_use]
     pub fn says(text: impl Into<Bytes>) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl HttpClient {
         }
     }
 
-    /// Takes nothing of the answer.
+    /// Reads nothing of the answer.
     #[must_use]
     pub const fn never_reads(mut self) -> Self {
         self.is_reading = false;

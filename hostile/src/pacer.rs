@@ -1,12 +1,12 @@
-//! So many bytes a second.
+//! A rate limiter that several connections share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What may go out at once after a pause, in time: less would be lost to the coarseness of timers.
+/// Burst after a pause, as time at the rate: with less, coarse timers would lower the rate.
 const BURST: Duration = Duration::from_millis(20);
 
-/// A rate that all clones share, as the connections of one host share its line.
+/// A rate limiter. Its clones share one rate, as the connections of one host share its line.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     /// Bytes a second; `None` is no limit.
@@ -16,7 +16,7 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// So many bytes a second; 0 is taken as 1.
+    /// Limits to `bytes_per_second`; 0 is taken as 1.
     #[must_use]
     pub fn new(bytes_per_second: u64) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Pacer {
         }
     }
 
-    /// As fast as it goes.
+    /// No limit.
     #[must_use]
     pub fn unlimited() -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Pacer {
         }
     }
 
-    /// Takes the line for `bytes` if it is free.
+    /// Reserves the line for `bytes` if it is free.
     ///
     /// # Errors
     ///

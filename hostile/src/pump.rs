@@ -1,4 +1,4 @@
-//! A script and what of its bytes has not been taken yet.
+//! A script with the part of its output that has not been sent yet.
 
 use std::fmt;
 use std::time::Instant;
@@ -38,8 +38,8 @@ impl Pump {
         }
     }
 
-    /// Sends until the script has nothing to say, or `send`, which says how many bytes it took, takes nothing. Returns how
-    /// many bytes went out.
+    /// Sends until the script has nothing to send, or `send`, which returns how many bytes it took, takes none. Returns
+    /// how many bytes were sent.
     pub fn pump(&mut self, now: Instant, mut send: impl FnMut(&[u8]) -> usize) -> usize {
         let mut total = 0;
         loop {
@@ -72,7 +72,7 @@ impl Pump {
         self.script.poll_timeout()
     }
 
-    /// Whether the script takes what comes.
+    /// Whether the script reads received bytes.
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.script.is_reading()

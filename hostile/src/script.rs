@@ -1,4 +1,4 @@
-//! What one side of a connection says, without I/O.
+//! Scripts: one side of a connection as a state machine without I/O.
 
 use std::time::Instant;
 
@@ -7,17 +7,17 @@ use bytes::Bytes;
 /// One side of a connection: bytes in, bytes out, and when it wants to be called again.
 ///
 /// A script knows no socket and no clock, so the same one attacks over TCP ([`tcp::Crowd`](crate::tcp::Crowd)), over a
-/// simulated network ([`Pump`](crate::Pump)), or through whatever transport comes later. It may have more to say without
-/// end: its driver bounds time and bytes.
+/// simulated network ([`Pump`](crate::Pump)), or through whatever transport comes later. It may send without end: its
+/// driver bounds time and bytes.
 pub trait Script: Send {
     /// Bytes came from the other side.
     fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
 
-    /// The next bytes to send. Asked whenever the transport would take some; `None` when there is nothing to say now.
+    /// The next bytes to send. Asked whenever the transport would take some; `None` when there is nothing to send now.
     #[must_use = "bytes that are dropped are never sent"]
     fn poll_send(&mut self, now: Instant) -> Option<Bytes>;
 
-    /// When there will be something to say, if nothing comes before.
+    /// When there will be something to send, if nothing comes before.
     fn poll_timeout(&self) -> Option<Instant> {
         None
     }

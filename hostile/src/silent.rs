@@ -1,4 +1,4 @@
-//! Who connects, or is connected to, and says nothing.
+//! Scripts that connect, or accept, and send nothing.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::Script;
 
-/// Says nothing at all: neither a handshake nor a request.
+/// Sends nothing at all: neither a handshake nor a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

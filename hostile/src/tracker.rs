@@ -1,4 +1,4 @@
-//! An HTTP tracker that says what it is told to.
+//! An HTTP tracker with a scripted answer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ impl Tracker {
         }
     }
 
-    /// Answers so long after the request.
+    /// Answers this long after the request.
     #[must_use]
     pub const fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;

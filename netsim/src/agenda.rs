@@ -1,4 +1,4 @@
-//! What is to happen, ordered by time and then by when it was decided.
+//! The event queue: events ordered by time, then by insertion.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

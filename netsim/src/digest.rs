@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::agenda::Nanos;
 use crate::event::{ConnId, Event};
 
-/// A 64-bit running hash of events and their times. It tells runs apart; it withstands no attacker.
+/// A 64-bit running hash of events and their times. It distinguishes runs; it is not cryptographic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Digest(u64);
 
@@ -67,7 +67,7 @@ impl Digest {
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         self.word(u64::from_le_bytes(last));
-        // Without the length, trailing zeros would not show.
+        // Without the length, trailing zeros would not change the hash.
         self.word(bytes.len() as u64);
     }
 

@@ -1,4 +1,4 @@
-//! What happens to a host.
+//! The events of a simulation, and the ids in them.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 pub struct HostId(pub(crate) u32);
 
 impl HostId {
-    /// Its number: hosts are counted from 0 in the order in which they were added.
+    /// The index of the host: hosts are counted from 0 in the order in which they were added.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
@@ -16,7 +16,7 @@ impl HostId {
 
 /// One end of a stream connection. The two ends have different ids.
 ///
-/// An id is never used twice; one whose connection has ended is harmless.
+/// An id is never used twice; using it after its connection has ended is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId {
     pub(crate) slot: u32,
@@ -35,7 +35,7 @@ pub struct ConnId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection that the host began stands.
+    /// A connection that the host began is established.
     Connected {
         /// The host that called `connect`.
         host: HostId,

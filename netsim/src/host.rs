@@ -7,7 +7,7 @@ use crate::agenda::Nanos;
 use crate::event::ConnId;
 use crate::link::Link;
 
-/// The first port that outgoing connections seem to come from (RFC 6335's dynamic range).
+/// The first source port of outgoing connections (RFC 6335's dynamic range).
 const FIRST_EPHEMERAL_PORT: u16 = 49_152;
 
 #[derive(Debug)]
@@ -17,12 +17,12 @@ pub(crate) struct Host {
     pub(crate) is_up: bool,
     pub(crate) is_accepting: bool,
     pub(crate) uplink: Uplink,
-    /// When the line towards the host has passed on everything that has arrived at it.
+    /// When the downlink of the host is free again.
     down_free: Nanos,
     next_port: u16,
 }
 
-/// What waits to be sent: each connection at most once, so that those which share the line take turns.
+/// The send queue of a host: each connection at most once, so that connections share the line in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     pub(crate) queue: VecDeque<Outgoing>,
@@ -50,7 +50,7 @@ impl Host {
         }
     }
 
-    /// The address that the next outgoing connection seems to come from.
+    /// The source address of the next outgoing connection.
     pub(crate) fn ephemeral_addr(&mut self) -> SocketAddr {
         let addr = SocketAddr::new(self.addr.ip(), self.next_port);
         self.next_port = self
@@ -60,14 +60,14 @@ impl Host {
         addr
     }
 
-    /// When `bytes` that reach the line towards the host now are through it.
+    /// When `bytes` that reach the downlink now have passed it.
     pub(crate) fn pass_down(&mut self, now: Nanos, bytes: usize) -> Nanos {
         let begin = self.down_free.max(now);
         self.down_free = begin.saturating_add(self.link.time_down(bytes));
         self.down_free
     }
 
-    /// Whether a datagram that reaches the line towards the host now may queue up for it.
+    /// Whether the downlink's queue has room for a datagram that reaches it now.
     pub(crate) fn has_room_down(&self, now: Nanos) -> bool {
         let waiting = self.down_free.saturating_sub(now);
         waiting <= self.link.time_down(self.link.queue_bytes())

@@ -1,4 +1,4 @@
-//! How a host is attached to the network.
+//! Access links: delay, rates, loss and queue of a host's connection to the network.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -19,16 +19,16 @@ pub struct Link {
     send_buffer: usize,
 }
 
-/// What a queue of datagrams holds unless told otherwise, in bytes.
+/// The default size of a datagram queue, in bytes.
 const DEFAULT_QUEUE: usize = 256 * 1024;
 
-/// What a connection holds unsent or in flight unless told otherwise, in bytes.
+/// The default send buffer of a connection, in bytes: what it holds unsent or in flight.
 const DEFAULT_SEND_BUFFER: usize = 256 * 1024;
 
-/// The shortest that a stream is cut into, in bytes: an Ethernet frame's worth.
+/// The shortest segment of a stream, in bytes: what an Ethernet frame holds.
 const MIN_SEGMENT: usize = 1_460;
 
-/// The longest that a stream is cut into, in bytes. Shorter is truer to a real network, and slower to simulate.
+/// The longest segment of a stream, in bytes. Shorter segments are closer to a real network, and slower to simulate.
 const MAX_SEGMENT: usize = 16 * 1024;
 
 impl Link {
@@ -80,14 +80,14 @@ impl Link {
     }
 
     /// How many of a million datagrams sent by the host are lost on their way, besides those that overflow a queue.
-    /// Streams lose nothing: what loss does to a real one is only delay. From 1 000 000 on, all are lost.
+    /// Streams lose nothing: loss only delays a real stream. From 1 000 000 on, all datagrams are lost.
     #[must_use]
     pub const fn with_loss_per_million(mut self, datagrams: u32) -> Self {
         self.loss_per_million = datagrams;
         self
     }
 
-    /// How many bytes may wait in each direction before a datagram is dropped; only a limited rate makes them wait.
+    /// How many bytes may queue in each direction before a datagram is dropped; bytes queue only at a limited rate.
     #[must_use]
     pub const fn with_queue(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
@@ -126,7 +126,8 @@ impl Link {
         self.send_buffer
     }
 
-    /// What a stream is cut into: 4 ms of the line, within bounds, so that streams that share it take turns often.
+    /// The segment length of a stream: 4 ms of the line, within bounds, so that streams that share the line take turns
+    /// often.
     pub(crate) fn segment(&self) -> usize {
         let Some(rate) = self.up else {
             return MAX_SEGMENT;

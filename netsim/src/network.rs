@@ -1,4 +1,4 @@
-//! The simulation itself.
+//! The simulated network: hosts, connections, datagrams, timers, in simulated time.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ pub struct Network {
     digest: Digest,
 }
 
-/// What the network does to itself at a set time. A connection is named by the end that is acted on.
+/// An internal event of the network at a set time. A connection is given by the end that the event acts on.
 #[derive(Debug)]
 enum Action {
     /// `connect` reaches the address.
@@ -40,7 +40,7 @@ enum Action {
     UplinkFree { host: HostId },
     /// Bytes, or with none the end of the stream, reach the receiver's line.
     Arrive { conn: ConnId, bytes: Vec<u8> },
-    /// They are through it.
+    /// They have passed the receiver's line.
     Deliver { conn: ConnId, bytes: Vec<u8> },
     /// The sender learns that bytes were delivered.
     Acknowledge { conn: ConnId, bytes: usize },
@@ -50,7 +50,7 @@ enum Action {
         to: SocketAddr,
         bytes: Vec<u8>,
     },
-    /// It is through it.
+    /// It has passed the receiver's line.
     DatagramDeliver {
         from: SocketAddr,
         host: HostId,
@@ -61,7 +61,7 @@ enum Action {
 }
 
 impl Network {
-    /// An empty network whose clock begins at `start` and whose chance comes from `seed` alone.
+    /// An empty network whose clock begins at `start` and whose randomness comes from `seed` alone.
     #[must_use]
     pub fn new(seed: u64, start: Instant) -> Self {
         Self {
@@ -89,7 +89,8 @@ impl Network {
         Duration::from_nanos(self.now)
     }
 
-    /// A fingerprint of every event so far, with its time and payload. Two runs that agree in it took the same course.
+    /// A fingerprint of every event so far, with its time and payload. Two runs with the same digest had the same
+    /// events.
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.digest.get()
@@ -115,13 +116,13 @@ impl Network {
         self.host(host).addr
     }
 
-    /// Whether a host accepts connections. It does unless told otherwise; one behind a NAT does not.
+    /// Whether a host accepts connections. It does by default; turn it off for a host behind a NAT.
     pub fn set_accepting(&mut self, host: HostId, is_accepting: bool) {
         self.host_mut(host).is_accepting = is_accepting;
     }
 
-    /// Takes a host away without a word: its timers are gone, what is under way to it is lost, its connections end
-    /// for the others one delay later, as if its machine had reset them.
+    /// Removes a host abruptly: its timers are gone, data in flight to it is lost, and its peers see their connections
+    /// end one delay later, as if its machine had reset them.
     pub fn kill(&mut self, host: HostId) {
         let entry = self.host_mut(host);
         entry.is_up = false;
@@ -137,8 +138,8 @@ impl Network {
         }
     }
 
-    /// Begins a connection. [`Event::Connected`] or [`Event::Refused`] follows after one round trip; what is sent
-    /// before waits until then.
+    /// Begins a connection. [`Event::Connected`] or [`Event::Refused`] follows after one round trip; data that is sent
+    /// earlier waits until then.
     pub fn connect(&mut self, host: HostId, to: SocketAddr) -> ConnId {
         let conn = self.ends.insert(End::new(host, None, EndState::Connecting));
         let at = self.after(self.path_delay(host, to));
@@ -146,8 +147,8 @@ impl Network {
         conn
     }
 
-    /// Gives bytes to a connection, and says how many it took: none when it has ended, fewer than given when its
-    /// buffer is full. In the latter case [`Event::Writable`] follows when there is room.
+    /// Gives bytes to a connection, and returns how many it took: none when it has ended, fewer than given when its
+    /// buffer is full. Then [`Event::Writable`] follows when there is room.
     pub fn send(&mut self, conn: ConnId, bytes: &[u8]) -> usize {
         let Some(end) = self.ends.get_mut(conn) else {
             return 0;
@@ -164,9 +165,9 @@ impl Network {
         taken
     }
 
-    /// Ends a connection. What it has taken is still delivered, then the other end gets [`Event::Closed`]. This end
-    /// gets no more events. Closing twice does no harm. One that does not stand yet is given up, as by
-    /// [`reset`](Self::reset).
+    /// Closes a connection. Bytes that it has taken are still delivered, then the other end gets [`Event::Closed`].
+    /// This end gets no more events. Closing twice is harmless. A connection that is not established yet is dropped, as
+    /// by [`reset`](Self::reset).
     pub fn close(&mut self, conn: ConnId) {
         let Some(end) = self.ends.get_mut(conn) else {
             return;
@@ -181,7 +182,7 @@ impl Network {
         }
     }
 
-    /// Ends a connection at once: what it has not put on the line is lost.
+    /// Resets a connection at once: bytes that it has not put on the line are lost.
     pub fn reset(&mut self, conn: ConnId) {
         let Some(end) = self.ends.remove(conn) else {
             return;
@@ -201,7 +202,7 @@ impl Network {
         }
     }
 
-    /// Sends a datagram. It may be lost: by chance, by a full queue on either side, or because no node has the address.
+    /// Sends a datagram. It may be lost: by chance, by a full queue on either side, or because no host has the address.
     pub fn send_datagram(&mut self, host: HostId, to: SocketAddr, bytes: Vec<u8>) {
         let entry = self.host_mut(host);
         let waiting = entry.uplink.datagram_bytes;
@@ -226,7 +227,7 @@ impl Network {
         }
     }
 
-    /// Unsets a timer, if it is set.
+    /// Cancels a timer, if it is set.
     pub fn cancel_timer(&mut self, host: HostId, token: u64) {
         self.timers.cancel(host, token);
     }
@@ -383,7 +384,7 @@ impl Network {
         None
     }
 
-    /// Puts a connection that has something to send in its host's queue.
+    /// Queues a connection that has bytes to send in its host's uplink.
     fn enqueue(&mut self, conn: ConnId) {
         let Some(end) = self.ends.get_mut(conn) else {
             return;
@@ -399,7 +400,7 @@ impl Network {
         self.pump(host);
     }
 
-    /// Sends what waits, as long as the line upwards is free.
+    /// Sends queued segments and datagrams while the uplink is free.
     fn pump(&mut self, host: HostId) {
         loop {
             let uplink = &mut self.host_mut(host).uplink;
@@ -465,7 +466,7 @@ impl Network {
         let sent = self.occupy(host, bytes.len());
         let entry = self.host(host);
         let (from, loss) = (entry.addr, entry.link.loss_per_million());
-        // Drawn for every datagram, so that changing one host's loss does not shift the chance of the others.
+        // Drawn for every datagram, so that changing one host's loss does not change the random numbers of the others.
         if self.rng.u32(0..1_000_000) < loss {
             return;
         }
@@ -474,7 +475,7 @@ impl Network {
             .push(at, Action::DatagramArrive { from, to, bytes });
     }
 
-    /// Keeps the line upwards busy with `bytes`, and says until when.
+    /// Keeps the uplink busy with `bytes`, and returns until when.
     fn occupy(&mut self, host: HostId, bytes: usize) -> Nanos {
         let time = self.host(host).link.time_up(bytes);
         let until = self.after(time);

@@ -11,13 +11,13 @@ pub(crate) struct End {
     /// The other end, once there is one.
     pub(crate) peer: Option<ConnId>,
     pub(crate) state: EndState,
-    /// What has been accepted and not been put on the line.
+    /// Bytes that were accepted and not yet put on the line.
     pub(crate) buffer: VecDeque<u8>,
     /// The bytes on their way that have not been acknowledged.
     pub(crate) in_flight: usize,
-    /// Whether a `send` came away with less than it wanted.
+    /// Whether a `send` was accepted only in part.
     pub(crate) is_starved: bool,
-    /// Whether it stands in its host's uplink queue.
+    /// Whether it is in its host's uplink queue.
     pub(crate) is_queued: bool,
 }
 
@@ -45,7 +45,7 @@ impl End {
         }
     }
 
-    /// Takes up to `most` bytes out of the buffer, to put them on the line.
+    /// Removes up to `most` bytes from the buffer, to put them on the line.
     pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
         let len = most.min(self.buffer.len());
         let (front, back) = self.buffer.as_slices();
@@ -113,7 +113,7 @@ impl Ends {
         self.get(conn)?;
         let slot = self.slots.get_mut(conn.slot as usize)?;
         let end = slot.end.take();
-        // A slot whose generations are used up is never used again.
+        // A slot whose generations are used up is retired.
         if let Some(next) = slot.generation.checked_add(1) {
             slot.generation = next;
             self.free.push(conn.slot);

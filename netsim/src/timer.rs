@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use crate::agenda::Nanos;
 use crate::event::HostId;
 
-/// The timers of all hosts. Never iterated, so that the order of the map cannot show.
+/// The timers of all hosts. Never iterated, so that the map's order cannot affect a run.
 ///
-/// A state machine moves its timer with almost every packet, mostly to later. Such a move leaves the agenda alone:
-/// the old entry finds, when it comes up, that it is early and goes back.
+/// A state machine moves its timer with almost every packet, mostly to later. Such a move does not touch the agenda:
+/// when the old entry comes up, it is early, and is listed again.
 #[derive(Debug, Default)]
 pub(crate) struct Timers(HashMap<(HostId, u64), Timer>);
 
@@ -19,18 +19,18 @@ struct Timer {
     listed: Nanos,
 }
 
-/// What an entry of the agenda means when it comes up.
+/// The outcome when an entry of the agenda comes up.
 pub(crate) enum Fired {
     /// The timer is due.
     Due,
     /// The timer was moved: list it again at this time.
     Later(Nanos),
-    /// The timer was cancelled, or another entry stands for it.
+    /// The timer was cancelled, or another entry replaces this one.
     Stale,
 }
 
 impl Timers {
-    /// Sets or moves a timer, and says whether it must be listed in the agenda at `due`.
+    /// Sets or moves a timer, and returns whether it must be listed in the agenda at `due`.
     pub(crate) fn set(&mut self, host: HostId, token: u64, due: Nanos) -> bool {
         let timer = Timer { due, listed: due };
         match self.0.get_mut(&(host, token)) {

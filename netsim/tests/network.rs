@@ -1,4 +1,4 @@
-//! What the network promises to the engines that are tested on it.
+//! Tests of the network's promises: timing, order, loss, determinism.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -40,7 +40,7 @@ fn all(net: &mut Network) -> Vec<(Duration, Event)> {
     .collect()
 }
 
-/// Sends everything over one connection as fast as it goes, then closes. Returns what arrived when.
+/// Sends everything over one connection as fast as possible, then closes. Returns what arrived when.
 fn transfer(net: &mut Network, from: HostId, to: HostId, data: &[u8]) -> Vec<(Duration, Vec<u8>)> {
     let sender = net.connect(from, net.addr(to));
     let mut rest = &data[net.send(sender, data)..];
@@ -289,7 +289,7 @@ fn ten_thousand_nodes_cost_little() {
     assert_eq!(answers, 50_000);
 }
 
-/// A random run of many connections, whose course is given by `seed` alone.
+/// A random run of many connections, determined by `seed` alone.
 fn random_run(seed: u64, links: &[(u64, u64, u64)]) -> (u64, Duration, usize) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut net = Network::new(seed, start());

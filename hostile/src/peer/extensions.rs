@@ -1,4 +1,4 @@
-//! Messages of the extension protocol, under the numbers that our binary gives to extensions.
+//! Extension messages, under the numbers that our binary gives to extensions.
 
 use tailwater_wire::{
     DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, Message, MetadataMessage,
@@ -7,7 +7,7 @@ use tailwater_wire::{
 
 use super::no_machine;
 
-/// Peers that a peer exchange message of the kit names.
+/// How many peers a peer exchange message of the kit names.
 const PEX_PEERS: u16 = 50;
 
 /// An extension handshake that offers everything.
@@ -53,7 +53,7 @@ pub(super) fn metadata_request(piece: u32) -> Message {
     )
 }
 
-/// A message that names peers which do not exist.
+/// A peer exchange message with peers that do not exist.
 pub(super) fn pex() -> Message {
     let added = (0..PEX_PEERS).map(|number| PexPeer {
         addr: no_machine(number),

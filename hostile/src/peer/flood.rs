@@ -1,4 +1,4 @@
-//! One kind of message, or two that undo each other, without end.
+//! Floods: one kind of message, or two that undo each other, without end.
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::Bitfield;
@@ -7,16 +7,16 @@ use tailwater_wire::{BlockRequest, HashRequest, Message};
 use super::{Peer, Repeat, extensions};
 use crate::Content;
 
-/// Bytes that a flood says at once at least: the fewer calls, the closer to the line's speed.
+/// The least that a flood sends at once, in bytes: the fewer calls, the closer to the line's speed.
 const PORTION: usize = 256 * 1024;
-/// Blocks that a flood of requests names before it begins again.
+/// How many blocks a flood of requests names before it starts again.
 const REQUESTS: usize = 2_048;
-/// A request as long as old clients made them.
+/// The length of old clients' requests, in bytes.
 const BIG_REQUEST: u32 = 128 * 1024;
-/// Where the flooding peer says that it listens.
+/// The port on which the flooding peer claims to listen.
 const LISTEN_PORT: u16 = 6_999;
 
-/// A flood. Each is legal message by message.
+/// A flood. Each of its messages is legal on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flood {
@@ -130,13 +130,13 @@ impl Flood {
         }
     }
 
-    /// What it says before it begins, behind the handshake.
+    /// The messages after the handshake, before the flood begins.
     #[must_use]
     pub fn opening(self) -> Vec<Message> {
         let have = match self {
-            // What it is about to say is the first of its kind.
+            // The flood's own first message announces the pieces.
             Self::HaveAll | Self::HaveNone | Self::HaveAllAndNone | Self::Bitfield => None,
-            // Who has something keeps the other side busy for longer.
+            // A peer that has pieces keeps the other side busy for longer.
             Self::Choke | Self::Rejects => Some(Message::HaveAll),
             _ => Some(Message::HaveNone),
         };
@@ -148,7 +148,7 @@ impl Flood {
         opening
     }
 
-    /// What it says again and again.
+    /// The messages that it repeats.
     #[must_use]
     pub fn cycle(self, content: &Content) -> Vec<Message> {
         let geometry = content.geometry();
@@ -186,12 +186,12 @@ impl Flood {
             Self::Port => (1..100).map(Message::Port).collect(),
             Self::Rejects => blocks(content).map(Message::RejectRequest).collect(),
             Self::Have => pieces.map(Message::Have).collect(),
-            // Cannot be said as a message: see `Self::portion`.
+            // Cannot be encoded as a `Message`: see `Self::portion`.
             Self::Unknown => Vec::new(),
         }
     }
 
-    /// The bytes of so many cycles that a call is worth while.
+    /// The bytes of enough cycles for one efficient send.
     #[must_use]
     pub fn portion(self, content: &Content) -> Bytes {
         let mut cycle = BytesMut::new();
@@ -205,7 +205,7 @@ impl Flood {
         cycle.repeat(times).into()
     }
 
-    /// A peer that does this and nothing else.
+    /// A peer that sends this flood and nothing else.
     #[must_use]
     pub fn peer(self, content: &Content, number: u64) -> Peer {
         self.peer_saying(content, number, self.portion(content))

@@ -1,4 +1,4 @@
-//! Who asks for a block of each piece and takes none.
+//! A peer that requests a block of each piece and reads none.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use tailwater_wire::{BlockRequest, Message};
 use super::{Behaviour, Out};
 use crate::Content;
 
-/// Between two rounds of requests: pieces that were not there in one are in the next.
+/// The pause between two rounds of requests: pieces that are missing in one may be there in the next.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Shows interest, reads until it is unchoked, then asks for the first block of each piece again and again and reads no
-/// more: every block that is read for it stays where it is.
+/// Shows interest, reads until it is unchoked, then requests the first block of each piece again and again and reads no
+/// more: every block that the victim reads for it stays in the victim's memory.
 #[derive(Clone, Debug)]
 pub struct Hoard {
     round: Bytes,

@@ -1,4 +1,4 @@
-//! Who downloads.
+//! A downloading peer.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,12 +9,13 @@ use tailwater_wire::{BlockRequest, Message};
 use super::{Behaviour, Out};
 use crate::{Content, Counts, Pacer};
 
-/// Requests outstanding at once.
+/// The length of the request pipeline.
 const PIPELINE: usize = 128;
 
-/// Asks for every block in order, and then again from the beginning, and looks whether each is right.
+/// Requests every block in order, then again from the beginning, and checks each.
 ///
-/// It is honest, but for one thing: with [`Leech::only_allowed_fast`] it lives off the pieces that it may have while choked.
+/// It is honest, with one exception: with [`Leech::only_allowed_fast`] it downloads only the pieces that it may have
+/// while choked.
 #[derive(Clone, Debug)]
 pub struct Leech {
     content: Content,
@@ -32,7 +33,7 @@ pub struct Leech {
 }
 
 impl Leech {
-    /// Downloads without end, as fast as it goes.
+    /// Downloads without end, as fast as possible.
     #[must_use]
     pub fn of(content: &Content) -> Self {
         Self {
@@ -51,7 +52,7 @@ impl Leech {
         }
     }
 
-    /// Asks for no more than this, together with all that share the pacer.
+    /// Requests no more than this, together with all that share the pacer.
     #[must_use]
     pub fn paced(mut self, pacer: &Pacer) -> Self {
         self.pacer = pacer.clone();
@@ -65,7 +66,7 @@ impl Leech {
         self
     }
 
-    /// Hangs up when so many bytes have come.
+    /// Hangs up when this many bytes have come.
     #[must_use]
     pub const fn stops_after(mut self, bytes: u64) -> Self {
         self.left = bytes;

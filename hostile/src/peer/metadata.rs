@@ -1,4 +1,4 @@
-//! Who serves metadata: the right one, or a lie, slowly.
+//! A peer that serves metadata: the right one, or a wrong one, slowly.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -28,13 +28,13 @@ pub struct MetadataServer {
 }
 
 impl MetadataServer {
-    /// Serves the torrent's own, at once.
+    /// Serves the torrent's own metadata, at once.
     #[must_use]
     pub fn honest(content: &Content) -> Self {
         Self::serving(content.info().clone())
     }
 
-    /// Claims the right size and serves blocks that are wrong, one in each `pause`.
+    /// Claims the right size and serves wrong blocks, one in each `pause`.
     #[must_use]
     pub fn lying_slowly(content: &Content, pause: Duration) -> Self {
         let lie: BytesMut = content.info().iter().map(|byte| byte ^ 0xff).collect();

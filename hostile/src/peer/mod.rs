@@ -1,7 +1,7 @@
-//! Peers that speak the protocol, for good or ill.
+//! Scripted peers: honest and hostile ones.
 //!
-//! A [`Peer`] is a handshake and any number of [`Behaviour`]s. What it does with what it is told stands in a behaviour, so
-//! an attack is a few lines: the messages that it opens with, and what it adds to the behaviours that are here.
+//! A [`Peer`] is a handshake and any number of [`Behaviour`]s. A behaviour defines how it reacts to messages, so an
+//! attack is a few lines: its opening messages, and its additions to the behaviours here.
 
 mod extensions;
 mod flood;
@@ -29,25 +29,25 @@ pub use supply::Supply;
 
 use crate::{Content, Script};
 
-/// What a peer does with what it is told, and what it says on its own.
+/// How a peer reacts to messages, and what it sends on its own.
 pub trait Behaviour: Send {
     /// The other side has sent a message.
     fn handle_message(&mut self, now: Instant, message: &Message, out: &mut Out) {
         let _ = (now, message, out);
     }
 
-    /// Everything said so far is on its way: the behaviour may say more. It is asked again only after that is on its way
-    /// too, so a flood says one portion each time.
+    /// Everything so far has been sent: the behaviour may send more. It is polled again only after that has been sent
+    /// too, so a flood sends one portion each time.
     fn poll(&mut self, now: Instant, out: &mut Out) {
         let _ = (now, out);
     }
 
-    /// When it will have something to say.
+    /// When it will have something to send.
     fn poll_timeout(&self) -> Option<Instant> {
         None
     }
 
-    /// Whether it wants to know what is said: if no behaviour does, nothing is decoded.
+    /// Whether it needs the received messages: if no behaviour does, nothing is decoded.
     fn is_listening(&self) -> bool {
         true
     }
@@ -57,25 +57,25 @@ pub trait Behaviour: Send {
         true
     }
 
-    /// Whether it has done what it came for.
+    /// Whether it has finished, so that the peer hangs up.
     fn is_over(&self) -> bool {
         false
     }
 }
 
-/// What a peer has to say.
+/// The send queue of a peer.
 #[derive(Debug, Default)]
 pub struct Out(VecDeque<Bytes>);
 
 impl Out {
-    /// Says a message.
+    /// Sends a message.
     pub fn say(&mut self, message: &Message) {
         let mut bytes = BytesMut::with_capacity(message.encoded_len());
         message.encode(&mut bytes);
         self.0.push_back(bytes.freeze());
     }
 
-    /// Says bytes as they are.
+    /// Sends bytes as they are.
     pub fn say_raw(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.0.push_back(bytes);
@@ -103,14 +103,14 @@ pub struct Peer {
     never_reads: bool,
     received: BytesMut,
     decoder: Decoder,
-    /// Their handshake has come.
+    /// The other side's handshake has come.
     is_welcome: bool,
-    /// What came cannot be understood: it is taken and thrown away.
+    /// The received bytes cannot be decoded: they are read and thrown away.
     is_deaf: bool,
 }
 
 impl Peer {
-    /// A peer of this torrent. Peers of different numbers have different names.
+    /// A peer of this torrent. Peers with different numbers have different peer ids.
     #[must_use]
     pub fn new(content: &Content, number: u64) -> Self {
         Self::of(
@@ -135,7 +135,7 @@ impl Peer {
         peer
     }
 
-    /// Who begins with any bytes in the place of the handshake.
+    /// A peer that begins with any bytes in place of the handshake.
     #[must_use]
     pub fn speaking(bytes: Bytes) -> Self {
         let mut out = Out::default();
@@ -173,21 +173,21 @@ impl Peer {
         flood.peer(content, number)
     }
 
-    /// Says a message behind the handshake and what it was told to say before.
+    /// Sends a message after the handshake and the messages added before.
     #[must_use]
     pub fn says(mut self, message: &Message) -> Self {
         self.out.say(message);
         self
     }
 
-    /// Says bytes behind the handshake, which need not be a message.
+    /// Sends bytes after the handshake, which need not be a message.
     #[must_use]
     pub fn says_raw(mut self, bytes: impl Into<Bytes>) -> Self {
         self.out.say_raw(bytes.into());
         self
     }
 
-    /// Says an extension handshake (BEP 10).
+    /// Sends an extension handshake (BEP 10).
     #[must_use]
     pub fn says_hello(self, hello: &ExtensionHandshake) -> Self {
         self.says(&Message::Extended {
@@ -196,14 +196,14 @@ impl Peer {
         })
     }
 
-    /// Behaves like this, besides what it does already.
+    /// Adds a behaviour.
     #[must_use]
     pub fn does(mut self, behaviour: impl Behaviour + 'static) -> Self {
         self.behaviours.push(Box::new(behaviour));
         self
     }
 
-    /// Takes nothing of what the other side sends, not even its handshake.
+    /// Reads nothing that the other side sends, not even its handshake.
     #[must_use]
     pub const fn never_reads(mut self) -> Self {
         self.never_reads = true;
@@ -286,14 +286,14 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// Long blocks too: the kit asks for them.
+/// Long blocks are allowed too: the kit requests them.
 fn limits() -> Limits {
     Limits::default()
         .with_max_block_len(MAX_BLOCK_LEN)
         .unwrap_or_default()
 }
 
-/// Says the same bytes again and again, as fast as they are taken or with pauses.
+/// Sends the same bytes again and again, as fast as they are taken or with pauses.
 #[derive(Clone, Debug)]
 pub struct Repeat {
     bytes: Bytes,
@@ -324,14 +324,14 @@ impl Repeat {
         }
     }
 
-    /// So often at most.
+    /// Repeats this often at most.
     #[must_use]
     pub const fn times(mut self, times: u64) -> Self {
         self.left = times;
         self
     }
 
-    /// With a pause after each time.
+    /// Pauses after each repetition.
     #[must_use]
     pub const fn every(mut self, pause: Duration) -> Self {
         self.pause = pause;
@@ -358,7 +358,7 @@ impl Behaviour for Repeat {
     }
 }
 
-/// Answers each message as a function says, which is all that many attacks need.
+/// Answers each message by a function, which is enough for many attacks.
 ///
 /// ```
 /// use tailwater_hostile::peer::{Answer, Out, Peer};
@@ -384,7 +384,7 @@ impl<F: FnMut(&Message, &mut Out) + Send> Behaviour for Answer<F> {
     }
 }
 
-/// The address of a peer in the documentation's range, which belongs to no machine: for messages that name peers.
+/// An address in the range for documentation, which belongs to no machine: for messages that name peers.
 const NO_MACHINE: [u8; 4] = [203, 0, 113, 0];
 
 /// The `number`-th address that belongs to no machine.

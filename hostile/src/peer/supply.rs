@@ -1,4 +1,4 @@
-//! Seeders: honest ones, liars, and those that stop.
+//! Seeders: honest ones, corrupting ones, and ones that stop.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::{Content, Counts, Pacer};
 /// Requests that are remembered; the honest side never asks for more at once.
 const MAX_QUEUE: usize = 4_096;
 
-/// Serves what is asked for.
+/// Serves requested blocks.
 #[derive(Clone, Debug)]
 pub struct Supply {
     content: Content,
@@ -55,7 +55,7 @@ impl Supply {
         self
     }
 
-    /// Takes requests for ever and answers only the first so many.
+    /// Accepts requests for ever and answers only the first `blocks`.
     #[must_use]
     pub const fn stalls_after(mut self, blocks: u64) -> Self {
         self.left = blocks;

@@ -1,8 +1,8 @@
-//! How much an attack may do.
+//! Limits of an attack: time, connections, bytes.
 
 use std::time::Duration;
 
-/// What a [`Crowd`](super::Crowd) does at most, all its scripts together. Whatever is reached first ends it.
+/// The limits of a [`Crowd`](super::Crowd), all its scripts together. The first that is reached ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// From its start on.

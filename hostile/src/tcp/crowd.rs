@@ -1,4 +1,4 @@
-//! Many scripts at once, on a thread of their own.
+//! Runs many scripts at once, on a thread of their own.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +13,13 @@ use tokio::time::sleep;
 use super::{Bounds, drive};
 use crate::{Counts, Script};
 
-/// How often the bounds are looked at.
+/// How often the bounds are checked.
 const LOOK: Duration = Duration::from_millis(10);
 /// Connections that the kernel keeps for a listener.
 const BACKLOG: u32 = 1_024;
 
-/// Attackers, and honest sides beside them, over TCP on addresses of this machine. They run on one thread, so that no attack
-/// takes more than a processor of those it attacks. All ends when this is dropped.
+/// Attackers, and honest sides beside them, over TCP on addresses of this machine. They run on one thread, so that an
+/// attack takes at most one processor from its victim. All scripts end when this is dropped.
 #[derive(Debug)]
 pub struct Crowd {
     /// `None` once it is being dropped.
@@ -36,7 +36,7 @@ struct Shared {
     over: watch::Sender<bool>,
 }
 
-/// Whom to call, from where, and how.
+/// An outgoing connection: its target, its source address, and when to repeat it.
 #[derive(Clone, Copy, Debug)]
 pub struct Dial {
     to: SocketAddr,
@@ -45,7 +45,7 @@ pub struct Dial {
     receive_buffer: Option<u32>,
 }
 
-/// Who waits to be called.
+/// A listening socket of the crowd.
 #[derive(Debug)]
 pub struct Listener {
     /// Where it listens.
@@ -54,7 +54,7 @@ pub struct Listener {
 }
 
 impl Crowd {
-    /// No caller yet. The bounds' time begins now.
+    /// Starts a crowd without scripts. The bounds' time begins now.
     ///
     /// # Errors
     ///
@@ -80,13 +80,13 @@ impl Crowd {
         })
     }
 
-    /// What all have done together.
+    /// The counters of all scripts together.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.shared.counts
     }
 
-    /// Calls, and when told so calls again with a new script whenever the connection has ended.
+    /// Connects, and, if the dial says so, connects again with a new script whenever the connection has ended.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Listens, with a new script for each that calls.
+    /// Listens, with a new script for each incoming connection.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        // Waits for nothing: it may be dropped by a task of another runtime.
+        // Without waiting: it may be dropped by a task of another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -190,7 +190,7 @@ impl Shared {
         outcome
     }
 
-    /// Does the work until it is done or a bound is reached.
+    /// Runs `work` until it is done or a bound is reached.
     async fn unless_over<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut over = self.over.subscribe();
         tokio::select! {
@@ -209,7 +209,7 @@ impl Shared {
 }
 
 impl Dial {
-    /// Once, from wherever the machine likes.
+    /// Connects once, from an address that the system chooses.
     #[must_use]
     pub const fn to(addr: SocketAddr) -> Self {
         Self {
@@ -220,21 +220,22 @@ impl Dial {
         }
     }
 
-    /// From this address.
+    /// Connects from this address.
     #[must_use]
     pub fn from(mut self, ip: impl Into<IpAddr>) -> Self {
         self.from = Some(ip.into());
         self
     }
 
-    /// Again, so long after a connection has ended or was refused.
+    /// Connects again, this long after a connection has ended or was refused.
     #[must_use]
     pub const fn again_after(mut self, pause: Duration) -> Self {
         self.again_after = Some(pause);
         self
     }
 
-    /// With a kernel buffer of so many bytes for what comes: the smaller it is, the sooner who does not read is felt.
+    /// Sets the kernel's receive buffer in bytes: the smaller it is, the sooner the other side notices a peer that does
+    /// not read.
     #[must_use]
     pub const fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
@@ -243,13 +244,13 @@ impl Dial {
 }
 
 impl Listener {
-    /// How often it was called.
+    /// How many connections it accepted.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.call_times().len()
     }
 
-    /// When it was called.
+    /// When it accepted each connection.
     #[must_use]
     pub fn call_times(&self) -> Vec<Instant> {
         self.calls

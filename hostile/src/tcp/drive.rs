@@ -1,4 +1,4 @@
-//! One script on one stream.
+//! Drives one script over one byte stream.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,7 +14,7 @@ use crate::{Counts, Script};
 
 /// Bytes taken from the stream at once.
 const READ: usize = 64 * 1024;
-/// Portions written or read before others have their turn.
+/// Portions written or read before the task yields to others.
 const TURNS: usize = 16;
 
 /// Drives a script over any byte stream until the other side or the script ends it. The caller bounds the time.
@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
         Poll::Pending
     }
 
-    /// Says whether anything went out.
+    /// Returns whether anything was sent.
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<bool>> {
         if self.unsent.is_empty() {
             match self.script.poll_send(now) {
@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
             })
     }
 
-    /// Says how many bytes came; pending, without being woken for more, while the script does not read.
+    /// Returns how many bytes came; pending, without being woken for more, while the script does not read.
     fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<usize>> {
         if !self.script.is_reading() {
             return Poll::Pending;

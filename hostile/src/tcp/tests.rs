@@ -1,4 +1,4 @@
-//! The kit's sides against each other.
+//! Tests of the kit's scripts against each other.
 
 use std::sync::Arc;
 use std::time::Duration;
