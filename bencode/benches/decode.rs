@@ -1,4 +1,4 @@
-//! How long it takes to decode a small torrent, a large one, and a hostile one.
+//! Measures the decoding of a small torrent, a large one, and a hostile one.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

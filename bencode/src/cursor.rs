@@ -1,4 +1,4 @@
-//! Walking a decoded document.
+//! A cursor over a decoded document.
 
 use crate::decode::Token;
 use crate::integer;
@@ -28,7 +28,7 @@ pub enum Kind {
     Dict,
 }
 
-/// A place in a [`Document`]: as cheap to copy as two pointers.
+/// A value in a [`Document`]: as cheap to copy as two pointers.
 ///
 /// `'doc` is the document's borrow; slices live as long as the input, `'a`.
 #[derive(Clone, Copy)]

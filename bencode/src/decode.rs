@@ -19,7 +19,7 @@ pub(crate) struct Token {
 
 const NONE: u32 = u32::MAX;
 
-/// The token table begins no larger than this: enough for a small torrent without growing, and cheap to have.
+/// The initial capacity of the token table is at most this: enough for a small torrent without growing, and cheap.
 const FIRST_TOKENS: usize = 128;
 
 /// Decodes one canonical value that fills `bytes`, within the default limits.
@@ -48,7 +48,7 @@ pub fn decode_with<'a>(bytes: &'a [u8], options: &Options) -> Result<Document<'a
     Ok(document)
 }
 
-/// Decodes the value at the beginning of `bytes`, whatever follows it, and says how many bytes it took.
+/// Decodes the value at the beginning of `bytes`, whatever follows it, and returns how many bytes it took.
 ///
 /// # Errors
 ///
@@ -142,7 +142,7 @@ impl<'a> Decoder<'a, '_> {
             .ok_or_else(|| self.error(DecodeErrorKind::UnexpectedEnd))
     }
 
-    /// Adds a token and gives its number. The caller has checked that the value does not end past the input.
+    /// Adds a token and returns its number. The caller has checked that the value does not end past the input.
     fn push(&mut self, start: u32, body: u32, end: u32, next: u32) -> Result<u32, DecodeError> {
         let limit = self.options.limits.tokens;
         let number = u32::try_from(self.tokens.len())
@@ -224,7 +224,7 @@ impl<'a> Decoder<'a, '_> {
         &self.bytes[token.body as usize..token.end as usize]
     }
 
-    /// Reads a string whose first digit was seen; gives the number of its token.
+    /// Reads a string whose first digit was seen; returns the number of its token.
     fn string(&mut self, digit: u8) -> Result<u32, DecodeError> {
         let start = self.at;
         let limit = self.options.limits.string_len;

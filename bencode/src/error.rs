@@ -1,4 +1,4 @@
-//! What can be wrong with a stranger's bytes.
+//! Errors of decoding untrusted bytes.
 //!
 //! Written by hand: an error derive would be most of what this crate's users have to build.
 

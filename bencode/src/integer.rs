@@ -1,4 +1,4 @@
-//! The text of an integer.
+//! Parses and checks the text of an integer.
 
 use crate::{DecodeErrorKind, Options};
 

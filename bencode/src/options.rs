@@ -1,6 +1,6 @@
-//! How strict and how large.
+//! Options of decoding: strictness and limits.
 
-/// What one decode may cost. Every limit is checked before memory is taken for what it counts.
+/// Limits on one decode. Every limit is checked before memory is allocated for what it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -27,7 +27,7 @@ impl Default for Limits {
     }
 }
 
-/// Which departures from canonical bencode are let pass, and the [`Limits`].
+/// Which deviations from canonical bencode are accepted, and the [`Limits`].
 ///
 /// BEP 3 demands sorted unique keys and minimal integers, which is what [`Options::strict`] checks. Old software writes
 /// other things too; each flag lets one of them pass.

@@ -1,4 +1,4 @@
-//! Whether bytes are those that the metainfo promises.
+//! Checks the bytes of pieces against the hashes of the metainfo.
 
 use crate::merkle::Layers;
 use crate::{BlockDigest, FileEntry, Info, MerkleHash, PieceHash, PieceIndex, merkle};
@@ -7,7 +7,7 @@ use sha2::Sha256;
 use std::sync::Arc;
 use tailwater_types::{BLOCK_LEN, Expected, MerkleRoot};
 
-/// The hashes that the pieces of a torrent have to have: SHA-1 (BEP 3), merkle roots (BEP 52), or both. Cheap to clone.
+/// The expected hashes of a torrent's pieces: SHA-1 (BEP 3), merkle roots (BEP 52), or both. Cheap to clone.
 ///
 /// ```
 /// use tailwater_metainfo::{Expected, Geometry, PieceHash, PieceHasher, PieceHashes};
@@ -38,8 +38,8 @@ impl PieceHashes {
         Self(Source::Torrent { info, layers })
     }
 
-    /// What a piece has to hash to. `None` for a piece that the torrent does not have, and where a v2 torrent came without
-    /// the piece layers: they have to be asked for first.
+    /// The expected hash of a piece. `None` for a piece that the torrent does not have, and where a v2 torrent came
+    /// without the piece layers: they have to be requested first.
     #[must_use]
     pub fn expected(&self, piece: PieceIndex) -> Option<Expected> {
         match &self.0 {
@@ -75,11 +75,11 @@ fn of_torrent(info: &Info, layers: &Layers, piece: PieceIndex) -> Option<Expecte
         return v1.map(Expected::V1);
     }
     match (v1, file_of(info, piece)) {
-        // Only padding, of which v2 knows nothing.
+        // Only padding, which has no v2 hash.
         (Some(v1), None) => Some(Expected::V1(v1)),
         (v1, Some(file)) => match (v1, merkle_root(info, layers, piece, file)) {
             (Some(v1), Some(v2)) => Some(Expected::Both { v1, v2 }),
-            // A hybrid torrent whose layers are not here yet is as good as a v1 torrent.
+            // A hybrid torrent without its piece layers is checked as a v1 torrent.
             (Some(v1), None) => Some(Expected::V1(v1)),
             (None, v2) => v2.map(Expected::V2),
         },
@@ -122,7 +122,7 @@ fn merkle_root(
     })
 }
 
-/// Checks one piece as its bytes come, in order and in parts of any length.
+/// Checks one piece incrementally: its bytes in order, in parts of any length.
 #[derive(Clone, Debug)]
 pub struct PieceHasher {
     expected: Expected,

@@ -1,4 +1,4 @@
-//! Changing what stands around the info dictionary.
+//! Edits trackers and comment of a .torrent file, and keeps its info dictionary byte for byte.
 
 use crate::parse::decode_outer;
 use crate::{Limits, Metainfo, MetainfoError};
@@ -26,9 +26,9 @@ use tailwater_bencode::{Dict, Encoded, Item, Value, encode};
 pub struct Editor<'a> {
     before: Metainfo,
     entries: BTreeMap<Cow<'a, [u8]>, Item<'a>>,
-    /// What `announce` holds, as it stands in the file.
+    /// The value of `announce`, as it is in the file.
     announce: Option<Cow<'a, [u8]>>,
-    /// The same for `announce-list`; what is no list or text in it is kept as it is.
+    /// The same for `announce-list`; entries that are no list or text are kept as they are.
     tiers: Vec<Item<'a>>,
 }
 
@@ -43,8 +43,8 @@ pub struct Edited {
 }
 
 impl<'a> Editor<'a> {
-    /// Takes a .torrent file, within the default [`Limits`]. Of a key that comes twice, which is against the rules, the
-    /// first value is kept, as it is the one that counts; keys out of order are put in order.
+    /// Reads a .torrent file to edit, within the default [`Limits`]. Of a key that comes twice, which is against the
+    /// rules, the first value is kept, as it is the one that counts; keys out of order are put in order.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl<'a> Editor<'a> {
         self.keep_trackers();
     }
 
-    /// Adds trackers behind those that are there, in tiers (BEP 12); an empty tier is ignored. What is there is kept byte
-    /// for byte, even what is no URL.
+    /// Appends trackers to the existing ones, in tiers (BEP 12); an empty tier is ignored. Existing entries are kept
+    /// byte for byte, even those that are no URL.
     pub fn add_trackers<T, U>(&mut self, tiers: impl IntoIterator<Item = T>)
     where
         T: IntoIterator<Item = U>,
@@ -123,8 +123,8 @@ impl<'a> Editor<'a> {
         self.keep_trackers();
     }
 
-    /// Removes every tracker of which `is_gone`, given the bytes that stand in the file, says so. The others are kept byte
-    /// for byte. Returns how often it said so.
+    /// Removes every tracker for which `is_gone` returns true, given the bytes in the file. The others are kept byte
+    /// for byte. Returns how many were removed.
     pub fn remove_trackers(&mut self, is_gone: impl Fn(&[u8]) -> bool) -> usize {
         let mut removed = 0;
         let mut stays = |item: &Item<'_>| {
@@ -161,7 +161,7 @@ impl<'a> Editor<'a> {
     ///
     /// # Errors
     ///
-    /// [`MetainfoError::TooLarge`], if that is what the changes have made of it.
+    /// [`MetainfoError::TooLarge`], if the changes have made it too large.
     pub fn finish(self) -> Result<Edited, MetainfoError> {
         let bytes = encode(&Item::Dict(self.entries));
         let metainfo = Metainfo::from_bytes(&bytes)?;

@@ -1,4 +1,4 @@
-//! Why a metainfo file is refused, and what is odd about one that is not.
+//! Errors and warnings of reading metainfo.
 
 use crate::GeometryError;
 use tailwater_bencode::DecodeError;
@@ -66,7 +66,7 @@ pub enum FieldProblem {
         /// Hashes that came.
         found: usize,
     },
-    /// It is empty where something must be.
+    /// It is empty, which is not allowed.
     #[error("empty")]
     Empty,
     /// Nothing of the name of the only file was left after it was made safe.
@@ -124,7 +124,7 @@ pub enum FieldProblem {
     Hybrid(String),
 }
 
-/// Something odd that does not make a torrent unusable.
+/// A defect that does not make a torrent unusable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
@@ -141,7 +141,7 @@ pub enum Warning {
         /// What was expected there.
         expected: &'static str,
     },
-    /// A field is of another type than it should be, but its meaning is plain.
+    /// A field is of the wrong type, but its meaning is clear.
     #[error("{field} at byte {offset} should be {expected}")]
     Odd {
         /// The path of the field.

@@ -4,7 +4,7 @@ use crate::{Info, Limits, Magnet, Metainfo, MetainfoError};
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Reads `data` as a .torrent file and as an info dictionary, and checks what is promised of the result.
+/// Reads `data` as a .torrent file and as an info dictionary, and checks the promises about the result.
 ///
 /// # Panics
 ///
@@ -81,7 +81,7 @@ fn fold(path: &str) -> String {
     upper.flat_map(char::to_lowercase).collect()
 }
 
-/// Reads `data` as a magnet link; what is written of it reads the same.
+/// Reads `data` as a magnet link; its written form reads the same.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! A place on the network, by name or address.
+//! A host, by name or address, with a port.
 
 use std::fmt;
 use std::str::FromStr;

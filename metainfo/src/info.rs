@@ -1,4 +1,4 @@
-//! What an info dictionary says.
+//! The checked info dictionary of a torrent, and its files.
 
 use crate::parse::parse_info;
 use crate::raw_path::on_this_platform;
@@ -39,8 +39,8 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
-    /// Where it goes, relative to the download folder. It begins with the torrent's name, also in a torrent of several
-    /// files. No two files that are not pad files have paths that differ only in case.
+    /// The path at which it is stored, relative to the download folder. It begins with the torrent's name, also in a
+    /// torrent of several files. No two files that are not pad files have paths that differ only in case.
     #[must_use]
     pub const fn path(&self) -> &SafePath {
         &self.path
@@ -53,10 +53,10 @@ impl FileEntry {
         self.original_path.as_deref()
     }
 
-    /// Where it is if it was not this program that put it there: the path as it stands in the torrent, relative to the
-    /// download folder like [`FileEntry::path`], where that is another one and each component is a plain name on this
-    /// platform. Joined to a folder, it stays inside, unless a link there leads out. Two files may have the same, and one
-    /// may have the [`FileEntry::path`] of another.
+    /// The path at which another program would have stored it: the path as it is in the torrent, relative to the
+    /// download folder like [`FileEntry::path`], if it differs from that and each component is a plain name on this
+    /// platform. Joined to a folder, it stays inside, unless a link there leads out. Two files may have the same, and
+    /// one may have the [`FileEntry::path`] of another.
     ///
     /// To be used for files that exist, never to make one: such a name may be invisible, or mislead.
     #[must_use]
@@ -121,7 +121,7 @@ pub(crate) struct Inner {
     pub(crate) hashes: InfoHashes,
     pub(crate) geometry: Geometry,
     pub(crate) files: Vec<FileEntry>,
-    /// Where the v1 piece hashes stand in `raw`; their number is that of the pieces.
+    /// Where the v1 piece hashes are in `raw`; there is one for each piece.
     pub(crate) pieces: Option<Range<usize>>,
     pub(crate) is_private: bool,
     pub(crate) is_multi_file: bool,
@@ -135,7 +135,7 @@ impl Info {
 
     /// Checks a raw info dictionary, such as peers send (BEP 9), within the default [`Limits`].
     ///
-    /// Offsets in errors count from its beginning. Whether it has the right hash is for the caller to compare.
+    /// Offsets in errors count from its beginning. The caller has to compare its hash.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Info {
         self.0.hashes
     }
 
-    /// Pieces and blocks.
+    /// The layout of pieces and blocks.
     ///
     /// In a v2-only torrent each file begins with a piece of its own (BEP 52): its pieces are those of
     /// [`Geometry::aligned`], and the positions from a file's end to the next piece hold no byte.
@@ -194,8 +194,9 @@ impl Info {
         hashes.get(piece.as_usize()).copied().map(PieceHash::new)
     }
 
-    /// What each piece has to hash to. Without the piece layers of a .torrent file, nothing is known of the pieces of a
-    /// v2-only torrent's longer files, and of a hybrid's only the v1 hash; see [`Metainfo::piece_hashes`](crate::Metainfo::piece_hashes).
+    /// The expected hash of each piece. Without the piece layers of a .torrent file, nothing is known of the pieces of
+    /// a v2-only torrent's longer files, and of a hybrid's only the v1 hash; see
+    /// [`Metainfo::piece_hashes`](crate::Metainfo::piece_hashes).
     #[must_use]
     pub fn piece_hashes(&self) -> PieceHashes {
         PieceHashes::of_torrent(self.clone(), Arc::default())
@@ -226,7 +227,7 @@ impl Info {
         &self.0.raw
     }
 
-    /// What is odd about it, at most [`Limits::warnings`] and one that counts the rest.
+    /// The warnings about it, at most [`Limits::warnings`] and one that counts the rest.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.0.warnings

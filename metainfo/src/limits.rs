@@ -1,6 +1,6 @@
-//! What a stranger's metainfo may cost.
+//! Limits on untrusted metainfo.
 
-/// Bounds on one .torrent file or info dictionary, each checked before memory is taken for what it counts.
+/// Limits on one .torrent file or info dictionary, each checked before memory is allocated for what it counts.
 ///
 /// The number of pieces is bounded by [`MAX_PIECES`](crate::MAX_PIECES), their length by
 /// [`MAX_PIECE_LENGTH`](crate::MAX_PIECE_LENGTH).

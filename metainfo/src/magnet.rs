@@ -13,7 +13,7 @@ pub const MAX_MAGNET_LEN: usize = 64 * 1024;
 /// In front of a v2 hash in hex: the multihash code and length of SHA-256 (BEP 9).
 const SHA256_TAG: &str = "1220";
 
-/// What stands for itself in a value (RFC 3986, unreserved).
+/// All characters but those that need no escape in a value (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

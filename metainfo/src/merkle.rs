@@ -1,4 +1,4 @@
-//! The hash trees of BEP 52: SHA-256 over blocks of 16 KiB, two children a node, filled up with zero leaves.
+//! The hash trees of BEP 52: SHA-256 over blocks of 16 KiB, two children a node, padded with zero leaves.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub fn parent_hash(left: &MerkleHash, right: &MerkleHash) -> MerkleHash {
     MerkleHash::new(hasher.finalize().into())
 }
 
-/// The root of a subtree of `height` layers above leaves that are all zero: what fills a tree up.
+/// The root of a subtree of `height` layers above leaves that are all zero: the padding of a tree.
 #[must_use]
 pub fn zero_hash(height: u32) -> MerkleHash {
     (0..height).fold(MerkleHash::new([0; 32]), |hash, _| {
@@ -31,7 +31,8 @@ pub fn zero_hash(height: u32) -> MerkleHash {
     })
 }
 
-/// How many layers above the leaves the hashes of pieces are. A piece is a power of two of at least one block.
+/// The height of the piece layer: how many layers it is above the leaves. A piece is a power of two of at least one
+/// block.
 #[must_use]
 pub fn piece_layer_height(piece_length: u32) -> u32 {
     (piece_length / BLOCK_LEN).max(1).ilog2()

@@ -1,4 +1,4 @@
-//! A whole .torrent file.
+//! The checked .torrent file: the info dictionary, and the trackers, seeds and texts around it.
 
 use std::sync::Arc;
 
@@ -36,8 +36,9 @@ impl Metainfo {
         Ok(Self { outer })
     }
 
-    /// Puts trackers, by tier, and web seeds around an info dictionary that came from peers (BEP 9): what a magnet link
-    /// says. A v2 or hybrid torrent that is made so has no [piece layers](Self::piece_layer); they come from peers too.
+    /// Makes a torrent from an info dictionary that came from peers (BEP 9), with trackers, by tier, and web seeds:
+    /// what a magnet link gives. A v2 or hybrid torrent that is made so has no [piece layers](Self::piece_layer); they
+    /// come from peers too.
     #[must_use]
     pub fn from_info(info: Info, trackers: Vec<Vec<String>>, web_seeds: Vec<String>) -> Self {
         let outer = Outer {
@@ -55,7 +56,7 @@ impl Metainfo {
         Self { outer }
     }
 
-    /// What the peers must agree on.
+    /// The info dictionary, on which all peers must agree.
     #[must_use]
     pub const fn info(&self) -> &Info {
         &self.outer.info
@@ -85,7 +86,7 @@ impl Metainfo {
         &self.outer.nodes
     }
 
-    /// What its maker has to say; not safe to print to a terminal as it is.
+    /// Its maker's comment; not safe to print to a terminal as it is.
     #[must_use]
     pub fn comment(&self) -> Option<&str> {
         self.outer.comment.as_deref()
@@ -113,7 +114,7 @@ impl Metainfo {
             .map(|layer| &**layer)
     }
 
-    /// What each piece has to hash to.
+    /// The expected hash of each piece.
     #[must_use]
     pub fn piece_hashes(&self) -> PieceHashes {
         let layers = Arc::clone(&self.outer.piece_layers);
@@ -130,7 +131,7 @@ impl Metainfo {
         magnet
     }
 
-    /// What is odd about it, at most [`Limits::warnings`] and one that counts the rest.
+    /// The warnings about it, at most [`Limits::warnings`] and one that counts the rest.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.outer.warnings

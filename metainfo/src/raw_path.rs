@@ -1,10 +1,10 @@
-//! Paths as they stand in a torrent, where a file may be found under its own name.
+//! Unchanged paths of a torrent, under which another program may have stored its files.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// Joins components with slashes; `None` where one of them is no name of a file on any platform, or could not be told
-/// from two.
+/// Joins components with slashes; `None` where one of them is not a file name on any platform, or could be read as two
+/// components.
 pub(crate) fn join<'a>(components: impl Iterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let mut joined = Vec::new();
     for component in components {
@@ -55,7 +55,7 @@ mod imp {
     use super::OsStr;
     use crate::safe_path::is_safe_name;
 
-    /// What is safe but for its length or its case. Devices and names that end with a dot are not.
+    /// Names that are safe except for their length or case. Devices and names that end with a dot are not.
     pub(super) fn name(component: &[u8]) -> Option<&OsStr> {
         let name = std::str::from_utf8(component).ok()?;
         is_safe_name(name).then(|| OsStr::new(name))

@@ -1,17 +1,17 @@
-//! Names of files that cannot do harm.
+//! Safe file names and paths, which stay inside their folder on every platform.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A name is cut after the character that fills this many bytes; the extension is put behind. File systems allow 255
+/// A name is cut after the character that fills this many bytes; the extension is appended. File systems allow 255
 /// bytes a name; the difference leaves room for the extension and for a number that tells two files apart.
 const CUT_AFTER: usize = 240;
 
 /// The longest extension that survives a cut, in bytes, dot included.
 const MAX_EXTENSION: usize = 9;
 
-/// The longest component that there is, in bytes.
+/// The longest component, in bytes.
 const MAX_COMPONENT: usize = 255;
 
 /// A relative path, each component of which is a plain name on every platform: never empty, `.`, `..`, a Windows
@@ -87,7 +87,7 @@ impl AsRef<str> for SafePath {
     }
 }
 
-/// What stands for a component that nothing is left of.
+/// The replacement for a component of which nothing is left.
 pub(crate) const NOTHING: &str = "_";
 
 /// Makes one component of a path safe, as libtorrent does; `None` where nothing is left of it.
@@ -146,8 +146,8 @@ fn rebuild(raw: &[u8]) -> Option<String> {
     Some(name)
 }
 
-/// The first character, or none where the bytes are no UTF-8, and what follows it. Of bytes in another encoding as many
-/// go as their first announces, though they say something else: as libtorrent counts, so that the names are the same.
+/// The first character, or none where the bytes are no UTF-8, and what follows it. For bytes in another encoding, as
+/// many are skipped as the first byte announces in UTF-8: libtorrent does the same, so that the names are equal.
 fn first_char(bytes: &[u8]) -> Option<(Option<char>, &[u8])> {
     let len = match bytes.first()? {
         0xc0..=0xdf => 2,
@@ -161,7 +161,8 @@ fn first_char(bytes: &[u8]) -> Option<(Option<char>, &[u8])> {
     Some((character.and_then(|text| text.chars().next()), rest))
 }
 
-/// Separators, and what makes a name look like another: it cannot be seen, or changes the direction of writing.
+/// Separators, and characters that make a name look like another: invisible ones, and ones that change the direction of
+/// writing.
 fn is_dropped(c: char) -> bool {
     let is_separator = matches!(c, '/' | '\\' | '\0');
     let is_direction = matches!(

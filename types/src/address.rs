@@ -1,4 +1,4 @@
-//! What an address says about the host behind it, and which hosts can know that host.
+//! Classifies IP addresses: scopes, groups of addresses that count as one subscriber, and which hosts can know which.
 
 mod scope;
 mod share;
@@ -12,12 +12,12 @@ pub use share::{AddressCounts, AddressShare};
 
 use scope::embedded;
 
-/// The addresses that one subscriber has as a rule: one of IPv4, a /64 of global IPv6 (RFC 6177).
+/// A group of addresses that counts as one subscriber: an IPv4 address, or a /64 of global IPv6 (RFC 6177).
 ///
-/// The key for shares, limits and bans. A share for each IPv6 address would be none, as every subscriber has 2^64 of them.
-/// All hosts of one home are one group, in IPv4 by address translation, in IPv6 by the prefix that they share. Other IPv6
-/// addresses are a group each: all hosts of a link share `fe80::/64`. An address that embeds an IPv4 one belongs to its
-/// group.
+/// The key for shares, limits and bans. A limit for each IPv6 address would limit nothing, as every subscriber has 2^64
+/// of them. All hosts of one home are one group, in IPv4 by address translation, in IPv6 by the prefix that they share.
+/// Other IPv6 addresses are a group each: all hosts of a link share `fe80::/64`. An address that embeds an IPv4 one
+/// belongs to its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressGroup(IpAddr);
 

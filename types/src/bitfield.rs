@@ -103,7 +103,7 @@ impl Bitfield {
             .is_some_and(|byte| byte & mask(piece) != 0)
     }
 
-    /// Sets a bit; says whether it was clear before.
+    /// Sets a bit; returns whether it was clear before.
     pub fn set(&mut self, piece: PieceIndex) -> bool {
         let fresh = piece.get() < self.len && !self.has(piece);
         if fresh {
@@ -113,7 +113,7 @@ impl Bitfield {
         fresh
     }
 
-    /// Clears a bit; says whether it was set before.
+    /// Clears a bit; returns whether it was set before.
     pub fn clear(&mut self, piece: PieceIndex) -> bool {
         let held = self.has(piece);
         if held {
@@ -184,7 +184,7 @@ const fn mask(piece: PieceIndex) -> u8 {
     0x80 >> (piece.get() % 8)
 }
 
-/// The bits of the last byte that stand for no piece.
+/// The spare bits of the last byte, which belong to no piece.
 const fn spare_mask(pieces: u32) -> u8 {
     match pieces % 8 {
         0 => 0,

@@ -1,4 +1,4 @@
-//! The unit of transfer.
+//! Blocks: the unit of transfer.
 
 use crate::PieceIndex;
 

@@ -1,4 +1,4 @@
-//! How a torrent's bytes fall into pieces and blocks.
+//! The layout of a torrent's bytes in pieces and blocks.
 //!
 //! Numbers from the wire stay `u32` until [`Geometry::piece`] or [`Geometry::block`] has checked them; a
 //! [`PieceIndex`] or [`BlockRef`] that exists is one that its torrent has.
@@ -62,11 +62,11 @@ impl std::error::Error for GeometryError {}
 
 /// Where each piece and block of a torrent lies.
 ///
-/// Positions are byte offsets into the torrent: its files one behind the other, in the order of the metainfo. Every piece
-/// begins at a multiple of the piece length. In a v1 or hybrid torrent ([`Geometry::new`]) the pieces are contiguous and
-/// only the last may be shorter. In a v2-only torrent ([`Geometry::aligned`]) each file begins with a piece of its own
-/// (BEP 52): the last piece of each file may be shorter, and the positions between its end and the next piece hold no
-/// byte.
+/// Positions are byte offsets into the torrent: its files one after the other, in the order of the metainfo. Every
+/// piece begins at a multiple of the piece length. In a v1 or hybrid torrent ([`Geometry::new`]) the pieces are
+/// contiguous and only the last may be shorter. In a v2-only torrent ([`Geometry::aligned`]) each file begins with a
+/// piece of its own (BEP 52): the last piece of each file may be shorter, and the positions between its end and the
+/// next piece hold no byte.
 ///
 /// A clone costs no more than a reference count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub struct Geometry {
 struct ShortPiece {
     piece: u32,
     len: u32,
-    /// The positions without a byte behind this piece and all short ones before it.
+    /// How many positions without a byte follow this piece and all short ones before it.
     gaps: u64,
 }
 
@@ -252,8 +252,8 @@ impl Geometry {
         start..start + u64::from(self.piece_len(piece))
     }
 
-    /// The number of the piece that begins at a position or before it and is the last to. It counts on where there are no
-    /// pieces, and need not hold a byte there: a place in a window of pieces, not a piece.
+    /// The number of the last piece that begins at a position or before it. It counts on past the last piece, and the
+    /// piece need not hold a byte there: a position in a window of pieces, not a checked piece.
     #[must_use]
     pub fn number_at(&self, offset: u64) -> u32 {
         u32::try_from(offset / u64::from(self.piece_length)).unwrap_or(u32::MAX)

@@ -13,7 +13,7 @@ pub struct InfoHash([u8; 20]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHashV2([u8; 32]);
 
-/// The 20 bytes by which a peer calls itself (BEP 3, BEP 20).
+/// The 20-byte id that a peer gives itself (BEP 3, BEP 20).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId([u8; 20]);
 

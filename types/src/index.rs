@@ -27,8 +27,8 @@ impl PieceIndex {
 
 /// The position of a file in its torrent's list of files, pad files included.
 ///
-/// Unlike a [`PieceIndex`] it is not checked when it is made: it is what a user types. What takes one says what happens
-/// if the torrent has no such file.
+/// Unlike a [`PieceIndex`] it is not checked when it is made, as users type it. Each function that takes one documents
+/// what happens if the torrent has no such file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileIndex(u32);
 

@@ -1,4 +1,4 @@
-//! Bounds on what a stranger's torrent may claim, each with its reason.
+//! Limits on untrusted torrents, each with its reason.
 
 use crate::BLOCK_LEN;
 

@@ -1,7 +1,7 @@
-//! How fast and how often: a token bucket and an exponential back-off, without a clock.
+//! Rate limiting and retries: a token bucket and an exponential back-off, without a clock.
 //!
-//! Rate limits and retries of all crates are made of these two. Both take the time as an argument, and any order of calls
-//! is safe: a time that lies before an earlier one gives nothing and takes nothing.
+//! All crates build their rate limits and retries on these two. Both take the time as an argument, and any order of
+//! calls is safe: a time that lies before an earlier one gives nothing and takes nothing.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 pub struct Rate {
     tokens: u64,
     per: Duration,
-    /// What the bucket holds, as the time in which that much comes.
+    /// The burst that the bucket holds, as the time in which it fills.
     burst: Duration,
 }
 
 impl Rate {
-    /// So many tokens a second; the bucket holds what comes in the time `burst`.
+    /// `tokens` tokens a second; the bucket holds as many as come in the time `burst`.
     ///
-    /// A rate of nothing permits nothing.
+    /// A rate of zero permits nothing.
     #[must_use]
     pub const fn per_second(tokens: u64, burst: Duration) -> Self {
         Self {
@@ -39,7 +39,8 @@ impl Rate {
         }
     }
 
-    /// The time in which so many tokens come, rounded down to nanoseconds: taken one by one, what a bucket holds is there.
+    /// The time in which this many tokens come, rounded down to nanoseconds, so that a full burst can also be taken one
+    /// by one.
     fn time_for(self, tokens: u64) -> Duration {
         let nanos = u128::from(tokens).saturating_mul(self.per.as_nanos());
         let nanos = nanos.checked_div(u128::from(self.tokens));
@@ -72,7 +73,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Takes `tokens`, or none if there are fewer; says whether it did.
+    /// Takes `tokens`, or none if there are fewer; returns whether it did.
     #[must_use]
     pub fn take(&mut self, now: Instant, rate: Rate, tokens: u64) -> bool {
         let is_there = self.has(now, rate, tokens);
@@ -90,14 +91,14 @@ impl TokenBucket {
         self.full_at = Some(from.checked_add(rate.time_for(tokens)).unwrap_or(from));
     }
 
-    /// Whether there are so many tokens.
+    /// Whether there are at least `tokens` tokens.
     #[must_use]
     pub fn has(&self, now: Instant, rate: Rate, tokens: u64) -> bool {
         self.missing(now).saturating_add(rate.time_for(tokens)) <= rate.burst
     }
 
-    /// When there will be so many tokens: `now` if they are there. Of no tokens it is the end of a debt. More than the
-    /// bucket holds never come; what is returned for them means nothing.
+    /// When there will be `tokens` tokens: `now` if they are there. For 0 tokens it is the end of a debt. More than the
+    /// bucket holds never come; the result for them has no meaning.
     #[must_use]
     pub fn ready_at(&self, now: Instant, rate: Rate, tokens: u64) -> Instant {
         let lacking = self.missing(now).saturating_add(rate.time_for(tokens));
@@ -105,14 +106,14 @@ impl TokenBucket {
         now.checked_add(wait).unwrap_or(now)
     }
 
-    /// The time from which there are so many tokens, which may have passed; `None` if nothing was ever taken.
+    /// The time from which there are `tokens` tokens, which may have passed; `None` if nothing was ever taken.
     #[must_use]
     pub fn ready_from(&self, rate: Rate, tokens: u64) -> Option<Instant> {
         let full_with = self.full_at?.checked_add(rate.time_for(tokens))?;
         full_with.checked_sub(rate.burst)
     }
 
-    /// Whether nothing is missing: a full bucket need not be remembered.
+    /// Whether the bucket is full: a full bucket need not be kept.
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {
         self.missing(now).is_zero()
@@ -147,7 +148,7 @@ impl Backoff {
         }
     }
 
-    /// The pause after so many failures in a row; none after none.
+    /// The pause after this many failures in a row; none after none.
     #[must_use]
     pub fn after(&self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else {
@@ -157,7 +158,7 @@ impl Backoff {
         self.first.saturating_mul(factor).min(self.longest)
     }
 
-    /// An attempt has failed: the pause before the next one.
+    /// Counts a failed attempt, and returns the pause before the next one.
     #[must_use]
     pub fn next_pause(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
@@ -249,7 +250,7 @@ mod tests {
             burst_millis in 0u64..5_000,
             amounts in prop::collection::vec(1u64..10_000_000, 1..100),
         ) {
-            // Whoever spends waits for the end of the debt, as connections do.
+            // A caller that spends waits for the end of the debt, as connections do.
             let (start, burst) = (origin(), Duration::from_millis(burst_millis));
             let rate = Rate::per_second(per_second, burst);
             let (mut bucket, mut now, mut passed) = (TokenBucket::default(), start, 0u64);

@@ -7,8 +7,8 @@ pub const FIRST: u16 = 6881;
 /// How many of them are tried: more sessions on one machine than ports that BEP 3 names.
 pub const TRIED: u16 = 32;
 
-/// Opens the first usual port that can be had, or else any: `open` is called with one port after the other, and at last with
-/// 0, which leaves the choice to the system.
+/// Opens the first usual port that is available, or else any: `open` is called with one port after the other, and at
+/// last with 0, which leaves the choice to the system.
 ///
 /// ```
 /// use std::net::{Ipv4Addr, TcpListener};
@@ -22,7 +22,7 @@ pub const TRIED: u16 = 32;
 ///
 /// # Errors
 ///
-/// When none can be had: why not the last of the usual ones.
+/// When none is available: the error of the last of the usual ones.
 pub fn open_usual<T>(mut open: impl FnMut(u16) -> io::Result<T>) -> io::Result<T> {
     let mut last_error = None;
     for port in (FIRST..).take(usize::from(TRIED)) {
@@ -38,7 +38,7 @@ pub fn open_usual<T>(mut open: impl FnMut(u16) -> io::Result<T>) -> io::Result<T
 mod tests {
     use super::*;
 
-    /// Which ports are asked for when those of `taken` cannot be had.
+    /// Which ports are tried when those of `taken` are not available.
     fn asked(taken: impl Fn(u16) -> bool) -> (Vec<u16>, io::Result<u16>) {
         let mut asked = Vec::new();
         let opened = open_usual(|port| {

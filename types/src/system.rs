@@ -1,4 +1,4 @@
-//! What the operating system says, in words for people.
+//! Formats errors of the operating system for people.
 
 use std::io;
 

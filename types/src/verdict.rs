@@ -1,9 +1,9 @@
-//! What a piece should hash to, and what checking it found.
+//! The expected hash of a piece, and the outcome of checking it.
 
 use crate::{MerkleHash, PieceHash};
 use std::fmt;
 
-/// The hash that the metainfo promises for one piece.
+/// The expected hash of one piece, from the metainfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -35,7 +35,7 @@ pub struct MerkleRoot {
     /// How many layers the root is above the leaves. The tree has 2^`height` leaves; those past the last block are zero.
     pub height: u32,
     /// How many bytes at the beginning of the piece the tree covers. In a hybrid torrent the rest is padding, which v2
-    /// knows nothing of; otherwise it is the whole piece.
+    /// hashes do not cover; otherwise it is the whole piece.
     pub len: u32,
 }
 
@@ -76,14 +76,14 @@ pub enum Verdict {
     Valid,
     /// They are not.
     Invalid {
-        /// One for each block of the piece as it was, in order: to be compared with those of the valid piece later, which
-        /// tells whose block was wrong.
+        /// One for each block of the piece as it was, in order: compared later with those of the valid piece, they tell
+        /// which peer's block was wrong.
         block_digests: Vec<BlockDigest>,
     },
 }
 
 impl Verdict {
-    /// Whether the piece is what the metainfo promises.
+    /// Whether the piece has the expected hash.
     #[must_use]
     pub const fn is_valid(&self) -> bool {
         matches!(self, Self::Valid)

@@ -1,4 +1,4 @@
-//! Pieces that have been read or put lately.
+//! An LRU cache of pieces that were read or put recently.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailwater_storage::{PieceIndex, StorageError};
 use tokio::sync::OnceCell;
 
-/// A piece that is read once, by however many ask for it at the same time.
+/// A piece that is read once, however many callers request it at the same time.
 pub(crate) type Load = Arc<OnceCell<Result<Option<Bytes>, StorageError>>>;
 
 /// The pieces that were used last, within a number of bytes.
@@ -18,7 +18,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// A cache of so many pieces, at least two: one that is read, and the one after it.
+    /// A cache of `pieces` pieces, at least two: one that is read, and the one after it.
     pub(crate) fn new(pieces: usize) -> Self {
         Self {
             pieces: VecDeque::new(),

@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let session = session.start()?;
     let options = AddOptions::with_storage(Arc::new(factory)).peers(args.peer);
-    // What is there of a torrent is worth sharing, even if it is not all.
+    // A part of a torrent is worth sharing, too.
     let torrent = session.add(metainfo, options.seed_partial(is_seed)).await?;
     let ended = tokio::select! {
         ended = transfer(&torrent, is_seed) => ended,

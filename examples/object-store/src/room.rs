@@ -1,4 +1,4 @@
-//! Pieces that are being downloaded, in a bounded number of bytes.
+//! The write buffer: pieces that are being downloaded, in a bounded number of bytes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ impl Room {
         }
     }
 
-    /// Takes room; one piece fits always.
+    /// Reserves room; one piece always fits.
     pub(crate) fn take(&self, bytes: u64) -> bool {
         let mut taken = self.taken();
         let fits = self.fits(*taken, bytes);

@@ -204,7 +204,7 @@ impl Shared {
     ) -> Result<Option<Bytes>, StorageError> {
         let loaded = load.get_or_init(|| self.fetch(piece)).await.clone();
         if !matches!(loaded, Ok(Some(_))) {
-            // The next one who asks tries again.
+            // The next caller tries again.
             self.state().cache.remove(piece);
         }
         loaded

@@ -1,4 +1,4 @@
-//! Writing a torrent that was made.
+//! Encodes a created torrent as a .torrent file.
 
 use super::Creator;
 use super::walk::{Found, FoundFile};

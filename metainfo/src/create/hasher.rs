@@ -1,4 +1,4 @@
-//! Hashing the pieces of files on all cores.
+//! Hashes the pieces of files on all cores.
 
 use super::walk::FoundFile;
 use super::{CreateError, Progress, io_error};
@@ -19,7 +19,7 @@ const RESULTS_PER_THREAD: usize = 16;
 
 type PieceResult = (PieceIndex, Result<[u8; 20], CreateError>);
 
-/// What the threads share.
+/// State that the threads share.
 struct Job<'a> {
     files: &'a [FoundFile],
     /// Where each file begins in the torrent.
@@ -29,7 +29,7 @@ struct Job<'a> {
     is_cancelled: AtomicBool,
 }
 
-/// The SHA-1 of every piece of the files, one behind the other.
+/// The SHA-1 of every piece of the files, one after the other.
 #[expect(
     clippy::disallowed_methods,
     reason = "creation is a driver: hashing takes all cores"
@@ -97,7 +97,7 @@ fn collect(
     Ok(hashes.into_flattened())
 }
 
-/// The file that a thread reads at the moment.
+/// The file that a thread is reading.
 struct Reader {
     number: usize,
     file: File,

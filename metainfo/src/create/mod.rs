@@ -1,4 +1,4 @@
-//! Making v1 torrents out of files.
+//! Creates v1 torrents from files.
 //!
 //! This module reads files and hashes them on threads of its own: it is the driver part of a crate that otherwise does
 //! neither.
@@ -25,7 +25,7 @@ const PIECES_WANTED: u64 = 2048;
 /// The longest piece length that is chosen automatically while the torrent file stays small enough.
 const LONGEST_AUTOMATIC: u32 = 16 * 1024 * 1024;
 
-/// So many piece hashes leave room for the file list in a torrent file of 10 MB.
+/// This many piece hashes leave room for the file list in a torrent file of 10 MB.
 const MOST_AUTOMATIC_PIECES: u64 = 250_000;
 
 /// The piece length that is used for a payload of `total` bytes where none is asked for.
@@ -41,7 +41,7 @@ const MOST_AUTOMATIC_PIECES: u64 = 250_000;
 /// | 8 GiB | 4 MiB |
 /// | 32 GiB | 16 MiB |
 ///
-/// and so between these. Beyond 32 GiB it stays at 16 MiB until there would be more than 250 000 pieces.
+/// and likewise in between. Beyond 32 GiB it stays at 16 MiB until there would be more than 250 000 pieces.
 #[must_use]
 pub fn automatic_piece_length(total: u64) -> u32 {
     let mut length = BLOCK_LEN;
@@ -73,7 +73,7 @@ pub struct Created {
     /// The same, read back. Its warnings tell of names that a download will not keep, such as `aux.c`, which Windows
     /// reserves.
     pub metainfo: Metainfo,
-    /// Folders that hold nothing, which a torrent cannot say.
+    /// Empty folders, which a torrent cannot represent.
     pub empty_folders: Vec<PathBuf>,
 }
 
@@ -98,10 +98,10 @@ pub enum CreateError {
     /// The path's name is not UTF-8, which BEP 3 demands.
     #[error("the name of {} is not UTF-8: give the torrent another one", .0.display())]
     NotUtf8(PathBuf),
-    /// Some of what is to be shared cannot be.
+    /// Some of the files cannot be shared.
     #[error("{}", several(.0))]
     Unshareable(Vec<LeftOut>),
-    /// Nothing is left of the name once it is safe.
+    /// Nothing is left of the name after it was made safe.
     #[error("{0:?} cannot be the name of a torrent")]
     UnusableName(String),
     /// A file changed its length while it was read.
@@ -116,7 +116,7 @@ pub enum CreateError {
     /// The torrent would not be accepted: it is too large.
     #[error("the torrent would be refused: {0}")]
     Refused(#[from] MetainfoError),
-    /// The progress callback broke off.
+    /// The progress callback stopped the work.
     #[error("cancelled")]
     Cancelled,
 }
@@ -143,7 +143,7 @@ impl Creator {
         Self::default()
     }
 
-    /// Another name than the path's.
+    /// Sets a name other than the path's.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -236,12 +236,12 @@ impl Creator {
         self.hash(&found, progress)
     }
 
-    /// Finds the files of a torrent to be, without reading them.
+    /// Finds the files for a new torrent, without reading them.
     ///
     /// They come sorted by the bytes of their names, folder by folder, hidden ones included. Symlinks are followed: the
-    /// torrent holds what they lead to, be it outside the folder. What is no file, cannot be opened or has a name that no
-    /// torrent can say is in [`Found::left_out`]; empty folders, which no torrent can say either, in
-    /// [`Found::empty_folders`].
+    /// torrent holds their targets, even outside the folder. Entries that are no files, cannot be opened or have a name
+    /// that no torrent can represent are in [`Found::left_out`]; empty folders, which no torrent can represent either,
+    /// in [`Found::empty_folders`].
     ///
     /// `visit` decides about everything in a folder: it is given the path below `path`, and whether it is a folder.
     ///
@@ -256,7 +256,7 @@ impl Creator {
         walk(path, &mut visit)
     }
 
-    /// The pieces that the files make.
+    /// The pieces of the files.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Finding the files of a folder.
+//! Finds the files of a folder, for a new torrent.
 
 use super::{CreateError, io_error};
 use std::collections::VecDeque;
@@ -16,8 +16,8 @@ pub(super) struct FoundFile {
     pub(super) length: u64,
 }
 
-/// What [`Creator::find`](crate::Creator::find) found: the files of a torrent to be, in their order, and what cannot be
-/// one of them.
+/// What [`Creator::find`](crate::Creator::find) found: the files for a new torrent, in their order, and the entries
+/// that cannot be shared.
 #[derive(Debug)]
 pub struct Found {
     pub(super) root: PathBuf,
@@ -47,7 +47,7 @@ impl Found {
         &self.left_out
     }
 
-    /// Folders that hold nothing, which a torrent cannot say.
+    /// Empty folders, which a torrent cannot represent.
     #[must_use]
     pub fn empty_folders(&self) -> &[PathBuf] {
         &self.empty_folders
@@ -93,7 +93,7 @@ pub enum Visit {
     Take,
     /// It does not, and neither does what is in it.
     Skip,
-    /// Nothing is looked for any more: [`CreateError::Cancelled`].
+    /// The search stops: [`CreateError::Cancelled`].
     Stop,
 }
 
@@ -182,7 +182,7 @@ impl Found {
         if !metadata.is_file() {
             return self.leave_out(path.to_owned(), LeftOutReason::NotAFile);
         }
-        // Found out now, together with what else is wrong, rather than after an hour of hashing.
+        // Reported now, together with the other problems, rather than after an hour of hashing.
         if let Err(error) = File::open(path) {
             return self.leave_out(path.to_owned(), LeftOutReason::Unreadable(error));
         }
@@ -198,7 +198,7 @@ impl Found {
     }
 }
 
-/// Lists a folder, unless it is one of those that we are in.
+/// Lists a folder, unless it is one of its own parents (a loop of symlinks).
 fn enter(path: &Path, open: &[Open]) -> Result<Open, LeftOutReason> {
     let inner = list(path).map_err(|error| match error {
         CreateError::Io { error, .. } => LeftOutReason::Unreadable(error),
@@ -210,7 +210,7 @@ fn enter(path: &Path, open: &[Open]) -> Result<Open, LeftOutReason> {
     }
 }
 
-/// Why nothing can be learned of what a path leads to.
+/// Why the target of a path cannot be read.
 fn unreadable(path: &Path, error: io::Error) -> LeftOutReason {
     let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     match error.kind() {

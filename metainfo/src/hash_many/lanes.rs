@@ -14,7 +14,7 @@ use super::LANES;
 use fearless_simd::x86::{Avx2, Avx512};
 use fearless_simd::{Level, prelude::*, u32x16};
 
-/// What SHA-1 takes in at a time, in bytes.
+/// The block length of SHA-1, in bytes.
 pub(super) const BLOCK: usize = 64;
 
 const INITIAL: [u32; 5] = [
@@ -24,10 +24,10 @@ const INITIAL: [u32; 5] = [
     0x1032_5476,
     0xc3d2_e1f0,
 ];
-/// What is added in the four times twenty rounds.
+/// The constants of the four times twenty rounds.
 const ROUND: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
 
-/// Vectors that hashing gains by.
+/// The vector instructions that make hashing faster.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Vectors {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -99,14 +99,14 @@ impl Lanes {
         }
     }
 
-    /// Takes what follows in each message: as many bytes of all, a multiple of [`BLOCK`].
+    /// Appends to each message: equally many bytes to all, a multiple of [`BLOCK`].
     pub(super) fn update(&mut self, parts: &[&[u8]; LANES]) {
         let blocks = parts.map(|part| part.as_chunks().0);
         self.vectors.compress(&mut self.state, &blocks);
         self.len += blocks[0].as_flattened().len() as u64;
     }
 
-    /// The hashes, with what is left of each message: as many bytes of all.
+    /// Appends the rest of each message, equally many bytes to all, and returns the hashes.
     pub(super) fn finish(mut self, tails: &[&[u8]; LANES]) -> [[u8; 20]; LANES] {
         self.update(tails);
         let rest = tails.map(|tail| tail.as_chunks::<BLOCK>().1);
@@ -153,7 +153,7 @@ macro_rules! twenty_rounds {
     };
 }
 
-/// Takes in blocks: as many of all messages.
+/// Processes blocks: equally many of all messages.
 #[inline(always)]
 #[expect(
     clippy::needless_range_loop,
@@ -180,7 +180,8 @@ fn compress<S: Simd>(simd: S, state: &mut [[u32; LANES]; 5], blocks: &[&[[u8; BL
     }
 }
 
-/// Words by lane become lanes by word. Four perfect shuffles of 256 words swap the halves of each one's number.
+/// Transposes words by lane into lanes by word. Four perfect shuffles of 256 words swap the halves of each word's
+/// index.
 #[inline(always)]
 fn transpose<S: Simd>(mut rows: [Words<S>; 16]) -> [Words<S>; 16] {
     for _ in 0..4 {

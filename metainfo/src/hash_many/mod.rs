@@ -1,8 +1,9 @@
-//! The hashes of several pieces at a time.
+//! Hashes several pieces at a time, each in a lane of the processor's vectors (SIMD).
 //!
-//! One SHA-1 is a chain: each of its rounds waits for the one before, and most of a processor stands idle meanwhile. As
-//! many chains as a vector has lanes go side by side in hardly more time than one takes: with AVX-512 sixteen pieces are
-//! hashed at more than three times the rate of the processor's own SHA instructions (`cargo bench -p tailwater-metainfo`).
+//! One SHA-1 is a chain: each of its rounds waits for the one before, and most of the processor is idle meanwhile. As
+//! many chains as a vector has lanes run side by side in hardly more time than one takes: with AVX-512 sixteen pieces
+//! are hashed at more than three times the rate of the processor's own SHA instructions
+//! (`cargo bench -p tailwater-metainfo`).
 
 mod lanes;
 
@@ -24,7 +25,7 @@ pub fn hashed_together() -> usize {
     }
 }
 
-/// The SHA-1 of each piece, in their order. A piece comes as the parts that it is made of, one behind the other.
+/// The SHA-1 of each piece, in their order. A piece is given as its parts, one after the other.
 ///
 /// Pieces that are cut alike, into parts of a multiple of 64 bytes (the last may be of any length), are hashed side by
 /// side where that is faster; others one by one.
@@ -37,10 +38,10 @@ pub fn hash_many(pieces: &[&[&[u8]]]) -> Vec<PieceHash> {
         .collect()
 }
 
-/// The SHA-1 of `pieces` pieces of `len` bytes each, that are read a part at a time: `read` is told which piece, from
-/// which byte on, and what to fill. As many pieces are read in turn as are hashed side by side.
+/// The SHA-1 of `pieces` pieces of `len` bytes each, that are read a part at a time: `read` gets the piece's number,
+/// the first byte, and the buffer to fill. As many pieces are read in turn as are hashed side by side.
 ///
-/// `scratch` is where the parts lie; too little of it is not used.
+/// `scratch` is the buffer for the parts; if it is too small, it is not used.
 ///
 /// # Errors
 ///

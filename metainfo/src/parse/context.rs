@@ -1,4 +1,4 @@
-//! What all parts of the parser share: limits, warnings, and errors that name their field.
+//! Shared state of the parser: limits, warnings, and errors that name their field.
 
 use crate::{FieldProblem, Limits, MetainfoError, Warning};
 use tailwater_bencode::{Dict, Document, Options, Value, decode_with};
@@ -20,7 +20,7 @@ impl<'l> Context<'l> {
         }
     }
 
-    /// Reads canonical bencode, or else, with a warning, what has one plausible meaning.
+    /// Reads canonical bencode, or else, with a warning, bencode with one plausible meaning.
     pub(super) fn decode<'a>(&mut self, bytes: &'a [u8]) -> Result<Document<'a>, MetainfoError> {
         if bytes.len() > self.limits.len {
             return Err(MetainfoError::TooLarge {

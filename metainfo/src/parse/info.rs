@@ -1,4 +1,4 @@
-//! The info dictionary: versions, sizes, and the two file lists of a hybrid against each other.
+//! Parses the info dictionary: versions, sizes, and the two file lists of a hybrid, which must agree.
 
 use super::context::{Context, Node};
 use super::paths::{RawFile, excerpt, raw_path, rooted, settle};
@@ -88,7 +88,7 @@ pub(super) fn read(dict: Dict<'_, '_>, context: &mut Context<'_>) -> Result<Inne
     })
 }
 
-/// Whether there are v1 and v2 data. An unknown version is said before anything else is looked at, as BEP 52 demands.
+/// Whether there are v1 and v2 data. An unknown version is reported before anything else is checked, as BEP 52 demands.
 fn versions(
     info: &Node<'_, '_, '_>,
     context: &mut Context<'_>,
@@ -188,7 +188,7 @@ fn offsets(
     Ok(offsets)
 }
 
-/// An error of the sizes, at the field that is to blame.
+/// An error of the sizes, at the field that causes it.
 fn geometry_error(info: &Node<'_, '_, '_>, error: GeometryError) -> MetainfoError {
     let sizes = ["length", "files", "file tree"];
     let key = match error {
@@ -201,7 +201,7 @@ fn geometry_error(info: &Node<'_, '_, '_>, error: GeometryError) -> MetainfoErro
     info.error(key, error.into())
 }
 
-/// Where the v1 piece hashes stand in the info dictionary; one for each piece (BEP 3).
+/// Where the v1 piece hashes are in the info dictionary; one for each piece (BEP 3).
 fn piece_hashes(
     info: &Node<'_, '_, '_>,
     geometry: &Geometry,
@@ -220,8 +220,8 @@ fn piece_hashes(
     Ok(end - hashes.len()..end)
 }
 
-/// Whether the torrent is private (BEP 27). In doubt it is: a torrent that is treated as public by mistake cannot be
-/// taken back.
+/// Whether the torrent is private (BEP 27). In doubt it is: a private torrent that is announced publicly by mistake
+/// cannot be made private again.
 fn is_private(info: &Node<'_, '_, '_>, context: &mut Context<'_>) -> bool {
     let flag = |value: Value<'_, '_>| match (value.as_int(), value.as_bytes()) {
         (Some(number), _) => Some(number != 0),

@@ -7,8 +7,8 @@ use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning, merkle};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};
 
-/// The hashes of the pieces of the files that are longer than a piece, by the file's root. A file without is as one of a
-/// magnet link: peers have its layer too.
+/// The hashes of the pieces of the files that are longer than a piece, by the file's root. A file without a layer is
+/// treated as one of a magnet link: peers have its layer too.
 pub(super) fn read(
     outer: &Node<'_, '_, '_>,
     info: &Info,
@@ -17,7 +17,7 @@ pub(super) fn read(
     let mut layers = HashMap::new();
     let piece_length = info.geometry().piece_length();
     let dict = context.optional(outer, "piece layers", "a dictionary", Value::as_dict);
-    // One table instead of a search for each file: both are a stranger's to lengthen.
+    // One table instead of a search for each file: an untrusted torrent can make both lists long.
     let found = dict.map(first_of_each).unwrap_or_default();
     for file in info
         .files()

@@ -1,4 +1,4 @@
-//! From bencode to checked types.
+//! The parser: from bencode to checked types.
 
 mod context;
 mod info;

@@ -1,5 +1,5 @@
-//! What stands around the info dictionary. Nothing here is covered by the info-hash, much of it is written by odd
-//! software, and none of it refuses a torrent.
+//! Parses the fields outside the info dictionary. The info-hash does not cover them, many programs write them wrongly,
+//! and none of them makes a torrent invalid.
 
 use super::context::{Context, Node};
 use super::{info, layers};
@@ -59,7 +59,7 @@ pub(crate) fn parse_outer(bytes: &[u8], limits: &Limits) -> Result<Outer, Metain
     })
 }
 
-/// The tiers of `announce-list`, or else the one tracker of `announce` (BEP 12: the list rules where it is there).
+/// The tiers of `announce-list`, or else the one tracker of `announce` (BEP 12: the list takes precedence).
 fn trackers(outer: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Vec<Vec<String>> {
     let list = context.optional(
         outer,
@@ -132,7 +132,7 @@ fn list_of_urls(list: List<'_, '_>, field: &str, context: &mut Context<'_>) -> V
     urls
 }
 
-/// A URL, as far as it can be said without knowing its scheme. Spaces in it are a common slip.
+/// A URL, checked as far as possible without knowing its scheme. Spaces in it are a common mistake.
 fn url(value: Value<'_, '_>) -> Option<String> {
     let text = value.as_str()?.trim().replace(' ', "%20");
     let usable =

@@ -1,4 +1,4 @@
-//! Paths of files: made safe, kept apart from each other.
+//! Makes the paths of files safe and unique.
 
 use super::context::{Context, error_at};
 use crate::raw_path::join;
@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tailwater_bencode::{List, Value};
 
-/// How much of a stranger's name a message repeats.
+/// How much of an untrusted name a message repeats.
 const EXCERPT_CHARS: usize = 120;
 
 /// A file as the info dictionary lists it. Paths do not begin with the torrent's name yet.
@@ -19,14 +19,14 @@ pub(super) struct RawFile {
     pub(super) attributes: Attributes,
     pub(super) symlink: Option<String>,
     pub(super) pieces_root: Option<MerkleHash>,
-    /// Where its entry stands in the input.
+    /// Where its entry is in the input.
     pub(super) at: usize,
 }
 
 /// A path made safe, its components joined by slashes.
 pub(super) struct MendedPath {
     pub(super) safe: String,
-    /// What it was, where it is not the same.
+    /// The original path, where it differs.
     pub(super) original: Option<Box<str>>,
     /// The same in bytes, the components joined by slashes, where they are names of files.
     pub(super) raw: Option<Vec<u8>>,
@@ -75,7 +75,7 @@ impl MendedPath {
     }
 }
 
-/// The beginning of a stranger's text, for messages.
+/// The beginning of an untrusted text, for messages.
 pub(super) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -133,8 +133,8 @@ pub(super) fn symlink_target(
         .map_err(fail)
 }
 
-/// Gives every file that is not a pad file a path that no earlier file and no directory has, whatever the case of its
-/// letters: some file systems do not tell them apart. Directories keep their names, files give way.
+/// Gives every file that is not a pad file a path that no earlier file and no directory has, ignoring case, as some
+/// file systems do. Directories keep their names, files are renamed.
 pub(super) fn settle(
     files: &[RawFile],
     root: Option<&str>,
@@ -241,7 +241,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// Takes the directories of all files.
+    /// Marks the directories of all files as taken.
     fn new(files: &[RawFile], tries: usize) -> Self {
         let mut hashes = HashSet::new();
         for file in files.iter().filter(|file| !file.attributes.pad) {
@@ -265,12 +265,12 @@ impl Taken {
         self.hashes.contains(&folded_hash(path))
     }
 
-    /// Takes a path; says whether it was free.
+    /// Marks a path as taken; returns whether it was free.
     fn take(&mut self, path: &SafePath) -> bool {
         self.hashes.insert(folded_hash(path.as_str()))
     }
 
-    /// Takes the same path with the next number that makes it free.
+    /// Takes the same path with the next free number.
     fn take_numbered(&mut self, path: &SafePath) -> Result<SafePath, FieldProblem> {
         let hash = folded_hash(path.as_str());
         loop {

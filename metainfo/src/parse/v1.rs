@@ -71,7 +71,7 @@ fn entry(file: &Node<'_, '_, '_>, context: &mut Context<'_>) -> Result<RawFile, 
         attributes.pad |= last.starts_with(BITCOMET_PAD);
     }
     let path = match path(file, key, context) {
-        // Nobody writes pad files, so it does not matter what they are called; BEP 47 recommends this.
+        // Pad files are never written to disk, so their names do not matter; BEP 47 recommends this one.
         Err(_) if attributes.pad => MendedPath::safe(format!(".pad/{length}")),
         path => path?,
     };

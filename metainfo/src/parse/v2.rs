@@ -6,7 +6,8 @@ use super::v1::{attributes, length};
 use crate::{FieldProblem, MerkleHash, MetainfoError};
 use tailwater_bencode::{Dict, DictIter, Value};
 
-/// The files of the tree, in its order. A loop with a stack of its own, never deeper than the limit on directories.
+/// The files of the tree, in its order. Iterative, with an explicit stack that is never deeper than the limit on
+/// directories.
 pub(super) fn files(
     info: &Node<'_, '_, '_>,
     context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! The scope of an address: the one place that knows the special ranges.
+//! The scope of an address: the only module that lists the special ranges.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -75,8 +75,8 @@ pub const fn is_unicast(ip: IpAddr) -> bool {
 
 /// Whether a host at `namer` can know a host at `addr`.
 ///
-/// A host that is far away and names an address of our own network, link or machine would have us connect to doors that it
-/// cannot see.
+/// A host that is far away and names an address of our own network, link or machine would make us connect to hosts that
+/// it cannot reach itself.
 #[must_use]
 pub fn can_name(namer: IpAddr, addr: SocketAddr) -> bool {
     is_usable(addr) && can_see(namer, addr.ip())
@@ -91,8 +91,8 @@ pub fn can_see(from: IpAddr, ip: IpAddr) -> bool {
 /// Whether an address is one of the public internet, by the registries of special-purpose addresses (RFC 6890). One that
 /// embeds an IPv4 address counts as it.
 ///
-/// This is stricter than [`Scope::Global`], which has the ranges for documentation and benchmarks in it: those lead nowhere,
-/// unless a network uses them against the rules.
+/// This is stricter than [`Scope::Global`], which has the ranges for documentation and benchmarks in it: no host is
+/// there, unless a network uses them against the rules.
 #[must_use]
 pub const fn is_public(ip: IpAddr) -> bool {
     match embedded(ip) {

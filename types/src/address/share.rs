@@ -1,11 +1,11 @@
-//! What one address may have of something, and how much it has.
+//! Limits for each address group, and counters for them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::{AddressGroup, Scope};
 
-/// How many of something one address may have: connections, entries of a table.
+/// A limit for each address group: how many of something it may have, such as connections or entries of a table.
 ///
 /// An address is an [`AddressGroup`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ impl AddressShare {
     }
 }
 
-/// How many of something each address has. One that has none takes no memory, others about 64 bytes.
+/// Counts how many of something each address group has. A group that has none takes no memory, others about 64 bytes.
 #[derive(Clone, Debug, Default)]
 pub struct AddressCounts {
     /// Never iterated: its order is random.
@@ -56,7 +56,7 @@ impl AddressCounts {
         *count = count.saturating_add(1);
     }
 
-    /// Takes one back; nothing happens if there is none.
+    /// Counts one less; nothing happens if there is none.
     pub fn remove(&mut self, ip: IpAddr) {
         let group = AddressGroup::of(ip);
         let Some(count) = self.counts.get_mut(&group) else {
