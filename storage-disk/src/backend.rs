@@ -1,4 +1,4 @@
-//! The few file operations that the storage needs, behind a trait, so that a test can stand in for a full or broken
+//! The file system behind a trait: the few operations that the storage needs, so that a test can play a full or broken
 //! disk.
 
 use super::below::{self, Spot};
@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use tailwater_storage::StorageError;
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Reading; the file must exist.
@@ -21,14 +21,15 @@ pub(crate) enum Access {
 pub(crate) trait FileSystem: Send + Sync {
     /// Opens a file below the download folder.
     fn open(&self, spot: &Spot<'_>, access: Access) -> Result<Box<dyn DiskFile>, StorageError>;
-    /// Returns when the device holds all data of the file system that `folder` lies in; says whether there is such a call.
+    /// Syncs the file system that `folder` lies in: returns when the device holds all its data. Says whether there is
+    /// such a call.
     fn sync_all(&self, folder: &Path) -> io::Result<bool> {
         let _ = folder;
         Ok(false)
     }
 }
 
-/// What the system says of an open file.
+/// The system's state of an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenState {
     /// The length in bytes.
@@ -37,7 +38,7 @@ pub(crate) struct OpenState {
     pub(crate) mtime_ns: i64,
     /// Which file it is, where the system says so.
     pub(crate) id: Option<FileId>,
-    /// It has no name any more: what is written to it is gone when it is closed.
+    /// It has no name any more: data written to it is gone when it is closed.
     pub(crate) is_deleted: bool,
 }
 
@@ -56,16 +57,16 @@ pub(crate) trait DiskFile: Send + Sync {
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all of `data` at `offset`.
     fn write_all_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
-    /// What has become of it.
+    /// The state of the file.
     fn state(&self) -> io::Result<OpenState>;
     /// Cuts the file or extends it, sparse where the file system can.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Has the file system keep room for the first `len` bytes; says whether it can.
+    /// Preallocates the first `len` bytes; says whether the file system can.
     fn allocate(&self, len: u64) -> io::Result<bool> {
         let _ = len;
         Ok(false)
     }
-    /// Returns when the device holds the data.
+    /// Syncs the file: returns when the device holds its data.
     fn sync(&self) -> io::Result<()>;
 }
 

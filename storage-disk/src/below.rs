@@ -1,4 +1,4 @@
-//! Opening what lies below the download folder, and nothing else.
+//! Opens files below the download folder, and nothing outside it.
 //!
 //! A symbolic link below that folder may have been planted to lead a torrent's bytes elsewhere: by another torrent (BEP
 //! 47), or by another user who may write there. So each folder on the way is opened from the one before it, without
@@ -12,12 +12,12 @@ use std::io;
 use std::path::Path;
 use tailwater_storage::{Operation, StorageError};
 
-/// What becomes of symbolic links below the download folder.
+/// The treatment of symbolic links below the download folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// One in the way is an error, for reading and writing.
+    /// A link in the way is an error, for reading and writing.
     Refused,
-    /// They are followed. Only where nothing is ever written: a user who seeds may keep a folder of the torrent on
+    /// Links are followed. Only where nothing is ever written: a user who seeds may keep a folder of the torrent on
     /// another disk.
     Followed,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Spot<'a> {
     /// The path below it; only plain names, at least one.
     pub(crate) below: &'a Path,
     pub(crate) links: Links,
-    /// Whether a file that is not there is made when it is to be written.
+    /// Whether a missing file is made when it is opened to be written.
     pub(crate) may_make: bool,
 }
 
@@ -61,8 +61,8 @@ pub(crate) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError
     Err(StorageError::io(Operation::Open, &path, &error))
 }
 
-/// Makes a symbolic link (BEP 47) with folders that lead to it. What is there already stays. Where the system has no such
-/// links, nothing is made.
+/// Makes a symbolic link (BEP 47) with folders that lead to it. What is there already stays. Where the system has no
+/// such links, nothing is made.
 pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
     match imp::make_link(root, below, target) {
         Err(StorageError::Io {
@@ -73,7 +73,7 @@ pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), 
     }
 }
 
-/// Gives a file another name in its folder. What has that name is not replaced.
+/// Renames a file in its folder. A file that has the new name is not replaced.
 ///
 /// # Errors
 ///
@@ -90,7 +90,8 @@ pub(crate) fn make_root(root: &Path) -> Result<(), StorageError> {
     fs::create_dir_all(root).map_err(|error| StorageError::io(Operation::Create, root, &error))
 }
 
-/// The error for `path`, of which a link may be the cause: the system's words differ.
+/// The error of an operation on `path`; [`StorageError::Symlink`] if that is a link, for which systems report different
+/// errors.
 fn failed(operation: Operation, path: &Path, error: &io::Error) -> StorageError {
     match is_link(path) {
         true => StorageError::Symlink {
@@ -114,7 +115,7 @@ mod imp {
     use rustix::io::Errno;
     use std::os::fd::OwnedFd;
 
-    /// A folder that others are opened from. Where the system can, it need not be readable.
+    /// The flags to open a folder that others are opened from. Where the system can, it need not be readable.
     fn folder_flags() -> OFlags {
         let path = match cfg!(target_os = "linux") {
             #[cfg(target_os = "linux")]
@@ -132,7 +133,7 @@ mod imp {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
         };
-        // A pipe in the file's place would wait for its other end; for files it means nothing.
+        // A pipe in the file's place would wait for its other end; for files the flag means nothing.
         flags |= OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         if make {
             flags |= OFlags::CREATE;
@@ -192,7 +193,7 @@ mod imp {
             let entered = match enter() {
                 Err(Errno::NOENT) if make => {
                     match mkdirat(&folder, name, Mode::from_raw_mode(0o777)) {
-                        // Another I/O thread may have been faster.
+                        // Another I/O thread may have made it first.
                         Ok(()) | Err(Errno::EXIST) => enter(),
                         Err(error) => Err(error),
                     }
@@ -244,7 +245,7 @@ mod imp {
         renamed.map_err(|error| StorageError::io(Operation::Rename, &path, &error))
     }
 
-    /// Looks for links on the way to the file at `below`, and makes the folders.
+    /// Checks that there are no links on the way to the file at `below`, and makes the folders.
     fn look(root: &Path, below: &Path, make: bool) -> Result<(), StorageError> {
         if make {
             make_root(root)?;

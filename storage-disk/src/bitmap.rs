@@ -1,11 +1,12 @@
-//! A set of pieces that many threads read and write without a lock.
+//! A lock-free set of pieces, which many threads read and write.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
 /// One bit a piece, in the byte order of [`Bitfield`].
 ///
-/// Setting a bit releases, testing it acquires: who sees a piece's bit also sees what was done to the piece before.
+/// Setting a bit releases and testing it acquires: a thread that sees a piece's bit also sees what was done to the
+/// piece before.
 #[derive(Debug)]
 pub(crate) struct AtomicBitmap {
     bytes: Box<[AtomicU8]>,
@@ -43,7 +44,7 @@ impl AtomicBitmap {
             .is_some_and(|byte| byte.fetch_and(!mask(piece), Ordering::AcqRel) & mask(piece) != 0)
     }
 
-    /// Takes over a whole set.
+    /// Replaces the whole set.
     pub(crate) fn replace(&self, bits: &Bitfield) {
         for (byte, value) in self.bytes.iter().zip(bits.as_bytes()) {
             byte.store(*value, Ordering::Release);

@@ -1,26 +1,26 @@
-//! Memory for reads, used again and again.
+//! A pool of read buffers.
 //!
-//! A new buffer has to be zeroed and often paged in, which costs a seeder as much as reading itself. One that comes back
-//! costs nothing.
+//! A new buffer has to be zeroed and often paged in, which costs a seeder as much as reading itself. A reused one costs
+//! nothing.
 
 use bytes::Bytes;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// The smallest kind of buffer, in bytes; each further kind has twice the size.
+/// The smallest size of buffer, in bytes; each further one is twice as large.
 const SMALLEST: usize = 16 * 1024;
 
-/// Kinds of buffers: 16, 32, 64, 128 and 256 KiB.
+/// The number of sizes: 16, 32, 64, 128 and 256 KiB.
 const KINDS: usize = 5;
 
-/// The largest kind of buffer, in bytes.
+/// The largest size of buffer, in bytes.
 pub(crate) const LARGEST: usize = SMALLEST << (KINDS - 1);
 
-/// Bytes of each kind that are kept while nobody uses them.
+/// Bytes of idle buffers that are kept of each size.
 const IDLE_BYTES: usize = 1024 * 1024;
 
-/// Idle buffers, by kind.
+/// Idle buffers, by size.
 #[derive(Default)]
 pub(crate) struct Buffers {
     idle: [Mutex<Vec<Vec<u8>>>; KINDS],

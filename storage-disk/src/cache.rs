@@ -1,17 +1,17 @@
-//! Open files, never more than a limit.
+//! A cache of open files, which bounds the file descriptors in use.
 
 use super::backend::{Access, DiskFile};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Parts of the cache, each behind its own lock, so that no lock is shared by all torrents.
+/// The shards of the cache, each with its own lock, so that no lock is shared by all torrents.
 const SHARDS: usize = 16;
 
-/// A file's name in the cache: the torrent's number and the file's number in the torrent.
+/// The key of a file in the cache: the torrent's number and the file's number in the torrent.
 pub(crate) type FileKey = (u64, u32);
 
-/// The files of all torrents that are open at the moment, least recently used ones making room for others.
+/// The open files of all torrents; the least recently used ones are closed to make room for others.
 ///
 /// At most the limit are kept; each I/O thread may hold one more while it works on a file that was just pushed out.
 pub(crate) struct FileCache {
@@ -94,7 +94,7 @@ impl Shard {
         Some(Arc::clone(&entry.file))
     }
 
-    /// Adds a file, returns those that had to go.
+    /// Adds a file; returns those that were evicted.
     fn insert(
         &mut self,
         key: FileKey,

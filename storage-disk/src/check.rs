@@ -1,4 +1,4 @@
-//! Finding out what is on the disk by hashing it.
+//! The check: finds out which pieces are on the disk by hashing them.
 
 use super::cursor::HeldLengths;
 use super::hasher::PieceHasher;
@@ -9,7 +9,7 @@ use tailwater_metainfo::{Bitfield, PieceIndex};
 use tailwater_storage::StorageError;
 use tokio::sync::oneshot;
 
-/// Bytes that one job hashes before other torrents have their turn on the thread; a longer piece is hashed in one go.
+/// Bytes that one job hashes before other torrents have their turn on the thread; a longer piece is hashed in one job.
 const TURN: u32 = 4 * 1024 * 1024;
 
 /// A check under way, shared by the I/O threads.
@@ -29,7 +29,7 @@ struct Worker {
     result: oneshot::Sender<Result<(), StorageError>>,
 }
 
-/// Stops the check when whoever waits for it goes away.
+/// Stops the check when the future that waits for it is dropped.
 struct StopOnDrop(Arc<Check>);
 
 impl Drop for StopOnDrop {
@@ -39,7 +39,7 @@ impl Drop for StopOnDrop {
 }
 
 impl DiskTorrent {
-    /// Hashes all data that is on the disk, on all I/O threads, and takes note of which pieces are verified. Pieces of
+    /// Hashes all data that is on the disk, on all I/O threads, and records which pieces are verified. Pieces of
     /// missing or short files are not looked at. `progress` gets the number of pieces done and of all pieces, on the
     /// I/O threads; calls may overlap and come out of order.
     ///
@@ -97,7 +97,7 @@ fn submit(worker: Worker) -> Result<(), StorageError> {
 impl Worker {
     fn turn(self, scratch: &mut [u8]) {
         match self.check_some(scratch) {
-            // A pool that refuses is closed: dropping the worker tells so.
+            // A pool that refuses is closed: dropping the worker reports that.
             Ok(true) => drop(submit(self)),
             Ok(false) => self.finish(Ok(())),
             Err(error) => self.finish(Err(error)),
@@ -106,7 +106,7 @@ impl Worker {
 
     fn finish(self, result: Result<(), StorageError>) {
         drop(self.ticket);
-        // Whoever waited may have gone away.
+        // The future that waited may have been dropped.
         let _ = self.result.send(result);
     }
 
@@ -151,7 +151,7 @@ impl Worker {
             Ok(false) => {
                 shared.verified.clear(piece);
             }
-            // Somebody cut or removed the file meanwhile.
+            // Another program has cut or removed the file meanwhile.
             Err(error) if error.is_missing_data() => {
                 shared.verified.clear(piece);
             }

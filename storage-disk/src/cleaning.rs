@@ -1,4 +1,4 @@
-//! Keeping the state folder small: what is of no use any more is removed when a session starts.
+//! Cleans the state folder when a session starts: removes what is of no use any more.
 
 use super::resume::read_resume;
 use std::fs::{self, DirEntry};
@@ -12,10 +12,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// be at work on it.
 const UNFINISHED_FOR: Duration = DAY;
 
-/// What has not been used for so long is removed: losing it costs one check of the files, or one fetch of metadata.
+/// What has not been used for this long is removed: losing it costs one check of the files, or one fetch of metadata.
 const UNUSED_FOR: Duration = Duration::from_secs(90 * DAY.as_secs());
 
-/// Records of each kind that are kept, the newest: they take a few kilobytes each.
+/// The most records of each kind that are kept, the newest: they take a few kilobytes each.
 const MOST_RECORDS: usize = 1_000;
 
 /// How the name of a file that is being written begins.
@@ -65,10 +65,10 @@ pub fn clean(folder: &Path, now: SystemTime) {
     }
 }
 
-/// The time now goes to the record, so that it counts as used.
+/// Sets a record's time, so that it counts as used.
 pub fn note_use(path: &Path, now: SystemTime) {
     let file = fs::File::options().write(true).open(path);
-    // Where it cannot be noted, it is removed a little early.
+    // Where that fails, the record is removed a little early.
     let _ = file.and_then(|file| file.set_modified(now));
 }
 

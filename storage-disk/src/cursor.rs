@@ -1,4 +1,4 @@
-//! Reading and writing a torrent's bytes, wherever they lie.
+//! Reads and writes a torrent's bytes at their offsets, across files.
 
 use super::backend::{Access, DiskFile};
 use super::layout::{Layout, Segment};
@@ -9,7 +9,7 @@ use parking_lot::RwLockReadGuard;
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::StorageError;
 
-/// Reads and writes in a row, which mostly go to the same file.
+/// A cursor for consecutive reads and writes, which mostly go to the same file.
 pub(crate) struct Cursor<'a> {
     store: &'a Store,
     homes: RwLockReadGuard<'a, Homes>,
@@ -84,7 +84,7 @@ impl<'a> Cursor<'a> {
         Ok(&**file)
     }
 
-    /// Goes away from the last file, whose time is what our last write left.
+    /// Leaves the last file, and records the time that our last write gave it.
     fn leave(&mut self) {
         if let Some((slot, Access::Write, file)) = self.last.take() {
             self.store.note_written(slot, &*file);

@@ -1,4 +1,5 @@
-//! The disk storage behind the traits of [`tailwater_storage`]: a folder that torrents are downloaded to or seeded from.
+//! The disk storage, which implements the traits of [`tailwater_storage`]: a folder that torrents are downloaded to or
+//! seeded from.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ use crate::room::Rooms;
 use crate::storage::DiskStorage;
 use crate::torrent::{DiskOptions, DiskTorrent};
 
-/// What the disk storages of one program share: I/O threads, which torrent uses which file, the room that each still
-/// needs, and resume data. Clones are handles to the same.
+/// The state that the disk storages of one program share: I/O threads, which torrent uses which file, the room that
+/// each still needs, and resume data. Clones are handles to the same.
 #[derive(Clone)]
 pub struct Disk {
     pool: IoPool,
@@ -47,8 +48,8 @@ impl Disk {
         })
     }
 
-    /// Remembers in this folder what each torrent has reached, so that its files need not be checked at the next start.
-    /// Default: nothing is remembered. The folder is made when something is saved.
+    /// Keeps resume data in this folder, so that files need not be checked at the next start. Default: none is kept.
+    /// The folder is made when something is saved.
     #[must_use]
     pub fn resume_dir(mut self, folder: PathBuf) -> Self {
         self.resume = Some(ResumeStore::new(self.pool.clone(), folder));
@@ -79,7 +80,7 @@ impl fmt::Debug for Disk {
     }
 }
 
-/// What may be done with a torrent's files.
+/// The options for a torrent's files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Choices {
     /// Look at every byte, whatever the resume data says.
@@ -119,15 +120,15 @@ impl DiskFolder {
         &self.root
     }
 
-    /// Hashes whatever is there already, even if the resume data vouches for it. Default: no.
+    /// Whether the data that is there already is hashed even if the resume data vouches for it. Default: no.
     #[must_use]
     pub const fn recheck(mut self, recheck: bool) -> Self {
         self.choices.recheck = recheck;
         self
     }
 
-    /// Replaces files that are there already and hold nothing of the torrent. Default: no,
-    /// [`StorageError::Foreign`] is the answer before a byte is written.
+    /// Whether files that are there already and hold nothing of the torrent are replaced. Default: no, the torrent
+    /// fails with [`StorageError::Foreign`] before a byte is written.
     #[must_use]
     pub const fn overwrite(mut self, overwrite: bool) -> Self {
         self.choices.overwrite = overwrite;

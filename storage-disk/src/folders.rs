@@ -1,4 +1,4 @@
-//! What the system says of the files below a folder.
+//! File metadata: what the system says of the files below a folder.
 
 use super::below::Links;
 use std::fs::{self, Metadata};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 use tailwater_storage::{Operation, StorageError};
 
-/// What the system says about a file, by which a change behind our back is noticed.
+/// The length and time of a file, by which a change of another program is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileState {
     /// The length in bytes.
@@ -88,7 +88,7 @@ pub(crate) fn look(
     }
 }
 
-/// The part of it by which a change is noticed.
+/// The length and time of a file.
 pub(crate) fn file_state(metadata: &Metadata) -> FileState {
     let mtime_ns = metadata.modified().map_or(i64::MIN, |time| {
         let signed = |nanos: u128| i64::try_from(nanos).unwrap_or(i64::MAX);

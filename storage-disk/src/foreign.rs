@@ -1,4 +1,4 @@
-//! Files that were there before and are not the torrent's: they are not overwritten unasked.
+//! Foreign files: files that were there before and are not the torrent's are not overwritten unasked.
 
 use super::backend::Access;
 use super::folders::FileState;
@@ -50,7 +50,7 @@ impl DiskTorrent {
     }
 }
 
-/// What an earlier run left, as resume data tells.
+/// What an earlier run left, by its resume data.
 struct Earlier {
     files: Vec<Option<FileState>>,
     /// The pieces that were right then.

@@ -1,12 +1,12 @@
-//! SHA-1 of pieces while their blocks pass by.
+//! Incremental SHA-1 of pieces, while their blocks are written.
 
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, HashMap};
 use tailwater_metainfo::{BlockRef, PieceHash, PieceIndex};
 
-/// The most pieces of one torrent that are hashed at a time; about 150 bytes each. A piece beyond that is
-/// read back when it is verified.
+/// The most pieces of one torrent that are hashed at a time; about 150 bytes each. A piece beyond that is read back
+/// when it is verified.
 const MAX_HASHERS: usize = 1024;
 
 /// Bytes of blocks that came ahead of their turn and are kept, for one torrent. A peer that reads from several threads
@@ -42,7 +42,7 @@ impl PieceHasher {
     }
 }
 
-/// The pieces of one torrent that are being hashed.
+/// The pieces of one torrent whose hashes are under way.
 #[derive(Default)]
 pub(crate) struct Hashers {
     open: HashMap<PieceIndex, Open>,
@@ -63,7 +63,7 @@ impl Hashers {
         self.open.contains_key(&piece)
     }
 
-    /// Hashes a block that has been written, now if its turn has come, or when the gap before it closes.
+    /// Hashes a block that has been written: now if it is the next of its piece, or when the gap before it closes.
     ///
     /// A block that was hashed before and comes again forgets the piece's hash: the disk no longer holds what was
     /// hashed. So it is too when a write failed in the middle of a block, which then comes again.

@@ -1,4 +1,4 @@
-//! Whether a torrent's disk works, and who is still at work.
+//! The health of a torrent's disk, and the operations under way.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 use tokio::sync::Notify;
 
-/// Counts the times that a torrent's disk failed and was resumed; even while it works.
+/// The health of a torrent's disk: a count (the epoch) of its failures and resumes, which is even while the disk works.
 ///
 /// A job remembers the count from when it was queued and does nothing when it has changed since: after a failure, what
 /// was queued behind the failed write is refused too, even if the torrent has been resumed meanwhile. So a piece is never
@@ -107,7 +107,7 @@ impl Pending {
         self.count.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    /// Lets nobody enter any longer and waits until everybody has left.
+    /// Lets no operation begin any more and waits until all have ended.
     pub(crate) async fn close(&self) {
         self.count.fetch_or(CLOSED, Ordering::AcqRel);
         loop {

@@ -1,4 +1,4 @@
-//! What keeps others away from a torrent's files while its storage is open.
+//! Holds a torrent's files while its storage is open: the claim within the session, and locks against other processes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// Nothing yet: the locks are taken when the storage is opened.
+    /// A hold without locks: they are taken when the storage is opened.
     pub(crate) const fn new(usage: Use, claim: Option<PathClaim>, locks: Arc<Locks>) -> Self {
         Self {
             usage,
@@ -30,7 +30,7 @@ impl Hold {
         }
     }
 
-    /// For files that are only looked at, whatever others do with them.
+    /// A hold for files that are only looked at, whatever others do with them.
     pub(crate) const fn none() -> Self {
         Self {
             usage: Use::Read,
@@ -46,7 +46,8 @@ impl Hold {
         self.usage
     }
 
-    /// Locks what is there. A torrent that may turn out complete is content to read where others read already.
+    /// Locks the files that are there. A torrent that may turn out complete is content to read where others read
+    /// already.
     ///
     /// # Errors
     ///
@@ -102,7 +103,7 @@ impl Hold {
         self.usage == Use::Write && self.held.iter().all(|lock| lock.usage() == Use::Write)
     }
 
-    /// All is there: nothing will be written any more, and others may read too.
+    /// The torrent is complete: nothing will be written any more, and others may read too.
     pub(crate) fn share(&mut self) {
         self.usage = Use::Read;
         self.held.iter_mut().for_each(Lock::share);
@@ -111,7 +112,7 @@ impl Hold {
         }
     }
 
-    /// Gives everything back.
+    /// Releases the claim and the locks.
     pub(crate) fn release(&mut self) {
         self.held.clear();
         self.claim = None;

@@ -1,4 +1,4 @@
-//! What the I/O threads do for a torrent.
+//! The jobs of the I/O threads: writing, hashing and reading.
 
 use super::buffers::LARGEST;
 use super::cursor::Cursor;
@@ -14,8 +14,8 @@ use tailwater_metainfo::{block_digest, hash_many_from};
 use tailwater_storage::{Completion, StorageError};
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex, Verdict};
 
-/// From how many pieces verified at a time on reading them back and hashing them side by side is cheaper than hashing
-/// one by one what passes by.
+/// From this many pieces verified at a time, it is cheaper to read them back and hash them side by side than to hash
+/// each while it is written.
 const BULK: usize = 12;
 
 impl Shared {
@@ -96,7 +96,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Hashes pieces, their first blocks perhaps hashed already, and tells the results.
+    /// Verifies pieces, whose first blocks may be hashed already, and reports the verdicts.
     pub(crate) fn verify(&self, epoch: u64, pieces: &[PieceIndex], scratch: &mut [u8]) {
         self.in_bulk.store(pieces.len() >= BULK, Ordering::Relaxed);
         let unhashed = {
@@ -132,8 +132,8 @@ impl Shared {
         }
     }
 
-    /// Reads whole pieces back and hashes them side by side. What cannot be read has no hash here: it is tried again by
-    /// itself.
+    /// Reads whole pieces back and hashes them side by side. A piece that cannot be read has no hash here: it is tried
+    /// again by itself.
     fn hash_together(
         &self,
         mut pieces: Vec<PieceIndex>,
@@ -155,7 +155,7 @@ impl Shared {
         pieces.into_iter().zip(hashes).collect()
     }
 
-    /// Tells the digests of a verified piece.
+    /// Reports the digests of a verified piece.
     pub(crate) fn answer_digests(&self, piece: PieceIndex, scratch: &mut [u8]) {
         self.digesting.clear(piece);
         let digests = if self.verified.has(piece) {
@@ -166,7 +166,7 @@ impl Shared {
         (self.on_completion)(Completion::Digests { piece, digests });
     }
 
-    /// Reads what the hash of a piece still lacks; whether it is the right one.
+    /// Reads what the hash of a piece still lacks; says whether it is the right one.
     pub(crate) fn finish(
         &self,
         piece: PieceIndex,
@@ -250,7 +250,7 @@ impl Shared {
         results
     }
 
-    /// Verified bytes cannot be read: the torrent is told once.
+    /// Verified bytes cannot be read: reports it to the torrent once.
     fn note_unreadable(&self, error: StorageError) -> StorageError {
         let error = self.store.known.note(error.of_verified());
         if !error.is_closed() && !self.is_unreadable.swap(true, Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Noticing that another program deletes, replaces or cuts a torrent's files while it runs.
+//! Notices that another program deletes, replaces or cuts a torrent's files while it runs.
 //!
 //! An open file that is deleted can be written and read as before, and all of it is gone when it is closed. So of each
 //! file that has been opened it is remembered which one it was: when it is opened again, when the torrent is complete and
@@ -83,17 +83,17 @@ impl Known {
     }
 }
 
-/// How much is expected of the files when they are looked at.
+/// What is expected of the files when they are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
-    /// Those that have been opened are what they were.
+    /// Files that have been opened are unchanged.
     Unchanged,
-    /// Besides, every wanted file is there with its length; what is too long is cut.
+    /// Besides, every wanted file is there with its length; one that is too long is cut.
     Whole,
 }
 
 impl Store {
-    /// Whether an open file is what it was.
+    /// Whether an open file is unchanged.
     pub(crate) fn check_open(
         &self,
         slot: u32,
@@ -249,7 +249,7 @@ impl DiskTorrent {
             .await?
     }
 
-    /// Looks whether the files that have been opened are what they were.
+    /// Checks that the files that have been opened are unchanged.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where each byte of a torrent lies on the disk.
+//! The layout of a torrent: which file holds each of its bytes.
 
 use std::path::{Component, Path, PathBuf};
 use tailwater_metainfo::{Geometry, PieceIndex};
@@ -9,7 +9,7 @@ use tailwater_storage::StorageError;
 pub(crate) struct FileSpan {
     /// The path below the download folder, when the file is complete; only plain names.
     pub path: PathBuf,
-    /// Until then it has the name of a part.
+    /// Whether it has the name of a part until then.
     pub is_part: bool,
     /// Where the file begins, in bytes from the beginning of the torrent.
     pub offset: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Segment {
     pub(crate) len: usize,
 }
 
-/// The files of a torrent side by side, below one folder.
+/// The files of a torrent, one after the other, below one folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
@@ -140,7 +140,7 @@ impl Iterator for Segments<'_> {
             let room = (file.offset + file.length).saturating_sub(self.offset);
             let len = usize::try_from(room).map_or(self.left, |room| room.min(self.left));
             if len == self.left {
-                // The file may have more bytes, but nobody asks for them.
+                // The file may have more bytes, but they are not the torrent's.
                 self.left = 0;
             } else {
                 self.next += 1;

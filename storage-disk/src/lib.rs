@@ -1,4 +1,4 @@
-//! Torrents on the disk.
+//! The disk storage: a torrent's pieces in files, written and hashed on I/O threads.
 //!
 //! ```text
 //!  peer task ── write(blocks) ──► lane 0..n: one thread each, FIFO ── Completion ──► torrent task
@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A torrent always goes to the same lane, so its writes and verifications stay in order without a lock. A block that
-//! comes next in its piece is hashed right after it is written, while it is in the cache. One that comes a little early is
-//! kept until its turn; what came further out of order is read back when the piece is verified. Memory is bounded by [`IoConfig`]: bytes that wait to be written, bytes being read,
-//! open files.
+//! is the next of its piece is hashed right after it is written, while it is in the cache. One that comes a little
+//! early is kept until its turn; what came further out of order is read back when the piece is verified. Memory is
+//! bounded by [`IoConfig`]: bytes that wait to be written, bytes being read, open files.
 //!
 //! After a failed write nothing more of the torrent is written until it is resumed, and every lost block is reported, so
 //! that the torrent downloads exactly those again.

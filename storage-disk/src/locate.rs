@@ -1,4 +1,4 @@
-//! Finding a torrent's files on the disk.
+//! Locates a torrent's files on the disk.
 //!
 //! A file that another program put there has the name that stands in the torrent, even where that is not safe
 //! everywhere. Such a name is used for a file that exists, and only then. A file that was begun under the name of a part
@@ -13,7 +13,7 @@ use tailwater_metainfo::Info;
 use super::folders::FileId;
 use super::names::part_name;
 
-/// Where a file lies, or will lie.
+/// The location of a file that exists or will be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Located {
     /// Its path below the download folder when it is complete.

@@ -1,4 +1,4 @@
-//! Keeping other processes away from a torrent's files.
+//! Advisory locks, which keep other processes away from a torrent's files.
 //!
 //! An advisory lock (`flock`) on the torrent's file or top folder: exclusive for a torrent that may write, shared for one
 //! that only reads. The system releases it when the process ends, however it ends. Torrents of one session that lie in
@@ -32,13 +32,13 @@ struct Held {
     readers: usize,
 }
 
-/// What became of an attempt to take a lock.
+/// The outcome of an attempt to take a lock.
 #[derive(Debug)]
 pub(crate) enum Taken {
     Locked(Lock),
-    /// There is nothing at the path yet.
+    /// There is no file at the path yet.
     NothingThere,
-    /// Another process has it.
+    /// Another process holds the lock.
     InUse,
 }
 
@@ -62,7 +62,7 @@ impl Locks {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Ok(Taken::NothingThere);
                 }
-                // What may not be opened is not locked: who needs it says so better.
+                // A file that may not be opened is not locked: the operation that needs it reports the error better.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
                 opened => Some(opened.map_err(|e| StorageError::io(Operation::Open, path, &e))?),
             };
@@ -131,7 +131,7 @@ impl Held {
         }
     }
 
-    /// Changes the kind of lock, which the system does not do in one step; says whether it was to be had.
+    /// Converts the lock, which the system does not do in one step; says whether that succeeded.
     fn convert(&self, path: &Path, usage: Use) -> bool {
         let Some(file) = &self.file else {
             return true;
@@ -159,12 +159,12 @@ impl Held {
     }
 }
 
-/// A torrent's part in a lock, given back when it is dropped.
+/// A torrent's share of a lock, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     locks: Arc<Locks>,
     key: PathBuf,
-    /// As its owner calls it.
+    /// The path as its owner names it.
     path: PathBuf,
     usage: Use,
 }
@@ -225,8 +225,8 @@ mod sys {
     pub(crate) const fn closed(_: &Path) {}
 }
 
-/// Locks of Windows keep even their owner's other handles from the bytes, and folders have none. So a hidden file beside
-/// stands for the torrent's.
+/// A lock of Windows keeps the bytes even from other handles of its owner, and folders have none. So a hidden file
+/// beside the torrent's is locked in its place.
 #[cfg(not(unix))]
 mod sys {
     use super::{File, Path, PathBuf, Use, io};

@@ -1,4 +1,4 @@
-//! Files that are not complete may be named as parts; each gets its own name when all its pieces are verified.
+//! Names of incomplete files: they may be called parts; each gets its own name when all its pieces are verified.
 
 use super::below::rename;
 use super::layout::FileSpan;
@@ -13,7 +13,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::{Operation, StorageError};
 
-/// What stands behind the name of a file that is not complete.
+/// The suffix of an incomplete file's name.
 const PART_SUFFIX: &str = ".part";
 
 /// Which files have the name of a part at the moment. Locked while a file is opened or looked at by its name, so that it
@@ -54,7 +54,7 @@ impl CurrentNames<'_> {
     }
 }
 
-/// The name of a file that is not complete.
+/// The name of an incomplete file.
 pub(crate) fn part_name(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(PART_SUFFIX);
@@ -88,7 +88,7 @@ impl Store {
         Ok(())
     }
 
-    /// What has the name of a file's part is another program's: the file is made under its own name.
+    /// A file with the name of a file's part belongs to another program: ours is made under its own name.
     pub(crate) fn disown_part(&self, index: usize) {
         let slot = index_to_slot(index);
         let mut parts = self.names.change();
@@ -101,7 +101,7 @@ impl Store {
 }
 
 impl Shared {
-    /// A piece was verified: files that are complete by it get their names.
+    /// A piece was verified: renames the files that are complete by it.
     pub(crate) fn name_files_of(&self, piece: PieceIndex) -> Result<(), StorageError> {
         let layout = self.store.layout();
         let geometry = layout.geometry();
@@ -128,7 +128,7 @@ impl Shared {
 }
 
 impl DiskTorrent {
-    /// Gives files that are complete and have the name of a part their own names, unless others read them.
+    /// Renames complete files from the names of parts to their own, unless others read them.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! From opening to the first byte: what is there already, and whether the rest may be written. And what is remembered of
-//! it for the next run.
+//! Opens a torrent's files: finds out what is there already, whether the rest may be written, and saves resume data for
+//! the next run.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,19 +18,19 @@ use crate::resume::{ResumeData, ResumeStore};
 use crate::room::Rooms;
 use crate::torrent::DiskTorrent;
 
-/// How a torrent's files are to be looked at.
+/// The options for opening a torrent's files.
 pub(crate) struct Opening {
     pub(crate) access: Access,
     pub(crate) choices: Choices,
-    /// Where it is remembered what was reached.
+    /// The store of resume data.
     pub(crate) resume: Option<ResumeStore>,
-    /// Where room on the disk is claimed.
+    /// The room that is claimed on the disk.
     pub(crate) rooms: Arc<Rooms>,
-    /// What it takes to find a place for the files elsewhere.
+    /// What is needed to relocate the files.
     pub(crate) relocation: Option<Relocation>,
 }
 
-/// What it takes to find a place for a torrent's files.
+/// What is needed to relocate a torrent's files.
 pub(crate) struct Relocation {
     /// The torrent's name on the wire.
     pub(crate) info_hash: InfoHash,
@@ -39,19 +39,19 @@ pub(crate) struct Relocation {
     pub(crate) paths: Arc<ClaimedPaths>,
 }
 
-/// What resume data is worth.
+/// How far resume data can be trusted.
 #[derive(Debug, PartialEq, Eq)]
 enum Remembered {
     /// There is none: the files may be another program's.
     Nothing,
-    /// The files were the torrent's, but have to be checked: another program may have replaced them.
+    /// The files were the torrent's, but have to be checked: another program may have changed them.
     OurFiles(Box<ResumeData>),
     /// The files are as we left them.
     All,
 }
 
 impl Opening {
-    /// Finds out what is there already, and gets ready to write the rest.
+    /// Finds out which pieces are there already, and gets ready to write the rest.
     pub(crate) async fn start(
         &self,
         disk: &DiskTorrent,
@@ -121,7 +121,7 @@ impl Opening {
             .await
     }
 
-    /// Takes over what an earlier run left, if the files are as it left them.
+    /// Adopts the pieces of an earlier run, if the files are as it left them.
     async fn adopt(&self, disk: &DiskTorrent) -> Result<Remembered, StorageError> {
         let Some(resume) = &self.resume else {
             return Ok(Remembered::Nothing);
@@ -199,7 +199,7 @@ impl Opening {
             resume.save(data).await?;
         }
         if let Err(error) = self.delete(disk).await {
-            // It is all there; what is left of the old place is in nobody's way.
+            // All files are at the new place; what is left at the old one does no harm.
             tracing::warn!("what was moved is left at its old place too: {error}");
         }
         drop(claim);
@@ -277,7 +277,7 @@ async fn within<T>(patience: Reply<()>, work: impl Future<Output = T>) -> Option
     .await
 }
 
-/// Says that the files are the torrent's and have to be checked.
+/// Makes resume data that says that the files are the torrent's and have to be checked.
 fn vouch_for_nothing(disk: &DiskTorrent, totals: Totals) -> ResumeData {
     ResumeData {
         key: disk.key().clone(),

@@ -1,7 +1,7 @@
-//! Which files belong to which torrent of a session.
+//! Path claims: which files belong to which torrent of a session.
 //!
-//! Two torrents may name the same file. If both wrote to it, each would destroy what the other has verified, and ban the
-//! honest peers that sent it. So a torrent claims the paths of its files before it looks at them.
+//! Two torrents may name the same file. If both wrote to it, each would destroy what the other has verified, and ban
+//! the honest peers that sent it. So a torrent claims the paths of its files before it looks at them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// What a torrent does with its files.
+/// The use that a torrent makes of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     /// It may write to them: it has them for itself.
@@ -19,7 +19,7 @@ pub(crate) enum Use {
     Read,
 }
 
-/// The paths that the torrents of a session use.
+/// The paths that are claimed by the torrents of a session.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimedPaths {
     state: Mutex<State>,
@@ -38,7 +38,7 @@ struct Owners {
     claims: Vec<(u64, Arc<str>)>,
 }
 
-/// A path that another torrent uses.
+/// The error of a path that another torrent uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathTaken {
     /// The path.
@@ -127,7 +127,7 @@ impl Drop for PathClaim {
     }
 }
 
-/// The one name of a folder that may not exist yet: absolute, and without links as far as it exists.
+/// The canonical path of a folder that may not exist yet: absolute, and without links as far as it exists.
 pub(crate) fn canonical(folder: &Path) -> PathBuf {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     for existing in folder.ancestors() {

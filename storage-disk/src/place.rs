@@ -1,4 +1,4 @@
-//! Where a torrent's files lie.
+//! The place of a torrent's files.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Place {
     pub layout: Layout,
     /// The name of the torrent's resume data.
     pub key: ResumeKey,
-    /// The download folder's one name.
+    /// The canonical path of the download folder.
     root: PathBuf,
 }
 

@@ -1,8 +1,8 @@
-//! The session's I/O threads.
+//! The pool of I/O threads of a session.
 //!
 //! Blocking file operations and hashing never run on the runtime's threads. Each write thread has a queue of its own (a
-//! *lane*), first in, first out; all read threads share one queue, so that a read does not wait behind a slow write. The
-//! bytes in the queues are bounded by semaphores: who has no room waits before it enqueues.
+//! *lane*), first in, first out; all read threads share one queue, so that a read does not wait behind a slow write.
+//! Semaphores bound the bytes in the queues (back-pressure): a caller without room waits before it enqueues.
 
 use super::backend::{FileSystem, SystemFiles};
 use super::buffers::Buffers;
@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// side by side.
 pub(crate) const SCRATCH_LEN: usize = 512 * 1024;
 
-/// How the session does its file I/O. Each number counts as at least 1.
+/// The file I/O settings of a session. Each number counts as at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IoConfig {
@@ -51,7 +51,7 @@ impl Default for IoConfig {
     }
 }
 
-/// A piece of work; it may use the thread's scratch memory of `SCRATCH_LEN` bytes.
+/// A job for an I/O thread; it may use the thread's scratch memory of `SCRATCH_LEN` bytes.
 pub type Job = Box<dyn FnOnce(&mut [u8]) + Send>;
 
 /// The I/O threads of one session; clones are handles to the same threads.
@@ -129,7 +129,8 @@ impl IoPool {
     /// Close the torrents first: what they still want to write is refused.
     pub async fn close(&self) {
         self.inner.shut();
-        // Fails only when the semaphore is closed, which nobody does. The permits go back for whoever closes again.
+        // Fails only when the semaphore is closed, which never happens. The permits are given back for the next call of
+        // `close`.
         let _ended = self.inner.ended.acquire_many(self.inner.thread_count).await;
         let threads = std::mem::take(&mut *self.inner.threads.lock());
         for thread in threads {
@@ -149,7 +150,7 @@ impl IoPool {
     ) -> Result<T, StorageError> {
         let (done, result) = oneshot::channel();
         self.submit_read(Box::new(move |_| {
-            // Whoever asked may have gone away.
+            // The caller may have dropped its future.
             let _ = done.send(work());
         }))?;
         result.await.map_err(|_| StorageError::Closed)
@@ -189,12 +190,12 @@ impl IoPool {
         self.inner.readers.push(job)
     }
 
-    /// Waits for room for `bytes` in the write queues. The permit belongs into the job.
+    /// Waits for room for `bytes` in the write queues (back-pressure). The permit belongs into the job.
     pub(crate) async fn write_room(&self, bytes: usize) -> Result<Permit, StorageError> {
         self.inner.write_room.wait(bytes).await
     }
 
-    /// Waits until `bytes` may be read. The permit belongs into the job.
+    /// Waits until `bytes` may be read (back-pressure). The permit belongs into the job.
     pub(crate) async fn read_room(&self, bytes: usize) -> Result<Permit, StorageError> {
         self.inner.read_room.wait(bytes).await
     }
@@ -235,7 +236,7 @@ impl Drop for Inner {
     }
 }
 
-/// Tells that a thread has ended, also when by a panic.
+/// Reports that a thread has ended, also by a panic.
 struct Ended(Arc<Semaphore>);
 
 impl Drop for Ended {
@@ -267,7 +268,7 @@ impl Room {
         }
     }
 
-    /// What is larger than the room waits until all of it is free, rather than for ever.
+    /// Waits for room. More than all the room waits until all of it is free, rather than for ever.
     async fn wait(&self, bytes: usize) -> Result<Permit, StorageError> {
         let permits = u32::try_from(bytes).map_or(self.capacity, |bytes| bytes.min(self.capacity));
         let semaphore = Arc::clone(&self.semaphore);

@@ -1,8 +1,8 @@
-//! Moving a torrent's files to another folder, and deleting them.
+//! Moves a torrent's files to another folder, and deletes them.
 //!
-//! A move makes every file anew at its destination first: by a hard link where the file system has them and it is the same
-//! one, else by a copy that is synced and compared. Only when all of them are there, and the resume data says so, the old
-//! ones go. So at any moment one of the two folders has all of it, whatever ends the process.
+//! A move first makes every file anew at its destination: by a hard link where both folders are on one file system that
+//! has them, else by a copy that is synced and compared. The old files are deleted only when all new ones are there,
+//! and the resume data says so. So at any moment one of the two folders has all of it, whatever ends the process.
 
 use super::backend::Access;
 use super::below::{Links, Spot, make_root, open};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::{Operation, StorageError};
 
-/// Told how many bytes have been moved.
+/// Gets the number of bytes moved, and of all.
 pub(crate) type MovedBytes<'a> = &'a dyn Fn(u64, u64);
 
 /// A file that belongs to the torrent.
@@ -29,8 +29,8 @@ struct Own {
 }
 
 impl Store {
-    /// The files that are there and belong to the torrent. One that is not wanted and has no verified piece may be
-    /// anybody's.
+    /// The existing files that belong to the torrent. A file that is not wanted and has no verified piece may belong to
+    /// another program.
     fn own_files(&self, verified: impl Fn(PieceIndex) -> bool) -> Result<Vec<Own>, StorageError> {
         let mut own = Vec::new();
         let names = self.names.current();
@@ -187,7 +187,7 @@ impl Store {
                 break;
             }
         }
-        // Who looks for the newest files is to find it where it was. It is no loss if that fails.
+        // A user who sorts files by time is to find them where they were. It is no loss if that fails.
         if let Ok(time) = source.metadata().and_then(|found| found.modified()) {
             let _ = copy.set_times(FileTimes::new().set_modified(time));
         }

@@ -1,4 +1,4 @@
-//! What is remembered of a torrent between two runs.
+//! Resume data: what is saved of a torrent between two runs.
 //!
 //! One bencoded file for each torrent and download folder, in a folder of the session's, named by info-hash and folder
 //! and replaced as a whole: the same torrent in two folders has two.
@@ -38,10 +38,10 @@ pub(crate) const MAX_RESUME_LEN: u64 = 32 * 1024 * 1024;
 /// The version of the format. The first one did not know the download folder.
 const FORMAT: i64 = 2;
 
-/// Bytes of the folder's hash in a file name: enough that two folders of one torrent do not meet.
+/// Bytes of the folder's hash in a file name: enough that two folders of one torrent do not collide.
 const ROOT_HASH_LEN: usize = 8;
 
-/// Which torrent in which download folder.
+/// The key of resume data: a torrent and its download folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResumeKey {
     /// The torrent.
@@ -69,7 +69,7 @@ impl ResumeKey {
     }
 }
 
-/// What is remembered of one torrent.
+/// The resume data of one torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeData {
     /// Which torrent, and where.
@@ -112,7 +112,7 @@ impl ResumeData {
         encode(&Item::Dict(BTreeMap::from(entries)))
     }
 
-    /// Where something of the files may be; `None` where the paths cannot be known.
+    /// The paths at which files of the torrent may be; `None` where the paths cannot be known.
     pub(crate) fn places(&self) -> Option<Vec<PathBuf>> {
         let root = path_of(&self.key.root)?;
         let top = root.join(path_of(&self.top)?);
@@ -260,8 +260,8 @@ fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
     replace(folder, &folder.join(data.key.file_name()), &data.to_bytes())
 }
 
-/// Writes a file of `folder`, which is made if need be, in place of the one that is there: after a crash or power failure
-/// it is the one or the other. Two that write it at once do not mix: each has a file of its own, which is renamed.
+/// Replaces a file of `folder`, which is made if need be, atomically: after a crash or power failure it is the old or
+/// the new one. Two replacements at once do not mix: each writes a file of its own, which is renamed.
 ///
 /// The names and contents tell what a user downloads, so they are for their owner alone: files have the mode 0600, and
 /// folders that are made 0700. A folder that is there already keeps the mode that its owner gave it.

@@ -1,4 +1,4 @@
-//! Whether a download fits its disk, before anything is written.
+//! Disk space: whether a download fits its disk, before anything is written.
 
 use super::store::index_to_slot;
 use super::torrent::{DiskTorrent, Shared};
@@ -9,8 +9,8 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 
-/// The torrents of a session that need room, by the file systems that they need it on. What each needs shrinks as it is
-/// written, so it is asked each time.
+/// The torrents of a session that need disk space, by file system. What each needs shrinks as it is written, so it is
+/// asked each time.
 #[derive(Default)]
 pub(crate) struct Rooms {
     torrents: Mutex<Vec<(u64, Weak<Shared>)>>,
@@ -67,8 +67,8 @@ fn check(needed: u64, promised: u64, free: u64, root: &Path) -> Result<(), Stora
 }
 
 impl Shared {
-    /// Bytes that will be allocated for the wanted files: those of pieces that are not verified, as far as the file system
-    /// has not allocated them yet.
+    /// Bytes that will be allocated for the wanted files: those of pieces that are not verified, as far as the file
+    /// system has not allocated them yet.
     fn needed(&self) -> Result<u64, StorageError> {
         let store = &self.store;
         let layout = store.layout();
@@ -111,7 +111,7 @@ fn allocated(found: &Metadata) -> u64 {
     found.len()
 }
 
-/// What is free of a file system.
+/// The free space of a file system.
 struct FreeSpace {
     device: u64,
     free: u64,

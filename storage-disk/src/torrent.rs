@@ -1,4 +1,4 @@
-//! The handle of one torrent's storage.
+//! The storage of one torrent on the disk, as an asynchronous handle.
 
 use super::below::Links;
 use super::bitmap::AtomicBitmap;
@@ -26,10 +26,10 @@ pub(crate) const MAX_READ: u32 = 256 * 1024;
 /// Bytes that one job of [`DiskTorrent::read`] reads, at most, before the next one waits for room.
 const READ_BATCH: usize = 1024 * 1024;
 
-/// What a queued block costs on top of its bytes, so that tiny blocks are bounded in number too.
+/// The cost of a queued block beside its bytes, so that tiny blocks are bounded in number too.
 const BLOCK_COST: usize = 128;
 
-/// What [`DiskTorrent::open`] needs to know.
+/// The options of [`DiskTorrent::open`].
 pub(crate) struct DiskOptions {
     /// The torrent's name, from which the parts file gets its own, and its folder's.
     pub key: ResumeKey,
@@ -41,9 +41,9 @@ pub(crate) struct DiskOptions {
     pub skipped: Vec<usize>,
     /// Whether symbolic links below the folder are followed; only for a torrent that is never written.
     pub links: Links,
-    /// What keeps others away from the files.
+    /// The claim and the locks on the files.
     pub hold: Hold,
-    /// Who is told.
+    /// Receives the completions.
     pub on_completion: CompletionSink,
 }
 
@@ -73,10 +73,10 @@ pub(crate) struct Shared {
     pub(crate) doubted: AtomicBitmap,
     /// Locked by the torrent's I/O thread only, until it is closed.
     pub(crate) hashers: Mutex<Hashers>,
-    /// Pieces come many at a time. Such are read back and hashed side by side, which is cheaper than one by one as they
-    /// are written.
+    /// Whether pieces come many at a time. They are then read back and hashed side by side, which is cheaper than one
+    /// by one as they are written.
     pub(crate) in_bulk: AtomicBool,
-    /// That verified bytes cannot be read has been told.
+    /// Whether it has been reported that verified bytes cannot be read.
     pub(crate) is_unreadable: AtomicBool,
     pub(crate) health: Health,
     pub(crate) buffers: Arc<Buffers>,
@@ -193,8 +193,8 @@ impl DiskTorrent {
         self.run(|shared| shared.store.preallocate()).await?
     }
 
-    /// Hands blocks over to be written. Waits while the queues are full; returns when the blocks are queued, not when they
-    /// are on the disk.
+    /// Queues blocks to be written. Waits while the queues are full (back-pressure); returns when the blocks are
+    /// queued, not when they are on the disk.
     ///
     /// The bytes count until they are written; so does the whole buffer that they are slices of, which is not counted.
     ///
@@ -311,7 +311,7 @@ impl DiskTorrent {
         self.pool().submit_read(Box::new(move |_| {
             let read = ticket.shared.read(&batch);
             drop((permit, ticket));
-            // Whoever asked may have gone away.
+            // The caller may have dropped its future.
             let _ = done.send(read);
         }))?;
         result.await.map_err(|_| StorageError::Closed)
@@ -381,7 +381,7 @@ impl DiskTorrent {
         }
     }
 
-    /// Whether the files may be written to: others may be reading them.
+    /// Whether the files may be written to: other processes may be reading them.
     ///
     /// # Errors
     ///
@@ -493,8 +493,8 @@ impl DiskTorrent {
         self.pool().run(move || work(&ticket.shared)).await
     }
 
-    /// The I/O thread that writes this torrent. One thread a torrent: two that write to the same file wait for its lock
-    /// in the kernel, and one can write and hash about 1 GB/s, or more of pieces that come in bulk.
+    /// The lane of this torrent: the I/O thread that writes it. One thread a torrent: two that write to the same file
+    /// wait for its lock in the kernel, and one can write and hash about 1 GB/s, or more of pieces that come in bulk.
     pub(crate) fn lane(&self) -> usize {
         let lanes = u64::try_from(self.pool().lane_count()).unwrap_or(1);
         usize::try_from(self.shared.store.torrent() % lanes).unwrap_or(0)

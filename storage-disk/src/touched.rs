@@ -1,4 +1,4 @@
-//! Noticing that another program writes to a torrent's files.
+//! Notices that another program writes to a torrent's files.
 //!
 //! Of each file it is remembered which length and time of change it had when it was checked, or after our own last write
 //! to it. Before the next write, when resume data is saved and when the torrent is complete it has to have the same: if
@@ -27,7 +27,7 @@ use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_storage::{Completion, FileChange, Operation, StorageError};
 use tokio::sync::oneshot;
 
-/// What the files of a torrent should look like.
+/// The expected lengths and times of a torrent's files.
 #[derive(Default)]
 pub(crate) struct Touched {
     inner: Mutex<Inner>,
@@ -55,14 +55,14 @@ impl Inner {
 }
 
 impl Touched {
-    /// The files are about to be checked, or are what resume data says: all is right from here on.
+    /// The files are about to be checked, or are as resume data says: their states now are the expected ones.
     pub(crate) fn begin(&self, states: Vec<Option<FileState>>) {
         let mut inner = self.lock();
         inner.expected = states;
         inner.slots.clear();
     }
 
-    /// What a file is before we write to it. A new one is empty.
+    /// Compares a file with its expected state before we write to it. A new one is empty.
     fn before_write(&self, slot: u32, found: FileState) {
         let mut inner = self.lock();
         let is_same = match inner.place(slot) {
@@ -75,27 +75,27 @@ impl Touched {
         }
     }
 
-    /// What a file is after we wrote to it.
+    /// Records the state of a file after we wrote to it.
     fn after_write(&self, slot: u32, found: Option<FileState>) {
         if let Some(place) = self.lock().place(slot) {
             *place = found;
         }
     }
 
-    /// What a file is that we are about to read, and nothing of ours writes to.
+    /// Compares a file with its expected state before we read it, while nothing of ours writes to it.
     pub(crate) fn before_read(&self, slot: u32, found: FileState) {
         let mut inner = self.lock();
         let Some(place) = inner.place(slot).filter(|place| **place != Some(found)) else {
             return;
         };
-        // Whatever comes after this is noticed again.
+        // A later change is noticed again.
         *place = Some(found);
         inner.slots.insert(slot);
         inner.noticed.insert(slot);
         self.has_noticed.store(true, Ordering::Release);
     }
 
-    /// Files that were found to be others when they were read.
+    /// Takes the files that were found changed when they were read.
     fn take_noticed(&self) -> BTreeSet<u32> {
         match self.has_noticed.swap(false, Ordering::Acquire) {
             true => std::mem::take(&mut self.lock().noticed),
@@ -103,7 +103,7 @@ impl Touched {
         }
     }
 
-    /// Takes the files that are not what they should be, and expects them as they are now.
+    /// Takes the changed files, and expects them as they are now.
     fn take(&self, states: &[Option<FileState>]) -> BTreeSet<u32> {
         let mut inner = self.lock();
         inner.compare(states);
@@ -113,7 +113,7 @@ impl Touched {
         std::mem::take(&mut inner.slots)
     }
 
-    /// A file that is not what it should be.
+    /// The first file that has changed.
     fn first(&self, states: &[Option<FileState>]) -> Option<u32> {
         let mut inner = self.lock();
         inner.compare(states);
@@ -143,7 +143,7 @@ impl Inner {
 }
 
 impl Store {
-    /// To be called with a file that we are going to write to.
+    /// Records a file that we are going to write to.
     pub(crate) fn note_before_write(
         &self,
         slot: u32,
@@ -156,8 +156,8 @@ impl Store {
         Ok(())
     }
 
-    /// To be called with a file that we have written to. Where the system does not say what it is now, it will seem to
-    /// have been touched.
+    /// Records a file that we have written to. Where the system does not say what it is now, it will seem to have been
+    /// touched.
     pub(crate) fn note_written(&self, slot: u32, file: &dyn DiskFile) {
         if let Ok(state) = file.state() {
             self.touched.after_write(slot, Some(state.file_state()));
@@ -223,7 +223,7 @@ impl Shared {
         Ok(wrong)
     }
 
-    /// Doubts the pieces of files that were found to be others just now.
+    /// Doubts the pieces of files that were just found changed.
     fn doubt_noticed(&self) {
         for slot in self.store.touched.take_noticed() {
             tracing::warn!(
@@ -279,7 +279,7 @@ impl Shared {
         Ok(self.store.touched.first(&states).is_some())
     }
 
-    /// As [`Shared::recheck_touched`], and the torrent is told of what it has lost.
+    /// As [`Shared::recheck_touched`], and reports lost pieces to the torrent.
     pub(crate) fn recheck_and_tell(&self) -> Result<(), StorageError> {
         for piece in self.recheck_touched()? {
             (self.on_completion)(Completion::Evicted { piece });

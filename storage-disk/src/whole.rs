@@ -1,4 +1,4 @@
-//! Checking files against a torrent without downloading anything.
+//! Checks files against a torrent without downloading anything.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::place::Place;
 use crate::pool::{IoConfig, IoPool};
 use crate::torrent::{DiskOptions, DiskTorrent};
 
-/// Hashes what lies below `root` on all cores and says which pieces are whole. `progress` gets the pieces done and in
-/// all, from the I/O threads.
+/// Checks the files below `root` against the torrent's piece hashes, on all cores, and says which pieces are whole.
+/// `progress` gets the number of pieces done and the total, from the I/O threads.
 ///
 /// # Cancel safety
 ///

@@ -1,4 +1,4 @@
-//! Blocks that come when their piece has been released and reserved again.
+//! Blocks that arrive when their piece has been released and reserved again.
 
 use super::super::factory::Choices;
 use super::super::opening::Opening;
