@@ -1,6 +1,6 @@
-//! Whose bytes each block of a piece is that is being downloaded.
+//! Claims: which supplier's copy of a block counts while its piece is being downloaded.
 //!
-//! The first copy of a block counts and later ones are turned away, so that the supplier that is remembered as a block's
+//! The first copy of a block counts and later ones are refused, so that the supplier that is remembered as a block's
 //! sender is the one whose bytes are stored: it is banned if they are wrong. A piece takes blocks only between
 //! [`Claims::open`] and [`Claims::close`].
 //!
@@ -15,7 +15,7 @@ use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 
 use crate::key::SupplierKey;
 
-/// Locks among which the pieces are shared out, so that connections seldom meet at one.
+/// The shards of the pieces, each with its own lock, so that connections seldom wait for each other.
 const SHARDS: usize = 16;
 
 /// The claims to the blocks of all pieces of one torrent that are being downloaded. `A` tells attempts apart.
@@ -36,7 +36,7 @@ struct Piece<A> {
     blocks: Box<[Claim]>,
 }
 
-/// What is known of one block.
+/// The claim to one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     Free,

@@ -1,4 +1,4 @@
-//! What a storage reports to its torrent.
+//! Completions: the outcomes that a storage reports to its torrent.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum Completion {
     VerifyFailed {
         /// The piece.
         piece: PieceIndex,
-        /// Why.
+        /// The cause.
         error: StorageError,
     },
     /// The digests that [`Storage::digest`](crate::Storage::digest) asked for, one for each block, in order.
@@ -34,7 +34,7 @@ pub enum Completion {
     /// Blocks were lost. Nothing more is written until [`Storage::resume`](crate::Storage::resume); more of these may
     /// come for what was queued already.
     WriteFailed {
-        /// Why; the first failure, also for the blocks behind it.
+        /// The cause: the first failure, also for the blocks behind it.
         error: StorageError,
         /// The blocks that are not stored and have to be downloaded again.
         lost: Vec<BlockRef>,
@@ -44,7 +44,7 @@ pub enum Completion {
     /// Bytes that were verified cannot be read any more. It comes once until
     /// [`Storage::resume`](crate::Storage::resume).
     ReadFailed {
-        /// Why.
+        /// The cause.
         error: StorageError,
     },
     /// A verified piece is not held any more: another torrent needed its room, or another program changed it.
@@ -54,5 +54,5 @@ pub enum Completion {
     },
 }
 
-/// Takes completions, on any thread of the storage's. It must not block.
+/// Takes completions, on any thread of the storage. It must not block.
 pub type CompletionSink = Arc<dyn Fn(Completion) + Send + Sync>;

@@ -1,4 +1,4 @@
-//! What went wrong with the disk: the operation, the file, the cause.
+//! Errors of a storage: the operation, the file, the cause.
 
 use std::fmt;
 use std::io;
@@ -69,7 +69,7 @@ pub enum StorageError {
         /// The torrent's file, or the folder that holds its files.
         path: PathBuf,
     },
-    /// The storage has no such thing.
+    /// The storage does not support the operation.
     #[error("this storage cannot {operation}")]
     Unsupported {
         /// What was asked for, to be read after "cannot".
@@ -226,7 +226,7 @@ impl StorageError {
         matches!(self, Self::FileChanged { .. })
     }
 
-    /// What it means when it is about bytes that were there and verified.
+    /// The error of an operation on bytes that were there and verified.
     pub fn of_verified(self) -> Self {
         match self {
             Self::Io {
@@ -257,7 +257,7 @@ fn say_promised(promised: u64) -> String {
     }
 }
 
-/// Paths that a message names; the rest is counted.
+/// The most paths that a message names; the rest is counted.
 const PATHS_SHOWN: usize = 3;
 
 fn say_foreign(files: &[PathBuf]) -> String {

@@ -1,4 +1,4 @@
-//! Opening a torrent's storage.
+//! The factory, which opens a torrent's storage.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub trait StorageFactory: fmt::Debug + Send + Sync {
     fn open(&self, request: OpenRequest) -> Reply<Result<Opened, OpenError>>;
 }
 
-/// What a torrent's storage is opened with.
+/// The request to open a torrent's storage.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenRequest {
@@ -31,11 +31,11 @@ pub struct OpenRequest {
     pub hashes: Arc<[PieceHash]>,
     /// Which files are wanted, by index. Default: all.
     pub wanted: Vec<bool>,
-    /// What is going to be done. Default: [`Access::Download`].
+    /// What the torrent does with its data. Default: [`Access::Download`].
     pub access: Access,
-    /// Takes what the storage reports.
+    /// Takes the storage's completions.
     pub completions: CompletionSink,
-    /// Runs what would block.
+    /// Runs blocking work.
     pub blocking: Blocking,
 }
 
@@ -82,7 +82,7 @@ impl fmt::Debug for OpenRequest {
     }
 }
 
-/// What is going to be done with a torrent's data.
+/// What a torrent does with its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everything that is wanted is fetched, and stays.
@@ -93,7 +93,7 @@ pub enum Access {
     Seed,
 }
 
-/// Runs blocking work, such as hashing, where it holds nothing up. A storage with threads of its own does not need it.
+/// Runs blocking work, such as hashing, off the async tasks. A storage with threads of its own does not need it.
 pub type Blocking = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
 
 /// A torrent's storage, opened.
@@ -141,7 +141,7 @@ pub enum OpenError {
         /// Bytes of the budget.
         budget: u64,
     },
-    /// A torrent that is read on demand has pieces that do not fit the budget one by one.
+    /// A torrent that is read on demand has single pieces that do not fit the budget.
     #[error("its pieces of {piece} bytes do not fit the memory budget of {budget} bytes")]
     PieceTooLarge {
         /// Bytes of a piece.

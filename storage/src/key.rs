@@ -1,4 +1,4 @@
-//! Names that the engine gives, by which a storage tells suppliers and readers apart.
+//! Keys that the engine chooses, by which a storage tells suppliers and readers apart.
 
 /// Names a supplier of blocks among those of its torrent: a connection to a peer, or a web seed.
 ///

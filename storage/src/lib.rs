@@ -22,7 +22,7 @@ pub use storage::{
     BlockParts, Figures, Finish, Held, LookbehindFigures, MovedBytes, Progress, Storage, Totals,
 };
 
-/// What stands in the signatures of the traits.
+/// Types in the signatures of the traits.
 pub use bytes::Bytes;
 pub use tailwater_types::{
     BLOCK_LEN, Bitfield, BlockDigest, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict,

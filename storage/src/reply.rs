@@ -1,4 +1,4 @@
-//! An answer that may be there already.
+//! A reply: a future that may be ready from the start.
 
 use std::fmt;
 use std::future::Future;
@@ -17,17 +17,17 @@ enum State<T> {
 }
 
 impl<T> Reply<T> {
-    /// An answer that is there.
+    /// A reply that is ready.
     pub const fn ready(value: T) -> Self {
         Self(State::Ready(Some(value)))
     }
 
-    /// An answer that takes time.
+    /// A reply that takes time.
     pub fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self(State::Later(Box::pin(future)))
     }
 
-    /// An answer that does not come.
+    /// A reply that never comes.
     #[must_use]
     pub const fn never() -> Self {
         Self(State::Ready(None))

@@ -1,4 +1,4 @@
-//! What a torrent's machine asks of the room for its pieces.
+//! Room for pieces: how a torrent's state machine reserves and releases it.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use tailwater_metainfo::{BlockRef, PieceIndex};
 
 use crate::key::{ReaderKey, SupplierKey};
 
-/// Room for pieces, asked by the one task that owns the torrent.
+/// Room for pieces, reserved by the one task that owns the torrent.
 ///
 /// Only the first two methods matter to a storage that has room for everything; the others have defaults for it. All of
 /// them answer at once.
@@ -24,9 +24,9 @@ pub trait Space {
     /// Gives back the room of a piece that is not going to be completed.
     fn release(&mut self, piece: PieceIndex);
 
-    /// Whether the bytes that are stored for a block are those of `supplier`. A connection tells of a block some time
-    /// after it was stored; the piece may have been released meanwhile and reserved again, and then the block counts for
-    /// nothing.
+    /// Whether the bytes that are stored for a block are those of `supplier`. A connection reports a block some time
+    /// after it was stored; the piece may have been released meanwhile and reserved again, and then the block counts
+    /// for nothing.
     fn is_stored(&self, block: BlockRef, supplier: SupplierKey) -> bool {
         let _ = (block, supplier);
         true
@@ -47,12 +47,12 @@ pub trait Space {
         let _ = (reader, window);
     }
 
-    /// These bytes are not to be evicted, beside the windows; they replace those named before.
+    /// Pins bytes: they are not to be evicted, beside the windows. They replace those pinned before.
     fn set_pins(&mut self, pins: &[Range<u64>]) {
         let _ = pins;
     }
 
-    /// Told now and then, so that pieces that have not been read for a long time can be known.
+    /// Sets the time now and then, so that pieces that have not been read for a long time can be known.
     fn set_time(&mut self, now: Instant) {
         let _ = now;
     }
@@ -109,7 +109,7 @@ pub struct Full;
 /// A reader's window, in bytes of the torrent. It begins and ends with a piece or the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByteWindow {
-    /// Where the reader is.
+    /// The position of the reader.
     pub cursor: u64,
     /// What it covers.
     pub span: Range<u64>,

@@ -17,20 +17,20 @@ pub type BlockParts = VecDeque<Bytes>;
 /// The outcome of reading one block: `None` when its piece is not held.
 pub type Held = Result<Option<BlockParts>, StorageError>;
 
-/// Told how many pieces have been looked at, of how many. Calls may overlap and come out of order.
+/// Gets the number of pieces that have been looked at, and of all. Calls may overlap and come out of order.
 pub type Progress = Arc<dyn Fn(u32, u32) + Send + Sync>;
 
-/// Told how many bytes have been moved, of how many.
+/// Gets the number of bytes that have been moved, and of all.
 pub type MovedBytes = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 /// The pieces of one torrent, shared by the torrent's task, its connections and its readers.
 ///
-/// A piece goes this way: [`Space::reserve`](crate::Space::reserve), then [`write`](Self::write) for each block, then
-/// [`verify`](Self::verify), whose outcome is a [`Completion`](crate::Completion), then [`settle`](Self::settle); a piece
-/// that was found valid can be [`read`](Self::read). One that was not is reserved again, or released.
+/// The life of a piece: [`Space::reserve`](crate::Space::reserve), then [`write`](Self::write) for each block, then
+/// [`verify`](Self::verify), whose outcome is a [`Completion`](crate::Completion), then [`settle`](Self::settle); a
+/// valid piece can be [`read`](Self::read). An invalid one is reserved again, or released.
 ///
-/// Nothing here blocks: what takes time returns a [`Reply`] or reports a completion. A method may be called from any
-/// thread. The crate documentation has a small example that is complete.
+/// Nothing here blocks: an operation that takes time returns a [`Reply`] or reports a completion. A method may be
+/// called from any thread. The crate documentation has a small example that is complete.
 pub trait Storage: Send + Sync {
     /// Finds out which pieces are there already and, unless the torrent was opened as
     /// [`Access::Seed`](crate::Access::Seed), gets ready to write the others. Called once, before everything else.
@@ -38,8 +38,8 @@ pub trait Storage: Send + Sync {
     /// Dropping the reply stops it.
     fn start(&self, progress: Progress) -> Reply<Result<Bitfield, StorageError>>;
 
-    /// Takes blocks that a supplier sent; replies when there is room for more. Returns those that are not wanted: another
-    /// copy was first, or their piece is not being fetched. Of the others
+    /// Takes blocks that a supplier sent; replies when there is room for more (back-pressure). Returns those that are
+    /// not wanted: another copy was first, or their piece is not being fetched. Of the others
     /// [`Space::is_stored`](crate::Space::is_stored) says later whether they still count.
     ///
     /// The bytes need not be stored yet when the reply comes. If that fails, the torrent is told by
@@ -88,7 +88,7 @@ pub trait Storage: Send + Sync {
         let _ = blocks;
     }
 
-    /// Which files are wanted has changed, by the index of each file.
+    /// The set of wanted files has changed; `files` has an entry for each file, by index.
     fn set_wanted(&self, files: Vec<bool>) -> Reply<Result<(), StorageError>> {
         let _ = files;
         Reply::ready(Ok(()))
@@ -103,7 +103,7 @@ pub trait Storage: Send + Sync {
         Ok(Finish::Done)
     }
 
-    /// Works again after a failure. When the reply comes, every loss from before has been reported.
+    /// Resumes after a failure. When the reply comes, every loss from before has been reported.
     fn resume(&self) -> Reply<Result<(), StorageError>> {
         Reply::ready(Ok(()))
     }
@@ -114,25 +114,25 @@ pub trait Storage: Send + Sync {
         Reply::ready(Ok(()))
     }
 
-    /// Remembers which pieces are held, so that [`start`](Self::start) finds them in the next run without reading all of
-    /// them. Where `patience` ends before everything is on the device, what is remembered says that it has to be checked.
+    /// Saves which pieces are held, so that [`start`](Self::start) finds them in the next run without reading all of
+    /// them. Where `patience` ends before everything is on the device, the saved data says that it has to be checked.
     fn save(&self, totals: Totals, patience: Reply<()>) -> Reply<Result<(), StorageError>> {
         let _ = (totals, patience);
         Reply::ready(Ok(()))
     }
 
-    /// Replies when a reservation of so many bytes would find room.
+    /// Replies when a reservation of `bytes` would find room.
     fn wait_for_space(&self, bytes: u64) -> Reply<()> {
         let _ = bytes;
         Reply::never()
     }
 
-    /// The storage's own figures.
+    /// The figures of the storage.
     fn figures(&self) -> Figures {
         Figures::default()
     }
 
-    /// Keeps at least so many whole pieces behind the position of each reader, whatever its window covers.
+    /// Keeps at least this many whole pieces behind the position of each reader, whatever its window covers.
     fn set_lookbehind(&self, pieces: u32) {
         let _ = pieces;
     }
@@ -151,7 +151,7 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// What lies behind a reader's position need not be kept for it any longer.
+    /// Gives up what lies behind a reader's position: it need not be kept for the reader any longer.
     fn clear_lookbehind(&self, reader: ReaderKey) {
         let _ = reader;
     }
@@ -162,8 +162,8 @@ pub trait Storage: Send + Sync {
         false
     }
 
-    /// Brings everything to another folder. Nothing is asked for and nothing is written meanwhile. Afterwards this storage
-    /// is closed, and the torrent is opened anew in that folder.
+    /// Moves everything to another folder. Nothing is asked for and nothing is written meanwhile. Afterwards this
+    /// storage is closed, and the torrent is opened anew in that folder.
     ///
     /// At any moment one of the two folders has everything, so that nothing is lost if the process is killed.
     ///
@@ -176,8 +176,8 @@ pub trait Storage: Send + Sync {
         Reply::ready(Err(StorageError::Unsupported { operation }))
     }
 
-    /// Deletes what is stored of the torrent, and what is remembered of it; nothing that belongs to others. The storage is
-    /// closed afterwards. One that keeps nothing beyond that has nothing to do.
+    /// Deletes the torrent's data, and what is saved of it; nothing that belongs to others. The storage is closed
+    /// afterwards. A storage that keeps nothing after its close has nothing to do.
     ///
     /// # Errors
     ///
@@ -186,8 +186,8 @@ pub trait Storage: Send + Sync {
         Reply::ready(Ok(()))
     }
 
-    /// Waits for what is under way, then gives everything back. Bytes that were read stay good. Called again, it does
-    /// nothing.
+    /// Waits for the operations under way, then gives everything back. Bytes that were read stay valid. Called again,
+    /// it does nothing.
     fn close(&self) -> Reply<()>;
 }
 
@@ -200,7 +200,7 @@ pub enum Finish {
     Pending,
 }
 
-/// What has been transferred of a torrent.
+/// The transfer totals of a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Bytes of blocks sent.
@@ -209,7 +209,7 @@ pub struct Totals {
     pub downloaded: u64,
 }
 
-/// What a storage knows of itself.
+/// The figures of a storage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// The most bytes that the pieces of all torrents may take; `None` without such a bound.
@@ -223,7 +223,7 @@ pub struct Figures {
 /// What is held behind a reader's position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LookbehindFigures {
-    /// Pieces that are not evicted on the reader's account.
+    /// Pieces that are not evicted because of this reader.
     pub protected: u32,
     /// How many of those are held.
     pub available: u32,

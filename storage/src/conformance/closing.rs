@@ -1,4 +1,4 @@
-//! The end of a storage.
+//! Closing a storage.
 
 use super::Subject;
 use super::rig::{ALICE, Rig};

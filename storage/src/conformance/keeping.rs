@@ -1,4 +1,4 @@
-//! What outlives a storage.
+//! Data that outlives a storage.
 
 use super::Subject;
 use super::rig::Rig;

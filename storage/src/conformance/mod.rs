@@ -1,4 +1,4 @@
-//! What every storage has to do, as checks that a storage's own tests run.
+//! The conformance suite: checks that a storage's own tests run.
 //!
 //! ```no_run
 //! use std::sync::Arc;

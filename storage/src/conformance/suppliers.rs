@@ -1,4 +1,4 @@
-//! Whose copy of a block counts.
+//! Claims: which supplier's copy of a block counts.
 
 use tailwater_types::Verdict;
 

@@ -1,4 +1,4 @@
-//! Torrents that are made up for the checks.
+//! Torrents that are generated for the checks.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tailwater_types::{
 /// A torrent with its content.
 #[derive(Clone, Debug)]
 pub struct TestTorrent {
-    /// What stands in the .torrent file.
+    /// The metainfo of the torrent.
     pub metainfo: Arc<Metainfo>,
     /// The hash of each piece.
     pub hashes: Arc<[PieceHash]>,
