@@ -1,11 +1,11 @@
-//! A gateway's clock, which starts anew when the gateway forgets its mappings.
+//! A gateway's clock (its epoch), which starts anew when the gateway forgets its mappings.
 
 use std::time::{Duration, Instant};
 
 /// Clocks are read in whole seconds, and answers take their time.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// What a gateway's clock showed, and when.
+/// The clock of a gateway, and when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Epoch {
     seen_at: Instant,

@@ -1,4 +1,4 @@
-//! Does what the keeper asks for, through the crates that speak the protocols.
+//! The gateway driver: carries out the keeper's tasks through the crates that speak the protocols.
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,14 +24,14 @@ const ASKING: TimeoutConfig = TimeoutConfig {
     max_retry_timeout: None,
 };
 
-/// Where everything is found: the real network, unless a test makes another.
+/// The addresses at which everything is found: the real network, unless a test makes another.
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings {
-    /// Instead of the system's default route.
+    /// Used instead of the system's default route.
     pub(super) route: Option<Route>,
-    /// Where UPnP gateways hear searches.
+    /// The address at which UPnP gateways receive searches.
     pub(super) ssdp: SocketAddr,
-    /// Whether to listen to what gateways say to all.
+    /// Whether to receive the notices that gateways multicast.
     pub(super) hears_notices: bool,
 }
 
@@ -45,7 +45,7 @@ impl Default for Surroundings {
     }
 }
 
-/// The gateway, and what has to be remembered of it.
+/// The gateway, and the state that its protocols need.
 #[derive(Debug)]
 pub(super) struct Gateway {
     surroundings: Surroundings,
@@ -79,11 +79,11 @@ impl Gateway {
         route
     }
 
-    /// Asks for a mapping, or for a longer life of it.
+    /// Requests a mapping, or renews it.
     ///
     /// # Errors
     ///
-    /// When there is no answer, or the answer is no; the debug log has the details.
+    /// When there is no answer, or the gateway refuses; the debug log has the details.
     pub(super) async fn map(&mut self, request: Request) -> Result<Grant, Failure> {
         let route = self.route.ok_or(Failure::Silent)?;
         let granted = match request.protocol {
@@ -94,7 +94,7 @@ impl Gateway {
         granted.inspect(|grant| tracing::debug!(?request, ?grant, "mapped"))
     }
 
-    /// The gateway's outer address.
+    /// Asks the gateway for its external address.
     pub(super) async fn ask_address(&self, protocol: Protocol) -> Option<IpAddr> {
         match protocol {
             Protocol::Pcp => None,
@@ -249,7 +249,7 @@ const fn nat_pmp_failure(failure: &natpmp::Failure) -> Failure {
     }
 }
 
-/// Not having a mapping is no fault of anybody's.
+/// Logs an error for debugging: not having a mapping is no error of the caller or of this program.
 pub(super) fn log(protocol: Protocol, error: &impl Display) {
     tracing::debug!(%protocol, "port mapping: {error}");
 }

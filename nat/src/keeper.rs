@@ -1,5 +1,5 @@
-//! Decides what is asked of the gateway, and when: which protocol is tried next, when mappings are renewed, when they
-//! count as lost, how long to rest after a failure.
+//! The keeper: the state machine that decides what is asked of the gateway, and when. Which protocol is tried next,
+//! when mappings are renewed, when they count as lost, how long to rest after a failure (back-off).
 //!
 //! ```text
 //!          timeout, notice            route                 mapped            address
@@ -19,15 +19,17 @@ use super::epoch::Epoch;
 use super::terms::{Config, Failure, Grant, Mapping, Notice, Request, Task};
 use super::{PortMapStatus, Protocol, Route, Transport, Wanted};
 
-/// Other ports that are tried when the one that was asked for belongs to another client.
+/// Other external ports that are tried when the one that was asked for belongs to another client.
 const MAX_OTHER_PORTS: u32 = 5;
-/// They are taken from above the ports that need privileges at home, and that some gateways refuse.
+/// The range of those: above the ports that need privileges on most systems, and that some gateways refuse.
 const OTHER_PORTS: std::ops::RangeInclusive<u16> = 1024..=u16::MAX;
 /// A lease counts as no longer than this, whatever a gateway says: no mapping is trusted for years.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 3600);
-/// Clients that are told of the same restart do not all ask at once (RFC 6887, 14.1.3).
+/// The spread of requests after a restart, so that the clients that are told of it do not all ask at once (RFC 6887,
+/// 14.1.3).
 const NOTICE_SPREAD: Duration = Duration::from_secs(2);
-/// Notices are not authenticated: forged ones make us ask no more often than this.
+/// The least time between two notices that are believed. Notices are not authenticated: forged ones make us ask no more
+/// often than this.
 const BETWEEN_NOTICES: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ enum State {
     AskingAddress(Protocol),
 }
 
-/// The mapping that is being asked for.
+/// The mapping that is being requested.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
     protocol: Protocol,
@@ -61,18 +63,18 @@ struct Attempt {
     other_ports: u32,
 }
 
-/// See the module.
+/// The state machine of port mapping; see the module.
 #[derive(Debug)]
 pub(super) struct Keeper {
     config: Config,
     rng: Rng,
     state: State,
-    /// Whether the driver knows the task of this state.
+    /// Whether the driver has been given the task of this state.
     is_told: bool,
     slots: Vec<Slot>,
     /// Protocols that this round has yet to try.
     untried: Vec<Protocol>,
-    /// What the mappings were made with, or what worked last.
+    /// The protocol that the mappings were made with, or that worked last.
     protocol: Option<Protocol>,
     route: Option<Route>,
     address: Option<IpAddr>,
@@ -83,7 +85,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins at once.
+    /// Makes a keeper whose first round is due at once.
     pub(super) fn new(now: Instant, wanted: Wanted, config: Config, seed: u64) -> Self {
         let ports = [(Transport::Tcp, wanted.tcp), (Transport::Udp, wanted.udp)];
         // Port 0 means all ports in PCP and NAT-PMP.
@@ -112,8 +114,8 @@ impl Keeper {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do; `None` while the driver has, or if nothing
-    /// is wanted.
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do; `None` while the driver works on a task, or
+    /// if no mapping is wanted.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Resting { until } if !self.slots.is_empty() => Some(until),
@@ -130,7 +132,7 @@ impl Keeper {
         }
     }
 
-    /// What is to be done; each task is given once.
+    /// The next task for the driver; each is given once.
     #[must_use]
     pub(super) fn poll_task(&mut self) -> Option<Task> {
         if self.is_told {
@@ -156,18 +158,18 @@ impl Keeper {
         Some(task)
     }
 
-    /// Where the gateway is; `None` if there is none.
+    /// The driver has found the gateway; `None` if there is none.
     pub(super) fn handle_route(&mut self, now: Instant, route: Option<Route>) {
         if !matches!(self.state, State::FindingRoute) {
             return;
         }
         let Some(route) = route else {
-            // Looking costs the network nothing, so there is no reason to look more seldom.
+            // Looking up the route costs the network nothing, so there is no reason to do it less often.
             self.failures = 0;
             return self.fail(now);
         };
         if self.route != Some(route) {
-            // What another gateway holds is of no use here, and it is out of reach.
+            // The mappings of another gateway are of no use here, and it is out of reach.
             self.forget(|_| true);
             self.route = Some(route);
         }
@@ -182,7 +184,7 @@ impl Keeper {
         self.next_protocol(now);
     }
 
-    /// How asking for a mapping ended.
+    /// The outcome of a request for a mapping.
     pub(super) fn handle_mapped(&mut self, now: Instant, outcome: Result<Grant, Failure>) {
         let State::Mapping(attempt) = self.state else {
             return;
@@ -212,7 +214,7 @@ impl Keeper {
         }
     }
 
-    /// The gateway's outer address, if it told one.
+    /// The gateway's external address, if it told one.
     pub(super) fn handle_address(&mut self, now: Instant, address: Option<IpAddr>) {
         if matches!(self.state, State::AskingAddress(_)) {
             self.address = address.filter(|address| !address.is_unspecified());
@@ -220,7 +222,7 @@ impl Keeper {
         }
     }
 
-    /// A gateway has spoken to all. Only ours counts, and only if it says something new.
+    /// A gateway has multicast a notice. Only that of our gateway counts, and only if it says something new.
     pub(super) fn handle_notice(&mut self, now: Instant, notice: Notice) {
         let State::Resting { until } = self.state else {
             return;
@@ -244,7 +246,7 @@ impl Keeper {
         }
     }
 
-    /// What stands, as far as is known.
+    /// The mappings that stand, as far as is known.
     pub(super) fn status(&self) -> PortMapStatus {
         let port = |transport| {
             let slot = self.slots.iter().find(|slot| slot.transport == transport)?;
@@ -259,7 +261,7 @@ impl Keeper {
         }
     }
 
-    /// What the gateway is to forget when we leave.
+    /// The mappings to be removed when we leave.
     pub(super) fn mappings(&self) -> Vec<Mapping> {
         let held = self.slots.iter().filter_map(|slot| {
             Some(Mapping {
@@ -334,7 +336,8 @@ impl Keeper {
         self.enter(State::Resting { until });
     }
 
-    /// Rests, but no longer than what is held lasts: when the first of it has gone, the next round is due.
+    /// Rests after a failure, but no longer than the mappings last: when the first of them has expired, the next round
+    /// is due.
     fn fail(&mut self, now: Instant) {
         let backoff = Backoff::new(self.config.first_rest, self.config.longest_rest);
         self.failures = self.failures.saturating_add(1);

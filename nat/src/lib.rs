@@ -26,12 +26,12 @@ use keeper::Keeper;
 use notices::Notices;
 use terms::{Config, Task};
 
-/// At the end, an answer that is on its way is waited for so long: what it grants is to be removed.
+/// How long, at the end, an answer that is on its way is waited for: the mapping that it grants is to be removed.
 const FINISH_WITHIN: Duration = Duration::from_millis(300);
-/// Whatever the gateway has not removed by then ends with its lease.
+/// The time limit for removing mappings. Those that the gateway has not removed by then end with their leases.
 const REMOVE_WITHIN: Duration = Duration::from_millis(600);
 
-/// The ports that are to be reached from outside; the same number is asked for there.
+/// The ports to be mapped; the same external port numbers are requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 // Not `#[non_exhaustive]`: callers make it.
 pub struct Wanted {
@@ -41,29 +41,29 @@ pub struct Wanted {
     pub udp: Option<u16>,
 }
 
-/// What the gateway leads here. All `None` while it does nothing for us.
+/// The mappings that stand. All fields are `None` while there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 // Not `#[non_exhaustive]`: tests of callers make it.
 pub struct PortMapStatus {
-    /// What it understands.
+    /// The protocol that the gateway speaks.
     pub protocol: Option<Protocol>,
-    /// Its own outer address, if it told one. A private one means that another gateway stands before it.
+    /// The gateway's external address, if it told one. A private one means that another gateway stands in front of it.
     pub address: Option<IpAddr>,
-    /// The outer TCP port.
+    /// The external TCP port.
     pub tcp: Option<u16>,
-    /// The outer UDP port.
+    /// The external UDP port.
     pub udp: Option<u16>,
 }
 
 impl PortMapStatus {
-    /// Where the TCP port is reached from outside.
+    /// The address and port at which the TCP port is reached from outside.
     #[must_use]
     pub fn external(&self) -> Option<SocketAddr> {
         Some(SocketAddr::new(self.address?, self.tcp?))
     }
 }
 
-/// How a gateway is asked.
+/// The protocol by which a gateway is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -85,7 +85,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What a mapping leads.
+/// The transport of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transport {
     Tcp,
@@ -99,16 +99,16 @@ struct Route {
     local: Ipv4Addr,
 }
 
-/// Has the ports mapped until `closing`, and tells `found` what stands whenever that changes. Ends within a second of
-/// `closing`, with the mappings removed if the gateway answers meanwhile; what was told stays, because trackers are told
-/// of the same port when the session leaves.
+/// Maps the ports until `closing` is cancelled, and sends `found` the mappings whenever they change. Ends within a
+/// second of `closing`, with the mappings removed if the gateway answers meanwhile; the last status stays, because
+/// trackers are told of the same port when the session leaves.
 pub async fn run(wanted: Wanted, closing: CancellationToken, found: watch::Sender<PortMapStatus>) {
     let surroundings = Surroundings::default();
     let keeper = Keeper::new(now(), wanted, Config::default(), fastrand::u64(..));
     Runner::new(keeper, surroundings, found).run(closing).await;
 }
 
-/// Brings machine, sockets and clock together.
+/// Runs the keeper: brings its tasks, sockets and clock together.
 struct Runner {
     keeper: Keeper,
     gateway: Gateway,
@@ -166,7 +166,7 @@ impl Runner {
         }
     }
 
-    /// Until something is to be done.
+    /// Waits until there is something to do.
     async fn rest(&mut self, closing: &CancellationToken) {
         self.tell();
         let due = self.keeper.poll_timeout();
@@ -223,7 +223,8 @@ impl Runner {
     }
 }
 
-/// Whether a gateway of that outer address is itself behind another one, so that the internet does not reach it.
+/// Whether a gateway with that external address is itself behind another one, so that it is not reached from the
+/// internet.
 fn is_behind_another(address: &IpAddr) -> bool {
     Scope::of(*address) != Scope::Global
 }

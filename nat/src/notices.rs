@@ -1,5 +1,5 @@
-//! What gateways say to all: a NAT-PMP gateway its address ([RFC 6886, 3.2.1]), a PCP server that its state is new
-//! ([RFC 6887, 14.1]), both after a restart.
+//! Notices that gateways multicast after a restart: a NAT-PMP gateway announces its address ([RFC 6886, 3.2.1]), a PCP
+//! server that its state is new ([RFC 6887, 14.1]).
 //!
 //! [RFC 6886, 3.2.1]: https://www.rfc-editor.org/rfc/rfc6886#section-3.2.1
 //! [RFC 6887, 14.1]: https://www.rfc-editor.org/rfc/rfc6887#section-14.1
@@ -23,13 +23,13 @@ const PCP: u8 = 2;
 const ADDRESS_OR_ANNOUNCE: u8 = 0x80;
 const PCP_HEADER_LEN: usize = 24;
 
-/// The socket on which they arrive.
+/// The socket that receives notices.
 pub(super) struct Notices {
     socket: Option<UdpSocket>,
 }
 
 impl Notices {
-    /// Listens, or is silent for ever: if not asked to listen, or if another program has the port to itself.
+    /// Listens for notices. It never receives any if not asked to listen, or if another program has the port to itself.
     pub(super) fn new(listens: bool) -> Self {
         let listening = listens.then(listen).transpose();
         let socket = listening
@@ -39,7 +39,7 @@ impl Notices {
         Self { socket }
     }
 
-    /// The next one. Cancel safe.
+    /// Waits for the next notice. Cancel safe.
     pub(super) async fn next(&mut self) -> Notice {
         let mut buffer = [0; MAX_LEN];
         while let Some(socket) = &self.socket {
@@ -50,7 +50,7 @@ impl Notices {
                         return notice;
                     }
                 }
-                // It would fail again at once.
+                // The next attempt would fail at once, too.
                 Err(error) => {
                     tracing::debug!("not listening any more to what gateways say: {error}");
                     self.socket = None;
@@ -63,7 +63,7 @@ impl Notices {
 
 fn listen() -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    // The other programs of this machine that map ports listen too.
+    // Other programs of this machine that map ports listen too.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;

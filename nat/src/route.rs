@@ -1,4 +1,4 @@
-//! Which gateway leads out, and which of our addresses it sees.
+//! The default route: which gateway leads to the internet, and which of our addresses it sees.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,7 +31,7 @@ pub(super) async fn default_route() -> Option<Route> {
     }
 }
 
-/// The address that datagrams to `remote` come from. Nothing is sent.
+/// The local address of datagrams to `remote`. Nothing is sent.
 pub(super) async fn local_address(remote: SocketAddr) -> io::Result<Ipv4Addr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     socket.connect(remote).await?;

@@ -1,11 +1,12 @@
-//! Searches for UPnP devices (SSDP), and believes the gateway of the default route alone.
+//! Searches for the UPnP gateway (SSDP), and believes the gateway of the default route alone.
 //!
-//! Any device on the local network may answer a search, and the crate that speaks UPnP takes the first answer. So the crate
-//! does not search the network: it searches a socket of ours on loopback, which passes on what the gateway itself says.
+//! Any device on the local network may answer a search, and the crate that speaks UPnP takes the first answer. So the
+//! crate does not search the network: it searches a socket of ours on loopback, which forwards the gateway's answers
+//! alone.
 //!
-//! Another device is not taken when the gateway is silent. PCP and NAT-PMP ask the gateway alone too; what comes from
-//! outside comes through it, so a mapping elsewhere leads nowhere, and a device that lies would choose the outer address
-//! and port that trackers and the DHT are told.
+//! When the gateway is silent, no other device takes its place. PCP and NAT-PMP ask the gateway alone too. Connections
+//! from outside come through the gateway, so a mapping elsewhere leads nowhere, and a device that lies would choose the
+//! external address and port that trackers and the DHT are told.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +15,8 @@ use tokio::net::UdpSocket;
 
 use super::Route;
 
-/// What can map ports: the device as a whole, or the service that does it; old devices answer to one of them only.
+/// The search targets that can map ports: the device as a whole, or the service that does it; old devices answer to one
+/// of them only.
 const TARGETS: [&str; 3] = [
     "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
     "urn:schemas-upnp-org:service:WANIPConnection:1",
@@ -23,20 +25,20 @@ const TARGETS: [&str; 3] = [
 /// The longest answer that is passed on, in bytes: what the crate takes, and what fits one Ethernet frame.
 const MAX_ANSWER_LEN: usize = 1500;
 
-/// A search that passes on the gateway's answers.
+/// A search whose only answers are the gateway's.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// Where the crate asks, on loopback.
+    /// The socket on loopback that the crate searches.
     inner: UdpSocket,
-    /// Where the network is asked.
+    /// The socket that searches the network.
     outer: UdpSocket,
     route: Route,
-    /// Where devices listen.
+    /// The multicast address of UPnP devices.
     group: SocketAddr,
 }
 
 impl Search {
-    /// Prepares it; `group` is the address at which devices listen.
+    /// Opens the sockets; `group` is the address at which devices listen.
     ///
     /// # Errors
     ///
@@ -50,7 +52,7 @@ impl Search {
         })
     }
 
-    /// Where the crate has to search.
+    /// The address that the crate has to search.
     ///
     /// # Errors
     ///
@@ -59,7 +61,7 @@ impl Search {
         self.inner.local_addr()
     }
 
-    /// Waits for the crate to ask, asks the network, and passes answers on until dropped.
+    /// Waits for the crate's search, searches the network, and forwards answers until dropped.
     ///
     /// # Errors
     ///

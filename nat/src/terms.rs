@@ -1,22 +1,22 @@
-//! What the keeper and the driver say to each other.
+//! The tasks and outcomes that the keeper and its driver exchange.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{Protocol, Transport};
 
-/// What a keeper wants, and how patient it is.
+/// The configuration of a keeper: its lease, protocols and patience.
 #[derive(Clone, Debug)]
 pub(super) struct Config {
-    /// Asked for; a gateway may grant less.
+    /// The lease that is requested; a gateway may grant less.
     pub(super) lease: Duration,
-    /// Tried in this order, but for the one that worked last.
+    /// The protocols in the order in which they are tried, but for the one that worked last.
     pub(super) protocols: Vec<Protocol>,
-    /// After a failure, doubled each time.
+    /// The first rest after a failure; it doubles each time (back-off).
     pub(super) first_rest: Duration,
-    /// Never longer than this.
+    /// The longest rest.
     pub(super) longest_rest: Duration,
-    /// Never shorter than this, however short a lease is.
+    /// The shortest rest, however short a lease is.
     pub(super) shortest_rest: Duration,
     /// A UPnP gateway does not announce its restart, so it is asked again this often.
     pub(super) upnp_refresh: Duration,
@@ -35,7 +35,7 @@ impl Default for Config {
     }
 }
 
-/// What the driver is to do next; it tells the outcome with the method named.
+/// A task for the driver, which reports the outcome with the method named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// `Keeper::handle_route`.
@@ -46,23 +46,23 @@ pub(super) enum Task {
     AskAddress(Protocol),
 }
 
-/// One mapping to ask for.
+/// A request for one mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) protocol: Protocol,
     pub(super) transport: Transport,
     pub(super) internal: u16,
-    /// The port that would be best; a gateway that speaks PCP or NAT-PMP may choose another.
+    /// The preferred external port; a gateway that speaks PCP or NAT-PMP may choose another.
     pub(super) external: u16,
     /// `None` for one without end.
     pub(super) lease: Option<Duration>,
 }
 
-/// What a gateway gave.
+/// A mapping that a gateway granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) external: u16,
-    /// The gateway's outer address, if the answer names it.
+    /// The gateway's external address, if the answer names it.
     pub(super) address: Option<IpAddr>,
     /// `None` for one without end.
     pub(super) lease: Option<Duration>,
@@ -70,14 +70,14 @@ pub(super) struct Grant {
     pub(super) epoch: Option<u32>,
 }
 
-/// Why there is no mapping.
+/// Why a mapping was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// No answer, or none that makes sense: the protocol is not spoken there.
+    /// No answer, or none that makes sense: the gateway does not speak the protocol.
     Silent,
-    /// The gateway says no.
+    /// The gateway refused.
     Refused,
-    /// The outer port belongs to another client.
+    /// The external port belongs to another client.
     Conflict,
     /// The gateway knows no leases, only mappings without end (UPnP error 725).
     PermanentOnly,
@@ -92,7 +92,7 @@ pub(super) struct Mapping {
     pub(super) external: u16,
 }
 
-/// A gateway says to all that it has restarted, or that its address has changed.
+/// A notice of a gateway: it has restarted, or its address has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notice {
     pub(super) from: Ipv4Addr,

@@ -1,4 +1,4 @@
-//! What all tests of the crate use.
+//! Helpers for all tests of the crate.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use std::time::Instant;
     clippy::disallowed_methods,
     reason = "an Instant has to come from somewhere"
 )]
-/// A time to begin with.
+/// An arbitrary first moment.
 pub(crate) fn epoch() -> Instant {
     Instant::now()
 }

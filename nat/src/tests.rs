@@ -1,4 +1,4 @@
-//! The whole of it, against gateways on loopback that are well, ill or not there, with simulated time.
+//! Port mapping as a whole, against gateways on loopback that work, fail or are not there, in simulated time.
 
 mod igd;
 mod miniupnpd;
@@ -39,7 +39,7 @@ fn own_address() -> Ipv4Addr {
     )
 }
 
-/// A mapper at work.
+/// A running port mapper.
 struct Run {
     closing: CancellationToken,
     found: watch::Receiver<PortMapStatus>,

@@ -1,4 +1,4 @@
-//! A UPnP Internet gateway device.
+//! A UPnP Internet gateway device (IGD).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,19 +14,20 @@ use super::ssdp::Search;
 use super::terms::{Failure, Grant, Mapping, Request};
 use super::{Protocol, Route, Transport};
 
-/// Devices spread their answers over 3 s, because the crate allows that; two documents are fetched after it.
+/// The time limit for a search. Devices spread their answers over 3 s, because the crate allows that; two documents are
+/// fetched after it.
 const SEARCH_WITHIN: Duration = Duration::from_secs(6);
-/// A slow device takes a second or two to change its rules.
+/// The time limit for an answer: a slow device takes a second or two to change its rules.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// What people read in the gateway's list of mappings.
+/// The description that people read in the gateway's list of mappings.
 const DESCRIPTION: &str = "tailwater";
 
-/// "Action failed": what some devices say when a port is taken.
+/// "Action failed": the error of some devices when a port is taken.
 const ACTION_FAILED: u16 = 501;
 /// "Conflict with other mechanisms": a rule of the device's owner has the port.
 const CONFLICT_WITH_OTHER: u16 = 729;
 
-/// One that has been found.
+/// A gateway that has been found.
 #[derive(Debug)]
 pub(super) struct Upnp {
     gateway: Gateway<Tokio>,
@@ -68,7 +69,7 @@ impl Upnp {
     ///
     /// # Errors
     ///
-    /// When there is no answer, or the answer is no.
+    /// When there is no answer, or the gateway refuses.
     pub(super) async fn map(&self, request: Request) -> Result<Grant, Failure> {
         // No lease is a lease without end.
         let seconds = request.lease.map_or(0, |lease| lease.as_secs().max(1));
@@ -94,7 +95,7 @@ impl Upnp {
         })
     }
 
-    /// Its outer address.
+    /// Asks the gateway for its external address.
     pub(super) async fn ask_address(&self) -> Option<IpAddr> {
         let answer = timeout(ANSWER_WITHIN, self.gateway.get_external_ip()).await;
         let address = answer

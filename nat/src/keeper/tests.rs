@@ -1,4 +1,4 @@
-//! The keeper over simulated hours, with a gateway that is a function.
+//! The keeper over simulated hours, with a function as its gateway.
 
 use std::net::Ipv4Addr;
 
@@ -79,7 +79,7 @@ impl Bench {
     }
 }
 
-/// Gives whatever is asked for.
+/// Grants whatever is requested.
 fn generous(request: Request) -> Result<Grant, Failure> {
     Ok(Grant {
         external: request.external,

@@ -21,13 +21,13 @@ const ADD_PORT_MAPPING: [&str; 8] = [
 ];
 const DELETE_PORT_MAPPING: [&str; 3] = ["NewRemoteHost", "NewExternalPort", "NewProtocol"];
 
-/// What it does with requests to add a mapping.
+/// How it answers requests to add a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     Mapping,
     /// Leases are answered with error 725.
     OnlyPermanent,
-    /// This outer port belongs to somebody else: error 718.
+    /// This outer port belongs to another client: error 718.
     Taken(u16),
     /// Every request is answered with this error.
     Error(u16),
@@ -73,7 +73,7 @@ pub(super) struct State {
 
 /// It runs until dropped.
 pub(super) struct Igd {
-    /// Where searches are heard.
+    /// The address at which searches are received.
     pub(super) ssdp: SocketAddr,
     answers: Arc<UdpSocket>,
     state: Arc<Mutex<State>>,
@@ -175,7 +175,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
         let (connection, _) = listener.accept().await.unwrap();
         state.lock().unwrap().connections += 1;
         let state = Arc::clone(&state);
-        // Whoever leaves early ends this with an error.
+        // A client that disconnects early ends this with an error.
         tokio::spawn(async move { serve(connection, state).await.unwrap_or_default() });
     }
 }

@@ -13,7 +13,7 @@ const NAT_PMP: u8 = 0;
 const PCP: u8 = 2;
 const ANSWER: u8 = 0x80;
 
-/// What it does with requests.
+/// How it answers requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     /// PCP, and nothing else.

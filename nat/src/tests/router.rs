@@ -17,7 +17,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
-/// The client's machine has a second address, from which it is somebody else.
+/// A second address of the client's machine, from which it is another client.
 pub(super) const SOMEBODY: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 3);
 /// The daemon maps nothing if the outer address is private, or reserved for documentation.
 pub(super) const OUTER: Ipv4Addr = Ipv4Addr::new(9, 9, 9, 1);
@@ -163,7 +163,7 @@ impl Router {
         }
     }
 
-    /// What is mapped, as another program hears it from the daemon.
+    /// The daemon's mappings, as it reports them to another program.
     pub(super) fn table(&self) -> Vec<Line> {
         self.ask().lines().filter_map(line).collect()
     }
@@ -184,7 +184,7 @@ impl Router {
         said
     }
 
-    /// Has the daemon map a port for somebody else.
+    /// Makes the daemon map a port for another client.
     pub(super) fn map_for_somebody(&self, port: u16) {
         let (somebody, port) = (SOMEBODY.to_string(), port.to_string());
         let arguments = ["-u", DESCRIPTION, "-a", &somebody, &port, &port, "tcp"];
@@ -245,7 +245,7 @@ impl Drop for Router {
     }
 }
 
-/// What the daemon says of our own questions.
+/// Whether a line is the daemon's log of our own questions.
 fn is_noise(said: &str) -> bool {
     let noise = [
         "HTTP REQUEST",
