@@ -1,4 +1,4 @@
-//! The client: its connections, and the way from one redirect to the next.
+//! The HTTP client: its connections, and the loop that follows redirects.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -28,18 +28,19 @@ use crate::request::Request;
 use crate::response::{Deadline, Response};
 use crate::tasks::Tasks;
 
-/// Idle connections kept open for each host and trust.
+/// Idle connections that are kept open for each host and trust.
 const IDLE_PER_HOST: usize = 2;
-/// How long they are kept: long enough for the torrents of one start-up, which announce in turns.
+/// How long idle connections are kept: long enough for the torrents of one start-up, which announce in turns.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// What an answer's head may take, in bytes. It may have 100 headers, hyper's own limit.
+/// The longest head of an answer, in bytes. It may have 100 headers, hyper's own limit.
 const MAX_HEAD_LEN: usize = 64 * 1024;
-/// Stands for a host behind a proxy, whose address is unknown here. As a redirector it sees only the public internet.
+/// The address that stands for a host behind a proxy, whose own is unknown here. As a redirector it sees only the
+/// public internet.
 const UNKNOWN_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 type Transport = HyperClient<HttpsConnector<Connector>, Empty<Bytes>>;
 
-/// Asks servers over HTTP/1.1 and TLS.
+/// An HTTP/1.1 client over TCP and TLS.
 ///
 /// Clones share connections; cloning costs a reference count. With the last clone, request and response, idle connections
 /// are closed and their tasks end. It must be used within a tokio runtime with I/O and time.
@@ -89,7 +90,7 @@ impl Client {
         Request::new(self.clone(), url, self.shared.config.max_body_len)
     }
 
-    /// Sends a request, and the ones that redirects ask for.
+    /// Sends a request, and follows redirects.
     pub(crate) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
         let config = &self.shared.config;
         let deadline = Deadline::after(config.timeout);
@@ -106,7 +107,7 @@ impl Client {
         let mut via = Vec::new();
         loop {
             let failed = |kind| HttpError::new(&url, kind);
-            // A host may take its time to connect, and then to answer.
+            // A host may take the connect timeout to connect, and then the read timeout to answer.
             let step = config.connect_timeout.saturating_add(config.read_timeout);
             let sending = self.send(&url, &request.headers, (&via, trust));
             let response = deadline.limit(step, sending).await;
@@ -225,7 +226,7 @@ fn transport(
         .build(connector)
 }
 
-/// The address that an answer came from, canonical; that of a proxy is not it.
+/// The canonical address of the host that answered; unknown behind a proxy, whose own it is not.
 fn remote_ip(response: &HyperResponse<Incoming>) -> Option<IpAddr> {
     let extensions = response.extensions();
     if extensions.get::<ThroughProxy>().is_some() {

@@ -1,4 +1,4 @@
-//! Settings of the client.
+//! The configuration of the client.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use crate::policy::AddressPolicy;
 use crate::proxy::Proxy;
 
-/// How a [`Client`](crate::Client) asks. [`Default`] gives the values named at each setter.
+/// The configuration of a [`Client`](crate::Client). [`Default`] gives the values named at each setter.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     pub(crate) user_agent: HeaderValue,
@@ -24,7 +24,7 @@ pub struct ClientConfig {
     pub(crate) roots: RootCertStore,
 }
 
-/// Bytes that are not a certificate in DER.
+/// The error of bytes that are not a certificate in DER.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a root certificate: {reason}")]
 pub struct InvalidCertificate {
@@ -57,7 +57,7 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// How the client calls itself. Default: `tailwater/VERSION`.
+    /// The `User-Agent` of requests. Default: `tailwater/VERSION`.
     #[must_use]
     pub fn user_agent(mut self, name: HeaderValue) -> Self {
         self.user_agent = name;
@@ -109,14 +109,14 @@ impl ClientConfig {
         self
     }
 
-    /// Which addresses may be asked. Default: [`AddressPolicy::guarded`].
+    /// The addresses that may be asked. Default: [`AddressPolicy::guarded`].
     #[must_use]
     pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
         self.address_policy = policy;
         self
     }
 
-    /// Which proxy connections go through. Default: none, whatever the environment says.
+    /// The proxy that connections go through. Default: none, whatever the environment says.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;

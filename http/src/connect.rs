@@ -1,4 +1,4 @@
-//! Connections, only to addresses that the policy allows.
+//! Connects, only to addresses that the policy allows.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
@@ -23,18 +23,18 @@ use crate::proxy::{Proxy, Way, socks_address};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The policy, in the situation of one hop.
+/// The address policy, applied to one hop.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     pub(crate) policy: AddressPolicy,
-    /// Who redirected here.
+    /// The addresses that redirected here.
     pub(crate) via: Arc<[IpAddr]>,
     /// How far the URL is trusted.
     pub(crate) trust: UrlTrust,
 }
 
 impl AddressPolicy {
-    /// Resolves a host name, and leaves out the addresses that may not be asked.
+    /// Resolves a host name, and leaves out the addresses that the policy forbids.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl AddressPolicy {
 }
 
 impl Guard {
-    /// The addresses of a host that are allowed.
+    /// The addresses of a host that the policy allows.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ErrorKind> {
         let resolved = tokio::net::lookup_host((host, port)).await;
         let resolved = resolved.map_err(|error| ErrorKind::io("resolve host", &error))?;
@@ -121,7 +121,7 @@ pub(crate) struct Connector {
     guard: Guard,
     proxy: Proxy,
     direct: HttpConnector<Resolver>,
-    /// The user chose the proxy: the policy has no say in its address.
+    /// The connector to a proxy. The user chose the proxy: the policy has no say in its address.
     to_proxy: HttpConnector,
 }
 
@@ -201,17 +201,17 @@ async fn through(way: Way, uri: Uri, mut to_proxy: HttpConnector) -> Result<Stre
     }
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Direct,
-    /// A proxy that passes bytes on.
+    /// The host itself, through a proxy that passes bytes on.
     Tunnel,
     /// A proxy that passes requests on, and takes whole URLs.
     Relay,
 }
 
-/// A mark on connections whose other end is a proxy: the address of the host is not known.
+/// Marks connections whose other end is a proxy: the address of the host is not known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ThroughProxy;
 

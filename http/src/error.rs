@@ -1,4 +1,4 @@
-//! What went wrong, at which URL, and why.
+//! Errors of a request: the URL that was asked, and the cause.
 
 use std::error::Error;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-/// Why a request failed: the URL that was asked, and what was wrong.
+/// The error of a request: the URL that was asked, and the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{url}: {kind}")]
 pub struct HttpError {
@@ -15,7 +15,7 @@ pub struct HttpError {
     kind: ErrorKind,
 }
 
-/// What was wrong.
+/// The cause of an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -111,13 +111,13 @@ impl HttpError {
         &self.url
     }
 
-    /// What was wrong.
+    /// The cause.
     #[must_use]
     pub const fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// What was wrong, by value.
+    /// The cause, by value.
     #[must_use]
     pub fn into_kind(self) -> ErrorKind {
         self.kind

@@ -14,13 +14,13 @@ mod tasks;
 pub use client::Client;
 pub use config::{ClientConfig, InvalidCertificate};
 pub use error::{ErrorKind, HttpError};
-/// The status of an answer, as [`Response::status`] gives it.
+/// The status of an answer, from [`Response::status`].
 pub use hyper::StatusCode;
-/// Names and values of headers, as [`Request::header`] takes them.
+/// Names and values of headers, for [`Request::header`].
 pub use hyper::header;
 pub use policy::{AddressPolicy, Hop, UrlTrust};
 pub use proxy::{InvalidProxy, Proxy};
 pub use request::Request;
 pub use response::{ContentRange, Response};
-/// What [`Response::url`] gives.
+/// The type of [`Response::url`].
 pub use url::Url;

@@ -1,7 +1,7 @@
 //! The address policy: which hosts a request may go to, when its URL came from a stranger.
 //!
-//! The rule for every HTTP request that the engine makes for a stranger's URL, and for the hosts of UDP trackers. Against
-//! server-side request forgery (SSRF).
+//! It applies to every HTTP request that the engine makes for a stranger's URL, and to the hosts of UDP trackers. It is
+//! the defence against server-side request forgery (SSRF).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,11 +18,11 @@ type Rule = dyn Fn(&Hop<'_>) -> bool + Send + Sync;
 pub enum UrlTrust {
     /// The user named it by hand.
     Named,
-    /// A stranger's, of the form that a request of its kind has: whatever listens there, it is asked nothing that the
-    /// stranger composed.
+    /// A stranger's URL, of the form that requests of its kind have: whatever service listens there, it gets no request
+    /// that the stranger composed.
     Plain,
-    /// A stranger's, with a path or a query of the stranger's own. To an internal service it may mean anything, `delete`
-    /// for example.
+    /// A stranger's URL, with a path or a query of the stranger's own. To an internal service it may mean anything,
+    /// `delete` for example.
     Composed,
 }
 
@@ -50,8 +50,8 @@ pub struct Hop<'a> {
     pub trust: UrlTrust,
 }
 
-/// Which addresses may be asked. Consulted for every address after its name was resolved, and again at each redirect: the
-/// connection goes to exactly the address that was judged.
+/// The address policy: which addresses may be asked. Consulted for every address after its name was resolved, and again
+/// at each redirect: the connection goes to exactly the address that was judged.
 ///
 /// A tracker's URL comes from a torrent, that is from a stranger, and so does the target of its redirect: without a rule,
 /// either could make us send requests to services that only the local network reaches (server-side request forgery). The
@@ -60,7 +60,7 @@ pub struct Hop<'a> {
 pub struct AddressPolicy(Arc<Rule>);
 
 impl AddressPolicy {
-    /// What the user named by hand is asked, wherever it is. A stranger's URL leads
+    /// The default policy. A URL that the user named by hand may lead anywhere. A stranger's URL leads
     ///
     /// - to public addresses;
     /// - to addresses that are not public only if it is [`Plain`](UrlTrust::Plain): private networks and this host have

@@ -7,24 +7,24 @@ use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-/// The port of a SOCKS proxy whose URL names none (RFC 1928).
+/// The default port of a SOCKS proxy (RFC 1928).
 const SOCKS_PORT: u16 = 1080;
 
-/// Which proxy connections go through.
+/// The proxy that connections go through.
 ///
-/// A proxy resolves the names itself. The [`AddressPolicy`](crate::AddressPolicy) then judges only addresses that stand in
-/// URLs: the host's own address stays unknown, and in [`Hop::via`](crate::Hop::via) it stands as the unspecified address.
+/// A proxy resolves the names itself. The [`AddressPolicy`](crate::AddressPolicy) then judges only addresses in URLs:
+/// the host's own address stays unknown, and in [`Hop::via`](crate::Hop::via) it is the unspecified address.
 #[derive(Clone, Debug)]
 pub struct Proxy(Option<Arc<Matcher>>);
 
-/// A URL that names no proxy which the client can use.
+/// The error of a URL that names no proxy which the client can use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{url:?} is no proxy: it takes http://, socks5:// or socks5h://, and a host")]
 pub struct InvalidProxy {
     url: String,
 }
 
-/// How one connection goes through a proxy.
+/// The way of one connection through a proxy.
 pub(crate) enum Way {
     /// The proxy speaks HTTP. It is asked for a tunnel, or itself where the request is in clear.
     Http(Intercept),
@@ -38,8 +38,8 @@ impl Proxy {
         Self(None)
     }
 
-    /// As the environment says, in the variables that curl reads: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`,
-    /// in capitals or not. They are read now, once.
+    /// The proxy of the environment, in the variables that curl reads: `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and
+    /// `NO_PROXY`, in capitals or not. They are read now, once.
     #[must_use]
     pub fn from_env() -> Self {
         Self(Some(Arc::new(Matcher::from_env())))
@@ -64,7 +64,7 @@ impl Proxy {
         Ok(Self(Some(Arc::new(matcher))))
     }
 
-    /// How to connect to `target`; directly if `None`.
+    /// The way to `target`; a direct connection if `None`.
     pub(crate) fn way(&self, target: &Uri) -> Option<Way> {
         let intercept = self.0.as_ref()?.intercept(target)?;
         Some(match intercept.uri().scheme_str() {
@@ -73,7 +73,7 @@ impl Proxy {
         })
     }
 
-    /// What a request in clear tells a proxy that asks who sent it.
+    /// The credentials for a proxy that asks for them, in a request in clear.
     pub(crate) fn authorization(&self, target: &Uri) -> Option<HeaderValue> {
         match self.way(target) {
             Some(Way::Http(intercept)) if target.scheme_str() == Some("http") => {
@@ -84,7 +84,7 @@ impl Proxy {
     }
 }
 
-/// Where a SOCKS proxy listens: its URL, with a port.
+/// The address of a SOCKS proxy: its URL, with a port.
 pub(crate) fn socks_address(uri: &Uri) -> Uri {
     match (uri.port(), uri.host()) {
         (None, Some(host)) => {

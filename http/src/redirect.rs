@@ -1,4 +1,4 @@
-//! Where redirects lead, and how far they are trusted.
+//! Redirects: where they lead, and how far their URLs are trusted.
 
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode, header};
@@ -7,7 +7,7 @@ use url::Url;
 use crate::error::ErrorKind;
 use crate::policy::UrlTrust;
 
-/// Where a response redirects to.
+/// The target of a redirect.
 pub(crate) fn location(response: &Response<Incoming>) -> Option<&str> {
     match response.status() {
         StatusCode::MOVED_PERMANENTLY
@@ -19,7 +19,7 @@ pub(crate) fn location(response: &Response<Incoming>) -> Option<&str> {
     }
 }
 
-/// Where a redirect from `url` leads, if it may.
+/// The URL that a redirect from `url` leads to, if that is allowed.
 pub(crate) fn next_url(url: &Url, location: &str, allow_downgrade: bool) -> Result<Url, ErrorKind> {
     let next = url.join(location)?;
     match (url.scheme(), next.scheme()) {

@@ -1,4 +1,4 @@
-//! One request, before it is sent.
+//! A request, before it is sent.
 
 use std::ops::RangeInclusive;
 
@@ -46,15 +46,15 @@ impl Request {
         self
     }
 
-    /// A part of the resource, in bytes, the last one included (RFC 9110, 14.1.2). Servers that know ranges answer with 206
-    /// and [`Response::content_range`]; others send the whole with 200.
+    /// Requests a range of the resource, in bytes, the last one included (RFC 9110, 14.1.2). Servers that know ranges
+    /// answer with 206 and [`Response::content_range`]; others send the whole with 200.
     pub fn range(self, bytes: RangeInclusive<u64>) -> Self {
         let value = format!("bytes={}-{}", bytes.start(), bytes.end());
         let value = HeaderValue::try_from(value).expect("digits are a header's value");
         self.header(header::RANGE, value)
     }
 
-    /// One more header. It is sent to the targets of redirects too: it must not be a secret.
+    /// Adds a header. It is sent to the targets of redirects too: it must not be a secret.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -66,9 +66,9 @@ impl Request {
         self
     }
 
-    /// Sends the request, follows redirects, and returns when the head of the last answer is there.
+    /// Sends the request, follows redirects, and returns when the head of the last answer has come.
     ///
-    /// A status that tells of an error is an answer like others: see [`Response::status`].
+    /// An error status is an answer like others: see [`Response::status`].
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! An answer: its head, and its body within limits.
+//! A response: its head, and its body within limits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use url::Url;
 use crate::client::Shared;
 use crate::error::{ErrorKind, HttpError};
 
-/// An answer whose head is there. Its body is read by [`chunk`](Self::chunk) or [`bytes`](Self::bytes); dropping it before
-/// the end closes the connection.
+/// A response whose head has come. Its body is read by [`chunk`](Self::chunk) or [`bytes`](Self::bytes); dropping it
+/// before the end closes the connection.
 #[derive(Debug)]
 pub struct Response {
     head: Parts,
@@ -28,11 +28,11 @@ pub struct Response {
     /// What is left of `limit`.
     left: usize,
     deadline: Deadline,
-    /// Keeps the connection's task.
+    /// Keeps the connection's task alive.
     shared: Arc<Shared>,
 }
 
-/// When a request has to be over.
+/// The deadline of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Option<Instant>,
@@ -49,7 +49,7 @@ impl Deadline {
         }
     }
 
-    /// Waits for one step at most `step`, and not beyond the whole.
+    /// Runs one step within `step`, and within the deadline of the whole request.
     pub(crate) async fn limit<T>(
         self,
         step: Duration,
@@ -67,7 +67,7 @@ impl Deadline {
     }
 }
 
-/// The part of a resource that an answer holds.
+/// The range of a resource that a response holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ContentRange {
@@ -131,7 +131,7 @@ impl Response {
         self.head.status
     }
 
-    /// Where the answer came from: the target of the last redirect, with its user name and password if it had them.
+    /// The URL that answered: the target of the last redirect, with its user name and password if it had them.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
@@ -172,7 +172,7 @@ impl Response {
     /// Dropping the future loses nothing.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         loop {
-            // What is announced need not be waited for.
+            // An announced length that is too long need not be waited for.
             let announced = self.body.size_hint().lower();
             if usize::try_from(announced).is_ok_and(|announced| announced > self.left) {
                 return Err(self.too_long());

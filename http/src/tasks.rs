@@ -1,4 +1,4 @@
-//! Tasks that end with the client.
+//! Background tasks that end with the client.
 
 use tokio_util::sync::CancellationToken;
 
