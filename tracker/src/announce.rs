@@ -1,4 +1,4 @@
-//! An announce: what a peer tells a tracker, and what the tracker answers, over any transport.
+//! The announce: the request of a peer to a tracker, and the tracker's response, over any transport.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -45,9 +45,9 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnnounceRequest {
-    /// The torrent. For a v2 torrent, its truncated hash (BEP 52).
+    /// The torrent's info-hash. For a v2 torrent, it is truncated (BEP 52).
     pub info_hash: InfoHash,
-    /// How the peer calls itself.
+    /// The peer id.
     pub peer_id: PeerId,
     /// The TCP port on which the peer listens.
     pub port: u16,
@@ -65,11 +65,11 @@ pub struct AnnounceRequest {
     /// A random number that stays the same for a torrent, so that a tracker recognises a peer
     /// whose address changed or that announces from two address families (BEP 7, BEP 15).
     pub key: Option<u32>,
-    /// An IPv4 address to be reached at. Most trackers ignore it.
+    /// An IPv4 address at which the peer can be reached. Most trackers ignore it.
     pub ipv4: Option<Ipv4Addr>,
-    /// An IPv6 address to be reached at (an early form of BEP 7). Most trackers ignore it.
+    /// An IPv6 address at which the peer can be reached (an early form of BEP 7). Most trackers ignore it.
     pub ipv6: Option<Ipv6Addr>,
-    /// What the tracker's last answer had in [`AnnounceResponse::tracker_id`].
+    /// The [`AnnounceResponse::tracker_id`] of the tracker's last answer.
     pub tracker_id: Option<Vec<u8>>,
 }
 
@@ -95,11 +95,11 @@ impl AnnounceRequest {
     }
 }
 
-/// What a tracker answered to an announce.
+/// A tracker's response to an announce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnnounceResponse {
-    /// When to announce again, as the tracker said it: not yet clamped.
+    /// The time until the next announce, as the tracker said it: not yet clamped.
     pub interval: Duration,
     /// The least time between two announces, if the tracker sets one.
     pub min_interval: Option<Duration>,
@@ -107,8 +107,8 @@ pub struct AnnounceResponse {
     pub seeders: Option<u32>,
     /// Peers that lack something.
     pub leechers: Option<u32>,
-    /// Whom to connect to: at most [`MAX_PEERS`], none with port 0 or an unspecified, broadcast
-    /// or multicast address. Not checked otherwise: a tracker may name anybody.
+    /// The peers to connect to: at most [`MAX_PEERS`], none with port 0 or an unspecified, broadcast or multicast
+    /// address. Not checked otherwise: a tracker may name any address.
     pub peers: Vec<SocketAddr>,
     /// The address from which the tracker saw the announce come (BEP 24).
     pub external_ip: Option<IpAddr>,
@@ -116,7 +116,7 @@ pub struct AnnounceResponse {
     /// characters, at most [`MAX_TEXT_LEN`](crate::MAX_TEXT_LEN) bytes.
     pub warning: Option<String>,
     /// The address of the tracker that answered, as far as the transport knows it; of two, the one that is reached from
-    /// farther away. Who gets the peers can leave out those that the tracker cannot know: one on the internet does not see
+    /// farther away. The caller can leave out peers that the tracker cannot know: one on the internet does not see
     /// hosts of a private network.
     pub tracker_ip: Option<IpAddr>,
     /// To be sent back with the next announce.

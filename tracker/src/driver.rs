@@ -1,4 +1,4 @@
-//! What the drivers have and the state machines do not: a clock and unpredictable numbers.
+//! The clock and the randomness of the drivers, which the state machines do not have.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Why an announce or a scrape failed.
+//! Errors of announces and scrapes.
 
 use std::io;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ pub enum RetryIn {
     Never,
 }
 
-/// Why an announce or a scrape failed.
+/// The error of an announce or a scrape.
 ///
 /// Texts that came from a tracker are free of control characters and bounded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

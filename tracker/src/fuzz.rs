@@ -1,4 +1,4 @@
-//! Bodies of the fuzz targets; each asserts, and none may panic for another reason.
+//! The bodies of the fuzz targets; each asserts, and none may panic for another reason.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A point in time from which tests and fuzzing count.
+//! The origin of simulated time, for tests and fuzzing.
 
 use std::time::Instant;
 

@@ -1,11 +1,11 @@
-//! A tracker's counts for some torrents (BEP 48, BEP 15).
+//! Scrapes: a tracker's counts for some torrents (BEP 48, BEP 15).
 
 use tailwater_types::InfoHash;
 
 /// How many torrents one scrape may ask for: what fits into a UDP packet (BEP 15).
 pub const MAX_SCRAPE_HASHES: usize = 74;
 
-/// How many peers a torrent has, by its tracker.
+/// The counts of a torrent's peers, by its tracker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ScrapeStats {
     /// Peers that have everything.
@@ -16,7 +16,7 @@ pub struct ScrapeStats {
     pub completed: u32,
 }
 
-/// What a tracker answered to a scrape.
+/// A tracker's response to a scrape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScrapeResponse {

@@ -1,4 +1,4 @@
-//! Texts from strangers, made fit to be shown.
+//! Sanitises texts from strangers before they are shown.
 
 /// The longest text of a tracker (failure reason, warning) that is kept, in bytes.
 pub const MAX_TEXT_LEN: usize = 512;

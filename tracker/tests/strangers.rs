@@ -1,4 +1,4 @@
-//! URLs that strangers wrote must not make us ask our own services anything of theirs. Over loopback.
+//! The address policy over loopback: strangers' URLs must not make us send their requests to our own services.
 
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 #![expect(

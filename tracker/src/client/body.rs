@@ -1,4 +1,4 @@
-//! An HTTP answer's body, decompressed within its limit.
+//! Decompresses an HTTP answer's body within its limit.
 
 use std::io::Read;
 

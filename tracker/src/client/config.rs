@@ -1,4 +1,4 @@
-//! Settings of the client.
+//! The configuration of the client.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tailwater_http::AddressPolicy;
 
 use crate::error::TrackerError;
 
-/// How a [`Client`](super::Client) asks. [`Default`] gives the values named.
+/// The configuration of a [`Client`](super::Client). [`Default`] gives the values named.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// How the client calls itself over HTTP. Default: `tailwater/VERSION`.
+    /// The `User-Agent` over HTTP. Default: `tailwater/VERSION`.
     pub user_agent: String,
     /// The longest time for one request over HTTP, from resolving the name to the last byte of
     /// the answer, redirects included. Default: 15 s.
@@ -25,7 +25,7 @@ pub struct ClientConfig {
     pub max_redirects: usize,
     /// Which addresses may be asked. Default: [`AddressPolicy::guarded`].
     pub address_policy: AddressPolicy,
-    /// What the fields above leave to the HTTP client: the trusted authorities.
+    /// The fields of the HTTP client's configuration that are not above: the trusted authorities.
     base: tailwater_http::ClientConfig,
 }
 

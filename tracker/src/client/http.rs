@@ -10,7 +10,7 @@ use super::body;
 use super::config::ClientConfig;
 use crate::error::TrackerError;
 
-/// What is asked.
+/// A request to a tracker over HTTP.
 pub(super) struct Question<'a> {
     /// The URL, with all parameters.
     pub(super) url: &'a str,
@@ -22,12 +22,12 @@ pub(super) struct Question<'a> {
 /// An answer with a status other than a redirect's.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// Whose it is.
+    /// The address that it came from.
     pub(super) from: Option<IpAddr>,
     pub(super) body: Vec<u8>,
 }
 
-/// The house's HTTP client, within the limits for trackers.
+/// Our HTTP client, within the limits for trackers.
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client,

@@ -1,4 +1,4 @@
-//! The tokio driver: sockets, clock and randomness for the codecs and state machines.
+//! The tracker client: a tokio driver, with the sockets, clock and randomness for the codecs and state machines.
 
 mod body;
 mod config;
@@ -20,7 +20,7 @@ use crate::error::TrackerError;
 use crate::http as codec;
 use crate::scrape::ScrapeResponse;
 
-/// Asks trackers over HTTP, HTTPS and UDP.
+/// A tracker client over HTTP, HTTPS and UDP.
 ///
 /// Clones share connections; cloning costs a reference count. With the last clone, idle sockets
 /// are closed and the connections' tasks end. It must be used within a tokio runtime with I/O and
@@ -63,7 +63,7 @@ impl Client {
         }
     }
 
-    /// A UDP tracker is sent numbers, and a path only when it has answered like a tracker (BEP 15, BEP 41): no URL makes
+    /// A UDP tracker gets numbers, and a path only when it has answered like a tracker (BEP 15, BEP 41): no URL makes
     /// another service do anything.
     const fn udp_trust(&self) -> UrlTrust {
         match self.is_named {

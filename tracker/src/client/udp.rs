@@ -253,7 +253,7 @@ fn join(mut first: AnnounceResponse, second: AnnounceResponse) -> AnnounceRespon
     first.interval = first.interval.max(second.interval);
     first.seeders = first.seeders.max(second.seeders);
     first.leechers = first.leechers.max(second.leechers);
-    // The one that is farther away can see less.
+    // The address that is farther away can see less.
     first.tracker_ip = first
         .tracker_ip
         .into_iter()

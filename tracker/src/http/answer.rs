@@ -1,4 +1,4 @@
-//! What a tracker's answer says, read as leniently as trackers write.
+//! Parses a tracker's answer, as leniently as trackers write.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;

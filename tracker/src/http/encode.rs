@@ -1,4 +1,4 @@
-//! The answers, as a tracker writes them.
+//! Encodes a tracker's answers.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! The queries, as a tracker reads them.
+//! Parses the queries that a tracker gets.
 
 use std::str::FromStr;
 
@@ -115,8 +115,8 @@ fn parse<T: FromStr>(name: &str, value: &str) -> Result<T, TrackerError> {
         .map_err(|_| TrackerError::bad_request(format!("`{name}` is not a number in range")))
 }
 
-/// `None` for a regular announce, which BEP 3 calls `empty`, for BEP 21's `paused`, and for what is unknown: a client that
-/// says more than we know is on the torrent all the same.
+/// The event; `None` for a regular announce, which BEP 3 calls `empty`, for BEP 21's `paused`, and for an unknown one:
+/// its client is on the torrent all the same.
 fn event(value: &str) -> Option<Event> {
     let known = [Event::Started, Event::Completed, Event::Stopped];
     known.into_iter().find(|event| event.as_str() == value)

@@ -1,4 +1,4 @@
-//! Answers by table, and what one side writes against what the other reads.
+//! Answers by table, and round trips between the encoders and the parsers.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The URLs to ask.
+//! The URLs of announces and scrapes.
 
 use std::fmt::Write;
 
@@ -82,8 +82,9 @@ pub fn scrape_url(tracker: &str, info_hashes: &[InfoHash]) -> Result<String, Tra
 /// Whether a path is one that trackers have for announces: `announce` or `announce.php`, with a passkey before or after it
 /// if there is one.
 ///
-/// Nothing else may be asked of an address that is not public for a stranger's URL, so the passkey is but letters, digits,
-/// `-` and `_`: a service that reads it as more than a name would have to call something dangerous `announce`.
+/// Only such a path may be asked of an address that is not public, for a stranger's URL. So the passkey has only
+/// letters, digits, `-` and `_`: a service that reads it as more than a name would have to call something dangerous
+/// `announce`.
 #[must_use]
 pub fn is_announce_path(path: &str) -> bool {
     is_path_of(path, "announce")

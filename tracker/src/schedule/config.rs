@@ -1,10 +1,10 @@
-//! The knobs of the schedule and the arithmetic of its delays.
+//! The configuration of the schedule, and the arithmetic of its delays (back-off).
 
 use std::time::{Duration, Instant};
 
 use tailwater_types::pacing::Backoff;
 
-/// How one torrent announces. Each value is used as it stands; [`Default`] gives the ones named.
+/// The configuration of a torrent's announces. Each value is used as it stands; [`Default`] gives the ones named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScheduleConfig {
@@ -23,10 +23,9 @@ pub struct ScheduleConfig {
     /// The longest time between two announces to a tracker that answers, also when it asks for
     /// fewer. Default: 12 h.
     pub max_interval: Duration,
-    /// How long a tracker is left alone after its first failure; doubled by each further one.
-    /// Default: 10 s.
+    /// The first back-off after a tracker's failure; each further failure doubles it. Default: 10 s.
     pub backoff: Duration,
-    /// Where the doubling ends. Default: 1 h.
+    /// The longest back-off. Default: 1 h.
     pub max_backoff: Duration,
 }
 

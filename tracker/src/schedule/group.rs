@@ -46,7 +46,7 @@ impl Group {
     pub(super) fn answered(&mut self, tracker: usize, next_round: Instant) {
         for tier in &mut self.tiers {
             if let Some(place) = tier.iter().position(|index| *index == tracker) {
-                // BEP 12: who answers moves to the front of its tier.
+                // BEP 12: a tracker that answers moves to the front of its tier.
                 tier[..=place].rotate_right(1);
             }
         }
@@ -96,8 +96,7 @@ impl Group {
                     return Choice::Try(index);
                 }
                 if tracker.failures == 0 {
-                    // It works and only wants to be left in peace: no reason to go on to its
-                    // backups.
+                    // The tracker works and only has a minimum interval: no reason to go on to its backups.
                     return Choice::WaitUntil(Some(allowed_from));
                 }
             }

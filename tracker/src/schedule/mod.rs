@@ -1,4 +1,4 @@
-//! When to announce, to which tracker, with which event (BEP 3, BEP 12).
+//! The announce schedule: when to announce, to which tracker, with which event (BEP 3, BEP 12).
 
 mod config;
 mod group;
@@ -24,11 +24,11 @@ use tracker::{InFlight, Tracker};
 /// Curated lists that people paste into torrents hold about a hundred.
 pub const MAX_TRACKERS: usize = 256;
 
-/// Names one announce of one [`AnnounceSchedule`] until its outcome is told.
+/// The key of one announce of an [`AnnounceSchedule`], until its outcome is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnnounceId(u64);
 
-/// An announce that is due: make it, then tell the schedule how it went.
+/// An announce that is due: make it, then report the outcome to the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Announce {
@@ -55,7 +55,7 @@ impl Announce {
     }
 }
 
-/// The announces of one torrent: a state machine without a clock.
+/// The schedule of one torrent's announces: a state machine without a clock.
 ///
 /// ```text
 ///            handle_stop                     every `stopped` answered or failed
@@ -327,7 +327,7 @@ impl AnnounceSchedule {
         self.groups.iter_mut().for_each(|group| group.hasten(now));
     }
 
-    /// Whether the torrent was stopped and no tracker is left to hear of it.
+    /// Whether the torrent was stopped and every tracker that knows it has been told.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         let settled =
@@ -335,7 +335,7 @@ impl AnnounceSchedule {
         self.stopping && self.trackers.iter().all(settled)
     }
 
-    /// How each tracker does, in the order of the torrent's tiers.
+    /// The status of each tracker, in the order of the torrent's tiers.
     pub fn trackers(&self) -> impl Iterator<Item = TrackerStatus<'_>> {
         let staying = self.trackers.iter().filter(|tracker| !tracker.leaving);
         staying.map(|tracker| {

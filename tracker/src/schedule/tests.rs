@@ -124,7 +124,7 @@ fn a_tracker_is_kept_until_it_fails_if_there_is_to_be_one() {
     bench.fail(id);
     let id = bench.expect("b", Some(Event::Started));
     bench.answer(id);
-    // The first one may be back; nobody looks.
+    // The first one may be back; it is not asked.
     bench.skip();
     let id = bench.expect("b", None);
     bench.answer(id);

@@ -1,4 +1,4 @@
-//! What the schedule knows about one tracker.
+//! The schedule's state of one tracker.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::AnnounceId;
 use crate::announce::Event;
 use crate::error::TrackerError;
 
-/// How a tracker does.
+/// The state of a tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackerState {
     /// Not asked yet.
@@ -22,7 +22,7 @@ pub enum TrackerState {
     Disabled,
 }
 
-/// A tracker's standing, for display.
+/// The status of a tracker, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrackerStatus<'a> {
@@ -30,7 +30,7 @@ pub struct TrackerStatus<'a> {
     pub url: &'a str,
     /// Its tier, from 0.
     pub tier: usize,
-    /// How it does.
+    /// Its state.
     pub state: TrackerState,
     /// Failures since the last answer.
     pub failures: u32,
@@ -120,7 +120,7 @@ impl Tracker {
         self.min_until.max(self.backoff_until)
     }
 
-    /// When a `completed` that this tracker is owed goes out.
+    /// When a `completed` that this tracker has not got yet goes out.
     pub(super) fn completed_from(&self) -> Option<Instant> {
         let due = self
             .completed_due

@@ -1,11 +1,11 @@
-//! The knobs of the server.
+//! The configuration of the server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tailwater_types::address::AddressShare;
 
-/// Where a [`Server`](super::Server) listens and what it answers. [`Default`] gives the values
+/// The configuration of a [`Server`](super::Server): where it listens, and its limits. [`Default`] gives the values
 /// named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ pub struct ServerConfig {
     pub interval: Duration,
     /// The least time between announces that peers are told over HTTP. Default: 60 s.
     pub min_interval: Duration,
-    /// What the swarms may hold.
+    /// The limits of the swarms.
     pub limits: SwarmLimits,
     /// How many HTTP connections may be open at once. A further one takes the place of the one
     /// that has been silent for longest, of the address that has the most. Default: 512.

@@ -1,4 +1,4 @@
-//! Which HTTP connections stay when there are too many.
+//! The server's HTTP connections, and which of them is displaced when there are too many.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use tailwater_types::address::{AddressCounts, AddressGroup, AddressShare};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionKey(u64);
 
-/// The open connections, each with what ends it.
+/// The open connections, each with a value that ends it.
 ///
-/// A new one is always let in. When its address has its share it takes the place of one of that address; when all places are
-/// taken, of one of the address that has the most. So sockets that say nothing cost only those who open them.
+/// A new connection is always admitted. When its address has its share, it displaces one of that address; when all
+/// places are taken, one of the address that has the most. So silent sockets cost only the hosts that open them.
 ///
-/// Requests are answered as they come, so every connection here waits for its next request. First goes the one that has
-/// been silent for longest after an answer, as its client asks again on another; then the one that has been silent for longest
-/// since it came.
+/// Requests are answered as they come, so every connection here waits for its next request. The first to be displaced
+/// is the one that has been silent for longest after an answer, as its client can ask again on another; then the one
+/// that has been silent for longest since it was opened.
 #[derive(Debug)]
 pub(super) struct Connections<T> {
     open: BTreeMap<ConnectionKey, Open<T>>,
@@ -49,7 +49,7 @@ impl<T> Connections<T> {
         }
     }
 
-    /// Lets a connection in; returns what ends the one whose place it takes, if it takes one.
+    /// Admits a connection; returns the value that ends the one that it displaces, if any.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -86,7 +86,7 @@ impl<T> Connections<T> {
         victim.map(|(key, _)| *key)
     }
 
-    /// A connection has asked, and is answered.
+    /// A connection has made a request, and is answered.
     pub(super) fn on_request(&mut self, now: Instant, key: ConnectionKey) {
         if let Some(open) = self.open.get_mut(&key) {
             open.has_asked = true;
@@ -175,7 +175,7 @@ mod tests {
         bench.open("192.0.2.1");
         bench.open("192.0.2.1");
         assert_eq!(bench.displaced, [1, 3, 0]);
-        // What has ended makes room, once.
+        // A connection that has ended makes room, once.
         assert!(bench.connections.remove(keys[2]).is_some());
         assert!(bench.connections.remove(keys[2]).is_none());
         bench.open("192.0.2.1");
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(bench.displaced, []);
         bench.open("192.0.2.4");
         assert_eq!(bench.displaced, [1], "the oldest of the address with four");
-        // Where each has one, the oldest goes.
+        // Where each has one, the oldest is displaced.
         let mut bench = Bench::new(3);
         for number in 1..=5 {
             bench.open(&format!("192.0.2.{number}"));

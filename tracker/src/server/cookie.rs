@@ -1,4 +1,4 @@
-//! UDP connection ids that need no memory (BEP 15).
+//! UDP connection ids that need no memory: cookies (BEP 15).
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 /// where BEP 15 demands 2.
 const WINDOW: Duration = Duration::from_secs(120);
 
-/// Makes and checks connection ids: a keyed hash of an address and the time. Who sends one back
-/// has shown that it receives at that address. Ports do not count, as clients change them.
+/// Makes and checks connection ids: a keyed hash of an address and the time. A client that sends one back has shown
+/// that it receives at that address. Ports do not count, as clients change them.
 #[derive(Debug)]
 pub(super) struct Cookies {
     secret: [u8; 32],

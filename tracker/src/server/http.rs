@@ -26,8 +26,8 @@ use crate::driver::now;
 
 /// What a request's head may take, in bytes: a scrape of 74 torrents has 5 KiB.
 const MAX_HEAD_LEN: usize = 16 * 1024;
-/// No connection lives longer, whatever it does: enough for any client, and the end of one that
-/// does not read its answers.
+/// The longest life of a connection, whatever it does: enough for any client, and the end of one that does not read its
+/// answers.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(120);
 /// How long to wait when the system has no sockets left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -138,7 +138,7 @@ fn answer(shared: &Shared, from: IpAddr, request: &Request<Incoming>) -> Respons
     text(status, answer.body)
 }
 
-/// What there is to show, to a visitor who calls this server `host`.
+/// The numbers to show, to a visitor who calls this server `host`.
 fn view(shared: &Shared, host: Option<&str>) -> View {
     let (http, udp) = shared.addrs;
     let mut announce: Vec<_> = host.and_then(page::announce_url).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Sockets to listen on, with the addresses that they got.
+//! Opens the listening sockets, and tells their addresses.
 
 #![expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
 

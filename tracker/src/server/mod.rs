@@ -28,7 +28,7 @@ pub use swarm::{SwarmAnswer, Swarms, SwarmsFull};
 
 use crate::driver::{now, random_u64};
 
-/// What a server holds now, and did so far.
+/// The figures of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
@@ -150,7 +150,7 @@ impl Server {
         self.udp
     }
 
-    /// What it holds and did.
+    /// The figures of the server.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         self.shared.service().stats()

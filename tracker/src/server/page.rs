@@ -1,4 +1,4 @@
-//! What people and programs are shown: the page at `/` and the numbers at `/stats`.
+//! The status page at `/`, and its numbers as JSON at `/stats`.
 
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::scrape::ScrapeStats;
 /// The longest `Host` header that is believed, in bytes: a name in DNS and a port.
 const MAX_HOST_LEN: usize = 259;
 
-/// All that the page and the numbers say.
+/// The data of the page and of the numbers.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     pub(super) stats: ServerStats,
@@ -112,7 +112,7 @@ impl Display for Page<'_> {
     }
 }
 
-/// Comes again every 10 s.
+/// The page reloads itself every 10 s.
 const HEAD: &str = "<!DOCTYPE html>
 <html lang=\"en\">
 <meta charset=\"utf-8\">
@@ -137,7 +137,7 @@ pub(super) fn announce_url(host: &str) -> Option<String> {
     is_host.then(|| format!("http://{host}/announce"))
 }
 
-/// Text in HTML.
+/// Escapes text for HTML.
 struct Html<'a>(&'a str);
 
 impl Display for Html<'_> {

@@ -1,4 +1,4 @@
-//! From requests to answers: the tracker without its sockets.
+//! The tracker without its sockets: turns requests into answers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::http::{self, PeerFormat};
 use crate::scrape::ScrapeStats;
 use crate::udp::{Family, Request, Response};
 
-/// What is said about a path that is none of ours.
+/// The body of the answer for an unknown path.
 const NOT_FOUND: &[u8] =
     b"not found: this tracker has /announce and /scrape, a page at / and its numbers at /stats\n";
 
@@ -118,8 +118,8 @@ impl Service {
         Ok(http::encode_scrape(&self.swarms.scrape(&info_hashes)))
     }
 
-    /// A datagram. The answer is no longer than it, unless its sender has shown by a connection
-    /// id that it is where it says: a forged sender's address attracts no traffic.
+    /// Handles a datagram. The answer is no longer than it, unless its sender has shown by a connection id that it
+    /// receives at its address: so the server cannot be used to flood a forged sender address (amplification).
     pub(crate) fn handle_udp(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! Who shares what: the tracker's state, without sockets or a clock.
+//! The swarms: the tracker's state, without sockets or a clock.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,7 @@ use crate::scrape::{ScrapeResponse, ScrapeStats};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SwarmAnswer {
-    /// What the peer is told.
+    /// The response for the peer.
     pub response: AnnounceResponse,
     /// The ids of the peers in `response.peers`, in their order.
     pub peer_ids: Vec<PeerId>,
@@ -33,8 +33,8 @@ pub struct SwarmsFull {
 
 /// The swarms of a tracker: a state machine.
 ///
-/// A peer is an address and port. It is forgotten when it says `stopped`, or when it was not
-/// heard of for twice the interval.
+/// A peer is an address and port. It is forgotten when it sends `stopped`, or when it has not announced for twice the
+/// interval.
 #[derive(Debug)]
 pub struct Swarms {
     limits: SwarmLimits,
@@ -93,11 +93,11 @@ impl Swarms {
         }
     }
 
-    /// A peer at `from` announces. With `both_families`, its answer has peers of the other
-    /// address family too, as far as there is room.
+    /// Handles an announce of a peer at `from`. With `both_families`, its answer has peers of the other address family
+    /// too, as far as there is room.
     ///
-    /// The address is the one that the announce came from: the ones inside the request would let
-    /// anybody send the swarm to a victim (BEP 7).
+    /// The peer's address is the one that the announce came from: an address inside the request would let any client
+    /// send the swarm to a victim (BEP 7).
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl Swarms {
     }
 
     fn register(&mut self, now: Instant, asker: SocketAddr, request: &AnnounceRequest) {
-        // BEP 3 has no such thing as a peer that cannot be connected to.
+        // BEP 3 has no peer that cannot be connected to.
         if request.port == 0 {
             return;
         }

@@ -69,7 +69,7 @@ impl PeerTable {
         true
     }
 
-    /// Removes those whose time has come, and says which they were.
+    /// Removes expired peers, and returns their addresses.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<SocketAddr> {
         let expired = self.peers.iter().filter(|peer| peer.expires <= now);
         let expired: Vec<SocketAddr> = expired.map(|peer| peer.address).collect();

@@ -147,7 +147,7 @@ fn memory_is_bounded() {
     assert_eq!((swarms.torrent_count(), swarms.peer_count()), (2, 4));
     let refused = swarms.handle_announce(now, ip("10.0.0.1"), &other(2, 1), false);
     assert_eq!(refused, Err(SwarmsFull { limit: 2 }));
-    // Who is there already still gets an answer.
+    // A peer that is there already still gets an answer.
     assert_eq!(announce(&mut swarms, now, "10.0.0.1", &request(1)).len(), 2);
 }
 
@@ -171,7 +171,7 @@ fn one_address_has_a_share_of_a_torrent_and_of_all() {
         announce(&mut swarms, now, "127.0.0.1", &request(port));
     }
     assert_eq!(swarms.peer_count(), 1 + 32 + 32 + 256);
-    // Who is known is renewed, and who leaves makes room.
+    // A known peer is renewed, and one that leaves makes room.
     let mut gone = request(32);
     gone.event = Some(Event::Stopped);
     announce(&mut swarms, now, "203.0.113.9", &gone);
@@ -233,7 +233,7 @@ fn answers_are_bounded() {
         };
         assert_eq!(announce(&mut swarms, now, "10.0.0.6", &asker).len(), given);
     }
-    // Who listens nowhere is not handed out.
+    // A peer that listens nowhere is not handed out.
     announce(&mut swarms, now, "10.0.0.2", &request(0));
     assert_eq!(swarms.peer_count(), 1000);
 }

@@ -11,7 +11,7 @@ use super::Shared;
 use crate::driver::now;
 use crate::udp::MAX_PACKET_LEN;
 
-/// How long to wait when receiving fails for a reason of the system's.
+/// The pause after a receive that failed for a reason of the system.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Answers datagrams until the server closes.

@@ -1,4 +1,4 @@
-//! One question to a UDP tracker, from connecting to its answer (BEP 15).
+//! An exchange with a UDP tracker: one request, from connecting to its answer (BEP 15).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -34,17 +34,17 @@ impl Connection {
     }
 }
 
-/// A packet to be sent.
+/// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transmit {
-    /// Where to.
+    /// The tracker's address.
     pub to: SocketAddr,
     /// The whole datagram.
     pub payload: Vec<u8>,
 }
 
-/// What an exchange asked for.
+/// The response to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// To [`Exchange::announce`].

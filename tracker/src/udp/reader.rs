@@ -1,4 +1,4 @@
-//! Big-endian fields of a packet.
+//! Reads the big-endian fields of a packet.
 
 use crate::error::TrackerError;
 

@@ -1,4 +1,4 @@
-//! HTTP servers that answer what a test says.
+//! HTTP servers with scripted answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
