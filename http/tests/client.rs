@@ -438,7 +438,7 @@ async fn an_http_proxy_takes_whole_urls_and_credentials() {
     let at = proxy.url.replace("http://", "http://u:p@");
     let response = through(&at, "http://seed.invalid/x").await.unwrap();
     assert_eq!(response.status(), 200);
-    // Who redirects from behind a proxy sees no private address.
+    // A redirector behind a proxy sees no private address.
     let config = ClientConfig::default()
         .proxy(Proxy::all(&at).unwrap())
         .address_policy(AddressPolicy::outward_redirects());

@@ -12,11 +12,13 @@ use tokio::net::UdpSocket;
 
 use super::terms::Notice;
 
+// Both protocols send notices to all hosts of the link, at this address and port (RFC 6886, 3.2.1; RFC 6887, 14.1).
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 const PORT: u16 = 5350;
 /// No PCP message is longer (RFC 6887, 7).
 const MAX_LEN: usize = 1100;
 
+// The first byte of a message is the version of its protocol.
 const NAT_PMP: u8 = 0;
 const PCP: u8 = 2;
 /// The answer to "external address" in NAT-PMP, and to "announce" in PCP.

@@ -1,4 +1,4 @@
-//! The events of a session, for those who subscribe.
+//! The events of a session, and the subscriptions to them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const CAPACITY: usize = 1_024;
 )]
 #[non_exhaustive]
 pub enum Event {
-    /// A torrent was added to the session. What it holds already has not been looked at yet.
+    /// A torrent was added to the session. The data that it holds already has not been looked at yet.
     Added {
         /// Which torrent.
         info_hash: InfoHash,

@@ -1,4 +1,4 @@
-//! What the fuzz targets run.
+//! The bodies of the fuzz targets.
 
 use tailwater_storage_disk::ResumeData;
 

@@ -119,8 +119,8 @@ impl AddOptions {
         }
     }
 
-    /// Keeps the pieces in a storage of the caller's: anything that opens one for a torrent. What is said of a folder
-    /// here, such as [`AddOptions::overwrite`], is for [`StorageKind::Disk`] alone.
+    /// Keeps the pieces in a storage of the caller's: anything that opens one for a torrent. Options for a folder, such
+    /// as [`AddOptions::overwrite`], are for [`StorageKind::Disk`] alone.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -319,7 +319,8 @@ impl AddOptions {
     }
 }
 
-/// What the priorities of files mean for pieces: a piece is wanted as much as the file in it that is wanted most.
+/// The priorities of pieces that follow from those of files: a piece is wanted as much as the file in it that is wanted
+/// most.
 pub(crate) fn priorities(info: &Info, files: &[Priority]) -> Vec<(PieceIndex, Priority)> {
     let geometry = info.geometry();
     let mut priorities = vec![Priority::Skip; geometry.piece_count() as usize];

@@ -64,7 +64,7 @@ impl Crowd {
         self.connected.len()
     }
 
-    /// Waits until there are so many; those that are too many would never go by themselves.
+    /// Waits until there are `connections` of them; further ones would never go by themselves.
     async fn settle(&mut self, connections: usize) {
         let settled = async {
             while self.alive() != connections {
@@ -127,7 +127,7 @@ async fn a_torrent_that_comes_late_gets_its_share_and_both_complete() {
     }
     crowd.settle(4).await;
 
-    // Every place is taken by peers that never go: only if the first torrent lets go of them, the second gets any.
+    // Every permit is taken by peers that never go: only if the first torrent disconnects them, the second gets any.
     let late = add(&limited, &shares[1], &crowd.addrs).await;
     for _ in 0..2 {
         assert_eq!(crowd.arrival().await, late.info_hash());
@@ -143,7 +143,7 @@ async fn a_torrent_that_comes_late_gets_its_share_and_both_complete() {
         .unwrap();
     assert_eq!(within(caller.read(&mut [0; 1])).await.unwrap(), 0);
 
-    // The crowd goes home, and its places go to those who have the data.
+    // The crowd disconnects, and its permits go to the peers that have the data.
     drop(crowd);
     for torrent in [&early, &late] {
         let origin = origin.listen_addr().into_iter().collect();

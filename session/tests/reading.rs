@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 const MIB: u64 = 1 << 20;
 const PIECE: u32 = 65_536;
 
-/// A seeder, and a session that reads the torrent on demand from so much memory.
+/// A seeder, and a session that reads the torrent on demand from a small budget.
 struct Theatre {
     share: Share,
     origin: Session,

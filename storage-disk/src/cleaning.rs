@@ -32,7 +32,7 @@ enum Kind {
 /// Removes from the state folder what a killed process left, resume data of files that are gone, what has not been used
 /// for 90 days, and all but the newest 1 000 records of each kind. Files of other programs stay.
 ///
-/// What cannot be looked at or removed stays without a word: another session may be removing it.
+/// Files that cannot be looked at or removed stay, without an error: another session may be removing them.
 pub fn clean(folder: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;

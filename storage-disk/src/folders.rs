@@ -40,7 +40,7 @@ impl FileId {
     }
 }
 
-/// What the system knows of the file at `below`, `None` when there is none. A link in its place is an error where links are
+/// The metadata of the file at `below`, `None` when there is none. A link in its place is an error where links are
 /// refused; so is one on the way to it.
 pub(crate) fn inspect(
     root: &Path,

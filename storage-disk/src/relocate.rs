@@ -194,8 +194,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the torrent's files, and the folders below the download folder that are empty then. What cannot be deleted
-    /// does not keep the others.
+    /// Deletes the torrent's files, and the folders below the download folder that are empty then. If one cannot be
+    /// deleted, the others are deleted all the same.
     ///
     /// # Errors
     ///

@@ -17,9 +17,9 @@ pub(crate) struct Rooms {
 }
 
 impl DiskTorrent {
-    /// Makes sure that what is missing of the wanted files fits the disk, beside what other torrents of the session need
-    /// there. Where the system does not say how much is free, it is taken to fit. What a piece at the border of a file
-    /// that is not wanted takes in the parts file is not counted.
+    /// Makes sure that the missing bytes of the wanted files fit the disk, beside those that other torrents of the
+    /// session need there. Where the system does not say how much is free, they are taken to fit. The bytes that a
+    /// piece at the border of an unwanted file takes in the parts file are not counted.
     ///
     /// # Errors
     ///

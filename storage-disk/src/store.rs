@@ -117,8 +117,8 @@ impl Store {
     }
 
     /// Makes the folder, the links, and the wanted files that are empty, and opens the first of the others, so that a
-    /// folder that cannot be written to is found out now. What the parts file holds of files that were skipped in an earlier run
-    /// moves to where it belongs, as far as it is in a piece to `keep`.
+    /// folder that cannot be written to is found out now. Bytes in the parts file that belong to files which were
+    /// skipped in an earlier run move to those files, as far as they are in a piece to `keep`.
     pub(crate) fn prepare(&self, keep: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
         let root = self.layout.root();
         make_root(root)?;
@@ -401,7 +401,7 @@ impl Store {
         self.layout.root().join(self.below(slot, &names))
     }
 
-    /// What the system knows of a slot's file, `None` when there is none.
+    /// The metadata of a slot's file, `None` when there is none.
     pub(crate) fn inspect(&self, slot: u32) -> Result<Option<Metadata>, StorageError> {
         let names = self.names.current();
         let (root, below) = (self.layout.root(), &*self.below(slot, &names));

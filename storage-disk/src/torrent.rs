@@ -168,8 +168,8 @@ impl DiskTorrent {
         Ok(torrent)
     }
 
-    /// Makes the folders and the files of no bytes, and tries whether the folder can be written to. What the parts file
-    /// holds of files that are wanted now moves to where it belongs.
+    /// Makes the folders and the files of no bytes, and tries whether the folder can be written to. Bytes in the parts
+    /// file that belong to files which are wanted now move to those files.
     ///
     /// To be called before the first write, and after [`DiskTorrent::adopt`] or [`DiskTorrent::check`]; not needed for a
     /// torrent that is only seeded.

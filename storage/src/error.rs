@@ -32,8 +32,8 @@ pub enum StorageError {
         /// The link.
         path: PathBuf,
     },
-    /// Another program deleted, replaced or cut a file while the torrent was running. What was verified of it is not
-    /// there any more; add the torrent again to have its files checked.
+    /// Another program deleted, replaced or cut a file while the torrent was running. Data that was verified in it is
+    /// not there any more; add the torrent again to have its files checked.
     #[error("{}: the file was {change} by another program while it was in use", path.display())]
     FileChanged {
         /// The file.

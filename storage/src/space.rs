@@ -42,7 +42,7 @@ pub trait Space {
         None
     }
 
-    /// A reader's window has moved; `None` when it is gone. What it covers is not to be evicted.
+    /// A reader's window has moved; `None` when it is gone. The pieces in it are not to be evicted.
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
         let _ = (reader, window);
     }

@@ -217,7 +217,7 @@ async fn silent_sockets_shut_no_client_out() {
         silent.push(TcpStream::connect(addr).await.unwrap());
         announce(&client(), &url).await.unwrap();
     }
-    // All but the last few were let go.
+    // All but the last few were closed.
     let mut rest = Vec::new();
     for mut stream in silent.drain(..56) {
         let ended = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest));

@@ -42,7 +42,7 @@ use schedule::{Due, Schedule};
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often a packet leaves (BEP 14), after the first few.
 const PACKET_EVERY: Duration = Duration::from_secs(60);
-/// Packets that may leave at once: that many torrents with a packet each, and their repetitions.
+/// Packets that may leave at once: those of `MAX_SINGLE` torrents with a packet each, and their repetitions.
 const PACKETS_AT_ONCE: u32 = 10;
 const PACKET_RATE: Rate = Rate::every(PACKET_EVERY, PACKETS_AT_ONCE);
 /// Up to this many torrents, each has packets of its own, which fits one a minute: old clients take no more than one

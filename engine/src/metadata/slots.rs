@@ -252,7 +252,7 @@ impl Slots {
         }
     }
 
-    /// A peer has answered with so many bytes, none if it refused.
+    /// A peer has answered with this many bytes, none if it refused.
     pub fn answered(&mut self, now: Instant, key: LinkKey, count: usize) {
         let Some(slot) = self.slots.get_mut(&key) else {
             return;

@@ -378,15 +378,15 @@ enum Manner {
     Honest,
     /// Answers late, but in time.
     Slow,
-    /// Rejects one request in so many, once.
+    /// Rejects one request in this many, once.
     Busy,
     RejectsAll,
     Stalls,
     /// Sends some blocks wrong.
     Lies(u32),
-    /// Claims a size that is off by so much.
+    /// Claims a size that is off by this much.
     Misjudges(i32),
-    /// Leaves after so many answers.
+    /// Leaves after this many answers.
     Leaves(u32),
 }
 

@@ -23,7 +23,7 @@ pub(super) struct MessageBudget {
 }
 
 impl MessageBudget {
-    /// Counts a message of so many bytes.
+    /// Counts a message of this many bytes.
     pub(super) fn spend(&mut self, now: Instant, bytes: usize) {
         self.bucket.spend(now, UNITS, units(bytes).into());
     }
@@ -48,7 +48,7 @@ mod tests {
 
     const BURST: u32 = BURST_SECONDS * RATE;
 
-    /// How many messages of so many bytes pass until the budget is exhausted.
+    /// How many messages of `bytes` bytes pass until the budget is exhausted.
     fn pass(budget: &mut MessageBudget, now: Instant, bytes: usize) -> u32 {
         let mut passed = 0;
         while budget.exhausted_until(now).is_none() {

@@ -20,11 +20,11 @@ const METADATA_COPIES: usize = 3;
 const METADATA_BACKLOG: usize = 256 * 1024;
 /// Peer exchange messages that come faster are ignored (BEP 11: at most one a minute).
 const PEX_INTERVAL: Duration = Duration::from_secs(45);
-/// Hole punching messages that a peer may send: at once as many as peers that one exchange message may have named. What
-/// comes faster is ignored.
+/// Hole punching messages that a peer may send: at once as many as peers that one exchange message may have named.
+/// Further ones are ignored.
 const HOLEPUNCH_RATE: Rate = Rate::every(Duration::from_secs(2), 50);
-/// Extension handshakes that a peer may send: one at the beginning, and more when something changes (BEP 10). What comes
-/// faster is ignored.
+/// Extension handshakes that a peer may send: one at the beginning, and more when something changes (BEP 10). Further
+/// ones are ignored.
 const HELLO_RATE: Rate = Rate::every(Duration::from_secs(10), 8);
 
 /// The metadata server: the info dictionary, and how often this peer may still request blocks of it.

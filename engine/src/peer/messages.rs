@@ -20,7 +20,7 @@ pub(super) enum Charge {
     Nothing,
     /// By its length.
     Message,
-    /// As much as one of so many bytes.
+    /// As much as a message of this many bytes.
     Bytes(usize),
 }
 

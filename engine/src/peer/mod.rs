@@ -49,7 +49,7 @@ const MAX_MESSAGES: usize = 1_024;
 /// these are with the socket (back-pressure).
 const MAX_ANSWERS: usize = 64 * 1024;
 
-/// Who opened a connection.
+/// The side that opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// We did.
@@ -367,7 +367,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// A peer that is silent or sends too slowly is to be let go.
+    /// When the peer is silent or sends too slowly: the connection is to be closed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
         if self.last_received + SILENCE_LIMIT <= now {
             return Err(Violation::Silent(SILENCE_LIMIT));

@@ -15,7 +15,7 @@ pub struct NewPeer {
     pub addr: SocketAddr,
     /// Its peer id.
     pub id: PeerId,
-    /// Who opened the connection.
+    /// The side that opened the connection.
     pub direction: Direction,
     /// Both sides speak the fast extension (BEP 6).
     pub fast: bool,

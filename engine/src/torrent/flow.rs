@@ -8,7 +8,8 @@ use crate::torrent::rate::Rate;
 const SHOWN_MEMORY: Duration = Duration::from_secs(3);
 /// How long a byte counts in the pace that the ETA is computed from: long enough for an ETA not to jump.
 const PACE_MEMORY: Duration = Duration::from_secs(20);
-/// A rate younger than this is counted as if it had been measured for so long: a single batch would look like a flood.
+/// A rate younger than this is counted as if it had been measured for this long: a single batch would look like a
+/// flood.
 const MEASURED_FOR: Duration = Duration::from_secs(1);
 /// After this long without a byte, the shown rate is 0.
 const QUIET_AFTER: Duration = Duration::from_secs(2);

@@ -112,7 +112,7 @@ fn seconds<S: serde::Serializer>(
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SupplierStats {
-    /// Who it is.
+    /// The address of the peer, or the web seed.
     pub origin: Origin,
     /// Payload bytes received from it.
     pub downloaded: u64,

@@ -87,7 +87,7 @@ impl Swarm {
         self.private = false;
     }
 
-    /// The nodes that are added from now on have so many peers at most.
+    /// The nodes that are added from now on have at most this many peers.
     pub(crate) fn limit_peers(&mut self, max_peers: usize) {
         self.max_peers = max_peers;
     }
@@ -356,7 +356,7 @@ impl Swarm {
         self.net.now() - began
     }
 
-    /// Runs for so much simulated time.
+    /// Runs for this much simulated time.
     pub(crate) fn run_for(&mut self, time: Duration) {
         let end = self.net.now() + time;
         while self.step(end) {}

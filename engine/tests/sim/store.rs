@@ -312,7 +312,7 @@ impl Wake for Flag {
 }
 
 impl SpaceWait {
-    /// Whether there is so much room as the torrent wants, of which it is to be told.
+    /// Whether the room that the torrent waits for is there, so that the torrent is to be told.
     pub(super) fn is_over(&mut self, storage: &MemoryStorage, wanted: Option<u64>) -> bool {
         let Some(bytes) = wanted else {
             self.wait = None;

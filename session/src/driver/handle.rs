@@ -16,7 +16,7 @@ use crate::reader;
 use crate::settings::Settings;
 use crate::status::Status;
 
-/// What all handles of a torrent share.
+/// The state that all handles of a torrent share.
 pub(crate) struct TorrentHandle {
     pub(crate) info_hash: InfoHash,
     pub(crate) metainfo: Arc<Metainfo>,

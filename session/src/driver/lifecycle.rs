@@ -47,7 +47,7 @@ pub(crate) struct TorrentLifecycle {
     pub(crate) registration: Registration,
 }
 
-/// What each part of a torrent's life needs.
+/// The context that each part of a torrent's life needs.
 struct Life {
     info_hash: InfoHash,
     choices: DiskChoices,

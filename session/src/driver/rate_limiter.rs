@@ -18,8 +18,8 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 /// How much may pass at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
 
-/// A rate limiter: a token bucket of bytes that connections share. What has passed may leave a debt, and the connection
-/// that passed it waits for the end of it.
+/// A rate limiter: a token bucket of bytes that connections share. Bytes that have passed may leave a debt, and the
+/// connection that passed them waits for the end of it.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
     /// 0 lets everything pass.

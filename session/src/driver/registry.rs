@@ -197,7 +197,7 @@ impl Registration {
         }
     }
 
-    /// The torrent takes no callers until [`Registration::open`]: it looks at its files, or moves them.
+    /// The torrent takes no incoming connections until [`Registration::open`]: it checks its files, or moves them.
     pub(crate) fn shut(&self) {
         if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
             entry.is_open = false;
@@ -205,7 +205,7 @@ impl Registration {
         self.registry.changes.send_modify(|changes| *changes += 1);
     }
 
-    /// The torrent is ready: it takes callers from now on.
+    /// The torrent is ready: it takes incoming connections from now on.
     ///
     /// Until then they are refused at their handshake. While files are checked, which can take an hour, they would fill
     /// the torrent's queue, and then each would hold one of the few slots for handshakes.

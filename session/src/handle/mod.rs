@@ -27,8 +27,8 @@ use crate::torrent::{BufferMap, PeerSource, PeerStats, Stats};
 
 /// A handle to a torrent in a session. Clones are handles to the same torrent.
 ///
-/// A handle that outlives its torrent is harmless: whatever it asks for is [`TorrentError::Closed`]. What is asked of a
-/// torrent that could not start is refused with the reason, as in [`Phase::Failed`].
+/// A handle that outlives its torrent is harmless: every request fails with [`TorrentError::Closed`]. Requests to a
+/// torrent that could not start fail with the reason, as in [`Phase::Failed`].
 #[derive(Clone)]
 pub struct Torrent {
     pub(crate) shared: Arc<TorrentHandle>,
@@ -173,8 +173,8 @@ impl Torrent {
         Reader::new(Arc::clone(&self.shared.reading), file, bounds, options)
     }
 
-    /// Keeps at least so many whole pieces behind the position of each reader, whatever its window covers. Where nothing is
-    /// ever evicted it changes nothing.
+    /// Keeps at least this many whole pieces behind the position of each reader, whatever its window covers. Where
+    /// nothing is ever evicted it changes nothing.
     pub fn set_lookbehind(&self, pieces: u32) {
         self.shared.reading.storage().set_lookbehind(pieces);
     }

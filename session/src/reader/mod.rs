@@ -49,7 +49,7 @@ pub struct Reader {
     pending_read: Option<PendingRead>,
 }
 
-/// What all readers of a torrent share.
+/// The state that all readers of a torrent share.
 pub(crate) struct Shared {
     geometry: Geometry,
     /// The torrent's storage: another one when its files have been moved or checked.

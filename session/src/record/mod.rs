@@ -20,8 +20,8 @@ use crate::torrent::Priority;
 pub(crate) use torrent_file::torrent_file;
 
 /// The record of a torrent: everything that is needed to add it again exactly as it was. [`Torrent::record`] makes it
-/// and [`Session::add_record`] takes it, in another session or after a restart. What is on the disk already is vouched
-/// for by the [state folder](crate::SessionBuilder::state_dir), or is hashed.
+/// and [`Session::add_record`] takes it, in another session or after a restart. Data that is on the disk already is
+/// vouched for by the [state folder](crate::SessionBuilder::state_dir), or is hashed.
 ///
 /// With feature `serde` it can be serialised: in text formats its bytes are base64, and its folder has to be UTF-8. A field
 /// that is missing has its default, so that records of earlier versions can be read.
@@ -33,9 +33,9 @@ pub(crate) use torrent_file::torrent_file;
 )]
 #[non_exhaustive]
 pub struct TorrentRecord {
-    /// Its info-hash in hexadecimal digits, for those who look for it.
+    /// Its info-hash in hexadecimal digits, for a program that looks for it.
     pub info_hash: String,
-    /// Its name, for those who look for it.
+    /// Its name, for a program that looks for it.
     pub name: String,
     /// The .torrent file, info dictionary included; `None` while only a magnet link is known.
     #[cfg_attr(feature = "serde", serde(with = "bytes"))]

@@ -95,13 +95,13 @@ impl Session {
         self.inner.shared.events.subscribe()
     }
 
-    /// What the memory storage holds.
+    /// The figures of the memory storage.
     #[must_use]
     pub fn memory_stats(&self) -> tailwater_storage_mem::Stats {
         self.inner.storages.memory.storage().stats()
     }
 
-    /// Adds a torrent, which starts at once. What is there already is checked first, in the background.
+    /// Adds a torrent, which starts at once. The data that is there already is checked first, in the background.
     ///
     /// The source is a [`Metainfo`], a [`Magnet`], the bytes of a .torrent file, a path, a URL of one, or text that names
     /// any of these; see [`Source`]. A URL is fetched within limits. Of a magnet link the metadata is fetched first, which
@@ -135,8 +135,8 @@ impl Session {
     /// link and its trackers name, those that connect, and [`MetadataFetch::add_peers`]. With a
     /// [`SessionBuilder::state_dir`], the metadata is saved, and found there the next time without asking a peer.
     ///
-    /// It goes on until it succeeds or the handle is dropped. What can be wrong with the link is told by
-    /// [`MetadataFetch::wait`].
+    /// It goes on until it succeeds or the handle is dropped. [`MetadataFetch::wait`] returns an error if the link is
+    /// wrong.
     ///
     /// ```no_run
     /// # async fn example(session: tailwater_session::Session) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! What the tests over loopback share.
+//! Helpers of the tests over loopback.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 

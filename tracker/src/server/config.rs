@@ -101,7 +101,7 @@ impl Default for SwarmLimits {
 }
 
 impl SwarmLimits {
-    /// How many peers an answer has at most, for a request that wants so many.
+    /// The most peers in an answer to a request that wants `num_want`.
     pub(super) fn answer_len(&self, num_want: Option<u32>) -> usize {
         let wanted = num_want.map(|wanted| usize::try_from(wanted).unwrap_or(usize::MAX));
         wanted.unwrap_or(self.default_answer).min(self.max_answer)

@@ -17,6 +17,7 @@ pub const CONNECTION_LIFETIME: Duration = Duration::from_secs(60);
 /// How often a packet is repeated before the tracker counts as dead (BEP 15: n up to 8).
 pub const MAX_RETRANSMISSIONS: u32 = 8;
 
+// BEP 15: 15·2ⁿ seconds, so the first repetition comes after 15 s.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A connection id that a tracker gave out to one local address, to be used again for a minute.

@@ -4,6 +4,7 @@
 /// announce stays within one unfragmented packet.
 pub const MAX_URL_DATA_LEN: usize = 1024;
 
+// The option types of BEP 41.
 const END_OF_OPTIONS: u8 = 0;
 const NOP: u8 = 1;
 const URL_DATA: u8 = 2;

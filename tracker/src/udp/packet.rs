@@ -17,6 +17,7 @@ use crate::text::displayable;
 /// peers, where trackers send 200 at most.
 pub const MAX_PACKET_LEN: usize = 8192;
 
+// The constant that begins a connect request, then the actions (BEP 15).
 const PROTOCOL_ID: u64 = 0x0417_2710_1980;
 const CONNECT: u32 = 0;
 const ANNOUNCE: u32 = 1;

@@ -158,8 +158,8 @@ impl<S: Space> Engine<S> {
         moved.has_grown
     }
 
-    /// Cancels the requests for these pieces, unless some window covers them still. What is stored of them stays until
-    /// its room is needed.
+    /// Cancels the requests for these pieces, unless some window covers them still. Their stored blocks stay until the
+    /// room is needed.
     fn cancel_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
         for number in pieces {
             let Ok(piece) = self.supply.geometry.piece(number) else {

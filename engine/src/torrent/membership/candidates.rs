@@ -22,6 +22,7 @@ const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 /// The same for an address that was named by hand, or has just given the metadata: it is most likely there, and perhaps
 /// has not noticed yet that our last connection is gone.
 const BACKOFF_OF_NAMED: Backoff = Backoff::new(Duration::from_secs(1), LONGEST_RETRY);
+// The longest pause of both back-offs.
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 /// A candidate that failed this often in a row is forgotten.
 const MAX_FAILURES: u32 = 8;

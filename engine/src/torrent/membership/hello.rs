@@ -9,7 +9,7 @@ use crate::torrent::peers::Connected;
 use crate::torrent::{Engine, PeerKey, PeerSource, Refusal, Space};
 
 impl<S: Space> Engine<S> {
-    /// A peer's extension handshake. What it leaves out is as it was.
+    /// Handles a peer's extension handshake. What it leaves out is unchanged.
     pub(crate) fn handle_hello(&mut self, now: Instant, key: PeerKey, hello: Hello) {
         if let (Some(limit), Some(peer)) = (hello.request_queue, self.peers.get_mut(key)) {
             let limit = limit.min(self.config.max_requests);

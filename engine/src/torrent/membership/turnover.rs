@@ -26,6 +26,7 @@ const INACTIVITY: Duration = Duration::from_secs(600);
 /// A host with more connections than these, and than a quarter of all, is a crowd: its idle connections make room first,
 /// and without probation. Only a loopback address may have more than the first.
 const CROWD: usize = 8;
+// The divisor of that second limit: a quarter of the torrent's peers.
 const CROWD_SHARE: usize = 4;
 /// Addresses dialled a second by a full torrent most of whose peers are useless.
 const DIALS_WHEN_FULL: usize = 4;

@@ -314,7 +314,7 @@ fn a_copied_peer_id_does_no_harm() {
         for id in [1, u16::MAX] {
             let mut bench = bench(false);
             let honest = bench.join(at("9.9.9.9", 1), id, ours).unwrap();
-            // Before or after: neither is refused for the other, nor let go.
+            // Before or after: neither is refused for the other, nor disconnected.
             let copy = bench.join(at("8.8.8.8", 1), id, theirs).unwrap();
             assert!(bench.is_there(honest) && bench.is_there(copy));
         }

@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-/// What the announcer's task is made of.
+/// Everything that the announcer's task needs.
 pub(crate) struct Announcer {
     pub(crate) context: SwarmContext,
     /// What is missing is not fetched: the tracker is told all the same that it is.
@@ -103,7 +103,7 @@ impl UnderWay {
 }
 
 impl Announcer {
-    /// Announces until the torrent closes, then says goodbye.
+    /// Announces until the torrent closes, then sends `stopped`.
     pub(crate) async fn run(mut self) {
         let stats = self.context.status.borrow_and_update().stats;
         let mut complete = stats.bytes_left == 0;

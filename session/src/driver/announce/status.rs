@@ -55,7 +55,7 @@ pub struct TrackerStatus {
         )
     )]
     pub last_announce: Option<Duration>,
-    /// It is not asked before so much time has passed; `None` if it will not be asked.
+    /// The time before which it is not asked; `None` if it will not be asked.
     #[cfg_attr(
         feature = "serde",
         serde(

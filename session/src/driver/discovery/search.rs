@@ -32,7 +32,7 @@ pub(crate) struct SearchTally {
     pub(crate) peers: usize,
 }
 
-/// What the task is made of.
+/// Everything that the search's task needs.
 pub(crate) struct Search {
     pub(crate) dht: DhtHandle,
     pub(crate) context: SwarmContext,

@@ -26,7 +26,7 @@ const MAX_TRACKERS: usize = 32;
 /// What trackers are told is left to download, before that is known: anything but 0, which would be a seeder's.
 const UNKNOWN_LEFT: u64 = 16 * 1024;
 
-/// What a fetch takes from its session.
+/// The parts of a session that a fetch needs.
 pub(crate) struct FetchContext<'a> {
     pub(crate) registry: &'a Arc<Registry>,
     pub(crate) client: &'a Client,

@@ -117,7 +117,7 @@ impl FetchTask {
         }
     }
 
-    /// What an earlier run saved.
+    /// Loads the metadata that an earlier run saved.
     async fn recall(&mut self) -> Option<Found> {
         let loaded = self.saved.as_ref()?.load(self.context.info_hash).await;
         let info = loaded

@@ -100,7 +100,7 @@ impl Fetching {
         let Some(info) = info else {
             return (None, announcing);
         };
-        // The torrent announces itself under the same name: a goodbye that comes late would take it off the lists.
+        // The torrent announces itself under the same name: a `stopped` that comes late would take it off the lists.
         if let Some(announcing) = &announcing {
             announcing.abort();
         }

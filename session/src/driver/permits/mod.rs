@@ -70,7 +70,7 @@ const fn open_files_limit() -> Option<u64> {
     None
 }
 
-/// The permits for connections that the torrents of a session share. Clones are handles to the same ones.
+/// The connection permits that the torrents of a session share. Clones are handles to the same ones.
 ///
 /// A [`PermitGroup`] is a torrent or a fetch of metadata. Before it dials it waits for a permit, and for its turn to dial. Of
 /// those that wait, the one with the fewest permits is next, then the one that has waited longest; so the others fall back
@@ -145,7 +145,7 @@ struct Waiting {
 }
 
 impl ConnectionPermits {
-    /// Permits for so many connections. Outside a tokio runtime, nothing wakes dials that the limit holds back.
+    /// Permits for `limit` connections. Outside a tokio runtime, nothing wakes dials that the rate limiter holds back.
     pub(crate) fn new(limit: usize, dials: DialLimit) -> Self {
         let state = State {
             limit,
@@ -170,7 +170,8 @@ impl ConnectionPermits {
         self.lock().limit
     }
 
-    /// Changes the most connections there may be. Of those above it, torrents let go of one a second each.
+    /// Changes the most connections there may be. Above it, each torrent with more than its share disconnects a peer a
+    /// second.
     pub(crate) fn set_limit(&self, limit: usize) {
         self.change(|state| state.limit = limit);
     }

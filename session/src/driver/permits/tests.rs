@@ -250,7 +250,7 @@ async fn a_session_dials_thirty_times_in_a_second_and_who_has_fewest_places_is_n
 }
 
 proptest! {
-    /// Torrents come one after the other, each takes what it can get, and dials again when it lets go of something.
+    /// Torrents come one after the other, each takes what it can get, and dials again when it has disconnected a peer.
     #[test]
     fn sharing_comes_to_rest_and_is_fair(
         limit in 1..40usize,

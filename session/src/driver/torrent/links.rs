@@ -113,7 +113,7 @@ impl Running {
     }
 
     pub(super) fn handle_ended(&mut self, now: Instant, key: PeerKey, end: &End) {
-        // The end of one that was let go has been told.
+        // The end of a connection that we closed has been reported already.
         if let Some(link) = self.links.remove(&key) {
             tracing::info!("{} is gone: {end}", link.who);
         }

@@ -56,7 +56,7 @@ const IDLE: Duration = Duration::from_secs(600);
 /// A torrent that holds more permits than its share disconnects one peer this often, while others wait.
 const SHED_EVERY: Duration = Duration::from_secs(1);
 
-/// What all connections of a session share, and the rate limits of a torrent.
+/// The state that all connections of a session share, and the rate limits of a torrent.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,

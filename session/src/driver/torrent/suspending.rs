@@ -69,7 +69,7 @@ impl Continued {
 }
 
 impl Running {
-    /// Ends every connection and waits for it. What handles ask meanwhile is kept.
+    /// Ends every connection and waits for it. Requests of handles are kept meanwhile.
     pub(super) async fn suspend(
         mut self,
         upkeep: Upkeep,

@@ -24,7 +24,7 @@ const BACKLOG: usize = 128;
 const DATAGRAM_QUEUE: usize = 1_024;
 /// The first port that connections are made from.
 const FIRST_OUTGOING_PORT: u16 = 49_152;
-/// What a stream holds by default that has not been read, in bytes: what a socket of the system might.
+/// The default capacity of a stream, in bytes: what a socket of the system might hold.
 const DEFAULT_CAPACITY: usize = 256 * 1024;
 
 /// How streams of a [`MemoryNetwork`] behave.

@@ -34,8 +34,8 @@ impl Group {
         #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
-        // Bound to no address in particular: not every system can bind a group's. What was sent to us alone is told
-        // apart by its sender.
+        // Bound to no address in particular: not every system can bind a group's. Packets that were sent to us alone
+        // are told apart by their sender.
         match group {
             LsdGroup::V4 => {
                 socket.set_multicast_ttl_v4(HOPS)?;
@@ -77,7 +77,7 @@ impl Group {
         }
     }
 
-    /// Sends an announce out of every interface. Whatever does not leave at once is lost, as any datagram may be.
+    /// Sends an announce out of every interface. A packet that cannot leave at once is lost, as any datagram may be.
     pub(super) fn send(&self, announce: &LocalAnnounce, around: &Surroundings) {
         let packet = match announce.encode(self.group) {
             Ok(packet) => packet,

@@ -55,7 +55,7 @@ enum Ordered {
     Message(Bytes),
 }
 
-/// What the stream has accepted.
+/// The bytes and blocks that the stream has accepted at once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     /// Blocks whose last byte was accepted.
@@ -125,7 +125,7 @@ impl Outbox {
         given_back
     }
 
-    /// Whether anything may go out when so many bytes of blocks may.
+    /// Whether anything may go out when `payload` bytes of blocks may.
     pub(crate) fn can_send(&self, payload: usize) -> bool {
         self.pieces(payload).next().is_some()
     }
@@ -138,7 +138,7 @@ impl Outbox {
             .count()
     }
 
-    /// The stream has accepted so many bytes of what [`Self::fill`] offered.
+    /// The stream has accepted this many bytes of those that [`Self::fill`] offered.
     pub(crate) fn advance(&mut self, now: Instant, mut accepted: usize) -> Sent {
         let mut sent = Sent::default();
         if self.is_begun {
@@ -265,7 +265,7 @@ struct Pace {
     bytes: usize,
     /// `None` until it has been measured.
     bytes_per_second: Option<u64>,
-    /// Until then so much is to wait: twice as much each time the socket has taken all that waited.
+    /// Payload that is kept ready until then: twice as much each time the socket has taken all that waited.
     untested: usize,
 }
 
