@@ -1,13 +1,13 @@
-//! How long it takes from a bare magnet link to the first byte of the payload, in a DHT of real nodes.
+//! Measures the time from a bare magnet link to the first byte of the payload, in a DHT of real nodes.
 //!
 //! ```text
 //! cargo bench -p tailwater --bench magnet -- [--json] [--runs N] [--nodes N]
 //! ```
 //!
-//! Fifty libtorrent nodes (`scripts/install-clients.sh`), a libtorrent seeder that has announced its torrents to them, and
-//! the release binary run in network namespaces on one switch. That needs root; without it, the bench says so and measures
-//! nothing. The clock starts before the process is started, and stops when libtorrent says that the first block has gone to
-//! the socket. libtorrent does the same task in turn; its clock starts when its interpreter is up.
+//! Fifty libtorrent nodes (`scripts/install-clients.sh`), a libtorrent seeder that has announced its torrents to them,
+//! and the release binary run in network namespaces on one switch. That needs root; without it, the bench prints so and
+//! measures nothing. The clock starts before the process is started, and stops when libtorrent says that the first
+//! block has gone to the socket. libtorrent does the same task in turn; its clock starts when its interpreter is up.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails ends the measurement")]
 
@@ -42,7 +42,7 @@ use crate::process::Process;
 
 const CLIENTS: &str = include_str!("magnet/clients.py");
 const PORT: u16 = 6881;
-/// Nobody has it.
+/// An address that no host has.
 const NOBODY: &str = "10.9.255.1:6881";
 /// Milliseconds from the link to the first byte.
 const WANTED_MS: f64 = 2000.0;
@@ -64,12 +64,12 @@ struct Args {
     bench: bool,
 }
 
-/// What a client begins with.
+/// What a client knows of the DHT at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Case {
-    /// One node that it is told of.
+    /// The address of one node.
     FirstStart,
-    /// The table of an earlier run, and nobody else.
+    /// The routing table of an earlier run, and no other node.
     SecondStart,
 }
 
@@ -85,12 +85,12 @@ struct Figures {
     target: Target,
 }
 
-/// The network, and who seeds in it.
+/// The network, with its seeder.
 struct Bed {
     seeder: Process,
     nodes: Nodes,
     player: Machine,
-    /// Torrents that nobody has asked for yet.
+    /// Torrents that no client has requested yet.
     fresh: Vec<String>,
     dir: TempDir,
     _lab: Lab,
@@ -106,7 +106,7 @@ fn main() {
         println!("nothing is measured: this needs root, for network namespaces ({reason})");
         return;
     }
-    // One more of each client's to learn of the nodes for the second start.
+    // One more for each client, to learn the nodes for the second start.
     let mut bed = Bed::new(args.nodes, 4 * args.runs + 2);
     for case in [Case::FirstStart, Case::SecondStart] {
         let figures = bed.measure(case, &args);

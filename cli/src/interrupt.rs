@@ -5,7 +5,7 @@
 //! is no failure. What is to be removed at any end is removed on the hard way out too, see [`Interrupt::remove_at_end`].
 //!
 //! Signals are handled by a thread of their own, with a runtime of its own. The threads of the main runtime may all be
-//! busy with what strangers send, or blocked in a write to a terminal that is stopped; none of that can delay the end.
+//! busy with traffic from peers, or blocked in a write to a terminal that is stopped; none of that can delay the end.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -25,17 +25,16 @@ use crate::progress::Progress;
 
 /// How long a clean end may take. With what the process needs besides, the user waits less than 2 s.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_millis(1_800);
-/// A process that is still there so long after the first signal is ended as it is: [`CLOSE_WITHIN`], and 100 ms for the
-/// last events. With [`SAY_WITHIN`], and what a busy machine needs to run the thread, it is the 2 s that the README
-/// promises.
+/// How long after the first signal the process is ended in any case: [`CLOSE_WITHIN`], and 100 ms for the last events.
+/// With [`SAY_WITHIN`], and what a busy machine needs to run the thread, it is the 2 s that the README promises.
 const QUIT_AFTER: Duration = Duration::from_millis(1_900);
-/// How long saying why may take: the terminal may be what hangs.
+/// Timeout of the last message: the terminal may be what hangs.
 const SAY_WITHIN: Duration = Duration::from_millis(50);
 /// How often a folder of ours is emptied before the process ends: a thread that still writes to it may add a file
 /// meanwhile, but makes no folder anew.
 const REMOVALS: usize = 8;
 
-/// Who wants us to end.
+/// The kind of signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
     /// Ctrl-C.
@@ -44,7 +43,7 @@ enum Signal {
     Stop,
 }
 
-/// Whether the user, or the system, wants us to end. Clones are the same.
+/// Whether the process was asked to end, by the user or the system. Clones share one state.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     requested: CancellationToken,
@@ -56,9 +55,9 @@ pub(crate) struct Interrupt {
 struct Shared {
     /// The first signal was not Ctrl-C.
     is_stop: AtomicBool,
-    /// The command would run for ever: to be stopped is how it ends.
+    /// The command runs until it is stopped: a signal is its normal end.
     is_serving: AtomicBool,
-    /// What is not to outlive the process.
+    /// Files and folders to remove at the end of the process.
     leftovers: Mutex<Vec<PathBuf>>,
 }
 
@@ -95,7 +94,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Waits for the first one.
+    /// Waits for the first signal.
     pub(crate) async fn requested(&self) {
         self.requested.cancelled().await;
     }
@@ -147,7 +146,7 @@ impl Interrupt {
         }
     }
 
-    /// Runs something that may be dropped at any point.
+    /// Runs a future until it ends or a signal comes; it may be dropped at any point.
     pub(crate) async fn guard<T>(
         &self,
         work: impl Future<Output = Result<T, CliError>>,

@@ -1,4 +1,4 @@
-//! Events as lines of JSON.
+//! Prints events as lines of JSON.
 
 use std::fmt::Display;
 use std::time::Duration;

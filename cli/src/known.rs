@@ -1,4 +1,4 @@
-//! What is known of the torrents of this process, for those who have only an info-hash.
+//! Names and paths of the torrents of this process, by info-hash.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) struct About {
     pub(crate) name: String,
     /// Where its file or folder is, absolute; `None` for one in memory.
     pub(crate) path: Option<String>,
-    /// Whether what becomes of it is printed by the one who follows it, and not when its session says so.
+    /// Whether its follower prints its outcome, rather than the handler of session events.
     pub(crate) is_followed: bool,
 }
 
@@ -37,7 +37,7 @@ impl About {
     }
 }
 
-/// What a tracker did the last time it was asked.
+/// The last answer of a tracker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// How many peers it named, or why it did not answer.
@@ -46,7 +46,7 @@ pub(crate) struct Asked {
     pub(crate) next_at: Option<Instant>,
 }
 
-/// All torrents of this process. Clones are the same.
+/// All torrents of this process. Clones share one map.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known(Arc<Mutex<Torrents>>);
 
@@ -63,7 +63,7 @@ impl Known {
         self.lock().about.insert(info_hash, about);
     }
 
-    /// Remembers what trackers do.
+    /// Records the answers of trackers.
     pub(crate) fn listen(&self, event: &Event, now: Instant) {
         let (info_hash, tracker, answer, next) = match event {
             Event::TrackerAnswered {

@@ -1,4 +1,4 @@
-//! What `-v` shows on standard error, and what `--log-file` keeps.
+//! Logging: what `-v` shows on standard error, and what `--log-file` keeps.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -30,7 +30,7 @@ pub(crate) fn install(common: &Common, progress: &Progress) -> Result<(), CliErr
     };
     let writer = progress.clone();
     let on_screen = layer().with_ansi(false).with_writer(move || writer.clone());
-    // What has been said to the user is in the log file, and not said twice.
+    // Messages that were shown to the user go to the log file, and are not shown twice.
     let is_news = filter_fn(|metadata| metadata.target() != SAID);
     let filter = filter(common.verbose, shown).and(is_news);
     let on_screen = match common.verbose >= DETAILED {
@@ -78,7 +78,7 @@ const fn level(verbose: u8) -> &'static str {
     }
 }
 
-/// Other people's crates have less to say to a user.
+/// Other crates show only warnings and errors below `-vvv`: their messages matter less to a user.
 fn filter(verbose: u8, ours: &str) -> EnvFilter {
     let default = match verbose {
         0..3 => {
@@ -97,7 +97,7 @@ fn filter(verbose: u8, ours: &str) -> EnvFilter {
     EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
 }
 
-/// What the user is told is always in it.
+/// Messages that are shown to the user are always in it.
 fn filter_for_file(verbose: u8) -> EnvFilter {
     let filter = filter(verbose, level(verbose));
     match format!("{SAID}=info").parse() {

@@ -66,15 +66,15 @@ fn run(args: Args, progress: Progress) -> Result<(), CliError> {
         .build()
         .map_err(failed)?;
     let outcome = runtime.block_on(commands::run(args, progress, interrupt));
-    // What still runs, such as the resolution of a name, has nothing to say any more.
+    // Tasks that still run, such as a name lookup, no longer matter.
     runtime.shutdown_background();
     outcome
 }
 
-/// Half of the processors, for connections. The other half is for whoever reads, writes and hashes files.
+/// Half of the processors, for connections. The other half is for the threads that read, write and hash files.
 ///
 /// More cost more than they bring: a thread with nothing to do waits for all sockets, and is woken by each packet for a
-/// connection that another one is busy with. A player that waits is worth it.
+/// connection that another one is busy with. For a waiting player that cost is worth it.
 fn network_threads(command: &Command) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     match command {

@@ -1,4 +1,4 @@
-//! How many files and sockets the process may have open.
+//! Raises the limit on open files and sockets of the process.
 
 /// Enough for all connections of a session, with its files beside them.
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Standard output: what a command was asked for. Progress, warnings and errors go to standard error.
+//! Standard output: the results of a command. Progress, warnings and errors go to standard error.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
@@ -19,8 +19,8 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
     line(text)
 }
 
-/// Text by a stranger, made harmless to a terminal: control characters and those that change the direction of writing
-/// are shown by their code.
+/// Untrusted text, made harmless to a terminal: control characters and those that change the direction of writing are
+/// shown by their code.
 pub(crate) struct Harmless<'a>(pub(crate) &'a str);
 
 impl Display for Harmless<'_> {

@@ -1,4 +1,4 @@
-//! By which addresses other machines reach a server of this one.
+//! Finds the addresses by which other machines reach a server on this one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 

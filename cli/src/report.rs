@@ -1,4 +1,4 @@
-//! What a check found, file by file.
+//! The result of a check, file by file.
 
 use std::fmt;
 use std::fs;
@@ -34,14 +34,14 @@ pub(crate) enum Verdict {
         pieces_unsure: usize,
         pieces: usize,
     },
-    /// Something else is in its place, or it cannot be looked at.
+    /// Something else is in its place, or it cannot be read.
     Unreadable {
         reason: String,
     },
 }
 
 impl Verdict {
-    /// What matters most has the most.
+    /// The worst result has the highest number.
     pub(crate) const fn severity(&self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -139,8 +139,7 @@ pub(crate) fn lengths(info: &Info, dir: &Path) -> Vec<FileReport> {
     wrong.collect()
 }
 
-/// The path of the file that was looked at, which is not always called as it would be after a download; with `/` on
-/// every system.
+/// The path of the checked file, whose name may differ from that after a download; with `/` on every system.
 fn shown(path: &Path) -> String {
     let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
     names.join("/")
@@ -150,7 +149,7 @@ fn is_checked(file: &FileEntry) -> bool {
     !file.is_pad() && file.symlink_target().is_none()
 }
 
-/// What its length alone says against a file.
+/// The defects of a file that its length shows.
 fn look(file: &FileEntry, path: &Path) -> Option<Verdict> {
     if !is_checked(file) {
         return None;
@@ -177,7 +176,7 @@ fn look(file: &FileEntry, path: &Path) -> Option<Verdict> {
     }
 }
 
-/// What its pieces say about a file of the right length.
+/// The result of the pieces of a file of the right length.
 fn pieces(info: &Info, have: &Bitfield, index: usize, broken: impl Fn(usize) -> bool) -> Verdict {
     let geometry = info.geometry();
     let range = info.files()[index].range();

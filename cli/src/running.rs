@@ -1,4 +1,4 @@
-//! A session that runs, with its events shown, until it has been closed.
+//! A running session with the task that shows its events, and its close.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -70,14 +70,14 @@ impl Running {
         })
     }
 
-    /// Closes it: trackers hear that we leave, what was downloaded is kept. It takes less than two seconds, whatever
-    /// hangs.
+    /// Closes the session: trackers get a `stopped` announce, downloaded data is kept. It takes less than two seconds,
+    /// whatever hangs.
     pub(crate) async fn close(self) {
         if !self.close_session().await {
             tracing::warn!("the session did not close in time");
         }
         drop(self.session);
-        // What comes later is not worth waiting for.
+        // Later events are not worth waiting for.
         let _ = timeout(DRAIN_WITHIN, self.shown).await;
     }
 
@@ -128,7 +128,7 @@ const fn info_hash(event: &Event) -> Option<InfoHash> {
 /// Whether the level of `--json` has it.
 fn is_printed(event: &Event, json: Json, about: Option<&About>) -> bool {
     match event {
-        // Who follows the torrent says it, with its figures.
+        // The torrent's follower prints these, with its figures.
         Event::Completed { .. } | Event::Failed { .. }
             if about.is_some_and(|about| about.is_followed) =>
         {
@@ -141,7 +141,7 @@ fn is_printed(event: &Event, json: Json, about: Option<&About>) -> bool {
 }
 
 async fn warn(mut events: Events, progress: Progress) {
-    // A tracker that fails again and again is reported once, until it says something else.
+    // A tracker that fails again and again is reported once, until its error changes.
     let mut said: HashMap<String, String> = HashMap::new();
     while let Some(event) = events.next().await {
         progress.known().listen(&event, Instant::now());

@@ -1,4 +1,4 @@
-//! A session as the command line wants it.
+//! Builds the session from the options of the command line.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use tailwater_session::{DhtOptions, Session, SessionBuilder};
 
 use crate::args::{Network, StorageChoice};
 
-/// What becomes of the DHT's table of nodes, which is read in any case.
+/// Whether the DHT's table of nodes is saved; it is read in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
     Kept,

@@ -1,4 +1,4 @@
-//! What a check found, in numbers of files.
+//! The result of a check, in numbers of files.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::report::{FileReport, Verdict};
 
-/// How many files are right, and what is the matter with the others.
+/// How many files are right, and how many have which defect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
     pub(crate) files: usize,

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Writes files atomically: whole or not at all.
 
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};

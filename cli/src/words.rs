@@ -1,4 +1,4 @@
-//! Numbers and times as people write them.
+//! Formats numbers and times for people.
 
 use std::time::Duration;
 

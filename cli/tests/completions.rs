@@ -1,4 +1,4 @@
-//! What shells and readers of manuals get.
+//! Completion scripts and manual pages.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -33,7 +33,7 @@ fn bin(place: &Place) -> PathBuf {
     place.work().with_file_name("bin")
 }
 
-/// What a shell prints for a script, with the program on its path; nothing if there is no such shell.
+/// The output of a shell that runs a script, with the program on its path; `None` if there is no such shell.
 fn shell(place: &Place, shell: &str, script: &str) -> Option<Vec<String>> {
     let path = std::env::var("PATH").unwrap();
     let output = Command::new(shell)

@@ -1,4 +1,4 @@
-//! Defaults of the user's own: the configuration file and the environment.
+//! Tests of the configuration file and the environment variables.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;
@@ -19,7 +19,7 @@ fn with_env(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Finishe
     }
 }
 
-/// What `config COMMAND` says of an option: its values and where they come from.
+/// What `config COMMAND` prints for an option: its values and where they come from.
 fn holds(place: &Place, command: &str, option: &str, more: &[(&str, &str)]) -> (String, String) {
     let finished = with_env(place, &["config", command, "--json"], more);
     assert_eq!(finished.code, Some(0), "{finished:?}");

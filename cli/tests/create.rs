@@ -1,4 +1,4 @@
-//! Making torrents of folders as they are.
+//! Tests of `tailwater create`, with folders as they occur in practice.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 

@@ -1,4 +1,4 @@
-//! The first thing that a new user runs.
+//! Tests of `tailwater demo`.
 
 mod support;
 

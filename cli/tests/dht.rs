@@ -8,7 +8,7 @@ use support::{Finished, Place, Running, noise};
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 const OTHER: &str = "fedcba9876543210fedcba9876543210fedcba98";
-/// Somewhere that nobody answers.
+/// An address at which no node answers.
 const NOBODY: &str = "127.0.0.1:9";
 
 /// Nodes that know each other, and the address of the first.

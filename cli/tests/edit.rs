@@ -1,4 +1,4 @@
-//! Changing the trackers of torrents that exist.
+//! Tests of `tailwater edit`.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

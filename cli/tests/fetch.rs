@@ -1,4 +1,4 @@
-//! Torrents by URL, from servers good and bad.
+//! Torrents by URL, from correct and from faulty servers.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

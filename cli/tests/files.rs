@@ -1,4 +1,4 @@
-//! What is said of files that another program has touched, or that are longer than in the torrent.
+//! Messages about files that another program has changed, or that are longer than in the torrent.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! When a torrent is done: ratio, time, patience, and the program that is told.
+//! Goals of a torrent: `--seed-ratio`, `--seed-time`, `--stop-timeout`, and the program of `--on-complete`.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

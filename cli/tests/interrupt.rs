@@ -24,7 +24,7 @@ fn shared(place: &Place, tracker: &str) {
     place.ok(&["create", "here/one", "--tracker", tracker]);
 }
 
-/// Who the tracker believes is there.
+/// The peers that the tracker lists.
 fn scrape(place: &Place) -> (u64, u64) {
     let said: Value =
         serde_json::from_str(&place.ok(&["scrape", "one.torrent", "--json"])).unwrap();

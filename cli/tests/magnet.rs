@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{LOCAL, Place, Running, noise};
 
-/// A folder of three files that somebody shares, and its link, which names the seeder.
+/// A folder of three files that is seeded, and its link, which names the seeder.
 fn shared(place: &Place) -> (Running, String) {
     for (seed, name) in [(1, "a.bin"), (2, "b.mp4"), (3, "c.mp4")] {
         let len = 40_000 * usize::try_from(seed).unwrap();
@@ -127,7 +127,7 @@ fn inspect_and_verify_take_links_and_need_nobody_the_second_time() {
     assert_eq!(place.ok(&inspect), first);
     let verify = [&["verify", &link, "--data", "here"], &LOCAL[..]].concat();
     assert!(place.ok(&verify).contains("all right: 3 files"));
-    // And whoever has the data can seed it by the link.
+    // And a client that has the data can seed it by the link.
     let seed = [&["seed", &link, "--data", "here"], &LOCAL[..]].concat();
     place.start(&seed).line("seeding album");
 }
@@ -212,12 +212,12 @@ fn without_a_network_it_says_what_it_waits_for_until_ctrl_c() {
     assert_eq!(waiting.finish().code, Some(130));
 }
 
-/// With all that finds peers switched on, and nobody there.
+/// With all sources of peers switched on, and no peer anywhere.
 #[cfg(unix)]
 #[test]
 fn without_nodes_it_says_that_it_looks_for_some_until_ctrl_c() {
     let place = Place::new();
-    // Bound, so that nobody else gets the port, and never read.
+    // Bound, so that no other program gets the port, and never read.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let node = silent.local_addr().unwrap().to_string();
     let waiting = place.start(&["download", HASH, "--dht-bootstrap", &node]);

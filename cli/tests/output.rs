@@ -1,4 +1,4 @@
-//! What is said of transfers while they run: events, rates, logs.
+//! Output about running transfers: events, rates, logs.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 

@@ -1,4 +1,4 @@
-//! What a command is told to work on: several sources, lists, standard input, info-hashes, peers by name.
+//! Sources of torrents: several at once, lists, standard input, info-hashes; and peers by name.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

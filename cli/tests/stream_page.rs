@@ -1,4 +1,5 @@
-//! What `tailwater stream` offers besides the film's bytes: the page while metadata is awaited, subtitles, order, warnings.
+//! What `tailwater stream` serves besides the film's bytes: the page while metadata is awaited, subtitles, order,
+//! warnings.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 #[path = "support/streaming.rs"]

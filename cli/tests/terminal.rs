@@ -1,4 +1,4 @@
-//! What is shown on a terminal.
+//! The progress display on a terminal.
 
 #![cfg(unix)]
 
@@ -6,7 +6,7 @@ mod support;
 
 use support::{LOCAL, Place, noise};
 
-/// Torrents whose names are long, wide and alike, without anybody who has them.
+/// Torrents whose names are long, wide and alike, without peers.
 fn episodes(place: &Place, number: usize) -> Vec<String> {
     (1..=number)
         .map(|episode| {

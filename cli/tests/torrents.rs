@@ -1,4 +1,4 @@
-//! Torrent files: made, shown, refused, compared with files.
+//! Torrent files: created, shown, refused, verified against files.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

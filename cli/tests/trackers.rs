@@ -1,4 +1,4 @@
-//! Asking trackers, and running one.
+//! Tests of `announce`, `scrape` and `tracker`.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -96,7 +96,7 @@ fn a_torrent_without_trackers_cannot_be_asked_about() {
     );
 }
 
-/// A torrent is a stranger's; what stands on the command line is the user's.
+/// A torrent is untrusted; what is on the command line is the user's.
 #[test]
 fn only_the_user_names_urls_of_internal_services() {
     let place = Place::new();
@@ -293,7 +293,7 @@ fn bad_requests_are_answered_as_trackers_do() {
         assert!(body.contains(told), "{path}: {body}");
         assert!(body.contains(":bad request: "), "{path}: {body}");
     }
-    // What a client says beyond the protocol is no reason to shut it out.
+    // Fields beyond the protocol are no reason to refuse a client.
     let (_, body) = http(
         &at,
         &format!("GET /announce?info_hash={twenty}&peer_id={twenty}&port=1&event=eaten"),

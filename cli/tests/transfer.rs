@@ -1,4 +1,4 @@
-//! Data on its way between processes.
+//! Transfers between processes.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

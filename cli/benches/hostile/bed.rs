@@ -1,4 +1,4 @@
-//! What the cases have in common: torrents, their files, and how fast honest transfers are without an attack.
+//! Shared setup of the cases: torrents, their files, and the baselines of honest transfers without an attack.
 
 use std::cell::RefCell;
 use std::cell::{Cell, OnceCell};
@@ -14,18 +14,18 @@ use crate::figures::median;
 
 /// Bytes of a mebibyte.
 pub(crate) const MIB: usize = 1 << 20;
-/// What honest transfers are held to, in bytes a second: about what a line of 300 Mbit/s carries. Without a limit, an attacker
-/// on the same two processors would slow them whatever the binary did.
+/// The rate limit of honest transfers, in bytes a second: about what a line of 300 Mbit/s carries. Without a limit, an
+/// attacker on the same two processors would slow them whatever the binary did.
 pub(crate) const RATE: u64 = 32 << 20;
 /// How long a flood lasts.
 pub(crate) const FLOOD: Duration = Duration::from_secs(3);
 /// How often a transfer is measured where the first time misses a target; the median counts.
 pub(crate) const ROUNDS: usize = 3;
 
-/// Where honest sides come from.
+/// The addresses of the honest sides.
 pub(crate) const HONEST: [Ipv4Addr; 2] =
     [Ipv4Addr::new(127, 0, 0, 201), Ipv4Addr::new(127, 0, 0, 202)];
-/// Where trackers of the kit are.
+/// The address of the kit's trackers.
 pub(crate) const TRACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 
 /// A torrent and its file, made when first asked for.
@@ -79,7 +79,7 @@ impl Bed {
         self.dir.path()
     }
 
-    /// 192 MiB in 12 288 pieces of 16 KiB: what costs something for each piece costs most. There are two.
+    /// 192 MiB in 12 288 pieces of 16 KiB: costs for each piece are highest here. There are two such torrents.
     pub(crate) fn fine(&self, which: usize) -> &Torrent {
         let seed = which as u64 + 1;
         self.fine[which]

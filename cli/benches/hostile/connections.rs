@@ -17,21 +17,21 @@ use crate::victim::Victim;
 const TRANSFER: u64 = 64 << 20;
 /// The rest of it is not waited for.
 const LIMIT: Duration = Duration::from_secs(20);
-/// The idle have so much time to connect.
+/// How long the idle connections have to connect.
 const HEAD_START: Duration = Duration::from_secs(1);
-/// An idle host that is thrown out comes back after this.
+/// An idle host that was disconnected reconnects after this.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The part of the honest rate that has to remain.
 const KEPT: f64 = 0.8;
 
-/// Who is in the way.
+/// The idle connections of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Idle {
     /// Sockets that say nothing.
     Silent(usize),
     /// Peers that shake hands and have nothing.
     Peers(usize),
-    /// The same, and want all.
+    /// The same, and they are interested in all pieces.
     Interested(usize),
 }
 
@@ -56,7 +56,7 @@ impl Idle {
     }
 }
 
-/// We seed: an honest peer comes after the idle.
+/// Seeding: an honest peer connects after the idle ones.
 pub(crate) fn seed(bed: &Bed, idle: Idle) -> Figures {
     let round = |idle: Option<Idle>| {
         let torrent = bed.fine(0);
@@ -88,7 +88,7 @@ pub(crate) fn seed(bed: &Bed, idle: Idle) -> Figures {
     compare(bed, "seed, a late peer's bytes/s", idle, round)
 }
 
-/// We download: the honest seeder is named by the tracker after the idle have come.
+/// Downloading: the tracker names the honest seeder after the idle peers have connected.
 pub(crate) fn download(bed: &Bed, idle: Idle) -> Figures {
     let round = |idle: Option<Idle>| {
         let content = &bed.fine(0).content;
@@ -129,7 +129,7 @@ fn compare(
         let (rate, figures) = round(Some(idle));
         kept.push(rate / free);
         last = figures;
-        // Far from the target, once is enough.
+        // Far from the target, one measurement is enough.
         if kept[0] >= KEPT || kept[0] < KEPT / 2.0 {
             break;
         }

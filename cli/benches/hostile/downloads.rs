@@ -1,4 +1,4 @@
-//! Downloads whose tracker names hosts that are of no use.
+//! Downloads whose tracker names useless hosts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
@@ -34,7 +34,7 @@ const LIE_EVERY: Duration = Duration::from_secs(2);
 /// How long the metadata may take, in seconds.
 const BESIDE_LIARS: f64 = 5.0;
 
-/// Downloads that are not done by then are given up.
+/// The timeout of a download.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A download that a tracker leads to peers.
@@ -125,9 +125,9 @@ pub(crate) fn stallers(bed: &Bed, blocks: u64) -> Figures {
 /// What happens at the ports that a tracker names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ports {
-    /// Callers are read and never answered.
+    /// Connections are read and never answered.
     Silent,
-    /// Callers are hung up on.
+    /// Connections are closed at once.
     HangUp,
     /// No program listens.
     Closed,
@@ -170,7 +170,7 @@ pub(crate) fn ports(bed: &Bed, kind: Ports) -> Figures {
     time(BESIDE_PORTS, round)
 }
 
-/// The most calls within any second.
+/// The most connections within any second.
 fn busiest_second(listeners: &[Listener]) -> f64 {
     let mut calls: Vec<Instant> = listeners.iter().flat_map(Listener::call_times).collect();
     calls.sort();

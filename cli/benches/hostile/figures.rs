@@ -1,4 +1,4 @@
-//! What is reported of a case.
+//! The figures of a case, and their targets.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) struct Figures {
     pub(crate) resident_peak: f64,
     /// Seconds from SIGINT to the end of the process; `None` when it was killed before, or had ended.
     pub(crate) ctrl_c: Option<f64>,
-    /// The process took more memory than it is let have, and was killed.
+    /// The process exceeded its memory limit, and was killed.
     pub(crate) is_killed: bool,
     /// Bytes that the attackers sent, in MiB, and connections that they made.
     pub(crate) attack_sent: f64,
@@ -32,7 +32,7 @@ pub(crate) struct Figures {
     pub(crate) targets: Vec<Target>,
 }
 
-/// What was seen of the process under attack.
+/// The measurements of the process under attack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     /// In bytes.
@@ -75,7 +75,7 @@ impl Figures {
         self.targets.push(Target::at_least(what, wanted, reached));
     }
 
-    /// Notes what the attack was.
+    /// Records the size of the attack.
     pub(crate) fn attacked(mut self, counts: &tailwater_hostile::Counts) -> Self {
         self.attack_sent = mib(counts.sent());
         self.attack_connections = counts.connections();

@@ -12,11 +12,11 @@ use crate::figures::{Figures, Seen, median};
 use crate::honest::Honest;
 use crate::victim::Victim;
 
-/// The honest transfers run so long before the attack.
+/// How long the honest transfers run before the attack.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// A flooding host that is thrown out comes back after this.
+/// A flooding host that was disconnected reconnects after this.
 const AGAIN: Duration = Duration::from_millis(50);
-/// Who does not read has so small a buffer, in bytes.
+/// The receive buffer of a peer that does not read, in bytes: so small that it fills at once.
 const SMALL_BUFFER: u32 = 4 * 1024;
 /// The part of an honest transfer that has to remain.
 const KEPT: f64 = 0.5;
@@ -97,7 +97,7 @@ impl Attack {
                 worst = Some(figures);
             }
             let is_kept = median(kept.clone()) >= KEPT && median(others.clone()) >= KEPT;
-            // What it takes is known, or cannot be mended by measuring again.
+            // The result is known, or measuring again cannot improve it.
             if is_kept || worst.as_ref().is_some_and(Figures::is_missed) {
                 break;
             }
@@ -123,7 +123,7 @@ impl Attack {
             }
             let (content, portion, mut name) = (content.clone(), portion.clone(), number as u64);
             let script = move || {
-                // A new name each time: who comes back is not who was there.
+                // A new peer id each time, so that a host that reconnects is not taken for the earlier peer.
                 name += 100;
                 let peer = self.flood.peer_saying(&content, name, portion.clone());
                 if self.reads { peer } else { peer.never_reads() }

@@ -12,10 +12,10 @@ use tailwater_hostile::{Content, Counts, Pacer, Peer};
 
 use crate::bed::{HONEST, RATE, any_port};
 
-/// An honest side calls again so long after it was hung up on.
+/// How long after a disconnection an honest side reconnects.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Honest peers are numbered from here: no attacker has the name of one of them.
+/// The first number of honest peers: no attacker has the peer id of one of them.
 const FIRST_NUMBER: u64 = 1 << 40;
 
 /// Honest sides, on a thread of their own.
@@ -63,7 +63,7 @@ impl Honest {
         counts
     }
 
-    /// Calls `to` and serves it, at [`RATE`]; the counter of what is served.
+    /// Connects to `to` and serves it, at [`RATE`]; returns the counter of served bytes.
     pub(crate) fn seeder_calls(
         &self,
         which: usize,
@@ -84,7 +84,8 @@ impl Honest {
         counts
     }
 
-    /// Waits to be called and serves each caller, with metadata too; where, and the counter of what is served.
+    /// Listens and serves each peer that connects, with metadata too; returns its address and the counter of served
+    /// bytes.
     pub(crate) fn seeder_listens(
         &self,
         at: SocketAddr,
@@ -111,7 +112,7 @@ fn next(number: &AtomicU64) -> u64 {
     number.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Waits until `counts` has so many bytes of payload; how long that took, no longer than `limit`.
+/// Waits until `counts` has `bytes` bytes of payload; returns how long that took, at most `limit`.
 pub(crate) fn time_until(counts: &Counts, bytes: u64, limit: Duration) -> Duration {
     let began = Instant::now();
     while counts.payload() < bytes && began.elapsed() < limit {

@@ -1,4 +1,4 @@
-//! Clients of the HTTP ports that say nothing, or do not read.
+//! HTTP clients that send nothing, or do not read.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::player::{self, PATIENCE};
 use crate::streams::Scene;
 use crate::victim::Victim;
 
-/// Clients that stand in the way.
+/// How many clients occupy connections.
 const SILENT: usize = 64;
 const STUCK: usize = 16;
 const AT_TRACKER: usize = 641;
@@ -23,7 +23,7 @@ const WITHIN: f64 = 5.0;
 /// Time for the others to connect.
 const HEAD_START: Duration = Duration::from_secs(1);
 
-/// 64 sockets at the stream's port say nothing.
+/// 64 connections to the stream's port send nothing.
 pub(crate) fn silent(bed: &Bed) -> Figures {
     let mut scene = Scene::start(bed, 1, 32 << 20, |_, _| Vec::new());
     let (addr, _) = player::parts(&scene.url);
@@ -38,7 +38,7 @@ pub(crate) fn silent(bed: &Bed) -> Figures {
     ask(scene)
 }
 
-/// 16 clients ask for the whole film and take nothing.
+/// 16 clients request the whole film and read nothing.
 pub(crate) fn stuck(bed: &Bed) -> Figures {
     let mut scene = Scene::start(bed, 1, 32 << 20, |_, _| Vec::new());
     let (addr, path) = player::parts(&scene.url);
@@ -52,7 +52,7 @@ pub(crate) fn stuck(bed: &Bed) -> Figures {
         let client = HttpClient::get(&host, &path).never_reads();
         scene.crowd.dial(dial, move || client.clone()).unwrap();
     }
-    // They take what the kernel takes for them.
+    // They receive only what fits the kernel's buffers.
     thread::sleep(2 * HEAD_START);
     ask(scene)
 }
@@ -71,7 +71,7 @@ fn ask(scene: Scene) -> Figures {
     figures
 }
 
-/// 641 sockets at the tracker say nothing.
+/// 641 connections to the tracker send nothing.
 pub(crate) fn tracker(bed: &Bed) -> Figures {
     let addr = free_addr();
     let mut victim = Victim::run(bed, addr, &["tracker", "--http", &addr.to_string()]);

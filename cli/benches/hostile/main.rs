@@ -1,4 +1,5 @@
-//! What strangers can do to the release binary: resident memory, the wait for Ctrl-C, and honest transfers beside each attack.
+//! Attacks on the release binary: measures resident memory, the wait for Ctrl-C, and honest transfers during each
+//! attack.
 //!
 //! ```text
 //! cargo bench -p tailwater --bench hostile -- [--json] [--list] [--only NAME]... [--binary PATH]

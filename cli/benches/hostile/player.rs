@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 /// Bytes that a player takes at once.
 const PORTION: usize = 64 * 1024;
-/// Nothing is waited for longer.
+/// The longest wait for any data.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a play was like.
+/// The measurements of one play.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Played {
     /// The longest that the player waited for the next bytes, the first ones included.
@@ -35,7 +35,8 @@ pub(crate) fn play(url: &str, position: u64, rate: u64, bytes: u64) -> Played {
     played
 }
 
-/// Asks for the rest of the file and hands on how many bytes came and how long each read took, until `more` says no.
+/// Requests the rest of the file and passes on how many bytes came and how long each read took, until `more` returns
+/// false.
 fn read(url: &str, position: u64, mut more: impl FnMut(usize, Duration) -> bool) -> io::Result<()> {
     let (addr, path) = parts(url);
     let mut asked = Instant::now();

@@ -20,7 +20,7 @@ const SERVED: u64 = 20;
 const GOOD_RATE: u64 = 4 << 20;
 /// What the player takes, in bytes a second: a quarter of what the good seeders could serve.
 const PLAYER_RATE: u64 = 8 << 20;
-/// Jumps of a player, each followed by so many bytes.
+/// How many times the player seeks; after each seek it plays [`PLAYED`] bytes.
 const JUMPS: u64 = 8;
 const PLAYED: u64 = 24 << 20;
 /// How long a player may wait beside colluders, in seconds.
@@ -112,13 +112,13 @@ pub(crate) fn colluders(bed: &Bed) -> Figures {
     bed.baseline("stream from eight good seeders, worst gap", || worst(0).0);
     let (gap, scene) = worst(PEERS);
     let mut figures = Figures::of(scene.victim.interrupt()).attacked(scene.crowd.counts());
-    // Its memory is what it was told to have, and grows to that.
+    // Its memory grows to the configured budget by design.
     figures.targets.retain(|target| target.what != "growth MiB");
     figures.at_most("worst gap s", WORST_GAP, gap);
     figures
 }
 
-/// Eight peers ask for a block of each piece and never read, once the memory is full.
+/// Eight peers request a block of each piece and never read, once the memory is full.
 pub(crate) fn hoarders(bed: &Bed) -> Figures {
     let mut scene = Scene::start(bed, 2, 32 << 20, |_, _| Vec::new());
     // Fills the memory.
@@ -137,7 +137,7 @@ pub(crate) fn hoarders(bed: &Bed) -> Figures {
         };
         scene.crowd.dial(dial, script).unwrap();
     }
-    // Time to be unchoked and to fill what takes blocks for them.
+    // Time to be unchoked and to fill the send queues with blocks.
     std::thread::sleep(Duration::from_secs(5));
     let (mut served, mut worst) = (0, Duration::ZERO);
     for jump in 0..JUMPS {

@@ -19,7 +19,7 @@ const TIME: Duration = Duration::from_secs(6);
 const HOSTS: usize = 20;
 /// As many allowed-fast pieces as a seed gives (BEP 6).
 const ALLOWED_FAST: f64 = 10.0;
-/// How often each of their blocks is served to the choked at most, and a little for what is on its way.
+/// How often each of their blocks is served to choked peers at most, and a little more for blocks in flight.
 const SERVINGS: f64 = 3.5;
 
 /// A seed of the torrent, which has answered an honest peer.
@@ -39,7 +39,7 @@ fn seed(bed: &Bed, torrent: &Torrent) -> Victim {
     victim
 }
 
-/// Twenty peers ask for all they can and never read; `flood` says how.
+/// Twenty peers request all they can and never read; `flood` chooses the messages.
 fn outbox(bed: &Bed, torrent: &Torrent, flood: Flood) -> Figures {
     let mut victim = seed(bed, torrent);
     victim.mark();
@@ -86,7 +86,7 @@ pub(crate) fn outbox_each_piece(bed: &Bed) -> Figures {
     Figures::of(victim.interrupt()).attacked(crowd.counts())
 }
 
-/// A choked peer asks for its allowed-fast pieces without end, and reads.
+/// A choked peer requests its allowed-fast pieces without end, and reads.
 pub(crate) fn allowed_fast(bed: &Bed) -> Figures {
     let torrent = bed.coarse();
     let mut victim = seed(bed, torrent);
@@ -109,7 +109,7 @@ pub(crate) fn allowed_fast(bed: &Bed) -> Figures {
         SERVINGS * ALLOWED_FAST * piece,
         mib(got.payload()),
     );
-    // A peer that gets nothing shows nothing.
+    // A peer that gets nothing would prove nothing.
     figures.at_least("served MiB", piece, mib(got.payload()));
     figures
 }

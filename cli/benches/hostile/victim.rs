@@ -16,18 +16,18 @@ use tempfile::TempDir;
 use crate::bed::{Bed, free_addr};
 use crate::figures::Seen;
 
-/// It is killed when it has more, so that the machine survives the measurement. In bytes.
+/// The memory limit in bytes: above it the process is killed, so that the machine survives the measurement.
 const MOST_MEMORY: u64 = 2 << 30;
-/// Between two looks at its memory.
+/// How often its memory is sampled.
 const LOOK: Duration = Duration::from_millis(10);
-/// Who has not ended so long after Ctrl-C is killed.
+/// How long after Ctrl-C a process that has not ended is killed.
 const LONGEST_END: Duration = Duration::from_secs(10);
-/// Nothing takes as long to start.
+/// The timeout of a start.
 const LONGEST_START: Duration = Duration::from_secs(30);
-/// Lines of it that are shown when something is amiss.
+/// How many of its output lines are shown when something fails.
 const LINES_SHOWN: usize = 20;
 
-/// A `tailwater` that runs; it is killed when dropped.
+/// A running `tailwater` process; it is killed when dropped.
 pub(crate) struct Victim {
     child: Child,
     pid: Pid,
@@ -141,7 +141,7 @@ impl Victim {
         }
     }
 
-    /// The attack begins: what is resident now is what memory is compared with.
+    /// Marks the beginning of the attack: its peak memory is compared with the memory resident now.
     pub(crate) fn mark(&mut self) {
         self.before = resident(self.pid).unwrap_or(0);
         self.watch.peak.store(self.before, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Victim {
         self.wait_until(started + limit).map(|at| at - started)
     }
 
-    /// Ctrl-C, the attack going on; what was seen of it.
+    /// Sends Ctrl-C during the attack; returns the measurements.
     pub(crate) fn interrupt(mut self) -> Seen {
         let peak = self.watch.peak.load(Ordering::Relaxed);
         let asked = Instant::now();
@@ -208,7 +208,8 @@ impl Drop for Victim {
 }
 
 impl Watch {
-    /// Notes the peak until told to stop or the process is gone. It is not waited for meanwhile, so its id stays its own.
+    /// Notes the peak until told to stop or the process is gone. The process is not reaped meanwhile, so its id is not
+    /// reused.
     fn run(&self, pid: Pid) {
         while !self.is_over.load(Ordering::Relaxed) {
             let Some(resident) = resident(pid) else {

@@ -1,4 +1,4 @@
-//! What a case runs on: a file of random bytes, a seeder on one side of a link, and `tailwater stream` on the other.
+//! The setup of a case: a file of random bytes, a seeder on one side of a link, and `tailwater stream` on the other.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -85,7 +85,7 @@ impl Bed {
         self.seeder.counts()
     }
 
-    /// Notes what was downloaded since `before`, and the memory that it took.
+    /// Records what was downloaded since `before`, and the memory in use.
     pub(crate) fn finish(&self, before: Counts, figures: &mut Figures) {
         let now = self.counts();
         figures.downloaded_bytes = now.sent - before.sent;

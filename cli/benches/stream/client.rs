@@ -1,4 +1,4 @@
-//! The least of an HTTP client: it measures when bytes come, and nothing stands between it and the socket.
+//! A minimal HTTP client: it measures when bytes arrive, directly at the socket.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-/// Nothing here waits as long unless it hangs.
+/// A wait of this long means that something hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// As much as one read takes from the socket.

@@ -1,4 +1,4 @@
-//! What is reported of a case.
+//! The figures of a case, and their targets.
 
 use std::time::Duration;
 

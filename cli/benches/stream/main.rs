@@ -1,12 +1,12 @@
-//! How long a player waits for `tailwater stream`, over a link that is not as fast as the machine.
+//! Measures how long a player waits for `tailwater stream`, over a link that is slower than the machine.
 //!
 //! ```text
 //! cargo bench -p tailwater --bench stream -- [--json] [CASE...]
 //! ```
 //!
 //! A libtorrent seeder (`scripts/install-clients.sh`) and the release binary run in two network namespaces, joined by a
-//! veth pair with `tc tbf`, or by a small program that also delays. That needs root; without it, the bench says so and
-//! measures nothing.
+//! veth pair with `tc tbf`, or by a small program that also delays. That needs root; without it, the bench prints so
+//! and measures nothing.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails ends the measurement")]
 

@@ -1,4 +1,4 @@
-//! Players that play on and on, or look about at random.
+//! Players that play continuously, or seek at random.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ pub(crate) fn half_rate(bed: &Bed, _setup: Setup, figures: &mut Figures) {
     let before = bed.counts();
     let mut player = bed.film.play_from(0);
     player.play_to(rate);
-    // When the film's first byte was played, had it never paused since.
+    // When the film's first byte was played, as if it had never paused since.
     let mut started = Instant::now();
     let mut stalls = Vec::new();
     while player.position < 60 * rate {

@@ -1,4 +1,4 @@
-//! Seeks: forward to where nothing is held, and back to where all is.
+//! Seeks: forward to data that is not held, and back to data that is.
 
 use std::thread;
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub(crate) fn rewind(bed: &Bed, _setup: Setup, figures: &mut Figures) {
     ];
 }
 
-/// The counts once nothing more arrives. Only a bench may wait by the clock: a buffer that is full says nothing.
+/// The counts once nothing more arrives. Only a bench may wait by the clock: a full buffer sends no event.
 fn settled(bed: &Bed) -> Counts {
     let mut last = bed.counts();
     loop {

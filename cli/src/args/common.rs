@@ -77,7 +77,7 @@ impl Common {
     }
 }
 
-/// The addresses of `--peer` names, once they are resolved: once for all torrents of the command.
+/// The resolved addresses of `--peer` names: resolved once for all torrents of the command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resolved(pub(crate) Arc<OnceCell<Vec<SocketAddr>>>);
 

@@ -13,8 +13,8 @@ use super::addr::ListenAddr;
 
 /// Use the DHT by itself: run a node, find peers, store and read items.
 ///
-/// All but `node` are guests of the network: they ask, are known to nobody, and end. The nodes that they learn of are
-/// kept in $XDG_STATE_HOME/tailwater/dht.nodes, so that the next one needs no help to begin.
+/// All but `node` are read-only guests of the network (BEP 43): they ask, and end. The nodes that they learn of are
+/// kept in $XDG_STATE_HOME/tailwater/dht.nodes, so that the next one needs no bootstrap node.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -92,10 +92,11 @@ Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended b
 pub(crate) struct DhtNode {
     #[command(flatten)]
     pub(crate) joining: Joining,
-    /// Begin with nobody, as the first node of a network of your own. The table of nodes is neither read nor kept.
+    /// Begin without other nodes, as the first node of a network of your own. The table of nodes is neither read nor
+    /// kept.
     #[arg(long, conflicts_with = "dht_bootstrap", help_heading = "Network")]
     pub(crate) no_bootstrap: bool,
-    /// Only ask, and answer nobody (BEP 43).
+    /// Only ask, and answer no queries (BEP 43).
     #[arg(long, help_heading = "Network")]
     pub(crate) read_only: bool,
     /// Print the routing table at the end.
@@ -135,7 +136,7 @@ pub(crate) struct DhtPeers {
 
 /// Store an item in the network, for about two hours.
 ///
-/// Without a key it is found by the hash of what it says. With one, by the key, and can be replaced by whoever has it.
+/// Without a key it is found by the hash of its value. With one, by the key, and the owner of the key can replace it.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("what").required(true).args(["text", "file", "torrent"]),
@@ -220,7 +221,7 @@ pub(crate) struct DhtSample {
     pub(crate) asking: Asking,
 }
 
-/// Ask nodes whether they are there, and nobody else.
+/// Ask only these nodes whether they are there.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! What may be done with files on the disk, as typed.
+//! Options for files on the disk.
 
 use clap::Args as ClapArgs;
 use tailwater_session::AddOptions;
@@ -18,7 +18,7 @@ pub(crate) struct Existing {
 }
 
 impl Existing {
-    /// Flags that ask for something that does not happen are wrong usage.
+    /// Rejects flags that have no effect with this storage, as wrong usage.
     pub(crate) fn check_storage(self, storage: StorageChoice) -> Result<(), CliError> {
         let flags = [("--check", self.check), ("--overwrite", self.overwrite)];
         match (storage, flags.into_iter().find(|(_, is_given)| *is_given)) {
@@ -46,7 +46,7 @@ pub(crate) struct NewFiles {
 }
 
 impl NewFiles {
-    /// Flags that ask for something that does not happen are wrong usage.
+    /// Rejects flags that have no effect with this storage, as wrong usage.
     pub(crate) fn check_storage(self, storage: StorageChoice) -> Result<(), CliError> {
         let flags = [("--preallocate", self.preallocate), ("--part", self.part)];
         match (storage, flags.into_iter().find(|(_, is_given)| *is_given)) {

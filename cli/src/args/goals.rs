@@ -1,4 +1,4 @@
-//! When a torrent has had enough, or has waited long enough.
+//! Goals of a torrent: when seeding ends, and when a torrent without progress is given up.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Goals {
         self.seed_ratio.is_some() || self.seed_time.is_some()
     }
 
-    /// How long a torrent may have nothing.
+    /// How long a torrent may have no peer or no data.
     pub(crate) fn patience(&self) -> Option<Duration> {
         self.stop_timeout.map(|span| span.0)
     }

@@ -10,7 +10,7 @@ pub(crate) struct Hook {
     pub(crate) args: Vec<String>,
 }
 
-/// A text that names no program.
+/// A text that is not a program with arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseHookError {
     #[error("a quotation mark is missing")]

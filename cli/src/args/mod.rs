@@ -1,4 +1,4 @@
-//! The command line: what there is to type, and the help that teaches it.
+//! The definition of the command line and its help.
 
 mod addr;
 mod common;

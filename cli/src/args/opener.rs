@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// What stands for the film's address among a player's options.
+/// The placeholder for the film's address among a player's options.
 const PLACEHOLDER: &str = "{}";
 
 /// What to open a stream with: `page`, or a program and its options.
@@ -72,7 +72,7 @@ impl PlayerCommand {
         arguments
     }
 
-    /// What makes a known player show subtitles. Of others it is not known how they are told.
+    /// The options by which a known player shows subtitles. Those of other players are not known.
     fn subtitle_options(&self, subtitles: &[String]) -> Vec<String> {
         let stem = self.program.file_stem().unwrap_or_default();
         let stem = stem.to_string_lossy().to_lowercase();

@@ -1,15 +1,15 @@
-//! What every command takes about what it prints.
+//! Output options of every command.
 
 use clap::ValueEnum;
 
 /// How much `--json` prints. Each level has what the ones above it have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum JsonLevel {
-    /// What the command was asked for, and whether it worked.
+    /// The results of the command, and whether it worked.
     Results,
-    /// Besides, what happens meanwhile, and the progress once a second.
+    /// Also events, and the progress once a second.
     Events,
-    /// Besides, a line for each piece.
+    /// Also a line for each piece.
     Pieces,
 }
 
@@ -55,12 +55,12 @@ impl Json {
         self.0.is_some()
     }
 
-    /// What happens meanwhile is printed too.
+    /// Whether events are printed too.
     pub(crate) fn has_events(self) -> bool {
         self.0 >= Some(JsonLevel::Events)
     }
 
-    /// Each piece is printed too.
+    /// Whether each piece is printed too.
     pub(crate) fn has_pieces(self) -> bool {
         self.0 >= Some(JsonLevel::Pieces)
     }

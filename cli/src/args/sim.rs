@@ -52,7 +52,7 @@ pub(crate) struct SimDht {
         default_value_t = 1
     )]
     pub(crate) seed: u64,
-    /// Simulated minutes. Everybody joins in the first tenth; lookups are made in the second half.
+    /// Simulated minutes. All nodes join in the first tenth; lookups are made in the second half.
     #[arg(long, allow_negative_numbers = true, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub(crate) minutes: u32,
     /// The share of the nodes that leave within an hour without a word, each replaced by a new one: from 0 to 100, where 1

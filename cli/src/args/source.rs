@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What errors call standard input.
+/// The name of standard input in errors.
 pub(crate) const STDIN: &str = "standard input";
 
 /// A torrent as named on the command line.

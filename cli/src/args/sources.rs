@@ -1,4 +1,4 @@
-//! Which torrents, for commands that take several.
+//! The torrents of a command that takes several.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! From what was typed to arguments, or to an error that says what to type instead.
+//! Parses the command line, with errors that suggest what to type instead.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     let mut definition = command();
     let mut settings = match config::settings(&definition, &typed) {
         Ok(settings) => settings,
-        // What tells of the configuration must work with a broken one.
+        // Commands that show the configuration must work with a broken one.
         Err(_) if typed.iter().any(needs_no_settings) => Vec::new(),
         Err(error) => return Err(complain(&CliError::Config(error))),
     };
@@ -60,7 +60,7 @@ fn read(command: &mut Command, typed: &[OsString]) -> Result<(Args, ArgMatches),
 
 /// The definition of the command line.
 pub(crate) fn command() -> Command {
-    // Of an option that is given twice the last counts, so that an alias can be overruled; lists grow.
+    // The last of an option that is given twice counts, so that an alias can be overruled; lists grow.
     Args::command().args_override_self(true)
 }
 
@@ -98,7 +98,7 @@ fn with_switch_values(command: Command) -> Command {
     command.mut_subcommands(with_switch_values)
 }
 
-/// Names where a value stands that an option does not take.
+/// An error that names where an invalid value was set.
 fn wrong_setting(setting: &Setting, error: &Error) -> CliError {
     let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
         (Some(reason), _) => reason.to_string(),
@@ -116,13 +116,13 @@ fn wrong_setting(setting: &Setting, error: &Error) -> CliError {
 fn complain(error: &CliError) -> ExitCode {
     let help = error.remedy().map(|help| format!("\n  help: {help}"));
     let text = format!("error: {error}{}", help.unwrap_or_default());
-    // When standard error is gone there is no one to tell.
+    // When standard error is closed the message cannot be shown.
     let _ = writeln!(anstream::stderr(), "{text}");
     ExitCode::from(error.exit_code())
 }
 
 fn report(error: &Error) -> ExitCode {
-    // When the output is gone there is no one to tell.
+    // When the output is closed the message cannot be shown.
     let _ = match suggestion(error) {
         Some(text) => writeln!(anstream::stderr(), "{text}"),
         None if error.use_stderr() => {
@@ -162,14 +162,14 @@ fn suggestion(error: &Error) -> Option<String> {
     })
 }
 
-/// A file without the name of a torrent may be one still.
+/// A file may be a torrent although its name does not say so.
 fn begins_like_a_torrent(path: &Path) -> bool {
     let mut start = [0];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == *b"d"
 }
 
-/// What the standard library and clap say of numbers, for people.
+/// Rewords the number errors of the standard library and clap for people.
 fn numbers_in_words(text: &str) -> String {
     const STD_SAYS: [(&str, &str); 5] = [
         ("invalid digit found in string", "not a whole number"),

@@ -14,7 +14,7 @@ pub(crate) struct Tier(pub(crate) Vec<Url>);
 impl FromStr for Tier {
     type Err = String;
 
-    /// A comma parts two URLs only where another one begins behind it: URLs may hold commas.
+    /// A comma separates two URLs only where another URL begins after it: URLs may contain commas.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut urls: Vec<String> = Vec::new();
         for part in text.split(',') {
@@ -32,7 +32,7 @@ impl FromStr for Tier {
     }
 }
 
-/// A tracker's URL in the form in which two that mean the same are the same.
+/// The normalised URL of a tracker: two that mean the same tracker are equal.
 pub(crate) fn tracker_key(text: &str) -> String {
     let Ok(url) = Url::parse(text.trim()) else {
         return text.trim().to_owned();
@@ -40,7 +40,7 @@ pub(crate) fn tracker_key(text: &str) -> String {
     let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
     let port = url.port_or_known_default();
     let path = url.path().trim_end_matches('/');
-    // A query or a user name tells the tracker who asks.
+    // A query or a user name identifies the user to the tracker.
     let query = url.query().unwrap_or_default();
     let user = (url.username(), url.password());
     format!("{}://{user:?}{host}:{port:?}{path}?{query}", url.scheme())

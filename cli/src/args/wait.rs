@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The longest time that is waited.
+/// The longest wait that is accepted.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long to wait for an answer, from a second to a day: `30s`, `2min`, or a number of seconds.

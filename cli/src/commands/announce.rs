@@ -16,11 +16,11 @@ use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::words::{count, duration};
 
-/// The port of nobody's peer (discard, RFC 863), where no free one can be had.
+/// The port that is announced when no free one is available: discard (RFC 863), on which no peer listens.
 const DISCARD: u16 = 9;
-/// What is left of a torrent of which only the link is known: anything but 0, which would be a seeder's.
+/// The `left` of a torrent of which only the link is known: not 0, which would mean a seeder.
 const UNKNOWN_LEFT: u64 = 16 * 1024;
-/// How long a tracker that has answered may take to be told that we are gone again.
+/// Timeout of the `stopped` announce to a tracker that has answered.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -66,13 +66,13 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
         show(context, url, answer.as_ref())
     });
     let outcome = shown.await;
-    // Also when the user does not want to wait for the others: who has answered has us on its list.
+    // Also when the user does not want to wait for the others: trackers that have answered list us.
     let leaving = async { while farewells.join_next().await.is_some() {} };
     let _ = timeout(FAREWELL, leaving).await;
     outcome
 }
 
-/// Says goodbye, so that no peer tries to connect to one that is not there.
+/// Announces `stopped`, so that no peer tries to connect to one that is gone.
 async fn leave(
     client: Client,
     url: String,
@@ -82,7 +82,7 @@ async fn leave(
     request.event = Some(Event::Stopped);
     request.num_want = Some(0);
     request.tracker_id = tracker_id;
-    // Whether it arrives makes no difference to what there is to tell.
+    // Whether it arrives does not change the result.
     let _ = client.announce(&url, &request).await;
 }
 
@@ -98,7 +98,7 @@ fn show(
     }
 }
 
-/// One that nobody else has (BEP 20).
+/// A random, unique peer id (BEP 20).
 fn peer_id() -> PeerId {
     let mut bytes = *b"-TW0100-............";
     bytes[8..].fill_with(|| fastrand::u8(b'0'..=b'9'));

@@ -13,14 +13,14 @@ use crate::args::{self, Completions};
 use crate::error::CliError;
 use crate::out;
 
-/// By this variable a script asks for completions.
+/// The variable by which a script requests completions.
 const VARIABLE: &str = "TAILWATER_COMPLETE";
-/// By this one, where there is one, the script says which word is to be completed.
+/// The variable with the index of the word to complete, where the shell sets one.
 const INDEX: &str = "_CLAP_COMPLETE_INDEX";
-/// The name where the program was called by none.
+/// The name to use where the program was called without one.
 const NAME: &str = "tailwater";
 
-/// Answers a script that asks for completions, and ends. Returns if there is no such question.
+/// Answers a script that requests completions, and exits. Returns if there is no such request.
 pub(crate) fn answer() {
     CompleteEnv::with_factory(command)
         .var(VARIABLE)
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Completions) -> Result<(), CliError> {
     out::line(joining_options(&quoting_paths(script.trim_end())))
 }
 
-/// By which name, and which path, this program was called.
+/// The name and the path by which this program was called.
 struct Called {
     name: String,
     program: String,

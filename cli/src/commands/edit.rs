@@ -57,7 +57,7 @@ pub(super) async fn run(context: &Context, args: &Edit) -> Result<(), CliError> 
             let reading = source::standard_input(limit);
             let bytes = match context.interrupt.guard(reading).await? {
                 Content::Torrents(torrents) => input::only(torrents, "holds")?,
-                // The parser says what is wrong with it.
+                // The parser reports what is wrong with it.
                 Content::Text(text) => text.into_bytes(),
             };
             (STDIN.to_owned(), bytes)
@@ -141,8 +141,8 @@ fn change(
     Ok(removed)
 }
 
-/// Takes out the trackers that are to go, each of which must be there, also of `known`. They are told by their text, as a
-/// torrent may name some of kinds that we cannot ask.
+/// Removes trackers, each of which must exist, also from `known`. They are compared by their text, as a torrent may
+/// have trackers of kinds that we cannot ask.
 fn remove(
     args: &Edit,
     origin: &str,
@@ -174,7 +174,7 @@ fn warn(context: &Context, metainfo: &Metainfo, after: &State) {
     }
 }
 
-/// Writes the result, if it is to be; says where.
+/// Writes the result, unless this is a dry run; returns where.
 fn write(
     context: &Context,
     args: &Edit,

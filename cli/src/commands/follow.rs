@@ -1,4 +1,4 @@
-//! Showing a torrent's progress until it is settled.
+//! Shows a torrent's progress until it is complete, seeded or failed.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ impl Subject {
 }
 
 impl Follower {
-    /// `about` is what is said of it, `wanted` the bytes of what is wanted of it.
+    /// `about` is its description, `wanted` the bytes of the wanted pieces.
     pub(super) fn new(
         torrent: Torrent,
         about: About,
@@ -118,7 +118,7 @@ impl Follower {
         }
     }
 
-    /// All there is to say of it has been said.
+    /// No more messages about it follow.
     pub(super) fn finish(&self) {
         self.meter.finish();
     }
@@ -129,7 +129,7 @@ impl Follower {
         self.meter.refresh(self.transfer(&status));
     }
 
-    /// What is said of it.
+    /// Its description.
     pub(super) const fn about(&self) -> &About {
         &self.subject.about
     }
@@ -157,7 +157,7 @@ impl Follower {
             .await
     }
 
-    /// Until `settled` says something, or the torrent fails. It is asked at every change, and once a second at least.
+    /// Until `settled` returns a value, or the torrent fails. It is asked at every change, and once a second at least.
     pub(super) async fn until<T>(
         &mut self,
         mut settled: impl FnMut(&Status) -> Option<T>,

@@ -9,7 +9,7 @@ use crate::args::Goals;
 use crate::error::CliError;
 use crate::words::duration;
 
-/// What is to become of a torrent.
+/// The decision about a torrent: go on, goal reached, or give up.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     GoOn,
@@ -51,7 +51,7 @@ impl Watch {
         self.given_up(now)
     }
 
-    /// While it seeds: there has to be a peer, and the goals are looked at.
+    /// While it seeds: there has to be a peer, and the goals are checked.
     pub(super) fn poll_seed(&mut self, now: Instant, stats: &Stats) -> Verdict {
         let since = *self.seeding_since.get_or_insert_with(|| {
             self.alive_at = now;

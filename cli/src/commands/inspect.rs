@@ -12,7 +12,7 @@ use crate::args::Source;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 
-/// What a torrent says, for programs.
+/// The content of a torrent, for programs.
 #[derive(Serialize)]
 struct Said {
     name: String,

@@ -14,7 +14,7 @@ use crate::whole_file::{self, Existing};
 
 /// The name of the section for commands.
 const MANUAL: &str = "User Commands";
-/// The day on which the pages' text was last looked through. A page without one has the version in its place.
+/// The day on which the pages' text was last revised. A page without one has the version in its place.
 const DATE: &str = "2026-11-28";
 
 pub(super) fn run(args: &Man) -> Result<(), CliError> {

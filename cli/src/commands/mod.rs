@@ -1,4 +1,4 @@
-//! What the commands do.
+//! The implementations of the commands.
 
 mod announce;
 pub(crate) mod completions;
@@ -29,7 +29,7 @@ use crate::input::magnet::Loaded;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
-/// What every command needs.
+/// The shared context of a command.
 pub(crate) struct Context {
     pub(crate) common: Common,
     pub(crate) progress: Progress,
@@ -44,7 +44,7 @@ impl Context {
     }
 }
 
-/// Does what the command line asks for.
+/// Runs the command of the command line.
 pub(crate) async fn run(
     args: Args,
     progress: Progress,

@@ -29,7 +29,7 @@ use crate::start::{self, Table};
 use crate::tally::Tally;
 use crate::words::count;
 
-/// Files listed in a complaint; the rest is counted.
+/// How many files an error lists; the rest is counted.
 const FILES_SHOWN: usize = 10;
 
 pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> {
@@ -92,7 +92,7 @@ fn data_dir(args: &Seed, terms: &Terms) -> PathBuf {
     dir.cloned().unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// What is plainly incomplete is found out before anything is hashed or anybody told.
+/// Detects torrents whose files are missing or too short, before any data is hashed and any tracker told.
 fn check_lengths(
     progress: &Progress,
     metainfo: &Metainfo,
@@ -133,7 +133,7 @@ fn check_lengths(
     }
 }
 
-/// Says which files are at fault.
+/// Reports which files are at fault.
 fn refuse(
     progress: &Progress,
     metainfo: &Metainfo,
@@ -203,7 +203,7 @@ async fn seed(
                 failed = true;
                 seeds.progress.failure(&error);
             }
-            // A task that panicked has said so.
+            // A task that panicked has printed its message.
             Err(_) => failed = true,
         }
     }

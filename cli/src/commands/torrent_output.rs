@@ -1,4 +1,4 @@
-//! Where a torrent that was made or changed goes.
+//! The output of a created or edited torrent.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ impl Output {
             Self::Stdout => {
                 let mut out = io::stdout().lock();
                 let written = out.write_all(bytes).and_then(|()| out.flush());
-                // A reader that takes half of a torrent has none.
+                // A closed pipe is a failure here: half of a torrent is useless.
                 written.map_err(CliError::Output)
             }
         }

@@ -15,9 +15,9 @@ use crate::out;
 use crate::own_addrs;
 use crate::words::count;
 
-/// The port that trackers have by custom.
+/// The customary port of trackers.
 const DEFAULT_PORT: u16 = 6969;
-/// How often the numbers are looked at.
+/// How often the numbers are updated.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ enum Line {
     Listening {
         http: Option<SocketAddr>,
         udp: Option<SocketAddr>,
-        /// By which others announce, the likeliest first.
+        /// The announce URLs for others, the likeliest first.
         urls: Vec<String>,
     },
     Stats {

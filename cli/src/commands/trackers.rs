@@ -20,12 +20,12 @@ use crate::words::count;
 
 /// Trackers of a magnet link that are asked.
 const MAX_TRACKERS: usize = 256;
-/// How often it is said which trackers are waited for.
+/// How often the awaited trackers are printed.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// Trackers that are waited for are named, up to so many.
+/// The most awaited trackers that are named.
 const NAMED: usize = 2;
 
-/// A torrent and whom to ask about it.
+/// A torrent, and the trackers to ask about it.
 pub(super) struct Question {
     /// Bytes of the torrent, if more than a link is known.
     pub(super) total: Option<u64>,
@@ -34,12 +34,12 @@ pub(super) struct Question {
     urls: Vec<String>,
 }
 
-/// A tracker and what it said.
+/// A tracker and its answer.
 pub(super) type Answer<T> = (String, Result<T, TrackerError>);
 
 impl Question {
     pub(super) async fn new(asked: &Asked, context: &Context) -> Result<Self, CliError> {
-        // A link says all that trackers want to know.
+        // A link has all that trackers need to know.
         let given = asked.source.open(&context.progress);
         let given = context.interrupt.guard(given).await?;
         let (name, hashes, total, trackers) = match given {
@@ -55,7 +55,7 @@ impl Question {
                 ("the magnet link".to_owned(), magnet.hashes, None, trackers)
             }
         };
-        // What the user named by hand may lead anywhere, what a torrent names may not.
+        // A tracker typed by the user may be at any address, one from a torrent may not.
         let client = client(asked.timeout);
         let (client, mut urls): (_, Vec<String>) = match asked.tracker.is_empty() {
             true => (client, trackers),
@@ -115,7 +115,7 @@ impl Question {
                     waiting.show();
                     show(&url, answer)?;
                 }
-                // A task that panicked has said so.
+                // A task that panicked has printed its message.
                 Some(Err(_)) => {}
                 None => return waiting.end(context),
             }
@@ -130,7 +130,7 @@ fn client(Wait(timeout): Wait) -> Client {
     Client::new(config)
 }
 
-/// Who has answered, and who has not.
+/// The trackers that have answered, and those that are awaited.
 struct Waiting {
     meter: Meter,
     asked: usize,

@@ -86,7 +86,7 @@ async fn verify(context: &Context, args: &Verify, metainfo: &Metainfo) -> Result
     };
     let have = checked.await.map_err(failed)?;
     let mut files = report::report(info, &have, &args.data);
-    // What is wrong comes last, where it is seen.
+    // Errors come last, where they are seen.
     files.sort_by_key(|file| file.verdict.severity());
     let tally = Tally::of(&files);
     let line = |said| Line {

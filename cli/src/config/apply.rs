@@ -1,4 +1,4 @@
-//! Putting settings into the definition of the command line as defaults.
+//! Applies settings to the definition of the command line, as default values.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ const ONLY_WITH: [(&[&str], &str, &str); 2] = [
     ),
 ];
 
-/// Settings, without those that what is typed makes meaningless.
+/// Settings, without those that typed options make meaningless.
 pub(crate) struct Applied<'a> {
     settings: &'a [Setting],
     /// By their place in `settings`.
@@ -45,8 +45,8 @@ impl<'a> Applied<'a> {
         command
     }
 
-    /// Leaves out what conflicts with something that is typed, or has no meaning with it; says whether there was any.
-    /// `command` is as it was after reading the command line.
+    /// Leaves out what conflicts with something that is typed, or has no meaning with it; returns whether there was
+    /// any. `command` is as it was after reading the command line.
     pub(crate) fn drop_overruled(&mut self, command: &Command, matches: &ArgMatches) -> bool {
         let (mut command, mut matches, mut path) = (command, matches, Vec::new());
         while let Some((name, inner)) = matches.subcommand() {

@@ -8,12 +8,12 @@ use clap::Command;
 use super::{ALIKE, ConfigError, Kind, Origin, Value, commands, is_apart, options};
 
 const PREFIX: &str = "TAILWATER_";
-/// What programs of `--on-complete` are told: an option of such a name has the variable with its command's name only.
+/// The variables of `--on-complete`'s programs: an option of such a name has only the variable with its command's name.
 const FACTS: [&str; 5] = ["NAME", "INFO_HASH", "SIZE", "PATH", "DIR"];
 /// What is neither an option nor such a fact: the file, and what the tests of the project read.
 const OTHERS: [&str; 2] = ["CONFIG", "INTEROP"];
 
-/// The variables that begin like ours.
+/// The environment variables with our prefix.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment(HashMap<String, String>);
 
@@ -123,7 +123,7 @@ fn most_alike(name: &str, known: &BTreeSet<String>) -> Option<String> {
         .map(|(_, known)| known.clone())
 }
 
-/// The variables of an option, the one that counts most first.
+/// The variables of an option, in order of precedence.
 pub(super) fn names(path: &[String], option: &str) -> Vec<String> {
     let word = |text: &str| text.to_uppercase().replace('-', "_");
     let long = option;

@@ -15,7 +15,7 @@ use super::{ALIKE, ConfigError, Kind, Origin, Value, commands, is_apart, options
 /// The longest file, in bytes: all options with their help are a hundredth of it.
 const MAX_LEN: u64 = 1024 * 1024;
 
-/// What a file says.
+/// The parsed configuration file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct File {
     path: Arc<PathBuf>,

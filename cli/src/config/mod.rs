@@ -1,4 +1,4 @@
-//! Defaults of the user's own: from the environment and a file. What is typed overrules both.
+//! The configuration: defaults from the environment and a file. Typed options take precedence over both.
 //!
 //! They become default values in the definition of the command line, so that they do not count as typed: an option that
 //! is typed never conflicts with one of the file.
@@ -27,7 +27,7 @@ use env::Environment;
 use file::File;
 use place::Place;
 
-/// Names that are less alike than this are not what was meant.
+/// Similarity below which a name is not suggested.
 const ALIKE: f64 = 0.75;
 /// Options and commands that are about the configuration or the definition, so that it cannot hold them.
 const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
@@ -112,7 +112,7 @@ impl ConfigError {
         }))
     }
 
-    /// What the user can do about the last one; for the others the text says it.
+    /// What the user can do about the last one; the texts of the others contain it.
     pub(crate) fn remedy(&self) -> Option<String> {
         match &self.next {
             Some(next) => next.remedy(),

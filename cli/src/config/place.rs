@@ -15,8 +15,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// By the command line, else the environment, else where such files are. None with `--no-config`, or where the
-    /// system has no place for it.
+    /// By the command line, else the environment, else the default path. None with `--no-config`, or where the system
+    /// has no place for it.
     pub(super) fn of(typed: &[OsString]) -> Option<Self> {
         let named = |path: OsString| Self {
             path: path.into(),

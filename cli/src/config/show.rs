@@ -1,4 +1,4 @@
-//! What holds, and why.
+//! Lists the effective options, and where each is set.
 
 use clap::Command;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What can go wrong in the DHT.
+//! Errors of the DHT commands.
 
 use std::io;
 use std::net::SocketAddr;
@@ -82,7 +82,7 @@ fn took(time: Duration) -> String {
     }
 }
 
-/// What a lookup has cost, in words.
+/// The cost of a lookup, in words.
 pub(crate) fn asked(report: &Report) -> String {
     let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     format!(

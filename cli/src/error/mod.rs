@@ -1,5 +1,5 @@
-//! What ends a command early: said in one line, with what was tried, on what, why it failed; and, where there is
-//! something to do about it, a second line that says so.
+//! Errors of commands: one line with the operation, its object and the cause, and, where the user can do something
+//! about it, a second line with the remedy.
 
 mod dht;
 
@@ -23,7 +23,7 @@ use crate::words::duration;
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Why a command did not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("{0}")]
@@ -160,7 +160,7 @@ pub(crate) enum CliError {
     Dht(#[from] DhtFailure),
     #[error("the demo did not work: {0}")]
     Demo(String),
-    /// What went wrong has been printed already.
+    /// The error has been printed already.
     #[error("failed")]
     Reported,
     #[error("interrupted")]
@@ -181,7 +181,7 @@ impl CliError {
         }
     }
 
-    /// A failure to print. Whoever reads our output may stop reading: that is no failure.
+    /// A failure to print. A reader that closes the pipe is no failure.
     pub(crate) fn output(result: io::Result<()>) -> Result<(), Self> {
         match result {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Self::Output(error)),

@@ -1,4 +1,4 @@
-//! What a magnet link names: a torrent, or a publication whose torrent changes.
+//! Parses magnet links: of a torrent, or of a publication whose torrent changes (BEP 46).
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! Magnet links: their metadata comes from peers, and until it has, the user sees what is being tried.
+//! Fetches the metadata of magnet links from peers, and shows the progress.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -21,7 +21,7 @@ use crate::progress::{OFTEN, Progress};
 /// Time between two events about one fetch.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// A torrent, and what a magnet link said of it besides.
+/// A torrent, with the peers and the selection of its magnet link.
 pub(crate) struct Loaded {
     pub(crate) metainfo: Metainfo,
     /// Peers to begin with.
@@ -43,7 +43,7 @@ impl Loaded {
         }
     }
 
-    /// Whether nobody is known who could have it.
+    /// Whether no possible source of peers is known.
     pub(crate) fn is_lonely(&self, network: &Network) -> bool {
         // The DHT and the local network name no peers of private torrents (BEP 27).
         let is_searched = !self.metainfo.info().is_private() && is_searched(network);
@@ -54,15 +54,15 @@ impl Loaded {
     }
 }
 
-/// Who wants to see a fetch.
+/// Where a fetch is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Audience {
     pub(crate) progress: Progress,
     /// Print events as JSON.
     pub(crate) json: Json,
-    /// Where else it is shown, if anywhere.
+    /// A receiver of its progress, such as the stream's page.
     pub(crate) seen: Option<watch::Sender<Attempt>>,
-    /// How long it may have nothing before it is given up; `None` for ever.
+    /// How long it may have no peers before it is given up; `None` for no limit.
     pub(crate) patience: Option<Duration>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn resolve(
     if network.no_dht {
         return Err(CliError::NeedsDht);
     }
-    // Whoever waits for a newer version has something else to look at.
+    // While it waits for a newer version, the terminal shows the current one already.
     let meter = (!follow.has_found()).then(|| audience.progress.endless("publication"));
     if let Some(meter) = &meter {
         meter.set(0, "looking for it in the DHT");
@@ -181,7 +181,7 @@ pub(crate) async fn fetch_torrent(
     })
 }
 
-/// Shows what is being tried until there is nothing more to see.
+/// Shows the progress until the fetch ends.
 async fn follow(
     fetch: &mut MetadataFetch,
     name: &str,
@@ -221,7 +221,7 @@ async fn follow(
             out::json(&Line::metadata(fetch.info_hash(), &progress, None))?;
             told = Some((Instant::now(), progress));
         }
-        // News that was held back comes out when its time has come.
+        // A delayed event is printed when its time has come.
         tokio::select! {
             changed = timeout(TELL_EVERY, fetch.changed()) => {
                 if let Ok(Err(_)) = changed {

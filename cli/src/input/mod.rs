@@ -44,7 +44,7 @@ impl Wish {
     }
 }
 
-/// What holds for one source instead of the options of the command.
+/// Options of one source, which replace those of the command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// The folder of its files.
@@ -128,7 +128,7 @@ pub(crate) struct Opened {
     pub(crate) torrents: Vec<(Metainfo, Terms)>,
     /// Torrents whose metadata has to come from peers.
     pub(crate) links: Vec<(Link, Terms)>,
-    /// Some source could not be opened; that has been said.
+    /// Some source could not be opened; the error has been printed.
     pub(crate) failed: bool,
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn open(
             (number, wish.source.open_v1(&progress).await, wish)
         });
     }
-    // A task that panicked has said so, and is missing.
+    // A task that panicked has printed its message, and is missing.
     let expected = opening.len();
     let mut results: Vec<_> = opening.join_all().await;
     results.sort_unstable_by_key(|(number, ..)| *number);
@@ -213,7 +213,7 @@ fn is_new(
     is_new
 }
 
-/// Says that a torrent is left out because another source is the same one.
+/// Warns that a torrent is left out because another source is the same one.
 pub(crate) fn warn_named_twice(name: &str, progress: &Progress) {
     progress.note(format_args!(
         "warning: {} is named twice: one of them is left out",

@@ -8,7 +8,7 @@ use tailwater_metainfo::Info;
 
 use crate::error::CliError;
 
-/// Names that are less alike than this are not what was meant.
+/// Similarity below which a name is not suggested.
 const ALIKE: f64 = 0.8;
 /// What marks an item that is excluded.
 const NOT: char = '!';
@@ -110,7 +110,7 @@ fn wanted(info: &Info, item: &str) -> Result<Vec<usize>, CliError> {
     }
 }
 
-/// The files that an item excludes. A folder or pattern of which there is nothing has nothing to exclude.
+/// The files that an item excludes. A folder or pattern that matches nothing excludes nothing.
 fn unwanted(info: &Info, item: &str) -> Result<Vec<usize>, CliError> {
     named(info, item)?.ok_or_else(|| no_such_file(info, item))
 }
@@ -179,7 +179,7 @@ fn named(info: &Info, item: &str) -> Result<Option<Vec<usize>>, CliError> {
         true => Vec::new(),
         false => files(info, is_inside),
     };
-    // A slash says that a folder is meant, be it there or not.
+    // A slash at the end means a folder, whether it exists or not.
     Ok((item.ends_with('/') || !inside.is_empty()).then_some(inside))
 }
 

@@ -27,7 +27,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 const SILENT_FOR: Duration = Duration::from_secs(20);
 /// The longest time for a whole torrent file, however slowly it comes.
 const FETCH_WITHIN: Duration = Duration::from_secs(120);
-/// A web server that takes longer is worth a word.
+/// After this time the user is told that the web server is slow.
 const SLOW: Duration = Duration::from_secs(2);
 /// How many redirects in a row are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -176,7 +176,7 @@ pub(crate) async fn standard_input(limit: usize) -> Result<Content, CliError> {
     match String::from_utf8(bytes) {
         Ok(text) if !is_torrent => Ok(Content::Text(text)),
         Ok(text) => Ok(Content::Torrents(torrents(text.as_bytes()))),
-        // Whatever else it is, the torrent parser says what is wrong with it.
+        // Anything else goes to the torrent parser, which reports its error.
         Err(error) => Ok(Content::Torrents(torrents(error.as_bytes()))),
     }
 }
@@ -186,8 +186,8 @@ fn begins_like_a_torrent(bytes: &[u8]) -> bool {
     bytes.first() == Some(&b'd') && bytes.get(1).is_some_and(u8::is_ascii_digit)
 }
 
-/// Torrent files that were put one behind the other, as `cat *.torrent` does. What is no torrent is left in one piece, for
-/// the torrent parser to say what is wrong with it.
+/// Torrent files that were put one behind the other, as `cat *.torrent` does. Data that is no torrent is left in one
+/// piece, so that the torrent parser reports its error.
 fn torrents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut torrents = Vec::new();
     loop {
@@ -196,7 +196,7 @@ fn torrents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
         let (torrent, rest) = bytes.split_at(end);
         torrents.push(torrent.to_owned());
         bytes = rest.trim_ascii_start();
-        // Anything else behind a torrent is let pass, as it is in a file.
+        // Other bytes after a torrent are accepted, as they are in a file.
         if !begins_like_a_torrent(bytes) {
             return torrents;
         }

@@ -14,7 +14,7 @@ use crate::words::{count, eta, percent, rate};
 /// Columns of a client's name.
 const CLIENT: usize = 24;
 
-/// Each line by its parts, the most important first.
+/// The lines, each as a list of parts, the most important first.
 pub(super) async fn of(torrent: &Torrent, show: Show, known: &Known) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     if show.is_nothing() {
@@ -74,8 +74,8 @@ fn peer_lines(mut peers: Vec<PeerStats>, pieces: u32) -> Vec<Vec<String>> {
     peers.iter().map(line).collect()
 }
 
-/// As other clients write them: `D` it sends us what we want, `d` it does not; `U` and `u` the same for what it wants;
-/// `I` it connected to us.
+/// The flags that other clients use: `D` it sends us what we want, `d` it does not; `U` and `u` the same for what it
+/// wants; `I` it connected to us.
 fn flags(peer: &PeerStats) -> String {
     let down = match (peer.am_interested, peer.peer_choking) {
         (true, false) => 'D',

@@ -1,4 +1,4 @@
-//! How far things are, on standard error: rows on a terminal, a line now and then elsewhere, or nothing.
+//! Progress on standard error: rows on a terminal, a line now and then elsewhere, or nothing.
 
 mod details;
 mod names;
@@ -30,7 +30,7 @@ pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 /// Time between two lines about something that goes on until it is stopped.
 pub(crate) const SELDOM: Duration = Duration::from_secs(60);
 
-/// The target of what has been said to the user already, for the log file.
+/// The tracing target of messages that were shown to the user already, for the log file.
 pub(crate) const SAID: &str = "tailwater::said";
 
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ enum Mode {
     Off,
 }
 
-/// Shows meters, and keeps other output out of their way. Clones are the same.
+/// Shows meters, and keeps other output apart from them. Clones share one screen.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     mode: Mode,
@@ -96,12 +96,12 @@ impl Progress {
         self.meter(name, 0, SELDOM)
     }
 
-    /// The torrents that there is something to be said of.
+    /// The torrents that messages may be about.
     pub(crate) const fn known(&self) -> &Known {
         &self.known
     }
 
-    /// A word to the user on standard error, unless only errors are wanted.
+    /// Prints a note on standard error, unless only errors are wanted.
     pub(crate) fn note(&self, text: impl Display) {
         let text = text.to_string();
         match text.strip_prefix("warning: ") {
@@ -121,7 +121,7 @@ impl Progress {
         self.write(&text);
     }
 
-    /// Tells the user why a command failed and what can be done, unless that has been said.
+    /// Prints why a command failed and what can be done, unless it has been printed.
     pub(crate) fn failure(&self, error: &CliError) {
         if matches!(error, CliError::Reported | CliError::Interrupted) {
             return;
@@ -137,7 +137,7 @@ impl Progress {
         self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 
-    /// A line on standard output about what goes on, unless only errors are wanted.
+    /// Prints a status line on standard output, unless only errors are wanted.
     pub(crate) fn inform(&self, text: impl Display) -> Result<(), CliError> {
         let text = text.to_string();
         tracing::info!(target: SAID, "{text}");
@@ -261,7 +261,7 @@ impl Meter {
         });
     }
 
-    /// What the lines below a torrent are to say: they are for [`Transfer::details`], or [`Self::set_details`].
+    /// The lines below a torrent: they are for [`Transfer::details`], or [`Self::set_details`].
     pub(crate) async fn details(&self, torrent: &Torrent) -> Vec<Vec<String>> {
         match &self.0.shown {
             Shown::Not => Vec::new(),
@@ -298,7 +298,7 @@ impl Meter {
         }
     }
 
-    /// All there is to say of it has been said: nothing of it needs to stay on the terminal.
+    /// All messages about it have been printed: nothing of it needs to stay on the terminal.
     pub(crate) fn finish(&self) {
         *self.0.is_finished.lock() = true;
     }

@@ -1,5 +1,4 @@
-//! Names beside each other: those of one series differ in a few characters, which are to be seen when they are
-//! shortened.
+//! Shortens names that are shown together: those of a series differ in a few characters, which must stay visible.
 
 use std::collections::HashMap;
 
@@ -9,7 +8,7 @@ use super::width::{shortened, shortened_to};
 
 /// Characters before the first difference that are shown too.
 const CONTEXT: usize = 4;
-/// Names beyond so many are not compared: no terminal has so many lines.
+/// The most names that are compared: no terminal has more lines.
 const COMPARED: usize = 200;
 
 /// Where names that are shown together differ.

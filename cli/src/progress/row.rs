@@ -1,4 +1,4 @@
-//! What is shown of one thing.
+//! A row of the progress display: a torrent, or something described in words.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tailwater_serve::size::Size;
 
 use crate::words::{count, eta, percent, rate};
 
-/// One thing that is under way.
+/// A row of the progress display.
 #[derive(Clone, Debug)]
 pub(crate) enum Row {
     /// Something that is described in words.
@@ -52,7 +52,7 @@ pub(crate) struct Transfer {
 pub(crate) enum State {
     #[default]
     Starting,
-    /// It looks at what is there: pieces done, and in all.
+    /// It checks existing data: pieces checked, and in all.
     Checking(u32, u32),
     /// No peer is connected.
     LookingForPeers,
@@ -61,7 +61,7 @@ pub(crate) enum State {
     Downloading,
     /// Peers are connected, and nothing comes any more.
     Stalled,
-    /// Everything is there, and others may have it.
+    /// Everything is there, and is shared.
     Seeding,
     Complete,
     Paused,
@@ -111,7 +111,7 @@ impl State {
     }
 }
 
-/// How much a row matters when there is no room for all.
+/// The priority of a row when there is no room for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     Active,

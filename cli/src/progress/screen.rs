@@ -17,7 +17,7 @@ use super::width::width;
 /// How often the rows are drawn, if anything has changed, and how soon a new size of the terminal is followed.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// What is shown, and what is on the terminal.
+/// The rows to show, and those on the terminal.
 #[derive(Debug)]
 pub(super) struct Screen {
     rows: Mutex<Rows>,
@@ -28,11 +28,11 @@ pub(super) struct Screen {
 #[derive(Debug, Default)]
 struct Rows {
     by_key: BTreeMap<u64, Row>,
-    /// Those of which nothing more is to be said.
+    /// Rows that will not change any more.
     finished: BTreeSet<u64>,
     next_key: u64,
     has_changed: bool,
-    /// Something else has the terminal.
+    /// Something else uses the terminal.
     is_paused: bool,
     has_thread: bool,
 }
@@ -144,7 +144,7 @@ impl Screen {
         result
     }
 
-    /// Takes all rows off the terminal until [`resume`](Self::resume). What is said meanwhile is written all the same.
+    /// Takes all rows off the terminal until [`resume`](Self::resume). Messages meanwhile are written all the same.
     pub(super) fn pause(&self) {
         let mut drawn = lock(&self.drawn);
         drawn.erase();

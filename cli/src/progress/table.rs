@@ -11,17 +11,17 @@ use crate::words::{count, percent, rate};
 const GAP: usize = 2;
 /// Below this, a terminal is narrow: columns have short forms and stand closer.
 const NARROW: usize = 72;
-/// A name keeps so many columns beside what matters most.
+/// The columns that a name keeps beside the essential columns.
 const NAME_AT_LEAST: usize = 8;
-/// A name keeps so many columns before the other columns get any.
+/// The columns that a name gets before the other columns get any.
 const READABLE_NAME: usize = 20;
 /// The same on a narrow terminal.
 const READABLE_SHORT_NAME: usize = 24;
 /// The share of the width that a name may take before a text.
 const NAME_SHARE_OF_TEXT: usize = 3;
-/// A bar is shown from so many columns on.
+/// The shortest bar that is shown, in columns.
 const BAR_AT_LEAST: usize = 8;
-/// A bar says nothing more when it is longer.
+/// The longest bar: a longer one shows nothing more.
 const BAR_AT_MOST: usize = 40;
 /// Lines of a terminal that are left to the prompt, and to what is typed.
 const LINES_LEFT: usize = 2;
@@ -34,7 +34,7 @@ pub(super) struct Line {
     pub(super) name: usize,
 }
 
-/// What can be said of a torrent, the most important first.
+/// The columns of a torrent's row, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Percent,
@@ -46,7 +46,7 @@ enum Column {
     Sent,
 }
 
-/// The first so many of [`COLUMNS`] matter most.
+/// How many of [`COLUMNS`], from the first, are essential.
 const ESSENTIAL: usize = 3;
 
 const COLUMNS: [Column; 7] = [
@@ -88,7 +88,7 @@ impl Column {
         }
     }
 
-    /// So wide even when what it shows is shorter now: columns do not jump.
+    /// The least width, even when the content is shorter now, so that columns do not jump.
     const fn at_least(self, is_narrow: bool) -> usize {
         match self {
             Self::Percent => 5,

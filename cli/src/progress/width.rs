@@ -1,9 +1,9 @@
-//! Text by the columns that it takes on a terminal.
+//! Measures and shortens text by the columns that it takes on a terminal.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Stands for what was left out.
+/// The mark for omitted text.
 const ELLIPSIS: &str = "…";
 
 /// Columns that a text takes at most.
@@ -99,13 +99,13 @@ fn words(text: &str, columns: usize) -> String {
     }
 }
 
-/// With spaces behind it, up to so many columns.
+/// Padded with spaces on the right, to this many columns.
 pub(crate) fn padded(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// With spaces before it, up to so many columns.
+/// Padded with spaces on the left, to this many columns.
 pub(crate) fn aligned_right(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{}{text}", " ".repeat(missing))

@@ -50,7 +50,7 @@ fn start(setting: Setting<'_>, torrent: &Path, dir: &Path, more: &[&str]) -> (Pr
         command.args(["--max-upload-limit=1K", "--max-download-limit=32K"]);
     }
     if let Some(node) = setting.dht.first() {
-        // Its table of nodes: not that of whoever runs the tests.
+        // Its table of nodes: not that of the user who runs the tests.
         let table = dir.with_extension("aria2-dht");
         command.arg(format!("--dht-file-path={}", table.display()));
         command.arg(format!("--dht-entry-point={node}"));

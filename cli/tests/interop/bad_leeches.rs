@@ -1,4 +1,4 @@
-//! What a seeder does about peers that break the rules when they ask.
+//! A seeder against peers whose requests break the rules.
 
 use std::io;
 

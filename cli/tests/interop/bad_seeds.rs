@@ -1,4 +1,4 @@
-//! What a download does about peers that offer it everything and break the rules.
+//! A download against peers that offer everything and break the rules.
 
 use std::io;
 use std::path::PathBuf;
@@ -113,7 +113,7 @@ fn a_piece_out_of_range() {
 #[test]
 fn blocks_that_nobody_asked_for() {
     is_dropped(|wire, facts| {
-        // Nobody asks: it is choking.
+        // No requests come: it is choking.
         wire.handshake(&facts.info_hash)?;
         wire.send(BITFIELD, &facts.all_pieces())?;
         for piece in 0..facts.pieces {

@@ -1,4 +1,4 @@
-//! The other clients, behind one face.
+//! The other clients behind one interface.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -51,10 +51,10 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// Bytes a second that a mean one sends: enough for the protocol, and for hours of any payload here.
+/// The upload limit of a slow client, in bytes a second: enough for the protocol, and any payload here takes hours.
 pub(crate) const MEAN_UP: &str = "2048";
 
-/// Bytes a second that a mean one takes: it stays with whoever has the payload for longer than a test runs.
+/// The download limit of a slow client, in bytes a second: it stays connected to a seeder for longer than a test runs.
 pub(crate) const MEAN_DOWN: &str = "32768";
 
 /// A client that runs.

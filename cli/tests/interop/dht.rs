@@ -16,7 +16,7 @@ use crate::{enabled, libtorrent};
 /// Nodes of libtorrent in each network: more than the eight nearest to anything.
 const NODES: u8 = 14;
 
-/// A network that nobody has announced anything to.
+/// A network without any announced peers.
 pub(crate) fn network(lab: &Lab) -> Nodes {
     Nodes::start(lab, NODES, libtorrent::python())
 }
@@ -160,7 +160,7 @@ fn peers(said: &[Value]) -> Vec<Value> {
     lines.flatten().cloned().collect()
 }
 
-/// One process seeds two torrents, of which one is private (BEP 27): nobody in the DHT ever hears of that.
+/// One process seeds two torrents, of which one is private (BEP 27): that one must not be announced in the DHT.
 #[test]
 fn private_torrents_are_not_announced() {
     if !enabled() {
@@ -179,7 +179,7 @@ fn private_torrents_are_not_announced() {
     let hashes = [&public, &private].map(|torrent| info_hash(torrent));
     assert_ne!(hashes[0], hashes[1]);
     nodes.announced(&hashes[0]);
-    // Whoever has the file does not look there either.
+    // A client that has the file does not look there either.
     let home = place.folder("leecher");
     let peers = [ours.addr];
     let start = Start::new(&home, &private, &peers).within(in_dht(&leech, &known[..1]));

@@ -50,7 +50,7 @@ impl Nodes {
         addrs
     }
 
-    /// Waits until a peer of the torrent has been announced to one of them; who.
+    /// Waits until a peer of the torrent has been announced to one of them; returns the peer.
     pub(crate) fn announced(&self, info_hash: &str) -> Value {
         self.ask(&json!({"do": "announced", "hash": info_hash}))
     }

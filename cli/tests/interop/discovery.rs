@@ -1,5 +1,5 @@
-//! Peers that are found without a tracker and without the DHT: named by other peers (BEP 11), or heard on the local network
-//! (BEP 14).
+//! Peers that are found without a tracker and without the DHT: named by other peers (BEP 11), or discovered on the
+//! local network (BEP 14).
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const TOLD_WITHIN: Duration = Duration::from_secs(150);
 
 const LISTENER: &str = include_str!("lsd_listener.py");
 
-/// A client on `machine` that may hear of peers from peers and in no other way.
+/// A client on `machine` that may find peers by peer exchange and in no other way.
 const fn told(machine: &Machine) -> Setting<'_> {
     Setting {
         machine: Some(machine),
@@ -27,7 +27,7 @@ const fn told(machine: &Machine) -> Setting<'_> {
     }
 }
 
-/// The same, and it gives nothing away: whoever completes has found somebody else.
+/// The same, and it uploads next to nothing: a client that completes has found another peer.
 const fn mean(machine: &Machine) -> Setting<'_> {
     Setting {
         mean: true,
@@ -35,7 +35,7 @@ const fn mean(machine: &Machine) -> Setting<'_> {
     }
 }
 
-/// Ours tells: it knows a seed and a leech of the other client's, which have nobody but it.
+/// Ours sends: it is connected to a seed and a leech of the other client, which know no other peer.
 fn ours_tells(client: Client) {
     if !enabled() {
         return;
@@ -44,7 +44,8 @@ fn ours_tells(client: Client) {
     let [seed, leech, teller] = [(); 3].map(|()| lab.machine());
     let place = Place::new(ONE_FILE);
     let torrent = place.torrent(&[]);
-    // It is told nothing: two of libtorrent's that hear of each other at once hang up on each other for a minute.
+    // It is told nothing: two libtorrent clients that learn of each other at the same time disconnect each other for a
+    // minute.
     let seed = client.seed_in(Setting::on(&seed), &place, &torrent);
     let out = place.folder("out");
     let leech = client.leech_in(told(&leech), &place, &torrent, &out);
@@ -55,7 +56,7 @@ fn ours_tells(client: Client) {
     leech.complete(&place, &out);
 }
 
-/// Ours is told: it knows a leech of the other client's, which a seed of libtorrent's knows too.
+/// Ours receives: it knows a leech of the other client, to which a libtorrent seed is connected too.
 fn ours_is_told(client: Client) {
     if !enabled() {
         return;
@@ -72,7 +73,7 @@ fn ours_is_told(client: Client) {
     let (seed, _) = libtorrent::seed_in(alone, &torrent, &place.data(), &peers);
     seed.line("connected to ");
     if client == Client::Transmission {
-        // Until it has heard on which port a caller listens, it names the one that the call came from.
+        // Until it knows on which port a peer listens, it names the source port of the connection.
         teller.process.line("dl from 1 of 1 peers");
     }
     let home = place.folder("home");
@@ -107,7 +108,7 @@ fn transmission_tells_ours() {
     ours_is_told(Client::Transmission);
 }
 
-/// aria2 tells of whom it has met within the last minute, and first after a minute: the seed has to come after ours.
+/// aria2 names the peers of the last minute, for the first time after a minute: the seed has to come after ours.
 #[test]
 fn aria2_tells_ours() {
     if !enabled() {
@@ -131,7 +132,7 @@ fn aria2_tells_ours() {
     place.assert_arrived(&out);
 }
 
-/// A client on `machine` that may hear of peers on the local network and in no other way.
+/// A client on `machine` that may find peers by local discovery and in no other way.
 const fn on_network(machine: &Machine) -> Setting<'_> {
     Setting {
         machine: Some(machine),
@@ -142,7 +143,7 @@ const fn on_network(machine: &Machine) -> Setting<'_> {
     }
 }
 
-/// Theirs is there first, and hears ours announce itself.
+/// Theirs starts first, and receives our announce.
 fn ours_is_heard(client: Client) {
     if !enabled() {
         return;
@@ -159,7 +160,7 @@ fn ours_is_heard(client: Client) {
     place.assert_arrived(&out);
 }
 
-/// Ours is there first, and hears theirs announce itself.
+/// Ours starts first, and receives their announce.
 fn ours_hears(client: Client) {
     if !enabled() {
         return;

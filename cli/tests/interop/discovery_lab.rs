@@ -16,7 +16,7 @@ pub(crate) struct Lab {
     next: AtomicU8,
 }
 
-/// A machine with nobody else on it.
+/// A machine that runs nothing else.
 #[derive(Debug)]
 pub(crate) struct Machine {
     namespace: String,

@@ -23,7 +23,7 @@ pub(crate) struct Start<'a> {
     /// Where its state is kept.
     pub(crate) home: &'a Path,
     pub(crate) torrent: &'a Path,
-    /// Whom it is told to connect to.
+    /// The peers that it is told to connect to.
     pub(crate) peers: &'a [SocketAddr],
     /// Bytes a second that it may send.
     pub(crate) max_up: Option<&'a str>,

@@ -59,15 +59,15 @@ pub(crate) struct Wire {
     news: Sender<String>,
 }
 
-/// A peer that listens and does the same with everybody who connects.
+/// A peer that listens and runs the same script with every client that connects.
 pub(crate) struct Scripted {
     pub(crate) addr: SocketAddr,
     news: Receiver<String>,
 }
 
 impl Scripted {
-    /// Listens on an address of its own, so that a ban of it meets nobody else. The script runs until the connection
-    /// ends, which it sees as an error.
+    /// Listens on an address of its own, so that a ban of it affects no other peer. The script runs until the
+    /// connection ends, which it sees as an error.
     pub(crate) fn listen(script: impl Fn(&mut Wire) -> io::Result<()> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.2:0").unwrap();
         let addr = listener.local_addr().unwrap();

@@ -26,7 +26,7 @@ fn all_agree(create: impl Fn(&Path, &Path, u64)) {
     });
 }
 
-/// The same for libtorrent, and whoever is asked in `others`.
+/// The same for libtorrent, and for the clients in `others`.
 fn agree(create: impl Fn(&Path, &Path, u64), others: impl Fn(&Path, &Value)) {
     if !enabled() {
         return;

@@ -1,4 +1,4 @@
-//! What a server answers to curl.
+//! Compares the answers of servers, requested by curl.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -48,7 +48,7 @@ impl Browser {
     }
 }
 
-/// A person who looks into the film here and there.
+/// A viewer who seeks to several places in the film.
 async fn watch(place: &Place, name: &str) {
     let browser = Browser::open(&place.ours.page).await;
     let played = browser.plays(None, 3.0).await;

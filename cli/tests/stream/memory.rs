@@ -1,4 +1,4 @@
-//! The budget is a promise about the process, not about a counter in it.
+//! The memory budget holds for the whole process, not only for a counter in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What the page says and does, in Chromium: the state of the film, what comes next, subtitles, another torrent.
+//! Tests of the page in Chromium: the state of the film, what comes next, subtitles, another torrent.
 
 use std::fs;
 use std::path::{Path, PathBuf};

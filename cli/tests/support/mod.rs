@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Flags of a session that talks to nobody but those it is told of.
+/// Flags of a session that connects only to the peers that it is given.
 pub(crate) const LOCAL: [&str; 5] = [
     "--listen",
     "127.0.0.1:0",

@@ -1,4 +1,4 @@
-//! What of a folder the user does not want in the torrent.
+//! Excludes files of a folder from the torrent, by pattern.
 
 use std::path::{Path, PathBuf};
 

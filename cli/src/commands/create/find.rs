@@ -1,4 +1,4 @@
-//! Finding the files, and saying which cannot be shared.
+//! Finds the files to share, and reports those that cannot be shared.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::{explain, shown};
 use crate::commands::Context;
 use crate::error::{CliError, plain};
 
-/// Files listed in a complaint; the rest is counted.
+/// How many files a warning lists; the rest is counted.
 const LISTED: usize = 20;
 
 /// Finds the files, on a thread that may wait for the disk.
@@ -36,7 +36,7 @@ pub(super) async fn find(
         });
         (found, exclusion)
     });
-    // A thread that panicked has said so.
+    // A thread that panicked has printed its message.
     let (found, exclusion) = finding.await.map_err(|_| CliError::Reported)?;
     Ok((Arc::new(found.map_err(explain)?), exclusion))
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, args: Create) -> Result<(), CliError>
         None => Output::File(file),
     };
     if !args.dry_run {
-        // Found out before an hour of hashing, not after it.
+        // Checked before an hour of hashing, not after it.
         output.check(context, args.force)?;
     }
     let exclusion = Exclusion::new(&args, &output)?;
@@ -83,7 +83,7 @@ fn creator(context: &Context, args: &Create) -> Creator {
     creator
 }
 
-/// Says what of the folder the torrent does not hold; an error if the user has not asked for that.
+/// Warns about what the torrent leaves out of the folder; an error unless the user allowed it.
 fn warn_of_found(
     context: &Context,
     found: &Found,
@@ -131,7 +131,7 @@ async fn hash(
             }
         })
     });
-    // A thread that panicked has said so.
+    // A thread that panicked has printed its message.
     let hashed = hashing.await.map_err(|_| CliError::Reported)?;
     hashed.map_err(explain)
 }

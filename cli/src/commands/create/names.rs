@@ -1,4 +1,4 @@
-//! Names in a torrent that other systems change.
+//! Warns about names that other systems change when the torrent is downloaded.
 
 use tailwater_metainfo::{Metainfo, Warning};
 
@@ -11,7 +11,7 @@ const LISTED: usize = 20;
 /// Characters of a name that are shown of its beginning, and of its end.
 const SHOWN_CHARS: usize = 30;
 
-/// Warns of names that those who download get changed, and of whatever else is odd.
+/// Warns about names that are changed in a download, and about all other defects.
 pub(super) fn warn(context: &Context, metainfo: &Metainfo) {
     let mut changed = Vec::new();
     let mut more = 0;

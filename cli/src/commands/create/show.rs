@@ -1,4 +1,4 @@
-//! What was made, or would be.
+//! Prints the torrent that was made, or would be made.
 
 use serde::Serialize;
 use tailwater_metainfo::{Created, Creator, Found};

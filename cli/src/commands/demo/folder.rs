@@ -1,4 +1,4 @@
-//! The folder of a demo: it goes with the process, and what a killed process has left goes with the next one.
+//! The temporary folder of a demo: removed at its end, and, if the process was killed, by the next demo.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -13,7 +13,7 @@ use crate::interrupt::Interrupt;
 const PREFIX: &str = "tailwater-demo-";
 /// A file that is locked as long as its demo runs. The system unlocks it when the process ends, however that happens.
 const LOCK: &str = "lock";
-/// How often a folder is made anew: between its making and its locking another demo may take it for a dead one's.
+/// How often to try again: between creation and locking, another demo may take the folder for one of a killed process.
 const ATTEMPTS: usize = 8;
 
 /// A locked folder for temporary files.

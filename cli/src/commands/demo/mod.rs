@@ -34,11 +34,11 @@ const SEEDERS: usize = 2;
 const SPARE_MEMORY: u64 = 1024 * 1024;
 /// The payload's size, at least and at most: all of it must fit memory.
 const SIZES: std::ops::RangeInclusive<u64> = 1024 * 1024..=16 * 1024 * 1024 * 1024;
-/// On a loopback interface, a swarm that has not got going by then never will.
+/// Timeout of the start: on a loopback interface, a swarm that has not started by then never will.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long the seeders' numbers may lag behind.
 const SETTLE_WITHIN: Duration = Duration::from_secs(1);
-/// How often the memory in use is looked at.
+/// How often the memory in use is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The tracker, the seeders and the downloader.
@@ -226,7 +226,7 @@ impl Swarm {
             }
             self.tracker.close().await;
         };
-        // What hangs is not waited for: the process ends now.
+        // What hangs is not awaited: the process ends now.
         let _ = timeout(CLOSE_WITHIN, all).await;
     }
 }

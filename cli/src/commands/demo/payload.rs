@@ -1,4 +1,4 @@
-//! Something to transfer: a folder of random bytes, and its torrent.
+//! The demo's payload: a folder of random bytes, and its torrent.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -67,7 +67,7 @@ pub(super) async fn prepare(
             created => Ok(created?.metainfo),
         }
     });
-    // A thread that panicked has said so.
+    // A thread that panicked has printed its message.
     work.await.unwrap_or(Err(CliError::Reported))
 }
 

@@ -1,4 +1,4 @@
-//! What the demo tells in the end.
+//! The summary at the end of the demo.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::out;
 use crate::words::{count, duration, measured_rate};
 
-/// What came of it.
+/// The results of the demo.
 #[derive(Serialize)]
 pub(super) struct Summary {
     pub(super) bytes: u64,

@@ -1,4 +1,4 @@
-//! Values by strangers, as text that is safe to show.
+//! Formats untrusted bencode values as text that is safe to show.
 
 use std::fmt::{self, Display};
 

@@ -20,15 +20,15 @@ use crate::words::count;
 
 /// How long the table may take to be written at the end.
 const SAVE_WITHIN: Duration = Duration::from_millis(800);
-/// How often what is going on is shown.
+/// How often the progress is shown.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The pause before somebody is looked for again.
+/// The pause before nodes are looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A node and the file that its table is kept in.
 pub(super) struct Client {
     pub(super) dht: Dht,
-    /// Where it began.
+    /// Its bootstrap hosts.
     hosts: Vec<String>,
     file: Option<PathBuf>,
     limit: Duration,
@@ -42,9 +42,9 @@ pub(super) enum Start {
     Guest,
     /// The same, on the usual port; to be known to others unless it is read-only.
     Resident { read_only: bool },
-    /// Nobody. A resident that nobody is told to know.
+    /// No other nodes: the first node of a network.
     First { read_only: bool },
-    /// Nobody, on any port.
+    /// No other nodes, on any port.
     Alone,
 }
 
@@ -96,7 +96,7 @@ impl Client {
         })
     }
 
-    /// Does something, and shows meanwhile that it is being done.
+    /// Runs `work`, and shows its progress meanwhile.
     pub(super) async fn watched<T>(
         &self,
         context: &Context,
@@ -139,7 +139,7 @@ impl Client {
         meter.set(0, text);
     }
 
-    /// Asks again and again until somebody answers, or the time is over.
+    /// Asks again and again until a node answers, or the time is over.
     pub(super) async fn ask<T>(
         &self,
         mut ask: impl AsyncFnMut(&Dht) -> Result<(T, Report), CliError>,
@@ -159,7 +159,7 @@ impl Client {
         }
     }
 
-    /// Why nothing came of it in time.
+    /// The error of a command that ran out of time.
     pub(super) async fn gave_up(&self) -> CliError {
         let limit = self.limit;
         let failure = match self.dht.stats().await {
@@ -214,7 +214,7 @@ impl From<DhtClosed> for CliError {
     }
 }
 
-/// What was kept the last time. A node can do without.
+/// The saved table of an earlier run. A node does not need it.
 async fn table(file: Option<&PathBuf>) -> SavedTable {
     let Some(file) = file else {
         return SavedTable::default();
@@ -228,7 +228,7 @@ async fn table(file: Option<&PathBuf>) -> SavedTable {
     }
 }
 
-/// What nobody can guess.
+/// Random bytes from the operating system, which cannot be guessed.
 pub(super) fn random() -> Result<[u8; 32], CliError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| CliError::System {

@@ -10,7 +10,7 @@ use super::client::random;
 use crate::error::CliError;
 use crate::error::DhtFailure;
 
-/// More than a key and white space around it.
+/// The longest file that is read: more than a key and white space around it.
 const MAX_LEN: u64 = 256;
 
 /// Reads a key; makes one if there is no such file.
@@ -43,7 +43,7 @@ fn read(path: &Path, file: File) -> Result<SecretKey, CliError> {
 fn make(path: &Path) -> Result<SecretKey, CliError> {
     let seed = random()?;
     let mut options = OpenOptions::new();
-    // Two that make it at the same time must not both believe that theirs is the one.
+    // `create_new`: of two processes that create it at the same time only one succeeds.
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, args: &Dht) -> Result<(), CliError> {
             with(context, &args.asking, Start::Guest, work).await
         }
         DhtCommand::Put(args) => {
-            // What is wrong with it is said before anybody is asked.
+            // Errors in it are reported before any node is asked.
             let given = put::Given::read(args)?;
             let work = async |client: &Client| put::run(context, client, args, &given).await;
             with(context, &args.asking, Start::Guest, work).await
@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, args: &Dht) -> Result<(), CliError> {
     }
 }
 
-/// Does something with a node that ends with it.
+/// Runs a command with a node, which is closed at its end.
 async fn with(
     context: &Context,
     asking: &Asking,
@@ -61,7 +61,7 @@ async fn with(
     outcome
 }
 
-/// What a lookup has cost, for JSON.
+/// The cost of a lookup, for JSON.
 #[derive(Debug, Default, Serialize)]
 struct Cost {
     asked: u32,

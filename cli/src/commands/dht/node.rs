@@ -17,7 +17,7 @@ use crate::out;
 use crate::progress::Meter;
 use crate::words::duration;
 
-/// How often the figures are looked at.
+/// How often the figures are updated.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A node has no time limit.
 const NO_LIMIT: Duration = Duration::from_secs(u32::MAX as u64);
@@ -75,7 +75,7 @@ pub(super) async fn run(context: &Context, args: &DhtNode) -> Result<(), CliErro
     let client = Client::start(&args.joining, begin, NO_LIMIT).await?;
     let mut outcome = context.interrupt.guard(live(context, &client, args)).await;
     if args.table && matches!(outcome, Err(CliError::Interrupted)) {
-        // The interrupt stays what has ended it.
+        // The interrupt stays the result, even if printing fails.
         if let Err(error) = table::print(context, &client).await {
             outcome = Err(error);
         }

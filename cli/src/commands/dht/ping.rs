@@ -34,7 +34,7 @@ pub(super) async fn run(
             Err(error) => show(context, node, None, Err(error))?,
             Ok(addr) => {
                 for _ in 0..args.count {
-                    // The node itself says after a few seconds that there is no answer.
+                    // The node itself reports after a few seconds that there is no answer.
                     let pong = timeout_at(client.deadline, client.dht.ping(addr)).await;
                     let pong = match pong {
                         Ok(pong) => pong?,

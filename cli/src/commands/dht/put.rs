@@ -53,7 +53,7 @@ impl Given {
                 value(&bytes, args.bencode)?
             }
             (_, _, Some(TorrentId(info_hash))) => MutableTorrent::value(&info_hash),
-            // The command line lets nobody come here.
+            // Unreachable: the command line requires one of them.
             _ => return Err(CliError::Usage("there is nothing to store".to_owned())),
         };
         let secret = args

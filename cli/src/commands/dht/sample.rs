@@ -34,7 +34,7 @@ enum Line {
     },
 }
 
-/// What has come so far.
+/// The info-hashes so far.
 #[derive(Default)]
 struct Harvest {
     seen: HashSet<tailwater_metainfo::InfoHash>,
@@ -57,7 +57,7 @@ pub(super) async fn run(
             while let Some(sampled) = samples.next().await {
                 harvest.take(context, &sampled, limit)?;
                 if limit.is_some_and(|limit| harvest.seen.len() >= limit) {
-                    // Somebody has answered: it need not be asked again.
+                    // A node has answered: no need to ask again.
                     let mut report = Report::default();
                     (report.asked, report.answered) = (1, 1);
                     return Ok(((), report));
@@ -67,7 +67,7 @@ pub(super) async fn run(
         });
         let report = match looking.await {
             Ok(((), report)) => report,
-            // What has come is worth more than the rest of the time.
+            // The results so far are enough when the time is over.
             Err(_) if !harvest.seen.is_empty() => break,
             Err(error) => return Err(error),
         };

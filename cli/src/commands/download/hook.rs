@@ -11,7 +11,7 @@ use crate::error::plain;
 use crate::out::Harmless;
 use crate::progress::Progress;
 
-/// What the program is told, by its environment: nothing of a stranger is an argument.
+/// What the program is told, by its environment: no untrusted text becomes an argument.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     name: String,

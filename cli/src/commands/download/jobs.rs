@@ -62,13 +62,13 @@ impl Job {
         self.loaded.metainfo.info().name()
     }
 
-    /// What a program is told of it when it is complete.
+    /// What `--on-complete`'s program is told when it is complete.
     pub(super) fn facts(&self, torrent: &Torrent, args: &Download) -> Facts {
         let dir = (args.storage == StorageChoice::Disk).then_some(&*self.dir);
         Facts::new(torrent.info(), torrent.info_hash(), dir)
     }
 
-    /// What is said of it.
+    /// Its description for messages.
     pub(super) fn about(&self, args: &Download) -> About {
         let dir = (args.storage == StorageChoice::Disk).then_some(&*self.dir);
         About::new(self.loaded.metainfo.info(), dir)

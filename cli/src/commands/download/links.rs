@@ -1,4 +1,4 @@
-//! Magnet links and publications: their torrents are known when peers have sent the metadata.
+//! Downloads magnet links and publications, whose torrents are known once peers have sent the metadata.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::jobs::Job;
 use crate::error::CliError;
 use parking_lot::Mutex;
 
-/// The budget, and how much of it is promised.
+/// The memory budget, and how much of it is reserved.
 pub(super) struct Room {
     /// Bytes of memory.
     budget: u64,
@@ -21,7 +21,7 @@ impl Room {
         }
     }
 
-    /// Promises room for a torrent whose size is known late: it has to fit beside what is under way.
+    /// Reserves room for a torrent whose size is known late: it has to fit beside the running downloads.
     pub(super) fn promise(&self, job: &Job) -> Result<(), CliError> {
         let mut promised = self.promised.lock();
         let needed = promised.saturating_add(job.wanted);

@@ -121,7 +121,7 @@ fn check_wishes(args: &Download, wishes: &[Wish]) -> Result<(), CliError> {
 struct Plan {
     jobs: Vec<Job>,
     links: Vec<(Link, Terms)>,
-    /// Some source is of no use; that has been said.
+    /// Some source failed; the error has been printed.
     failed: bool,
 }
 
@@ -231,7 +231,7 @@ async fn transfer(
                 failed = true;
                 context.progress.failure(&error);
             }
-            // A task that panicked has said so.
+            // A task that panicked has printed its message.
             Some(Err(_)) => failed = true,
             None => {
                 return if failed {

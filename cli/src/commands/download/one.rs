@@ -1,4 +1,4 @@
-//! One torrent on its way.
+//! Downloads one torrent, and seeds it if asked to.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::out::Harmless;
 use crate::progress::{OFTEN, Progress};
 use crate::words;
 
-/// One torrent on its way.
+/// A torrent that is being downloaded, or seeded after that.
 pub(super) struct One {
     follower: Follower,
     progress: Progress,
@@ -88,8 +88,8 @@ impl One {
         let stats = match watch.complete(&mut self.follower).await {
             Ok(stats) => stats,
             Err(error) => {
-                // Others go on, and this one is not to take what they could have.
-                // Nothing is deleted, so nothing can fail.
+                // Others go on, and this one must not take bandwidth from them. Nothing is deleted, so nothing can
+                // fail.
                 let _ = self
                     .follower
                     .torrent()

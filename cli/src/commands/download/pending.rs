@@ -1,4 +1,4 @@
-//! What is not complete yet: whether there is any, and what is said of it when the command is interrupted.
+//! Tracks the downloads that are not complete, and reports them when the command is interrupted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ struct State {
 }
 
 impl Unfinished {
-    /// One more, until what is returned is dropped.
+    /// Adds one, until the returned guard is dropped.
     pub(super) fn hold(&self, pending: Pending) -> Held {
         let mut state = self.lock();
         state.last += 1;

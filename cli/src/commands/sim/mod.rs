@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, args: &Sim) -> Result<(), CliError> {
 
 async fn dht(context: &Context, args: &SimDht) -> Result<(), CliError> {
     if let Some(path) = &args.chart {
-        // Better now than after a minute of work. What is there stays until there is something better.
+        // Checked now rather than after a minute of work. The existing file stays until the new one is complete.
         if path.is_file() && !args.force {
             return Err(CliError::ChartExists(path.clone()));
         }

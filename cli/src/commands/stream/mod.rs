@@ -123,7 +123,7 @@ struct Streaming<'a> {
 }
 
 impl Streaming<'_> {
-    /// A torrent whose metadata is there.
+    /// Streams a torrent whose metadata is known.
     async fn film(&self, film: Film, http: Http) -> Result<(), CliError> {
         let site = self.site(&http, watch::channel(Attempt::default()).1);
         let shown = self.show(film, &site, http.addr).await?;
@@ -140,7 +140,7 @@ impl Streaming<'_> {
         outcome
     }
 
-    /// A link: the page is there before the metadata.
+    /// Streams a link: the page is served before the metadata is known.
     async fn link(&self, link: &Link, http: Http) -> Result<(), CliError> {
         let (seen, attempt) = watch::channel(attempt(link));
         let addr = http.addr;
@@ -248,7 +248,7 @@ impl Streaming<'_> {
     }
 }
 
-/// What is known of a link before anything is tried.
+/// What is known of a link before its metadata is fetched.
 fn attempt(link: &Link) -> Attempt {
     match link {
         Link::Torrent(magnet) => Attempt {

@@ -10,7 +10,7 @@ use super::said::Said;
 use crate::args::PlayerCommand;
 use crate::error::{CliError, plain};
 
-/// A program that plays. It goes on when this is dropped: it is the user's, and may be a browser with other pages open.
+/// A player process. It goes on when this is dropped: it is the user's, and may be a browser with other pages open.
 #[derive(Debug)]
 pub(crate) struct Player {
     program: PathBuf,
@@ -78,7 +78,7 @@ pub(crate) fn open_page(url: &str) -> Result<(), CliError> {
     })
 }
 
-/// In words; of a launcher that failed, the crate tells its command line and the debug form of its status.
+/// The error in words, as the crate reports a failed launcher by its command line and the debug form of its status.
 fn why_not_opened(error: &std::io::Error) -> String {
     let text = error.to_string();
     let launcher = text

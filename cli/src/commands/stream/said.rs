@@ -1,4 +1,4 @@
-//! What a program prints, of which the last lines are kept.
+//! Reads the output of a program, and keeps the last lines.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,10 +42,10 @@ impl Said {
         });
     }
 
-    /// The last lines of a program that has ended, by output. The text is a stranger's.
+    /// The last lines of a program that has ended, by output. The text is untrusted.
     pub(super) async fn last_lines(&mut self) -> Vec<String> {
         let all = async { while self.reading.join_next().await.is_some() {} };
-        // What is there by then must do.
+        // The lines that have arrived by then must suffice.
         let _ = timeout(LATE, all).await;
         let kept = self.kept.iter();
         kept.flat_map(|kept| locked(kept).clone()).collect()
@@ -61,7 +61,7 @@ fn keep(kept: &Mutex<VecDeque<String>>, line: String) {
 }
 
 fn locked(kept: &Mutex<VecDeque<String>>) -> MutexGuard<'_, VecDeque<String>> {
-    // Lines are whole, whatever happened to the one who wrote the last.
+    // Lines are whole even if the thread that wrote the last one panicked.
     kept.lock()
 }
 

@@ -1,4 +1,4 @@
-//! What the user sees of a stream on the terminal: addresses, warnings, a line of numbers, the player.
+//! Shows a stream on the terminal: addresses, warnings, a line of numbers, the player.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -24,7 +24,7 @@ use crate::own_addrs;
 use crate::progress::Meter;
 use crate::words::{count, percent};
 
-/// How often the numbers are looked at.
+/// How often the numbers are updated.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Kinds of files that a warning names.
 const MAX_KINDS: usize = 5;
@@ -44,7 +44,7 @@ enum Line<'a> {
     },
 }
 
-/// Where everything is.
+/// The addresses of the page, the playlist and the file.
 #[derive(Debug, Serialize)]
 pub(super) struct Urls {
     #[serde(skip)]
@@ -88,7 +88,7 @@ impl Urls {
         }
     }
 
-    /// Says that the page is there, and what it shows.
+    /// Prints the page's address, and what it shows.
     pub(super) fn announce(&self, context: &Context, state: &str) -> Result<(), CliError> {
         match context.common.json() {
             true => out::json(&Line::Listening(self))?,
@@ -104,7 +104,7 @@ impl Urls {
         if self.listens_at.ip().is_loopback() {
             return;
         }
-        // One is enough to say what it looks like.
+        // One is enough as an example.
         if let Some(addr) = own_addrs::reachable(self.listens_at).first() {
             context.progress.note(format_args!(
                 "warning: all who can reach this machine can watch, at http://{addr}/"
@@ -137,7 +137,7 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Says where everything is, for a torrent.
+    /// Prints the addresses, for a torrent.
     pub(super) fn announce(&self) -> Result<(), CliError> {
         let urls = self.urls();
         match self.context.common.json() {
@@ -272,7 +272,7 @@ impl Shown<'_> {
         format!("at {at} %{waits}, {ahead} ahead, {behind} behind")
     }
 
-    /// Says that the player has ended. Whether the stream ends with it.
+    /// Prints that the player has ended. Returns whether the stream ends with it.
     async fn ends_with(
         &self,
         args: &Stream,
