@@ -97,7 +97,7 @@ impl HttpError {
         }
     }
 
-    /// Of a text that is no URL.
+    /// The error of a text that is no URL.
     pub(crate) fn unparsed(text: &str, error: url::ParseError) -> Self {
         Self {
             url: text.to_owned(),

@@ -33,7 +33,7 @@ const REMOVE_WITHIN: Duration = Duration::from_millis(600);
 
 /// The ports to be mapped; the same external port numbers are requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-// Not `#[non_exhaustive]`: callers make it.
+// Not `#[non_exhaustive]`: callers construct it.
 pub struct Wanted {
     /// The TCP port; `None` for none.
     pub tcp: Option<u16>,
@@ -43,7 +43,7 @@ pub struct Wanted {
 
 /// The mappings that stand. All fields are `None` while there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-// Not `#[non_exhaustive]`: tests of callers make it.
+// Not `#[non_exhaustive]`: callers' tests construct it.
 pub struct PortMapStatus {
     /// The protocol that the gateway speaks.
     pub protocol: Option<Protocol>,

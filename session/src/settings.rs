@@ -18,7 +18,7 @@ pub(crate) struct Settings {
 /// A torrent's settings as they are now.
 #[derive(Clone, Debug)]
 pub(crate) struct TorrentSettings {
-    /// As it was added, kept up to date with what was changed since.
+    /// The options that it was added with, kept up to date with what was changed since.
     pub(crate) options: AddOptions,
     /// How much each file is wanted.
     pub(crate) priorities: Vec<Priority>,

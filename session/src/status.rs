@@ -15,14 +15,14 @@ pub enum Phase {
     /// It has just been added; nothing is known yet.
     #[default]
     Starting,
-    /// It is looking at what is there already.
+    /// It is checking the data that is there already.
     Checking {
         /// Pieces looked at.
         done: u32,
         /// Pieces in all.
         total: u32,
     },
-    /// It lacks something that is wanted.
+    /// It lacks something that is wanted, and downloads it.
     Downloading,
     /// Everything wanted is held; what is held is uploaded.
     Complete,

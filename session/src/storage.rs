@@ -76,7 +76,7 @@ impl Storages {
             .part_names(choices.part_names)
             .preallocate(choices.preallocate)
             .replaces(options.replaced.clone())
-            // Of an incomplete folder that is only shared, nothing is remembered.
+            // No resume data is kept of an incomplete folder that is only shared.
             .remembers(!choices.seed_partial)
     }
 }

@@ -13,7 +13,7 @@ pub(crate) type FileKey = (u64, u32);
 
 /// The open files of all torrents; the least recently used ones are closed to make room for others.
 ///
-/// At most the limit are kept; each I/O thread may hold one more while it works on a file that was just pushed out.
+/// It keeps at most that limit; each I/O thread may hold one more while it works on a file that was just evicted.
 pub(crate) struct FileCache {
     shards: [Mutex<Shard>; SHARDS],
     per_shard: usize,

@@ -57,7 +57,8 @@ pub(crate) fn inspect(
     }
 }
 
-/// As [`inspect`], but where links are refused, one in the file's own place is looked at itself.
+/// As [`inspect`], but where links are refused, the metadata of a link in the file's own place is that of the link
+/// itself.
 pub(crate) fn look(
     root: &Path,
     below: &Path,

@@ -30,7 +30,7 @@ pub(crate) struct Known {
 #[derive(Clone, Copy)]
 struct Seen {
     id: Option<FileId>,
-    /// It was opened to be written, and has had its whole length since.
+    /// Whether it was opened to be written, and has had its whole length since.
     has_length: bool,
 }
 

@@ -91,7 +91,7 @@ impl Opening {
     ) -> Result<(), StorageError> {
         disk.check_lock()?;
         self.refuse_foreign(disk, remembered).await?;
-        // Of a torrent that is read on demand, only a part may ever be fetched.
+        // Only a part of a torrent that is read on demand may ever be fetched.
         if self.access == Access::Download {
             disk.claim_room(Arc::clone(&self.rooms)).await?;
         }
@@ -135,7 +135,7 @@ impl Opening {
             Ok(None) => Ok(Remembered::Nothing),
             Err(error) => {
                 tracing::warn!("resume data is of no use, checking the files instead: {error}");
-                // It does not say which files are ours, so none of another program may be lost.
+                // It does not say which files are ours, so no file of another program may be overwritten.
                 Ok(Remembered::Nothing)
             }
         }

@@ -228,7 +228,7 @@ fn remove<'a>(root: &Path, files: impl Iterator<Item = &'a PathBuf>) -> Option<S
                 .map(Path::to_path_buf),
         );
     }
-    // Those inside others come behind them in order, and have to go first. One that is not empty stays.
+    // Folders inside others come behind them in order, and are removed first. One that is not empty stays.
     for folder in folders.iter().rev() {
         let _ = fs::remove_dir(root.join(folder));
     }

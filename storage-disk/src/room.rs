@@ -122,7 +122,7 @@ mod sys {
     use super::{FreeSpace, Path};
     use std::os::unix::fs::MetadataExt;
 
-    /// Of the file system that a folder is on, or will be; `None` where the system does not say.
+    /// The free space of the file system that a folder is on, or will be; `None` where the system does not say.
     pub(crate) fn space(folder: &Path) -> Option<FreeSpace> {
         let folder = std::path::absolute(folder).ok()?;
         let there = folder.ancestors().find(|folder| folder.exists())?;

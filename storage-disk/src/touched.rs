@@ -41,7 +41,7 @@ struct Inner {
     expected: Vec<Option<FileState>>,
     /// Files that another program has written to since, by their slots.
     slots: BTreeSet<u32>,
-    /// Those among them that were found when they were read, and whose pieces are not doubted yet.
+    /// The changed files that were found when they were read, and whose pieces are not doubted yet.
     noticed: BTreeSet<u32>,
 }
 

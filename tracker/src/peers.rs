@@ -11,7 +11,8 @@ pub(crate) const COMPACT_V4_LEN: usize = 6;
 /// Address and port of an IPv6 peer (BEP 7).
 pub(crate) const COMPACT_V6_LEN: usize = 18;
 
-/// Of one address: a list of thousands of its ports must not push out the rest. Swarms at one address are those of tests.
+/// The most peers of one address: a list of thousands of its ports must not push out the rest. Swarms at one address
+/// are those of tests.
 const MAX_PORTS_OF_ADDRESS: usize = 500;
 
 /// Adds the usable ones of a packed list, up to [`MAX_PEERS`] in all. A last entry that is cut

@@ -194,7 +194,7 @@ impl Slots {
         self.insert(now, key, addr, Way::Dialled);
     }
 
-    /// It is being made.
+    /// The dial begins.
     pub fn dial(&mut self, now: Instant, key: LinkKey) {
         if let Some(slot) = self.slots.get_mut(&key)
             && slot.phase == Phase::Queued

@@ -16,7 +16,7 @@ const UNIT_BYTES: usize = 64;
 /// A token bucket for messages that a peer may send without having been asked: those of [`BURST_SECONDS`] at once, then
 /// [`RATE`] a second. What exceeds it waits, first in our receive buffer and then in the peer's socket (back-pressure).
 ///
-/// Not counted are the blocks that were asked for and the requests that are served: bandwidth bounds those.
+/// Blocks that were requested and requests that are served are not counted: bandwidth bounds those.
 #[derive(Debug, Default)]
 pub(super) struct MessageBudget {
     bucket: TokenBucket,
@@ -28,7 +28,7 @@ impl MessageBudget {
         self.bucket.spend(now, UNITS, units(bytes).into());
     }
 
-    /// Until when nothing may be spent, if that is so now.
+    /// When spending may go on, if the budget is exhausted now.
     pub(super) fn exhausted_until(&self, now: Instant) -> Option<Instant> {
         let until = self.bucket.ready_at(now, UNITS, 0);
         (until > now).then_some(until)

@@ -10,11 +10,11 @@ const MAX_RECALLED: usize = 4_096;
 /// The answer that a block is to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It was asked for.
+    /// It was requested.
     Expected,
     /// It was requested, and cancelled since.
     Recalled,
-    /// It was never asked for.
+    /// It was never requested.
     Unasked,
 }
 

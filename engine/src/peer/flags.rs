@@ -18,7 +18,7 @@ struct Flag {
 }
 
 impl Default for Flags {
-    /// As every connection begins (BEP 3).
+    /// The flags of a new connection (BEP 3).
     fn default() -> Self {
         Self {
             choking: Flag::new(true),

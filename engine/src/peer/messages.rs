@@ -18,7 +18,7 @@ const SHORT_REQUEST: u32 = 4 * 1024;
 pub(super) enum Charge {
     /// It answers a request of ours, or its answer costs bandwidth.
     Nothing,
-    /// By its length.
+    /// The cost follows from the message's length.
     Message,
     /// As much as a message of this many bytes.
     Bytes(usize),

@@ -29,13 +29,13 @@ use crate::torrent::Priority;
 pub(crate) struct TorrentLifecycle {
     pub(crate) task: TorrentTask,
     pub(crate) announcer: Announcer,
-    /// In the DHT; none if that is off or the torrent private.
+    /// The search in the DHT; none if that is off or the torrent private.
     pub(crate) search: Option<Search>,
     /// Room for its pieces.
     pub(crate) space: Box<dyn Space + Send>,
     /// What may be done with files.
     pub(crate) choices: DiskChoices,
-    /// Those that the user named.
+    /// Peers that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
     pub(crate) storages: Arc<Storages>,
     pub(crate) reading: Arc<reader::Shared>,

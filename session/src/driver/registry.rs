@@ -35,7 +35,7 @@ struct Entry {
     reach: Reach,
     /// Whether it takes incoming connections, and is announced on the local network.
     is_open: bool,
-    /// Of a torrent that was added: its place in the order of adding, and its handle.
+    /// The place of an added torrent in the order of adding, and its handle.
     added: Option<(u64, RunningTorrent)>,
 }
 

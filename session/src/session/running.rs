@@ -15,13 +15,13 @@ use crate::status::Phase;
 pub struct SessionStats {
     /// Torrents in the session.
     pub torrents: usize,
-    /// Those among them that lack something that is wanted.
+    /// Torrents among them that lack something that is wanted.
     pub downloading: usize,
-    /// Those among them that have everything that is wanted.
+    /// Torrents among them that have everything that is wanted.
     pub complete: usize,
-    /// Those among them that the user paused.
+    /// Torrents among them that the user paused.
     pub paused: usize,
-    /// Those among them that cannot go on.
+    /// Torrents among them that cannot go on.
     pub failed: usize,
     /// Payload bytes that all torrents received since the session started, those that have ended included.
     pub downloaded: u64,

@@ -39,7 +39,7 @@ enum Protocol {
 }
 
 impl Protocol {
-    /// By the first byte; `None` for a datagram without one.
+    /// The protocol, by the first byte; `None` for a datagram without one.
     fn of(payload: &[u8]) -> Option<Self> {
         const UTP_VERSION: u8 = 1;
         /// `ST_SYN`, the last one that BEP 29 has.
@@ -58,7 +58,7 @@ impl Protocol {
 #[derive(Debug, Default)]
 struct Counters {
     dht: AtomicU64,
-    /// Of the DHT's those for which its queue had no room.
+    /// Datagrams of the DHT that were lost because its queue had no room.
     dht_lost: AtomicU64,
     utp: AtomicU64,
     other: AtomicU64,

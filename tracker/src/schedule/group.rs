@@ -105,7 +105,7 @@ impl Group {
         Choice::WaitUntil(earliest)
     }
 
-    /// In the order of trying.
+    /// The trackers in the order of trying.
     fn members(&self) -> impl Iterator<Item = usize> {
         let kept = self.current.filter(|_| self.keeps_current);
         let others = self.tiers.iter().flatten().copied();

@@ -44,7 +44,7 @@ pub struct TrackerStatus<'a> {
     pub leechers: Option<u32>,
     /// When it was last sent an announce.
     pub last_announce: Option<Instant>,
-    /// It is not asked before; `None` if it will not be asked.
+    /// The time before which it is not asked; `None` if it will not be asked.
     pub next_announce: Option<Instant>,
 }
 
@@ -132,7 +132,7 @@ impl Tracker {
         self.stopped_due.filter(|_| self.in_flight.is_none())
     }
 
-    /// It is not among the torrent's trackers any more.
+    /// The tracker has been removed from the torrent.
     pub(super) fn leave(&mut self, now: Instant) {
         self.leaving = true;
         self.completed_due = None;

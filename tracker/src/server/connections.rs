@@ -38,7 +38,7 @@ struct Open<T> {
 }
 
 impl<T> Connections<T> {
-    /// At least one connection is let in, and one of each address.
+    /// At least one connection is admitted, and one of each address.
     pub(super) fn new(limit: usize, per_address: AddressShare) -> Self {
         Self {
             open: BTreeMap::new(),

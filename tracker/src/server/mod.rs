@@ -36,9 +36,9 @@ pub struct ServerStats {
     pub torrents: usize,
     /// Peers in all torrents.
     pub peers: usize,
-    /// Those that have all of their torrent.
+    /// Peers that have all of their torrent.
     pub seeders: usize,
-    /// The others.
+    /// Peers that lack some of it.
     pub leechers: usize,
     /// Announces answered.
     pub announces: u64,

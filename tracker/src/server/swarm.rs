@@ -42,7 +42,7 @@ pub struct Swarms {
     rng: fastrand::Rng,
     torrents: HashMap<InfoHash, Torrent>,
     peers: usize,
-    /// Of all torrents.
+    /// The shares of addresses over all torrents.
     shares: AddressCounts,
     next_sweep: Option<Instant>,
 }
@@ -192,7 +192,7 @@ impl Swarms {
         self.torrents.len()
     }
 
-    /// Those of all peers that have all of their torrent. Takes time proportional to the number of torrents.
+    /// Peers that have all of their torrent, over all torrents. Takes time proportional to the number of torrents.
     #[must_use]
     pub fn seeder_count(&self) -> usize {
         let torrents = self.torrents.values();

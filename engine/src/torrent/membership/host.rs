@@ -10,7 +10,7 @@ use tailwater_types::address::AddressGroup;
 
 use crate::torrent::membership::source::Scope;
 
-/// Of an IPv6 address the part that a host does not choose itself (RFC 4291): it may have all of the rest.
+/// The bits of an IPv6 address that a host does not choose itself (RFC 4291): it may have all of the rest.
 const V6_NETWORK_BITS: u32 = 64;
 /// The prefix that is given to one household, office or data centre at most: it has one vote in what concerns all (RFC
 /// 6177 for IPv6).

@@ -87,7 +87,7 @@ enum Standing {
     Idle,
     /// One side wants something, and nothing has ever come of it.
     Untried,
-    /// It has been of use.
+    /// It has been useful.
     Proven,
 }
 

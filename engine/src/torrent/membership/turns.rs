@@ -110,7 +110,7 @@ impl Queue {
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     queues: BTreeMap<Owner, Queue>,
-    /// Of each owner with a turn the first one.
+    /// The first turn of each owner that has any.
     order: BTreeSet<(Load, Turn, Owner)>,
 }
 
@@ -148,12 +148,12 @@ impl Turns {
             .collect()
     }
 
-    /// Of an owner's addresses one more or less is remembered.
+    /// Counts one more or less of an owner's addresses as remembered.
     pub(crate) fn count_known(&mut self, owner: Owner, is_more: bool) {
         self.change(owner, |queue| count(&mut queue.known, is_more));
     }
 
-    /// Of an owner's addresses one more or less is being connected to.
+    /// Counts one more or less of an owner's addresses as being dialled.
     pub(crate) fn count_attempt(&mut self, owner: Owner, is_more: bool) {
         self.change(owner, |queue| count(&mut queue.attempts, is_more));
     }

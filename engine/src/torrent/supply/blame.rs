@@ -15,7 +15,7 @@ const MAX_SUSPECT_PIECES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Blame {
-    /// By piece: block number, sender, what it sent.
+    /// By piece: block number, sender, digest of what it sent.
     suspects: BoundedMap<PieceIndex, BTreeSet<(usize, Origin, BlockDigest)>>,
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Picker {
     /// Peers that came with everything: counted once for all pieces.
     seeds: u16,
     priorities: Vec<Priority>,
-    /// By priority, then availability.
+    /// The buckets, by priority, then availability.
     buckets: [Vec<Vec<PieceIndex>>; 3],
     /// Each piece's position in its bucket, or [`NOWHERE`].
     positions: Vec<u32>,

@@ -11,9 +11,9 @@ use crate::torrent::Host;
 
 /// Handshakes under way at once, over all hosts: sockets that have not said who they are.
 const MAX_HANDSHAKES: usize = 128;
-/// Of one host on the internet or the local network: what one that calls several torrents at once needs.
+/// Handshakes of one host on the internet or the local network: what one that calls several torrents at once needs.
 const MAX_OF_HOST: usize = 8;
-/// Of one loopback address, where a whole swarm may be; still no monopoly.
+/// Handshakes of one loopback address, where a whole swarm may be; still no monopoly.
 const MAX_OF_LOOPBACK: usize = 32;
 /// While more than half of the handshakes are taken, this replaces the time limit of 10 s: a few round trips of the slowest
 /// lines.
@@ -22,7 +22,7 @@ const PATIENCE_UNDER_PRESSURE: Duration = Duration::from_secs(3);
 /// A table of handshakes; `T` is what ends one.
 #[derive(Debug)]
 pub(super) struct Handshakes<T> {
-    /// By number, the oldest first.
+    /// The handshakes by number, the oldest first.
     under_way: BTreeMap<u64, (Host, Instant, T)>,
     of_host: BTreeMap<Host, BTreeSet<u64>>,
     last: u64,
@@ -71,7 +71,7 @@ impl<T> Handshakes<T> {
             return numbers.first().copied();
         }
         if self.under_way.len() >= MAX_HANDSHAKES {
-            // Of the host that has the most.
+            // One of the host that has the most.
             let most = self.of_host.values().max_by_key(|numbers| numbers.len())?;
             return most.first().copied();
         }

@@ -133,7 +133,7 @@ impl Announcer {
                     }
                     self.conclude(&mut schedule, outcome).await;
                 }
-                // Of handles that are gone nothing comes.
+                // When all handles are gone, no more changes come.
                 Ok(()) = self.control.tiers.changed() => {
                     is_news = true;
                     let tiers = self.control.tiers.borrow_and_update().clone();

@@ -230,7 +230,7 @@ mod tests {
             known.handle_present(addr(port));
         }
         assert_eq!(known.hand_on(true), [addr(6)]);
-        // Of those that no user named, a few for each host.
+        // Those that no user named are limited to a few for each host.
         let at_most = 1 + max_links(addr(1).ip());
         assert_eq!(known.hand_on(false).len(), at_most);
     }

@@ -103,7 +103,7 @@ impl LinkTask {
         }
     }
 
-    /// Until the fetch has no use for it.
+    /// Runs until the fetch has no use for the connection.
     async fn work(&mut self, mut received: BytesMut) -> Result<(), LinkEnd> {
         loop {
             let outcome = self.link.handle_bytes(Instant::now(), &mut received);

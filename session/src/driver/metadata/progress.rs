@@ -16,7 +16,7 @@ use crate::error::FetchError;
 pub struct FetchProgress {
     /// Trackers that are asked for peers.
     pub trackers: usize,
-    /// Of those, how many have been asked.
+    /// How many of them have been asked.
     pub trackers_asked: usize,
     /// How many answered.
     pub trackers_answered: usize,
@@ -32,7 +32,7 @@ pub struct FetchProgress {
     pub peers_connecting: usize,
     /// Peers connected.
     pub peers_connected: usize,
-    /// Of those, how many say that they have the metadata.
+    /// How many of them say that they have the metadata.
     pub peers_with_metadata: usize,
     /// Blocks of 16 KiB that have come.
     pub blocks_have: usize,

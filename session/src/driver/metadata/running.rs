@@ -52,10 +52,10 @@ pub(super) struct Fetching {
     pub(super) links: BTreeMap<LinkKey, Link>,
     /// Connections that are being made, and what ends them.
     pub(super) dials: BTreeMap<LinkKey, (SocketAddr, CancellationToken)>,
-    /// In the order in which they called.
+    /// The callers that wait for a slot, in the order in which they called.
     pub(super) callers: VecDeque<Caller>,
     pub(super) last_key: u64,
-    /// In the DHT.
+    /// Whether it searches the DHT.
     is_searching: bool,
     news: mpsc::Receiver<News>,
     pub(super) news_in: mpsc::Sender<News>,
@@ -251,7 +251,8 @@ impl Fetching {
         };
         let addr = link.addr;
         tracing::debug!(%addr, "dropping a peer: {reason}");
-        // Not where a caller says that it listens: it may name the port of an honest peer beside it.
+        // The address of the connection, not the one at which a caller says that it listens: that may be the port of an
+        // honest peer beside it.
         if reason == DropReason::Lied {
             self.known.ban(addr);
         } else if reason.is_final() {

@@ -7,7 +7,7 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 /// The most dials in any second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names
 /// addresses must not make us a port scanner.
 const MOST_IN_A_SECOND: u32 = 30;
-/// Of those at once after a quiet time: the first peers of a torrent do not wait.
+/// The burst: dials that may be made at once after a quiet time, so that the first peers of a torrent do not wait.
 const BURST: u32 = 10;
 
 /// A token bucket for dials.

@@ -113,7 +113,7 @@ struct Account {
     held: usize,
     /// Refusals of the session up to the last time that this group asked for them.
     heard: u64,
-    /// By ticket, the oldest first.
+    /// The dials that wait, by ticket, the oldest first.
     waiting: VecDeque<(u64, Grant)>,
 }
 
@@ -241,7 +241,7 @@ impl ConnectionPermits {
     }
 }
 
-/// By tokio's clock, which tests can stop.
+/// The time by tokio's clock, which tests can stop.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

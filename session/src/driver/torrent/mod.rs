@@ -131,7 +131,7 @@ pub(crate) struct Running {
     upkeep: Option<Upkeep>,
     /// The transfer totals of the state machines before this one.
     before: Transferred,
-    /// Those that the user named.
+    /// Peers that the user named.
     peers: Vec<SocketAddr>,
     /// Requests that came while the torrent did not run.
     deferred: Vec<Request>,

@@ -27,9 +27,9 @@ pub(crate) struct Suspended {
 /// The state that a torrent resumes with.
 #[derive(Default)]
 pub(crate) struct Continued {
-    /// Those that the user named.
+    /// Peers that the user named.
     pub(super) peers: Vec<SocketAddr>,
-    /// Those it was connected with.
+    /// Peers that the torrent was connected with.
     pub(super) connected: Vec<SocketAddr>,
     pub(super) readers: Vec<(ReaderKey, ReaderConfig, ReaderUpdate)>,
     /// What was asked meanwhile.

@@ -30,7 +30,7 @@ pub enum Lookbehind {
 /// What the size of a window depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizing {
-    /// In bytes.
+    /// The length of a piece in bytes.
     pub(crate) piece_length: u64,
     /// The bytes that the window may take; `None` where nothing bounds it.
     pub(crate) share: Option<u64>,
