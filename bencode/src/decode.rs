@@ -17,6 +17,7 @@ pub(crate) struct Token {
     pub(crate) next: u32,
 }
 
+/// No token: marks the absence of one in a token number.
 const NONE: u32 = u32::MAX;
 
 /// The initial capacity of the token table is at most this: enough for a small torrent without growing, and cheap.

@@ -1,4 +1,4 @@
-//! What the decoder accepts, what it refuses and where, and what it costs.
+//! Tests of the decoder: what it accepts, what it refuses at which offset, and the limits.
 
 use proptest::prelude::*;
 use std::borrow::Cow;

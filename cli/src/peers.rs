@@ -74,7 +74,7 @@ async fn resolve(names: impl Iterator<Item = &HostPort>, progress: &Progress) ->
             Ok((name, Err(reason))) => {
                 progress.note(format_args!("warning: peer {name} is left out: {reason}"));
             }
-            // A task that panicked has said so.
+            // A task that panicked has printed its message.
             Err(_) => {}
         }
     }

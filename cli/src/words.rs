@@ -39,7 +39,7 @@ pub(crate) fn rate(bytes_per_second: u64) -> String {
     format!("{}/s", Size(bytes_per_second))
 }
 
-/// The rate of so many bytes in a time; `None` for less than a second, in which nothing can be measured.
+/// The rate of `bytes` bytes in a time; `None` for less than a second, in which nothing can be measured.
 pub(crate) fn measured_rate(bytes: u64, time: Duration) -> Option<String> {
     if time < Duration::from_secs(1) {
         return None;

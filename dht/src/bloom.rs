@@ -7,7 +7,9 @@ use sha1::{Digest, Sha1};
 
 /// The length of a filter in bytes.
 pub const BLOOM_FILTER_LEN: usize = 256;
+/// The length of a filter in bits: [`BLOOM_FILTER_LEN`] bytes (BEP 33).
 const BITS: u16 = 2048;
+/// How many bits an address sets (BEP 33).
 const HASHES: f64 = 2.0;
 
 /// A Bloom filter of IP addresses: sets can be united, and their size can be estimated, up to about 6000 ([BEP

@@ -21,6 +21,7 @@ use crate::{CompactAddr, MAX_HINTS, NodeId, NodeInfo};
 pub const MAX_SAVED_LEN: u32 = 64 * 1024;
 /// How many bencoded values a saved table may have, those of unknown keys included.
 const MAX_TOKENS: u32 = 1024;
+/// How deep a saved table may nest: its own fields need one level, the rest is for fields of a later version.
 const MAX_DEPTH: u32 = 8;
 
 /// The saved state of a node: its ids and the nodes that it knew. With it, the first lookup of the next run needs no

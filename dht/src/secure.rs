@@ -8,6 +8,7 @@ use crate::{NODE_ID_LEN, NodeId};
 /// The address bits that count. Of the more significant octets fewer count, so that the owner of a block of addresses
 /// does not get as many ids.
 const V4_MASK: u32 = 0x030f_3fff;
+/// The same for the upper 64 bits of an IPv6 address.
 const V6_MASK: u64 = 0x0103_070f_1f3f_7fff;
 /// The first 21 bits of an id are bound.
 const PREFIX_MASK: u32 = 0xffff_f800;

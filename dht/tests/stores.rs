@@ -1,4 +1,4 @@
-//! What a node stores for others, and that no address can have all of it.
+//! Tests of the stores of peers and items, and of the limits for each address.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 mod desk;

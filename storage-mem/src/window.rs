@@ -1,4 +1,4 @@
-//! What readers want kept: their windows, what lies behind their cursors, and pinned ranges.
+//! Protected ranges: readers' windows, the lookbehind behind their cursors, and pinned ranges.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

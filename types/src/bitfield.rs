@@ -1,4 +1,4 @@
-//! Which pieces a peer has.
+//! Bitfields: the set of pieces that a peer has.
 
 use crate::{Geometry, PieceIndex};
 

@@ -259,7 +259,7 @@ impl Geometry {
         u32::try_from(offset / u64::from(self.piece_length)).unwrap_or(u32::MAX)
     }
 
-    /// The position where piece `number` begins, or would begin if there were so many: the inverse of
+    /// The position where piece `number` begins, or would begin if there were that many: the inverse of
     /// [`number_at`](Self::number_at).
     #[must_use]
     pub fn start_of_number(&self, number: u32) -> u64 {
@@ -288,7 +288,7 @@ impl Geometry {
         u32::try_from(left).map_or(self.piece_length, |left| left.min(self.piece_length))
     }
 
-    /// The bytes of the first `count` pieces; of all pieces, if there are not so many.
+    /// The bytes of the first `count` pieces; of all pieces, if there are fewer.
     #[must_use]
     pub fn len_of_first(&self, count: u32) -> u64 {
         if count >= self.piece_count {

@@ -16,6 +16,7 @@ pub const MAX_LSD_COOKIE_LEN: usize = 64;
 /// Info-hashes that fit into a datagram that is sent, whatever its group, port and cookie.
 pub const MAX_LSD_SENT_HASHES: usize = 24;
 
+/// The port of both groups (BEP 14).
 const PORT: u16 = 6771;
 
 /// Where announces are sent to. The groups and their port are fixed by BEP 14.

@@ -1,4 +1,4 @@
-//! What a stranger's length prefix can do, and what it cannot.
+//! Tests of the limits on length prefixes from untrusted peers.
 
 use bytes::BytesMut;
 use tailwater_wire::{

@@ -39,7 +39,7 @@ impl Honest {
         self.leech_up_to(which, to, content, u64::MAX)
     }
 
-    /// The same, until so many bytes have come.
+    /// The same, until `bytes` bytes have come.
     pub(crate) fn leech_up_to(
         &self,
         which: usize,

@@ -214,7 +214,7 @@ pub(crate) struct DhtSample {
     /// Ask the nodes on the way to this place. Default: a random one.
     #[arg(long, value_name = "ID")]
     pub(crate) target: Option<NodeId>,
-    /// Go on at other places until there are so many, or nothing new comes.
+    /// Go on at other places until there are this many, or nothing new comes.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Where a torrent comes from: a file, a URL, a magnet link, an info-hash, standard input.
+//! The source of a torrent: a file, a URL, a magnet link, an info-hash, standard input.
 
 use std::convert::Infallible;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How long to wait, as typed.
+//! Parses timeouts, such as `30s` or `2min`.
 
 use std::fmt;
 use std::str::FromStr;

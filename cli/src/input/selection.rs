@@ -1,4 +1,4 @@
-//! Which files of a torrent are wanted: by number, range, path, folder or pattern, without those that are excluded.
+//! Selects the wanted files of a torrent: by number, range, path, folder or pattern, without those that are excluded.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;

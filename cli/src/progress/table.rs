@@ -102,8 +102,8 @@ impl Column {
     }
 }
 
-/// The lines that show these rows on a terminal of so many columns and lines. None is wider, and there are never more
-/// than leave room for a prompt.
+/// The lines that show these rows on a terminal of `columns` columns and `lines` lines. None is wider, and there are
+/// never more than leave room for a prompt.
 pub(super) fn table(rows: &[Row], columns: usize, lines: usize) -> Vec<Line> {
     // Something in the last column makes some terminals begin a new line.
     let columns = columns.saturating_sub(1);

@@ -24,8 +24,8 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// So many of them, and one more that only asks; `python` is an interpreter that has libtorrent. Returns when they know
-    /// each other.
+    /// Starts `count` nodes, and one more that only asks; `python` is an interpreter that has libtorrent. Returns when
+    /// they know each other.
     pub(crate) fn start(lab: &Lab, count: u8, python: PathBuf) -> Self {
         let machine = lab.machine_with(count + 1);
         let dir = tempfile::tempdir().unwrap();

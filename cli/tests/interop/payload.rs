@@ -18,9 +18,9 @@ pub(crate) struct Shape {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content {
-    /// One file of so many bytes.
+    /// One file of this many bytes.
     File(u64),
-    /// A folder with so many files, whose sizes begin at 0 bytes.
+    /// A folder with this many files, whose sizes begin at 0 bytes.
     Folder(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Where a test works: a folder with a payload, its torrents, and room for what is downloaded.
+//! The working folder of a test: a payload, its torrents, and room for downloads.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -129,7 +129,7 @@ impl Wire {
         self.stream.read_exact(&mut theirs)
     }
 
-    /// Presents itself as a seed that serves everybody.
+    /// Presents itself as a seed that serves every peer.
     pub(crate) fn pose_as_seed(&mut self, facts: &Facts) -> io::Result<()> {
         self.handshake(&facts.info_hash)?;
         self.send(BITFIELD, &facts.all_pieces())?;

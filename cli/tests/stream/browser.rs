@@ -28,7 +28,7 @@ struct Played {
 }
 
 impl Browser {
-    /// Seeks, if told where to, and plays for so many seconds or to the end.
+    /// Seeks, if told where to, and plays for `seconds` seconds or to the end.
     async fn play(&self, from: Option<f64>, seconds: f64) -> Played {
         let args = vec![from.into(), seconds.into()];
         let played = self.driver.execute_async(PLAY, args).await.unwrap();

@@ -1,4 +1,4 @@
-//! Where a test works: a payload that is seeded, and `tailwater stream` that streams it.
+//! The setup of a test: a payload that is seeded, and `tailwater stream` that streams it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

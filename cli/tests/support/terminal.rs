@@ -21,7 +21,7 @@ pub(crate) struct Terminal {
 }
 
 impl Place {
-    /// Starts the binary in a terminal of so many rows and columns.
+    /// Starts the binary in a terminal of `rows` rows and `columns` columns.
     pub(crate) fn terminal(&self, args: &[&str], rows: u16, columns: u16) -> Terminal {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();

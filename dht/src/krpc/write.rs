@@ -57,6 +57,7 @@ impl Writer<'_> {
     }
 
     fn digits(&mut self, mut value: u64) {
+        // The digits of `u64::MAX`.
         const MOST: usize = 20;
         let mut digits = [b'0'; MOST];
         let mut first = MOST;

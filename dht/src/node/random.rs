@@ -4,6 +4,7 @@ use sha1::{Digest, Sha1};
 
 use crate::{NODE_ID_LEN, NodeId};
 
+/// The length of a SHA-1 in bytes.
 const BLOCK_LEN: usize = 20;
 
 /// A stream of bytes: SHA-1 of a key and a counter. Nodes see our transaction ids, so the generator must not be one whose

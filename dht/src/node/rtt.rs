@@ -6,6 +6,7 @@ use std::time::Duration;
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// A busy host answers late now and then, however near it is.
 const MIN_PATIENCE: Duration = Duration::from_millis(50);
+/// The upper bound: below the query timeout of 4 s, so that another node is asked before that.
 const MAX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A smoothed round trip and its deviation, as RFC 6298 has them.

@@ -12,6 +12,7 @@ use crate::{NodeId, Token};
 
 /// How long one secret makes tokens; tokens of the one before are accepted too, so each is for 5 to 10 minutes (BEP 5).
 pub const TOKEN_ROTATION: Duration = Duration::from_secs(5 * 60);
+/// The length of a token in bytes: the beginning of a SHA-1.
 const TOKEN_LEN: usize = 8;
 
 /// Makes and checks tokens. Nothing is remembered of those it has made.

@@ -32,13 +32,13 @@ pub struct SimReport {
     pub first_peer_ms: Figures,
     /// Milliseconds to the end.
     pub end_ms: Figures,
-    /// How often a lookup took so many hops to the first peer.
+    /// Lookups by the number of hops to the first peer.
     pub hops_histogram: Histogram,
-    /// How often a lookup asked so many questions.
+    /// Lookups by the number of queries.
     pub messages_histogram: Histogram,
-    /// How often it took so many milliseconds to the first peer.
+    /// Lookups by the time to the first peer, in milliseconds.
     pub first_peer_histogram: Histogram,
-    /// How often it took so many milliseconds to the end.
+    /// Lookups by the time to the end, in milliseconds.
     pub end_histogram: Histogram,
     /// How many of the eight nodes that are truly the nearest a lookup ended with, in percent; a tenth of the lookups is
     /// checked.

@@ -50,7 +50,7 @@ pub(super) struct Asked {
 pub(super) struct Torrent {
     pub(super) info_hash: InfoHash,
     pub(super) port: u16,
-    /// Who has announced it.
+    /// The address that has announced it.
     pub(super) announced: Option<SocketAddr>,
 }
 

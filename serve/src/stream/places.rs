@@ -110,8 +110,9 @@ impl Drop for Place {
 ///
 /// 1. one that is silent; else one that has stalled; else one that has starved. Among these, one of the group that has
 ///    the most places, and the one for which nothing has happened for the longest time;
-/// 2. if all do something: one of the group with the most places, if that is at least two more than the newcomer's group
-///    has, so that one address cannot keep all places from another, and two addresses do not displace each other in turn.
+/// 2. if all do something: one of the group with the most places, if that is at least two more than the new client's
+///    group has, so that one address cannot keep all places from another, and two addresses do not displace each other
+///    in turn.
 fn victim(
     now: Instant,
     newcomer: AddrGroup,

@@ -49,7 +49,7 @@ pub struct Memory {
 pub struct ReaderState {
     /// Which one it is: no other reader of the torrent has or had this number.
     pub reader: u64,
-    /// Whose it is.
+    /// The program that reads.
     pub program: Program,
     /// The file's index.
     pub file: usize,

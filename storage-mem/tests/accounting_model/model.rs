@@ -111,7 +111,7 @@ impl Model {
         held + self.leased().1
     }
 
-    /// What goes when so many blocks are needed, in this order; `None` when that is not enough.
+    /// The pieces that are evicted when `needed` blocks are needed, in this order; `None` when that is not enough.
     pub(crate) fn victims(&self, needed: u64) -> Option<Vec<(usize, u32)>> {
         let is_past = |time: u64| self.now - time >= IDLE_AFTER;
         let mut candidates: Vec<_> = self

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::ExtensionError;
 
 const MESSAGE: &str = "ut_holepunch";
+// Types of messages and of addresses (BEP 55).
 const RENDEZVOUS: u8 = 0;
 const CONNECT: u8 = 1;
 const ERROR: u8 = 2;

@@ -10,6 +10,7 @@ use super::bencoded::{dictionary, document, number, root};
 pub const METADATA_BLOCK_LEN: u32 = 16 * 1024;
 
 const MESSAGE: &str = "ut_metadata";
+// The values of `msg_type` (BEP 9).
 const REQUEST: u8 = 0;
 const DATA: u8 = 1;
 const REJECT: u8 = 2;

@@ -29,6 +29,7 @@ use crate::words::count;
 
 /// Every part of the swarm is on this machine, and takes a free port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// How many seeders the swarm has.
 const SEEDERS: usize = 2;
 /// Room beside the payload: the storage must manage with hardly more than what it has to hold.
 const SPARE_MEMORY: u64 = 1024 * 1024;

@@ -12,7 +12,7 @@ use crate::commands::Context;
 use crate::error::CliError;
 use crate::progress::OFTEN;
 
-/// The payload is dealt out in so many shares.
+/// How many shares the payload is divided into.
 const SHARES: u64 = 64;
 /// Name and shares of each file; the first one takes what is left over.
 const FILES: [(&str, u64); 6] = [

@@ -1,4 +1,4 @@
-//! Which file is played first: `--file`.
+//! Chooses the file that is played first: `--file`.
 
 use tailwater_metainfo::Info;
 

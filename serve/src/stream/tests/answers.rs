@@ -1,4 +1,4 @@
-//! What stands where, and who may see it.
+//! Tests of routes, and of the checks of `Host` and `Origin`.
 
 use hyper::{Method, StatusCode};
 
