@@ -15,7 +15,7 @@ pub struct Document<'a> {
     tokens: Vec<Token>,
 }
 
-/// What a [`Value`] is.
+/// The kind of a [`Value`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `i…e`
@@ -117,7 +117,7 @@ impl<'doc, 'a> Value<'doc, 'a> {
         (self.kind() == Kind::List).then_some(List(self))
     }
 
-    /// Where it stands in the input, from its first byte to past its last.
+    /// Its range in the input, from its first byte to past its last.
     #[must_use]
     pub fn span(self) -> Range<usize> {
         let token = self.token();

@@ -88,7 +88,7 @@ struct Decoder<'a, 'o> {
     depth: u32,
 }
 
-/// What may come next.
+/// The decoder's state: what may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expect {
     /// A value: the outermost, or the one of a key just read.

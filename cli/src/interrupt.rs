@@ -114,7 +114,7 @@ impl Interrupt {
         self.shared.is_serving.store(true, Ordering::Relaxed);
     }
 
-    /// What a command's end means: one that serves, and was stopped by SIGTERM or SIGHUP, has done what it should.
+    /// The result of a command's end: a serving command that was stopped by SIGTERM or SIGHUP has succeeded.
     pub(crate) fn outcome(&self, ended: Result<(), CliError>) -> Result<(), CliError> {
         let Shared {
             is_stop,

@@ -58,7 +58,7 @@ struct Torrents {
 }
 
 impl Known {
-    /// To be called before a session is given the torrent, so that its first event has a name.
+    /// Adds a torrent. Call it before the session gets the torrent, so that its first event has a name.
     pub(crate) fn insert(&self, info_hash: InfoHash, about: About) {
         self.lock().about.insert(info_hash, about);
     }

@@ -125,7 +125,7 @@ pub(crate) fn report(info: &Info, have: &Bitfield, dir: &Path) -> Vec<FileReport
         .collect()
 }
 
-/// What is wrong with the files in `dir` as far as their lengths tell: quick, and enough to know that data is missing.
+/// Checks the lengths of the files in `dir`: quick, and enough to know that data is missing.
 pub(crate) fn lengths(info: &Info, dir: &Path) -> Vec<FileReport> {
     let files = info.files().iter().zip(locate_files(info, dir));
     let wrong = files.filter_map(|(file, path)| {

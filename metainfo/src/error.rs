@@ -36,7 +36,7 @@ pub enum MetainfoError {
     },
 }
 
-/// What is wrong with a field.
+/// The defect of a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldProblem {

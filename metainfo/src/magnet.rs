@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// The longest magnet link that is read, in bytes. It bounds all that is kept of one.
 pub const MAX_MAGNET_LEN: usize = 64 * 1024;
 
-/// In front of a v2 hash in hex: the multihash code and length of SHA-256 (BEP 9).
+/// The prefix of a v2 hash in hex: the multihash code and length of SHA-256 (BEP 9).
 const SHA256_TAG: &str = "1220";
 
 /// All characters but those that need no escape in a value (RFC 3986, unreserved).

@@ -106,7 +106,7 @@ impl fmt::Display for Size {
 }
 
 impl Size {
-    /// In the shortest form that [`FromStr`] reads as at least as much: for advice on the command line.
+    /// Formats it in the shortest form that [`FromStr`] reads as at least as much: for advice on the command line.
     pub fn as_argument(self) -> String {
         const MIB: u64 = 1_024 * 1_024;
         format!("{}MiB", self.0.div_ceil(MIB))

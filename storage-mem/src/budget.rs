@@ -34,7 +34,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// As many whole blocks as `bytes` has.
+    /// A budget of `bytes` bytes, rounded down to whole blocks.
     pub(crate) fn new(bytes: u64, keep_bytes: u64) -> Self {
         let limit = bytes / BLOCK;
         Self {

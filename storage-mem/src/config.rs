@@ -92,7 +92,7 @@ impl Config {
         self.budget_bytes
     }
 
-    /// What a reservation may do when there is no room.
+    /// The eviction policy.
     #[must_use]
     pub const fn eviction(&self) -> Eviction {
         self.eviction

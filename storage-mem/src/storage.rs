@@ -77,7 +77,7 @@ impl MemoryStorage {
         }
     }
 
-    /// What the storage was made with.
+    /// The configuration of the storage.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config

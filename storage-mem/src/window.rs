@@ -28,8 +28,8 @@ impl ReaderId {
     }
 }
 
-/// What a reader wants kept, in bytes of the torrent. Every piece that it touches is protected: no reservation evicts
-/// it.
+/// A reader's window: the bytes of the torrent that it wants kept. Every piece that the window touches is protected: no
+/// reservation evicts it.
 ///
 /// It reaches from `behind` bytes before the cursor to `ahead` bytes after it, and no further than `bounds`. The byte at
 /// the cursor always belongs to it. A cursor outside `bounds` counts as one at the nearer end.
@@ -45,7 +45,7 @@ pub struct Window {
     pub bounds: Range<u64>,
 }
 
-/// What lies behind a reader's cursor.
+/// The lookbehind of a reader: what is kept behind its cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LookbehindStats {

@@ -60,7 +60,7 @@ impl fmt::Display for GeometryError {
 
 impl std::error::Error for GeometryError {}
 
-/// Where each piece and block of a torrent lies.
+/// The layout of a torrent: the position and length of each piece and block.
 ///
 /// Positions are byte offsets into the torrent: its files one after the other, in the order of the metainfo. Every
 /// piece begins at a multiple of the piece length. In a v1 or hybrid torrent ([`Geometry::new`]) the pieces are

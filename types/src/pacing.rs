@@ -119,7 +119,7 @@ impl TokenBucket {
         self.missing(now).is_zero()
     }
 
-    /// What is missing until it is full, in time.
+    /// The time until it is full.
     fn missing(&self, now: Instant) -> Duration {
         let full_at = self.full_at.unwrap_or(now);
         full_at.saturating_duration_since(now)

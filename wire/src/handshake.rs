@@ -8,7 +8,7 @@ use crate::Reserved;
 /// Bytes of a handshake.
 pub const HANDSHAKE_LEN: usize = 68;
 
-/// What every handshake starts with: the length of the protocol's name, and the name.
+/// The first bytes of every handshake: the length of the protocol's name, and the name.
 const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
 /// Bytes up to and with the info-hash.
 const PREFIX_LEN: usize = PROTOCOL.len() + 8 + 20;

@@ -19,7 +19,7 @@ pub const MAX_LSD_SENT_HASHES: usize = 24;
 /// The port of both groups (BEP 14).
 const PORT: u16 = 6771;
 
-/// Where announces are sent to. The groups and their port are fixed by BEP 14.
+/// A multicast group to which announces are sent. The groups and their port are fixed by BEP 14.
 // Not `#[non_exhaustive]`: there are two kinds of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LsdGroup {

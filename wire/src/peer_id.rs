@@ -2,7 +2,7 @@
 
 use tailwater_types::PeerId;
 
-/// What our peer ids start with: `TW`, version 0.1.0.0.
+/// The prefix of our peer ids: `TW`, version 0.1.0.0.
 const OWN_PREFIX: [u8; 8] = *b"-TW0100-";
 
 /// How a client writes its version into the four characters that BEP 20 gives it.

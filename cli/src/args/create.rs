@@ -82,7 +82,7 @@ fn piece_length(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "not a power of two from 16KiB to 256MiB, such as 256KiB or 1MiB".to_owned())
 }
 
-/// What would be changed when the torrent is downloaded is no name to choose.
+/// Rejects names that would be changed when the torrent is downloaded.
 fn name(text: &str) -> Result<String, String> {
     let is_bad = |c: char| matches!(c, '/' | '\\') || c.is_control();
     match text {

@@ -31,7 +31,7 @@ impl Goals {
     }
 }
 
-/// What is sent, in sizes of the torrent.
+/// A share ratio: bytes sent, in sizes of the torrent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ratio(pub(crate) f64);
 

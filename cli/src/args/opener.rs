@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// The placeholder for the film's address among a player's options.
 const PLACEHOLDER: &str = "{}";
 
-/// What to open a stream with: `page`, or a program and its options.
+/// The program that opens a stream: `page`, or a program and its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Opener {
     /// The page, in the desktop's browser.

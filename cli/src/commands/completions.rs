@@ -141,7 +141,7 @@ fn asked_word() -> Option<OsString> {
     typed_words().pop()
 }
 
-/// What stands behind `--`, up to the word that is to be completed.
+/// The words after `--`, up to the word to complete.
 fn typed_words() -> Vec<OsString> {
     let mut words: Vec<_> = std::env::args_os()
         .skip_while(|word| word != "--")

@@ -17,7 +17,7 @@ use crate::input::source::{self, Content};
 use crate::out::{self, Harmless};
 use crate::whole_file::{self, Existing};
 
-/// What can be changed, as it is at one time.
+/// The editable fields at one time: before or after the change.
 #[derive(Serialize, PartialEq, Eq)]
 struct State {
     trackers: Vec<Vec<String>>,

@@ -68,7 +68,7 @@ fn page(command: &Command) -> Result<String, CliError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// As the crate does it, but for what stands after the options, which it would fill up to paragraphs.
+/// Renders a page as the crate does, except for the text after the options, which it would join to paragraphs.
 fn render(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let source = concat!("tailwater ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command.clone())

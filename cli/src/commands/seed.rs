@@ -165,7 +165,7 @@ fn refuse(
     }
 }
 
-/// What all torrents of the command share.
+/// State that all torrents of the command share.
 struct Seeds {
     session: Session,
     args: Seed,

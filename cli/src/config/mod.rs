@@ -31,7 +31,7 @@ use place::Place;
 const ALIKE: f64 = 0.75;
 /// Options and commands that are about the configuration or the definition, so that it cannot hold them.
 const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
-/// What an option means that has an optional value and is set to true.
+/// The meaning of `true` for options with an optional value.
 const WITHOUT_VALUE: [(&str, &str); 1] = [("json", "events")];
 
 /// Takes `--json=false` out of what is typed: an option with an optional value is turned off as a switch is. Returns what
@@ -156,7 +156,7 @@ enum Value {
     List(Vec<String>),
 }
 
-/// What an option takes.
+/// The kind of value that an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// `true` or `false`.

@@ -49,7 +49,8 @@ enum Asked {
     File(OsString),
 }
 
-/// What is typed about it: this has to be known before the command line can be read. The last word counts.
+/// The typed options about the configuration file, which are needed before the command line can be read. The last one
+/// counts.
 fn asked(typed: &[OsString]) -> Asked {
     let mut asked = Asked::Nothing;
     let mut words = typed.iter().skip(1);

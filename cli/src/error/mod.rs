@@ -168,7 +168,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// For `map_err`.
+    /// Wraps an I/O error, for `map_err`.
     pub(crate) fn io(
         operation: &'static str,
         path: impl Into<PathBuf>,

@@ -122,7 +122,7 @@ pub(crate) fn only<T>(mut all: Vec<T>, has: &str) -> Result<T, CliError> {
     }
 }
 
-/// What could be opened without peers.
+/// The sources that could be opened without peers, and the links that need them.
 #[derive(Default)]
 pub(crate) struct Opened {
     pub(crate) torrents: Vec<(Metainfo, Terms)>,

@@ -35,14 +35,14 @@ const MAX_REDIRECTS: usize = 5;
 /// Characters of a link in an error: its hash, and the beginning of its name.
 const LINK_SHOWN: usize = 80;
 
-/// What came through standard input.
+/// The content of standard input.
 pub(crate) enum Content {
     /// Torrent files, one behind the other; at least one.
     Torrents(Vec<Vec<u8>>),
     Text(String),
 }
 
-/// What a source holds.
+/// The content of a source: a torrent, or a link.
 pub(crate) enum Given {
     Torrent(Metainfo),
     /// The rest has to come from peers.
@@ -248,7 +248,7 @@ async fn get(url: &str) -> Result<Vec<u8>, CliError> {
     response.bytes().await.map_err(failed)
 }
 
-/// What went wrong, where the error already says that a URL cannot be fetched.
+/// The cause of a failed fetch, for an error that already names the URL.
 fn reason(error: ErrorKind) -> String {
     match error {
         ErrorKind::Timeout { .. }

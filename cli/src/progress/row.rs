@@ -47,7 +47,7 @@ pub(crate) struct Transfer {
     pub(crate) details: Vec<Vec<String>>,
 }
 
-/// What a torrent is doing.
+/// The state of a torrent, as it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
     #[default]
@@ -68,7 +68,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// As in `--json`.
+    /// The name of the state in `--json`.
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -202,7 +202,7 @@ impl Transfer {
         self.state.is_complete()
     }
 
-    /// What it is doing, or when it will be done.
+    /// Its state, or its ETA.
     pub(super) fn outlook(&self) -> String {
         match (self.state, self.eta) {
             (State::Downloading, Some(left)) => format!("ETA {}", eta(left)),

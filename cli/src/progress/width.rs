@@ -50,7 +50,7 @@ pub(crate) fn shortened_to(text: &str, from: usize, columns: usize) -> String {
     format!("{head}{ELLIPSIS}{rest}{ELLIPSIS}")
 }
 
-/// As many as fit.
+/// Takes as many graphemes as fit.
 fn take<'a>(graphemes: impl Iterator<Item = &'a str>, columns: usize) -> Vec<&'a str> {
     let mut left = columns;
     graphemes

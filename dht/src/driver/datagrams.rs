@@ -16,7 +16,8 @@ const SPACE: usize = MAX_DATAGRAM_LEN + 1;
 /// [`Sockets`](super::Sockets) and tokio's `UdpSocket` implement it. Implement it where a port is shared with other
 /// protocols, or where there is no network at all.
 pub trait Datagrams: Send + Sync + 'static {
-    /// Where datagrams of a family arrive. `None` if there is no network of that family; the node then leaves it alone.
+    /// The local address of a family's datagrams. `None` if there is no network of that family; the node then leaves it
+    /// alone.
     fn local_addr(&self, family: Family) -> Option<SocketAddr>;
 
     /// Waits for datagrams, and appends those that are there to `batch`, until it [is full](DatagramBatch::is_full).

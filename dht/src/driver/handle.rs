@@ -123,7 +123,7 @@ impl Dht {
         }
     }
 
-    /// Where datagrams of a family arrive.
+    /// The local address of a family's datagrams.
     #[must_use]
     pub const fn local_addr(&self, family: Family) -> Option<SocketAddr> {
         match family {

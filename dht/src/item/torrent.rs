@@ -35,7 +35,7 @@ pub enum MutableTorrentError {
 }
 
 impl MutableTorrent {
-    /// What to ask the network for.
+    /// The key of the item to look up.
     #[must_use]
     pub const fn item_key(&self) -> ItemKey {
         ItemKey::Mutable {

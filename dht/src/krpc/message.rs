@@ -42,11 +42,11 @@ pub struct Query {
     pub id: NodeId,
     /// `ro`: the sender answers no queries and must not enter a routing table (BEP 43).
     pub read_only: bool,
-    /// What is asked.
+    /// The method and its arguments.
     pub method: Method,
 }
 
-/// What a [`Query`] asks.
+/// The method of a [`Query`], with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Method {
@@ -159,7 +159,7 @@ pub struct ScrapeFilters {
     pub peers: BloomFilter,
 }
 
-/// What an answer to `get` says of the item, not yet checked against the question (BEP 44).
+/// The item fields of an answer to `get`, not yet checked against the query (BEP 44).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ItemFields {

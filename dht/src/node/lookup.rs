@@ -108,7 +108,7 @@ impl Lookup {
         }
     }
 
-    /// What each node on the way is asked.
+    /// The query that each node on the way gets.
     pub(super) fn method(&self) -> Method {
         let (target, want) = (self.target, Want::default());
         match &self.job {

@@ -236,7 +236,7 @@ impl Node {
         saved
     }
 
-    /// What must hold after every step; tests and simulations call it.
+    /// Asserts the invariants that hold after every step; tests and simulations call it.
     ///
     /// # Panics
     ///

@@ -43,7 +43,7 @@ struct Peer {
     announced: Instant,
 }
 
-/// Where a peer is stored.
+/// The place at which a peer is stored.
 enum Place {
     Free,
     /// In the place of another of its torrent.

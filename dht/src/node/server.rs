@@ -14,7 +14,7 @@ use crate::{
 /// How many times as long as a question its answer may be, for an address that has not shown that it is there and has used
 /// up what [`NodeLimits::unproven_bytes_per_address`](super::NodeLimits) grants. BEP 5's own answers, of eight IPv4 nodes and a token, are within.
 pub const MAX_AMPLIFICATION: usize = 4;
-/// What an answer holds besides its lists: envelope, id, token, the asking address.
+/// Room for an answer's other parts besides its lists, in bytes: envelope, id, token, the asking address.
 const ENVELOPE_LEN: usize = 160;
 /// Bytes of a peer in `values`, by family: length, colon, address, port.
 const VALUE_LEN: [usize; 2] = [8, 21];
@@ -183,7 +183,7 @@ impl Node {
         }
     }
 
-    /// As many peers as the datagram has room for. Both filters leave none for nodes of the other family (BEP 33).
+    /// Adds as many peers as the datagram has room for. Both filters leave none for nodes of the other family (BEP 33).
     fn name_peers(
         &mut self,
         family: Family,

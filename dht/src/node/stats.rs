@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Family, Node};
 use crate::NodeId;
 
-/// What a node has sent and received.
+/// Traffic counters of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {

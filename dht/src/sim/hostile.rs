@@ -17,7 +17,7 @@ pub(super) struct Hostile {
 }
 
 impl Hostile {
-    /// What it answers, if it is a question.
+    /// Its answer, if the datagram is a query.
     pub(super) fn answer(
         &self,
         rng: &mut fastrand::Rng,
@@ -56,7 +56,7 @@ impl Hostile {
         Some(answer.encode())
     }
 
-    /// What it asks, to become known.
+    /// A query by which it becomes known.
     pub(super) fn question(&self, number: u16) -> Vec<u8> {
         let method = Method::FindNode {
             target: self.id,

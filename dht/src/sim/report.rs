@@ -122,7 +122,7 @@ impl Histogram {
     }
 }
 
-/// Of `all`, in percent to two places.
+/// The share of `part` in `all`, in percent to two places.
 pub(super) fn percent(part: usize, all: usize) -> f64 {
     let part = u32::try_from(part.min(all)).unwrap_or(u32::MAX);
     let all = u32::try_from(all).unwrap_or(u32::MAX);

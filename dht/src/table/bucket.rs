@@ -30,7 +30,7 @@ pub enum Outcome {
     Refused,
 }
 
-/// What a bucket did with a node, if it could.
+/// The outcome of placing a node in a bucket.
 pub(super) enum Placed {
     Done(Outcome),
     NeedsSplit,

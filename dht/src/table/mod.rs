@@ -85,7 +85,7 @@ impl RoutingTable {
             && !self.is_crowded(node, |entry| !entry.is_bad())
     }
 
-    /// What the table knows of a node, in a bucket or as a spare.
+    /// The entry of a node, in a bucket or as a spare.
     #[must_use]
     pub fn get(&self, node: &NodeInfo) -> Option<&Entry> {
         let bucket = &self.buckets[self.index(&node.id)];
@@ -100,7 +100,7 @@ impl RoutingTable {
         }
     }
 
-    /// The same nodes, as far as they find room, arranged around another id.
+    /// A table around another id with the same nodes, as far as they find room.
     #[must_use]
     pub fn rearranged(&self, own_id: NodeId, now: Instant) -> Self {
         let mut table = Self::new(own_id, now);
@@ -219,7 +219,7 @@ impl RoutingTable {
         self.buckets.len()
     }
 
-    /// What must hold after every step; tests and simulations call it.
+    /// Asserts the invariants that hold after every step; tests and simulations call it.
     ///
     /// # Panics
     ///

@@ -107,7 +107,7 @@ impl Bucket {
             .map_err(|error| self.failed(Operation::Read, &key, &error))
     }
 
-    /// What went wrong, with the operation and the key.
+    /// Adds the operation and the key to an error.
     fn failed(
         &self,
         operation: Operation,

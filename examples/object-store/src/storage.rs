@@ -365,7 +365,7 @@ impl Storage for BucketTorrent {
         self.shared.claims.close(piece);
     }
 
-    /// What failed is in memory still, and the torrent asks for its verdict again.
+    /// Pieces that failed are still in memory, and the torrent requests their verdict again.
     fn resume(&self) -> Reply<Result<(), StorageError>> {
         self.flush()
     }

@@ -211,7 +211,7 @@ impl Flood {
         self.peer_saying(content, number, self.portion(content))
     }
 
-    /// The same with a portion that was made before, which many peers may share.
+    /// The same with a prepared portion, which many peers may share.
     #[must_use]
     pub fn peer_saying(self, content: &Content, number: u64, portion: Bytes) -> Peer {
         let opening = self.opening();

@@ -21,7 +21,7 @@ pub struct Hoard {
 }
 
 impl Hoard {
-    /// Of this torrent; hoarders of different numbers ask in different orders.
+    /// A hoarder of this torrent; hoarders with different numbers request pieces in different orders.
     #[must_use]
     pub fn of(content: &Content, number: u64) -> Self {
         let geometry = content.geometry();

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 
-/// What a thread reads at once, in bytes: few system calls, and still in the cache when it is hashed.
+/// How much a thread reads at once, in bytes: few system calls, and the data is still in the cache when it is hashed.
 const READ_LEN: usize = 256 * 1024;
 
 /// How many finished pieces a thread may be ahead of the collecting one.

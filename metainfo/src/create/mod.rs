@@ -328,7 +328,7 @@ impl Creator {
         }
     }
 
-    /// The same name as a file's, on every system.
+    /// The name made safe as a file name on every system.
     ///
     /// # Errors
     ///
@@ -366,7 +366,7 @@ impl Creator {
     }
 }
 
-/// For `map_err`.
+/// Wraps an I/O error, for `map_err`.
 fn io_error<'p>(
     operation: &'static str,
     path: &'p Path,

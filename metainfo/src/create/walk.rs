@@ -16,7 +16,7 @@ pub(super) struct FoundFile {
     pub(super) length: u64,
 }
 
-/// What [`Creator::find`](crate::Creator::find) found: the files for a new torrent, in their order, and the entries
+/// The result of [`Creator::find`](crate::Creator::find): the files for a new torrent, in their order, and the entries
 /// that cannot be shared.
 #[derive(Debug)]
 pub struct Found {
@@ -85,7 +85,7 @@ pub enum LeftOutReason {
     Unreadable(#[source] io::Error),
 }
 
-/// What to do with something that was found.
+/// The decision about an entry that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Visit {

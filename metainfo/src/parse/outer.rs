@@ -108,7 +108,7 @@ fn urls(outer: &Node<'_, '_, '_>, key: &str, context: &mut Context<'_>) -> Vec<S
         .collect()
 }
 
-/// Where the files are on the web (BEP 19), each place once. That of several files is a folder and ends in a slash.
+/// The URLs of web seeds (BEP 19), each once. The URL for several files is a folder and ends in a slash.
 fn web_seeds(outer: &Node<'_, '_, '_>, info: &Info, context: &mut Context<'_>) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut seeds = urls(outer, "url-list", context);

@@ -41,7 +41,7 @@ pub(crate) struct FileBody<R> {
     _place: Place,
 }
 
-/// What comes next.
+/// The next part of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Text(Bytes),

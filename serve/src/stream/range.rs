@@ -12,7 +12,7 @@ pub(crate) const MAX_RANGES: usize = 64;
 
 const UNIT: &[u8] = b"bytes=";
 
-/// What a request wants of a file.
+/// The part of a file that a request selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
     /// All of it.

@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub too_slow: Option<TooSlow>,
 }
 
-/// Of all readers since the start, also of those that have gone: these numbers never fall.
+/// Totals of all readers since the start, including those that have gone: these numbers never fall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Bytes of files that were given to clients.
@@ -86,7 +86,7 @@ pub struct Transfer {
     pub seeds: usize,
 }
 
-/// What is known of one piece.
+/// The state of one piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Piece {
     /// How far it is.
@@ -142,7 +142,7 @@ pub struct Pieces {
 pub struct Runs(pub Vec<(usize, usize)>);
 
 impl Runs {
-    /// In ascending order.
+    /// Adds a piece; call it in ascending order.
     fn push(&mut self, piece: usize) {
         match self.0.last_mut() {
             Some((first, count)) if *first + *count == piece => *count += 1,

@@ -134,7 +134,7 @@ impl Index {
     }
 }
 
-/// What subtitles are, by what their name has beyond the film's.
+/// Derives label and language of subtitles from the part of their name that the film's name lacks.
 fn describe<'a>(item: &'a Item, film: &str) -> Subtitle<'a> {
     let stem = stem(item.name());
     let lower = stem.to_lowercase();

@@ -55,7 +55,7 @@ pub struct TorrentSource {
     shared: Arc<Shared>,
 }
 
-/// What all readers of a source share.
+/// State that all readers of a source share.
 #[derive(Debug)]
 struct Shared {
     /// Bytes given to all readers.
@@ -131,7 +131,7 @@ impl TorrentSource {
         })
     }
 
-    /// What the film needs, and whether it gets it: by the reader of it that reads fastest.
+    /// The rate that the film needs, and whether the download is too slow for it, by its fastest reader.
     fn judge(&self, readers: &[ReaderState], downloaded: u64) -> (Option<u64>, Option<TooSlow>) {
         let (Some((file, _)), Some(pace)) = (self.duration, &self.shared.pace) else {
             return (None, None);

@@ -189,7 +189,7 @@ fn escaped(text: &str) -> String {
     all
 }
 
-/// What stands for a `<` and perhaps what follows it, and how many bytes that is.
+/// The replacement for a `<` and perhaps the text after it, and how many bytes it replaces.
 fn tag(text: &str) -> (Cow<'static, str>, usize) {
     let none = (Cow::Borrowed("&lt;"), 1);
     let Some(end) = text.find('>') else {

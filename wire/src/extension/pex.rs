@@ -17,7 +17,7 @@ pub const MAX_SENT_PEX_PEERS: usize = 50;
 
 const MESSAGE: &str = "ut_pex";
 
-/// What is known about a peer (BEP 11). Bits without a name here are kept as they came.
+/// The flags of a peer in peer exchange (BEP 11). Bits without a name here are kept as they came.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct PexFlags(u8);
 

@@ -68,7 +68,7 @@ pub(super) fn left_out(context: &Context, found: &Found, is_allowed: bool) -> Re
     })
 }
 
-/// What cannot be shared, and why.
+/// One entry that cannot be shared, with the reason.
 fn line(one: &LeftOut) -> String {
     format!("{}: {}", shown(&one.path), reason(one))
 }

@@ -150,7 +150,7 @@ fn explain(error: CreateError) -> CliError {
     }
 }
 
-/// What was tried, as a text that stays.
+/// The operation as a static text.
 fn verb(operation: &str) -> &'static str {
     match operation {
         "list" => "list",

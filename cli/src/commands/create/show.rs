@@ -98,7 +98,7 @@ struct PlannedFile {
     length: u64,
 }
 
-/// What `--dry-run` shows.
+/// The output of `--dry-run`.
 #[derive(Serialize)]
 pub(super) struct Planned {
     name: String,

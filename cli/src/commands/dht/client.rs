@@ -35,7 +35,7 @@ pub(super) struct Client {
     pub(super) deadline: Instant,
 }
 
-/// What a node begins with.
+/// How a node starts: its table, its bootstrap hosts, its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// The table that was kept, and the bootstrap hosts; read-only (BEP 43), on any port.

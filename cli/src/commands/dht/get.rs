@@ -32,7 +32,7 @@ struct Said {
     cost: Cost,
 }
 
-/// What to ask for.
+/// The key of the item to look up.
 pub(super) fn item_key(args: &DhtGet) -> Result<ItemKey, CliError> {
     args.item.item_key(args.salt).ok_or_else(|| {
         CliError::Usage(

@@ -32,7 +32,7 @@ struct Said {
     cost: Cost,
 }
 
-/// What is to be stored.
+/// The value to store.
 pub(super) struct Given {
     value: ItemValue,
     secret: Option<SecretKey>,

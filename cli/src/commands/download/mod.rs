@@ -117,7 +117,7 @@ fn check_wishes(args: &Download, wishes: &[Wish]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What can be known without peers, and what cannot.
+/// The torrents that are known without peers, and the links that are not.
 struct Plan {
     jobs: Vec<Job>,
     links: Vec<(Link, Terms)>,
@@ -165,7 +165,7 @@ async fn choose_files(
     }
 }
 
-/// What all torrents of the command share.
+/// State that all torrents of the command share.
 struct Downloads {
     session: Session,
     args: Download,

@@ -395,7 +395,7 @@ fn extension(item: &Item) -> String {
     }
 }
 
-/// What is held, in words.
+/// Describes the held data in words.
 struct Held<'a>(&'a Snapshot);
 
 impl Display for Held<'_> {
