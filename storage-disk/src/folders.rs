@@ -40,6 +40,13 @@ impl FileId {
     }
 }
 
+/// Whether two paths lead to one folder, also by links and by mounts of one folder at two places. `false` where the system
+/// does not say, or one of them is not there.
+pub(crate) fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().and_then(|it| FileId::of(&it));
+    id(one).is_some_and(|one| Some(one) == id(other))
+}
+
 /// The metadata of the file at `below`, `None` when there is none. A link in its place is an error where links are
 /// refused; so is one on the way to it.
 pub(crate) fn inspect(

@@ -12,6 +12,7 @@ use tailwater_storage::{Access, MovedBytes, Progress, Reply, StorageError, Total
 use tailwater_types::{Bitfield, InfoHash};
 
 use crate::factory::Choices;
+use crate::folders::is_same_folder;
 use crate::paths::{ClaimedPaths, Use};
 use crate::place::Place;
 use crate::resume::{ResumeData, ResumeStore};
@@ -176,7 +177,10 @@ impl Opening {
         let pool = disk.pool();
         let part_names = self.choices.part_names;
         let place = Place::find_in(pool, info, relocation.info_hash, &folder, part_names).await?;
-        if place.key == *disk.key() {
+        let to = folder.clone();
+        let is_here = disk.run(move |shared| is_same_folder(shared.store.layout().root(), &to));
+        // The same folder, also by another way to it, such as a mount.
+        if is_here.await? || place.key == *disk.key() {
             return Ok(());
         }
         let paths = &relocation.paths;

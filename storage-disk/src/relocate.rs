@@ -6,7 +6,7 @@
 
 use super::backend::Access;
 use super::below::{Links, Spot, make_root, open};
-use super::folders::{FileId, FileState, file_state, look};
+use super::folders::{FileId, FileState, file_state, is_same_folder, look};
 use super::pool::SCRATCH_LEN;
 use super::store::{PARTS, Store, index_to_slot};
 use std::collections::BTreeSet;
@@ -92,8 +92,14 @@ impl Store {
                 }
                 _ => false,
             };
-            if there.is_some() && !is_same {
-                taken.push(to.join(&file.path));
+            // Where both are names in one folder, by a mount, there is one name, and deleting the old one would delete it.
+            let (from, target) = (self.layout().root().join(&file.path), to.join(&file.path));
+            let is_one_name = match (from.parent(), target.parent()) {
+                (Some(from), Some(target)) => is_same_folder(from, target),
+                _ => false,
+            };
+            if there.is_some() && (!is_same || is_one_name) {
+                taken.push(target);
             }
         }
         if !taken.is_empty() {

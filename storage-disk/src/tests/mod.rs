@@ -9,6 +9,8 @@ mod layout;
 mod lifecycle;
 #[cfg(unix)]
 mod links;
+#[cfg(unix)]
+mod relocate;
 mod resume;
 #[cfg(unix)]
 mod room;
