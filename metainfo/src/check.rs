@@ -38,6 +38,16 @@ impl PieceHashes {
         Self(Source::Torrent { info, layers })
     }
 
+    /// For how many pieces it is, whether or not their hashes are known yet.
+    #[must_use]
+    pub fn piece_count(&self) -> usize {
+        match &self.0 {
+            Source::V1(hashes) => hashes.len(),
+            Source::Any(hashes) => hashes.len(),
+            Source::Torrent { info, .. } => info.geometry().pieces().len(),
+        }
+    }
+
     /// The expected hash of a piece. `None` for a piece that the torrent does not have, and where a v2 torrent came
     /// without the piece layers: they have to be requested first.
     #[must_use]
@@ -47,6 +57,17 @@ impl PieceHashes {
             Source::Any(hashes) => hashes.get(piece.as_usize()).copied()?,
             Source::Torrent { info, layers } => of_torrent(info, layers, piece),
         }
+    }
+
+    /// Whether these bytes, in order, are the piece. `None` where [`expected`](Self::expected) is.
+    pub fn is_valid<'a>(
+        &self,
+        piece: PieceIndex,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<bool> {
+        let mut hasher = PieceHasher::new(self.expected(piece)?);
+        parts.into_iter().for_each(|part| hasher.update(part));
+        Some(hasher.is_valid())
     }
 }
 

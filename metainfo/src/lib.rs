@@ -36,6 +36,6 @@ pub use safe_path::SafePath;
 pub use tailwater_types::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
 pub use tailwater_types::{
     BLOCK_LEN, Bitfield, BitfieldError, BlockDigest, BlockRef, Expected, FileIndex, Geometry,
-    GeometryError, InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash,
-    PieceIndex,
+    GeometryError, InfoHash, InfoHashV2, InfoHashes, MerkleHash, MerkleRoot, ParseHexError, PeerId,
+    PieceHash, PieceIndex,
 };

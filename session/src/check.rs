@@ -7,7 +7,6 @@ use tailwater_metainfo::{Bitfield, Metainfo};
 use tailwater_storage_disk::check_files;
 
 use crate::error::AddError;
-use crate::storage::piece_hashes;
 
 /// Checks the files below `root` against the torrent's piece hashes, on all cores, and says which pieces are whole.
 /// `progress` gets the number of pieces done and the total, from the I/O threads.
@@ -27,6 +26,6 @@ pub async fn check(
 ) -> Result<Bitfield, AddError> {
     let info = metainfo.info();
     let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
-    let hashes = piece_hashes(info)?;
+    let hashes = metainfo.piece_hashes();
     Ok(check_files(info, info_hash, hashes, root, Arc::new(progress)).await?)
 }

@@ -5,13 +5,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tailwater_metainfo::{Info, Metainfo};
+use tailwater_metainfo::Metainfo;
 use tailwater_storage::{
     Access, Blocking, Completion, CompletionSink, OpenError, OpenRequest, Opened, StorageFactory,
 };
 use tailwater_storage_disk::Disk;
 use tailwater_storage_mem::MemoryFactory;
-use tailwater_types::PieceHash;
 
 use crate::error::AddError;
 use crate::mailbox::Mailbox;
@@ -39,12 +38,11 @@ impl Storages {
         options: &AddOptions,
         completions: &Arc<Mailbox<Completion>>,
     ) -> Result<Opened, AddError> {
-        let info = metainfo.info();
-        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+        let info_hash = metainfo.info().info_hashes().v1.ok_or(AddError::V2Only)?;
         let mut request = OpenRequest::new(
             Arc::clone(metainfo),
             info_hash,
-            piece_hashes(info)?,
+            metainfo.piece_hashes(),
             sink(completions),
             blocking(),
         );
@@ -79,17 +77,6 @@ impl Storages {
             // No resume data is kept of an incomplete folder that is only shared.
             .remembers(!choices.seed_partial)
     }
-}
-
-/// The hashes of all pieces.
-///
-/// # Errors
-///
-/// When the torrent is v2 only.
-pub(crate) fn piece_hashes(info: &Info) -> Result<Arc<[PieceHash]>, AddError> {
-    let pieces = info.geometry().pieces();
-    let hashes: Option<_> = pieces.map(|piece| info.piece_hash(piece)).collect();
-    hashes.ok_or(AddError::V2Only)
 }
 
 fn sink(completions: &Arc<Mailbox<Completion>>) -> CompletionSink {

@@ -36,12 +36,14 @@ impl<'a> Cursor<'a> {
         store.write(file, slot, data, at)
     }
 
-    /// Fills `buf` with the torrent's bytes at `offset`; padding is zeros.
+    /// Fills `buf` with the torrent's bytes at `offset`; padding is zeros. Positions without a byte are left alone.
     pub(crate) fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), StorageError> {
         let store = self.store;
-        let mut rest = buf;
+        let (mut rest, mut at_rest) = (buf, offset);
         for segment in store.layout().segments(offset, rest.len()) {
-            let (part, after) = rest.split_at_mut(segment.len);
+            let gap = usize::try_from(segment.offset - at_rest).unwrap_or(usize::MAX);
+            let (part, after) = rest.split_at_mut(gap).1.split_at_mut(segment.len);
+            at_rest = segment.offset + u64::try_from(segment.len).unwrap_or(u64::MAX);
             match self.place(&segment) {
                 Some((slot, at)) => {
                     let file = self.file(slot, Access::Read)?;

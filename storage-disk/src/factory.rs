@@ -103,7 +103,7 @@ pub(crate) struct Choices {
 /// let disk = Disk::new(IoConfig::default())?;
 /// let films = disk.folder("/srv/films").part_names(true).preallocate(true);
 /// # let _ = films;
-/// # Ok::<(), tailwater_storage_disk::StorageError>(())
+/// # Ok::<(), tailwater_storage::StorageError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct DiskFolder {

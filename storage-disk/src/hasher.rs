@@ -1,12 +1,12 @@
-//! Incremental SHA-1 of pieces, while their blocks are written.
+//! Incremental hashes of pieces, while their blocks are written.
 
 use bytes::Bytes;
-use sha1::{Digest, Sha1};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use tailwater_metainfo::{BlockRef, PieceHash, PieceIndex};
+use tailwater_metainfo::{BlockRef, Expected, PieceHashes, PieceIndex};
 
-/// The most pieces of one torrent that are hashed at a time; about 150 bytes each. A piece beyond that is read back
-/// when it is verified.
+/// The most pieces of one torrent that are hashed at a time; about 400 bytes each, and of v2 torrents 32 more for each
+/// block. A piece beyond that is read back when it is verified.
 const MAX_HASHERS: usize = 1024;
 
 /// Bytes of blocks that came ahead of their turn and are kept, for one torrent. A peer that reads from several threads
@@ -14,14 +14,21 @@ const MAX_HASHERS: usize = 1024;
 /// buffer alive, which is why they are few.
 const MAX_AHEAD_BYTES: usize = 512 * 1024;
 
-/// The hash of a piece's first bytes.
-#[derive(Clone, Default)]
+/// The hashes of a piece's first bytes.
 pub(crate) struct PieceHasher {
-    state: Sha1,
+    hasher: tailwater_metainfo::PieceHasher,
     next: u32,
 }
 
 impl PieceHasher {
+    /// A hasher that has seen no byte.
+    pub(crate) fn new(expected: Expected) -> Self {
+        Self {
+            hasher: tailwater_metainfo::PieceHasher::new(expected),
+            next: 0,
+        }
+    }
+
     /// How many bytes of the piece are in the hash.
     pub(crate) const fn hashed(&self) -> u32 {
         self.next
@@ -29,16 +36,16 @@ impl PieceHasher {
 
     /// Takes the bytes that follow.
     pub(crate) fn update(&mut self, data: &[u8]) {
-        self.state.update(data);
+        self.hasher.update(data);
         // A piece is under 512 MiB, so the count fits.
         self.next = self
             .next
             .saturating_add(u32::try_from(data.len()).unwrap_or(u32::MAX));
     }
 
-    /// The hash of all bytes taken.
-    pub(crate) fn finish(self) -> PieceHash {
-        PieceHash::new(self.state.finalize().into())
+    /// Whether all bytes taken are the piece.
+    pub(crate) fn is_valid(self) -> bool {
+        self.hasher.is_valid()
     }
 }
 
@@ -50,7 +57,6 @@ pub(crate) struct Hashers {
 }
 
 /// A piece that is being hashed.
-#[derive(Default)]
 struct Open {
     hasher: PieceHasher,
     /// Blocks beyond the first gap, by offset.
@@ -63,16 +69,27 @@ impl Hashers {
         self.open.contains_key(&piece)
     }
 
-    /// Hashes a block that has been written: now if it is the next of its piece, or when the gap before it closes.
+    /// Hashes a block that has been written: now if it is the next of its piece, or when the gap before it closes. No
+    /// block is hashed of a piece whose expected hash is not known.
     ///
     /// A block that was hashed before and comes again forgets the piece's hash: the disk no longer holds what was
     /// hashed. So it is too when a write failed in the middle of a block, which then comes again.
-    pub(crate) fn hash(&mut self, block: BlockRef, data: &Bytes) {
+    pub(crate) fn hash(&mut self, block: BlockRef, data: &Bytes, hashes: &PieceHashes) {
         let piece = block.piece();
-        if !self.open.contains_key(&piece) && self.open.len() >= MAX_HASHERS {
-            return;
-        }
-        let open = self.open.entry(piece).or_default();
+        let is_full = self.open.len() >= MAX_HASHERS;
+        let open = match self.open.entry(piece) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(place) => {
+                let Some(expected) = hashes.expected(piece) else {
+                    return;
+                };
+                place.insert(Open {
+                    hasher: PieceHasher::new(expected),
+                    ahead: BTreeMap::new(),
+                })
+            }
+        };
         let offset = block.offset();
         if offset < open.hasher.next {
             self.forget(piece);
@@ -108,9 +125,9 @@ impl Hashers {
         }
     }
 
-    /// Takes a piece's hasher out, or a fresh one if the piece has none.
-    pub(crate) fn take(&mut self, piece: PieceIndex) -> PieceHasher {
-        self.forget(piece).unwrap_or_default()
+    /// Takes a piece's hasher out, if it has one.
+    pub(crate) fn take(&mut self, piece: PieceIndex) -> Option<PieceHasher> {
+        self.forget(piece)
     }
 
     /// Forgets everything.
@@ -129,7 +146,49 @@ impl Hashers {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tailwater_metainfo::Geometry;
+    use sha1::{Digest, Sha1};
+    use tailwater_metainfo::{Geometry, MerkleHash, MerkleRoot, PieceHash, merkle};
+
+    const LEN: usize = 6 * 16_384;
+
+    type Step = (u32, u8, bool);
+
+    /// Writes blocks; returns what is on the disk then, and what the piece's hasher has taken.
+    fn run(steps: &[Step], expected: Expected) -> (Vec<u8>, PieceHasher) {
+        let geometry = Geometry::new(LEN as u64, LEN as u32).unwrap();
+        let hashes = PieceHashes::from_iter([Some(expected)]);
+        let piece = geometry.piece(0).unwrap();
+        let mut disk = vec![0; LEN];
+        let mut hashers = Hashers::default();
+        for &(number, byte, skip) in steps {
+            let block = geometry.nth_block(piece, number).unwrap();
+            let data = Bytes::from(vec![byte; 16_384]);
+            let at = block.offset() as usize;
+            disk[at..at + 16_384].copy_from_slice(&data);
+            if skip {
+                hashers.skip(block);
+            } else {
+                hashers.hash(block, &data, &hashes);
+            }
+        }
+        let hasher = hashers.take(piece);
+        assert_eq!(hashers.ahead_bytes, 0);
+        (disk, hasher.unwrap_or_else(|| PieceHasher::new(expected)))
+    }
+
+    fn v1(bytes: &[u8]) -> Expected {
+        Expected::V1(PieceHash::new(Sha1::digest(bytes).into()))
+    }
+
+    fn v2(bytes: &[u8]) -> Expected {
+        let mut leaves: Vec<_> = bytes.chunks(16_384).map(merkle::block_hash).collect();
+        leaves.resize(8, MerkleHash::new([0; 32]));
+        Expected::V2(MerkleRoot {
+            root: merkle::root(leaves, 0).unwrap(),
+            height: 3,
+            len: LEN as u32,
+        })
+    }
 
     proptest! {
         /// Whatever order blocks come in, and however often, the hash taken out covers the beginning of what lies on
@@ -138,39 +197,35 @@ mod tests {
         fn the_hash_is_always_of_what_was_written_last(
             steps in proptest::collection::vec((0u32..6, any::<u8>(), any::<bool>()), 1..40),
         ) {
-            let geometry = Geometry::new(6 * 16_384, 6 * 16_384).unwrap();
-            let piece = geometry.piece(0).unwrap();
-            let mut disk = vec![0; 6 * 16_384];
-            let mut hashers = Hashers::default();
-            for (number, byte, skip) in steps {
-                let block = geometry.nth_block(piece, number).unwrap();
-                let data = Bytes::from(vec![byte; 16_384]);
-                let at = block.offset() as usize;
-                disk[at..at + 16_384].copy_from_slice(&data);
-                if skip {
-                    hashers.skip(block);
-                } else {
-                    hashers.hash(block, &data);
-                }
-            }
-            let hasher = hashers.take(piece);
+            let (disk, hasher) = run(&steps, v1(b""));
             let hashed = hasher.hashed() as usize;
-            let mut expected = PieceHasher::default();
-            expected.update(&disk[..hashed]);
-            prop_assert_eq!(hasher.finish(), expected.finish());
-            prop_assert_eq!(hashers.ahead_bytes, 0);
+            let (_, hasher) = run(&steps, v1(&disk[..hashed]));
+            prop_assert!(hasher.is_valid());
+            let (_, mut hasher) = run(&steps, v2(&disk));
+            prop_assert_eq!(hasher.hashed() as usize, hashed);
+            hasher.update(&disk[hashed..]);
+            prop_assert!(hasher.is_valid());
         }
     }
 
     #[test]
     fn swapped_neighbours_are_hashed_without_reading_back() {
-        let geometry = Geometry::new(4 * 16_384, 4 * 16_384).unwrap();
+        let steps = [1, 0, 3, 2, 5, 4].map(|number| (number, 9, false));
+        for expected in [v1(&[9; LEN]), v2(&[9; LEN])] {
+            let (_, hasher) = run(&steps, expected);
+            assert_eq!(hasher.hashed() as usize, LEN);
+            assert!(hasher.is_valid());
+        }
+    }
+
+    #[test]
+    fn nothing_is_hashed_where_the_hash_is_not_known() {
+        let geometry = Geometry::new(LEN as u64, LEN as u32).unwrap();
         let piece = geometry.piece(0).unwrap();
         let mut hashers = Hashers::default();
-        for number in [1, 0, 3, 2] {
-            let block = geometry.nth_block(piece, number).unwrap();
-            hashers.hash(block, &Bytes::from(vec![9; 16_384]));
-        }
-        assert_eq!(hashers.take(piece).hashed(), 4 * 16_384);
+        let block = geometry.nth_block(piece, 0).unwrap();
+        let unknown = PieceHashes::from_iter([None::<Expected>]);
+        hashers.hash(block, &Bytes::from(vec![9; 16_384]), &unknown);
+        assert!(!hashers.has(piece));
     }
 }

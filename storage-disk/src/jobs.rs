@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use tailwater_metainfo::{block_digest, hash_many_from};
 use tailwater_storage::{Completion, StorageError};
-use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex, Verdict};
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, Expected, PieceHash, PieceIndex, Verdict};
 
 /// From this many pieces verified at a time, it is cheaper to read them back and hash them side by side than to hash
 /// each while it is written.
@@ -90,7 +90,7 @@ impl Shared {
         // Padding is zeros, whatever the peer sent for it (BEP 47): such a block is read back as it lies.
         match padded {
             false if self.in_bulk.load(Ordering::Relaxed) && !hashers.has(piece) => {}
-            false => hashers.hash(block, data),
+            false => hashers.hash(block, data, &self.hashes),
             true => hashers.skip(block),
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Shared {
                     return Ok(Verdict::Valid);
                 }
                 let valid = match together.get(&piece) {
-                    Some(hash) => self.is_right(piece, hash),
+                    Some(hash) => self.expected(piece)? == Expected::V1(*hash),
                     None => self.finish(piece, hasher, scratch)?,
                 };
                 if valid {
@@ -140,8 +140,11 @@ impl Shared {
         scratch: &mut [u8],
     ) -> HashMap<PieceIndex, PieceHash> {
         let geometry = self.store.layout().geometry();
-        // The last one may be shorter.
-        pieces.retain(|piece| geometry.piece_len(*piece) == geometry.piece_length());
+        // The last one, or the last of each file, may be shorter. Trees of v2 are hashed one by one.
+        pieces.retain(|piece| {
+            geometry.piece_len(*piece) == geometry.piece_length()
+                && matches!(self.hashes.expected(*piece), Some(Expected::V1(_)))
+        });
         if pieces.len() < BULK {
             return HashMap::new();
         }
@@ -166,19 +169,36 @@ impl Shared {
         (self.on_completion)(Completion::Digests { piece, digests });
     }
 
-    /// Reads what the hash of a piece still lacks; says whether it is the right one.
-    pub(crate) fn finish(
+    /// Reads a whole piece back; says whether it is the right one. It is not where the expected hash is not known.
+    pub(crate) fn is_right(
         &self,
         piece: PieceIndex,
-        mut hasher: PieceHasher,
         scratch: &mut [u8],
     ) -> Result<bool, StorageError> {
-        self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
-        Ok(self.is_right(piece, &hasher.finish()))
+        match self.finish(piece, None, scratch) {
+            Err(StorageError::HashUnknown(_)) => Ok(false),
+            finished => finished,
+        }
     }
 
-    fn is_right(&self, piece: PieceIndex, hash: &PieceHash) -> bool {
-        self.hashes.get(piece.as_usize()) == Some(hash)
+    /// Reads what the hash of a piece still lacks, or the whole piece if nothing of it was hashed; says whether it is the right one.
+    fn finish(
+        &self,
+        piece: PieceIndex,
+        hasher: Option<PieceHasher>,
+        scratch: &mut [u8],
+    ) -> Result<bool, StorageError> {
+        let mut hasher = match hasher {
+            Some(hasher) => hasher,
+            None => PieceHasher::new(self.expected(piece)?),
+        };
+        self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
+        Ok(hasher.is_valid())
+    }
+
+    fn expected(&self, piece: PieceIndex) -> Result<Expected, StorageError> {
+        let expected = self.hashes.expected(piece);
+        expected.ok_or(StorageError::HashUnknown(piece))
     }
 
     fn block_digests(

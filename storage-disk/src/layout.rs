@@ -47,34 +47,49 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Layout`] when the files do not follow each other without a gap, do not add up to the torrent's
-    /// length, or a path is not made of plain names. Paths come safe out of the parser; this is the second lock on the
+    /// [`StorageError::Layout`] when the files do not follow each other, each without a gap or, where the geometry's pieces
+    /// end early, each with a piece of its own; when they do not end where the torrent does, or do not add up to its
+    /// length; or a path is not made of plain names. Paths come safe out of the parser; this is the second lock on the
     /// same door.
     pub(crate) fn new(
         root: PathBuf,
         files: Vec<FileSpan>,
         geometry: Geometry,
     ) -> Result<Self, StorageError> {
-        let mut end = 0_u64;
+        // Where the last file ends, and the bytes of all.
+        let (mut end, mut bytes) = (0_u64, 0_u64);
+        let has_gaps = geometry.end() != geometry.total();
         for file in &files {
             let name = file.path.display();
-            if file.offset != end {
+            let due = match has_gaps {
+                true => end.checked_next_multiple_of(geometry.piece_length().into()),
+                false => Some(end),
+            };
+            // A file without bytes has no piece, and may lie in a gap.
+            let fits = due == Some(file.offset)
+                || (file.length == 0 && due.is_some_and(|due| (end..due).contains(&file.offset)));
+            if !fits {
                 let found = file.offset;
                 return Err(StorageError::Layout(format!(
-                    "{name} begins at {found} instead of {end}"
+                    "{name} begins at {found} instead of {}",
+                    due.unwrap_or(end)
                 )));
             }
-            end = end
-                .checked_add(file.length)
-                .ok_or_else(|| StorageError::Layout(format!("the length of {name} overflows")))?;
+            if file.length > 0 {
+                end = file.offset.checked_add(file.length).ok_or_else(|| {
+                    StorageError::Layout(format!("the length of {name} overflows"))
+                })?;
+                // No more than where they end.
+                bytes += file.length;
+            }
             if !file.pad && !is_plain(&file.path) {
                 return Err(StorageError::Layout(format!("{name:?} is not a safe path")));
             }
         }
-        let total = geometry.total();
-        if end != total {
+        let (total, due) = (geometry.total(), geometry.end());
+        if (end, bytes) != (due, total) {
             return Err(StorageError::Layout(format!(
-                "files of {end} bytes in a torrent of {total}"
+                "files of {bytes} bytes that end at {end} in a torrent of {total} that ends at {due}"
             )));
         }
         Ok(Self {
@@ -108,7 +123,8 @@ impl Layout {
         self.geometry.pieces_in(start, end)
     }
 
-    /// The parts of `len` bytes at `offset` of the torrent, in order; clipped to the torrent.
+    /// The parts of `len` positions at `offset` of the torrent, in order; clipped to the torrent. Positions between files
+    /// that hold no byte are left out.
     pub(crate) fn segments(&self, offset: u64, len: usize) -> Segments<'_> {
         let next = self
             .files
@@ -137,6 +153,12 @@ impl Iterator for Segments<'_> {
         while self.left > 0 {
             let index = self.next;
             let file = self.files.get(index)?;
+            if let Some(gap) = file.offset.checked_sub(self.offset) {
+                // No byte lies between the files.
+                let gap = usize::try_from(gap).map_or(self.left, |gap| gap.min(self.left));
+                self.left -= gap;
+                self.offset += u64::try_from(gap).unwrap_or(u64::MAX);
+            }
             let room = (file.offset + file.length).saturating_sub(self.offset);
             let len = usize::try_from(room).map_or(self.left, |room| room.min(self.left));
             if len == self.left {

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use tailwater_metainfo::PieceHashes;
 use tailwater_storage::{CompletionSink, StorageError};
-use tailwater_types::{Bitfield, BlockRef, Geometry, PieceHash, PieceIndex};
+use tailwater_types::{Bitfield, BlockRef, Geometry, PieceIndex};
 use tokio::sync::oneshot;
 
 /// The longest range that [`DiskTorrent::read`] returns in one piece, in bytes.
@@ -35,8 +36,8 @@ pub(crate) struct DiskOptions {
     pub key: ResumeKey,
     /// The files and the download folder.
     pub layout: Layout,
-    /// The hash of each piece.
-    pub hashes: Arc<[PieceHash]>,
+    /// What each piece has to hash to.
+    pub hashes: PieceHashes,
     /// Indices of the files that are not wanted.
     pub skipped: Vec<usize>,
     /// Whether symbolic links below the folder are followed; only for a torrent that is never written.
@@ -60,7 +61,7 @@ pub(crate) struct DiskTorrent {
 pub(crate) struct Shared {
     pub(crate) store: Store,
     key: ResumeKey,
-    pub(crate) hashes: Arc<[PieceHash]>,
+    pub(crate) hashes: PieceHashes,
     pub(crate) on_completion: CompletionSink,
     pub(crate) verified: AtomicBitmap,
     /// Pieces in the verification queue, so that a piece is there once: what bounds that queue.
@@ -125,10 +126,10 @@ impl DiskTorrent {
     /// skipped file cannot be looked at.
     pub(crate) async fn open(pool: IoPool, options: DiskOptions) -> Result<Self, StorageError> {
         let geometry = options.layout.geometry().clone();
-        if options.hashes.len() != geometry.pieces().len() {
+        if options.hashes.piece_count() != geometry.pieces().len() {
             return Err(StorageError::Layout(format!(
                 "{} hashes for {} pieces",
-                options.hashes.len(),
+                options.hashes.piece_count(),
                 geometry.piece_count()
             )));
         }

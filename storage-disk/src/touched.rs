@@ -15,7 +15,6 @@
 
 use super::backend::DiskFile;
 use super::folders::FileState;
-use super::hasher::PieceHasher;
 use super::pool::SCRATCH_LEN;
 use super::store::{PARTS, Store, index_to_slot, slot_to_index};
 use super::torrent::{DiskTorrent, Shared};
@@ -211,7 +210,7 @@ impl Shared {
             if self.is_closing() {
                 return Err(StorageError::Closed);
             }
-            let is_right = match self.finish(piece, PieceHasher::default(), &mut scratch) {
+            let is_right = match self.is_right(piece, &mut scratch) {
                 Err(error) if !error.is_missing_data() => return Err(error),
                 hashed => hashed.unwrap_or(false),
             };
@@ -251,7 +250,7 @@ impl Shared {
                 continue;
             }
             scratch.resize(SCRATCH_LEN, 0);
-            if !self.finish(piece, PieceHasher::default(), &mut scratch)? {
+            if !self.is_right(piece, &mut scratch)? {
                 return Err(StorageError::FileChanged {
                     path: self.path_of(piece),
                     change: FileChange::Modified,

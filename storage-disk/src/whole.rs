@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tailwater_metainfo::Info;
+use tailwater_metainfo::{Info, PieceHashes};
 use tailwater_storage::{Progress, StorageError};
-use tailwater_types::{Bitfield, InfoHash, PieceHash};
+use tailwater_types::{Bitfield, InfoHash};
 
 use crate::below::Links;
 use crate::hold::Hold;
@@ -26,7 +26,7 @@ use crate::torrent::{DiskOptions, DiskTorrent};
 pub async fn check_files(
     info: &Info,
     info_hash: InfoHash,
-    hashes: Arc<[PieceHash]>,
+    hashes: PieceHashes,
     root: &Path,
     progress: Progress,
 ) -> Result<Bitfield, StorageError> {

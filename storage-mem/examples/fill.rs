@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::{Geometry, PieceHash};
+use tailwater_metainfo::{Geometry, PieceHash, PieceHashes};
 use tailwater_storage_mem::{Config, MemoryStorage, Verdict};
 
 const PIECE: u32 = 1024 * 1024;
@@ -31,7 +31,8 @@ fn main() -> Result<(), Failure> {
     let data = vec![0x5a; PIECE as usize];
     let hash = PieceHash::new(Sha1::digest(&data).into());
     let storage = MemoryStorage::new(Config::new(geometry.total()));
-    let handle = storage.add_torrent(geometry.clone(), (0..mebibytes).map(|_| hash).collect())?;
+    let hashes: PieceHashes = (0..mebibytes).map(|_| hash).collect();
+    let handle = storage.add_torrent(geometry.clone(), hashes)?;
     let data = Arc::new(data);
 
     let together = storage.verify_together(handle)?;

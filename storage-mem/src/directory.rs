@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tailwater_metainfo::{Geometry, PieceHash, PieceIndex};
+use tailwater_metainfo::{Geometry, PieceHashes, PieceIndex};
 
 use crate::error::Error;
 use crate::handle::TorrentHandle;
@@ -29,7 +29,7 @@ pub(crate) struct Directory {
 pub(crate) struct Torrent {
     pub(crate) handle: TorrentHandle,
     pub(crate) geometry: Geometry,
-    pub(crate) hashes: std::sync::Arc<[PieceHash]>,
+    pub(crate) hashes: PieceHashes,
     pub(crate) held: BTreeMap<u32, Entry>,
     pub(crate) protection: Protection,
 }
@@ -98,7 +98,7 @@ impl Directory {
         &mut self,
         storage: u64,
         geometry: Geometry,
-        hashes: std::sync::Arc<[PieceHash]>,
+        hashes: PieceHashes,
         generations: &Generations,
     ) -> Result<TorrentHandle, Error> {
         let max = generations.slots();

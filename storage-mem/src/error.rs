@@ -24,6 +24,12 @@ pub enum Error {
         /// How many pieces the torrent has.
         pieces: u32,
     },
+    /// A piece of a v2 torrent cannot be verified: the torrent was added without its piece layers (BEP 52).
+    #[error("the hash of piece {piece} is not known")]
+    HashUnknown {
+        /// The piece.
+        piece: u32,
+    },
     /// The piece index comes from another torrent's geometry.
     #[error("there is no piece {piece}: the torrent has {count}")]
     NoSuchPiece {

@@ -1,7 +1,7 @@
 //! A partial piece: reserved, filled block by block, then hashed.
 
 use tailwater_metainfo::block_digest;
-use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceHash, PieceIndex};
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, Expected, PieceIndex};
 
 use crate::budget::{Buffer, Space, Tally};
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub(crate) struct Partial {
     id: ReservationId,
     piece: PieceIndex,
     len: u32,
-    hash: PieceHash,
+    expected: Option<Expected>,
     tally: Arc<Tally>,
     state: Mutex<State>,
     /// Held by the write that fetches memory for the piece, so that others wait for that memory. Taken before `state`.
@@ -88,7 +88,7 @@ impl Partial {
         id: ReservationId,
         piece: PieceIndex,
         len: u32,
-        hash: PieceHash,
+        expected: Option<Expected>,
         space: Space,
     ) -> Self {
         let blocks = len.div_ceil(BLOCK_LEN);
@@ -96,7 +96,7 @@ impl Partial {
             id,
             piece,
             len,
-            hash,
+            expected,
             tally: Arc::clone(space.tally()),
             fetching: Mutex::new(()),
             state: Mutex::new(State {
@@ -196,9 +196,11 @@ impl Partial {
         memory
     }
 
-    /// Claims a full piece for hashing: no other call may hash it until [`settle`](Self::settle).
-    pub(crate) fn begin_verify(&self) -> Result<Blocks, Error> {
+    /// Claims a full piece for hashing, and returns its expected hash: no other call may hash the piece until
+    /// [`settle`](Self::settle).
+    pub(crate) fn begin_verify(&self) -> Result<(Expected, Blocks), Error> {
         let piece = self.piece.get();
+        let expected = self.expected.ok_or(Error::HashUnknown { piece })?;
         let mut state = lock(&self.state);
         if state.is_verifying {
             return Err(Error::Verifying { piece });
@@ -209,14 +211,14 @@ impl Partial {
         }
         state.is_verifying = true;
         let blocks = state.slots.iter().filter_map(Slot::buffer);
-        Ok(blocks.map(Arc::clone).collect())
+        Ok((expected, blocks.map(Arc::clone).collect()))
     }
 
-    /// Compares the hash of the blocks that [`begin_verify`](Self::begin_verify) gave out. `None` when the piece is
+    /// Takes the verdict on the blocks that [`begin_verify`](Self::begin_verify) gave out. `None` when the piece is
     /// valid; it then stays in the verifying state, for [`take_blocks`](Self::take_blocks). Else the digests of its
     /// blocks, and it is empty again.
-    pub(crate) fn settle(&self, blocks: Blocks, hash: PieceHash) -> Option<Vec<BlockDigest>> {
-        if hash == self.hash {
+    pub(crate) fn settle(&self, blocks: Blocks, is_valid: bool) -> Option<Vec<BlockDigest>> {
+        if is_valid {
             return None;
         }
         let digests = blocks.iter().map(|block| block_digest(block.bytes()));

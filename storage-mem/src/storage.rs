@@ -4,7 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use tailwater_metainfo::{
-    BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex, hash_many, hashed_together,
+    BLOCK_LEN, BlockRef, Expected, Geometry, PieceHasher, PieceHashes, PieceIndex, hash_many,
+    hashed_together,
 };
 
 use crate::budget::{BLOCK, Budget};
@@ -17,7 +18,7 @@ use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::order::Order;
 use crate::partial::{Partial, Written};
 use crate::room::{Reservation, ReservationId, Victim};
-use crate::shard::{Held, Key, Piece, Shards, Verified};
+use crate::shard::{Blocks, Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
 use tailwater_types::Verdict;
 
@@ -83,7 +84,8 @@ impl MemoryStorage {
         &self.inner.config
     }
 
-    /// Adds a torrent, with the SHA-1 of each of its pieces. Takes nothing from the budget.
+    /// Adds a torrent, with the expected hash of each of its pieces; for a v1 torrent, a list of SHA-1. Takes nothing
+    /// from the budget.
     ///
     /// # Errors
     ///
@@ -91,12 +93,13 @@ impl MemoryStorage {
     pub fn add_torrent(
         &self,
         geometry: Geometry,
-        piece_hashes: std::sync::Arc<[PieceHash]>,
+        piece_hashes: impl Into<PieceHashes>,
     ) -> Result<TorrentHandle, Error> {
         let pieces = geometry.piece_count();
-        if piece_hashes.len() != pieces as usize {
+        let piece_hashes = piece_hashes.into();
+        if piece_hashes.piece_count() != pieces as usize {
             return Err(Error::HashCount {
-                hashes: piece_hashes.len(),
+                hashes: piece_hashes.piece_count(),
                 pieces,
             });
         }
@@ -147,9 +150,9 @@ impl MemoryStorage {
         let mut directory = self.directory()?;
         self.check(handle)?;
         let torrent = directory.torrent(handle)?;
-        let Some(&hash) = torrent.hashes.get(piece.as_usize()) else {
+        if torrent.geometry.piece(piece.get()).is_err() {
             return Err(torrent.no_such_piece(piece));
-        };
+        }
         if torrent.held.contains_key(&piece.get()) {
             let mut shard = self.inner.shards.lock(Key::new(handle, piece));
             let id = match shard.get(Key::new(handle, piece)) {
@@ -159,6 +162,7 @@ impl MemoryStorage {
             return Ok(Reservation::existing(id));
         }
         let len = torrent.geometry.piece_len(piece);
+        let expected = torrent.hashes.expected(piece);
         let needed = len.div_ceil(BLOCK_LEN);
         let full = |free| Error::Full {
             needed: u64::from(needed) * BLOCK,
@@ -183,7 +187,7 @@ impl MemoryStorage {
             return Err(full(free));
         };
         let id = ReservationId(self.inner.shards.clock.step());
-        let partial = Arc::new(Partial::new(id, piece, len, hash, space));
+        let partial = Arc::new(Partial::new(id, piece, len, expected, space));
         let held = Held {
             generation: handle.generation,
             piece: Piece::Partial(partial),
@@ -250,12 +254,12 @@ impl MemoryStorage {
         }
     }
 
-    /// Verifies a full piece against its hash. A valid piece can be read; an invalid one is empty again, and still
+    /// Verifies a full piece against its hashes. A valid piece can be read; an invalid one is empty again, and still
     /// reserved.
     ///
     /// # Errors
     ///
-    /// [`Error::Incomplete`], [`Error::Verifying`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
+    /// [`Error::Incomplete`], [`Error::Verifying`], [`Error::HashUnknown`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
     /// [`Error::StaleHandle`], [`Error::Closed`].
     pub fn verify(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<Verdict, Error> {
         let mut verdict = Err(Error::NotReserved { piece: piece.get() });
@@ -271,26 +275,47 @@ impl MemoryStorage {
         pieces: &[PieceIndex],
         mut tell: impl FnMut(PieceIndex, Result<Verdict, Error>),
     ) {
-        let mut begun = Vec::with_capacity(pieces.len());
+        // SHA-1 of several pieces side by side; trees of v2 one by one.
+        let (mut begun, mut trees) = (Vec::with_capacity(pieces.len()), Vec::new());
         for &piece in pieces {
             let claim = self.partial(handle, piece);
             match claim.and_then(|running| Ok((running.subject.begin_verify()?, running))) {
-                Ok((blocks, running)) => begun.push((piece, running, blocks)),
+                Ok(((Expected::V1(hash), blocks), running)) => {
+                    begun.push((piece, running, hash, blocks));
+                }
+                Ok(((expected, blocks), running)) => trees.push((piece, running, expected, blocks)),
                 Err(error) => tell(piece, Err(error)),
             }
         }
         let parts: Vec<Vec<&[u8]>> = begun
             .iter()
-            .map(|(_, _, blocks)| blocks.iter().map(|block| block.bytes()).collect())
+            .map(|(.., blocks)| blocks.iter().map(|block| block.bytes()).collect())
             .collect();
         let parts: Vec<&[&[u8]]> = parts.iter().map(Vec::as_slice).collect();
         let hashes = hash_many(&parts);
-        for ((piece, running, blocks), hash) in begun.into_iter().zip(hashes) {
-            let verdict = match running.subject.settle(blocks, hash) {
-                Some(block_digests) => Ok(Verdict::Invalid { block_digests }),
-                None => self.promote(handle, piece, &running.subject),
-            };
-            tell(piece, verdict);
+        for ((piece, running, hash, blocks), found) in begun.into_iter().zip(hashes) {
+            let judged = self.judge(handle, piece, &running.subject, blocks, found == hash);
+            tell(piece, judged);
+        }
+        for (piece, running, expected, blocks) in trees {
+            let mut hasher = PieceHasher::new(expected);
+            blocks.iter().for_each(|block| hasher.update(block.bytes()));
+            let judged = self.judge(handle, piece, &running.subject, blocks, hasher.is_valid());
+            tell(piece, judged);
+        }
+    }
+
+    fn judge(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+        partial: &Arc<Partial>,
+        blocks: Blocks,
+        is_valid: bool,
+    ) -> Result<Verdict, Error> {
+        match partial.settle(blocks, is_valid) {
+            Some(block_digests) => Ok(Verdict::Invalid { block_digests }),
+            None => self.promote(handle, piece, partial),
         }
     }
 

@@ -209,10 +209,15 @@ impl MemoryTorrent {
 
     fn hash(&self, pieces: &[PieceIndex]) {
         let tell = |piece, verdict| {
-            // For a removed torrent or a released piece no verdict is reported: none is awaited.
-            if let Ok(verdict) = verdict {
-                (self.completions)(Completion::Verified { piece, verdict });
-            }
+            (self.completions)(match verdict {
+                Ok(verdict) => Completion::Verified { piece, verdict },
+                Err(Error::HashUnknown { .. }) => Completion::VerifyFailed {
+                    piece,
+                    error: StorageError::HashUnknown(piece),
+                },
+                // For a removed torrent or a released piece no verdict is reported: none is awaited.
+                Err(_) => return,
+            });
         };
         self.storage.verify_many(self.handle, pieces, tell);
     }

@@ -81,6 +81,9 @@ pub enum StorageError {
     /// Bytes were asked for that have not been verified.
     #[error("piece {0} is not verified")]
     NotVerified(PieceIndex),
+    /// A piece of a v2 torrent cannot be verified, as the torrent came without its piece layers (BEP 52).
+    #[error("the hash of piece {0} is not known: the torrent came without its piece layers")]
+    HashUnknown(PieceIndex),
     /// More bytes were asked for at once than one read may return.
     #[error("a read of {len} bytes is longer than {max}")]
     ReadTooLong {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tailwater_metainfo::{Geometry, Info, InfoHash, Metainfo, PieceHash};
+use tailwater_metainfo::{Geometry, Info, InfoHash, Metainfo, PieceHashes};
 
 use crate::completion::CompletionSink;
 use crate::error::StorageError;
@@ -27,8 +27,8 @@ pub struct OpenRequest {
     pub metainfo: Arc<Metainfo>,
     /// The torrent's name on the wire.
     pub info_hash: InfoHash,
-    /// The hash of each piece.
-    pub hashes: Arc<[PieceHash]>,
+    /// What each piece has to hash to. A piece whose hash is not known is never valid.
+    pub hashes: PieceHashes,
     /// Which files are wanted, by index. Default: all.
     pub wanted: Vec<bool>,
     /// What the torrent does with its data. Default: [`Access::Download`].
@@ -45,7 +45,7 @@ impl OpenRequest {
     pub fn new(
         metainfo: Arc<Metainfo>,
         info_hash: InfoHash,
-        hashes: Arc<[PieceHash]>,
+        hashes: PieceHashes,
         completions: CompletionSink,
         blocking: Blocking,
     ) -> Self {

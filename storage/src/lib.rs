@@ -24,6 +24,7 @@ pub use storage::{
 
 /// Types in the signatures of the traits.
 pub use bytes::Bytes;
+pub use tailwater_metainfo::PieceHashes;
 pub use tailwater_types::{
     BLOCK_LEN, Bitfield, BlockDigest, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict,
 };

@@ -126,12 +126,6 @@ impl Shared {
         self.geometry.piece_len(piece).into()
     }
 
-    fn is_right(&self, piece: PieceIndex, bytes: &[u8]) -> bool {
-        let hash: [u8; 20] = Sha1::digest(bytes).into();
-        let expected = self.request.hashes.get(piece.as_usize());
-        expected.is_some_and(|expected| *expected.as_bytes() == hash)
-    }
-
     fn report(&self, completion: Completion) {
         (self.request.completions)(completion);
     }
@@ -150,16 +144,22 @@ impl Shared {
         };
         let (shared, hashed) = (Arc::clone(&self), bytes.clone());
         let hashed = self.runtime.spawn_blocking(move || {
-            let is_right = shared.is_right(piece, &hashed);
-            (!is_right).then(|| shared.digests(piece, &hashed))
+            let is_valid = shared.request.hashes.is_valid(piece, [&hashed[..]])?;
+            Some((!is_valid).then(|| shared.digests(piece, &hashed)))
         });
-        let Ok(wrong) = hashed.await else {
-            return;
-        };
-        if let Some(block_digests) = wrong {
-            let verdict = Verdict::Invalid { block_digests };
-            self.report(Completion::Verified { piece, verdict });
-            return;
+        match hashed.await {
+            Ok(Some(None)) => {}
+            Ok(Some(Some(block_digests))) => {
+                let verdict = Verdict::Invalid { block_digests };
+                self.report(Completion::Verified { piece, verdict });
+                return;
+            }
+            Ok(None) => {
+                let error = StorageError::HashUnknown(piece);
+                self.report(Completion::VerifyFailed { piece, error });
+                return;
+            }
+            Err(_) => return,
         }
         let put = self
             .bucket
@@ -223,10 +223,10 @@ impl Shared {
                 return Err(error);
             }
         };
-        let shared = Arc::clone(self);
-        let checked = self
-            .runtime
-            .spawn_blocking(move || bytes.filter(|bytes| shared.is_right(piece, bytes)));
+        let hashes = self.request.hashes.clone();
+        let checked = self.runtime.spawn_blocking(move || {
+            bytes.filter(|bytes| hashes.is_valid(piece, [&bytes[..]]) == Some(true))
+        });
         let checked = checked.await.map_err(|_| StorageError::Closed)?;
         if checked.is_none() {
             self.state().held.clear(piece);

@@ -52,7 +52,7 @@ async fn in_memory(good: &[u8]) -> (Opened, Completions) {
     let request = OpenRequest::new(
         metainfo,
         InfoHash::new([1; 20]),
-        Arc::new([hash; 2]),
+        [hash; 2].into_iter().collect(),
         Arc::new(move |completion| told.lock().unwrap().push(completion)),
         Arc::new(|work| work()),
     );

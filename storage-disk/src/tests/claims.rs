@@ -49,7 +49,7 @@ impl Crowded {
             hold: Hold::none(),
             key: key(dir.path()),
             layout: payload.layout(dir.path()).unwrap(),
-            hashes: Arc::clone(&payload.hashes),
+            hashes: Arc::clone(&payload.hashes).into(),
             skipped: Vec::new(),
             links: Links::Refused,
             on_completion: Arc::new(|_| {}),

@@ -3,55 +3,94 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 use tailwater_metainfo::Geometry;
 
-fn spans(lengths: &[(u64, bool)]) -> (Vec<FileSpan>, u64) {
-    let mut offset = 0;
+const PIECE: u64 = 16;
+
+/// Files that follow each other, or of which each begins with a piece of its own.
+fn spans(lengths: &[(u64, bool)], aligned: bool) -> Vec<FileSpan> {
+    let mut end = 0_u64;
     let spans = lengths.iter().enumerate().map(|(index, &(length, pad))| {
-        let span = FileSpan {
+        // As the parser has it, an empty file begins where the last one ended.
+        let offset = match aligned && length > 0 {
+            true => end.next_multiple_of(PIECE),
+            false => end,
+        };
+        end = offset + length;
+        FileSpan {
             path: PathBuf::from(format!("f{index}")),
             offset,
             length,
             pad,
             link: None,
             is_part: false,
-        };
-        offset += length;
-        span
+        }
     });
-    (spans.collect(), offset)
+    spans.collect()
+}
+
+fn geometry(spans: &[FileSpan], aligned: bool) -> Geometry {
+    let lengths = spans.iter().map(|span| span.length);
+    let piece_length = PIECE as u32;
+    match aligned {
+        true => Geometry::aligned(lengths, piece_length).unwrap(),
+        false => Geometry::new(lengths.sum(), piece_length).unwrap(),
+    }
 }
 
 proptest! {
     #[test]
     fn segments_agree_with_a_map_of_every_byte(
         lengths in prop::collection::vec((prop_oneof![Just(0u64), 1u64..40], any::<bool>()), 1..12),
-        offset in 0u64..300,
-        len in 0usize..300,
+        aligned in any::<bool>(),
+        offset in 0u64..500,
+        len in 0usize..500,
     ) {
-        let (spans, total) = spans(&lengths);
-        prop_assume!(total > 0);
-        let naive: Vec<(Option<usize>, u64)> = spans
-            .iter()
-            .enumerate()
-            .flat_map(|(index, span)| {
+        let spans = spans(&lengths, aligned);
+        prop_assume!(lengths.iter().any(|(length, _)| *length > 0));
+        let geometry = geometry(&spans, aligned);
+        // What lies at each position; nothing between files.
+        let mut naive = vec![None; usize::try_from(geometry.end()).unwrap()];
+        for (index, span) in spans.iter().enumerate() {
+            for at in 0..span.length {
                 let file = (!span.pad).then_some(index);
-                (0..span.length).map(move |at| (file, at))
-            })
-            .collect();
-        let geometry = Geometry::new(total, 16).unwrap();
-        let layout = Layout::new("/root".into(), spans, geometry).unwrap();
-
-        let mut at = usize::try_from(offset).unwrap();
-        let end = (at + len).min(naive.len());
-        for segment in layout.segments(offset, len) {
-            prop_assert!(segment.len > 0);
-            prop_assert_eq!(segment.offset, at as u64);
-            for step in 0..segment.len {
-                prop_assert_eq!(naive[at], (segment.file, segment.file_offset + step as u64));
-                at += 1;
+                naive[(span.offset + at) as usize] = Some((file, at));
             }
         }
-        prop_assert_eq!(at.max(end), at);
-        prop_assert!(at <= end.max(usize::try_from(offset).unwrap()));
+        let layout = Layout::new("/root".into(), spans, geometry).unwrap();
+
+        let from = usize::try_from(offset).unwrap().min(naive.len());
+        let to = (from + len).min(naive.len());
+        let mut found = vec![None; naive.len()];
+        let mut end = offset;
+        for segment in layout.segments(offset, len) {
+            prop_assert!(segment.len > 0);
+            prop_assert!(segment.offset >= end);
+            for step in 0..segment.len {
+                let at = segment.offset as usize + step;
+                found[at] = Some((segment.file, segment.file_offset + step as u64));
+            }
+            end = segment.offset + segment.len as u64;
+        }
+        prop_assert_eq!(&found[from..to], &naive[from..to]);
+        prop_assert!(found[..from].iter().chain(&found[to..]).all(Option::is_none));
+    }
+
+    /// A file that lies a byte beside its place is found out.
+    #[test]
+    fn files_beside_their_place_are_refused(
+        lengths in prop::collection::vec(1u64..40, 1..12),
+        aligned in any::<bool>(),
+        which in any::<prop::sample::Index>(),
+        forward in any::<bool>(),
+    ) {
+        let lengths: Vec<_> = lengths.into_iter().map(|length| (length, false)).collect();
+        let mut spans = spans(&lengths, aligned);
+        let geometry = geometry(&spans, aligned);
+        let which = which.index(spans.len());
+        let offset = &mut spans[which].offset;
+        prop_assume!(forward || *offset > 0);
+        *offset = if forward { *offset + 1 } else { *offset - 1 };
+        let layout = Layout::new("/root".into(), spans, geometry);
+        prop_assert!(matches!(layout, Err(StorageError::Layout(_))));
     }
 }
 
@@ -85,6 +124,27 @@ fn file_lists_that_do_not_fit_are_refused() {
         let layout = Layout::new("/root".into(), case.clone(), geometry.clone());
         assert!(matches!(layout, Err(StorageError::Layout(_))), "{case:?}");
     }
+    let aligned = Geometry::aligned([5, 3], 4).unwrap();
+    let cases = [
+        vec![span("a", 0, 5, false), span("b", 5, 3, false)],
+        vec![span("a", 0, 5, false), span("b", 4, 3, false)],
+        vec![span("a", 0, 5, false), span("b", 12, 3, false)],
+        vec![span("a", 0, 6, false), span("b", 8, 3, false)],
+        vec![span("a", 0, 5, false), span("b", 8, 4, false)],
+        vec![
+            span("a", 0, 5, false),
+            span("empty", 4, 0, false),
+            span("b", 8, 3, false),
+        ],
+        vec![span("a", 0, u64::MAX, false), span("b", u64::MAX, 3, false)],
+    ];
+    for case in cases {
+        let layout = Layout::new("/root".into(), case.clone(), aligned.clone());
+        assert!(matches!(layout, Err(StorageError::Layout(_))), "{case:?}");
+    }
+    let empty = span("empty", 5, 0, false);
+    let fits = vec![span("a", 0, 5, false), empty, span("b", 8, 3, false)];
+    assert!(Layout::new("/root".into(), fits, aligned).is_ok());
     let fits = vec![span("a/b", 0, 9, false), span("", 9, 1, true)];
     assert!(Layout::new("/root".into(), fits, geometry).is_ok());
 }

@@ -188,7 +188,7 @@ impl Rig {
         let options = DiskOptions {
             key: key(dir.path()),
             layout: payload.layout(&dir.path().join("down")).unwrap(),
-            hashes: Arc::clone(&payload.hashes),
+            hashes: Arc::clone(&payload.hashes).into(),
             skipped: skipped.to_vec(),
             links,
             hold: Hold::new(Use::Write, None, Arc::new(Locks::default())),

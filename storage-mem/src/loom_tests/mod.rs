@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef, Geometry, PieceHash, PieceHashes, PieceIndex};
 
 use crate::{Config, Error, Eviction, MemoryStorage, TorrentHandle, Verdict, Written};
 
@@ -34,7 +34,7 @@ impl Torrent {
     fn add(self, storage: &MemoryStorage) -> TorrentHandle {
         let piece = vec![self.byte; self.geometry.piece_length() as usize];
         let hash = PieceHash::new(Sha1::digest(piece).into());
-        let hashes = self.geometry.pieces().map(|_| hash).collect();
+        let hashes: PieceHashes = self.geometry.pieces().map(|_| hash).collect();
         storage.add_torrent(self.geometry, hashes).unwrap()
     }
 

@@ -94,7 +94,7 @@ pub(super) async fn what_a_window_covers_stays(subject: &Subject) {
     // Where all is covered, nothing gives way.
     rig.space.set_window(reader, None);
     rig.space
-        .set_pins(std::slice::from_ref(&(0..geometry.total())));
+        .set_pins(std::slice::from_ref(&(0..geometry.end())));
     assert!(
         rig.space.reserve(rig.torrent.piece(6)).is_err(),
         "it evicted what is pinned"
@@ -108,7 +108,7 @@ fn window(rig: &Rig, behind: u32, cursor: u32) -> ByteWindow {
     ByteWindow {
         cursor: start(cursor),
         span: start(behind)..start(cursor + 1),
-        bounds: 0..geometry.total(),
+        bounds: 0..geometry.end(),
     }
 }
 

@@ -16,7 +16,13 @@ pub(super) async fn what_was_verified_is_found_again(subject: &Subject) {
     if !subject.keeps {
         return;
     }
-    for torrent in [TestTorrent::film(31), TestTorrent::album(31)] {
+    let torrents = [
+        TestTorrent::film(31),
+        TestTorrent::album(31),
+        TestTorrent::aligned(31),
+        TestTorrent::hybrid(31),
+    ];
+    for torrent in torrents {
         let factory = (subject.make)();
         let mut rig = Rig::open(&factory, torrent.clone()).await;
         rig.store_all().await;

@@ -24,6 +24,7 @@ mod pieces;
 mod rig;
 mod suppliers;
 mod torrent;
+mod trees;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -92,6 +93,11 @@ checks! {
     pieces::a_reader_is_handed_one_buffer,
     pieces::files_without_bytes_and_padding_are_no_matter,
     pieces::two_torrents_do_not_mix,
+    trees::files_that_share_no_pieces_are_stored,
+    trees::pieces_with_trees_are_verified_together,
+    trees::a_piece_that_its_tree_does_not_fit_is_invalid,
+    trees::odd_ranges_are_read_where_files_end,
+    trees::a_piece_whose_hash_is_not_known_is_never_valid,
     suppliers::the_first_copy_of_a_block_counts,
     suppliers::a_piece_takes_blocks_only_while_it_is_fetched,
     suppliers::what_one_attempt_wrote_counts_for_nothing_in_the_next,

@@ -100,7 +100,7 @@ impl Rig {
         let mut request = OpenRequest::new(
             Arc::clone(&torrent.metainfo),
             torrent.info_hash(),
-            Arc::clone(&torrent.hashes),
+            torrent.hashes.clone(),
             Arc::new(move |completion| told.push(completion)),
             Arc::new(|work| {
                 let thread = std::thread::Builder::new().name("blocking".to_owned());

@@ -1,28 +1,39 @@
 //! Torrents that are generated for the checks.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::Metainfo;
-use tailwater_types::{
-    BLOCK_LEN, BlockDigest, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex,
-};
+use tailwater_metainfo::{MerkleHash, Metainfo, PieceHashes, merkle};
+use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, Geometry, InfoHash, PieceIndex};
 
 /// A torrent with its content.
 #[derive(Clone, Debug)]
 pub struct TestTorrent {
     /// The metainfo of the torrent.
     pub metainfo: Arc<Metainfo>,
-    /// The hash of each piece.
-    pub hashes: Arc<[PieceHash]>,
-    /// All bytes of all files, padding included.
+    /// What each piece has to hash to.
+    pub hashes: PieceHashes,
+    /// The byte at each position, padding included; zeros where no file has one.
     pub data: Bytes,
 }
 
 /// A file: its name, its length, whether it is padding (BEP 47).
 type File = (&'static str, usize, bool);
+
+/// Files of torrents with hash trees. Pieces are two blocks: there is a last piece of half a block, of a byte, of two
+/// blocks, and twice of one and a half.
+const TREES: [File; 7] = [
+    ("a-empty", 0, false),
+    ("b", 70_000, false),
+    ("c", 1, false),
+    ("d", 65_536, false),
+    ("e", 20_000, false),
+    ("f", 150_001, false),
+    ("g-empty", 0, false),
+];
 
 impl TestTorrent {
     /// One file of seven pieces of three blocks and a short last piece whose last block is short.
@@ -47,44 +58,115 @@ impl TestTorrent {
         Self::new("album", &files, 2 * BLOCK_LEN, seed)
     }
 
-    /// A single file if there is one of the name "", else a folder of files.
+    /// Files of a v2-only torrent (BEP 52): each begins with a piece of its own, and most end before the next one does.
+    /// Some have no bytes, one has a single piece of one byte, one fills its pieces.
+    #[must_use]
+    pub fn aligned(seed: u8) -> Self {
+        Self::with_trees("aligned", &TREES, None, seed)
+    }
+
+    /// The same files as a hybrid torrent, with padding up to the next piece (BEP 52, BEP 47): each piece has to match
+    /// its SHA-1 and its hash tree.
+    #[must_use]
+    pub fn hybrid(seed: u8) -> Self {
+        Self::with_trees("hybrid", &TREES, Some(".pad"), seed)
+    }
+
+    /// As it is when its info dictionary came from peers (BEP 9): nothing is known of the pieces of a v2-only torrent's
+    /// longer files.
+    #[must_use]
+    pub fn without_layers(self) -> Self {
+        let info = self.metainfo.info().clone();
+        let metainfo = Metainfo::from_info(info, Vec::new(), Vec::new());
+        Self {
+            hashes: metainfo.piece_hashes(),
+            metainfo: Arc::new(metainfo),
+            data: self.data,
+        }
+    }
+
+    /// A v1 torrent. A single file if there is one of the name "", else a folder of files.
     fn new(name: &str, files: &[File], piece_length: u32, seed: u8) -> Self {
         let data = content(files, seed);
-        let hashes: Arc<[PieceHash]> = data
-            .chunks(usize::try_from(piece_length).unwrap())
-            .map(|piece| PieceHash::new(Sha1::digest(piece).into()))
-            .collect();
         let mut info = b"d".to_vec();
         match files {
             [("", length, _)] => info.extend(format!("6:lengthi{length}e").bytes()),
             files => {
                 info.extend(b"5:filesl");
                 for (path, length, is_pad) in files {
-                    let attr = if *is_pad { "4:attr1:p" } else { "" };
-                    let path_len = path.len();
-                    info.extend(
-                        format!("d{attr}6:lengthi{length}e4:pathl{path_len}:{path}ee").bytes(),
-                    );
+                    info.extend(list_entry(&[path], *length, *is_pad));
                 }
                 info.extend(b"e");
             }
         }
         // The seed stands in the name: torrents of different content are different torrents.
-        let name = format!("{name}-{seed}");
-        info.extend(format!("4:name{}:{name}", name.len()).bytes());
         info.extend(
-            format!(
-                "12:piece lengthi{piece_length}e6:pieces{}:",
-                hashes.len() * 20
-            )
-            .bytes(),
+            [
+                b"4:name".to_vec(),
+                string(format!("{name}-{seed}").as_bytes()),
+            ]
+            .concat(),
         );
-        hashes.iter().for_each(|hash| info.extend(hash.as_bytes()));
+        info.extend(format!("12:piece lengthi{piece_length}e").bytes());
+        info.extend(pieces(&data, piece_length));
         info.extend(b"e");
-        let file = [&b"d4:info"[..], &info, b"e"].concat();
+        Self::of([b"d4:info".to_vec(), info, b"e".to_vec()].concat(), data)
+    }
+
+    /// A torrent with hash trees; a hybrid one if there is a folder for padding. The files are in the order of their
+    /// names.
+    fn with_trees(name: &str, files: &[File], padding: Option<&str>, seed: u8) -> Self {
+        let piece_length = 2 * BLOCK_LEN;
+        let piece = usize::try_from(piece_length).unwrap();
+        let (mut data, mut tree, mut list) = (Vec::new(), Vec::new(), Vec::new());
+        let mut layers = BTreeMap::new();
+        for (number, file) in files.iter().enumerate() {
+            let (path, length, _) = *file;
+            let bytes = content(&[*file], seed.wrapping_add(u8::try_from(number).unwrap()));
+            tree.extend(string(path.as_bytes()));
+            tree.extend(format!("d0:d6:lengthi{length}e").bytes());
+            if let Some((root, layer)) = hash_tree(&bytes, piece_length) {
+                tree.extend([b"11:pieces root".to_vec(), string(root.as_bytes())].concat());
+                if length > piece {
+                    let layer: Vec<_> = layer.iter().flat_map(|hash| *hash.as_bytes()).collect();
+                    layers.insert(*root.as_bytes(), layer);
+                }
+            }
+            tree.extend(b"ee");
+            list.extend(list_entry(&[path], length, false));
+            data.extend(bytes);
+            // The positions up to the next piece: padding, or nothing at all.
+            let gap = data.len().next_multiple_of(piece) - data.len();
+            if let Some(folder) = padding
+                && gap > 0
+            {
+                list.extend(list_entry(&[folder, path], gap, true));
+            }
+            data.resize(data.len() + gap, 0);
+        }
+        let mut info = [b"d9:file treed".to_vec(), tree, b"e".to_vec()].concat();
+        if padding.is_some() {
+            info.extend([b"5:filesl".to_vec(), list, b"e".to_vec()].concat());
+        }
+        let name = string(format!("{name}-{seed}").as_bytes());
+        info.extend([b"12:meta versioni2e4:name".to_vec(), name].concat());
+        info.extend(format!("12:piece lengthi{piece_length}e").bytes());
+        if padding.is_some() {
+            info.extend(pieces(&data, piece_length));
+        }
+        let mut file = [b"d4:info".to_vec(), info, b"e12:piece layersd".to_vec()].concat();
+        for (root, layer) in layers {
+            file.extend([string(&root), string(&layer)].concat());
+        }
+        file.extend(b"ee");
+        Self::of(file, data)
+    }
+
+    fn of(file: Vec<u8>, data: Vec<u8>) -> Self {
+        let metainfo = Metainfo::from_bytes(&file).unwrap();
         Self {
-            metainfo: Arc::new(Metainfo::from_bytes(&file).unwrap()),
-            hashes,
+            hashes: metainfo.piece_hashes(),
+            metainfo: Arc::new(metainfo),
             data: data.into(),
         }
     }
@@ -92,7 +174,7 @@ impl TestTorrent {
     /// The torrent's name on the wire.
     #[must_use]
     pub fn info_hash(&self) -> InfoHash {
-        self.metainfo.info().info_hashes().v1.unwrap()
+        self.metainfo.info().info_hashes().wire().unwrap()
     }
 
     /// How it is cut into pieces.
@@ -139,6 +221,44 @@ impl TestTorrent {
         let start = usize::try_from(start).unwrap();
         start..start + usize::try_from(block.len()).unwrap()
     }
+}
+
+/// The root of a file's hash tree and its piece layer, or nothing of an empty file.
+fn hash_tree(bytes: &[u8], piece_length: u32) -> Option<(MerkleHash, Vec<MerkleHash>)> {
+    let leaves = |bytes: &[u8]| -> Vec<_> {
+        let blocks = bytes.chunks(block_len());
+        blocks.map(merkle::block_hash).collect()
+    };
+    let whole = merkle::root(leaves(bytes), 0)?;
+    let piece = usize::try_from(piece_length).unwrap();
+    let layer = bytes.chunks(piece).map(|piece_bytes| {
+        let mut leaves = leaves(piece_bytes);
+        leaves.resize(piece / block_len(), merkle::zero_hash(0));
+        merkle::root(leaves, 0).unwrap()
+    });
+    Some((whole, layer.collect()))
+}
+
+/// The SHA-1 of each piece, as an info dictionary holds them.
+fn pieces(data: &[u8], piece_length: u32) -> Vec<u8> {
+    let hashes = data.chunks(usize::try_from(piece_length).unwrap());
+    let hashes: Vec<u8> = hashes.flat_map(Sha1::digest).collect();
+    [b"6:pieces".to_vec(), string(&hashes)].concat()
+}
+
+/// A file in the list of a v1 torrent.
+fn list_entry(path: &[&str], length: usize, is_pad: bool) -> Vec<u8> {
+    let attr = if is_pad { "4:attr1:p" } else { "" };
+    let head = format!("d{attr}6:lengthi{length}e4:pathl").into_bytes();
+    let path: Vec<u8> = path
+        .iter()
+        .flat_map(|part| string(part.as_bytes()))
+        .collect();
+    [head, path, b"ee".to_vec()].concat()
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [format!("{}:", bytes.len()).as_bytes(), bytes].concat()
 }
 
 /// The digest of a block's bytes.
