@@ -58,6 +58,27 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
 }
 
 #[test]
+fn files_that_share_no_pieces_are_exchanged_and_each_is_whole() {
+    let files = [300_000, 1, 65_536, 0, 700_001, 16_384, 131_072, 40_000];
+    let payload = Payload::aligned(5, &files, 65_536);
+    let (total, end) = (payload.geometry.total(), payload.geometry.end());
+    assert!(total < end, "there are gaps");
+    let mut swarm = Swarm::new(5, payload);
+    swarm.seed(broadband(), Manner::Honest);
+    for _ in 0..3 {
+        swarm.leech(broadband());
+    }
+    // The storages compare every piece with its hash tree.
+    swarm.run(5 * MINUTE, all_complete);
+    for leech in 1..4 {
+        let stats = swarm.stats(leech);
+        assert_eq!((stats.bytes_have, stats.bytes_total), (total, total));
+        assert_eq!(stats.bytes_left, 0);
+        assert!(stats.downloaded >= total);
+    }
+}
+
+#[test]
 fn one_seed_and_one_leech_fill_a_long_fast_link() {
     let mut swarm = Swarm::new(3, Payload::new(3, 40_000_000, 262_144));
     // 10 MB/s with 200 ms there and back: 2 MB are on their way at once.

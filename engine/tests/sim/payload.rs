@@ -1,17 +1,20 @@
 //! The torrents that swarms exchange.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
 use tailwater_hostile::Content;
-use tailwater_metainfo::{BlockRef, Geometry, InfoHash, PieceHash};
+use tailwater_metainfo::{
+    BLOCK_LEN, BlockRef, Expected, Geometry, InfoHash, MerkleHash, MerkleRoot, PieceHash,
+    PieceHashes, merkle,
+};
 
 /// A torrent with its content.
 pub(crate) struct Payload {
     pub(crate) geometry: Geometry,
     pub(super) info_hash: InfoHash,
-    pub(super) hashes: Arc<[PieceHash]>,
+    pub(super) hashes: PieceHashes,
+    /// The byte at each position.
     bytes: Vec<u8>,
 }
 
@@ -29,6 +32,30 @@ impl Payload {
             info_hash: InfoHash::new(info_hash),
             hashes: bytes.chunks(piece_length as usize).map(hash).collect(),
             bytes,
+        }
+    }
+
+    /// Files of random bytes that share no pieces, each piece with its hash tree (BEP 52).
+    pub(crate) fn aligned(seed: u64, files: &[u64], piece_length: u32) -> Self {
+        let geometry = Geometry::aligned(files.iter().copied(), piece_length).unwrap();
+        let contiguous = Self::new(seed, geometry.end() as usize, piece_length);
+        let height = merkle::piece_layer_height(piece_length);
+        let hash = |piece| {
+            let bytes = geometry.piece_range(piece);
+            let bytes = &contiguous.bytes[bytes.start as usize..bytes.end as usize];
+            let blocks = bytes.chunks(BLOCK_LEN as usize);
+            let mut leaves: Vec<_> = blocks.map(merkle::block_hash).collect();
+            leaves.resize(1 << height, MerkleHash::new([0; 32]));
+            Some(Expected::V2(MerkleRoot {
+                root: merkle::root(leaves, 0).unwrap(),
+                height,
+                len: geometry.piece_len(piece),
+            }))
+        };
+        Self {
+            hashes: geometry.pieces().map(hash).collect(),
+            geometry: geometry.clone(),
+            ..contiguous
         }
     }
 

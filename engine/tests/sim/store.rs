@@ -130,7 +130,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(house: House, payload: &Payload, have: &Bitfield) -> Self {
-        let hashes = Arc::clone(&payload.hashes);
+        let hashes = payload.hashes.clone();
         let geometry = &payload.geometry;
         let handle = house.storage.add_torrent(geometry.clone(), hashes).unwrap();
         let store = Self {

@@ -1,5 +1,6 @@
 //! The decisions of a torrent's state machine, seen through its outputs.
 
+mod borders;
 mod candidates;
 mod holepunch;
 mod hosts;
@@ -129,6 +130,15 @@ impl Bench {
         have: impl FnOnce(&Geometry) -> Bitfield,
     ) -> Self {
         let geometry = Geometry::new(pieces * 32_768, 32_768).unwrap();
+        Self::of(config, geometry, room, have)
+    }
+
+    fn of(
+        config: Config,
+        geometry: Geometry,
+        room: usize,
+        have: impl FnOnce(&Geometry) -> Bitfield,
+    ) -> Self {
         let shelf = Shelf {
             room,
             evicts: config.on_demand,
