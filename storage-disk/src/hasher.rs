@@ -44,7 +44,7 @@ impl PieceHasher {
     }
 
     /// Whether all bytes taken are the piece.
-    pub(crate) fn is_valid(self) -> bool {
+    pub(crate) fn finish(self) -> bool {
         self.hasher.is_valid()
     }
 }
@@ -149,16 +149,16 @@ mod tests {
     use sha1::{Digest, Sha1};
     use tailwater_metainfo::{Geometry, MerkleHash, MerkleRoot, PieceHash, merkle};
 
-    const LEN: usize = 6 * 16_384;
+    const LEN: u32 = 6 * 16_384;
 
     type Step = (u32, u8, bool);
 
     /// Writes blocks; returns what is on the disk then, and what the piece's hasher has taken.
     fn run(steps: &[Step], expected: Expected) -> (Vec<u8>, PieceHasher) {
-        let geometry = Geometry::new(LEN as u64, LEN as u32).unwrap();
+        let geometry = Geometry::new(u64::from(LEN), LEN).unwrap();
         let hashes = PieceHashes::from_iter([Some(expected)]);
         let piece = geometry.piece(0).unwrap();
-        let mut disk = vec![0; LEN];
+        let mut disk = vec![0; LEN as usize];
         let mut hashers = Hashers::default();
         for &(number, byte, skip) in steps {
             let block = geometry.nth_block(piece, number).unwrap();
@@ -186,7 +186,7 @@ mod tests {
         Expected::V2(MerkleRoot {
             root: merkle::root(leaves, 0).unwrap(),
             height: 3,
-            len: LEN as u32,
+            len: LEN,
         })
     }
 
@@ -200,27 +200,27 @@ mod tests {
             let (disk, hasher) = run(&steps, v1(b""));
             let hashed = hasher.hashed() as usize;
             let (_, hasher) = run(&steps, v1(&disk[..hashed]));
-            prop_assert!(hasher.is_valid());
+            prop_assert!(hasher.finish());
             let (_, mut hasher) = run(&steps, v2(&disk));
             prop_assert_eq!(hasher.hashed() as usize, hashed);
             hasher.update(&disk[hashed..]);
-            prop_assert!(hasher.is_valid());
+            prop_assert!(hasher.finish());
         }
     }
 
     #[test]
     fn swapped_neighbours_are_hashed_without_reading_back() {
         let steps = [1, 0, 3, 2, 5, 4].map(|number| (number, 9, false));
-        for expected in [v1(&[9; LEN]), v2(&[9; LEN])] {
+        for expected in [v1(&[9; LEN as usize]), v2(&[9; LEN as usize])] {
             let (_, hasher) = run(&steps, expected);
-            assert_eq!(hasher.hashed() as usize, LEN);
-            assert!(hasher.is_valid());
+            assert_eq!(hasher.hashed(), LEN);
+            assert!(hasher.finish());
         }
     }
 
     #[test]
     fn nothing_is_hashed_where_the_hash_is_not_known() {
-        let geometry = Geometry::new(LEN as u64, LEN as u32).unwrap();
+        let geometry = Geometry::new(u64::from(LEN), LEN).unwrap();
         let piece = geometry.piece(0).unwrap();
         let mut hashers = Hashers::default();
         let block = geometry.nth_block(piece, 0).unwrap();

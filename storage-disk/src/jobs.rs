@@ -193,7 +193,7 @@ impl Shared {
             None => PieceHasher::new(self.expected(piece)?),
         };
         self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
-        Ok(hasher.is_valid())
+        Ok(hasher.finish())
     }
 
     fn expected(&self, piece: PieceIndex) -> Result<Expected, StorageError> {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 use tailwater_metainfo::Geometry;
 
-const PIECE: u64 = 16;
+const PIECE: u32 = 16;
 
 /// Files that follow each other, or of which each begins with a piece of its own.
 fn spans(lengths: &[(u64, bool)], aligned: bool) -> Vec<FileSpan> {
@@ -11,7 +11,7 @@ fn spans(lengths: &[(u64, bool)], aligned: bool) -> Vec<FileSpan> {
     let spans = lengths.iter().enumerate().map(|(index, &(length, pad))| {
         // As the parser has it, an empty file begins where the last one ended.
         let offset = match aligned && length > 0 {
-            true => end.next_multiple_of(PIECE),
+            true => end.next_multiple_of(PIECE.into()),
             false => end,
         };
         end = offset + length;
@@ -29,10 +29,9 @@ fn spans(lengths: &[(u64, bool)], aligned: bool) -> Vec<FileSpan> {
 
 fn geometry(spans: &[FileSpan], aligned: bool) -> Geometry {
     let lengths = spans.iter().map(|span| span.length);
-    let piece_length = PIECE as u32;
     match aligned {
-        true => Geometry::aligned(lengths, piece_length).unwrap(),
-        false => Geometry::new(lengths.sum(), piece_length).unwrap(),
+        true => Geometry::aligned(lengths, PIECE).unwrap(),
+        false => Geometry::new(lengths.sum(), PIECE).unwrap(),
     }
 }
 
@@ -52,7 +51,7 @@ proptest! {
         for (index, span) in spans.iter().enumerate() {
             for at in 0..span.length {
                 let file = (!span.pad).then_some(index);
-                naive[(span.offset + at) as usize] = Some((file, at));
+                naive[usize::try_from(span.offset + at).unwrap()] = Some((file, at));
             }
         }
         let layout = Layout::new("/root".into(), spans, geometry).unwrap();
@@ -65,7 +64,7 @@ proptest! {
             prop_assert!(segment.len > 0);
             prop_assert!(segment.offset >= end);
             for step in 0..segment.len {
-                let at = segment.offset as usize + step;
+                let at = usize::try_from(segment.offset).unwrap() + step;
                 found[at] = Some((segment.file, segment.file_offset + step as u64));
             }
             end = segment.offset + segment.len as u64;

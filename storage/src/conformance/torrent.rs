@@ -110,7 +110,7 @@ impl TestTorrent {
         info.extend(format!("12:piece lengthi{piece_length}e").bytes());
         info.extend(pieces(&data, piece_length));
         info.extend(b"e");
-        Self::of([b"d4:info".to_vec(), info, b"e".to_vec()].concat(), data)
+        Self::of(&[b"d4:info".to_vec(), info, b"e".to_vec()].concat(), data)
     }
 
     /// A torrent with hash trees; a hybrid one if there is a folder for padding. The files are in the order of their
@@ -159,11 +159,11 @@ impl TestTorrent {
             file.extend([string(&root), string(&layer)].concat());
         }
         file.extend(b"ee");
-        Self::of(file, data)
+        Self::of(&file, data)
     }
 
-    fn of(file: Vec<u8>, data: Vec<u8>) -> Self {
-        let metainfo = Metainfo::from_bytes(&file).unwrap();
+    fn of(file: &[u8], data: Vec<u8>) -> Self {
+        let metainfo = Metainfo::from_bytes(file).unwrap();
         Self {
             hashes: metainfo.piece_hashes(),
             metainfo: Arc::new(metainfo),
