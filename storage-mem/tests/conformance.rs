@@ -1,5 +1,7 @@
 //! The memory storage behind the traits does what every storage has to do.
 
+#![cfg(not(loom))]
+
 use std::sync::Arc;
 
 use tailwater_storage::StorageFactory;

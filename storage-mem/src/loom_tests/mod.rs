@@ -20,30 +20,40 @@ use crate::{Config, Error, Eviction, MemoryStorage, TorrentHandle, Verdict, Writ
 /// Pieces of `piece_length` bytes that are all `byte`.
 #[derive(Clone, Copy)]
 struct Torrent {
-    geometry: Geometry,
+    pieces: u32,
+    piece_length: u32,
     byte: u8,
 }
 
 impl Torrent {
-    fn new(pieces: u32, piece_length: u32, byte: u8) -> Self {
-        let total = u64::from(pieces) * u64::from(piece_length);
-        let geometry = Geometry::new(total, piece_length).unwrap();
-        Self { geometry, byte }
+    const fn new(pieces: u32, piece_length: u32, byte: u8) -> Self {
+        Self {
+            pieces,
+            piece_length,
+            byte,
+        }
+    }
+
+    fn geometry(self) -> Geometry {
+        let total = u64::from(self.pieces) * u64::from(self.piece_length);
+        Geometry::new(total, self.piece_length).unwrap()
     }
 
     fn add(self, storage: &MemoryStorage) -> TorrentHandle {
-        let piece = vec![self.byte; self.geometry.piece_length() as usize];
+        let piece = vec![self.byte; self.geometry().piece_length() as usize];
         let hash = PieceHash::new(Sha1::digest(piece).into());
-        let hashes: PieceHashes = self.geometry.pieces().map(|_| hash).collect();
-        storage.add_torrent(self.geometry, hashes).unwrap()
+        let hashes: PieceHashes = self.geometry().pieces().map(|_| hash).collect();
+        storage.add_torrent(self.geometry(), hashes).unwrap()
     }
 
     fn piece(self, index: u32) -> PieceIndex {
-        self.geometry.piece(index).unwrap()
+        self.geometry().piece(index).unwrap()
     }
 
     fn block(self, piece: u32, number: u32) -> BlockRef {
-        self.geometry.nth_block(self.piece(piece), number).unwrap()
+        self.geometry()
+            .nth_block(self.piece(piece), number)
+            .unwrap()
     }
 
     fn write(
@@ -57,7 +67,7 @@ impl Torrent {
 
     fn put(self, storage: &MemoryStorage, handle: TorrentHandle, piece: u32) {
         let _ = storage.reserve(handle, self.piece(piece)).unwrap();
-        for block in self.geometry.blocks(self.piece(piece)) {
+        for block in self.geometry().blocks(self.piece(piece)) {
             self.write(storage, handle, block).unwrap();
         }
         let verdict = storage.verify(handle, self.piece(piece));
