@@ -10,6 +10,5 @@ mod url;
 
 pub use answer::{parse_announce, parse_scrape};
 pub use encode::{PeerFormat, encode_announce, encode_failure, encode_scrape};
-#[cfg(feature = "client")]
 pub use query::{AnnounceQuery, parse_announce_query, parse_scrape_query};
 pub use url::{announce_url, is_announce_path, is_scrape_path, scrape_url};
