@@ -156,7 +156,8 @@ impl Opening {
             resume.save(data).await
         };
         if let Err(error) = saved.await {
-            tracing::warn!("resume data is not saved, so the next start checks the files: {error}");
+            // No warning: the first save, within half a minute or at the end, fails in the same way and is told of.
+            tracing::info!("resume data is not saved: {error}");
         }
     }
 
