@@ -4,9 +4,9 @@ use std::fmt;
 
 /// Identifies a torrent in the storage that it was added to.
 ///
-/// An index with a generation: after [`MemoryStorage::remove_torrent`](crate::MemoryStorage::remove_torrent) it gets
-/// [`Error::StaleHandle`](crate::Error::StaleHandle), also when another torrent has taken the place, and so does a
-/// handle that comes from another storage.
+/// An index with a generation. After [`MemoryStorage::remove_torrent`](crate::MemoryStorage::remove_torrent), every call
+/// with this handle fails with [`Error::StaleHandle`](crate::Error::StaleHandle), even if the slot holds another torrent; so
+/// does a call with a handle of another storage. `MemoryStorage::check` compares the generations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TorrentHandle {
     /// The random mark of the storage.

@@ -422,7 +422,8 @@ impl MemoryStorage {
         Ok(directory)
     }
 
-    /// Whether the handle is of a torrent that was here a moment ago. Under the directory's lock, of one that is here.
+    /// Fails with `StaleHandle` unless storage and generation are current. Without the directory's lock the torrent may be
+    /// removed right after.
     pub(crate) fn check(&self, handle: TorrentHandle) -> Result<(), Error> {
         let is_current = handle.storage == self.inner.id
             && handle.generation == self.inner.generations.get(handle.slot);

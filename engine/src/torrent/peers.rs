@@ -22,7 +22,7 @@ use crate::torrent::upload::unchoke::SlotUse;
 /// The most allowed-fast pieces (BEP 6) that we remember of a peer; honest ones send 10.
 const MAX_ALLOWED_FAST: usize = 64;
 
-/// A connected peer. A key that has outlived its connection never names another peer.
+/// A supplier of a torrent: a connected peer or a web seed. A key that has outlived its supplier never names another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerKey {
     index: u32,
@@ -109,7 +109,7 @@ pub(crate) struct ConnectedPeer {
     /// Where it can be dialled: `addr` if we connected to it, else the port that it told.
     pub(crate) dial_addr: Option<SocketAddr>,
     /// Its address in the other family, as it says.
-    pub(crate) other_door: Option<SocketAddr>,
+    pub(crate) other_family_addr: Option<SocketAddr>,
     /// Our address, as it says.
     pub(crate) sees_us_at: Option<IpAddr>,
     /// How useful it has been.

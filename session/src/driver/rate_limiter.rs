@@ -96,7 +96,7 @@ impl RateLimits {
         &self.session
     }
 
-    /// The limit of the torrent; of the session's own limits, none.
+    /// The torrent's limiter; `None` if these are the session's own limits.
     pub(crate) fn torrent(&self) -> Option<&RateLimiter> {
         self.torrent.as_deref()
     }

@@ -28,7 +28,7 @@ impl<S: Space> Engine<S> {
         self.verify_waiting();
         self.refit_windows(now);
         self.update_pipelines();
-        self.cancel_unread();
+        self.cancel_outside_windows();
         self.fill_all(now);
     }
 
@@ -39,7 +39,7 @@ impl<S: Space> Engine<S> {
         }
         let changed = self.refit(now, key);
         if update.seeked {
-            self.cancel_unread();
+            self.cancel_outside_windows();
         }
         // A seek cancels requests, and peers that have room now are asked for something else.
         if changed || update.waiting || update.seeked {
@@ -74,7 +74,7 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, None);
         self.demand.wanted_space = None;
-        self.cancel_left(window);
+        self.cancel_pieces_left(window);
         self.refit_windows(now);
         self.update_pipelines();
         self.fill_all(now);
@@ -154,13 +154,13 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, Some(&moved.window));
         self.demand.wanted_space = None;
-        self.cancel_left(moved.left);
+        self.cancel_pieces_left(moved.left);
         moved.has_grown
     }
 
     /// Cancels the requests for these pieces, unless some window covers them still. Their stored blocks stay until the
     /// room is needed.
-    fn cancel_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
+    fn cancel_pieces_left(&mut self, pieces: impl IntoIterator<Item = u32>) {
         for number in pieces {
             let Ok(piece) = self.supply.geometry.piece(number) else {
                 continue;
@@ -175,7 +175,7 @@ impl<S: Space> Engine<S> {
 
     /// Cancels requests outside all windows, which must not stand in the way of a reader that has just come to a new
     /// position. They are made again later.
-    fn cancel_unread(&mut self) {
+    fn cancel_outside_windows(&mut self) {
         let in_flight = self
             .supply
             .pieces

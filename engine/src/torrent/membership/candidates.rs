@@ -115,7 +115,7 @@ impl Candidates {
         self.by_addr.get(&addr).map(|candidate| candidate.source)
     }
 
-    /// Bans a host for good; says whether that is news.
+    /// Bans a host until newer bans push it out of the list; says whether it was not banned before.
     pub fn ban(&mut self, ip: IpAddr) -> bool {
         let host = Host::of(ip);
         if self.banned.contains(&host) {

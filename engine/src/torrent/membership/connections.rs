@@ -85,7 +85,7 @@ impl<S: Space> Engine<S> {
             Contact::Connection(ConnectedPeer {
                 addr: new.addr,
                 dial_addr: outgoing.then_some(new.addr),
-                other_door: None,
+                other_family_addr: None,
                 sees_us_at: None,
                 usage: Usage::new(now, is_counted),
                 id: new.id,
@@ -195,7 +195,7 @@ impl<S: Space> Engine<S> {
         }
         self.membership.candidates.handle_closed(now, addr, useful);
         let door = peer
-            .other_door
+            .other_family_addr
             .filter(|_| useful && self.membership.is_allowed(PeerSource::Exchange));
         if let Some(door) = door {
             self.membership
@@ -220,7 +220,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Bans an address, and ends the connections with it.
+    /// Bans a host (an IPv4 address or an IPv6 /64), and ends the connections with it.
     pub fn ban(&mut self, now: Instant, ip: IpAddr) {
         if !self.membership.candidates.ban(ip) {
             return;

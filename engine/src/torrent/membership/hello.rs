@@ -53,7 +53,7 @@ impl<S: Space> Engine<S> {
         };
         if let (Some(ip), Some(known)) = (ip, peer.dial_addr) {
             let door = SocketAddr::new(ip, known.port());
-            peer.other_door = Some(door).filter(|&door| can_name(known.ip(), door));
+            peer.other_family_addr = Some(door).filter(|&door| can_name(known.ip(), door));
         }
     }
 
@@ -64,12 +64,12 @@ impl<S: Space> Engine<S> {
         let Some((peer, door)) = self
             .peers
             .connection(key)
-            .and_then(|p| Some((p, p.other_door?)))
+            .and_then(|p| Some((p, p.other_family_addr?)))
         else {
             return;
         };
         let vouches = |other: &Connected<'_>| {
-            let door = other.other_door;
+            let door = other.other_family_addr;
             other.id == peer.id && door.is_some_and(|door| peer.is_at_host_of(door.ip()))
         };
         let is_second = |other: &Connected<'_>| other.is_at_host_of(door.ip()) && vouches(other);

@@ -45,7 +45,7 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// The storage made room and a held piece is gone (DESIGN: have is not for ever).
+    /// The storage made room and a held piece is gone (announced as BEP 54 says).
     pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
         if self.supply.pieces.state(piece) == PieceState::Verifying {
             // It was verified and evicted before the verdict came. No peer has been told of it.

@@ -109,8 +109,8 @@ impl Picker {
         listed
     }
 
-    /// A peer's pieces have changed: from some pieces, and whether they were counted as a seed's, to others, and
-    /// whether they are to be. Costs a step for each piece that differs; for those of seeds none.
+    /// Replaces what a peer has. Each pair: its pieces, and whether it counts as a seed. Costs a step for each piece that
+    /// differs; for those of seeds none.
     pub(crate) fn replace_peer(
         &mut self,
         (old, was_seed): (&Bitfield, bool),

@@ -44,6 +44,9 @@ impl<S: Space> Engine<S> {
         }
     }
 
+    /// The block to request next of a supplier, in this order: what a reader needs, a block of the piece that the
+    /// supplier works on, of another begun piece, of a new one (the picker's choice), and in the end-game one that others
+    /// have been asked for. A torrent that is read on demand stops after the first.
     fn next_block(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let for_readers = self
             .next_of_rescue(now, key)
@@ -72,7 +75,7 @@ impl<S: Space> Engine<S> {
             .pick(&peer.supply.bits, |piece| peer.lets_us_request(piece))?;
         if !self.reserve(now, piece) {
             if !self.config.on_demand {
-                // A storage that writes back has room again by and by, and nothing else may happen until then.
+                // Room may come free without any other event, so the driver has to wait for it (`wanted_space`).
                 let needed = self.supply.geometry.piece_len(piece);
                 self.demand.wanted_space.get_or_insert(needed.into());
             }
@@ -94,7 +97,7 @@ impl<S: Space> Engine<S> {
             let Some(peer) = self.peers.get_mut(key) else {
                 continue;
             };
-            // It is not to begin afresh with another block.
+            // Asked before the request is removed: a peer that has stopped must still count as stopped.
             let has_stopped = peer.supply.has_stopped(now);
             peer.supply.take_pending(block);
             if has_stopped {

@@ -10,7 +10,7 @@
 //! - **Torrents give way.** One that holds more than its share disconnects a peer a second while another waits
 //!   ([`PermitGroup::is_over_share`]), and any torrent disconnects peers that are of no use to it
 //!   ([`PermitGroup::shut_out`]); both are asked in `torrent/mod.rs`, and the engine chooses the peers.
-//! - **One host cannot take all**: its incoming connections hold no more permits than they leave free.
+//! - **One host cannot take all**: an incoming connection is refused when its host holds as many permits as are free.
 //!
 //! The rate of dials is limited here too ([`DialLimit`], a token bucket): a permit for a dial is granted when its turn has
 //! come.
@@ -112,7 +112,7 @@ struct State {
 struct Account {
     held: usize,
     /// Refusals of the session up to the last time that this group asked for them.
-    heard: u64,
+    refusals_seen: u64,
     /// The dials that wait, by ticket, the oldest first.
     waiting: VecDeque<(u64, Grant)>,
 }
@@ -186,7 +186,7 @@ impl ConnectionPermits {
         state.last_id += 1;
         let id = state.last_id;
         let account = Account {
-            heard: state.refusals,
+            refusals_seen: state.refusals,
             ..Account::default()
         };
         state.groups.insert(id, account);
@@ -309,22 +309,22 @@ impl State {
     }
 
     /// Whether a group has more than its share, and at least two more than a group that could use one: for a difference of
-    /// one, the permit would only go back and forth. `calls`: groups that an incoming connection might be for count as
+    /// one, the permit would only go back and forth. `count_idle`: groups that an incoming connection might be for count as
     /// well.
-    fn is_over_share(&self, id: u64, calls: bool) -> bool {
+    fn is_over_share(&self, id: u64, count_idle: bool) -> bool {
         let Some(held) = self.groups.get(&id).map(|account| account.held) else {
             return false;
         };
         let accounts = || self.groups.values();
         let claimants = accounts().filter(|account| !account.is_idle()).count();
         // An incoming connection is for one of the idle groups at most.
-        let called = calls && accounts().any(Account::is_idle);
+        let called = count_idle && accounts().any(Account::is_idle);
         let share = self.limit / (claimants + usize::from(called)).max(1);
         if self.taken > self.limit && held > share {
             // The limit was lowered.
             return true;
         }
-        let wanting = accounts().filter(|account| calls || !account.waiting.is_empty());
+        let wanting = accounts().filter(|account| count_idle || !account.waiting.is_empty());
         let least = wanting.map(|account| account.held).min();
         held > share && least.is_some_and(|least| held >= least + 2)
     }
@@ -408,8 +408,8 @@ impl PermitGroup {
     /// Whether to disconnect a peer, because a group with fewer waits, or an incoming connection was refused.
     pub(crate) fn is_over_share(&self) -> bool {
         let state = self.permits.lock();
-        let calls = state.refused && state.taken >= state.limit;
-        state.is_over_share(self.id, calls)
+        let count_idle = state.refused && state.taken >= state.limit;
+        state.is_over_share(self.id, count_idle)
     }
 
     /// How many useless peers to disconnect for others that have no permit: incoming connections that were refused since
@@ -423,7 +423,7 @@ impl PermitGroup {
         let Some(account) = state.groups.get_mut(&self.id) else {
             return 0;
         };
-        let refused = refusals - std::mem::replace(&mut account.heard, refusals);
+        let refused = refusals - std::mem::replace(&mut account.refusals_seen, refusals);
         usize::try_from(refused)
             .unwrap_or(MAX_SHED)
             .saturating_add(waiting)
