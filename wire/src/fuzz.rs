@@ -10,6 +10,8 @@ use crate::{
     UploadOnly, WireError, client_name,
 };
 
+pub use crate::mse::fuzz::mse;
+
 /// A stream of messages, cut into parts whose length the first byte gives.
 ///
 /// However it is cut, the same messages come out; their encodings and what is left are the input; the decoder never

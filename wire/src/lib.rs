@@ -13,6 +13,7 @@ mod hashes;
 mod limits;
 mod lsd;
 mod message;
+pub mod mse;
 mod peer_id;
 mod reserved;
 

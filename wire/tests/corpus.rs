@@ -39,3 +39,8 @@ fn wire_handshake() {
 fn wire_lsd() {
     replay("wire_lsd", tailwater_wire::fuzz::lsd);
 }
+
+#[test]
+fn wire_mse() {
+    replay("wire_mse", tailwater_wire::fuzz::mse);
+}
