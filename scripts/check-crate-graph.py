@@ -20,6 +20,7 @@ MAY_USE = {
     "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo", "tailwater-storage"},
     "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-storage"},
     "tailwater-netsim": set(),
+    "tailwater-utp": set(),
     # For tests and benches alone.
     "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire", "tailwater-storage"},
     "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
@@ -44,6 +45,8 @@ MAY_USE_IN_TESTS = {
     # Whole swarms over a simulated network, with the real memory storage and with hostile peers.
     "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
     "tailwater-session": {"tailwater-hostile", "tailwater-session"},
+    # Whole transfers over a simulated network.
+    "tailwater-utp": {"tailwater-netsim"},
     "tailwater": {"tailwater-hostile"},
     # Their own features: fuzz bodies, which run over the committed corpus, and what is optional.
     "tailwater-bencode": {"tailwater-bencode"},

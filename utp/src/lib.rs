@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod congestion;
+mod connection;
+mod endpoint;
+pub mod limits;
+mod packet;
+mod seq;
+
+pub use config::{Config, ConfigError};
+pub use congestion::{Ack, Congestion, Controller, ControllerFactory, Ledbat};
+pub use connection::{CloseReason, Stats, Transmit};
+pub use endpoint::{ConnectError, ConnectionKey, Endpoint, Event, StreamError};
+pub use packet::{DecodeError, HEADER_LEN, Header, Kind, Packet, SelectiveAck};
