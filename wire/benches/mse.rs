@@ -18,7 +18,7 @@ fn keystream(c: &mut Criterion) {
     let mut block = vec![0; BLOCK_LEN];
     let mut ours = Rc4::new(&[1; 20]);
     group.bench_function("ours, in place", |b| {
-        b.iter(|| ours.apply(black_box(&mut block)))
+        b.iter(|| ours.apply(black_box(&mut block)));
     });
     let mut to = BytesMut::with_capacity(BLOCK_LEN);
     group.bench_function("ours, into a buffer", |b| {

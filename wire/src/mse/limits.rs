@@ -9,7 +9,7 @@ pub const MAX_PADDING_LEN: usize = 512;
 pub const MAX_INITIAL_PAYLOAD_LEN: usize = 4096;
 /// The most bytes that one handshake holds, whichever side, in all its states: the machine itself, two cipher states, what
 /// was not taken by `poll_transmit`, and an initial payload. The caller's receive buffer comes on top.
-pub const MAX_HELD_LEN: usize = 5400;
+pub const MAX_HELD_LEN: usize = 8192;
 
 /// Bytes of the verification constant, which are all zero.
 pub(super) const VC_LEN: usize = 8;

@@ -33,7 +33,7 @@
 //! | `PadC`, `PadD` | 512 bytes | [`MAX_PADDING_LEN`] |
 //! | `IA` | 4096 bytes | [`MAX_INITIAL_PAYLOAD_LEN`] |
 //! | bytes that [`Initiator`] and [`Responder`] leave in the receive buffer to wait for more | fewer than 96 | [`PUBLIC_KEY_LEN`] |
-//! | bytes that a handshake holds beyond the receive buffer | 5400 | [`MAX_HELD_LEN`] |
+//! | bytes that a handshake holds beyond the receive buffer | 8 KiB | [`MAX_HELD_LEN`] |
 //!
 //! Time is the caller's to limit, and so is the number of half-open handshakes: each costs a responder two
 //! exponentiations once 96 bytes have come (`cargo bench -p tailwater-wire --bench mse` measures them).
