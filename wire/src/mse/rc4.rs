@@ -8,7 +8,7 @@ use super::limits::DROPPED_KEYSTREAM_LEN;
 
 /// One direction of a connection: an RC4 keystream without its first 1024 bytes.
 ///
-/// Enciphering and deciphering are the same operation, and every byte of the stream has to pass exactly once, in order.
+/// It is 1032 bytes large. Enciphering and deciphering are the same operation, and every byte of the stream has to pass exactly once, in order.
 ///
 /// ```
 /// use tailwater_wire::mse::Rc4;
@@ -20,8 +20,7 @@ use super::limits::DROPPED_KEYSTREAM_LEN;
 /// assert_eq!(data, *b"any bytes");
 /// ```
 pub struct Rc4 {
-    /// Bytes, each in a word: that is 1.4 times as fast as in a byte, because the processor then forwards a store to
-    /// the load of the same place at once.
+    /// Bytes, each in a word of its own: a table of bytes was measured to be a third slower.
     state: [u32; 256],
     /// The next place, and the other index before it moves there.
     i: u8,
@@ -97,7 +96,7 @@ impl Rc4 {
 ///
 /// RC4 is bound by memory: the load of the next place waits for both stores of a swap, because each might hit it. So the
 /// load is done before the stores, and the one case in which a store changes that place is told by comparing indices.
-/// This is 1.8 times as fast.
+/// This more than doubles the speed (`benches/mse.rs`).
 struct Step {
     i: u8,
     j: u8,
