@@ -1,12 +1,9 @@
 //! Prints events as lines of JSON.
 
-use std::fmt::Display;
-use std::time::Duration;
-
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tailwater_metainfo::{InfoHash, Metainfo};
 use tailwater_serve::fetching::FetchReport;
-use tailwater_session::{Event, FetchProgress, Publication};
+use tailwater_session::{Event, FetchProgress, Publication, TransferStats};
 
 use crate::args::Json;
 use crate::error::CliError;
@@ -22,44 +19,19 @@ pub(crate) enum Line<'a> {
     },
     /// What is being tried while a magnet link's metadata is missing; the last one has its name.
     Metadata(FetchReport<'a>),
-    Publication {
-        version: i64,
-        #[serde(serialize_with = "text")]
-        info_hash: InfoHash,
-    },
-    Started {
-        #[serde(flatten)]
-        of: Of<'a>,
-        pieces_have: u32,
-        pieces_total: u32,
-    },
+    /// Which torrent a publication is now.
+    Publication(Publication),
     Progress {
         #[serde(flatten)]
         of: Of<'a>,
         #[serde(flatten)]
         figures: &'a Figures,
     },
-    PieceVerified {
-        #[serde(flatten)]
-        of: Of<'a>,
-        piece: u32,
-    },
-    PieceFailed {
-        #[serde(flatten)]
-        of: Of<'a>,
-        piece: u32,
-    },
-    Banned {
-        #[serde(flatten)]
-        of: Of<'a>,
-        ip: String,
-    },
     Completed {
         #[serde(flatten)]
         of: Of<'a>,
-        /// `None` for a stream, which is never complete as a whole.
         #[serde(flatten)]
-        figures: Option<&'a Figures>,
+        figures: &'a Figures,
     },
     Failed {
         #[serde(flatten)]
@@ -82,31 +54,19 @@ pub(crate) enum Line<'a> {
         #[serde(flatten)]
         figures: Option<&'a Figures>,
     },
-    TrackerAnswered {
-        #[serde(flatten)]
-        of: Of<'a>,
-        tracker: &'a str,
-        peers: usize,
-        seeders: Option<u32>,
-        leechers: Option<u32>,
-        interval_seconds: u64,
-        next_announce_seconds: Option<u64>,
-        warning: Option<&'a str>,
-    },
-    TrackerFailed {
-        #[serde(flatten)]
-        of: Of<'a>,
-        tracker: &'a str,
-        next_announce_seconds: Option<u64>,
-        error: &'a str,
-    },
-    Closed {
-        #[serde(flatten)]
-        of: Of<'a>,
-    },
-    Missed {
-        events: u64,
-    },
+}
+
+/// An event of the session, as a line: its own fields, and what this process knows of its torrent.
+#[derive(Debug, Serialize)]
+pub(crate) struct EventLine<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    /// Its torrent's, which is null while nothing but the info-hash is known; absent if it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Option<&'a str>>,
+    /// Of one that failed: where its file or folder is, which is null for one in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Option<&'a str>>,
 }
 
 /// Which torrent a line is about.
@@ -114,7 +74,6 @@ pub(crate) enum Line<'a> {
 pub(crate) struct Of<'a> {
     /// `None` while nothing but the info-hash is known.
     name: Option<&'a str>,
-    #[serde(serialize_with = "text")]
     info_hash: InfoHash,
 }
 
@@ -139,18 +98,10 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
     /// Time until it is complete; `None` if that cannot be said.
     pub(crate) eta_seconds: Option<u64>,
+    /// Bytes of what is wanted that are not held.
     pub(crate) bytes_left: u64,
-    pub(crate) downloaded: u64,
-    pub(crate) uploaded: u64,
-    pub(crate) wasted: u64,
-    pub(crate) down_rate: u64,
-    pub(crate) up_rate: u64,
-    pub(crate) peers: usize,
-    pub(crate) seeds: usize,
-}
-
-fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+    #[serde(flatten)]
+    pub(crate) transfer: TransferStats,
 }
 
 impl<'a> Line<'a> {
@@ -163,84 +114,30 @@ impl<'a> Line<'a> {
         let name = fetched.map(|metainfo| metainfo.info().name());
         Self::Metadata(FetchReport::new(info_hash, progress, name))
     }
+}
 
-    /// Which torrent a publication is now.
-    pub(crate) const fn publication(publication: &Publication) -> Self {
-        Self::Publication {
-            version: publication.version,
-            info_hash: publication.info_hash,
-        }
-    }
-
-    /// An event of the session, about a torrent of which this is known; `None` for one that this version knows nothing
-    /// of.
-    pub(crate) fn event(event: &'a Event, about: Option<&'a About>) -> Option<Self> {
-        let of = |info_hash: &InfoHash| Of::new(*info_hash, about.map(|about| &*about.name));
-        let seconds = |time: &Option<Duration>| time.map(|time| time.as_secs());
-        Some(match event {
-            Event::Started {
-                info_hash,
-                have,
-                total,
-            } => Self::Started {
-                of: of(info_hash),
-                pieces_have: *have,
-                pieces_total: *total,
-            },
-            Event::PieceVerified { info_hash, piece } => Self::PieceVerified {
-                of: of(info_hash),
-                piece: *piece,
-            },
-            Event::PieceFailed { info_hash, piece } => Self::PieceFailed {
-                of: of(info_hash),
-                piece: *piece,
-            },
-            Event::Banned { info_hash, origin } => Self::Banned {
-                of: of(info_hash),
-                ip: origin.to_string(),
-            },
-            Event::Completed { info_hash } => Self::Completed {
-                of: of(info_hash),
-                figures: None,
-            },
-            Event::Failed { info_hash, error } => Self::Failed {
-                of: of(info_hash),
-                path: about.and_then(|about| about.path.as_deref()),
-                error: error.to_string(),
-            },
-            Event::TrackerAnswered {
-                info_hash,
-                tracker,
-                peers,
-                seeders,
-                leechers,
-                interval,
-                next_announce,
-                warning,
-            } => Self::TrackerAnswered {
-                of: of(info_hash),
-                tracker,
-                peers: *peers,
-                seeders: *seeders,
-                leechers: *leechers,
-                interval_seconds: interval.as_secs(),
-                next_announce_seconds: seconds(next_announce),
-                warning: warning.as_deref(),
-            },
-            Event::TrackerFailed {
-                info_hash,
-                tracker,
-                error,
-                next_announce,
-            } => Self::TrackerFailed {
-                of: of(info_hash),
-                tracker,
-                next_announce_seconds: seconds(next_announce),
-                error,
-            },
-            Event::Closed { info_hash } => Self::Closed { of: of(info_hash) },
-            Event::Missed { events } => Self::Missed { events: *events },
-            _ => return None,
+impl<'a> EventLine<'a> {
+    /// An event about a torrent of which this is known; `None` if it is none of those that `--json` prints.
+    pub(crate) fn new(event: &'a Event, about: Option<&'a About>) -> Option<Self> {
+        let is_printed = matches!(
+            event,
+            Event::Started { .. }
+                | Event::PieceVerified { .. }
+                | Event::PieceFailed { .. }
+                | Event::Banned { .. }
+                | Event::Completed { .. }
+                | Event::Failed { .. }
+                | Event::TrackerAnswered { .. }
+                | Event::TrackerFailed { .. }
+                | Event::Closed { .. }
+                | Event::Missed { .. }
+        );
+        let name = about.map(|about| &*about.name);
+        let path = about.and_then(|about| about.path.as_deref());
+        is_printed.then(|| Self {
+            event,
+            name: event.info_hash().map(|_| name),
+            path: matches!(event, Event::Failed { .. }).then_some(path),
         })
     }
 }
@@ -275,30 +172,45 @@ pub(crate) fn source_failed(json: Json, source: &str, error: &CliError) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+    use tailwater_session::TorrentError;
+
     use super::*;
 
+    /// The event as it is printed.
+    fn printed(event: &Event, about: Option<&About>) -> Value {
+        serde_json::to_value(EventLine::new(event, about)).unwrap()
+    }
+
+    const HASH: InfoHash = InfoHash::new([0xab; 20]);
+
+    fn film() -> About {
+        About {
+            name: "film".to_owned(),
+            path: Some("/srv/film".to_owned()),
+            is_followed: true,
+        }
+    }
+
     #[test]
-    fn a_line_says_its_event_and_its_torrent_first() {
+    fn a_line_says_its_event_first_and_has_the_name_of_its_torrent() {
         let event = Event::PieceVerified {
-            info_hash: InfoHash::new([0xab; 20]),
+            info_hash: HASH,
             piece: 7,
         };
-        let about = About {
-            name: "film".to_owned(),
-            ..About::default()
-        };
-        let line = serde_json::to_string(&Line::event(&event, Some(&about))).unwrap();
-        let expected = format!(
-            r#"{{"event":"piece_verified","name":"film","info_hash":"{}","piece":7}}"#,
-            "ab".repeat(20)
-        );
+        let line = serde_json::to_string(&EventLine::new(&event, Some(&film()))).unwrap();
+        let hash = "ab".repeat(20);
+        let expected =
+            format!(r#"{{"event":"piece_verified","info_hash":"{hash}","piece":7,"name":"film"}}"#);
         assert_eq!(line, expected);
     }
 
     #[test]
     fn a_tracker_without_a_warning_has_none() {
         let event = Event::TrackerAnswered {
-            info_hash: InfoHash::new([0; 20]),
+            info_hash: HASH,
             tracker: "udp://t:1".to_owned(),
             peers: 3,
             seeders: Some(1),
@@ -307,11 +219,74 @@ mod tests {
             next_announce: Some(Duration::from_millis(1_799_900)),
             warning: None,
         };
-        let line = serde_json::to_value(Line::event(&event, None)).unwrap();
-        assert_eq!(line["event"], "tracker_answered");
-        assert_eq!(line["tracker"], "udp://t:1");
-        assert_eq!(line["seeders"], 1);
-        assert_eq!(line["next_announce_seconds"], 1_799);
-        assert!(line["warning"].is_null() && line["name"].is_null());
+        let expected = json!({
+            "event": "tracker_answered", "name": null, "info_hash": "ab".repeat(20),
+            "tracker": "udp://t:1", "peers": 3, "seeders": 1, "leechers": null,
+            "interval_seconds": 1_800, "next_announce_seconds": 1_799, "warning": null,
+        });
+        assert_eq!(printed(&event, None), expected);
+    }
+
+    #[test]
+    fn what_failed_says_where_its_files_are_and_what_is_of_no_torrent_has_no_name() {
+        let event = Event::Failed {
+            info_hash: HASH,
+            error: TorrentError::Closed,
+        };
+        let expected = json!({
+            "event": "failed", "name": "film", "info_hash": "ab".repeat(20),
+            "path": "/srv/film", "error": TorrentError::Closed.to_string(),
+        });
+        assert_eq!(printed(&event, Some(&film())), expected);
+        let missed = Event::Missed { events: 2 };
+        assert_eq!(
+            printed(&missed, None),
+            json!({ "event": "missed", "events": 2 })
+        );
+    }
+
+    #[test]
+    fn numbers_of_pieces_and_bans_keep_their_names() {
+        let event = Event::Started {
+            info_hash: HASH,
+            have: 1,
+            total: 2,
+        };
+        let expected = json!({
+            "event": "started", "name": "film", "info_hash": "ab".repeat(20),
+            "pieces_have": 1, "pieces_total": 2,
+        });
+        assert_eq!(printed(&event, Some(&film())), expected);
+        let origin = tailwater_session::Origin::Ip("192.0.2.1".parse().unwrap());
+        let event = Event::Banned {
+            info_hash: HASH,
+            origin,
+        };
+        let expected = json!({
+            "event": "banned", "name": "film", "info_hash": "ab".repeat(20), "ip": "192.0.2.1",
+        });
+        assert_eq!(printed(&event, Some(&film())), expected);
+    }
+
+    #[test]
+    fn events_that_are_not_printed_have_no_line() {
+        let event = Event::Paused { info_hash: HASH };
+        assert!(EventLine::new(&event, Some(&film())).is_none());
+    }
+
+    #[test]
+    fn figures_are_numbers_beside_each_other() {
+        let about = film();
+        let line = Line::Progress {
+            of: Of::new(HASH, Some(&about.name)),
+            figures: &Figures::default(),
+        };
+        let expected = json!({
+            "event": "progress", "name": "film", "info_hash": "ab".repeat(20), "state": "",
+            "done": 0, "total": 0, "path": null, "seconds": 0.0, "eta_seconds": null,
+            "bytes_left": 0, "downloaded": 0, "uploaded": 0, "wasted": 0, "down_rate": 0,
+            "up_rate": 0, "peers": 0, "seeds": 0,
+        });
+        assert_eq!(serde_json::to_value(&line).unwrap(), expected);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::InfoHash;
 use tailwater_session::{Event, Events, Session, SessionBuilder};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -11,7 +10,7 @@ use tokio::time::timeout;
 use crate::args::Json;
 use crate::error::CliError;
 use crate::interrupt::CLOSE_WITHIN;
-use crate::json::Line;
+use crate::json::{EventLine, Line};
 use crate::known::{About, Known};
 use crate::out::{self, Harmless};
 use crate::progress::Progress;
@@ -99,29 +98,13 @@ impl Running {
 async fn print(mut events: Events, json: Json, known: Known) {
     while let Some(event) = events.next().await {
         known.listen(&event, Instant::now());
-        let about = info_hash(&event).and_then(|info_hash| known.get(info_hash));
+        let about = event.info_hash().and_then(|info_hash| known.get(info_hash));
         if is_printed(&event, json, about.as_ref())
-            && let Some(line) = Line::event(&event, about.as_ref())
+            && let Some(line) = EventLine::new(&event, about.as_ref())
             && out::json(&line).is_err()
         {
             return;
         }
-    }
-}
-
-/// Which torrent it is about.
-const fn info_hash(event: &Event) -> Option<InfoHash> {
-    match event {
-        Event::Started { info_hash, .. }
-        | Event::PieceVerified { info_hash, .. }
-        | Event::PieceFailed { info_hash, .. }
-        | Event::Banned { info_hash, .. }
-        | Event::Completed { info_hash }
-        | Event::Failed { info_hash, .. }
-        | Event::TrackerAnswered { info_hash, .. }
-        | Event::TrackerFailed { info_hash, .. }
-        | Event::Closed { info_hash } => Some(*info_hash),
-        _ => None,
     }
 }
 

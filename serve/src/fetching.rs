@@ -20,22 +20,10 @@ pub struct Attempt {
 /// The state of a metadata fetch as it is printed and served.
 #[derive(Clone, Debug, Serialize)]
 pub struct FetchReport<'a> {
-    #[serde(serialize_with = "text")]
     info_hash: InfoHash,
     name: Option<&'a str>,
-    trackers: usize,
-    trackers_asked: usize,
-    trackers_answered: usize,
-    trackers_failed: usize,
-    dht_nodes: Option<usize>,
-    dht_peers: usize,
-    peers_known: usize,
-    peers_connecting: usize,
-    peers_connected: usize,
-    peers_with_metadata: usize,
-    blocks_have: usize,
-    blocks_total: usize,
-    size: Option<u32>,
+    #[serde(flatten)]
+    progress: FetchProgress,
 }
 
 impl<'a> FetchReport<'a> {
@@ -45,25 +33,9 @@ impl<'a> FetchReport<'a> {
         Self {
             info_hash,
             name,
-            trackers: progress.trackers,
-            trackers_asked: progress.trackers_asked,
-            trackers_answered: progress.trackers_answered,
-            trackers_failed: progress.trackers_failed,
-            dht_nodes: progress.dht_nodes,
-            dht_peers: progress.dht_peers,
-            peers_known: progress.peers_known,
-            peers_connecting: progress.peers_connecting,
-            peers_connected: progress.peers_connected,
-            peers_with_metadata: progress.peers_with_metadata,
-            blocks_have: progress.blocks_have,
-            blocks_total: progress.blocks_total,
-            size: progress.size,
+            progress: *progress,
         }
     }
-}
-
-fn text<S: serde::Serializer>(hash: &InfoHash, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(hash)
 }
 
 /// How far a fetch is, in one sentence without a full stop.

@@ -189,6 +189,33 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The torrent that the event is about; `None` for [`Event::Missed`].
+    #[must_use]
+    pub const fn info_hash(&self) -> Option<InfoHash> {
+        match self {
+            Self::Added { info_hash, .. }
+            | Self::MetadataFetched { info_hash, .. }
+            | Self::Started { info_hash, .. }
+            | Self::PieceVerified { info_hash, .. }
+            | Self::PieceFailed { info_hash, .. }
+            | Self::PieceEvicted { info_hash, .. }
+            | Self::Banned { info_hash, .. }
+            | Self::Completed { info_hash }
+            | Self::Paused { info_hash }
+            | Self::Resumed { info_hash }
+            | Self::Rechecked { info_hash, .. }
+            | Self::Moved { info_hash, .. }
+            | Self::Failed { info_hash, .. }
+            | Self::TrackerAnswered { info_hash, .. }
+            | Self::TrackerFailed { info_hash, .. }
+            | Self::Removed { info_hash, .. }
+            | Self::Closed { info_hash } => Some(*info_hash),
+            Self::Missed { .. } => None,
+        }
+    }
+}
+
 /// The sender of a session's events.
 #[derive(Clone, Debug)]
 pub(crate) struct EventSender(broadcast::Sender<Event>);

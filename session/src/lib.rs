@@ -58,6 +58,6 @@ pub use tailwater_metainfo as metainfo;
 pub use tailwater_storage::{FileChange, LookbehindFigures, Operation, StorageError};
 pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{
-    BufferMap, Lookbehind, Origin, PeerStats, PieceState, PieceView, Priority, ReaderKey,
-    ReaderView, Stats, WebSeedId,
+    BufferMap, Lookbehind, MemoryUse, Origin, PeerStats, PieceState, PieceView, Priority,
+    ReaderKey, ReaderView, Stats, TransferStats, WebSeedId,
 };

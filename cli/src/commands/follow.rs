@@ -68,13 +68,7 @@ impl Subject {
             seconds: f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
             eta_seconds: stats.eta.map(|eta| eta.as_secs()),
             bytes_left: stats.bytes_left,
-            downloaded: stats.downloaded,
-            uploaded: stats.uploaded,
-            wasted: stats.wasted,
-            down_rate: stats.down_rate,
-            up_rate: stats.up_rate,
-            peers: stats.peers,
-            seeds: stats.seeds,
+            transfer: stats.transfer(),
         }
     }
 
@@ -192,7 +186,7 @@ impl Follower {
         match self.json.is_on() {
             true => out::json(&Line::Completed {
                 of: self.subject.of(),
-                figures: Some(&figures),
+                figures: &figures,
             }),
             false => Ok(()),
         }

@@ -114,7 +114,7 @@ pub(crate) async fn resolve(
     let found = next.ok_or(CliError::Interrupted)?;
     if audience.json.is_on() {
         if audience.json.has_events() {
-            out::json(&Line::publication(&found))?;
+            out::json(&Line::Publication(found))?;
         }
     } else {
         let (version, hash) = (found.version, found.info_hash);

@@ -12,22 +12,31 @@ use super::{Engine, PieceState, ReaderKey, Space};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BufferMap {
-    /// The most bytes that the pieces of all torrents of the session may take; `None` on a disk.
-    pub budget: Option<u64>,
-    /// The bytes of the budget that are taken.
-    pub used: u64,
+    /// What the pieces of all torrents of the session take.
+    pub memory: MemoryUse,
     /// Every piece, in order.
     pub pieces: Vec<PieceView>,
     /// Every reader.
     pub readers: Vec<ReaderView>,
-    /// Pieces given up to make room, since the session began.
-    pub evictions: u64,
     /// Stalls of all readers since the torrent was added, those that have gone included: it never falls.
     pub stalls: u64,
 }
 
+/// What the pieces of all torrents of a session take, in a [`BufferMap`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MemoryUse {
+    /// The most bytes that they may take; `None` on a disk.
+    pub budget: Option<u64>,
+    /// The bytes of the budget that are taken.
+    pub used: u64,
+    /// Pieces evicted to make room for others, since the session began.
+    pub evictions: u64,
+}
+
 /// A piece in a [`BufferMap`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PieceView {
@@ -47,7 +56,7 @@ pub struct PieceView {
 #[non_exhaustive]
 pub struct ReaderView {
     /// The key that the reader was opened with.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "number"))]
+    #[cfg_attr(feature = "serde", serde(rename = "reader", serialize_with = "number"))]
     pub key: ReaderKey,
     /// The file's index in the torrent.
     pub file: usize,
@@ -63,6 +72,23 @@ pub struct ReaderView {
     pub stalls: u64,
     /// Whether it waits now.
     pub is_waiting: bool,
+}
+
+impl ReaderView {
+    /// A reader at the start of the torrent's first file, which has taken nothing yet.
+    #[must_use]
+    pub const fn new(key: ReaderKey) -> Self {
+        Self {
+            key,
+            file: 0,
+            cursor: 0,
+            ahead: 0,
+            behind: 0,
+            rate: 0,
+            stalls: 0,
+            is_waiting: false,
+        }
+    }
 }
 
 #[cfg(feature = "serde")]

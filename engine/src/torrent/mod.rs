@@ -28,7 +28,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
 use crate::peer::{Command, Fact};
 
-pub use buffer_map::{BufferMap, PieceView, ReaderView};
+pub use buffer_map::{BufferMap, MemoryUse, PieceView, ReaderView};
 pub use config::Config;
 pub use demand::readers::{Lookbehind, ReaderConfig, ReaderUpdate};
 pub use event::{Halt, NewPeer, Notice, Output, Refusal};
@@ -38,7 +38,7 @@ pub use membership::source::PeerSource;
 pub use membership::trackers::named_by_tracker;
 pub use origin::{Origin, WebSeedId};
 pub use peers::PeerKey;
-pub use stats::{PeerStats, Stats, SupplierStats};
+pub use stats::{PeerStats, Stats, SupplierStats, TransferStats};
 pub use supply::picker::Priority;
 pub use supply::pieces::PieceState;
 pub use tailwater_storage::{ByteWindow, Full, ReaderKey, Space, SupplierKey};

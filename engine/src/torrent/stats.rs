@@ -60,6 +60,27 @@ pub struct Stats {
     pub known_addrs: usize,
 }
 
+/// The transfer of a torrent at one moment: a part of [`Stats`], by [`Stats::transfer`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct TransferStats {
+    /// Payload bytes a second received now.
+    pub down_rate: u64,
+    /// Payload bytes a second sent now.
+    pub up_rate: u64,
+    /// Payload bytes received.
+    pub downloaded: u64,
+    /// Payload bytes sent.
+    pub uploaded: u64,
+    /// Payload bytes received in vain.
+    pub wasted: u64,
+    /// Connected peers.
+    pub peers: usize,
+    /// Connected peers that have everything.
+    pub seeds: usize,
+}
+
 /// The statistics of a connected peer at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -127,6 +148,20 @@ pub struct SupplierStats {
 }
 
 impl Stats {
+    /// The transfer alone: rates, totals and connected peers.
+    #[must_use]
+    pub const fn transfer(&self) -> TransferStats {
+        TransferStats {
+            down_rate: self.down_rate,
+            up_rate: self.up_rate,
+            downloaded: self.downloaded,
+            uploaded: self.uploaded,
+            wasted: self.wasted,
+            peers: self.peers,
+            seeds: self.seeds,
+        }
+    }
+
     /// Peers that are or may be of use, connected or not yet: idle ones are no reason to stop looking for others.
     #[must_use]
     pub const fn promising_peers(&self) -> usize {

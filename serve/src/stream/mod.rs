@@ -52,6 +52,7 @@ pub use program::Program;
 pub use server::Server;
 pub use site::Site;
 pub use source::{Read, Source};
-pub use stats::{Memory, Piece, PieceState, Pieces, ReaderState, Runs, Snapshot, Totals, Transfer};
+pub use stats::{Pieces, ReaderState, Runs, Snapshot, Totals};
 pub use subtitles::Subtitle;
+pub use tailwater_session::{MemoryUse, PieceView, ReaderView, TransferStats};
 pub use torrent::{CountedReader, TorrentSource, library};

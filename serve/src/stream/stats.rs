@@ -1,6 +1,7 @@
 //! The content of `/stats`: the buffer, its readers and the transfer at one moment.
 
 use serde::Serialize;
+use tailwater_session::{MemoryUse, PieceState, PieceView, ReaderView, TransferStats};
 
 use super::pace::TooSlow;
 use super::program::Program;
@@ -9,7 +10,7 @@ use super::program::Program;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Bytes of pieces that are kept.
-    pub memory: Memory,
+    pub memory: MemoryUse,
     /// What is known of each piece.
     pub pieces: Pieces,
     /// All readers.
@@ -17,7 +18,7 @@ pub struct Snapshot {
     /// Of all readers since the start.
     pub totals: Totals,
     /// Transfer rates and totals.
-    pub transfer: Transfer,
+    pub transfer: TransferStats,
     /// Bytes a second that the film needs to play, if that is known.
     pub needed: Option<u64>,
     /// The download does not keep up with the film.
@@ -33,86 +34,14 @@ pub struct Totals {
     pub stalls: u64,
 }
 
-/// Bytes of pieces that are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Memory {
-    /// `None` for a disk.
-    pub budget: Option<u64>,
-    /// Bytes in use.
-    pub used: u64,
-    /// Pieces that were given up for others.
-    pub evictions: u64,
-}
-
-/// One reader's place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// One reader, and the program that reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReaderState {
-    /// Which one it is: no other reader of the torrent has or had this number.
-    pub reader: u64,
-    /// The program that reads.
+    /// Its place.
+    #[serde(flatten)]
+    pub view: ReaderView,
+    /// The program.
     pub program: Program,
-    /// The file's index.
-    pub file: usize,
-    /// The byte of the file that is read next.
-    pub cursor: u64,
-    /// Bytes held from there on, without a gap.
-    pub ahead: u64,
-    /// Bytes held before it, without a gap.
-    pub behind: u64,
-    /// Bytes a second that it reads.
-    pub rate: u64,
-    /// How often it wanted bytes and had to wait for a second or longer, other than for its first ones.
-    pub stalls: u64,
-    /// It wants bytes that are not there.
-    pub is_waiting: bool,
-}
-
-/// Transfer rates and totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Transfer {
-    /// Bytes a second that arrive.
-    pub down_rate: u64,
-    /// Bytes a second that are sent.
-    pub up_rate: u64,
-    /// Bytes of blocks that arrived.
-    pub downloaded: u64,
-    /// Bytes of blocks that were sent.
-    pub uploaded: u64,
-    /// Bytes of blocks that were of no use.
-    pub wasted: u64,
-    /// Connected peers.
-    pub peers: usize,
-    /// Those of them that have all.
-    pub seeds: usize,
-}
-
-/// The state of one piece.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Piece {
-    /// How far it is.
-    pub state: PieceState,
-    /// A reader's window or a pin covers it.
-    pub is_protected: bool,
-    /// It is to be fetched.
-    pub is_wanted: bool,
-    /// Blocks of it are asked for.
-    pub is_in_flight: bool,
-}
-
-/// How far a piece is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PieceState {
-    /// Nothing of it is there.
-    #[default]
-    Missing,
-    /// Some blocks are there.
-    Partial,
-    /// All blocks are there, the hash is being computed.
-    Verifying,
-    /// Verified, and held.
-    Have,
-    /// Was held, and was given up for another.
-    Evicted,
 }
 
 /// All pieces: for each thing that can be said of a piece, the runs of pieces of which it is true, as `[first, count]`.
@@ -151,22 +80,23 @@ impl Runs {
     }
 }
 
-impl FromIterator<Piece> for Pieces {
-    fn from_iter<I: IntoIterator<Item = Piece>>(pieces: I) -> Self {
+impl<'a> FromIterator<&'a PieceView> for Pieces {
+    fn from_iter<I: IntoIterator<Item = &'a PieceView>>(pieces: I) -> Self {
         let mut all = Self::default();
         for (index, piece) in pieces.into_iter().enumerate() {
             all.count = index + 1;
             match piece.state {
-                PieceState::Missing => {}
                 PieceState::Partial => all.partial.push(index),
                 PieceState::Verifying => all.verifying.push(index),
                 PieceState::Have => all.have.push(index),
                 PieceState::Evicted => all.evicted.push(index),
+                // Missing, and any state that a later session may add.
+                _ => {}
             }
             let flags = [
                 (piece.is_protected, &mut all.protected),
                 (piece.is_wanted, &mut all.wanted),
-                (piece.is_in_flight, &mut all.in_flight),
+                (piece.in_flight, &mut all.in_flight),
             ];
             for (is_set, runs) in flags {
                 if is_set {
@@ -182,22 +112,20 @@ impl FromIterator<Piece> for Pieces {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use tailwater_session::ReaderKey;
+
+    fn piece(state: PieceState) -> PieceView {
+        let mut piece = PieceView::default();
+        piece.state = state;
+        piece
+    }
 
     #[test]
     fn pieces_are_told_in_runs() {
-        let have = Piece {
-            state: PieceState::Have,
-            ..Piece::default()
-        };
-        let flying = Piece {
-            state: PieceState::Partial,
-            is_wanted: true,
-            is_in_flight: true,
-            ..Piece::default()
-        };
-        let pieces: Pieces = [have, have, Piece::default(), flying, have]
-            .into_iter()
-            .collect();
+        let (have, missing) = (piece(PieceState::Have), PieceView::default());
+        let mut flying = piece(PieceState::Partial);
+        (flying.is_wanted, flying.in_flight) = (true, true);
+        let pieces: Pieces = [have, have, missing, flying, have].iter().collect();
         let json = serde_json::to_value(&pieces).unwrap();
         let expected = serde_json::json!({
             "count": 5, "partial": [[3, 1]], "verifying": [], "have": [[0, 2], [4, 1]], "evicted": [],
@@ -206,13 +134,47 @@ mod tests {
         assert_eq!(json, expected);
     }
 
+    #[test]
+    fn a_snapshot_has_the_names_that_the_page_reads() {
+        let mut view = ReaderView::new(ReaderKey::new(7));
+        (view.file, view.cursor, view.ahead) = (1, 2, 3);
+        let program = Program::default();
+        let snapshot = Snapshot {
+            readers: vec![ReaderState { view, program }],
+            ..Snapshot::default()
+        };
+        let json = serde_json::to_value(&snapshot).unwrap();
+        let expected = serde_json::json!({
+            "memory": { "budget": null, "used": 0, "evictions": 0 },
+            "pieces": {
+                "count": 0, "partial": [], "verifying": [], "have": [], "evicted": [],
+                "protected": [], "wanted": [], "in_flight": [],
+            },
+            "readers": [{
+                "reader": 7, "program": Program::default(), "file": 1, "cursor": 2, "ahead": 3,
+                "behind": 0, "rate": 0, "stalls": 0, "is_waiting": false,
+            }],
+            "totals": { "served": 0, "stalls": 0 },
+            "transfer": {
+                "down_rate": 0, "up_rate": 0, "downloaded": 0, "uploaded": 0, "wasted": 0,
+                "peers": 0, "seeds": 0,
+            },
+            "needed": null,
+            "too_slow": null,
+        });
+        assert_eq!(json, expected);
+    }
+
     proptest! {
         #[test]
         fn runs_name_each_piece_once(flags in proptest::collection::vec(any::<bool>(), 0..100)) {
-            let pieces: Pieces = flags
-                .iter()
-                .map(|&is_wanted| Piece { is_wanted, ..Piece::default() })
-                .collect();
+            let view = |&is_wanted: &bool| {
+                let mut piece = PieceView::default();
+                piece.is_wanted = is_wanted;
+                piece
+            };
+            let views: Vec<_> = flags.iter().map(view).collect();
+            let pieces: Pieces = views.iter().collect();
             let mut told = vec![false; pieces.count];
             for (first, count) in pieces.wanted.0 {
                 prop_assert!(first == 0 || !told[first - 1], "neighbouring runs are one");

@@ -11,14 +11,14 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::Metainfo;
 use tailwater_session::{
-    Lookbehind, PieceView, Reader, ReaderKey, ReaderOptions, ReaderView, Torrent, TorrentError,
+    Lookbehind, Reader, ReaderKey, ReaderOptions, ReaderView, Torrent, TorrentError,
 };
 
 use super::library::{FileFacts, Library, TorrentFacts};
 use super::pace::{Pace, Place, TooSlow};
 use super::program::Program;
 use super::source::{Read, Source};
-use super::stats::{Memory, Piece, PieceState, ReaderState, Snapshot, Totals, Transfer};
+use super::stats::{ReaderState, Snapshot, Totals};
 
 /// The files of a torrent; pads and links have nothing to show.
 pub fn library(metainfo: &Metainfo, chosen: Option<usize>) -> Option<Library> {
@@ -101,31 +101,22 @@ impl TorrentSource {
         let stats = self.torrent.stats();
         let readers: Vec<_> = {
             let programs = self.shared.programs();
-            let readers = buffer.readers.iter();
-            readers.map(|view| reader(view, &programs)).collect()
+            let state = |view: &ReaderView| ReaderState {
+                view: *view,
+                program: programs.get(&view.key).cloned().unwrap_or_default(),
+            };
+            buffer.readers.iter().map(state).collect()
         };
         let (needed, too_slow) = self.judge(&readers, stats.downloaded);
         Ok(Snapshot {
-            memory: Memory {
-                budget: buffer.budget,
-                used: buffer.used,
-                evictions: buffer.evictions,
-            },
-            pieces: buffer.pieces.iter().map(piece).collect(),
+            memory: buffer.memory,
+            pieces: buffer.pieces.iter().collect(),
             readers,
             totals: Totals {
                 served: self.shared.served.load(Ordering::Relaxed),
                 stalls: buffer.stalls,
             },
-            transfer: Transfer {
-                down_rate: stats.down_rate,
-                up_rate: stats.up_rate,
-                downloaded: stats.downloaded,
-                uploaded: stats.uploaded,
-                wasted: stats.wasted,
-                peers: stats.peers,
-                seeds: stats.seeds,
-            },
+            transfer: stats.transfer(),
             needed,
             too_slow,
         })
@@ -136,10 +127,11 @@ impl TorrentSource {
         let (Some((file, _)), Some(pace)) = (self.duration, &self.shared.pace) else {
             return (None, None);
         };
-        let of_film = readers.iter().filter(|reader| reader.file == file);
+        let views = readers.iter().map(|reader| &reader.view);
+        let of_film = views.filter(|reader| reader.file == file);
         let foremost = of_film.max_by_key(|reader| reader.rate);
         let place = foremost.map(|reader| Place {
-            reader: reader.reader,
+            reader: reader.key.get(),
             cursor: reader.cursor,
             ahead: reader.ahead,
         });
@@ -197,36 +189,5 @@ impl Read for CountedReader {
             self.shared.served.fetch_add(len, Ordering::Relaxed);
         }
         polled.map_err(io::Error::from)
-    }
-}
-
-fn piece(view: &PieceView) -> Piece {
-    use tailwater_session::PieceState as State;
-    Piece {
-        state: match view.state {
-            State::Partial => PieceState::Partial,
-            State::Verifying => PieceState::Verifying,
-            State::Have => PieceState::Have,
-            State::Evicted => PieceState::Evicted,
-            // And any state that a later session may add.
-            _ => PieceState::Missing,
-        },
-        is_protected: view.is_protected,
-        is_wanted: view.is_wanted,
-        is_in_flight: view.in_flight,
-    }
-}
-
-fn reader(view: &ReaderView, programs: &BTreeMap<ReaderKey, Program>) -> ReaderState {
-    ReaderState {
-        reader: view.key.get(),
-        program: programs.get(&view.key).cloned().unwrap_or_default(),
-        file: view.file,
-        cursor: view.cursor,
-        ahead: view.ahead,
-        behind: view.behind,
-        rate: view.rate,
-        stalls: view.stalls,
-        is_waiting: view.is_waiting,
     }
 }

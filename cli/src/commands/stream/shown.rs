@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tailwater_serve::size::Size;
-use tailwater_serve::stream::{Hosts, Item, Library, ReaderState, Snapshot, TorrentSource};
-use tailwater_session::{Phase, Torrent, TorrentError};
+use tailwater_serve::stream::{Hosts, Item, Library, Snapshot, TorrentSource};
+use tailwater_session::{Phase, ReaderView, Torrent, TorrentError};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::player::{Player, open_page as open};
@@ -248,8 +248,9 @@ impl Shown<'_> {
         if let Phase::Checking { done, total } = self.torrent.status().phase {
             return format!("checking piece {done} of {total}");
         }
+        let readers = snapshot.readers.iter().map(|reader| &reader.view);
         // The one that reads fastest is the player; others look at the ends of the file.
-        let Some(reader) = snapshot.readers.iter().max_by_key(|reader| reader.rate) else {
+        let Some(reader) = readers.max_by_key(|reader| reader.rate) else {
             return format!(
                 "no player reads, {} held, {rate}/s, {peers}",
                 Held(snapshot)
@@ -264,7 +265,7 @@ impl Shown<'_> {
         }
     }
 
-    fn place(&self, reader: &ReaderState) -> String {
+    fn place(&self, reader: &ReaderView) -> String {
         let length = self.library.get(reader.file).map_or(0, |item| item.length);
         let (ahead, behind) = (Size(reader.ahead), Size(reader.behind));
         let at = percent(reader.cursor, length);

@@ -15,7 +15,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 use crate::torrent::{Origin, PeerKey};
 
 /// The state of a piece. `Have` is not for ever: a bounded storage may evict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
@@ -24,6 +24,7 @@ use crate::torrent::{Origin, PeerKey};
 #[non_exhaustive]
 pub enum PieceState {
     /// Nothing of it is held and no space is reserved.
+    #[default]
     Missing,
     /// Space is reserved; some blocks are requested or stored.
     Partial,

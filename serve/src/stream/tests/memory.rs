@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tailwater_session::{PieceState, PieceView};
 use tokio::sync::watch;
 
 use crate::stream::program::Program;
 use crate::stream::source::{Read, Source};
-use crate::stream::stats::{Piece, PieceState, Snapshot};
+use crate::stream::stats::Snapshot;
 
 /// The length of a lease in bytes, as the memory storage has it.
 pub(in crate::stream) const LEASE: u64 = 16 * 1024;
@@ -122,12 +123,10 @@ impl Source for Memory {
 
     async fn snapshot(&self) -> io::Result<Snapshot> {
         self.0.snapshots.fetch_add(1, Ordering::SeqCst);
-        let have = Piece {
-            state: PieceState::Have,
-            ..Piece::default()
-        };
+        let mut have = PieceView::default();
+        have.state = PieceState::Have;
         Ok(Snapshot {
-            pieces: [have, Piece::default()].into_iter().collect(),
+            pieces: [have, PieceView::default()].iter().collect(),
             ..Snapshot::default()
         })
     }

@@ -381,9 +381,9 @@ impl Running {
     fn buffer_map(&self, now: Instant) -> BufferMap {
         let mut map = self.engine.buffer_map(now);
         let figures = self.task.storage.figures();
-        map.budget = figures.budget;
-        map.used = figures.used;
-        map.evictions = figures.evictions;
+        map.memory.budget = figures.budget;
+        map.memory.used = figures.used;
+        map.memory.evictions = figures.evictions;
         map
     }
 
