@@ -54,13 +54,13 @@ fn dht_options(network: &Network, table: Table) -> Option<DhtOptions> {
     let mut options = DhtOptions::new();
     if !network.dht_bootstrap.is_empty() {
         let hosts = network.dht_bootstrap.iter().map(ToString::to_string);
-        options = options.with_bootstrap(hosts);
+        options = options.bootstrap(hosts);
     }
     if let Some(addr) = network.dht_listen {
-        options = options.with_listen(addr.0);
+        options = options.listen(addr.0);
     }
     if let Some(file) = dht_file() {
-        options = options.with_table(file).keep_table(table == Table::Kept);
+        options = options.table(file).keep_table(table == Table::Kept);
     }
     Some(options)
 }

@@ -1,7 +1,9 @@
 //! A rate limiter that several connections share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// Burst after a pause, as time at the rate: with less, coarse timers would lower the rate.
 const BURST: Duration = Duration::from_millis(20);
@@ -43,7 +45,7 @@ impl Pacer {
         let Some(rate) = self.rate else {
             return Ok(());
         };
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock();
         let from = match *free {
             Some(at) if at > now + BURST => return Err(at - BURST),
             Some(at) if at > now => at,

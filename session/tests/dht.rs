@@ -15,7 +15,7 @@ use tailwater_metainfo::{Creator, InfoHash, Magnet, Metainfo};
 use tailwater_session::{AddOptions, DhtOptions, Session, StorageKind};
 
 fn options(hub: Option<SocketAddr>) -> DhtOptions {
-    DhtOptions::new().with_bootstrap(hub.map(|addr| addr.to_string()))
+    DhtOptions::new().bootstrap(hub.map(|addr| addr.to_string()))
 }
 
 fn start(options: DhtOptions) -> Session {
@@ -191,13 +191,13 @@ async fn a_table_is_kept_from_one_start_to_the_next() {
     seed(&seeder, &share).await;
     network.hears_of(&share.metainfo).await;
 
-    let first = start(options(Some(network.addr)).with_table(&table));
+    let first = start(options(Some(network.addr)).table(&table));
     within(peers(&node(&first).await, hash(&share.metainfo))).await;
     let ids = node(&first).await.stats().await.unwrap().ids;
     within(first.close()).await;
     let written = std::fs::read(&table).unwrap();
 
-    let second = start(options(None).with_table(&table).keep_table(false));
+    let second = start(options(None).table(&table).keep_table(false));
     within(peers(&node(&second).await, hash(&share.metainfo))).await;
     assert_eq!(node(&second).await.stats().await.unwrap().ids, ids);
     within(second.close()).await;
@@ -216,7 +216,7 @@ async fn a_broken_table_costs_nothing_but_time() {
     let table = folder.path().join("dht.nodes");
     std::fs::write(&table, b"d3:id4").unwrap();
     let network = Network::new().await;
-    let seeder = start(options(Some(network.addr)).with_table(&table));
+    let seeder = start(options(Some(network.addr)).table(&table));
     seed(&seeder, &share).await;
     network.hears_of(&share.metainfo).await;
     network.close([seeder]).await;

@@ -39,7 +39,7 @@ fn start(
         Runtime::new().unwrap().block_on(async {
             let session = Session::builder()
                 .listen(listen)
-                .dht(DhtOptions::new().with_bootstrap([]))
+                .dht(DhtOptions::new().bootstrap([]))
                 .port_mapping(true)
                 .start()
                 .unwrap();

@@ -139,6 +139,61 @@ async fn a_rewind_inside_the_lookbehind_and_a_reopened_reader_download_nothing()
     theatre.close().await;
 }
 
+/// Reads on by `len` bytes, until the torrent knows that the reader is there.
+async fn read_on(theatre: &Theatre, reader: &mut Reader, len: u64) {
+    let end = reader.position() + len;
+    let mut bytes = vec![0; usize::try_from(len).unwrap()];
+    within(reader.read_exact(&mut bytes)).await.unwrap();
+    let key = reader.key();
+    let is_there = async {
+        loop {
+            let map = theatre.torrent.buffer().await.unwrap();
+            let view = map.readers.iter().find(|view| view.key == key);
+            if view.is_some_and(|view| view.cursor == end) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within(is_there).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_pieces_behind_a_reader_are_kept_as_its_torrent_says_until_they_are_cleared() {
+    const KEPT: u32 = 8;
+    let kept = u64::from(KEPT * PIECE);
+    let theatre = Theatre::new(&[("film", 20 << 20)], 4 * MIB).await;
+    let options = ReaderOptions::default().lookbehind(Lookbehind::Bytes(0));
+    let mut reader = theatre.torrent.reader(0, options).unwrap();
+    assert_eq!(reader.lookbehind(), None, "it has not read yet");
+    assert_eq!(reader.is_lookbehind_available(1), None);
+    read_on(&theatre, &mut reader, 2 * MIB).await;
+    let figures = reader.lookbehind().unwrap();
+    assert_eq!(figures.protected, 0, "its own window has no lookbehind");
+
+    theatre.torrent.set_lookbehind(KEPT);
+    assert_eq!(reader.lookbehind().unwrap().protected, KEPT);
+    // Twice the budget: what is not kept has to go.
+    read_on(&theatre, &mut reader, 8 * MIB).await;
+    let figures = reader.lookbehind().unwrap();
+    assert_eq!((figures.protected, figures.available), (KEPT, KEPT));
+    assert!(figures.bytes >= kept, "{figures:?}");
+    assert_eq!(reader.is_lookbehind_available(kept), Some(true));
+    assert_eq!(reader.is_lookbehind_available(10 * MIB), Some(false));
+    assert!(reader.is_lookbehind_available(figures.bytes).unwrap());
+    assert!(!reader.is_lookbehind_available(figures.bytes + 1).unwrap());
+
+    reader.clear_lookbehind();
+    assert_eq!(reader.lookbehind().unwrap().protected, 0);
+    read_on(&theatre, &mut reader, 2 * u64::from(PIECE)).await;
+    // Only what it has read since.
+    assert_eq!(reader.lookbehind().unwrap().protected, 2);
+    theatre.torrent.set_lookbehind(0);
+    assert_eq!(reader.lookbehind().unwrap().protected, 0);
+    drop(reader);
+    theatre.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jumps_forward_and_back_read_the_right_bytes() {
     let theatre = Theatre::new(&[("extras", 100_001), ("film", 20 << 20)], 2 * MIB).await;
@@ -195,6 +250,10 @@ async fn a_reader_of_a_download_to_the_disk_does_not_wait_for_the_rest() {
     let expected = std::fs::read(entry.path().under(share.dir.path())).unwrap();
     assert!(read_to_end(&mut reader).await == expected[5 << 20..]);
     within(torrent.wait_complete()).await.unwrap();
+    // Nothing on a disk is ever evicted.
+    torrent.set_lookbehind(8);
+    assert_eq!(reader.lookbehind(), None);
+    assert_eq!(reader.is_lookbehind_available(1), None);
     reader.seek_to(0);
     assert!(read_to_end(&mut reader).await == expected);
     within(house.close()).await;
@@ -206,7 +265,7 @@ async fn without_room_a_reader_fails_or_waits_as_its_options_say() {
     let theatre = Theatre::new(&[("film", 4 << 20)], 4 * u64::from(PIECE)).await;
     let mut holder = theatre.reader(0);
     let mut leases: Vec<Bytes> = Vec::new();
-    let impatient = ReaderOptions::default().with_when_full(WhenFull::Fail);
+    let impatient = ReaderOptions::default().when_full(WhenFull::Fail);
     let mut reader = theatre.torrent.reader(0, impatient).unwrap();
     reader.seek_to(3 * MIB);
     let refused = loop {
@@ -217,7 +276,7 @@ async fn without_room_a_reader_fails_or_waits_as_its_options_say() {
         }
     };
     assert_eq!(refused, Err(ReadError::Full));
-    let patient = ReaderOptions::default().with_when_full(WhenFull::Wait);
+    let patient = ReaderOptions::default().when_full(WhenFull::Wait);
     let mut patient = theatre.torrent.reader(0, patient).unwrap();
     patient.seek_to(3 * MIB);
     let waiting = tokio::spawn(async move { patient.next_bytes(16).await });
@@ -334,8 +393,8 @@ async fn odd_places_and_files() {
         Err(ReadError::NoSuchFile { index: 2, count: 2 })
     );
     let options = ReaderOptions::default()
-        .with_lookbehind(Lookbehind::Seconds(Duration::from_secs(10)))
-        .with_duration(Duration::from_secs(60));
+        .lookbehind(Lookbehind::Seconds(Duration::from_secs(10)))
+        .duration(Duration::from_secs(60));
     let mut reader = theatre.torrent.reader(1 - empty, options).unwrap();
     assert_eq!(
         within(reader.seek(SeekFrom::End(-1))).await.unwrap(),

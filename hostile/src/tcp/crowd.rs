@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -253,10 +254,7 @@ impl Listener {
     /// When it accepted each connection.
     #[must_use]
     pub fn call_times(&self) -> Vec<Instant> {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.calls.lock().clone()
     }
 }
 
@@ -266,8 +264,7 @@ async fn accept(
     calls: &Mutex<Vec<Instant>>,
 ) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
     let accepted = listener.accept().await?;
-    let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
-    calls.push(Instant::now());
+    calls.lock().push(Instant::now());
     Ok(accepted)
 }
 

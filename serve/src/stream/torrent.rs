@@ -157,9 +157,9 @@ impl Source for TorrentSource {
     type Reader = CountedReader;
 
     fn open(&self, file: usize, program: &Program) -> io::Result<CountedReader> {
-        let mut options = ReaderOptions::default().with_lookbehind(self.lookbehind);
+        let mut options = ReaderOptions::default().lookbehind(self.lookbehind);
         if let Some((_, duration)) = self.duration.filter(|(known, _)| *known == file) {
-            options = options.with_duration(duration);
+            options = options.duration(duration);
         }
         let reader = self.torrent.reader(file, options)?;
         let shared = Arc::clone(&self.shared);

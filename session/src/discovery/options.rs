@@ -10,7 +10,7 @@ use tailwater_dht::BOOTSTRAP_HOSTS;
 /// ```
 /// use tailwater_session::{DhtOptions, Session};
 ///
-/// let options = DhtOptions::new().with_bootstrap(["192.0.2.1:6881".to_owned()]);
+/// let options = DhtOptions::new().bootstrap(["192.0.2.1:6881".to_owned()]);
 /// let builder = Session::builder().dht(options);
 /// # let _ = builder;
 /// ```
@@ -39,7 +39,7 @@ impl DhtOptions {
 
     /// The nodes (`host:port`) to begin with, instead of the public ones.
     #[must_use]
-    pub fn with_bootstrap(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
+    pub fn bootstrap(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
         self.bootstrap = hosts.into_iter().collect();
         self
     }
@@ -47,14 +47,14 @@ impl DhtOptions {
     /// Where to receive datagrams. Default: on the port where the session listens for peers, or if that is taken or there
     /// is none, any.
     #[must_use]
-    pub const fn with_listen(mut self, addr: SocketAddr) -> Self {
+    pub const fn listen(mut self, addr: SocketAddr) -> Self {
         self.listen = Some(addr);
         self
     }
 
     /// A file that keeps the node's id and the nodes it knows, so that the next start finds its way at once.
     #[must_use]
-    pub fn with_table(mut self, file: impl Into<PathBuf>) -> Self {
+    pub fn table(mut self, file: impl Into<PathBuf>) -> Self {
         self.table = Some(file.into());
         self
     }

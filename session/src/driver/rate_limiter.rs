@@ -6,14 +6,16 @@
 //! how many the stream has accepted ([`RateLimits::spend`]); then it offers the stream no blocks until the time that
 //! `spend` returns (`peer/mod.rs`, `write` and `receive`). Only the bytes of blocks count as upload: other messages always
 //! pass, and ahead of blocks. All received bytes count as download: a connection that has to wait is not read, and TCP
-//! holds its sender back.
+//! holds its sender back. A connection that waits is woken when a limit changes ([`RateChanges`]).
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tailwater_types::pacing::{Rate, TokenBucket};
+use tokio::sync::watch;
 
 /// How much may pass at once after a pause.
 const BURST: Duration = Duration::from_millis(100);
@@ -25,6 +27,8 @@ pub(crate) struct RateLimiter {
     /// 0 lets everything pass.
     bytes_per_second: AtomicU64,
     bucket: Mutex<TokenBucket>,
+    /// Told of every change of the limit.
+    changes: watch::Sender<()>,
 }
 
 impl RateLimiter {
@@ -32,7 +36,7 @@ impl RateLimiter {
     pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
         Self {
             bytes_per_second: AtomicU64::new(bytes_per_second.unwrap_or(0)),
-            bucket: Mutex::default(),
+            ..Self::default()
         }
     }
 
@@ -41,12 +45,15 @@ impl RateLimiter {
         Some(self.bytes_per_second.load(Ordering::Relaxed)).filter(|&rate| rate > 0)
     }
 
-    /// Changes the limit; it holds from the next byte on. `None` lets everything pass.
+    /// Changes the limit; it holds from the next byte on, and connections that wait under the old one are woken. `None`
+    /// lets everything pass.
     pub(crate) fn set_rate(&self, bytes_per_second: Option<u64>) {
         let rate = bytes_per_second.unwrap_or(0);
         self.bytes_per_second.store(rate, Ordering::Relaxed);
         // What passed under the old limit is not paid for under the new one.
         *self.bucket.lock() = TokenBucket::default();
+        // After the change, so that who wakes finds it made.
+        self.changes.send_replace(());
     }
 
     /// Counts bytes that pass now. Returns until when the connection that passed them has to wait, if at all.
@@ -101,6 +108,14 @@ impl RateLimits {
         self.torrent.as_deref()
     }
 
+    /// Notices changes of either limit from now on.
+    pub(crate) fn changes(&self) -> RateChanges {
+        RateChanges {
+            session: self.session.changes.subscribe(),
+            torrent: self.torrent.as_ref().map(|own| own.changes.subscribe()),
+        }
+    }
+
     /// Counts bytes that pass now against both; the connection that passed them waits for the later one.
     pub(crate) fn spend(&self, now: Instant, bytes: usize) -> Option<Instant> {
         let session = self.session.spend(now, bytes);
@@ -116,6 +131,30 @@ impl RateLimits {
         match &self.torrent {
             Some(torrent) => session.min(torrent.portion()),
             None => session,
+        }
+    }
+}
+
+/// Wakes a connection that waits for its rate limits when one of them is changed.
+#[derive(Debug)]
+pub(crate) struct RateChanges {
+    session: watch::Receiver<()>,
+    torrent: Option<watch::Receiver<()>>,
+}
+
+impl RateChanges {
+    /// Waits until a limit has been changed since the last call; never, once the limiters are gone. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        let torrent = async {
+            match &mut self.torrent {
+                Some(torrent) => torrent.changed().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Ok(()) = self.session.changed() => {}
+            Ok(()) = torrent => {}
+            else => pending().await,
         }
     }
 }
@@ -195,6 +234,28 @@ mod tests {
         assert_eq!(until - now, Duration::from_secs(1));
         limiter.set_rate(None);
         assert_eq!((limiter.rate(), limiter.spend(now, 1)), (None, None));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_either_limit_wakes_a_connection_that_waits() {
+        let limits = RateLimits::of_session(Some(1)).with_torrent(Some(1));
+        let mut changes = limits.changes();
+        assert!(!is_woken(&mut changes).await, "nothing has changed yet");
+        limits.session().set_rate(None);
+        assert!(is_woken(&mut changes).await);
+        assert!(!is_woken(&mut changes).await, "it was told once");
+        limits.torrent().unwrap().set_rate(Some(2));
+        assert!(is_woken(&mut changes).await);
+        assert!(!is_woken(&mut changes).await);
+    }
+
+    /// Whether there is a change now.
+    async fn is_woken(changes: &mut RateChanges) -> bool {
+        tokio::select! {
+            biased;
+            () = changes.next() => true,
+            () = std::future::ready(()) => false,
+        }
     }
 
     #[test]

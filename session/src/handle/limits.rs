@@ -16,8 +16,8 @@ impl Torrent {
         self.shared.download_limit.torrent()?.rate()
     }
 
-    /// Changes the download rate limit, in bytes a second; `None` lifts it. It holds from the next bytes on; a
-    /// connection that waits its turn under the old limit waits for that still.
+    /// Changes the download rate limit, in bytes a second; `None` lifts it. It holds at once: a connection that waits
+    /// its turn under the old limit goes on under the new one.
     ///
     /// # Errors
     ///
@@ -38,8 +38,8 @@ impl Torrent {
         self.shared.upload_limit.torrent()?.rate()
     }
 
-    /// Changes the upload rate limit, in bytes of blocks a second; `None` lifts it. It holds from the next bytes on; a
-    /// connection that waits its turn under the old limit waits for that still.
+    /// Changes the upload rate limit, in bytes of blocks a second; `None` lifts it. It holds at once: a connection that
+    /// waits its turn under the old limit goes on under the new one.
     ///
     /// # Errors
     ///

@@ -8,10 +8,11 @@ use std::future::Future;
 use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
@@ -68,15 +69,12 @@ impl Shared {
 
     /// The storage that the torrent has now.
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        Arc::clone(&self.storage.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.storage.lock())
     }
 
     /// The torrent has been opened anew.
     pub(crate) fn set_storage(&self, storage: Arc<dyn Storage>) {
-        let old = std::mem::replace(
-            &mut *self.storage.lock().unwrap_or_else(PoisonError::into_inner),
-            storage,
-        );
+        let old = std::mem::replace(&mut *self.storage.lock(), storage);
         // Its end is work: not under the lock.
         drop(old);
         self.board.wake_all();

@@ -24,8 +24,8 @@ pub enum WhenFull {
 /// use tailwater_session::{Lookbehind, ReaderOptions};
 ///
 /// let options = ReaderOptions::default()
-///     .with_lookbehind(Lookbehind::Seconds(Duration::from_secs(30)))
-///     .with_duration(Duration::from_secs(5_400));
+///     .lookbehind(Lookbehind::Seconds(Duration::from_secs(30)))
+///     .duration(Duration::from_secs(5_400));
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,21 +38,21 @@ pub struct ReaderOptions {
 impl ReaderOptions {
     /// How much stays behind the position, so that a rewind costs nothing. Default: [`Lookbehind::Share`].
     #[must_use]
-    pub const fn with_lookbehind(mut self, lookbehind: Lookbehind) -> Self {
+    pub const fn lookbehind(mut self, lookbehind: Lookbehind) -> Self {
         self.lookbehind = lookbehind;
         self
     }
 
     /// How long the file plays; it turns seconds into bytes. Default: unknown, and the reader's own pace is taken.
     #[must_use]
-    pub const fn with_duration(mut self, duration: Duration) -> Self {
+    pub const fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
     }
 
     /// What to do when there is no room. Default: [`WhenFull::Wait`].
     #[must_use]
-    pub const fn with_when_full(mut self, when_full: WhenFull) -> Self {
+    pub const fn when_full(mut self, when_full: WhenFull) -> Self {
         self.when_full = when_full;
         self
     }

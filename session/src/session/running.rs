@@ -94,8 +94,8 @@ impl Session {
         self.inner.shared.down_limit.session().rate()
     }
 
-    /// Changes the download rate limit over all torrents, in bytes a second; `None` lifts it. It holds from the next
-    /// bytes on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the download rate limit over all torrents, in bytes a second; `None` lifts it. It holds at once: a
+    /// connection that waits its turn under the old limit goes on under the new one.
     ///
     /// # Errors
     ///
@@ -113,8 +113,8 @@ impl Session {
         self.inner.shared.up_limit.session().rate()
     }
 
-    /// Changes the upload rate limit over all torrents, in bytes of blocks a second; `None` lifts it. It holds from the
-    /// next bytes on; a connection that waits its turn under the old limit waits for that still.
+    /// Changes the upload rate limit over all torrents, in bytes of blocks a second; `None` lifts it. It holds at once:
+    /// a connection that waits its turn under the old limit goes on under the new one.
     ///
     /// # Errors
     ///

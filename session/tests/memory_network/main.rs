@@ -9,7 +9,7 @@ mod support;
 
 use std::net::SocketAddr;
 
-use peers::{Liar, greet};
+use peers::{Leech, Liar, Seed, greet};
 use support::{Share, seed, within};
 use tailwater_metainfo::{HostPort, Magnet};
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
@@ -127,34 +127,68 @@ async fn a_liar_is_banned_and_what_it_sent_comes_from_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_torrent_takes_nothing_and_goes_on_when_resumed() {
-    let share = Share::new(5, FILES, 16_384);
+async fn a_paused_torrent_requests_nothing_and_goes_on_when_resumed() {
+    let share = Share::new(5, &[("film", 40 * 16_384)], 16_384);
     let network = MemoryNetwork::default();
-    let (origin, end) = (session(&network, 1), session(&network, 2));
+    let end = session(&network, 2);
     let options = AddOptions::new(StorageKind::Memory).paused(true);
     let torrent = end.add(&share.metainfo, options).await.unwrap();
-    seed(&origin, &share).await;
-    torrent
-        .add_peers(origin.listen_addr().into_iter().collect())
-        .await
-        .unwrap();
-    // The torrent has handled the address by the time that it answers.
-    assert_eq!(torrent.have().await.unwrap().count(), 0);
-    assert_eq!(torrent.stats().downloaded, 0);
-    torrent.resume().await.unwrap();
-    within(torrent.wait_complete()).await.unwrap();
+    let host = network.host([10, 0, 9, 9]);
+    let stream = host.connect(end.listen_addr().unwrap()).await.unwrap();
+    let mut peer = within(Seed::greet(stream, &share)).await;
+    peer.settle(&torrent).await;
+    let known = torrent.peers().await.unwrap();
+    assert_eq!((known[0].pieces, known[0].peer_choking), (40, false));
+    assert_eq!(peer.requests, [], "it was added paused");
 
-    torrent.pause().await.unwrap();
-    let third = session(&network, 3);
-    let options = AddOptions::new(StorageKind::Memory).peers(end.listen_addr());
-    let starved = third.add(&share.metainfo, options).await.unwrap();
     torrent.resume().await.unwrap();
-    starved
-        .add_peers(end.listen_addr().into_iter().collect())
-        .await
-        .unwrap();
-    within(starved.wait_complete()).await.unwrap();
-    close([third, end, origin]).await;
+    within(peer.serve(3)).await;
+    torrent.pause().await.unwrap();
+    peer.settle(&torrent).await;
+    assert_eq!(peer.requests, [], "the pause takes them back");
+    peer.settle(&torrent).await;
+    assert_eq!(peer.requests, [], "nothing is requested again");
+    let known = torrent.peers().await.unwrap();
+    assert_eq!(known[0].downloaded, 3 * 16_384);
+
+    torrent.resume().await.unwrap();
+    within(peer.serve(37)).await;
+    within(torrent.wait_complete()).await.unwrap();
+    close([end]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_waits_under_a_limit_goes_on_when_it_is_lifted() {
+    let share = Share::new(8, &[("film", 100_000)], 16_384);
+    let network = MemoryNetwork::default();
+    let origin = session(&network, 1);
+    // The watchdog bites before what passes in the first turn is paid for.
+    origin.set_upload_limit(Some(1)).unwrap();
+    seed(&origin, &share).await;
+    let host = network.host([10, 0, 9, 9]);
+    let stream = host.connect(origin.listen_addr().unwrap()).await.unwrap();
+    let mut peer = within(Leech::greet(stream, &share)).await;
+    within(peer.receive_a_part()).await;
+    origin.set_upload_limit(None).unwrap();
+    within(peer.receive_the_rest()).await;
+    close([origin]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_that_waits_under_a_limit_goes_on_when_it_is_lifted() {
+    let share = Share::new(9, &[("film", 40 * 16_384)], 16_384);
+    let network = MemoryNetwork::default();
+    let end = session(&network, 2);
+    let options = AddOptions::new(StorageKind::Memory).download_limit(1);
+    let torrent = end.add(&share.metainfo, options).await.unwrap();
+    let host = network.host([10, 0, 9, 9]);
+    let stream = host.connect(end.listen_addr().unwrap()).await.unwrap();
+    let mut peer = within(Seed::greet(stream, &share)).await;
+    within(peer.be_wanted()).await;
+    torrent.set_download_limit(None).unwrap();
+    within(peer.serve(40)).await;
+    within(torrent.wait_complete()).await.unwrap();
+    close([end]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,7 +236,7 @@ async fn sessions_find_each_other_in_a_dht_without_sockets() {
     let start = |host: u8| {
         let known = (host > 1).then(|| hub.to_string());
         let builder = Session::builder().memory_network(network.host([10, 0, 0, host]));
-        let builder = builder.dht(DhtOptions::new().with_bootstrap(known));
+        let builder = builder.dht(DhtOptions::new().bootstrap(known));
         builder.start().unwrap()
     };
     let sessions = [1, 2, 3].map(start);

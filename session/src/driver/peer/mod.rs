@@ -22,7 +22,7 @@ use self::outbox::Outbox;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::message::{End, FactBatch, TorrentMessage};
 use crate::driver::permits::ConnectionPermit;
-use crate::driver::rate_limiter::RateLimits;
+use crate::driver::rate_limiter::{RateChanges, RateLimits};
 use crate::mailbox::Mailbox;
 
 use crate::peer::{Command, Connection, Violation};
@@ -80,6 +80,9 @@ struct Io {
     yields: bool,
     read_again_at: Option<Instant>,
     write_again_at: Option<Instant>,
+    /// Changes of the limits of these two.
+    down_changes: RateChanges,
+    up_changes: RateChanges,
     /// Since when the socket has accepted nothing although something could be sent.
     blocked_since: Option<Instant>,
 }
@@ -88,7 +91,7 @@ impl PeerTask {
     /// Runs until the connection ends, and tells the torrent why. `received` came behind the handshake, and `early` is
     /// what the machine made of it.
     pub(crate) async fn run(mut self, received: BytesMut, early: Result<(), Violation>) {
-        let mut io = Io::new(received);
+        let mut io = Io::new(received, &self.down_limit, &self.up_limit);
         let end = match early {
             Ok(()) => match self.work(&mut io).await {
                 Ok(never) => match never {},
@@ -328,6 +331,9 @@ impl PeerTask {
                     self.yield_blocks(io);
                 }
             }
+            // What passed under the old limit is not waited for under the new one.
+            () = io.down_changes.next(), if held(io.read_again_at).is_some() => io.read_again_at = None,
+            () = io.up_changes.next(), if held(io.write_again_at).is_some() => io.write_again_at = None,
             () = sleep_until(until.into()) => {
                 let now = Instant::now();
                 if self.connection.poll_timeout().is_some_and(|at| at <= now) {
@@ -340,7 +346,7 @@ impl PeerTask {
 }
 
 impl Io {
-    fn new(received: BytesMut) -> Self {
+    fn new(received: BytesMut, down: &RateLimits, up: &RateLimits) -> Self {
         Self {
             received,
             buffer_size: SMALL_BUFFER,
@@ -349,6 +355,8 @@ impl Io {
             yields: false,
             read_again_at: None,
             write_again_at: None,
+            down_changes: down.changes(),
+            up_changes: up.changes(),
             blocked_since: None,
         }
     }

@@ -6,7 +6,8 @@ use super::*;
 use crate::testing::epoch;
 
 fn with_messages(bytes: usize) -> Io {
-    let mut io = Io::new(BytesMut::new());
+    let none = RateLimits::default();
+    let mut io = Io::new(BytesMut::new(), &none, &none);
     io.outbox.push_messages(vec![0; bytes].into(), false);
     io
 }
