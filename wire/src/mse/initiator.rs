@@ -15,8 +15,8 @@ use crate::{HANDSHAKE_LEN, Handshake};
 
 /// The handshake as seen by the side that opened the connection ("A").
 ///
-/// Feed it with [`Initiator::handle_bytes`] and send what [`Initiator::poll_transmit`] returns, in any order and cut in
-/// any way. The BitTorrent handshake goes out as initial payload: do not send it again.
+/// Send what [`Initiator::poll_transmit`] returns, feed it with [`Initiator::handle_bytes`] however the bytes are cut, and
+/// over again. The BitTorrent handshake goes out as initial payload: do not send it again.
 pub struct Initiator {
     progress: Progress<State>,
     offer: Offer,
@@ -79,7 +79,8 @@ impl Initiator {
         progress.advance(|state| offer.step(state, buf))
     }
 
-    /// The next bytes to send.
+    /// The next bytes to send, until `None`: ask after each [`Initiator::handle_bytes`], before reading on, because the peer waits
+    /// for them.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         (!self.offer.out.is_empty()).then(|| self.offer.out.split().freeze())

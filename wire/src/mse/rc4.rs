@@ -138,8 +138,10 @@ impl fmt::Debug for Rc4 {
 mod tests {
     use super::*;
 
-    /// RFC 6229: keys, and the keystream at offsets.
-    const RFC_6229: [(&[u8], &[(usize, u128)]); 3] = [
+    /// A key, and the keystream at offsets.
+    type Vector = (&'static [u8], &'static [(usize, u128)]);
+
+    const RFC_6229: [Vector; 3] = [
         (
             &[1, 2, 3, 4, 5],
             &[

@@ -15,8 +15,8 @@ use super::{Entropy, Established, Method, Methods, MseError, obfuscated};
 
 /// The handshake as seen by the side that accepted the connection ("B").
 ///
-/// Feed it with [`Responder::handle_bytes`] and send what [`Responder::poll_transmit`] returns, in any order and cut in
-/// any way. It computes nothing before 96 bytes have come.
+/// Feed it with [`Responder::handle_bytes`] however the bytes are cut, send what [`Responder::poll_transmit`] returns, and
+/// over again; the last of it is there after [`ResponderEvent::Established`]. It computes nothing before 96 bytes have come.
 pub struct Responder {
     progress: Progress<State>,
     answer: Answer,
@@ -121,7 +121,8 @@ impl Responder {
         }
     }
 
-    /// The next bytes to send.
+    /// The next bytes to send, until `None`: ask after each [`Responder::handle_bytes`], before reading on, because the peer waits
+    /// for them.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         (!self.answer.out.is_empty()).then(|| self.answer.out.split().freeze())
