@@ -55,6 +55,7 @@ MAY_USE_IN_TESTS = {
     # Its own features, for its tests of client and server together.
     "tailwater-tracker": {"tailwater-tracker"},
     "tailwater-storage": {"tailwater-storage"},
+    "tailwater-storage-disk": {"tailwater-storage-disk"},
 }
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {

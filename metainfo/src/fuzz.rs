@@ -93,7 +93,7 @@ pub fn magnet(data: &[u8]) {
     if let Ok(magnet) = text.parse::<Magnet>() {
         let again = magnet.to_string();
         // Percent coding may triple a link that was just short enough.
-        if again.len() <= crate::MAX_MAGNET_LEN {
+        if again.len() <= crate::limits::MAX_MAGNET_LEN {
             assert_eq!(again.parse(), Ok(magnet));
         }
     }

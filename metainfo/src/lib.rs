@@ -10,7 +10,7 @@ pub mod fuzz;
 mod hash_many;
 mod host_port;
 mod info;
-mod limits;
+pub mod limits;
 mod magnet;
 pub mod merkle;
 mod metainfo;
@@ -29,11 +29,10 @@ pub use hash_many::{hash_many, hash_many_from, hashed_together};
 pub use host_port::{HostPort, ParseHostPortError};
 pub use info::{Attributes, FileEntry, Info};
 pub use limits::Limits;
-pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
+pub use magnet::{Magnet, MagnetError};
 pub use metainfo::Metainfo;
 pub use safe_path::SafePath;
 // Those that stand in this crate's signatures, and what goes with them.
-pub use tailwater_types::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
 pub use tailwater_types::{
     BLOCK_LEN, Bitfield, BitfieldError, BlockDigest, BlockRef, Expected, FileIndex, Geometry,
     GeometryError, InfoHash, InfoHashV2, InfoHashes, MerkleHash, MerkleRoot, ParseHexError, PeerId,

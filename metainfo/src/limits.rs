@@ -1,9 +1,14 @@
-//! Limits on untrusted metainfo.
+//! Limits on untrusted metainfo and magnet links.
+
+pub use tailwater_types::limits::{MAX_PIECE_LENGTH, MAX_PIECES};
+
+/// The longest magnet link that is read, in bytes. It bounds all that is kept of one.
+pub const MAX_MAGNET_LEN: usize = 64 * 1024;
 
 /// Limits on one .torrent file or info dictionary, each checked before memory is allocated for what it counts.
 ///
-/// The number of pieces is bounded by [`MAX_PIECES`](crate::MAX_PIECES), their length by
-/// [`MAX_PIECE_LENGTH`](crate::MAX_PIECE_LENGTH).
+/// The number of pieces is bounded by [`MAX_PIECES`], their length by
+/// [`MAX_PIECE_LENGTH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

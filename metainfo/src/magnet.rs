@@ -1,14 +1,12 @@
 //! Magnet links (BEP 9, BEP 53).
 
+use crate::limits::MAX_MAGNET_LEN;
 use crate::{HostPort, InfoHash, InfoHashV2, InfoHashes};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-
-/// The longest magnet link that is read, in bytes. It bounds all that is kept of one.
-pub const MAX_MAGNET_LEN: usize = 64 * 1024;
 
 /// The prefix of a v2 hash in hex: the multihash code and length of SHA-256 (BEP 9).
 const SHA256_TAG: &str = "1220";

@@ -1,8 +1,9 @@
 //! Magnet links.
 
 use proptest::prelude::*;
+use tailwater_metainfo::limits::MAX_MAGNET_LEN;
 use tailwater_metainfo::{
-    HostPort, Info, InfoHash, InfoHashV2, InfoHashes, MAX_MAGNET_LEN, Magnet, MagnetError, Metainfo,
+    HostPort, Info, InfoHash, InfoHashV2, InfoHashes, Magnet, MagnetError, Metainfo,
 };
 
 const HEX: &str = "00112233445566778899aabbccddeeff00112233";

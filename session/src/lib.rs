@@ -5,8 +5,6 @@ mod discovery;
 mod driver;
 mod error;
 mod events;
-#[doc(hidden)]
-pub mod fuzz;
 mod handle;
 pub mod limits;
 mod mailbox;

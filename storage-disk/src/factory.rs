@@ -9,16 +9,16 @@ use tailwater_storage::{
     Access, OpenError, OpenRequest, Opened, Reply, StorageError, StorageFactory,
 };
 
-use crate::below::Links;
-use crate::hold::Hold;
-use crate::lock::Locks;
-use crate::opening::{Opening, Relocation};
-use crate::paths::{ClaimedPaths, Use};
-use crate::place::Place;
-use crate::pool::{IoConfig, IoPool};
+use crate::claims::hold::Hold;
+use crate::claims::locks::Locks;
+use crate::claims::paths::{ClaimedPaths, Use};
+use crate::operations::opening::{Choices, Opening, Relocation};
+use crate::operations::place::Place;
+use crate::operations::space::Rooms;
 use crate::resume::ResumeStore;
-use crate::room::Rooms;
 use crate::storage::DiskStorage;
+use crate::system::below::Links;
+use crate::threads::pool::{IoConfig, IoPool};
 use crate::torrent::{DiskOptions, DiskTorrent};
 
 /// The state that the disk storages of one program share: I/O threads, which torrent uses which file, the room that
@@ -78,21 +78,6 @@ impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").finish_non_exhaustive()
     }
-}
-
-/// The options for a torrent's files.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Choices {
-    /// Look at every byte, whatever the resume data says.
-    pub(crate) recheck: bool,
-    /// Replace files that hold nothing of the torrent.
-    pub(crate) overwrite: bool,
-    /// Begin files under the names of parts.
-    pub(crate) part_names: bool,
-    /// Have the file system keep room for files before they are written.
-    pub(crate) preallocate: bool,
-    /// Paths that may be overwritten.
-    pub(crate) replaced: Vec<PathBuf>,
 }
 
 /// Opens the storages of torrents whose files lie in one folder.

@@ -12,7 +12,7 @@ use tailwater_storage::{
 };
 use tailwater_types::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
 
-use crate::opening::Opening;
+use crate::operations::opening::Opening;
 use crate::torrent::DiskTorrent;
 
 /// How many bytes of a file a reader is handed at a time.

@@ -8,7 +8,8 @@
 use bytes::BytesMut;
 use std::error::Error;
 use std::io::{Read, Write};
-use tailwater_wire::{HANDSHAKE_LEN, Handshake, Reserved, client_name, own_peer_id};
+use tailwater_wire::limits::HANDSHAKE_LEN;
+use tailwater_wire::{Handshake, Reserved, client_name, own_peer_id};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);

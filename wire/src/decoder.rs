@@ -2,7 +2,8 @@
 
 use bytes::{Buf, BytesMut};
 
-use crate::hashes::{HASH_LEN, HASH_REQUEST_LEN};
+use crate::hashes::HASH_REQUEST_LEN;
+use crate::limits::HASH_LEN;
 use crate::message::id;
 use crate::{BlockRequest, HashRequest, Hashes, Limits, Message, WireError};
 

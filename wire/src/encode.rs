@@ -3,17 +3,16 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::hashes::{HASH_LEN_U32, HASH_REQUEST_LEN};
+use crate::limits::PIECE_HEADER_LEN;
 use crate::message::id;
 use crate::{BlockRequest, HashRequest, Message};
 
-/// Bytes of a `piece` frame before its block.
-pub const PIECE_HEADER_LEN: usize = 13;
 /// Bytes of the length prefix.
 const PREFIX_LEN: usize = 4;
 
 /// The 13 header bytes of a `piece` message with a block of `data_len` bytes; write both by one vectored write.
 ///
-/// `data_len` is that of a block, which no peer takes longer than [`MAX_BLOCK_LEN`](crate::MAX_BLOCK_LEN).
+/// `data_len` is that of a block, which no peer takes longer than [`MAX_BLOCK_LEN`](crate::limits::MAX_BLOCK_LEN).
 #[must_use]
 pub const fn piece_header(index: u32, begin: u32, data_len: u32) -> [u8; PIECE_HEADER_LEN] {
     let [l0, l1, l2, l3] = data_len.saturating_add(9).to_be_bytes();

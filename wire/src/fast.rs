@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use sha1::{Digest, Sha1};
 use tailwater_types::InfoHash;
 
-/// The largest set that [`allowed_fast_set`] makes; BEP 6 uses 10.
-pub const MAX_ALLOWED_FAST: usize = 128;
+use crate::limits::MAX_ALLOWED_FAST;
 
 /// The pieces that a peer at `ip` may have even while it is choked, by the canonical algorithm of BEP 6.
 ///

@@ -3,11 +3,13 @@
 use bytes::{Bytes, BytesMut};
 use tailwater_types::PeerId;
 
+use crate::limits::{
+    HANDSHAKE_LEN, MAX_CLIENT_LEN, MAX_LSD_COOKIE_LEN, MAX_LSD_LEN, MAX_LSD_SENT_HASHES,
+    MAX_LSD_SENT_LEN, MAX_PEX_PEERS, METADATA_BLOCK_LEN,
+};
 use crate::{
-    Decoder, ExtensionHandshake, ExtensionMessage, HANDSHAKE_LEN, Handshake, Holepunch, Limits,
-    LocalAnnounce, LsdGroup, MAX_CLIENT_LEN, MAX_LSD_COOKIE_LEN, MAX_LSD_LEN, MAX_LSD_SENT_HASHES,
-    MAX_LSD_SENT_LEN, MAX_PEX_PEERS, METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage,
-    UploadOnly, WireError, client_name,
+    Decoder, ExtensionHandshake, ExtensionMessage, Handshake, Holepunch, Limits, LocalAnnounce,
+    LsdGroup, Message, MetadataMessage, PexMessage, UploadOnly, WireError, client_name,
 };
 
 pub use crate::mse::fuzz::mse;

@@ -4,9 +4,7 @@ use bytes::{Buf, BytesMut};
 use tailwater_types::{InfoHash, PeerId};
 
 use crate::Reserved;
-
-/// Bytes of a handshake.
-pub const HANDSHAKE_LEN: usize = 68;
+use crate::limits::HANDSHAKE_LEN;
 
 /// The first bytes of every handshake: the length of the protocol's name, and the name.
 const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-/// Bytes of a node of a merkle tree: a SHA-256.
-pub const HASH_LEN: usize = 32;
+use crate::limits::HASH_LEN;
+
 /// The same, for lengths on the wire.
 pub(crate) const HASH_LEN_U32: u32 = 32;
 /// Bytes of a hash request without its id: a root and four numbers.

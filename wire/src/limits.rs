@@ -1,4 +1,5 @@
-//! Limits on the length of each kind of frame.
+//! Limits on what peers send and on what is sent to them, and the lengths that the protocol fixes; [`Limits`] on the length
+//! of each kind of frame.
 
 use tailwater_types::BLOCK_LEN;
 use tailwater_types::limits::MAX_PIECES;
@@ -21,6 +22,32 @@ pub const DEFAULT_MAX_HASHES: u32 = 1024;
 /// The longest payload of an unknown message, in bytes. It is thrown away as it arrives, so this bounds wasted traffic,
 /// not memory.
 pub const DEFAULT_MAX_UNKNOWN_LEN: u32 = 1024 * 1024;
+/// Bytes of a handshake.
+pub const HANDSHAKE_LEN: usize = 68;
+/// Bytes of a `piece` frame before its block.
+pub const PIECE_HEADER_LEN: usize = 13;
+/// Bytes of a node of a merkle tree: a SHA-256.
+pub const HASH_LEN: usize = 32;
+/// Bytes of a block of metadata; only the last one may be shorter (BEP 9).
+pub const METADATA_BLOCK_LEN: u32 = 16 * 1024;
+/// How many bytes of a peer's client name are kept.
+pub const MAX_CLIENT_LEN: usize = 64;
+/// The most peers of one list that are read; the rest is ignored. A conforming first message may have more than the 50
+/// of later ones, and BEP 11 names no number.
+pub const MAX_PEX_PEERS: usize = 200;
+/// The most peers that a message after the first may add, and drop (BEP 11).
+pub const MAX_SENT_PEX_PEERS: usize = 50;
+/// The largest set that [`allowed_fast_set`](crate::allowed_fast_set) makes; BEP 6 uses 10.
+pub const MAX_ALLOWED_FAST: usize = 128;
+/// The longest datagram that is read, in bytes: what one Ethernet frame holds, as not all clients keep to 1400. It
+/// bounds headers and info-hashes as well.
+pub const MAX_LSD_LEN: usize = 1500;
+/// The longest datagram that is sent, in bytes: what BEP 14 allows, so that it is not fragmented.
+pub const MAX_LSD_SENT_LEN: usize = 1400;
+/// The longest cookie, in bytes. The clients in use send 8 to 40.
+pub const MAX_LSD_COOKIE_LEN: usize = 64;
+/// Info-hashes that fit into a datagram that is sent, whatever its group, port and cookie.
+pub const MAX_LSD_SENT_HASHES: usize = 24;
 
 /// The longest payload that each kind of message may have.
 ///

@@ -6,15 +6,7 @@ use std::str::FromStr;
 
 use tailwater_types::InfoHash;
 
-/// The longest datagram that is sent, in bytes: what BEP 14 allows, so that it is not fragmented.
-pub const MAX_LSD_SENT_LEN: usize = 1400;
-/// The longest datagram that is read, in bytes: what one Ethernet frame holds, as not all clients keep to 1400. It
-/// bounds headers and info-hashes as well.
-pub const MAX_LSD_LEN: usize = 1500;
-/// The longest cookie, in bytes. The clients in use send 8 to 40.
-pub const MAX_LSD_COOKIE_LEN: usize = 64;
-/// Info-hashes that fit into a datagram that is sent, whatever its group, port and cookie.
-pub const MAX_LSD_SENT_HASHES: usize = 24;
+use crate::limits::{MAX_LSD_COOKIE_LEN, MAX_LSD_LEN, MAX_LSD_SENT_LEN};
 
 /// The port of both groups (BEP 14).
 const PORT: u16 = 6771;
@@ -206,7 +198,7 @@ impl LocalAnnounce {
     /// # Errors
     ///
     /// When the port is 0, there is no info-hash, or it would be longer than [`MAX_LSD_SENT_LEN`], which it is not with
-    /// [`MAX_LSD_SENT_HASHES`] or fewer.
+    /// [`MAX_LSD_SENT_HASHES`](crate::limits::MAX_LSD_SENT_HASHES) or fewer.
     pub fn encode(&self, group: LsdGroup) -> Result<Vec<u8>, LsdError> {
         if self.port == 0 {
             return Err(LsdError::NoPort);

@@ -1,10 +1,11 @@
 //! Tests of the limits on length prefixes from untrusted peers.
 
 use bytes::BytesMut;
-use tailwater_wire::{
+use tailwater_wire::limits::{
     DEFAULT_MAX_BITFIELD_LEN, DEFAULT_MAX_BLOCK_LEN, DEFAULT_MAX_EXTENDED_LEN, DEFAULT_MAX_HASHES,
-    DEFAULT_MAX_UNKNOWN_LEN, Decoder, Limits, LimitsError, MAX_BLOCK_LEN, Message, WireError,
+    DEFAULT_MAX_UNKNOWN_LEN, MAX_BLOCK_LEN,
 };
+use tailwater_wire::{Decoder, Limits, LimitsError, Message, WireError};
 
 const KNOWN: [u8; 19] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21, 22, 23,

@@ -5,10 +5,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailwater_types::InfoHash;
-use tailwater_wire::{
-    LocalAnnounce, LsdCookie, LsdError, LsdGroup, MAX_LSD_COOKIE_LEN, MAX_LSD_LEN,
-    MAX_LSD_SENT_HASHES, MAX_LSD_SENT_LEN,
+use tailwater_wire::limits::{
+    MAX_LSD_COOKIE_LEN, MAX_LSD_LEN, MAX_LSD_SENT_HASHES, MAX_LSD_SENT_LEN,
 };
+use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError, LsdGroup};
 
 const A: &str = "4141414141414141414141414141414141414141";
 const B: &str = "4242424242424242424242424242424242424242";

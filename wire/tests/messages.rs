@@ -3,9 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tailwater_wire::{
-    BlockRequest, Decoder, HashRequest, Hashes, Limits, Message, PIECE_HEADER_LEN, piece_header,
-};
+use tailwater_wire::limits::PIECE_HEADER_LEN;
+use tailwater_wire::{BlockRequest, Decoder, HashRequest, Hashes, Limits, Message, piece_header};
 
 fn block_requests() -> impl Strategy<Value = BlockRequest> {
     any::<[u32; 3]>().prop_map(|[index, begin, length]| BlockRequest {

@@ -32,7 +32,8 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::InfoHash;
 use tailwater_types::pacing::{Rate, TokenBucket};
-use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError, MAX_LSD_SENT_HASHES};
+use tailwater_wire::limits::MAX_LSD_SENT_HASHES;
+use tailwater_wire::{LocalAnnounce, LsdCookie, LsdError};
 
 use limiter::Limiter;
 pub use networks::Network;

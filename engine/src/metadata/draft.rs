@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
-use tailwater_wire::METADATA_BLOCK_LEN;
+use tailwater_wire::limits::METADATA_BLOCK_LEN;
 
 use super::event::LinkKey;
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tailwater_metainfo::PieceIndex;
 use tailwater_types::pacing::Rate;
+use tailwater_wire::limits::METADATA_BLOCK_LEN;
 use tailwater_wire::{
-    DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, METADATA_BLOCK_LEN,
-    Message, MetadataMessage, PexMessage, UploadOnly,
+    DontHave, ExtensionHandshake, ExtensionId, ExtensionIds, Holepunch, Message, MetadataMessage,
+    PexMessage, UploadOnly,
 };
 
 use super::{Connection, Fact, Hello, REQUEST_QUEUE, Violation};

@@ -8,10 +8,10 @@ mod player;
 mod store;
 mod stranger;
 
-use std::cell::Ref;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::Direction;
@@ -24,13 +24,13 @@ pub(crate) use node::{Manner, Node};
 pub(crate) use payload::Payload;
 pub(crate) use player::{Play, Player};
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub(crate) use store::{Counts, Faults, Ledger};
+pub(crate) use store::{Counts, Faults, House, Ledger, Store};
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub(crate) use stranger::{Stranger, StrangerId};
 
 use node::Wire;
-use store::{House, SpaceWait, Store};
+use store::SpaceWait;
 
 /// The timer of a node's machines; players' follow.
 const MACHINES: u64 = 0;
@@ -218,8 +218,8 @@ impl Swarm {
         self.nodes[node].store.storage().stats()
     }
 
-    pub(crate) fn ledger(&self, node: usize) -> Ref<'_, Ledger> {
-        self.nodes[node].store.ledger.borrow()
+    pub(crate) fn ledger(&self, node: usize) -> MutexGuard<'_, Ledger> {
+        self.nodes[node].store.ledger()
     }
 
     pub(crate) fn engine(&self, node: usize) -> &Engine<impl tailwater_engine::torrent::Space> {
@@ -467,7 +467,7 @@ impl Swarm {
     fn tell_evicted(&mut self, now: Instant) -> Vec<usize> {
         let mut told = Vec::new();
         for number in 0..self.nodes.len() {
-            let foreign = self.nodes[number].store.house.foreign.take();
+            let foreign = self.nodes[number].store.take_foreign();
             for (handle, piece) in foreign {
                 let owner = self.nodes.iter().position(|n| n.store.handle == handle);
                 let owner = owner.expect("the torrent has not been removed");
@@ -494,7 +494,7 @@ impl Swarm {
                             .insert(conn, Wire::new(Direction::Outgoing, addr));
                     }
                     Output::Disconnect { peer, .. } => {
-                        node.store.ledger.borrow_mut().handle_closed(peer);
+                        node.store.ledger().handle_closed(peer);
                         if let Some(conn) = node.conn_of(peer) {
                             node.wires.remove(&conn);
                             self.net.close(conn);

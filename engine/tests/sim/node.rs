@@ -137,7 +137,7 @@ impl Node {
         if let Some(wire) = self.wires.remove(&conn) {
             match wire.peer {
                 Some((key, _)) => {
-                    self.store.ledger.borrow_mut().handle_closed(key);
+                    self.store.ledger().handle_closed(key);
                     self.engine.handle_closed(now, key);
                 }
                 None if wire.direction == Direction::Outgoing => {
@@ -161,8 +161,10 @@ impl Node {
             Output::Command { peer, command } => self.pass_on(now, peer, command),
             Output::Verify(pieces) => {
                 for (piece, verdict) in self.store.verify(&pieces) {
+                    // Each block that was taken has been told to the torrent before.
+                    self.store.settle(piece);
                     self.verdicts
-                        .push_back((now + self.verdict_delay, piece, verdict));
+                        .push_back((now + self.verdict_delay, piece, verdict.unwrap()));
                 }
                 self.hear_verdicts(now);
             }
@@ -190,10 +192,10 @@ impl Node {
         match command {
             Command::Request(block) => {
                 self.store.check_request(block);
-                self.store.ledger.borrow_mut().handle_request(peer, block);
+                self.store.ledger().handle_request(peer, block);
             }
             Command::Cancel(block) => {
-                self.store.ledger.borrow_mut().handle_answer(peer, block);
+                self.store.ledger().handle_answer(peer, block);
             }
             _ => {}
         }
@@ -258,7 +260,7 @@ impl Node {
                 continue;
             };
             for (block, data) in connection.take_blocks() {
-                if !self.store.write(block, &data) {
+                if !self.store.write((*key).into(), block, &data) {
                     connection.handle_duplicate(block);
                 }
             }
@@ -300,7 +302,7 @@ impl Node {
         for (key, from, facts) in told {
             for fact in &facts {
                 if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
-                    self.store.ledger.borrow_mut().handle_answer(key, *block);
+                    self.store.ledger().handle_answer(key, *block);
                 }
             }
             self.engine.handle_facts(now, key, from, facts);

@@ -1,18 +1,19 @@
 //! The real memory storage as the simulated torrents' room for pieces, with a ledger of what happens to each block.
+//!
+//! `engine/tests/streaming/storage.rs` checks that it keeps the promises of every storage.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tailwater_engine::torrent::{ByteWindow, Full, PeerKey, ReaderKey, Space};
-use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
+use tailwater_engine::torrent::{ByteWindow, Full, PeerKey, ReaderKey, Space, SupplierKey};
+use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceHashes, PieceIndex};
+use tailwater_storage::Claims;
 use tailwater_storage_mem::{
-    self as mem, Error, MemoryStorage, PieceState, ReaderId, SpaceAvailable, TorrentHandle,
-    Verdict, Window, Written,
+    self as mem, Error, MemoryStorage, PieceState, ReaderId, ReservationId, SpaceAvailable,
+    TorrentHandle, Verdict, Window, Written,
 };
 
 use super::payload::Payload;
@@ -104,92 +105,125 @@ impl Ledger {
 
 /// A storage that several torrents may share.
 #[derive(Clone)]
-pub(super) struct House {
-    pub(super) storage: MemoryStorage,
-    /// Evicted for another torrent: (whose, which).
-    pub(super) foreign: Rc<RefCell<Vec<(TorrentHandle, PieceIndex)>>>,
+pub(crate) struct House {
+    pub(crate) storage: MemoryStorage,
+    foreign: Arc<Mutex<Vec<(TorrentHandle, PieceIndex)>>>,
 }
 
 impl House {
-    pub(super) fn new(config: mem::Config) -> Self {
+    pub(crate) fn new(config: mem::Config) -> Self {
         Self {
             storage: MemoryStorage::new(config),
-            foreign: Rc::default(),
+            foreign: Arc::default(),
         }
     }
 }
 
 /// A torrent in a storage.
 #[derive(Clone)]
-pub(super) struct Store {
+pub(crate) struct Store {
     pub(super) house: House,
-    pub(super) handle: TorrentHandle,
-    geometry: Geometry,
-    pub(super) ledger: Rc<RefCell<Ledger>>,
+    pub(crate) handle: TorrentHandle,
+    pub(crate) geometry: Geometry,
+    claims: Arc<Claims<ReservationId>>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl Store {
     pub(super) fn new(house: House, payload: &Payload, have: &Bitfield) -> Self {
-        let hashes = payload.hashes.clone();
+        /// No peer sent what a torrent has from the start.
+        const NO_PEER: SupplierKey = SupplierKey::new(u64::MAX);
+
         let geometry = &payload.geometry;
-        let handle = house.storage.add_torrent(geometry.clone(), hashes).unwrap();
-        let store = Self {
-            house,
-            handle,
-            geometry: geometry.clone(),
-            ledger: Rc::default(),
-        };
+        let mut store = Self::empty(house, geometry.clone(), payload.hashes.clone());
         for piece in geometry.pieces().filter(|&piece| have.has(piece)) {
-            assert!(store.storage().reserve(handle, piece).unwrap().is_new);
+            store.reserve(piece).unwrap();
             for block in geometry.blocks(piece) {
-                assert!(store.write(block, payload.block(block)));
+                assert!(store.write(NO_PEER, block, payload.block(block)));
             }
-            assert_eq!(store.storage().verify(handle, piece), Ok(Verdict::Valid));
+            assert_eq!(store.verify(&[piece]), [(piece, Ok(Verdict::Valid))]);
+            store.settle(piece);
         }
         store
     }
 
-    pub(super) const fn storage(&self) -> &MemoryStorage {
-        &self.house.storage
-    }
-
-    /// Whether the storage wanted the block.
-    pub(super) fn write(&self, block: BlockRef, data: &[u8]) -> bool {
-        let written = self.storage().write_block(self.handle, block, data);
-        let mut ledger = self.ledger.borrow_mut();
-        match written {
-            Ok(Written::Stored { .. }) => {
-                ledger.counts.stored += 1;
-                ledger.held.insert(block);
-                true
-            }
-            Ok(Written::Duplicate) => {
-                ledger.counts.faults.twice += 1;
-                false
-            }
-            Err(Error::NotReserved { .. }) => {
-                ledger.counts.homeless += 1;
-                false
-            }
-            other => panic!("{block:?}: {other:?}"),
+    pub(crate) fn empty(house: House, geometry: Geometry, hashes: impl Into<PieceHashes>) -> Self {
+        let handle = house.storage.add_torrent(geometry.clone(), hashes).unwrap();
+        Self {
+            house,
+            handle,
+            claims: Arc::new(Claims::new(geometry.clone())),
+            geometry,
+            ledger: Arc::default(),
         }
     }
 
-    pub(super) fn verify(&self, pieces: &[PieceIndex]) -> Vec<(PieceIndex, Verdict)> {
+    pub(crate) const fn storage(&self) -> &MemoryStorage {
+        &self.house.storage
+    }
+
+    /// What was evicted for torrents of this storage out of others, once: whose, and which.
+    pub(crate) fn take_foreign(&self) -> Vec<(TorrentHandle, PieceIndex)> {
+        std::mem::take(&mut *self.house.foreign.lock().unwrap())
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
+    }
+
+    /// Whether the storage wanted the block.
+    pub(crate) fn write(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
+        let Some(attempt) = self.claims.claim(block, from) else {
+            let mut ledger = self.ledger();
+            match ledger.held.contains(&block) {
+                true => ledger.counts.faults.twice += 1,
+                false => ledger.counts.homeless += 1,
+            }
+            return false;
+        };
+        let written = self.storage().write_block(self.handle, block, data);
+        assert!(
+            matches!(written, Ok(Written::Stored { .. })),
+            "{block:?}: {written:?}"
+        );
+        self.claims.stored(block, from, attempt);
+        let mut ledger = self.ledger();
+        ledger.counts.stored += 1;
+        ledger.held.insert(block);
+        true
+    }
+
+    pub(crate) fn verify(
+        &self,
+        pieces: &[PieceIndex],
+    ) -> Vec<(PieceIndex, Result<Verdict, Error>)> {
         let mut verdicts = Vec::new();
         self.storage()
             .verify_many(self.handle, pieces, |piece, verdict| {
-                verdicts.push((piece, verdict.unwrap()));
+                verdicts.push((piece, verdict));
             });
-        let mut ledger = self.ledger.borrow_mut();
+        let mut ledger = self.ledger();
         for (piece, verdict) in &verdicts {
             match verdict {
-                Verdict::Valid => drop(ledger.reserved.remove(piece)),
-                Verdict::Invalid { .. } => ledger.forget(*piece),
+                Ok(Verdict::Valid) => drop(ledger.reserved.remove(piece)),
+                Ok(Verdict::Invalid { .. }) => ledger.forget(*piece),
+                Err(_) => {}
             }
         }
         drop(ledger);
         verdicts
+    }
+
+    /// The torrent knows the verdict: no more of its blocks are taken.
+    pub(crate) fn settle(&self, piece: PieceIndex) {
+        self.claims.close(piece);
+    }
+
+    /// Nothing is taken or held any more.
+    pub(crate) fn close(&self) {
+        self.geometry.pieces().for_each(|piece| self.settle(piece));
+        // It may have been removed before.
+        let _ = self.storage().remove_torrent(self.handle);
     }
 
     /// Nothing is asked for that has no room.
@@ -201,7 +235,7 @@ impl Store {
 
     /// Whether room is reserved for a piece of which nothing has come, and that no window covers.
     fn has_empty_parked(&self) -> bool {
-        let ledger = self.ledger.borrow();
+        let ledger = self.ledger();
         let mut reserved = ledger.reserved.iter();
         reserved.any(|piece| {
             ledger.blocks_of(*piece) == 0
@@ -210,8 +244,8 @@ impl Store {
     }
 
     /// A piece went to make room, for whichever torrent.
-    pub(super) fn handle_evicted(&self, piece: PieceIndex) {
-        let mut ledger = self.ledger.borrow_mut();
+    pub(crate) fn handle_evicted(&self, piece: PieceIndex) {
+        let mut ledger = self.ledger();
         ledger.counts.evicted += 1;
         ledger.forget(piece);
         let has_window = self.storage().is_protected(self.handle, piece).unwrap();
@@ -230,22 +264,23 @@ impl Space for Store {
         let has_empty_parked = self.has_empty_parked();
         let reservation = storage.reserve(self.handle, piece).map_err(|_| Full)?;
         assert!(reservation.is_new, "{piece} was reserved already");
+        self.claims.open(piece, reservation.id.unwrap());
         let taken = stats.verified + stats.partial + stats.detached;
         let needed = mem::piece_memory(self.geometry.piece_len(piece));
         let is_hasty = taken + needed <= stats.budget && !reservation.evicted.is_empty();
-        self.ledger.borrow_mut().counts.faults.hasty += u64::from(is_hasty);
-        self.ledger.borrow_mut().reserved.insert(piece);
+        self.ledger().counts.faults.hasty += u64::from(is_hasty);
+        self.ledger().reserved.insert(piece);
         let mut ours = Vec::new();
         if has_empty_parked {
             let evicted = reservation.evicted.len() as u64;
-            self.ledger.borrow_mut().counts.evicted_for_nothing += evicted;
+            self.ledger().counts.evicted_for_nothing += evicted;
         }
         for evicted in reservation.evicted {
             if evicted.handle == self.handle {
                 self.handle_evicted(evicted.piece);
                 ours.push(evicted.piece);
             } else {
-                let mut foreign = self.house.foreign.borrow_mut();
+                let mut foreign = self.house.foreign.lock().unwrap();
                 foreign.push((evicted.handle, evicted.piece));
             }
         }
@@ -253,10 +288,15 @@ impl Space for Store {
     }
 
     fn release(&mut self, piece: PieceIndex) {
-        let mut ledger = self.ledger.borrow_mut();
+        self.claims.close(piece);
+        let mut ledger = self.ledger();
         ledger.counts.abandoned += 1;
         ledger.forget(piece);
         let _ = self.storage().release(self.handle, piece);
+    }
+
+    fn is_stored(&self, block: BlockRef, supplier: SupplierKey) -> bool {
+        self.claims.is_stored(block, supplier)
     }
 
     fn share(&self) -> Option<u64> {

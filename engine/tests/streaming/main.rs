@@ -16,3 +16,4 @@ mod scene;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod speed;
+mod storage;

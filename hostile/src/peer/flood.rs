@@ -254,7 +254,8 @@ mod tests {
     use super::*;
     use crate::Script;
     use std::collections::BTreeSet;
-    use tailwater_wire::{Decoder, HANDSHAKE_LEN, Limits};
+    use tailwater_wire::limits::HANDSHAKE_LEN;
+    use tailwater_wire::{Decoder, Limits};
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the beginning of time")]

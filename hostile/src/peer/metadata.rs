@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tailwater_wire::{
-    ExtensionHandshake, ExtensionId, ExtensionMessage, METADATA_BLOCK_LEN, Message, MetadataMessage,
-};
+use tailwater_wire::limits::METADATA_BLOCK_LEN;
+use tailwater_wire::{ExtensionHandshake, ExtensionId, ExtensionMessage, Message, MetadataMessage};
 
 use super::{Behaviour, Out, extensions};
 use crate::Content;

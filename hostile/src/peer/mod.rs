@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_wire::{
-    Decoder, ExtensionHandshake, Handshake, Limits, MAX_BLOCK_LEN, Message, Reserved,
-};
+use tailwater_wire::limits::MAX_BLOCK_LEN;
+use tailwater_wire::{Decoder, ExtensionHandshake, Handshake, Limits, Message, Reserved};
 
 pub use flood::Flood;
 pub use hoard::Hoard;

@@ -4,10 +4,11 @@ use super::context::{Context, Node};
 use super::paths::{RawFile, excerpt, raw_path, rooted, settle};
 use super::{v1, v2};
 use crate::info::Inner;
+use crate::limits::MAX_PIECE_LENGTH;
 use crate::safe_path::mend;
 use crate::{
     BLOCK_LEN, FieldProblem, FileEntry, Geometry, GeometryError, Info, InfoHash, InfoHashV2,
-    InfoHashes, Limits, MAX_PIECE_LENGTH, MetainfoError, SafePath, Warning,
+    InfoHashes, Limits, MetainfoError, SafePath, Warning,
 };
 use sha1::{Digest, Sha1};
 use sha2::Sha256;

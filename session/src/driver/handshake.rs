@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_wire::{HANDSHAKE_LEN, Handshake, HandshakeError, Reserved};
+use tailwater_wire::limits::HANDSHAKE_LEN;
+use tailwater_wire::{Handshake, HandshakeError, Reserved};
 use tokio::time::timeout;
 
 use super::permits::ConnectionPermit;

@@ -53,15 +53,15 @@ impl Barrier {
     }
 
     /// Nothing is hashed or written.
-    fn of_lanes(session: &Session) -> Self {
+    fn of_write_threads(session: &Session) -> Self {
         let barrier = Self::new();
-        for lane in 0..session.inner.storages.disk.pool().lane_count() {
+        for thread in 0..session.inner.storages.disk.pool().write_threads() {
             session
                 .inner
                 .storages
                 .disk
                 .pool()
-                .submit(lane, barrier.job())
+                .submit(thread, barrier.job())
                 .unwrap();
         }
         barrier
@@ -146,7 +146,7 @@ async fn opening(session: &Session, options: AddOptions, metainfo: &Metainfo) ->
 async fn callers_are_refused_while_a_torrent_is_being_checked() {
     let (dir, metainfo) = share();
     let session = session();
-    let check = Barrier::of_lanes(&session);
+    let check = Barrier::of_write_threads(&session);
     let torrent = opening(&session, on_disk(&dir), &metainfo).await;
     let handshake = Handshake {
         reserved: Reserved::default(),
@@ -175,7 +175,7 @@ async fn the_peers_that_the_user_named_are_dialled_however_full_the_queue_is() {
     let (_seed, metainfo) = share();
     let dir = TempDir::new().unwrap();
     let session = session();
-    let check = Barrier::of_lanes(&session);
+    let check = Barrier::of_write_threads(&session);
     let peer = TcpListener::bind(LOOPBACK).await.unwrap();
     let options = on_disk(&dir).peers([peer.local_addr().unwrap()]);
     let torrent = opening(&session, options, &metainfo).await;

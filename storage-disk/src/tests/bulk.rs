@@ -1,7 +1,7 @@
 //! Pieces that come many at a time: they are read back and hashed side by side.
 
-use super::super::Completion;
 use super::{FaultState, Faulty, Payload, Rig, right};
+use crate::Completion;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

@@ -1,8 +1,8 @@
 //! Another program deletes, replaces, cuts or lengthens files below a torrent.
 
-use super::super::{Completion, FileChange, ResumeData, StorageError};
 use super::resume::data_of;
 use super::{Rig, mixed, right};
+use crate::{Completion, FileChange, ResumeData, StorageError};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-use super::super::StorageError;
 use super::{Rig, mixed};
+use crate::StorageError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

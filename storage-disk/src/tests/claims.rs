@@ -1,9 +1,9 @@
 //! Blocks that arrive when their piece has been released and reserved again.
 
-use super::super::factory::Choices;
-use super::super::opening::Opening;
-use super::super::storage::DiskStorage;
 use super::*;
+use crate::operations::opening::Choices;
+use crate::operations::opening::Opening;
+use crate::storage::DiskStorage;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::mpsc as sync_mpsc;

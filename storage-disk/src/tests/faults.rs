@@ -1,5 +1,5 @@
-use super::super::{Completion, Operation, StorageError};
 use super::{FaultState, Faulty, Payload, Rig, mixed, right};
+use crate::{Completion, Operation, StorageError};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-use super::super::{FileSpan, Layout, StorageError};
+use crate::{FileSpan, Layout, StorageError};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use tailwater_metainfo::Geometry;

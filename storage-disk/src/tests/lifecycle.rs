@@ -1,5 +1,5 @@
-use super::super::{IoConfig, IoPool, StorageError};
 use super::{Faulty, FileSpan, Payload, Rig, mixed};
+use crate::{IoConfig, IoPool, StorageError};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;

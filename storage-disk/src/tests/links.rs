@@ -1,8 +1,8 @@
 //! Symbolic links below the download folder, and other things that are no files.
 
-use super::super::below::Links;
-use super::super::{Completion, StorageError};
 use super::{Rig, SystemFiles, mixed};
+use crate::system::below::Links;
+use crate::{Completion, StorageError};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;

@@ -19,10 +19,10 @@ mod skipped;
 mod touched;
 mod transfer;
 
-use super::backend::{Access, DiskFile, FileSystem, OpenState, SystemFiles};
-use super::below::{Links, Spot};
-use super::torrent::DiskTorrent;
-use super::{
+use crate::system::below::{Links, Spot};
+use crate::system::file_system::{Access, DiskFile, FileSystem, OpenState, SystemFiles};
+use crate::torrent::DiskTorrent;
+use crate::{
     Completion, DiskOptions, FileSpan, Hold, IoConfig, IoPool, Layout, Locks, Operation, ResumeKey,
     StorageError, Use,
 };

@@ -1,5 +1,5 @@
-use super::super::StorageError;
 use super::{Payload, Rig};
+use crate::StorageError;
 
 #[tokio::test]
 async fn a_folder_that_is_this_one_by_another_way_is_not_moved_to() {

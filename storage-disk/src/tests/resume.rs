@@ -1,6 +1,6 @@
-use super::super::folders::FileState;
-use super::super::{ResumeData, ResumeKey, ResumeStore, StorageError};
 use super::{Rig, key, mixed};
+use crate::system::metadata::FileState;
+use crate::{ResumeData, ResumeKey, ResumeStore, StorageError};
 use proptest::prelude::*;
 use std::path::Path;
 use tailwater_metainfo::InfoHash;
@@ -145,7 +145,7 @@ async fn a_damaged_resume_file_is_an_error_that_names_it() {
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_saved_is_for_its_owner_alone() {
-    use super::super::replace;
+    use crate::replace;
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let rig = half_done().await;

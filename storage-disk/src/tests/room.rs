@@ -1,7 +1,7 @@
 //! Room on the disk.
 
-use super::super::room::Rooms;
 use super::{Payload, Rig, StorageError, mixed};
+use crate::operations::space::Rooms;
 use std::sync::Arc;
 
 /// A torrent that no disk holds. Its hashes are not looked at.
@@ -9,7 +9,7 @@ fn huge(rig: &Rig, len: u64) -> Payload {
     let mut payload = rig.payload.clone();
     payload.spans.truncate(1);
     payload.spans[0].length = len;
-    let piece_length = tailwater_metainfo::MAX_PIECE_LENGTH;
+    let piece_length = tailwater_metainfo::limits::MAX_PIECE_LENGTH;
     payload.geometry = tailwater_metainfo::Geometry::new(len, piece_length).unwrap();
     let hash = tailwater_metainfo::PieceHash::new([0; 20]);
     payload.hashes = vec![hash; payload.geometry.piece_count() as usize].into();

@@ -1,5 +1,5 @@
-use super::super::DiskTorrent;
 use super::{Payload, Rig, mixed, right};
+use crate::DiskTorrent;
 use std::path::PathBuf;
 use tailwater_metainfo::PieceIndex;
 

@@ -1,7 +1,7 @@
 //! Another program writes to a torrent's files, or its files are in the way.
 
-use super::super::{Completion, FileChange, ResumeData, StorageError};
 use super::{Rig, mixed, right};
+use crate::{Completion, FileChange, ResumeData, StorageError};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -1,5 +1,5 @@
-use super::super::{Completion, StorageError};
 use super::{Payload, Rig, mixed, right};
+use crate::{Completion, StorageError};
 use bytes::Bytes;
 use proptest::prelude::*;
 use tailwater_metainfo::block_digest;

@@ -8,9 +8,7 @@ use tailwater_bencode::{Dict, Item};
 
 use super::bencoded::{dictionary, document, number, root};
 use super::{ExtensionError, ExtensionId, ExtensionIds};
-
-/// How many bytes of a peer's client name are kept.
-pub const MAX_CLIENT_LEN: usize = 64;
+use crate::limits::MAX_CLIENT_LEN;
 
 const MESSAGE: &str = "extension handshake";
 

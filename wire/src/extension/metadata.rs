@@ -5,9 +5,7 @@ use tailwater_bencode::Item;
 
 use super::ExtensionError;
 use super::bencoded::{dictionary, document, number, root};
-
-/// Bytes of a block of metadata; only the last one may be shorter (BEP 9).
-pub const METADATA_BLOCK_LEN: u32 = 16 * 1024;
+use crate::limits::METADATA_BLOCK_LEN;
 
 const MESSAGE: &str = "ut_metadata";
 // The values of `msg_type` (BEP 9).

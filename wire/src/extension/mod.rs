@@ -12,11 +12,11 @@ mod upload_only;
 
 pub use donthave::DontHave;
 pub use error::ExtensionError;
-pub use handshake::{ExtensionHandshake, MAX_CLIENT_LEN};
+pub use handshake::ExtensionHandshake;
 pub use holepunch::{Holepunch, HolepunchError};
 pub use ids::{ExtensionId, ExtensionIds};
-pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage};
-pub use pex::{MAX_PEX_PEERS, MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
+pub use metadata::MetadataMessage;
+pub use pex::{PexFlags, PexMessage, PexPeer};
 pub use upload_only::UploadOnly;
 
 use bytes::Bytes;

@@ -8,12 +8,7 @@ use tailwater_bencode::{Dict, Item};
 
 use super::ExtensionError;
 use super::bencoded::{dictionary, document, root};
-
-/// The most peers of one list that are read; the rest is ignored. A conforming first message may have more than the 50
-/// of later ones, and BEP 11 names no number.
-pub const MAX_PEX_PEERS: usize = 200;
-/// The most peers that a message after the first may add, and drop (BEP 11).
-pub const MAX_SENT_PEX_PEERS: usize = 50;
+use crate::limits::MAX_PEX_PEERS;
 
 const MESSAGE: &str = "ut_pex";
 
@@ -82,7 +77,8 @@ pub struct PexPeer {
 /// Which connections the sender made and lost since its last message. None of it is verified.
 ///
 /// Decoded lists have at most [`MAX_PEX_PEERS`] entries for each address family, IPv4 first, none with port 0; they may
-/// name a peer twice, or add and drop it. In a message to send, keep to [`MAX_SENT_PEX_PEERS`] in each list.
+/// name a peer twice, or add and drop it. In a message to send, keep to
+/// [`MAX_SENT_PEX_PEERS`](crate::limits::MAX_SENT_PEX_PEERS) in each list.
 // Not `#[non_exhaustive]`: it is made by struct literals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PexMessage {

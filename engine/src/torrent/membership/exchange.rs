@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tailwater_wire::{MAX_SENT_PEX_PEERS, PexFlags, PexMessage, PexPeer};
+use tailwater_wire::limits::MAX_SENT_PEX_PEERS;
+use tailwater_wire::{PexFlags, PexMessage, PexPeer};
 
 use crate::peer::{Command, Direction};
 use crate::torrent::bounded::BoundedMap;

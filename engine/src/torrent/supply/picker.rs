@@ -257,7 +257,7 @@ impl Picker {
     }
 }
 
-/// A bucket holds at most [`tailwater_metainfo::MAX_PIECES`] pieces.
+/// A bucket holds at most [`tailwater_metainfo::limits::MAX_PIECES`] pieces.
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(NOWHERE)
 }

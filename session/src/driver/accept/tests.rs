@@ -1,7 +1,8 @@
 //! Silent callers and busy torrents do not delay other callers.
 
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_wire::{HANDSHAKE_LEN, Handshake};
+use tailwater_wire::Handshake;
+use tailwater_wire::limits::HANDSHAKE_LEN;
 use tokio::sync::mpsc;
 
 use super::*;

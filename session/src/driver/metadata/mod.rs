@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tailwater_metainfo::{HostPort, Info, InfoHashV2, Metainfo};
-use tailwater_wire::{METADATA_BLOCK_LEN, Reserved};
+use tailwater_wire::Reserved;
+use tailwater_wire::limits::METADATA_BLOCK_LEN;
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use self::begin::FetchContext;

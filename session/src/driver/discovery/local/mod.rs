@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailwater_wire::{LsdGroup, MAX_LSD_LEN};
+use tailwater_wire::LsdGroup;
+use tailwater_wire::limits::MAX_LSD_LEN;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 

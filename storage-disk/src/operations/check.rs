@@ -1,0 +1,164 @@
+//! The check: finds out which pieces are on the disk by hashing them.
+
+use crate::files::cursor::HeldLengths;
+use crate::torrent::{DiskTorrent, Shared, Ticket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use tailwater_metainfo::{Bitfield, PieceIndex};
+use tailwater_storage::StorageError;
+use tokio::sync::oneshot;
+
+/// Bytes that one job hashes before other torrents have their turn on the thread; a longer piece is hashed in one job.
+const TURN: u32 = 4 * 1024 * 1024;
+
+/// A check under way, shared by the I/O threads.
+struct Check {
+    held: HeldLengths,
+    next: AtomicU32,
+    done: AtomicU32,
+    stop: AtomicBool,
+    progress: Box<dyn Fn(u32, u32) + Send + Sync>,
+}
+
+/// One I/O thread's part in a check.
+struct Worker {
+    ticket: Ticket,
+    check: Arc<Check>,
+    thread: usize,
+    result: oneshot::Sender<Result<(), StorageError>>,
+}
+
+/// Stops the check when the future that waits for it is dropped.
+struct StopOnDrop(Arc<Check>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl DiskTorrent {
+    /// Hashes all data that is on the disk, on all I/O threads, and records which pieces are verified. Pieces of
+    /// missing or short files are not looked at. `progress` gets the number of pieces done and of all pieces, on the
+    /// I/O threads; calls may overlap and come out of order.
+    ///
+    /// Check before anything is written. Dropping the future or closing the storage stops the check; what was found by
+    /// then stays.
+    ///
+    /// # Errors
+    ///
+    /// When the storage is closed, or a file exists and cannot be read.
+    pub(crate) async fn check(
+        &self,
+        progress: impl Fn(u32, u32) + Send + Sync + 'static,
+    ) -> Result<Bitfield, StorageError> {
+        let look = |shared: &Shared| {
+            // Before anything is hashed: what another program writes from now on is noticed.
+            shared.store.touched.begin(shared.store.states()?);
+            shared.store.held_lengths()
+        };
+        let held = self.run(look).await??;
+        let check = Arc::new(Check {
+            held,
+            next: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+            progress: Box::new(progress),
+        });
+        let _stop = StopOnDrop(Arc::clone(&check));
+        let mut results = Vec::new();
+        for thread in 0..self.pool().write_threads() {
+            let (result, received) = oneshot::channel();
+            results.push(received);
+            let ticket = self.enter()?;
+            let check = Arc::clone(&check);
+            submit(Worker {
+                ticket,
+                check,
+                thread,
+                result,
+            })?;
+        }
+        for result in results {
+            result.await.map_err(|_| StorageError::Closed)??;
+        }
+        Ok(self.verified())
+    }
+}
+
+/// Queues a turn at the end of the thread's queue, behind the work of other torrents.
+fn submit(worker: Worker) -> Result<(), StorageError> {
+    let pool = worker.ticket.shared.store.pool().clone();
+    let thread = worker.thread;
+    pool.submit(thread, Box::new(move |scratch| worker.turn(scratch)))
+}
+
+impl Worker {
+    fn turn(self, scratch: &mut [u8]) {
+        match self.check_some(scratch) {
+            // A pool that refuses is closed: dropping the worker reports that.
+            Ok(true) => drop(submit(self)),
+            Ok(false) => self.finish(Ok(())),
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    fn finish(self, result: Result<(), StorageError>) {
+        drop(self.ticket);
+        // The future that waited may have been dropped.
+        let _ = self.result.send(result);
+    }
+
+    /// Checks pieces until the turn is over; whether there may be more.
+    fn check_some(&self, scratch: &mut [u8]) -> Result<bool, StorageError> {
+        let shared = &*self.ticket.shared;
+        let geometry = shared.store.layout().geometry();
+        let mut hashed = 0_u32;
+        while hashed < TURN {
+            if self.check.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if shared.is_closing() {
+                return Err(StorageError::Closed);
+            }
+            // Each thread passes the end once, so the counter stays far from overflowing.
+            let Ok(piece) = geometry.piece(self.check.next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(false);
+            };
+            if self.check.held.cover(shared.store.layout(), piece) {
+                self.check_piece(shared, piece, scratch)?;
+                hashed = hashed.saturating_add(geometry.piece_len(piece));
+            } else {
+                shared.verified.clear(piece);
+            }
+            let done = self.check.done.fetch_add(1, Ordering::Relaxed) + 1;
+            (self.check.progress)(done, geometry.piece_count());
+        }
+        Ok(true)
+    }
+
+    fn check_piece(
+        &self,
+        shared: &Shared,
+        piece: PieceIndex,
+        scratch: &mut [u8],
+    ) -> Result<(), StorageError> {
+        match shared.is_right(piece, scratch) {
+            Ok(true) => {
+                shared.verified.set(piece);
+            }
+            Ok(false) => {
+                shared.verified.clear(piece);
+            }
+            // Another program has cut or removed the file meanwhile.
+            Err(error) if error.is_missing_data() => {
+                shared.verified.clear(piece);
+            }
+            Err(error) => {
+                self.check.stop.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Checks files against a torrent without downloading anything.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tailwater_metainfo::{Info, PieceHashes};
+use tailwater_storage::{Progress, StorageError};
+use tailwater_types::{Bitfield, InfoHash};
+
+use crate::claims::hold::Hold;
+use crate::operations::place::Place;
+use crate::system::below::Links;
+use crate::threads::pool::{IoConfig, IoPool};
+use crate::torrent::{DiskOptions, DiskTorrent};
+
+/// Checks the files below `root` against the torrent's piece hashes, on all cores, and says which pieces are whole.
+/// `progress` gets the number of pieces done and the total, from the I/O threads.
+///
+/// # Cancel safety
+///
+/// Dropping the future stops the check.
+///
+/// # Errors
+///
+/// When a file exists and cannot be read. A missing file is no error: its pieces are missing.
+pub async fn check_files(
+    info: &Info,
+    info_hash: InfoHash,
+    hashes: PieceHashes,
+    root: &Path,
+    progress: Progress,
+) -> Result<Bitfield, StorageError> {
+    let pool = IoPool::new(IoConfig::default())?;
+    let checked = async {
+        let place = Place::find_in(&pool, info, info_hash, root, false).await?;
+        let hold = Hold::none();
+        let options = DiskOptions {
+            key: place.key,
+            layout: place.layout,
+            hashes,
+            skipped: Vec::new(),
+            links: Links::Followed,
+            hold,
+            on_completion: Arc::new(|_| {}),
+        };
+        let disk = DiskTorrent::open(pool.clone(), options).await?;
+        let have = disk.check(move |done, total| progress(done, total)).await;
+        disk.close().await;
+        have
+    };
+    let have = checked.await;
+    pool.close().await;
+    have
+}
