@@ -11,7 +11,8 @@ use super::limits::{MAX_PADDING_LEN, PUBLIC_KEY_LEN, VC_LEN};
 use super::progress::{Flow, Progress};
 use super::sync::Marker;
 use super::{Entropy, Established, Method, Methods, MseError, obfuscated};
-use crate::{HANDSHAKE_LEN, Handshake};
+use crate::Handshake;
+use crate::limits::HANDSHAKE_LEN;
 
 /// The handshake as seen by the side that opened the connection ("A").
 ///
