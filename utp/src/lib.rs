@@ -3,6 +3,8 @@
 mod config;
 mod congestion;
 mod connection;
+#[cfg(feature = "tokio")]
+pub mod driver;
 mod endpoint;
 pub mod limits;
 mod packet;

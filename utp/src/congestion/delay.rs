@@ -124,6 +124,7 @@ impl DelayTracker {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
 mod tests {
     use super::*;
 

@@ -34,8 +34,9 @@ impl Connection {
     /// Ends the connection at once and tells the peer, which may lose what it has not read.
     pub(crate) fn abort(&mut self) {
         if self.closed().is_none() {
+            // A peer that has nothing to say any more need not be told.
+            self.is_reset_due = !self.is_finished();
             self.end(CloseReason::Closed);
-            self.is_reset_due = true;
         }
     }
 
@@ -51,7 +52,7 @@ impl Connection {
     }
 
     /// Whether both streams have ended and ours was acknowledged.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.send.is_fin_acked() && self.receive.is_ended()
     }
 

@@ -235,10 +235,6 @@ impl Connection {
         self.receive_id
     }
 
-    pub(crate) const fn send_id(&self) -> u16 {
-        self.send_id
-    }
-
     /// Whether this is a connection that another has begun and that has not proven its address.
     pub(crate) fn is_half_open(&self) -> bool {
         self.state == State::SynReceived
@@ -251,6 +247,11 @@ impl Connection {
         }
     }
 
+    /// Whether the program has closed it.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
     /// What has changed since the last call.
     pub(crate) fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)
@@ -261,10 +262,10 @@ impl Connection {
         self.receive.peek()
     }
 
-    /// `bytes` of what [`peek`](Self::peek) has shown have been read.
-    pub(crate) fn consume(&mut self, bytes: usize) {
+    /// `bytes` of what [`peek`](Self::peek) has shown have been read. Returns whether the peer must learn of the room.
+    pub(crate) fn consume(&mut self, bytes: usize) -> bool {
         self.receive.consume(bytes);
-        self.update_window();
+        self.update_window()
     }
 
     /// Whether reading gives bytes, the end, or an error.

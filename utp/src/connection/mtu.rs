@@ -118,6 +118,7 @@ impl MtuSearch {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
 mod tests {
     use super::*;
     use crate::limits::DEFAULT_MAX_DATAGRAM;

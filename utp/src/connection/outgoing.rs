@@ -235,12 +235,12 @@ impl Connection {
     }
 
     /// After reading: the peer learns of room if it knew of little.
-    pub(super) fn update_window(&mut self) {
+    pub(super) fn update_window(&mut self) -> bool {
         let window = self.receive.window();
         let is_small = self.last_advertised < MIN_WINDOW_UPDATE.max(window / 2);
         let grown = window.saturating_sub(self.last_advertised);
-        if is_small && grown >= MIN_WINDOW_UPDATE && self.state == State::Connected {
-            self.is_ack_due = true;
-        }
+        let is_due = is_small && grown >= MIN_WINDOW_UPDATE && self.state == State::Connected;
+        self.is_ack_due |= is_due;
+        is_due
     }
 }

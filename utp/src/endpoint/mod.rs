@@ -135,8 +135,9 @@ impl Endpoint {
         now: Instant,
         remote: SocketAddr,
     ) -> Result<ConnectionKey, ConnectError> {
+        let opening = self.table.open(now, remote)?;
         let slot = self.next_slot();
-        let opening = self.table.open(now, remote, slot)?;
+        self.table.insert(&opening, slot);
         let connection = Connection::connect(&self.config, &opening);
         let key = self.insert(slot, connection, false);
         self.after(key.slot);
@@ -160,10 +161,11 @@ impl Endpoint {
                 self.after(slot);
             }
             Route::New if self.events.len() < MAX_EVENTS => {
-                let slot = self.next_slot();
-                let Some(opening) = self.table.accept(now, from, &packet, slot) else {
+                let Some(opening) = self.table.accept(now, from, &packet) else {
                     return;
                 };
+                let slot = self.next_slot();
+                self.table.insert(&opening, slot);
                 let (syn, window) = (packet.header.seq_nr, packet.header.window);
                 let connection = Connection::accept(&self.config, &opening, syn, window);
                 let key = self.insert(slot, connection, true);

@@ -40,6 +40,7 @@ impl ResetLimiter {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
 mod tests {
     use super::*;
 

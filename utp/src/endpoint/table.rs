@@ -109,12 +109,11 @@ impl<T: Clone + PartialEq> Table<T> {
         found.map_or(Route::Ignored, |known| Route::Existing(known.clone()))
     }
 
-    /// Begins a connection of ours: `entry` stands for it.
+    /// Begins a connection of ours. It must be [inserted](Self::insert).
     pub(crate) fn open(
         &mut self,
         now: Instant,
         remote: SocketAddr,
-        entry: T,
     ) -> Result<Opening, ConnectError> {
         if self.connections.len() >= self.max_connections {
             return Err(ConnectError::TooMany(self.max_connections));
@@ -127,20 +126,18 @@ impl<T: Clone + PartialEq> Table<T> {
                 .iter()
                 .all(|id| !self.connections.contains_key(&(remote, *id)));
             if is_free {
-                self.connections.insert((remote, id), entry);
                 return Ok(self.opening(now, remote, id, id.wrapping_add(1)));
             }
         }
         Err(ConnectError::NoId)
     }
 
-    /// Begins a connection that `syn` asks for, if there is room.
+    /// Begins a connection that `syn` asks for, if there is room. It must be [inserted](Self::insert).
     pub(crate) fn accept(
         &mut self,
         now: Instant,
         from: SocketAddr,
         syn: &Packet<'_>,
-        entry: T,
     ) -> Option<Opening> {
         let is_full = self.half_open >= self.backlog;
         if is_full || self.connections.len() >= self.max_connections {
@@ -149,7 +146,6 @@ impl<T: Clone + PartialEq> Table<T> {
         let send_id = syn.header.connection_id;
         let id = send_id.wrapping_add(1);
         self.half_open += 1;
-        self.connections.insert((from, id), entry);
         Some(self.opening(now, from, id, send_id))
     }
 
@@ -168,6 +164,18 @@ impl<T: Clone + PartialEq> Table<T> {
             first_seq: self.rng.u16(..),
             clock_offset: self.rng.u32(..),
         }
+    }
+
+    /// `entry` stands for the connection.
+    pub(crate) fn insert(&mut self, opening: &Opening, entry: T) {
+        let key = (opening.remote, opening.receive_id);
+        self.connections.insert(key, entry);
+    }
+
+    /// All connections.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.connections.values().cloned().collect()
     }
 
     /// A connection that was accepted is no longer half open: its address is proven, or it has ended.

@@ -1,0 +1,188 @@
+//! Datagrams over a UDP socket, with the system's offloads.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::datagrams::Datagrams;
+use super::receiver::Receiver;
+use crate::Transmit;
+
+/// What the system is asked to buffer, in bytes each way; it may give less. A few batches of segments.
+const SYSTEM_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Datagrams, or runs of them (GRO), that are received with one call.
+const BATCH: usize = 16;
+
+/// Room for one of these, in bytes.
+const RECEIVE_LEN: usize = 64 * 1024;
+
+/// The pause after an error that is not of a datagram: it must not keep a processor busy.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+
+/// A UDP socket that sends many datagrams with one call (GSO) and receives many with one (GRO, `recvmmsg`), where the
+/// system can.
+#[derive(Debug)]
+pub struct UdpDatagrams {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    is_ipv4: bool,
+}
+
+impl UdpDatagrams {
+    /// Binds a socket. An IPv6 address takes no IPv4 datagrams.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn bind(addr: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        if addr.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        // The system gives what it can.
+        let _ = socket.set_recv_buffer_size(SYSTEM_BUFFER);
+        let _ = socket.set_send_buffer_size(SYSTEM_BUFFER);
+        Self::new(UdpSocket::from_std(socket.into())?)
+    }
+
+    /// Takes a socket.
+    ///
+    /// # Errors
+    ///
+    /// When its options cannot be set.
+    pub fn new(socket: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        let is_ipv4 = socket.local_addr()?.is_ipv4();
+        let datagrams = Self {
+            socket,
+            state,
+            is_ipv4,
+        };
+        datagrams.set_fragmentation(true)?;
+        Ok(datagrams)
+    }
+
+    /// The address that it is bound to.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know it.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Receives for as long as the socket lives.
+    pub(super) async fn run(self: Arc<Self>, mut receiver: Receiver) {
+        let mut memory = vec![0; BATCH * RECEIVE_LEN];
+        loop {
+            match self.receive(&mut memory, &mut receiver).await {
+                Ok(()) => receiver.flush(),
+                Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+            }
+        }
+    }
+
+    /// Waits for datagrams, and hands those over that one call receives.
+    async fn receive(&self, memory: &mut [u8], receiver: &mut Receiver) -> io::Result<()> {
+        self.socket.readable().await?;
+        let mut slices = memory.chunks_mut(RECEIVE_LEN).map(IoSliceMut::new);
+        let mut slices: [IoSliceMut<'_>; BATCH] =
+            std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        let mut metas = [RecvMeta::default(); BATCH];
+        let received = self.socket.try_io(Interest::READABLE, || {
+            let socket = UdpSockRef::from(&self.socket);
+            self.state.recv(socket, &mut slices, &mut metas)
+        });
+        let count = match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            received => received?,
+        };
+        for (meta, slice) in metas.iter().zip(&slices).take(count) {
+            let contents = slice.get(..meta.len).unwrap_or_default();
+            receiver.handle(meta.addr, contents, meta.stride);
+        }
+        Ok(())
+    }
+
+    /// Whether routers may fragment what is sent from now on.
+    #[cfg(target_os = "linux")]
+    fn set_fragmentation(&self, is_allowed: bool) -> io::Result<()> {
+        use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
+        // IPv6's routers never do.
+        if self.is_ipv4 {
+            let mode = if is_allowed {
+                Ipv4PathMtuDiscovery::DONT
+            } else {
+                Ipv4PathMtuDiscovery::PROBE
+            };
+            set_ip_mtu_discover(&self.socket, mode)?;
+        }
+        Ok(())
+    }
+
+    /// Elsewhere no datagram is fragmented, where the system can be told.
+    #[cfg(not(target_os = "linux"))]
+    fn set_fragmentation(&self, _is_allowed: bool) -> io::Result<()> {
+        let _ = self.is_ipv4;
+        Ok(())
+    }
+
+    fn send(&self, destination: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+        let transmit = quinn_udp::Transmit {
+            destination,
+            ecn: None,
+            contents,
+            segment_size: (segment < contents.len()).then_some(segment),
+            src_ip: None,
+        };
+        self.socket.try_io(Interest::WRITABLE, || {
+            let socket = UdpSockRef::from(&self.socket);
+            self.state.try_send(socket, &transmit)
+        })
+    }
+}
+
+impl Datagrams for UdpDatagrams {
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let (to, len) = (transmit.destination, transmit.segment_len);
+        if transmit.dont_fragment {
+            // Other datagrams that are sent meanwhile are not fragmented either, which does them no harm.
+            self.set_fragmentation(false)?;
+            let sent = self.send(to, transmit.contents, len);
+            self.set_fragmentation(true)?;
+            return sent;
+        }
+        match self.send(to, transmit.contents, len) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                // The network card may not know how to segment: one by one then, from now on.
+                for datagram in transmit.datagrams() {
+                    self.send(to, datagram, len)?;
+                }
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
+    fn poll_send_ready(&self, context: &mut Context<'_>, _to: SocketAddr) -> Poll<io::Result<()>> {
+        self.socket.poll_send_ready(context)
+    }
+
+    fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+}
