@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::HEXLOWER;
 use tailwater_types::{InfoHash, ParseHexError};
 
 /// The length of a node id in bytes.
@@ -119,7 +120,7 @@ impl FromStr for NodeId {
 /// Lower-case hexadecimal.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        HEXLOWER.encode_display(&self.0).fmt(f)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::limits::MAX_MAGNET_LEN;
 use crate::{HostPort, InfoHash, InfoHashV2, InfoHashes};
+use data_encoding::BASE32_NOPAD_NOCASE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
 use std::fmt;
@@ -205,24 +206,13 @@ fn parse_v1(text: &str) -> Option<InfoHash> {
 
 /// 32 digits of 5 bits, in either case (RFC 4648).
 fn parse_base32(text: &str) -> Option<InfoHash> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 {
-        return None;
-    }
     let mut bytes = [0; 20];
-    for (group, out) in digits.chunks_exact(8).zip(bytes.chunks_exact_mut(5)) {
-        let bits = group.iter().try_fold(0u64, |bits, digit| {
-            let value = match digit {
-                b'A'..=b'Z' => digit - b'A',
-                b'a'..=b'z' => digit - b'a',
-                b'2'..=b'7' => digit - b'2' + 26,
-                _ => return None,
-            };
-            Some(bits << 5 | u64::from(value))
-        })?;
-        out.copy_from_slice(&bits.to_be_bytes()[3..]);
-    }
-    Some(InfoHash::new(bytes))
+    // Another length of text is another length of output, for which there would be no room.
+    let is_base32 = text.len() == 32
+        && BASE32_NOPAD_NOCASE
+            .decode_mut(text.as_bytes(), &mut bytes)
+            .is_ok();
+    is_base32.then_some(InfoHash::new(bytes))
 }
 
 /// Numbers and inclusive ranges of numbers, with commas between (BEP 53).

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
 /// The 20-byte name of a torrent on the wire, in trackers and in the DHT (BEP 3).
 ///
 /// For a v2-only torrent this is the truncated SHA-256 (BEP 52); see [`InfoHashV2::truncated`].
@@ -71,7 +73,7 @@ macro_rules! identifier {
         /// Lower-case hexadecimal.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                HEXLOWER.encode_display(&self.0).fmt(f)
             }
         }
 
@@ -107,12 +109,8 @@ macro_rules! identifier {
                     return Err(error);
                 }
                 let mut bytes = [0; $len];
-                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    let high = hex_digit(pair[0]).ok_or(error)?;
-                    let low = hex_digit(pair[1]).ok_or(error)?;
-                    *byte = high << 4 | low;
-                }
-                Ok(Self(bytes))
+                let decoded = HEXLOWER_PERMISSIVE.decode_mut(digits, &mut bytes);
+                decoded.map(|_| Self(bytes)).map_err(|_| error)
             }
         }
     };
@@ -170,15 +168,6 @@ impl From<InfoHashV2> for InfoHashes {
             v1: None,
             v2: Some(hash),
         }
-    }
-}
-
-const fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
     }
 }
 

@@ -1,58 +1,51 @@
 //! The eight reserved bytes of the handshake.
 
 use std::fmt;
-use std::ops::{BitAnd, BitOr};
 
-/// The features of a peer: the eight reserved bytes of its handshake (BEP 3, assigned in BEP 4).
-///
-/// Bits without a name here are kept as they came. A feature is in use when both sides set its bit: `ours & theirs`.
-///
-/// ```
-/// use tailwater_wire::Reserved;
-///
-/// let ours = Reserved::EXTENSION_PROTOCOL | Reserved::FAST;
-/// let theirs = Reserved::from_bytes([0, 0, 0, 0, 0, 0x10, 0, 0x01]);
-/// assert!((ours & theirs).extension_protocol());
-/// assert!(!(ours & theirs).fast());
-/// ```
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Reserved([u8; 8]);
+use bitflags::bitflags;
+
+bitflags! {
+    /// The features of a peer: the eight reserved bytes of its handshake (BEP 3, assigned in BEP 4).
+    ///
+    /// Bits without a name here are kept as they came. A feature is in use when both sides set its bit: `ours & theirs`.
+    ///
+    /// ```
+    /// use tailwater_wire::Reserved;
+    ///
+    /// let ours = Reserved::EXTENSION_PROTOCOL | Reserved::FAST;
+    /// let theirs = Reserved::from_bytes([0, 0, 0, 0, 0, 0x10, 0, 0x01]);
+    /// assert!((ours & theirs).extension_protocol());
+    /// assert!(!(ours & theirs).fast());
+    /// ```
+    #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+    pub struct Reserved: u64 {
+        /// The extension protocol (BEP 10): byte 5, bit 0x10.
+        const EXTENSION_PROTOCOL = 1 << 20;
+        /// The DHT (BEP 5): byte 7, bit 0x01.
+        const DHT = 1;
+        /// The fast extension (BEP 6): byte 7, bit 0x04.
+        const FAST = 1 << 2;
+        /// A hybrid torrent's peer that can change over to v2 (BEP 52): byte 7, bit 0x10.
+        const V2 = 1 << 4;
+        // The others may be assigned: none is dropped.
+        const _ = !0;
+    }
+}
 
 impl Reserved {
     /// No bit: the protocol of BEP 3 and nothing more.
-    pub const NONE: Self = Self([0; 8]);
-    /// The extension protocol (BEP 10): byte 5, bit 0x10.
-    pub const EXTENSION_PROTOCOL: Self = Self([0, 0, 0, 0, 0, 0x10, 0, 0]);
-    /// The DHT (BEP 5): byte 7, bit 0x01.
-    pub const DHT: Self = Self([0, 0, 0, 0, 0, 0, 0, 0x01]);
-    /// The fast extension (BEP 6): byte 7, bit 0x04.
-    pub const FAST: Self = Self([0, 0, 0, 0, 0, 0, 0, 0x04]);
-    /// A hybrid torrent's peer that can change over to v2 (BEP 52): byte 7, bit 0x10.
-    pub const V2: Self = Self([0, 0, 0, 0, 0, 0, 0, 0x10]);
+    pub const NONE: Self = Self::empty();
 
     /// Takes the bytes as they stand in a handshake.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(bytes)
+        Self::from_bits_retain(u64::from_be_bytes(bytes))
     }
 
     /// The bytes as they stand in a handshake.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
-        self.0
-    }
-
-    /// The bits of both; the same as `|`, in constants too.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self((u64::from_be_bytes(self.0) | u64::from_be_bytes(other.0)).to_be_bytes())
-    }
-
-    /// Whether every bit of `other` is set.
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        let wanted = u64::from_be_bytes(other.0);
-        u64::from_be_bytes(self.0) & wanted == wanted
+        self.bits().to_be_bytes()
     }
 
     /// Whether the extension protocol's bit is set (BEP 10).
@@ -80,24 +73,6 @@ impl Reserved {
     }
 }
 
-/// The union: sets the bits of both.
-impl BitOr for Reserved {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        self.union(other)
-    }
-}
-
-/// The intersection: what both sides have.
-impl BitAnd for Reserved {
-    type Output = Self;
-
-    fn bitand(self, other: Self) -> Self {
-        Self((u64::from_be_bytes(self.0) & u64::from_be_bytes(other.0)).to_be_bytes())
-    }
-}
-
 impl fmt::Debug for Reserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
@@ -106,7 +81,7 @@ impl fmt::Debug for Reserved {
             (self.fast(), "fast"),
             (self.v2(), "v2"),
         ];
-        write!(f, "Reserved({:016x}", u64::from_be_bytes(self.0))?;
+        write!(f, "Reserved({:016x}", self.bits())?;
         for (_, name) in names.iter().filter(|(set, _)| *set) {
             write!(f, ", {name}")?;
         }

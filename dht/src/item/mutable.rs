@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use tailwater_types::{InfoHashV2, ParseHexError};
 
@@ -203,7 +204,7 @@ impl FromStr for PublicKey {
 /// Lower-case hexadecimal.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        HEXLOWER.encode_display(&self.0).fmt(f)
     }
 }
 
@@ -216,7 +217,7 @@ impl fmt::Debug for PublicKey {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        HEXLOWER.encode_display(&self.0).fmt(f)?;
         f.write_str(")")
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use tailwater_bencode::{Item as Bencode, encode};
 use tailwater_types::InfoHash;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
 use super::{ItemKey, ItemValue, PublicKey};
 use crate::{MAX_SALT_LEN, NodeId, Salt};
 
@@ -94,19 +96,11 @@ impl FromStr for MutableTorrent {
 }
 
 fn from_hex(text: &str) -> Option<Salt> {
-    if !text.len().is_multiple_of(2) || text.len() / 2 > MAX_SALT_LEN {
+    if text.len() / 2 > MAX_SALT_LEN {
         return None;
     }
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    let pairs = text.as_bytes().chunks_exact(2);
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect();
-    Salt::new(&bytes?).ok()
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+    Salt::new(&bytes).ok()
 }
 
 impl fmt::Display for MutableTorrent {
@@ -115,7 +109,7 @@ impl fmt::Display for MutableTorrent {
         let salt = self.salt.as_bytes();
         if !salt.is_empty() {
             f.write_str("&s=")?;
-            salt.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+            HEXLOWER.encode_display(salt).fmt(f)?;
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 use tailwater_bencode::{Dict, Item, Value, decode, encode};
 use tailwater_metainfo::InfoHash;
@@ -51,11 +52,8 @@ impl ResumeKey {
 
     pub(super) fn file_name(&self) -> String {
         let hash = Sha1::digest(&self.root);
-        let mut name = format!("{}-", self.info_hash);
-        for byte in &hash[..ROOT_HASH_LEN] {
-            name.push_str(&format!("{byte:02x}"));
-        }
-        name + ".resume"
+        let folder = HEXLOWER.encode(&hash[..ROOT_HASH_LEN]);
+        format!("{}-{folder}.resume", self.info_hash)
     }
 }
 

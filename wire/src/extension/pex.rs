@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::BitOr;
 
+use bitflags::bitflags;
 use tailwater_bencode::{Dict, Item};
 
 use super::ExtensionError;
@@ -12,55 +12,33 @@ use crate::limits::MAX_PEX_PEERS;
 
 const MESSAGE: &str = "ut_pex";
 
-/// The flags of a peer in peer exchange (BEP 11). Bits without a name here are kept as they came.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct PexFlags(u8);
-
-impl PexFlags {
-    /// Nothing is known.
-    pub const NONE: Self = Self(0);
-    /// Prefers encrypted connections.
-    pub const PREFERS_ENCRYPTION: Self = Self(0x01);
-    /// Wants nothing.
-    pub const UPLOAD_ONLY: Self = Self(0x02);
-    /// Speaks uTP.
-    pub const UTP: Self = Self(0x04);
-    /// Speaks `ut_holepunch`.
-    pub const HOLEPUNCH: Self = Self(0x08);
-    /// Can be reached: the sender connected to it.
-    pub const REACHABLE: Self = Self(0x10);
-
-    /// Takes the byte as it stands in a message.
-    #[must_use]
-    pub const fn from_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-
-    /// The byte as it stands in a message.
-    #[must_use]
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Whether every bit of `other` is set.
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+bitflags! {
+    /// The flags of a peer in peer exchange (BEP 11). Bits without a name here are kept as they came.
+    #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+    pub struct PexFlags: u8 {
+        /// Prefers encrypted connections.
+        const PREFERS_ENCRYPTION = 0x01;
+        /// Wants nothing.
+        const UPLOAD_ONLY = 0x02;
+        /// Speaks uTP.
+        const UTP = 0x04;
+        /// Speaks `ut_holepunch`.
+        const HOLEPUNCH = 0x08;
+        /// Can be reached: the sender connected to it.
+        const REACHABLE = 0x10;
+        // The others may get a meaning: none is dropped.
+        const _ = !0;
     }
 }
 
-/// The union: sets the bits of both.
-impl BitOr for PexFlags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
+impl PexFlags {
+    /// Nothing is known.
+    pub const NONE: Self = Self::empty();
 }
 
 impl fmt::Debug for PexFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PexFlags({:#04x})", self.0)
+        write!(f, "PexFlags({:#04x})", self.bits())
     }
 }
 
@@ -128,7 +106,7 @@ impl PexMessage {
             let flags = dict.get_bytes(flags).unwrap_or_default();
             let added = addresses(dict, added, v4).map(|(position, addr)| {
                 let bits = flags.get(position).copied().unwrap_or_default();
-                let flags = PexFlags::from_bits(bits);
+                let flags = PexFlags::from_bits_retain(bits);
                 PexPeer { addr, flags }
             });
             message.added.extend(added);
@@ -260,7 +238,7 @@ mod tests {
     proptest! {
         #[test]
         fn decode_reverses_encode(added in addrs(), dropped in addrs(), bits in any::<u8>()) {
-            let flags = PexFlags::from_bits(bits);
+            let flags = PexFlags::from_bits_retain(bits);
             let added = added.into_iter().map(|addr| PexPeer { addr, flags }).collect();
             let message = PexMessage { added, dropped };
             let payload = message.encode();
