@@ -174,13 +174,13 @@ impl<S: Space> Engine<S> {
 fn introduce(peer: &Connected<'_>) -> Option<PexPeer> {
     let mut flags = PexFlags::NONE;
     if peer.supply.bits.is_all() || peer.upload_only {
-        flags = flags | PexFlags::UPLOAD_ONLY;
+        flags |= PexFlags::UPLOAD_ONLY;
     }
     if peer.direction == Direction::Outgoing {
-        flags = flags | PexFlags::REACHABLE;
+        flags |= PexFlags::REACHABLE;
     }
     if peer.punching.speaks() {
-        flags = flags | PexFlags::HOLEPUNCH;
+        flags |= PexFlags::HOLEPUNCH;
     }
     let addr = peer.dial_addr?;
     Some(PexPeer { addr, flags })
