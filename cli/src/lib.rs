@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 pub use tailwater_session::{
-    AddError, AddOptions, BufferMap, Bytes, DhtOptions, Event, Events, FetchError, FetchProgress,
-    FileChange, FileStatus, Follow, IoConfig, Lookbehind, LookbehindFigures, MemoryUse,
-    MetadataFetch, Operation, Origin, PeerStats, Phase, PieceState, PieceView, Priority,
-    Publication, ReadError, Reader, ReaderKey, ReaderOptions, ReaderView, Recheck, RemoveOptions,
-    Session, SessionBuilder, SessionStats, SettingError, Source, StartError, Stats, Status,
-    StorageError, StorageKind, StorageRecord, Torrent, TorrentError, TorrentRecord, Totals,
-    TrackerState, TrackerStatus, TrackersError, TransferStats, WebSeedId, WhenFull, check,
-    locate_files,
+    AddError, AddOptions, BufferMap, Bytes, Event, Events, FetchError, FetchProgress, FileChange,
+    FileStatus, Lookbehind, LookbehindFigures, MemoryUse, MetadataFetch, Operation, Origin,
+    PeerStats, Phase, PieceState, PieceView, Priority, ReadError, Reader, ReaderKey, ReaderOptions,
+    ReaderView, Recheck, RemoveOptions, Session, SessionBuilder, SessionStats, SettingError,
+    Source, StartError, Stats, Status, StorageError, StorageKind, StorageRecord, Torrent,
+    TorrentError, TorrentRecord, Totals, TrackerState, TrackerStatus, TrackersError, TransferStats,
+    WebSeedId, WhenFull,
 };
-pub use tailwater_session::{dht, limits, metainfo};
+#[cfg(feature = "dht")]
+pub use tailwater_session::{DhtOptions, Follow, Publication, dht};
+#[cfg(feature = "disk")]
+pub use tailwater_session::{IoConfig, check, locate_files};
+pub use tailwater_session::{limits, metainfo};

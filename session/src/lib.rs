@@ -1,5 +1,17 @@
 #![doc = include_str!("../README.md")]
+// A session without one of these does not use all that its parts can do.
+#![cfg_attr(
+    not(all(
+        feature = "dht",
+        feature = "disk",
+        feature = "memory",
+        feature = "port-mapping",
+        feature = "trackers"
+    )),
+    allow(dead_code)
+)]
 
+#[cfg(feature = "disk")]
 mod check;
 mod discovery;
 mod driver;
@@ -35,9 +47,12 @@ pub mod memory_network {
 }
 
 pub use bytes::Bytes;
+#[cfg(feature = "disk")]
 pub use check::check;
+#[cfg(feature = "dht")]
 pub use discovery::DhtOptions;
 pub use driver::announce::status::{TrackerState, TrackerStatus};
+#[cfg(feature = "dht")]
 pub use driver::discovery::follow::{Follow, Publication};
 pub use driver::metadata::progress::FetchProgress;
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
@@ -50,10 +65,12 @@ pub use record::{StorageRecord, TorrentRecord};
 pub use session::{Session, SessionBuilder, SessionStats};
 pub use source::Source;
 pub use status::{Phase, Status, Totals};
+#[cfg(feature = "dht")]
 pub use tailwater_dht as dht;
 pub use tailwater_engine::{peer, torrent};
 pub use tailwater_metainfo as metainfo;
 pub use tailwater_storage::{FileChange, LookbehindFigures, Operation, StorageError};
+#[cfg(feature = "disk")]
 pub use tailwater_storage_disk::{IoConfig, locate_files};
 pub use torrent::{
     BufferMap, Lookbehind, MemoryUse, Origin, PeerStats, PieceState, PieceView, Priority,

@@ -2,7 +2,7 @@
 
 use crate::error::SettingError;
 
-pub use tailwater_tracker::MAX_TRACKERS;
+pub use crate::driver::announce::MAX_TRACKERS;
 
 /// The default memory budget of a session, in bytes.
 pub const DEFAULT_MEMORY_BUDGET: u64 = 256 * 1024 * 1024;

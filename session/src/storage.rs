@@ -2,27 +2,32 @@
 //!
 //! Nothing else of the session knows what kinds of storage there are: it has an `Arc<dyn Storage>`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tailwater_metainfo::Metainfo;
 use tailwater_storage::{
-    Access, Blocking, Completion, CompletionSink, OpenError, OpenRequest, Opened, StorageFactory,
+    Access, Blocking, Completion, CompletionSink, OpenError, OpenRequest, Opened, StorageError,
+    StorageFactory,
 };
-use tailwater_storage_disk::Disk;
-use tailwater_storage_mem::MemoryFactory;
 
 use crate::error::AddError;
 use crate::mailbox::Mailbox;
 use crate::options::{AddOptions, StorageKind};
 
+#[cfg_attr(not(feature = "disk"), path = "storage/no_disk.rs")]
+mod disk;
+#[cfg_attr(not(feature = "memory"), path = "storage/no_memory.rs")]
+mod memory;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use disk::{DiskStorage, IoConfig};
+pub(crate) use memory::MemoryStorage;
+
 /// The state that the session's own storages share between torrents.
 pub(crate) struct Storages {
-    pub(crate) disk: Disk,
-    pub(crate) memory: MemoryFactory,
+    pub(crate) disk: DiskStorage,
+    pub(crate) memory: MemoryStorage,
 }
 
 impl Storages {
@@ -52,30 +57,23 @@ impl Storages {
             (false, true) => Access::OnDemand,
             (false, false) => Access::Download,
         };
-        let factory = options.factory.clone();
-        let factory = factory.unwrap_or_else(|| self.factory(&options.storage, options));
+        let factory = match &options.factory {
+            Some(own) => Arc::clone(own),
+            None => self.factory(&options.storage, options)?,
+        };
         Ok(factory.open(request).await?)
     }
 
     /// The session's own storages.
-    fn factory(&self, kind: &StorageKind, options: &AddOptions) -> Arc<dyn StorageFactory> {
+    fn factory(
+        &self,
+        kind: &StorageKind,
+        options: &AddOptions,
+    ) -> Result<Arc<dyn StorageFactory>, StorageError> {
         match kind {
-            StorageKind::Memory => Arc::new(self.memory.clone()),
-            StorageKind::Disk(root) => Arc::new(self.folder(root.clone(), options)),
+            StorageKind::Memory => self.memory.factory(),
+            StorageKind::Disk(root) => self.disk.folder(root.clone(), options),
         }
-    }
-
-    fn folder(&self, root: PathBuf, options: &AddOptions) -> tailwater_storage_disk::DiskFolder {
-        let choices = &options.disk;
-        self.disk
-            .folder(root)
-            .recheck(choices.recheck)
-            .overwrite(choices.overwrite)
-            .part_names(choices.part_names)
-            .preallocate(choices.preallocate)
-            .replaces(options.replaced.clone())
-            // No resume data is kept of an incomplete folder that is only shared.
-            .remembers(!choices.seed_partial)
     }
 }
 
@@ -102,7 +100,7 @@ impl From<OpenError> for AddError {
                 Self::PieceTooLargeForMemory { piece, budget }
             }
             OpenError::Storage(error) => Self::Storage(error),
-            other => Self::Storage(tailwater_storage::StorageError::Layout(other.to_string())),
+            other => Self::Storage(StorageError::Layout(other.to_string())),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::message::TorrentMessage;
 use super::peer_limits::TorrentLimits;
 use super::rate_limiter::RateLimits;
 use super::removal::Removal;
-use crate::reader;
+use crate::reader::Readers;
 use crate::settings::Settings;
 use crate::status::Status;
 
@@ -22,7 +22,7 @@ pub(crate) struct TorrentHandle {
     pub(crate) metainfo: Arc<Metainfo>,
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) closing: CancellationToken,
-    pub(crate) reading: Arc<reader::Shared>,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) settings: Settings,
     pub(crate) limits: TorrentLimits,
     pub(crate) download_limit: RateLimits,

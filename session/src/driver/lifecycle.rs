@@ -14,13 +14,13 @@ use super::discovery::search::Search;
 use super::registry::Registration;
 use super::removal::Removal;
 use super::saver::Saver;
-use super::torrent::{Continued, Ended, TorrentTask};
+use super::torrent::{Continued, Ended, Suspended, TorrentTask};
 use super::upkeep::{Done, Reopened, Workshop};
 use crate::driver::totals::EndedTotals;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::options::{DiskChoices, priorities};
-use crate::reader;
+use crate::reader::Readers;
 use crate::status::{Phase, Status};
 use crate::storage::Storages;
 use crate::torrent::Priority;
@@ -38,7 +38,7 @@ pub(crate) struct TorrentLifecycle {
     /// Peers that the user named.
     pub(crate) peers: Vec<std::net::SocketAddr>,
     pub(crate) storages: Arc<Storages>,
-    pub(crate) reading: Arc<reader::Shared>,
+    pub(crate) readers: Arc<Readers>,
     /// How it is to be removed.
     pub(crate) removal: Arc<Removal>,
     /// Where what it transferred counts when it has ended.
@@ -52,7 +52,7 @@ struct Life {
     info_hash: InfoHash,
     choices: DiskChoices,
     storages: Arc<Storages>,
-    reading: Arc<reader::Shared>,
+    readers: Arc<Readers>,
     registration: Registration,
     status: watch::Sender<Status>,
     events: EventSender,
@@ -82,7 +82,7 @@ impl TorrentLifecycle {
             info_hash: task.config.info_hash,
             choices: self.choices,
             storages: self.storages,
-            reading: self.reading,
+            readers: self.readers,
             registration: self.registration,
             status: task.status.clone(),
             events: task.shared.events.clone(),
@@ -103,7 +103,7 @@ impl TorrentLifecycle {
             next = life.round(round, &mut seekers, &mut has_run).await;
         }
         seekers.finish().await;
-        let storage = life.reading.storage();
+        let storage = life.readers.storage();
         let removed = self.removal.asked();
         let deletes = removed.is_some_and(|options| options.delete_files);
         let deleted = match deletes {
@@ -193,13 +193,18 @@ impl Life {
         };
         saver.save().await;
         drop(storage);
+        self.reopen(*suspended).await
+    }
+
+    /// Works on the torrent's files, and opens it anew; `None` if that fails, which it tells until it is closed.
+    async fn reopen(&self, suspended: Suspended) -> Option<Round> {
         let workshop = Workshop {
             storages: &self.storages,
-            reading: &self.reading,
+            readers: &self.readers,
             registration: &self.registration,
             status: &self.status,
         };
-        match workshop.work(*suspended).await {
+        match workshop.work(suspended).await {
             Ok(Reopened {
                 task,
                 space,

@@ -13,7 +13,7 @@ use crate::error::{AddError, TorrentError};
 use crate::events::{Event, EventSender};
 use crate::mailbox::{COMPLETION_LIMIT, Mailbox};
 use crate::options::StorageKind;
-use crate::reader;
+use crate::reader::Readers;
 use crate::status::{Phase, Status};
 use crate::storage::Storages;
 use crate::torrent::Priority;
@@ -76,7 +76,7 @@ pub(crate) struct Reopened {
 /// Carries out work on a torrent's files.
 pub(crate) struct Workshop<'a> {
     pub(crate) storages: &'a Storages,
-    pub(crate) reading: &'a reader::Shared,
+    pub(crate) readers: &'a Readers,
     pub(crate) registration: &'a Registration,
     pub(crate) status: &'a watch::Sender<Status>,
 }
@@ -134,7 +134,7 @@ impl Workshop<'_> {
             Ok(opened) => {
                 task.storage = Arc::clone(&opened.storage);
                 task.completions = completions;
-                self.reading.set_storage(opened.storage);
+                self.readers.set_storage(opened.storage);
                 Ok(Reopened {
                     task,
                     space: opened.space,

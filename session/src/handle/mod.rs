@@ -170,13 +170,13 @@ impl Torrent {
             return Err(ReadError::PadFile { index: file });
         }
         let bounds = entry.offset()..entry.offset() + entry.length();
-        Reader::new(Arc::clone(&self.shared.reading), file, bounds, options)
+        Reader::new(Arc::clone(&self.shared.readers), file, bounds, options)
     }
 
     /// Keeps at least this many whole pieces behind the position of each reader, whatever its window covers. Where
     /// nothing is ever evicted it changes nothing.
     pub fn set_lookbehind(&self, pieces: u32) {
-        self.shared.reading.storage().set_lookbehind(pieces);
+        self.shared.readers.storage().set_lookbehind(pieces);
     }
 
     /// The state of its buffer: pieces, readers, budget. It has an entry for every piece: for a display.

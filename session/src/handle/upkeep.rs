@@ -42,7 +42,7 @@ impl Torrent {
     ///
     /// When its files cannot be read, and then it stops with [`Phase::Failed`](crate::Phase::Failed); when it is closed.
     pub async fn recheck(&self) -> Result<Recheck, TorrentError> {
-        if !self.shared.reading.storage().can_change_unseen() {
+        if !self.shared.readers.storage().can_change_unseen() {
             return match self.status.borrow().phase {
                 Phase::Closed => Err(TorrentError::Closed),
                 _ => Ok(Recheck::Needless),

@@ -1,4 +1,4 @@
-//! A reader: reads a file of a torrent while it downloads.
+//! Readers: a [`Reader`] reads one file of a torrent while it downloads; [`Readers`] is what those of a torrent share.
 
 pub(crate) mod board;
 pub(crate) mod options;
@@ -33,7 +33,7 @@ type PendingRead = Reply<Result<Option<Bytes>, StorageError>>;
 /// position and a window of its own. When a reader is dropped, what only it wanted is not fetched any more; what is held
 /// stays until room is needed.
 pub struct Reader {
-    shared: Arc<Shared>,
+    shared: Arc<Readers>,
     key: ReaderKey,
     file: usize,
     bounds: Range<u64>,
@@ -51,14 +51,14 @@ pub struct Reader {
 }
 
 /// The state that all readers of a torrent share.
-pub(crate) struct Shared {
+pub(crate) struct Readers {
     geometry: Geometry,
     /// The torrent's storage: another one when its files have been moved or checked.
     storage: Mutex<Arc<dyn Storage>>,
     pub(crate) board: Arc<ReaderBoard>,
 }
 
-impl Shared {
+impl Readers {
     pub(crate) fn new(geometry: Geometry, storage: Arc<dyn Storage>) -> Self {
         Self {
             geometry,
@@ -83,7 +83,7 @@ impl Shared {
 
 impl Reader {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Readers>,
         file: usize,
         bounds: Range<u64>,
         options: ReaderOptions,
@@ -389,8 +389,8 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("Readers").finish_non_exhaustive()
     }
 }

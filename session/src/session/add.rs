@@ -23,7 +23,7 @@ use crate::events::Event;
 use crate::handle::Torrent;
 use crate::mailbox::{COMPLETION_LIMIT, Mailbox};
 use crate::options::AddOptions;
-use crate::reader;
+use crate::reader::Readers;
 use crate::settings::{Settings, TorrentSettings, first_priorities};
 use crate::status::Status;
 use crate::torrent::{Config, Priority};
@@ -104,10 +104,8 @@ impl Inner {
             space,
         } = begun;
         let info = metainfo.info();
-        let reading = Arc::new(reader::Shared::new(
-            info.geometry().clone(),
-            Arc::clone(&storage),
-        ));
+        let readers = Readers::new(info.geometry().clone(), Arc::clone(&storage));
+        let readers = Arc::new(readers);
         let (status_in, status) = watch::channel(Status::default());
         let context = self.context(info_hash, status, messages_in);
         let (trackers, control) = announce::control(tiers(&metainfo, &options));
@@ -124,7 +122,7 @@ impl Inner {
                 metainfo: Arc::clone(&metainfo),
                 messages: context.messages.clone(),
                 closing: context.closing.clone(),
-                reading: Arc::clone(&reading),
+                readers: Arc::clone(&readers),
                 settings: settings.clone(),
                 limits: limits.clone(),
                 download_limit: shared.down_limit.clone(),
@@ -143,7 +141,7 @@ impl Inner {
             metadata: Bytes::copy_from_slice(info.raw()),
             storage,
             completions,
-            board: Arc::clone(&reading.board),
+            board: Arc::clone(&readers.board),
             messages,
             messages_in: context.messages.clone(),
             status: status_in,
@@ -161,17 +159,23 @@ impl Inner {
             choices: options.disk,
             peers,
             storages: Arc::clone(&self.storages),
-            reading,
+            readers,
             removal,
             ended: Arc::clone(&self.ended),
             registration,
         };
+        self.launch(info, lifecycle);
+        torrent
+    }
+
+    /// Tells that a torrent was added, and runs it.
+    fn launch(&self, info: &Info, lifecycle: TorrentLifecycle) {
+        let info_hash = lifecycle.task.config.info_hash;
         let name = info.name().to_owned();
         self.shared.events.send(Event::Added { info_hash, name });
         // What is logged of it names it.
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
         self.tasks.spawn(lifecycle.run().instrument(span));
-        torrent
     }
 
     fn context(

@@ -3,21 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use tailwater_nat::{PortMapStatus, Wanted};
-use tailwater_storage_mem::{Eviction, MemoryFactory, MemoryStorage};
-use tailwater_tracker::{Client, ClientConfig};
 use tailwater_wire::own_peer_id;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Inner, Session, random};
-use crate::discovery::DhtOptions;
 use crate::driver::accept;
-use crate::driver::discovery::dht::{DhtHandle, NodeTask};
+use crate::driver::announce::{Client, ClientConfig};
+use crate::driver::discovery::dht::{self, DhtHandle, DhtOptions};
 use crate::driver::discovery::local;
+use crate::driver::discovery::nat::{self, PortMapStatus, Wanted};
 use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::handshake::reserved;
 use crate::driver::peer_limits::PeerLimits;
@@ -28,10 +25,8 @@ use crate::driver::torrent::Shared;
 use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
-use crate::state::MetadataStore;
-use crate::storage::Storages;
+use crate::storage::{DiskStorage, IoConfig, MemoryStorage, Storages};
 use crate::transport::{Dialer, Network};
-use tailwater_storage_disk::{Disk, IoConfig, clean};
 
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
@@ -99,6 +94,7 @@ impl SessionBuilder {
     /// When the session starts, it is cleaned in the background: what has not been used for 90 days goes, resume data of
     /// files that are gone, all but the newest 1 000 records of each kind, and what a killed process left. Files that are
     /// not the session's stay.
+    #[cfg(feature = "disk")]
     #[must_use]
     pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(dir.into());
@@ -150,6 +146,7 @@ impl SessionBuilder {
     }
 
     /// The file I/O settings.
+    #[cfg(feature = "disk")]
     #[must_use]
     pub const fn io(mut self, io: IoConfig) -> Self {
         self.io = io;
@@ -157,6 +154,7 @@ impl SessionBuilder {
     }
 
     /// The settings of the tracker client.
+    #[cfg(feature = "trackers")]
     #[must_use]
     pub fn tracker(mut self, config: ClientConfig) -> Self {
         self.tracker = config;
@@ -165,6 +163,7 @@ impl SessionBuilder {
 
     /// Finds peers in the DHT (BEP 5), and announces the session's torrents there; private ones never (BEP 27).
     /// Default: no.
+    #[cfg(feature = "dht")]
     #[must_use]
     pub fn dht(mut self, options: DhtOptions) -> Self {
         self.dht = Some(options);
@@ -180,6 +179,7 @@ impl SessionBuilder {
     }
 
     /// Whether the router is asked to forward the listening port to us, by PCP, NAT-PMP or UPnP. Default: no.
+    #[cfg(feature = "port-mapping")]
     #[must_use]
     pub const fn port_mapping(mut self, on: bool) -> Self {
         self.port_mapping = on;
@@ -217,26 +217,19 @@ impl SessionBuilder {
                 closing.clone(),
             ));
         }
-        let dht = self.start_dht(listen_addr, &tasks, &closing)?;
+        let dht = dht::start(
+            self.dht.clone(),
+            &self.network,
+            listen_addr,
+            &tasks,
+            &closing,
+        )?;
         if self.local_discovery {
             let seed = u64::from_be_bytes(random());
             let registry = Arc::clone(&registry);
             tasks.spawn(local::run(registry, listen_addr, seed, closing.clone()));
         }
-        let mut disk = Disk::new(self.io)?;
-        if let Some(dir) = self.state_dir.clone() {
-            disk = disk.resume_dir(dir);
-        }
-        let io = disk.pool().clone();
-        let metadata = self
-            .state_dir
-            .clone()
-            .map(|dir| MetadataStore::new(io.clone(), dir));
-        if let Some(dir) = self.state_dir.clone() {
-            let io = io.clone();
-            // A pool that is closed has nothing to clean for.
-            tasks.spawn(async move { drop(io.run(move || clean(&dir, now())).await) });
-        }
+        let (disk, metadata) = DiskStorage::start(self.io, self.state_dir.clone(), &tasks)?;
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             permits,
@@ -246,12 +239,10 @@ impl SessionBuilder {
             events: EventSender::new(),
             dht,
         };
-        let memory = tailwater_storage_mem::Config::new(self.memory_budget)
-            .with_eviction(Eviction::LeastRecentlyRequested);
         let inner = Inner {
             storages: Arc::new(Storages {
                 disk,
-                memory: MemoryFactory::new(MemoryStorage::new(memory)),
+                memory: MemoryStorage::new(self.memory_budget),
             }),
             client: Client::new(self.tracker.clone()),
             peer_limits: Arc::new(PeerLimits::new(
@@ -272,11 +263,6 @@ impl SessionBuilder {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "files carry the clock's time")]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
 impl SessionBuilder {
     fn start_port_map(
         &self,
@@ -294,31 +280,9 @@ impl SessionBuilder {
         // The loopback interface cannot be reached from outside.
         let is_reachable = listen_addr.is_some_and(|addr| !addr.ip().is_loopback());
         if self.port_mapping && is_reachable {
-            tasks.spawn(tailwater_nat::run(wanted, closing.clone(), found));
+            tasks.spawn(nat::run(wanted, closing.clone(), found));
         }
         OwnPort::new(listened, mapped)
-    }
-
-    fn start_dht(
-        &self,
-        listen_addr: Option<SocketAddr>,
-        tasks: &TaskTracker,
-        closing: &CancellationToken,
-    ) -> Result<Option<DhtHandle>, StartError> {
-        let Some(options) = self.dht.clone() else {
-            return Ok(None);
-        };
-        let addr = options.listen;
-        // Its tokens must not be guessed (BEP 5).
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| StartError::Dht {
-            addr,
-            source: error.into(),
-        })?;
-        let bound = NodeTask::bind(&self.network, options, listen_addr, seed, closing.clone());
-        let (node, handle) = bound.map_err(|source| StartError::Dht { addr, source })?;
-        tasks.spawn(node.run());
-        Ok(Some(handle))
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod add;
 mod builder;
+#[cfg(feature = "dht")]
+mod dht;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -9,15 +11,13 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tailwater_dht::{Dht, MutableTorrent};
 #[cfg(doc)]
 use tailwater_metainfo::Metainfo;
 use tailwater_metainfo::{Magnet, PeerId};
-use tailwater_tracker::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::driver::discovery::follow::Follow;
+use crate::driver::announce::Client;
 use crate::driver::metadata::FetchContext;
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::registry::Registry;
@@ -84,11 +84,6 @@ impl Session {
         self.inner.listen_addr
     }
 
-    /// The session's DHT node, once it runs; `None` if it has none or closes.
-    pub async fn dht(&self) -> Option<Dht> {
-        self.inner.shared.dht.as_ref()?.node().await
-    }
-
     /// Everything that happens from now on.
     #[must_use]
     pub fn subscribe(&self) -> Events {
@@ -96,9 +91,10 @@ impl Session {
     }
 
     /// The figures of the memory storage.
+    #[cfg(feature = "memory")]
     #[must_use]
     pub fn memory_stats(&self) -> tailwater_storage_mem::Stats {
-        self.inner.storages.memory.storage().stats()
+        self.inner.storages.memory.stats()
     }
 
     /// Adds a torrent, which starts at once. The data that is there already is checked first, in the background.
@@ -166,27 +162,6 @@ impl Session {
         context.begin(magnet).into()
     }
 
-    /// Follows a torrent that its publisher replaces (BEP 46): each version as it is found in the DHT.
-    ///
-    /// ```no_run
-    /// # async fn example(session: tailwater_session::Session) -> Result<(), Box<dyn std::error::Error>> {
-    /// use tailwater_metainfo::{InfoHashes, Magnet};
-    ///
-    /// let link = "magnet:?xs=urn:btpk:8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e";
-    /// let mut publication = session.follow(link.parse()?);
-    /// while let Some(version) = publication.next().await {
-    ///     let hashes = InfoHashes { v1: Some(version.info_hash), v2: None };
-    ///     let metainfo = session.fetch(&Magnet::new(hashes)).wait().await?;
-    ///     println!("version {}: {}", version.version, metainfo.info().name());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn follow(&self, torrent: MutableTorrent) -> Follow {
-        Follow::new(self.inner.shared.dht.clone(), torrent)
-    }
-
     /// Begins to close: connections end, trackers get `stopped`, resume data is saved. May be called again.
     pub fn begin_close(&self) {
         self.inner.closing.cancel();
@@ -196,8 +171,8 @@ impl Session {
     /// Waits until everything has ended after [`Session::begin_close`]: every task is joined, every byte given back.
     pub async fn closed(&self) {
         self.inner.tasks.wait().await;
-        self.inner.storages.memory.storage().close().await;
-        self.inner.storages.disk.pool().close().await;
+        self.inner.storages.memory.close().await;
+        self.inner.storages.disk.close().await;
     }
 
     /// Closes and waits until it is done. May be called again.

@@ -60,7 +60,7 @@ impl Session {
     /// Its numbers; at most 200 ms old.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
-        let memory = self.inner.storages.memory.storage().stats();
+        let (memory_used, memory_budget) = self.inner.storages.memory.taken();
         let permits = &self.inner.shared.permits;
         let ended = self.inner.ended.get();
         let mut all = SessionStats {
@@ -68,8 +68,8 @@ impl Session {
             uploaded: ended.uploaded,
             connections: permits.taken(),
             max_connections: permits.limit(),
-            memory_used: memory.used,
-            memory_budget: memory.budget,
+            memory_used,
+            memory_budget,
             ..SessionStats::default()
         };
         for torrent in self.torrents() {

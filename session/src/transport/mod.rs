@@ -25,10 +25,12 @@ pub(crate) mod memory;
 mod network;
 mod stream;
 mod tcp;
+#[cfg(feature = "dht")]
 mod udp_port;
 
 pub(crate) use dialer::{ConnectError, Dialer};
 pub(crate) use listener::Listener;
 pub(crate) use network::Network;
 pub(crate) use stream::Stream;
+#[cfg(feature = "dht")]
 pub(crate) use udp_port::{DhtDatagrams, UdpPort};

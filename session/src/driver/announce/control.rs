@@ -1,16 +1,14 @@
 //! The shared state through which a torrent's handles see and change its trackers.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Instant;
 
-use tailwater_tracker::{AnnounceSchedule, TrackerState as State};
 use tokio::sync::watch;
 use url::Url;
 
+use super::MAX_TRACKERS;
 use super::status::{TrackerState, TrackerStatus};
 use crate::error::{TorrentError, TrackersError};
-use crate::limits::MAX_TRACKERS;
 
 type Tiers = Vec<Vec<String>>;
 
@@ -29,15 +27,15 @@ pub(crate) struct AnnounceControl {
     pub(super) tiers: watch::Receiver<Tiers>,
     /// Changes when trackers are to be asked soon.
     pub(super) hurries: watch::Receiver<u64>,
-    states: watch::Sender<Vec<Known>>,
+    pub(super) states: watch::Sender<Vec<Known>>,
 }
 
 /// What is known of a tracker.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    status: TrackerStatus,
-    last_announce: Option<Instant>,
-    next_announce: Option<Instant>,
+    pub(super) status: TrackerStatus,
+    pub(super) last_announce: Option<Instant>,
+    pub(super) next_announce: Option<Instant>,
 }
 
 pub(crate) fn control(tiers: Tiers) -> (TrackersHandle, AnnounceControl) {
@@ -103,36 +101,6 @@ impl TrackersHandle {
     }
 }
 
-impl AnnounceControl {
-    /// Publishes the state of the trackers.
-    pub(super) fn show(&self, schedule: &AnnounceSchedule, peers: impl Fn(&str) -> Option<usize>) {
-        let known = schedule.trackers().map(|tracker| Known {
-            status: TrackerStatus {
-                url: tracker.url.to_owned(),
-                tier: tracker.tier,
-                state: match tracker.state {
-                    State::Idle => TrackerState::Idle,
-                    State::Announcing => TrackerState::Announcing,
-                    State::Working => TrackerState::Working,
-                    State::Failing => TrackerState::Failing,
-                    State::Disabled => TrackerState::Disabled,
-                },
-                failures: tracker.failures,
-                last_error: tracker.last_error.map(ToString::to_string),
-                warning: tracker.warning.map(ToOwned::to_owned),
-                seeders: tracker.seeders,
-                leechers: tracker.leechers,
-                peers: peers(tracker.url),
-                last_announce: None,
-                next_announce: None,
-            },
-            last_announce: tracker.last_announce,
-            next_announce: tracker.next_announce,
-        });
-        self.states.send_replace(known.collect());
-    }
-}
-
 /// Trackers of a torrent that does not run yet.
 fn unasked(tiers: &Tiers) -> Vec<Known> {
     let urls = tiers.iter().enumerate();
@@ -186,6 +154,3 @@ fn check_url(url: &str) -> Result<(), TrackersError> {
         scheme => Err(unusable(format!("trackers are not asked by {scheme}"))),
     }
 }
-
-/// The number of peers that each tracker named last.
-pub(super) type Named = std::collections::HashMap<Arc<str>, usize>;

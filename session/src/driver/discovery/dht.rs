@@ -11,8 +11,10 @@ use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::discovery::DhtOptions;
+pub(crate) use crate::discovery::DhtOptions;
+use crate::error::StartError;
 use crate::transport::{DhtDatagrams, Network, UdpPort};
 
 /// The interval between saves of the routing table: a crash costs no more than that.
@@ -83,8 +85,36 @@ impl DhtHandle {
     }
 }
 
+/// Starts the node, if there are options for one, beside the port for peers at `beside`.
+///
+/// # Errors
+///
+/// When an address that was asked for cannot be had.
+pub(crate) fn start(
+    options: Option<DhtOptions>,
+    network: &Network,
+    beside: Option<SocketAddr>,
+    tasks: &TaskTracker,
+    closing: &CancellationToken,
+) -> Result<Option<DhtHandle>, StartError> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    let addr = options.listen;
+    // Its tokens must not be guessed (BEP 5).
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::Dht {
+        addr,
+        source: error.into(),
+    })?;
+    let bound = NodeTask::bind(network, options, beside, seed, closing.clone());
+    let (node, handle) = bound.map_err(|source| StartError::Dht { addr, source })?;
+    tasks.spawn(node.run());
+    Ok(Some(handle))
+}
+
 /// A node whose port is bound; [`NodeTask::run`] starts it, and the port's task beside it.
-pub(crate) struct NodeTask {
+struct NodeTask {
     port: UdpPort,
     datagrams: DhtDatagrams,
     options: DhtOptions,
@@ -99,7 +129,7 @@ impl NodeTask {
     /// # Errors
     ///
     /// When the address that was asked for cannot be had.
-    pub(crate) fn bind(
+    fn bind(
         network: &Network,
         options: DhtOptions,
         beside: Option<SocketAddr>,
@@ -121,7 +151,7 @@ impl NodeTask {
     }
 
     /// Runs the node until the session closes.
-    pub(crate) async fn run(self) {
+    async fn run(self) {
         let Self {
             port,
             datagrams,

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use tailwater_nat::PortMapStatus;
 use tailwater_types::address::is_local;
 use tokio::sync::watch;
+
+use super::nat::PortMapStatus;
 
 /// Our own port. Clones stay up to date.
 #[derive(Clone, Debug)]

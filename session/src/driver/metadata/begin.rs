@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use tailwater_metainfo::{InfoHash, Magnet};
-use tailwater_tracker::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FetchTask;
 use super::progress::{FetchHandle, FetchProgress};
-use crate::driver::announce::{self, Announcer, Tally};
+use crate::driver::announce::{self, Announcer, Client, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::{Reach, Registry};

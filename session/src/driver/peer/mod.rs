@@ -68,14 +68,15 @@ pub(crate) struct PeerTask {
     pub(crate) _permit: ConnectionPermit,
 }
 
-type Read = Reply<Vec<(BlockRef, Held)>>;
+type PendingRead = Reply<Vec<(BlockRef, Held)>>;
 
 /// The state of a peer task beside its machine: buffers, and the times at which the rate limits let it go on.
 struct Io {
     received: BytesMut,
     buffer_size: usize,
     outbox: Outbox,
-    reading: Option<Read>,
+    /// A read of the storage under way.
+    pending_read: Option<PendingRead>,
     /// The storage needs room: a read under way is given back as soon as it is done.
     yields: bool,
     read_again_at: Option<Instant>,
@@ -246,12 +247,12 @@ impl PeerTask {
     fn yield_blocks(&mut self, io: &mut Io) {
         let unsent = io.outbox.yield_blocks();
         self.connection.handle_unsent(&unsent);
-        io.yields = io.reading.is_some();
+        io.yields = io.pending_read.is_some();
     }
 
     /// Begins to read the next blocks that the peer has requested, unless enough wait for the socket.
     fn start_reading(&mut self, io: &mut Io) {
-        if io.reading.is_some() {
+        if io.pending_read.is_some() {
             return;
         }
         let mut wanted = io.outbox.wanted().min(READ_BATCH);
@@ -263,7 +264,7 @@ impl PeerTask {
             blocks.push(block);
         }
         if !blocks.is_empty() {
-            io.reading = Some(self.storage.read(blocks));
+            io.pending_read = Some(self.storage.read(blocks));
         }
     }
 
@@ -315,17 +316,17 @@ impl PeerTask {
                 None => std::future::pending().await,
             }
         };
-        let reading = async {
-            match io.reading.as_mut() {
-                Some(reading) => reading.await,
+        let read = async {
+            match io.pending_read.as_mut() {
+                Some(read) => read.await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = self.mailbox.ready() => {}
             ready = socket => ready?,
-            blocks = reading => {
-                io.reading = None;
+            blocks = read => {
+                io.pending_read = None;
                 self.queue_blocks(io, blocks);
                 if io.yields {
                     self.yield_blocks(io);
@@ -351,7 +352,7 @@ impl Io {
             received,
             buffer_size: SMALL_BUFFER,
             outbox: Outbox::default(),
-            reading: None,
+            pending_read: None,
             yields: false,
             read_again_at: None,
             write_again_at: None,
