@@ -177,8 +177,9 @@ impl Life {
         }
         *has_run = true;
         let priorities = self.priorities(&task);
-        let running = task.start(space, have, priorities, continued);
+        // Before the status says that it runs: a caller who has seen that is let in.
         self.registration.open();
+        let running = task.start(space, have, priorities, continued);
         seekers.start();
         let saver = Saver::new(&*storage, &self.status);
         let stopped = self.closing.child_token();

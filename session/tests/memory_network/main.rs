@@ -133,6 +133,8 @@ async fn a_paused_torrent_requests_nothing_and_goes_on_when_resumed() {
     let end = session(&network, 2);
     let options = AddOptions::new(StorageKind::Memory).paused(true);
     let torrent = end.add(&share.metainfo, options).await.unwrap();
+    // It answers once it lets callers in.
+    assert!(torrent.have().await.unwrap().is_none());
     let host = network.host([10, 0, 9, 9]);
     let stream = host.connect(end.listen_addr().unwrap()).await.unwrap();
     let mut peer = within(Seed::greet(stream, &share)).await;
@@ -181,6 +183,8 @@ async fn a_download_that_waits_under_a_limit_goes_on_when_it_is_lifted() {
     let end = session(&network, 2);
     let options = AddOptions::new(StorageKind::Memory).download_limit(1);
     let torrent = end.add(&share.metainfo, options).await.unwrap();
+    // It answers once it lets callers in.
+    assert!(torrent.have().await.unwrap().is_none());
     let host = network.host([10, 0, 9, 9]);
     let stream = host.connect(end.listen_addr().unwrap()).await.unwrap();
     let mut peer = within(Seed::greet(stream, &share)).await;
