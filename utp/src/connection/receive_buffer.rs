@@ -11,6 +11,9 @@ const FIRST_CHUNK: usize = 2 * 1024;
 /// The largest one.
 const MAX_CHUNK: usize = 64 * 1024;
 
+/// Free pieces that are kept, so that a steady stream allocates nothing. [`ReceiveBuffer::trim`] frees them.
+const MAX_SPARE: usize = 8;
+
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
@@ -30,7 +33,7 @@ pub(super) struct ReceiveBuffer {
     chunks: VecDeque<Vec<u8>>,
     read: usize,
     readable: usize,
-    spare: Option<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
     /// The packets from the next one on, which is missing, to the last one that is kept.
     reordered: VecDeque<Option<Box<[u8]>>>,
     reordered_bytes: usize,
@@ -49,7 +52,7 @@ impl ReceiveBuffer {
             chunks: VecDeque::new(),
             read: 0,
             readable: 0,
-            spare: None,
+            spare: Vec::new(),
             reordered: VecDeque::new(),
             reordered_bytes: 0,
             capacity,
@@ -90,7 +93,7 @@ impl ReceiveBuffer {
     pub(super) fn discard(&mut self) {
         self.is_discarding = true;
         self.chunks.clear();
-        self.spare = None;
+        self.spare = Vec::new();
         self.read = 0;
         self.readable = 0;
     }
@@ -175,10 +178,12 @@ impl ReceiveBuffer {
     fn add_chunk(&mut self, least: usize) {
         let last = self.chunks.back().map_or(0, Vec::capacity);
         let capacity = (last * 2).max(least).clamp(FIRST_CHUNK, MAX_CHUNK);
-        let chunk = match self.spare.take() {
-            Some(spare) if spare.capacity() >= capacity => spare,
-            _ => Vec::with_capacity(capacity),
+        let spare = if capacity > MAX_CHUNK / 4 {
+            self.spare.pop()
+        } else {
+            None
         };
+        let chunk = spare.unwrap_or_else(|| Vec::with_capacity(capacity));
         self.chunks.push_back(chunk);
     }
 
@@ -204,11 +209,16 @@ impl ReceiveBuffer {
             let Some(mut chunk) = self.chunks.pop_front() else {
                 return;
             };
-            if chunk.capacity() == MAX_CHUNK {
+            if chunk.capacity() == MAX_CHUNK && self.spare.len() < MAX_SPARE {
                 chunk.clear();
-                self.spare = Some(chunk);
+                self.spare.push(chunk);
             }
         }
+    }
+
+    /// Frees memory that is kept for a steady stream.
+    pub(super) fn trim(&mut self) {
+        self.spare = Vec::new();
     }
 
     /// Whether a packet is kept behind a gap.

@@ -547,6 +547,11 @@ impl SendBuffer {
         self.next_order
     }
 
+    /// Frees memory that is kept for a steady stream.
+    pub(super) fn trim(&mut self) {
+        self.slabs.trim();
+    }
+
     /// Forgets what has not been sent, so that an end can be sent soon.
     pub(super) fn clear(&mut self) {
         self.packets.clear();

@@ -8,6 +8,9 @@ use crate::packet::HEADER_LEN;
 /// The first slab of a connection that has nothing to send, in bytes: a few messages.
 const FIRST_SLAB: usize = 2 * 1024;
 
+/// Free slabs that are kept. [`Slabs::trim`] frees them.
+const MAX_SPARE: usize = 16;
+
 /// Where a packet lies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
@@ -30,8 +33,8 @@ pub(super) struct Slabs {
     slabs: VecDeque<Slab>,
     /// The number of the first one.
     first: u64,
-    /// One that is free, so that a steady stream allocates nothing.
-    spare: Option<Vec<u8>>,
+    /// Free ones, so that a steady stream allocates nothing.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Slabs {
@@ -73,7 +76,7 @@ impl Slabs {
         let most = (MAX_BATCH / whole).max(1) * whole;
         let wanted = (last * 2).max(FIRST_SLAB).max(expected).max(whole);
         let capacity = wanted.min(most);
-        let bytes = match self.spare.take() {
+        let bytes = match self.spare.pop() {
             Some(spare) if spare.capacity() >= capacity => spare,
             _ => Vec::with_capacity(capacity),
         };
@@ -101,6 +104,11 @@ impl Slabs {
             .unwrap_or_default()
     }
 
+    /// Frees memory that is kept for a steady stream.
+    pub(super) fn trim(&mut self) {
+        self.spare = Vec::new();
+    }
+
     /// A packet is of no use any more.
     pub(super) fn release(&mut self, slab: u64) {
         if let Some(slab) = self.get_mut(slab) {
@@ -117,8 +125,8 @@ impl Slabs {
             }
             if let Some(slab) = self.slabs.pop_front() {
                 self.first += 1;
-                if !is_small {
-                    self.spare = Some(slab.bytes);
+                if !is_small && self.spare.len() < MAX_SPARE {
+                    self.spare.push(slab.bytes);
                 }
             }
         }
@@ -174,6 +182,6 @@ mod tests {
         // And the next packet finds room in the spare one.
         let next = slabs.push(b"next", 1_400, 4);
         assert_eq!(next.begin, 0);
-        assert!(slabs.spare.is_none());
+        assert!(slabs.spare.len() < MAX_SPARE);
     }
 }

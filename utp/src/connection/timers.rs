@@ -101,6 +101,9 @@ impl Connection {
             self.is_window_probe_due = self.send.has_unsent() || self.send.has_lost();
         }
         if take_due(&mut self.timers.keep_alive, now) {
+            // It is idle.
+            self.receive.trim();
+            self.send.trim();
             self.is_ack_due = true;
         }
     }
