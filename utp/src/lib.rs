@@ -11,7 +11,9 @@ mod packet;
 mod seq;
 
 pub use config::{Config, ConfigError};
-pub use congestion::{Ack, Congestion, Controller, ControllerFactory, Ledbat};
+pub use congestion::{
+    Ack, Congestion, Controller, ControllerFactory, Cubic, Ledbat, LedbatPlusPlus, Loss,
+};
 pub use connection::{CloseReason, Stats, Transmit};
 pub use endpoint::{ConnectError, ConnectionKey, Endpoint, Event, StreamError};
 pub use packet::{DecodeError, HEADER_LEN, Header, Kind, Packet, SelectiveAck};

@@ -1,6 +1,6 @@
 //! The driver, over the loopback interface and over a network in memory.
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};

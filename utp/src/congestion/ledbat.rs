@@ -2,20 +2,37 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Ack, Controller};
+use super::delivery::{Delivery, Losses};
+use super::{Ack, Controller, Loss, to_bytes};
 
 /// The delay that the queue on the way may have (RFC 6817: 100 ms at most).
 const TARGET: Duration = Duration::from_millis(100);
 
-/// The lowest target. A queue that overflows before it is [`TARGET`] long shows it by losses; below this, scheduling of
-/// the two machines is measured rather than a queue.
+/// The lowest target: below this, scheduling of the two machines is measured rather than a queue.
 const MIN_TARGET: Duration = Duration::from_millis(10);
+
+/// A loss while the queue is shorter than this was not caused by a queue that was full.
+const NO_QUEUE: Duration = Duration::from_millis(5);
 
 /// The window grows by this much in a round trip while there is no queue, in bytes: what libutp and libtorrent do.
 const GAIN: f64 = 3_000.0;
 
+/// And by this part of itself: a long fat path is filled in a few round trips again, rather than in hundreds. It fades
+/// until the queue is a quarter of the target long.
+const PROPORTIONAL_GAIN: f64 = 0.1;
+
+/// Above the aim the window shrinks by this part of itself for each aim of delay too much, in a round trip. Growth goes
+/// on meanwhile, so the larger of two windows loses more than it gains, and flows come to share (as in LEDBAT++).
+const PROPORTIONAL_LOSS: f64 = 0.5;
+
+/// Where shrinking begins, as a part of the target: shrinking and growth balance a little above it.
+const AIM: f64 = 0.9;
+
 /// Slow start ends at this part of the target, so that what is in flight by then does not pass the target by much.
 const SLOW_START_EXIT: f64 = 0.75;
+
+/// What a loss without a queue leaves of the window, at least.
+const SOFT_DECREASE: f64 = 0.85;
 
 /// Packets of the first window (RFC 6928).
 const INITIAL_PACKETS: usize = 10;
@@ -29,12 +46,16 @@ const MAX_WINDOW: f64 = 64.0 * 1024.0 * 1024.0;
 /// After this time without loss the target may rise again.
 const TARGET_RECOVERY: Duration = Duration::from_secs(60);
 
-/// LEDBAT (RFC 6817) with slow start.
+/// LEDBAT (RFC 6817) with slow start: keeps the queue on the way short of a target.
 ///
-/// Two additions. When packets are lost while the queue is shorter than the target, the queue cannot be as long as the
-/// target: the target sinks to half of what was there, so that a shallow queue is not filled up either. And
-/// a loss leaves as much window as the path delivers in its shortest round trip, if that is more than half: a loss that
-/// no queue has caused costs little.
+/// What it adds to the RFC:
+///
+/// - When packets are lost while the queue is shorter than the target, the queue cannot be as long as the target:
+///   the target sinks to half of what was there, so that a shallow queue is not kept full either.
+/// - A loss leaves as much window as the path delivers in its shortest round trip. If there is no queue and few packets
+///   are lost, that is nearly all: noise on a radio link is no congestion.
+/// - Far below the target the window also grows in proportion, and above it shrinks in proportion, so that two flows
+///   come to share.
 #[derive(Debug)]
 pub struct Ledbat {
     window: f64,
@@ -44,32 +65,10 @@ pub struct Ledbat {
     target: Duration,
     target_moved: Instant,
     delivery: Delivery,
-}
-
-/// The rate at which the path delivers, as the bytes of whole round trips.
-#[derive(Debug)]
-struct Delivery {
-    round_began: Instant,
-    bytes: usize,
-    /// Bytes a second, of the last round trips.
-    rate: f64,
-}
-
-impl Delivery {
-    fn on_ack(&mut self, ack: &Ack) {
-        self.bytes += ack.bytes;
-        let elapsed = ack.now.saturating_duration_since(self.round_began);
-        if elapsed >= ack.rtt.max(Duration::from_millis(1)) {
-            let rate = self.bytes as f64 / elapsed.as_secs_f64();
-            self.rate = if rate > self.rate {
-                rate
-            } else {
-                self.rate * 0.75 + rate * 0.25
-            };
-            self.bytes = 0;
-            self.round_began = ack.now;
-        }
-    }
+    losses: Losses,
+    min_rtt: Duration,
+    /// The losses of the present window have been answered as congestion.
+    is_answered: bool,
 }
 
 impl Ledbat {
@@ -83,11 +82,10 @@ impl Ledbat {
             is_in_slow_start: true,
             target: TARGET,
             target_moved: now,
-            delivery: Delivery {
-                round_began: now,
-                bytes: 0,
-                rate: 0.0,
-            },
+            delivery: Delivery::new(now),
+            losses: Losses::default(),
+            min_rtt: Duration::ZERO,
+            is_answered: false,
         }
     }
 
@@ -105,15 +103,10 @@ impl Ledbat {
         self.window = bytes.clamp(self.min_window(), MAX_WINDOW);
     }
 
-    fn leave_slow_start(&mut self) {
-        self.is_in_slow_start = false;
-        self.slow_start_threshold = self.window;
-    }
-
     /// Grows by what was acknowledged, as long as there is no queue.
     fn slow_start(&mut self, ack: &Ack, delay: f64) {
         if delay > self.target.as_secs_f64() * SLOW_START_EXIT {
-            self.leave_slow_start();
+            self.is_in_slow_start = false;
             return;
         }
         if ack.is_window_limited {
@@ -126,15 +119,18 @@ impl Ledbat {
     }
 
     fn avoid_congestion(&mut self, ack: &Ack, delay: f64) {
-        let target = self.target.as_secs_f64();
-        // Not faster down than by half a window in a round trip, however wrong a sample is.
-        let lowest = -self.window / 2.0 / GAIN;
-        let off_target = ((target - delay) / target).clamp(lowest.min(-1.0), 1.0);
-        if off_target > 0.0 && !ack.is_window_limited {
+        let aim = self.target.as_secs_f64() * AIM;
+        // In units of the aim; 0 without a queue.
+        let delay = delay / aim;
+        let far = (1.0 - delay * 4.0).max(0.0);
+        let growth = GAIN + self.window * PROPORTIONAL_GAIN * far;
+        let step = growth - self.window * PROPORTIONAL_LOSS * (delay - 1.0).max(0.0);
+        if step > 0.0 && !ack.is_window_limited {
             return;
         }
+        let step = step.max(-self.window / 2.0);
         let share = (ack.bytes as f64 / self.window).min(1.0);
-        self.set_window(self.window + GAIN * off_target * share);
+        self.set_window(self.window + step * share);
     }
 
     fn move_target(&mut self, now: Instant, queuing_delay: Option<Duration>) {
@@ -146,11 +142,20 @@ impl Ledbat {
             self.target_moved = now;
         }
     }
+
+    /// What the path holds without a queue, in bytes.
+    fn path_bytes(&self) -> f64 {
+        self.delivery.rate() * self.min_rtt.as_secs_f64()
+    }
 }
 
 impl Controller for Ledbat {
     fn on_ack(&mut self, ack: &Ack) {
-        self.delivery.on_ack(ack);
+        self.min_rtt = ack.min_rtt;
+        if self.delivery.on_ack(ack) {
+            self.losses.end_round();
+        }
+        self.losses.on_delivered(ack.bytes);
         let Some(delay) = ack.queuing_delay else {
             return;
         };
@@ -166,10 +171,23 @@ impl Controller for Ledbat {
         }
     }
 
-    fn on_loss(&mut self, now: Instant, queuing_delay: Option<Duration>) {
-        self.move_target(now, queuing_delay);
-        self.set_window(self.window / 2.0);
-        self.leave_slow_start();
+    fn on_loss(&mut self, loss: &Loss) {
+        self.losses.on_lost(loss.bytes);
+        let has_queue = loss.queuing_delay.is_none_or(|delay| delay > NO_QUEUE);
+        let is_congestion = has_queue || self.losses.are_many(self.packet_len);
+        if loss.is_first_of_window {
+            self.is_answered = false;
+            self.move_target(loss.now, loss.queuing_delay);
+        }
+        if is_congestion && !self.is_answered {
+            self.is_answered = true;
+            let least = self.path_bytes().min(self.window);
+            self.set_window((self.window / 2.0).max(least));
+            self.is_in_slow_start = false;
+        } else if loss.is_first_of_window {
+            let least = (self.path_bytes() * 1.05).min(self.window);
+            self.set_window((self.window * SOFT_DECREASE).max(least));
+        }
     }
 
     fn on_timeout(&mut self, _now: Instant) {
@@ -185,10 +203,7 @@ impl Controller for Ledbat {
     }
 
     fn window(&self) -> usize {
-        // Clamped between two positive numbers.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let window = self.window as usize;
-        window
+        to_bytes(self.window)
     }
 
     fn is_in_slow_start(&self) -> bool {

@@ -1,14 +1,19 @@
 //! Congestion control: how many bytes may be unacknowledged.
 
+mod cubic;
 mod delay;
+mod delivery;
 mod ledbat;
+mod ledbat_plus_plus;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use cubic::Cubic;
 pub(crate) use delay::DelayTracker;
 pub use ledbat::Ledbat;
+pub use ledbat_plus_plus::LedbatPlusPlus;
 
 /// What an acknowledgement told.
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +37,28 @@ pub struct Ack {
     pub is_window_limited: bool,
 }
 
+/// Packets were lost.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Loss {
+    /// When that was found out.
+    pub now: Instant,
+    /// The payload that was lost, in bytes.
+    pub bytes: usize,
+    /// As in [`Ack`].
+    pub queuing_delay: Option<Duration>,
+    /// Whether these are the first losses since a whole window was sent: packets that were sent before the last loss
+    /// was found out are not.
+    pub is_first_of_window: bool,
+}
+
 /// A congestion controller of one connection: a window, in bytes, that acknowledgements and losses move.
 pub trait Controller: Debug + Send {
     /// Packets were acknowledged.
     fn on_ack(&mut self, ack: &Ack);
 
-    /// Packets were lost. It is called once for the losses of one window: a packet that was sent before the last call
-    /// does not cause another one. `queuing_delay` is as in [`Ack`].
-    fn on_loss(&mut self, now: Instant, queuing_delay: Option<Duration>);
+    /// Packets were lost.
+    fn on_loss(&mut self, loss: &Loss);
 
     /// Nothing was acknowledged for a whole retransmission timeout: all that was in flight counts as lost.
     fn on_timeout(&mut self, now: Instant);
@@ -68,12 +87,24 @@ pub enum Congestion {
     /// other traffic.
     #[default]
     Ledbat,
+    /// CUBIC (RFC 9438): as TCP, it takes its share and fills the queue.
+    Cubic,
+    /// LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus), for research.
+    LedbatPlusPlus,
+}
+
+/// A window, from a number that is neither negative nor larger than a `usize`.
+#[expect(clippy::cast_possible_truncation, reason = "clamped by the caller")]
+const fn to_bytes(window: f64) -> usize {
+    window as usize
 }
 
 impl ControllerFactory for Congestion {
     fn controller(&self, now: Instant, packet_len: usize) -> Box<dyn Controller> {
         match self {
             Self::Ledbat => Box::new(Ledbat::new(now, packet_len)),
+            Self::Cubic => Box::new(Cubic::new(packet_len)),
+            Self::LedbatPlusPlus => Box::new(LedbatPlusPlus::new(packet_len)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::receive_buffer::Received;
 use super::{CloseReason, Connection, State};
-use crate::congestion::Ack;
+use crate::congestion::{Ack, Loss};
 use crate::limits::{ACK_DELAY, ACK_PACKETS, DUPLICATE_ACKS};
 use crate::packet::{Header, Kind, Packet, SelectiveAck};
 use crate::seq::Seq;
@@ -96,7 +96,7 @@ impl Connection {
     }
 
     /// Delays of both directions. `rtt` is how long ago a packet was sent that is acknowledged.
-    fn measure(&mut self, now: Instant, header: &Header, rtt: Option<Duration>) {
+    pub(super) fn measure(&mut self, now: Instant, header: &Header, rtt: Option<Duration>) {
         if header.timestamp != 0 {
             let difference = self.timestamp(now).wrapping_sub(header.timestamp);
             self.timestamp_difference = difference;
@@ -178,12 +178,17 @@ impl Connection {
         if let Some(probe) = lost.probe {
             self.mtu.on_lost(now, probe);
         }
-        if let Some(order) = lost.newest_order
-            && order >= self.recovery_order
-        {
-            self.recovery_order = self.send.next_order();
-            let delay = self.delays.queuing_delay();
-            self.controller.on_loss(now, delay);
+        if let Some(order) = lost.newest_order {
+            let is_first_of_window = order >= self.recovery_order;
+            if is_first_of_window {
+                self.recovery_order = self.send.next_order();
+            }
+            self.controller.on_loss(&Loss {
+                now,
+                bytes: lost.bytes,
+                queuing_delay: self.delays.queuing_delay(),
+                is_first_of_window,
+            });
         }
         if self.send.has_gap() && self.timers.overtaken.is_none() {
             self.timers.overtaken = Some(now + patience);

@@ -34,7 +34,7 @@ use self::timers::Timers;
 use crate::config::Config;
 use crate::congestion::{Controller, DelayTracker};
 use crate::limits::MAX_UNSENT;
-use crate::packet::HEADER_LEN;
+use crate::packet::{HEADER_LEN, Header};
 use crate::seq::Seq;
 
 pub(crate) use self::outgoing::Plan;
@@ -177,12 +177,14 @@ impl Connection {
         connection
     }
 
-    /// Answers an `ST_SYN` with the number `syn`.
-    pub(crate) fn accept(config: &Config, opening: &Opening, syn: u16, window: u32) -> Self {
-        let next = Seq(syn).plus(1);
+    /// Answers an `ST_SYN`.
+    pub(crate) fn accept(config: &Config, opening: &Opening, syn: &Header) -> Self {
+        let next = Seq(syn.seq_nr).plus(1);
         let first_seq = Seq(opening.first_seq);
         let mut connection = Self::new(config, opening, State::SynReceived, first_seq, next);
-        connection.peer_window = usize::try_from(window).unwrap_or(usize::MAX);
+        connection.peer_window = usize::try_from(syn.window).unwrap_or(usize::MAX);
+        // Its way is measured before there are queues.
+        connection.measure(opening.now, syn, None);
         connection.is_ack_due = true;
         connection
     }

@@ -50,7 +50,7 @@ pub(super) struct Acked {
     pub(super) packets: usize,
     /// The round-trip time by the packet that was sent last, if that is known.
     pub(super) rtt: Option<Duration>,
-    /// The shortest time since a packet of these was sent.
+    /// The shortest time since a packet of these was sent, of those that were sent once.
     pub(super) shortest: Option<Duration>,
     /// The longest probe of the path's MTU that arrived.
     pub(super) probe: Option<usize>,
@@ -63,6 +63,8 @@ pub(super) struct Acked {
 pub(super) struct Lost {
     /// The newest of them, in the order of sending; `None` if there are none, or only probes of the path's MTU.
     pub(super) newest_order: Option<u64>,
+    /// Payload, in bytes.
+    pub(super) bytes: usize,
     /// A lost probe of the path's MTU: its length.
     pub(super) probe: Option<usize>,
 }
@@ -439,7 +441,9 @@ impl SendBuffer {
         acked.bytes += len;
         acked.packets += 1;
         let elapsed = now.saturating_duration_since(packet.sent_at);
-        acked.shortest = Some(acked.shortest.map_or(elapsed, |other| other.min(elapsed)));
+        if !packet.is_repeated {
+            acked.shortest = Some(acked.shortest.map_or(elapsed, |other| other.min(elapsed)));
+        }
         if packet.is_repeated && elapsed < acked.min_rtt {
             // An earlier one has arrived.
             return;
@@ -518,7 +522,9 @@ impl SendBuffer {
             return;
         }
         packet.state = State::Lost;
-        self.in_flight = self.in_flight.saturating_sub(packet.span.len - HEADER_LEN);
+        let len = packet.payload_len();
+        self.in_flight = self.in_flight.saturating_sub(len);
+        lost.bytes += len;
         self.lost += 1;
         self.lost_from = self.lost_from.min(index);
         match packet.probe.take() {

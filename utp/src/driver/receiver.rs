@@ -115,8 +115,7 @@ impl Receiver {
             }
             Route::New => {
                 let opening = table.accept(now, from, packet)?;
-                let (syn, window) = (packet.header.seq_nr, packet.header.window);
-                let connection = Connection::accept(&self.core.config, &opening, syn, window);
+                let connection = Connection::accept(&self.core.config, &opening, &packet.header);
                 let shared = Shared::new(Arc::clone(&self.core), connection);
                 table.insert(&opening, Entry(Arc::clone(&shared)));
                 drop(table);

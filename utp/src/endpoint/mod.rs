@@ -166,8 +166,7 @@ impl Endpoint {
                 };
                 let slot = self.next_slot();
                 self.table.insert(&opening, slot);
-                let (syn, window) = (packet.header.seq_nr, packet.header.window);
-                let connection = Connection::accept(&self.config, &opening, syn, window);
+                let connection = Connection::accept(&self.config, &opening, &packet.header);
                 let key = self.insert(slot, connection, true);
                 self.after(key.slot);
             }
