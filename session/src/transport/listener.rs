@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 #[cfg(any(test, feature = "memory-network"))]
 use super::memory::MemoryListener;
-use super::{Stream, tcp};
+use super::{Carrier, Stream, tcp};
 
 /// Accepts connections. Dropped, it is closed.
 #[derive(Debug)]
@@ -61,13 +61,13 @@ impl Listener {
                 let (stream, addr) = listener.accept().await?;
                 let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
                 tcp::configure(&stream)?;
-                Ok((Stream::Tcp(stream), addr))
+                Ok((Carrier::Tcp(stream).into(), addr))
             }
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(listener) => {
                 let stream = listener.accept().await?;
                 let addr = stream.peer_addr();
-                Ok((Stream::Memory(stream), addr))
+                Ok((Carrier::Memory(stream).into(), addr))
             }
         }
     }

@@ -12,12 +12,16 @@
 //! | What dials, from which address, with what timeout? | `dialer.rs` |
 //! | On which port are connections accepted? | `listener.rs` |
 //! | What may be done with a connection's bytes? | `stream.rs` |
+//! | Where are they enciphered? | `cipher.rs` |
+//! | Which transports are there? | `carrier.rs` |
 //! | Which protocol gets a datagram? | `udp_port.rs` |
 //! | How is all of it tested without sockets? | `memory/` |
 //!
-//! A new transport is a file beside `tcp.rs` and a variant of [`Stream`]. It is an enum, not a trait object, so that the
+//! A new transport is a file beside `tcp.rs` and a variant of [`Carrier`]. It is an enum, not a trait object, so that the
 //! path of a block is compiled for each transport, without a call through a table.
 
+mod carrier;
+mod cipher;
 mod dialer;
 mod listener;
 #[cfg(any(test, feature = "memory-network"))]
@@ -28,6 +32,8 @@ mod tcp;
 #[cfg(feature = "dht")]
 mod udp_port;
 
+use carrier::Carrier;
+pub(crate) use cipher::Cipher;
 pub(crate) use dialer::{ConnectError, Dialer};
 pub(crate) use listener::Listener;
 pub(crate) use network::Network;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 #[cfg(any(test, feature = "memory-network"))]
 use super::memory::MemoryHost;
-use super::{Listener, Stream, tcp};
+use super::{Carrier, Listener, Stream, tcp};
 
 /// The network of a session.
 #[derive(Clone, Debug, Default)]
@@ -39,10 +39,11 @@ impl Network {
         addr: SocketAddr,
         from: Option<IpAddr>,
     ) -> io::Result<Stream> {
-        match self {
-            Self::System => tcp::connect(addr, from).await.map(Stream::Tcp),
+        let carrier = match self {
+            Self::System => tcp::connect(addr, from).await.map(Carrier::Tcp),
             #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(host) => host.connect(addr).await.map(Stream::Memory),
-        }
+            Self::Memory(host) => host.connect(addr).await.map(Carrier::Memory),
+        };
+        carrier.map(Stream::from)
     }
 }

@@ -1,13 +1,12 @@
-//! A connection's byte stream, over any transport.
+//! A connection's byte stream, over any transport, enciphered or not.
 
 use std::io::{self, IoSlice};
 
-use bytes::BufMut;
+use bytes::BytesMut;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
-#[cfg(any(test, feature = "memory-network"))]
-use super::memory::MemoryStream;
+use super::Carrier;
+use super::cipher::Cipher;
 
 /// A byte stream to a peer. Dropped, it is closed.
 ///
@@ -17,36 +16,47 @@ use super::memory::MemoryStream;
 /// out in that order. It need not have left this machine, nor even this process: the system has a buffer for it, and a
 /// stream that enciphers has one of its own, as it cannot take back what the cipher has run over. So an outbox may
 /// re-order what has not been accepted, and only that; and rate limits and progress count what was accepted.
+///
+/// After a write that accepted less than it was offered, and after the last one, [`try_flush`](Self::try_flush) goes on
+/// with what the cipher's buffer holds, as long as something is [`unsent`](Self::unsent).
 #[derive(Debug)]
-pub(crate) enum Stream {
-    /// A TCP connection.
-    Tcp(TcpStream),
-    /// A pipe of a [`MemoryNetwork`](crate::memory_network::MemoryNetwork).
-    #[cfg(any(test, feature = "memory-network"))]
-    Memory(MemoryStream),
+pub(crate) struct Stream {
+    carrier: Carrier,
+    /// Enciphers what is sent, and deciphers what is received. Most connections have none.
+    cipher: Option<Box<Cipher>>,
+}
+
+impl From<Carrier> for Stream {
+    fn from(carrier: Carrier) -> Self {
+        let cipher = None;
+        Self { carrier, cipher }
+    }
 }
 
 impl Stream {
     /// The transport's name, for logs.
     pub(crate) const fn transport(&self) -> &'static str {
-        match self {
-            Self::Tcp(_) => "TCP",
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(_) => "memory",
-        }
+        self.carrier.transport()
     }
 
-    /// Reads what has arrived, as far as `buf` has room for it, and does not wait. Zero: the peer sends no more.
+    /// Enciphers and deciphers all that is sent and read from now on.
+    pub(crate) fn encipher(&mut self, cipher: Cipher) {
+        self.cipher = Some(Box::new(cipher));
+    }
+
+    /// Reads what has arrived, at most `limit` bytes and as far as `buf` has room, and does not wait. Zero: the peer
+    /// sends no more.
     ///
     /// # Errors
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing has arrived; otherwise the connection is lost.
-    pub(crate) fn try_read_buf(&mut self, buf: &mut impl BufMut) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_read_buf(buf),
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(stream) => stream.try_read_buf(buf),
+    pub(crate) fn try_read(&mut self, buf: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        let before = buf.len();
+        let count = self.carrier.try_read(buf, limit)?;
+        if let Some(cipher) = &mut self.cipher {
+            cipher.decipher(&mut buf[before..]);
         }
+        Ok(count)
     }
 
     /// Offers bytes, and returns how many have been accepted: the first ones. It does not wait.
@@ -55,10 +65,26 @@ impl Stream {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when none are accepted now; otherwise the connection is lost.
     pub(crate) fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_write_vectored(slices),
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(stream) => stream.try_write_vectored(slices),
+        match &mut self.cipher {
+            None => self.carrier.try_write_vectored(slices),
+            Some(cipher) => cipher.try_write_vectored(&mut self.carrier, slices),
+        }
+    }
+
+    /// Accepted bytes that wait in this process for the transport to take them.
+    pub(crate) fn unsent(&self) -> usize {
+        self.cipher.as_ref().map_or(0, |cipher| cipher.unsent())
+    }
+
+    /// Hands accepted bytes to the transport. It does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when the transport takes no more now; otherwise the connection is lost.
+    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
+        match &mut self.cipher {
+            None => Ok(()),
+            Some(cipher) => cipher.try_flush(&mut self.carrier),
         }
     }
 
@@ -73,14 +99,7 @@ impl Stream {
     ///
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.ready(interest).await.map(drop),
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(stream) => {
-                stream.ready(interest).await;
-                Ok(())
-            }
-        }
+        self.carrier.ready(interest).await
     }
 
     /// Waits for bytes and reads them into `buf`, which must have room. Zero: the peer sends no more.
@@ -92,17 +111,17 @@ impl Stream {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
-    pub(crate) async fn read_buf(&mut self, buf: &mut impl BufMut) -> io::Result<usize> {
+    pub(crate) async fn read_buf(&mut self, buf: &mut BytesMut) -> io::Result<usize> {
         loop {
             self.ready(Interest::READABLE).await?;
-            match self.try_read_buf(buf) {
+            match self.try_read(buf, usize::MAX) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return outcome,
             }
         }
     }
 
-    /// Waits until all of `bytes` have been accepted.
+    /// Waits until the transport has all of `bytes`.
     ///
     /// # Errors
     ///
@@ -112,10 +131,16 @@ impl Stream {
     ///
     /// Some of the bytes may have been accepted when the future is dropped: the stream is of no use then.
     pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
+        while !bytes.is_empty() || self.unsent() > 0 {
             self.ready(Interest::WRITABLE).await?;
-            match self.try_write_vectored(&[IoSlice::new(bytes)]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            let outcome = match bytes {
+                [] => self.try_flush().map(|()| 0),
+                _ => match self.try_write_vectored(&[IoSlice::new(bytes)]) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    outcome => outcome,
+                },
+            };
+            match outcome {
                 Ok(accepted) => bytes = bytes.get(accepted..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -131,9 +156,6 @@ impl Stream {
     /// When the connection is lost.
     #[cfg(test)]
     pub(crate) fn peer_addr(&self) -> io::Result<std::net::SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.peer_addr(),
-            Self::Memory(stream) => Ok(stream.peer_addr()),
-        }
+        self.carrier.peer_addr()
     }
 }

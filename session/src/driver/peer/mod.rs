@@ -149,12 +149,18 @@ impl PeerTask {
     fn write(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
         let mut wrote = false;
+        if !self.flush(io, now)? {
+            return Ok(false);
+        }
         loop {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let payload = io.payload_allowed(now, &self.up_limit);
             let count = io.outbox.fill(&mut slices, payload);
             if count == 0 {
-                io.blocked_since = None;
+                match self.stream.unsent() {
+                    0 => io.blocked_since = None,
+                    _ => _ = io.blocked_since.get_or_insert(now),
+                }
                 break;
             }
             match self.stream.try_write_vectored(&slices[..count]) {
@@ -180,6 +186,23 @@ impl PeerTask {
         Ok(wrote)
     }
 
+    /// Sends what the stream has accepted and not sent; says whether all of it went out.
+    fn flush(&mut self, io: &mut Io, now: Instant) -> Result<bool, End> {
+        let before = self.stream.unsent();
+        let flushed = self.stream.try_flush();
+        if self.stream.unsent() < before {
+            io.blocked_since = None;
+        }
+        match flushed {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                io.blocked_since.get_or_insert(now);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Decodes what was left of the last buffer, or reads another one and decodes it; says whether there was anything.
     fn receive(&mut self, io: &mut Io) -> Result<bool, End> {
         let now = Instant::now();
@@ -195,13 +218,7 @@ impl PeerTask {
         }
         io.make_room(self.connection.missing(), &self.buffers);
         let portion = self.down_limit.portion();
-        let outcome = match portion {
-            usize::MAX => self.stream.try_read_buf(&mut io.received),
-            _ => {
-                let mut limited = bytes::BufMut::limit(&mut io.received, portion);
-                self.stream.try_read_buf(&mut limited)
-            }
-        };
+        let outcome = self.stream.try_read(&mut io.received, portion);
         match outcome {
             Ok(0) => Err(End::HungUp),
             Ok(count) => {
@@ -303,7 +320,8 @@ impl PeerTask {
             until = until.min(at);
         }
         let reads = may_receive_at.is_some_and(|at| at <= now);
-        let writes = io.outbox.can_send(io.payload_allowed(now, &self.up_limit));
+        let sends = io.outbox.can_send(io.payload_allowed(now, &self.up_limit));
+        let writes = sends || self.stream.unsent() > 0;
         let interest = match (reads, writes) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
