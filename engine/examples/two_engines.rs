@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use tailwater_engine::peer::{self, Connection, Direction, Violation};
 use tailwater_engine::torrent::{
-    Config, Engine, Full, NewPeer, Output, PeerKey, Refusal, Space, Verdict,
+    Config, ConnectionKind, Engine, Full, NewPeer, Output, PeerKey, Refusal, Space, Verdict,
 };
 use tailwater_types::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
 use tailwater_wire::Message;
@@ -53,6 +53,7 @@ impl Node {
             id: PeerId::new([other; 20]),
             direction,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let config = peer::Config {
             geometry: geometry.clone(),

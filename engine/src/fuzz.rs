@@ -13,8 +13,8 @@ use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
 use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
 use crate::torrent::{
-    BlockDigest, Config, Engine, Full, Halt, NewPeer, Output, PeerKey, PeerSource, Priority, Space,
-    Verdict, WebSeedId,
+    BlockDigest, Config, ConnectionKind, Engine, Full, Halt, NewPeer, Output, PeerKey, PeerSource,
+    Priority, Space, Verdict, WebSeedId,
 };
 
 /// 8 pieces of 2 blocks, the last one short.
@@ -181,6 +181,7 @@ impl Trial {
                     id: PeerId::new([byte; 20]),
                     direction,
                     fast: step & 64 == 0,
+                    kind: ConnectionKind::default(),
                 };
                 self.keys.extend(engine.handle_connected(now, new));
             }

@@ -17,7 +17,7 @@ use bytes::BytesMut;
 use sim::{Manner, Payload, Swarm};
 use tailwater_engine::peer::{self, Command, Connection, Direction, Fact, Violation};
 use tailwater_engine::torrent::{
-    Config, Engine, Full, NewPeer, Output, PeerKey, PeerSource, Refusal, Space,
+    Config, ConnectionKind, Engine, Full, NewPeer, Output, PeerKey, PeerSource, Refusal, Space,
 };
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, PeerId, PieceIndex};
 use tailwater_netsim::Link;
@@ -113,6 +113,7 @@ impl Torrent {
             id: PeerId::new([ip.octets()[3]; 20]),
             direction,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let outcome = self.engine.handle_connected(self.now, new);
         self.drain();

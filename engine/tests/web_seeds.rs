@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::{Command, Direction, Fact};
 use tailwater_engine::torrent::{
-    BlockDigest, Config, Engine, Full, NewPeer, Notice, Origin, Output, PeerKey, Refusal, Space,
-    Verdict, WebSeedId,
+    BlockDigest, Config, ConnectionKind, Engine, Full, NewPeer, Notice, Origin, Output, PeerKey,
+    Refusal, Space, Verdict, WebSeedId,
 };
 use tailwater_types::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
 
@@ -113,6 +113,7 @@ impl Download {
             id: PeerId::new([number; 20]),
             direction: Direction::Outgoing,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let key = self.engine.handle_connected(self.now, new).unwrap();
         self.add(key, addr.ip().into(), false);

@@ -15,6 +15,7 @@
 mod check;
 mod discovery;
 mod driver;
+mod encryption;
 mod error;
 mod events;
 mod handle;
@@ -55,6 +56,7 @@ pub use driver::announce::status::{TrackerState, TrackerStatus};
 #[cfg(feature = "dht")]
 pub use driver::discovery::follow::{Follow, Publication};
 pub use driver::metadata::progress::FetchProgress;
+pub use encryption::{Encryption, UnknownEncryption};
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};
 pub use handle::{FileStatus, MetadataFetch, Recheck, Torrent};

@@ -3,6 +3,7 @@
 pub mod address;
 mod bitfield;
 mod block;
+mod bounded;
 mod geometry;
 mod hash;
 mod index;
@@ -14,6 +15,7 @@ mod verdict;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use block::{BLOCK_LEN, BlockRef};
+pub use bounded::BoundedMap;
 pub use geometry::{Geometry, GeometryError};
 pub use hash::{InfoHash, InfoHashV2, InfoHashes, MerkleHash, ParseHexError, PeerId, PieceHash};
 pub use index::{FileIndex, PieceIndex};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tailwater_metainfo::{PeerId, PieceIndex};
 
-use super::{Origin, PeerKey, ReaderKey};
+use super::{ConnectionKind, Origin, PeerKey, ReaderKey};
 use crate::peer::{Command, Direction};
 
 /// A peer whose handshake is done.
@@ -19,6 +19,8 @@ pub struct NewPeer {
     pub direction: Direction,
     /// Both sides speak the fast extension (BEP 6).
     pub fast: bool,
+    /// How it is connected.
+    pub kind: ConnectionKind,
 }
 
 /// Why a peer is refused or disconnected.

@@ -4,9 +4,9 @@
 //! the state of each piece is. It sees facts, never bytes: blocks travel from a connection to the storage without it.
 //! Its driver hands in facts with the time and carries out the outputs of [`Engine::poll_output`].
 
-mod bounded;
 mod buffer_map;
 mod config;
+mod connection_kind;
 mod demand;
 mod event;
 mod flow;
@@ -30,6 +30,7 @@ use crate::peer::{Command, Fact};
 
 pub use buffer_map::{BufferMap, MemoryUse, PieceView, ReaderView};
 pub use config::Config;
+pub use connection_kind::{ConnectionKind, Encrypted, Transport};
 pub use demand::readers::{Lookbehind, ReaderConfig, ReaderUpdate};
 pub use event::{Halt, NewPeer, Notice, Output, Refusal};
 pub use membership::candidates::Candidates;

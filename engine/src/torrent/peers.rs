@@ -9,6 +9,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, PeerId, PieceIndex};
 use tailwater_storage::SupplierKey;
 
 use crate::peer::Direction;
+use crate::torrent::ConnectionKind;
 use crate::torrent::flow::Flow;
 use crate::torrent::membership::exchange::Exchange;
 use crate::torrent::membership::holepunch::Punching;
@@ -117,6 +118,7 @@ pub(crate) struct ConnectedPeer {
     pub(crate) id: PeerId,
     pub(crate) direction: Direction,
     pub(crate) fast: bool,
+    pub(crate) kind: ConnectionKind,
     pub(crate) upload_only: bool,
     pub(crate) client: Option<String>,
     /// It was told which pieces it may request while it is choked (BEP 6).

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::peers::Peer;
-use super::{Engine, Origin, Space};
+use super::{ConnectionKind, Encrypted, Engine, Origin, Space, Transport};
 use crate::peer::Direction;
 
 /// A peer that has been connected for less than this may still be about to unchoke us.
@@ -54,6 +54,12 @@ pub struct Stats {
     pub seeds: usize,
     /// Connected peers that have had half a minute, with no interest on either side.
     pub idle_peers: usize,
+    /// Connected peers over uTP (BEP 29); the others are connected over TCP.
+    pub utp_peers: usize,
+    /// Connected peers whose handshake was encrypted.
+    pub encrypted_peers: usize,
+    /// Connected peers with which everything is encrypted.
+    pub rc4_peers: usize,
     /// Connections being made.
     pub connecting: usize,
     /// Addresses known.
@@ -104,6 +110,9 @@ pub struct PeerStats {
     pub requests: usize,
     /// The size of its pipeline: the most requests that it gets now.
     pub window: usize,
+    /// How it is connected: the transport, and whether it is encrypted.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub kind: ConnectionKind,
     /// It connected to us.
     pub is_incoming: bool,
     /// We refuse its requests (BEP 3).
@@ -173,6 +182,10 @@ impl<S: Space> Engine<S> {
     /// The torrent as it is now. It costs a look at each peer, and none at the pieces.
     #[must_use]
     pub fn stats(&self, now: Instant) -> Stats {
+        let count = |is_counted: &dyn Fn(ConnectionKind) -> bool| {
+            let connected = self.peers.connected();
+            connected.filter(|(_, peer)| is_counted(peer.kind)).count()
+        };
         Stats {
             pieces_have: self.supply.pieces.have().count(),
             pieces_total: self.supply.geometry.piece_count(),
@@ -198,6 +211,9 @@ impl<S: Space> Engine<S> {
                 .filter(|(_, peer)| peer.supply.bits.is_all())
                 .count(),
             idle_peers: self.idle_peers(now),
+            utp_peers: count(&|kind| kind.transport == Transport::Utp),
+            encrypted_peers: count(&|kind| kind.encrypted != Encrypted::Nothing),
+            rc4_peers: count(&|kind| kind.encrypted == Encrypted::Everything),
             connecting: self.membership.candidates.connecting(),
             known_addrs: self.membership.candidates.known(),
         }
@@ -248,6 +264,7 @@ impl<S: Space> Engine<S> {
                 pieces: peer.supply.bits.count(),
                 requests: peer.supply.pending.len(),
                 window: peer.supply.pipeline.size(),
+                kind: peer.kind,
                 is_incoming: peer.direction == Direction::Incoming,
                 am_choking: peer.am_choking,
                 am_interested: peer.am_interested,

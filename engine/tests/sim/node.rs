@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tailwater_engine::peer::{self, Command, Connection, Direction, Fact};
-use tailwater_engine::torrent::{Engine, NewPeer, Notice, Output, PeerKey, Verdict};
+use tailwater_engine::torrent::{
+    ConnectionKind, Engine, NewPeer, Notice, Output, PeerKey, Verdict,
+};
 use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
 use tailwater_netsim::{ConnId, HostId};
 use tailwater_wire::{Handshake, Reserved, piece_header};
@@ -106,6 +108,7 @@ impl Node {
                 id: theirs.peer_id,
                 direction: wire.direction,
                 fast: true,
+                kind: ConnectionKind::default(),
             };
             let config = peer::Config {
                 geometry: self.payload.geometry.clone(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{Info, InfoHash, PeerId};
+use tailwater_wire::mse;
 use tokio::sync::{mpsc, watch};
 
 use super::handle::RunningTorrent;
@@ -39,11 +40,32 @@ struct Entry {
     added: Option<(u64, RunningTorrent)>,
 }
 
+/// The torrents, and their info-hashes by the form in which an encrypted handshake names them: finding one costs the same
+/// however many there are.
+#[derive(Debug, Default)]
+struct Torrents {
+    by_hash: HashMap<InfoHash, Entry>,
+    obfuscated: HashMap<[u8; 20], InfoHash>,
+}
+
+impl Torrents {
+    fn insert(&mut self, info_hash: InfoHash, entry: Entry) {
+        self.obfuscated
+            .insert(mse::obfuscated(&info_hash), info_hash);
+        self.by_hash.insert(info_hash, entry);
+    }
+
+    fn remove(&mut self, info_hash: InfoHash) -> Option<Entry> {
+        self.obfuscated.remove(&mse::obfuscated(&info_hash));
+        self.by_hash.remove(&info_hash)
+    }
+}
+
 /// The torrents of a session by info-hash. It is locked once for each incoming connection, never on the way of a block.
 #[derive(Debug)]
 pub(crate) struct Registry {
     peer_id: PeerId,
-    torrents: Mutex<HashMap<InfoHash, Entry>>,
+    torrents: Mutex<Torrents>,
     /// Counts what comes and goes.
     changes: watch::Sender<u64>,
     /// Counts torrents that were added.
@@ -103,7 +125,7 @@ impl Registry {
 
     fn insert_entry(&self, info_hash: InfoHash, entry: Entry) -> bool {
         let mut torrents = self.lock();
-        let free = !torrents.contains_key(&info_hash);
+        let free = !torrents.by_hash.contains_key(&info_hash);
         if free {
             torrents.insert(info_hash, entry);
         }
@@ -113,7 +135,7 @@ impl Registry {
     }
 
     pub(crate) fn remove(&self, info_hash: InfoHash) {
-        let entry = self.lock().remove(&info_hash);
+        let entry = self.lock().remove(info_hash);
         // A handle's drop is more than a count: not under the lock.
         drop(entry);
         self.changes.send_modify(|changes| *changes += 1);
@@ -121,27 +143,44 @@ impl Registry {
 
     pub(crate) fn accepts(&self, info_hash: InfoHash) -> bool {
         let torrents = self.lock();
-        torrents.get(&info_hash).is_some_and(|entry| entry.is_open)
+        torrents
+            .by_hash
+            .get(&info_hash)
+            .is_some_and(|entry| entry.is_open)
+    }
+
+    /// The info-hash of the torrent that an encrypted handshake names by this obfuscated hash.
+    pub(crate) fn reveal(&self, obfuscated: &[u8; 20]) -> Option<InfoHash> {
+        self.lock().obfuscated.get(obfuscated).copied()
     }
 
     /// The queue of a torrent that takes incoming connections.
     pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
-        let entry = torrents.get(&info_hash).filter(|entry| entry.is_open);
+        let entry = torrents
+            .by_hash
+            .get(&info_hash)
+            .filter(|entry| entry.is_open);
         entry.map(|entry| entry.messages.clone())
     }
 
     /// The torrents that are not private.
     pub(crate) fn public_torrents(&self) -> Vec<InfoHash> {
         let torrents = self.lock();
-        let public = torrents.iter().filter(|(_, entry)| entry.is_public());
+        let public = torrents
+            .by_hash
+            .iter()
+            .filter(|(_, entry)| entry.is_public());
         public.map(|(&info_hash, _)| info_hash).collect()
     }
 
     /// The queue of a torrent, unless it is private: only its trackers may name peers of that (BEP 27).
     pub(crate) fn find_public(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
-        let entry = torrents.get(&info_hash).filter(|entry| entry.is_public());
+        let entry = torrents
+            .by_hash
+            .get(&info_hash)
+            .filter(|entry| entry.is_public());
         entry.map(|entry| entry.messages.clone())
     }
 
@@ -149,6 +188,7 @@ impl Registry {
     pub(crate) fn added(&self) -> Vec<RunningTorrent> {
         let torrents = self.lock();
         let mut added: Vec<_> = torrents
+            .by_hash
             .values()
             .filter_map(|it| it.added.clone())
             .collect();
@@ -160,7 +200,7 @@ impl Registry {
     /// A torrent that was added and has not ended.
     pub(crate) fn get(&self, info_hash: InfoHash) -> Option<RunningTorrent> {
         let torrents = self.lock();
-        let (_, torrent) = torrents.get(&info_hash)?.added.as_ref()?;
+        let (_, torrent) = torrents.by_hash.get(&info_hash)?.added.as_ref()?;
         Some(torrent.clone())
     }
 
@@ -169,7 +209,7 @@ impl Registry {
         self.changes.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<InfoHash, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Torrents> {
         self.torrents.lock()
     }
 }
@@ -192,14 +232,14 @@ impl Registration {
     /// The torrent has been added: its handle can be asked for.
     pub(crate) fn add(&self, torrent: RunningTorrent) {
         let number = self.registry.additions.fetch_add(1, Ordering::Relaxed);
-        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+        if let Some(entry) = self.registry.lock().by_hash.get_mut(&self.info_hash) {
             entry.added = Some((number, torrent));
         }
     }
 
     /// The torrent takes no incoming connections until [`Registration::open`]: it checks its files, or moves them.
     pub(crate) fn shut(&self) {
-        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+        if let Some(entry) = self.registry.lock().by_hash.get_mut(&self.info_hash) {
             entry.is_open = false;
         }
         self.registry.changes.send_modify(|changes| *changes += 1);
@@ -210,7 +250,7 @@ impl Registration {
     /// Until then they are refused at their handshake. While files are checked, which can take an hour, they would fill
     /// the torrent's queue, and then each would hold one of the few slots for handshakes.
     pub(crate) fn open(&self) {
-        if let Some(entry) = self.registry.lock().get_mut(&self.info_hash) {
+        if let Some(entry) = self.registry.lock().by_hash.get_mut(&self.info_hash) {
             entry.is_open = true;
         }
         self.registry.changes.send_modify(|changes| *changes += 1);
@@ -243,7 +283,11 @@ mod tests {
         assert!(registry.find_public(private).is_none());
         // It can be called all the same: its trackers have told where we are.
         assert!(registry.accepts(private) && registry.find(private).is_some());
+        let obfuscated = mse::obfuscated(&public);
+        assert_eq!(registry.reveal(&obfuscated), Some(public));
+        assert_eq!(registry.reveal(&[7; 20]), None);
         registry.remove(public);
+        assert_eq!(registry.reveal(&obfuscated), None);
         assert!(changes.has_changed().unwrap());
         assert!(registry.public_torrents().is_empty());
     }

@@ -16,12 +16,13 @@ use crate::driver::discovery::dht::{self, DhtHandle, DhtOptions};
 use crate::driver::discovery::local;
 use crate::driver::discovery::nat::{self, PortMapStatus, Wanted};
 use crate::driver::discovery::own_port::OwnPort;
-use crate::driver::handshake::reserved;
+use crate::driver::handshake::{HandshakeSettings, PeerDialer, reserved};
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
 use crate::driver::rate_limiter::RateLimits;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
+use crate::encryption::Encryption;
 use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
@@ -35,6 +36,7 @@ pub struct SessionBuilder {
     pub(super) listen: Option<SocketAddr>,
     pub(super) dial_from: Option<IpAddr>,
     pub(super) accept_incoming: bool,
+    pub(super) encryption: Encryption,
     pub(super) memory_budget: u64,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) download_limit: Option<u64>,
@@ -78,6 +80,13 @@ impl SessionBuilder {
     #[must_use]
     pub const fn accept_incoming(mut self, accept_incoming: bool) -> Self {
         self.accept_incoming = accept_incoming;
+        self
+    }
+
+    /// Whether connections to peers are encrypted. Default: [`Encryption::Prefer`].
+    #[must_use]
+    pub const fn encryption(mut self, policy: Encryption) -> Self {
+        self.encryption = policy;
         self
     }
 
@@ -196,6 +205,7 @@ impl SessionBuilder {
         let registry = Arc::new(Registry::new(peer_id));
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
+        let handshakes = HandshakeSettings::new(self.encryption);
         let limit = self.max_connections;
         let permits = ConnectionPermits::new(
             limit.unwrap_or_else(permits::default_limit),
@@ -214,6 +224,7 @@ impl SessionBuilder {
                 Arc::clone(&registry),
                 permits.clone(),
                 reserved(self.dht.is_some()),
+                handshakes.clone(),
                 closing.clone(),
             ));
         }
@@ -233,7 +244,11 @@ impl SessionBuilder {
         let shared = Shared {
             port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
             permits,
-            dialer: Dialer::new(self.network.clone(), self.dial_from),
+            dialer: PeerDialer::new(
+                Dialer::new(self.network.clone(), self.dial_from),
+                handshakes.clone(),
+            ),
+            handshakes,
             down_limit: RateLimits::of_session(self.download_limit),
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
@@ -293,6 +308,7 @@ impl Default for SessionBuilder {
             listen: None,
             dial_from: None,
             accept_incoming: true,
+            encryption: Encryption::default(),
             memory_budget: DEFAULT_MEMORY_BUDGET,
             state_dir: None,
             download_limit: None,

@@ -3,6 +3,7 @@
 use tailwater_metainfo::InfoHash;
 
 use super::Session;
+use crate::encryption::Encryption;
 use crate::error::SettingError;
 use crate::handle::Torrent;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_UPLOAD_SLOTS, check, check_rate};
@@ -86,6 +87,17 @@ impl Session {
             all.peers += status.stats.peers;
         }
         all
+    }
+
+    /// Whether connections to peers are encrypted.
+    #[must_use]
+    pub fn encryption(&self) -> Encryption {
+        self.inner.shared.handshakes.encryption()
+    }
+
+    /// Changes whether connections to peers are encrypted. It holds for the connections made and accepted from now on.
+    pub fn set_encryption(&self, policy: Encryption) {
+        self.inner.shared.handshakes.set_encryption(policy);
     }
 
     /// The download rate limit over all torrents, in bytes a second; `None` for no limit.

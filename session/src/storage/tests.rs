@@ -14,7 +14,9 @@ use tailwater_types::{
 
 use crate::peer::{Command, Direction, Fact};
 use crate::testing::epoch;
-use crate::torrent::{Config, Engine, NewPeer, Output, PeerKey, PieceState, Priority};
+use crate::torrent::{
+    Config, ConnectionKind, Engine, NewPeer, Output, PeerKey, PieceState, Priority,
+};
 
 type Completions = Arc<Mutex<Vec<Completion>>>;
 type Machine = Engine<Box<dyn Space + Send>>;
@@ -75,6 +77,7 @@ fn engine(space: Box<dyn Space + Send>) -> (Machine, [PeerKey; 2]) {
             id: PeerId::new([10 + number; 20]),
             direction: Direction::Outgoing,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let key = engine.handle_connected(now, new).unwrap();
         let all = Fact::Bitfield(Bitfield::all(&geometry()));

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 #[cfg(any(test, feature = "memory-network"))]
 use super::memory::MemoryStream;
+use crate::torrent::Transport;
 
 /// The transport of one connection. Dropped, it is closed.
 #[derive(Debug)]
@@ -20,12 +21,12 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// The transport's name, for logs.
-    pub(super) const fn transport(&self) -> &'static str {
+    /// The transport; the memory of a test stands for TCP.
+    pub(super) const fn transport(&self) -> Transport {
         match self {
-            Self::Tcp(_) => "TCP",
+            Self::Tcp(_) => Transport::Tcp,
             #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(_) => "memory",
+            Self::Memory(_) => Transport::Tcp,
         }
     }
 

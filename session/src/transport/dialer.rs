@@ -61,7 +61,7 @@ impl Dialer {
         }
         let connecting = timeout(CONNECT_TIMEOUT, self.network.connect(addr, self.from)).await;
         let stream = connecting.map_err(|_| ConnectError::TimedOut(CONNECT_TIMEOUT))??;
-        tracing::trace!(%addr, transport = stream.transport(), "connected");
+        tracing::trace!(%addr, transport = %stream.transport(), "connected");
         Ok(stream)
     }
 }

@@ -7,6 +7,7 @@ use tokio::io::Interest;
 
 use super::Carrier;
 use super::cipher::Cipher;
+use crate::torrent::Transport;
 
 /// A byte stream to a peer. Dropped, it is closed.
 ///
@@ -34,8 +35,8 @@ impl From<Carrier> for Stream {
 }
 
 impl Stream {
-    /// The transport's name, for logs.
-    pub(crate) const fn transport(&self) -> &'static str {
+    /// The transport below.
+    pub(crate) const fn transport(&self) -> Transport {
         self.carrier.transport()
     }
 

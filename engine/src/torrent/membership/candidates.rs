@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tailwater_types::pacing::Backoff;
 
 use crate::torrent::PeerKey;
-use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{PeerSource, is_usable};
 use crate::torrent::membership::turns::{Owner, Turn, Turns, is_privileged};
+use tailwater_types::BoundedMap;
 
 /// The back-off after failures.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), LONGEST_RETRY);

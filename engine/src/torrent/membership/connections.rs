@@ -91,6 +91,7 @@ impl<S: Space> Engine<S> {
                 id: new.id,
                 direction: new.direction,
                 fast: new.fast,
+                kind: new.kind,
                 upload_only: false,
                 client: None,
                 was_allowed_fast: false,

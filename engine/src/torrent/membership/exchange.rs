@@ -8,11 +8,11 @@ use tailwater_wire::limits::MAX_SENT_PEX_PEERS;
 use tailwater_wire::{PexFlags, PexMessage, PexPeer};
 
 use crate::peer::{Command, Direction};
-use crate::torrent::bounded::BoundedMap;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::source::can_name;
 use crate::torrent::peers::Connected;
-use crate::torrent::{Engine, PeerKey, PeerSource, Space};
+use crate::torrent::{Encrypted, Engine, PeerKey, PeerSource, Space, Transport};
+use tailwater_types::BoundedMap;
 
 /// A peer is told of the others this often (BEP 11: at most once a minute).
 const EVERY: Duration = Duration::from_secs(60);
@@ -181,6 +181,12 @@ fn introduce(peer: &Connected<'_>) -> Option<PexPeer> {
     }
     if peer.punching.speaks() {
         flags |= PexFlags::HOLEPUNCH;
+    }
+    if peer.kind.encrypted != Encrypted::Nothing {
+        flags = flags | PexFlags::PREFERS_ENCRYPTION;
+    }
+    if peer.kind.transport == Transport::Utp {
+        flags = flags | PexFlags::UTP;
     }
     let addr = peer.dial_addr?;
     Some(PexPeer { addr, flags })

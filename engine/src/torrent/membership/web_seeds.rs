@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use crate::torrent::bounded::BoundedMap;
 use crate::torrent::peers::Contact;
 use crate::torrent::{Engine, Notice, Origin, Output, PeerKey, Refusal, Space, WebSeedId};
+use tailwater_types::BoundedMap;
 
 /// Banned web seeds that are remembered: more than a torrent names. The oldest ban makes room for a new one.
 const MAX_BANNED: usize = 1_000;

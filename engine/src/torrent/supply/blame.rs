@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use tailwater_types::{BlockDigest, PieceIndex};
 
 use crate::torrent::Origin;
-use crate::torrent::bounded::BoundedMap;
+use tailwater_types::BoundedMap;
 
 /// The most failed pieces whose blocks are remembered; the one that began to fail longest ago goes first.
 const MAX_SUSPECT_PIECES: usize = 64;

@@ -78,6 +78,7 @@ fn both_are_told_to_connect_to_each_other() {
         id: PeerId::new([2; 20]),
         direction: Direction::Incoming,
         fast: true,
+        kind: ConnectionKind::default(),
     };
     let asking = bench.engine.handle_connected(bench.now, new).unwrap();
     let listening = Hello {

@@ -30,6 +30,7 @@ impl Bench {
             id: PeerId::new(bytes),
             direction,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let outcome = self.engine.handle_connected(self.now, new);
         self.drain();

@@ -191,6 +191,7 @@ impl Bench {
             id: PeerId::new([number; 20]),
             direction,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let outcome = self.engine.handle_connected(self.now, new);
         self.drain();

@@ -152,6 +152,7 @@ fn the_address_that_most_peers_see_decides_the_order_of_calls() {
             id: PeerId::new([number; 20]),
             direction: Direction::Incoming,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let voter = bench.engine.handle_connected(bench.now, new).unwrap();
         bench.drain();

@@ -51,6 +51,7 @@ fn a_crowd_of_one_host_holds_no_slot_that_another_host_waits_for() {
             id: PeerId::new([number; 20]),
             direction: Direction::Incoming,
             fast: true,
+            kind: ConnectionKind::default(),
         };
         let key = bench.engine.handle_connected(bench.now, new).unwrap();
         bench.tell(key, [Fact::Interested]);

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::handshakes::Handshakes;
-use crate::driver::handshake::{self, Call};
+use crate::driver::handshake::{self, Call, Desk, ExchangeBudget, HandshakeSettings};
 use crate::driver::message::TorrentMessage;
 use crate::driver::permits::ConnectionPermits;
 use crate::driver::registry::Registry;
@@ -35,8 +35,10 @@ pub(crate) async fn listen(
     registry: Arc<Registry>,
     permits: ConnectionPermits,
     reserved: Reserved,
+    settings: HandshakeSettings,
     closing: CancellationToken,
 ) {
+    let budget = Arc::new(ExchangeBudget::default());
     let handshakes = Arc::new(Mutex::new(Handshakes::default()));
     let tasks = TaskTracker::new();
     loop {
@@ -57,11 +59,18 @@ pub(crate) async fn listen(
                 };
                 let ending = closing.child_token();
                 let turn = Turn::begin(&handshakes, addr, ending.clone());
-                let registry = Arc::clone(&registry);
+                let (registry, settings) = (Arc::clone(&registry), settings.clone());
+                let budget = Arc::clone(&budget);
                 tasks.spawn(async move {
+                    let desk = Desk {
+                        registry: &registry,
+                        reserved,
+                        settings: &settings,
+                        budget: &budget,
+                    };
                     tokio::select! {
                         () = ending.cancelled() => tracing::debug!(%addr, "ending a handshake"),
-                        () = welcome(call, &registry, reserved, turn) => {}
+                        () = welcome(call, &desk, turn) => {}
                     }
                 });
             }
@@ -115,22 +124,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Shakes hands and passes the peer on to its torrent.
-async fn welcome(call: Call, registry: &Registry, reserved: Reserved, turn: Turn) {
+async fn welcome(call: Call, desk: &Desk<'_>, turn: Turn) {
     let addr = call.addr;
-    let find = |info_hash| {
-        let ours = handshake::Ours {
-            info_hash,
-            peer_id: registry.peer_id(),
-            reserved,
-        };
-        registry.accepts(info_hash).then_some(ours)
-    };
-    let answered = handshake::answer(call, find).await;
+    let answered = handshake::answer(call, desk).await;
     // What follows is the torrent's affair: one that is busy does not hold up callers of others.
     drop(turn);
     match answered {
         Ok((info_hash, peer)) => {
-            if let Some(messages) = registry.find(info_hash) {
+            if let Some(messages) = desk.registry.find(info_hash) {
                 let handed_over = timeout(
                     HAND_OVER_WITHIN,
                     messages.send(TorrentMessage::Handshaken(peer)),

@@ -34,6 +34,7 @@ impl Station {
             Arc::clone(&station.registry),
             ConnectionPermits::new(permits, DialLimit::default()),
             Reserved::FAST,
+            HandshakeSettings::default(),
             station.closing.clone(),
         ));
         station
@@ -64,7 +65,7 @@ impl Station {
             peer_id: PeerId::new([2; 20]),
         };
         stream.write_all(&handshake.to_bytes()).await.ok()?;
-        let mut answer = Vec::with_capacity(HANDSHAKE_LEN);
+        let mut answer = bytes::BytesMut::with_capacity(HANDSHAKE_LEN);
         while answer.len() < HANDSHAKE_LEN {
             stream
                 .read_buf(&mut answer)

@@ -97,7 +97,7 @@ impl Fetching {
                 let what = What::Dialling;
                 // A fetch that is over needs no news, and no answer either.
                 let _ = news.send(News { link: key, what }).await;
-                let message = match handshake::dial(&dialer, addr, ours, permit).await {
+                let message = match dialer.dial(addr, ours, permit).await {
                     Ok(peer) => TorrentMessage::Handshaken(peer),
                     Err(error) => {
                         tracing::debug!(%addr, "connecting for metadata: {error}");

@@ -29,6 +29,7 @@ use self::known::Known;
 use self::running::Fetching;
 use super::announce::{Announcer, Tally};
 use super::discovery::search::{Search, SearchTally};
+use super::handshake::PeerDialer;
 use super::message::TorrentMessage;
 use super::permits::PermitGroup;
 use super::registry::Registry;
@@ -37,7 +38,6 @@ use crate::error::FetchError;
 use crate::events::{Event, EventSender};
 use crate::state::MetadataStore;
 use crate::status::Status;
-use crate::transport::Dialer;
 use progress::{FetchProgress, Fetched, Outcome};
 use tailwater_engine::metadata::named::NamedPeers;
 
@@ -55,7 +55,7 @@ pub(crate) struct FetchTask {
     pub(crate) peers: Vec<HostPort>,
     /// Its share of the session's connections. It never gives one up for others: none of them lasts long.
     pub(crate) group: Arc<PermitGroup>,
-    pub(crate) dialer: Dialer,
+    pub(crate) dialer: PeerDialer,
     pub(crate) reserved: Reserved,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
     /// Taken when it starts.

@@ -53,6 +53,7 @@ impl Running {
             id: peer.id,
             direction: peer.direction,
             fast: peer.agreed.fast(),
+            kind: peer.kind(),
         };
         let key = match self.engine.handle_connected(now, new) {
             Ok(key) => key,
@@ -81,8 +82,16 @@ impl Running {
             client: tailwater_wire::client_name(&peer.id),
         };
         match peer.direction {
-            Direction::Outgoing => tracing::info!("{who} is connected"),
-            Direction::Incoming => tracing::info!("{who} has connected to us"),
+            Direction::Outgoing => tracing::info!(
+                "{who} is connected ({}, {})",
+                new.kind.transport,
+                new.kind.encrypted
+            ),
+            Direction::Incoming => tracing::info!(
+                "{who} has connected to us ({}, {})",
+                new.kind.transport,
+                new.kind.encrypted
+            ),
         }
         let early = connection.handle_bytes(now, &mut peer.received);
         let mailbox = Arc::new(Mailbox::new(COMMAND_LIMIT));
@@ -136,8 +145,7 @@ impl Running {
         let group = Arc::clone(&self.group);
         let dialer = self.task.shared.dialer.clone();
         self.tasks.spawn(async move {
-            let dialling =
-                async { handshake::dial(&dialer, addr, ours, group.acquire().await).await };
+            let dialling = async { dialer.dial(addr, ours, group.acquire().await).await };
             let dialled = tokio::select! {
                 () = closing.cancelled() => return,
                 dialled = dialling => dialled,

@@ -25,7 +25,7 @@ pub(crate) use suspending::{Continued, Ended, Suspended};
 
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::discovery::own_port::OwnPort;
-use crate::driver::handshake;
+use crate::driver::handshake::{self, HandshakeSettings, PeerDialer};
 use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::peer::buffers::ReceiveBuffers;
 use crate::driver::peer_limits::TorrentLimits;
@@ -42,7 +42,6 @@ use crate::status::{Phase, Status};
 use crate::torrent::{
     BufferMap, Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority,
 };
-use crate::transport::Dialer;
 use tailwater_storage::{Completion, Space, Storage};
 
 /// Messages taken from the queue at once.
@@ -61,7 +60,8 @@ const SHED_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Shared {
     pub(crate) port: OwnPort,
     pub(crate) permits: ConnectionPermits,
-    pub(crate) dialer: Dialer,
+    pub(crate) dialer: PeerDialer,
+    pub(crate) handshakes: HandshakeSettings,
     pub(crate) down_limit: RateLimits,
     pub(crate) up_limit: RateLimits,
     pub(crate) events: EventSender,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// At most `limit` entries; the one that was inserted longest ago makes room for a new one. Every operation costs
 /// O(log entries), so that filling it is no attack.
 #[derive(Debug)]
-pub(super) struct BoundedMap<K, V> {
+pub struct BoundedMap<K, V> {
     limit: usize,
     entries: BTreeMap<K, (u64, V)>,
     /// Keys by when they were inserted.
@@ -14,7 +14,9 @@ pub(super) struct BoundedMap<K, V> {
 }
 
 impl<K: Copy + Ord, V> BoundedMap<K, V> {
-    pub(super) const fn new(limit: usize) -> Self {
+    /// An empty map of at most `limit` entries.
+    #[must_use]
+    pub const fn new(limit: usize) -> Self {
         Self {
             limit,
             entries: BTreeMap::new(),
@@ -23,21 +25,37 @@ impl<K: Copy + Ord, V> BoundedMap<K, V> {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    /// The number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether there is an entry.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    /// The value of an entry.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
+    /// The value of an entry, to change; its age stays.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
     /// Inserts an entry, or replaces it; then it is the youngest.
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    pub fn insert(&mut self, key: K, value: V) {
         self.remove(&key);
         if self.entries.len() >= self.limit
             && let Some((_, oldest)) = self.order.pop_first()
@@ -49,7 +67,8 @@ impl<K: Copy + Ord, V> BoundedMap<K, V> {
         self.entries.insert(key, (self.inserted, value));
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    /// Removes an entry, and returns its value.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
         let (number, value) = self.entries.remove(key)?;
         self.order.remove(&number);
         Some(value)
