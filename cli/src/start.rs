@@ -26,7 +26,7 @@ impl From<StorageChoice> for Table {
 
 /// Settings by the flags.
 pub(crate) fn builder(network: &Network, table: Table) -> SessionBuilder {
-    let mut builder = Session::builder();
+    let mut builder = Session::builder().encryption(network.encryption);
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
     }

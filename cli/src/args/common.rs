@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, ValueHint};
 use tailwater_metainfo::HostPort;
 use tailwater_serve::size::Size;
-use tailwater_session::AddOptions;
+use tailwater_session::{AddOptions, Encryption};
 use tokio::sync::OnceCell;
 
 use super::addr::ListenAddr;
@@ -93,6 +93,12 @@ pub(crate) struct Network {
     pub(crate) peer: Vec<HostPort>,
     #[arg(skip)]
     pub(crate) resolved: Resolved,
+    /// Encrypt connections to peers: off, allow, prefer or require.
+    ///
+    /// prefer tries an encrypted handshake first and falls back to a plain one; allow the other way round. Both accept
+    /// either. require connects to no peer without encryption.
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub(crate) encryption: Encryption,
     /// Do not use the DHT.
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
+mod encryption;
 mod peers;
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,15 +14,16 @@ use peers::{Leech, Liar, Seed, greet};
 use support::{Share, seed, within};
 use tailwater_metainfo::{HostPort, Magnet};
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
-use tailwater_session::{AddOptions, DhtOptions, Event, Session, StorageKind};
+use tailwater_session::{AddOptions, DhtOptions, Encryption, Event, Session, StorageKind};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
 const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("empty", 0), ("two.bin", 70_001)];
 
+/// A session that dials in plain: the peers that a test plays speak nothing else.
 fn session(network: &MemoryNetwork, host: u8) -> Session {
-    let host = network.host([10, 0, 0, host]);
-    Session::builder().memory_network(host).start().unwrap()
+    let builder = Session::builder().memory_network(network.host([10, 0, 0, host]));
+    builder.encryption(Encryption::Allow).start().unwrap()
 }
 
 async fn close(sessions: impl IntoIterator<Item = Session>) {

@@ -9,7 +9,7 @@ use tailwater_types::pacing::{Rate, TokenBucket};
 
 use crate::torrent::Host;
 
-/// Key exchanges over all hosts. Each is two exponentiations, some 0.4 ms together: 4 % of a processor at most.
+/// Key exchanges over all hosts. Each is two exponentiations, some 0.1 ms together: 1 % of a processor.
 const OF_ALL: Rate = Rate::every(Duration::from_millis(10), 200);
 /// Key exchanges of one host: one that seeds a hundred of our torrents connects to all of them within half a minute.
 const OF_HOST: Rate = Rate::every(Duration::from_millis(500), 20);

@@ -3,11 +3,11 @@
 
 use bytes::BytesMut;
 use tailwater_metainfo::InfoHash;
+use tailwater_wire::Handshake;
+use tailwater_wire::limits::HANDSHAKE_LEN;
 use tailwater_wire::mse::{
     Entropy, Established, Initiator, Method, Methods, PUBLIC_KEY_LEN, Responder, ResponderEvent,
 };
-use tailwater_wire::Handshake;
-use tailwater_wire::limits::HANDSHAKE_LEN;
 
 use super::DialError;
 use crate::encryption::Encryption;

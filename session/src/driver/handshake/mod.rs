@@ -20,8 +20,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use parking_lot::RwLock;
 use tailwater_metainfo::{InfoHash, PeerId};
-use tailwater_wire::mse::{self, MseError};
 use tailwater_wire::limits::HANDSHAKE_LEN;
+use tailwater_wire::mse::{self, MseError};
 use tailwater_wire::{Handshake, HandshakeError, Reserved};
 use tokio::time::timeout;
 

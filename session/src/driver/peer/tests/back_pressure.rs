@@ -1,5 +1,6 @@
 //! The peer task over a stream that accepts a byte at a time, with cancels, chokes and yields in between: each request is
-//! answered once, and every byte of every block is the right one.
+//! answered once, and every byte of every block is the right one. In half of the runs the stream enciphers: what its cipher
+//! has accepted cannot be taken back, and messages still overtake blocks.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 use tailwater_storage::{BlockParts, Held, Progress, Reply, Storage, StorageError, SupplierKey};
+use tailwater_wire::mse::Rc4;
 use tailwater_wire::{BlockRequest, Decoder, Limits, Message};
 use tokio::task::JoinHandle;
 
@@ -15,7 +17,7 @@ use crate::driver::permits::{ConnectionPermits, DialLimit};
 use crate::memory_network::{MemoryConfig, MemoryNetwork, MemoryStream};
 use crate::peer;
 use crate::testing::epoch;
-use crate::transport::{Dialer, Network};
+use crate::transport::{Cipher, Dialer, Network};
 
 const PIECE_LEN: u32 = 16 * 1024;
 const PIECES: u32 = 3;
@@ -85,6 +87,8 @@ struct Bench {
     stream: MemoryStream,
     decoder: Decoder,
     received: BytesMut,
+    /// The far ends of the ciphers, if the stream has one: what is sent, and what is received.
+    ciphers: Option<(Rc4, Rc4)>,
     /// What has not been accepted by the stream yet.
     unsent: BytesMut,
     outstanding: Vec<BlockRequest>,
@@ -97,7 +101,12 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(seed: u64, chunk: RangeInclusive<usize>, capacity: usize) -> Self {
+    async fn new(
+        seed: u64,
+        chunk: RangeInclusive<usize>,
+        capacity: usize,
+        encrypted: bool,
+    ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut payload = vec![0; usize::try_from(geometry().total()).unwrap()];
         rng.fill(&mut payload);
@@ -105,7 +114,12 @@ impl Bench {
         let network = MemoryNetwork::new(config.chunk(chunk).capacity(capacity));
         let mut listener = network.host([10, 0, 0, 2]).listen(None).unwrap();
         let dialer = Dialer::new(Network::Memory(network.host([10, 0, 0, 1])), None);
-        let ours = dialer.connect(listener.local_addr()).await.unwrap();
+        let mut ours = dialer.connect(listener.local_addr()).await.unwrap();
+        let ciphers = encrypted.then(|| {
+            let [there, back] = [b'a', b'b'].map(|byte| [byte; 20]);
+            ours.encipher(Cipher::new(Rc4::new(&there), Rc4::new(&back)));
+            (Rc4::new(&back), Rc4::new(&there))
+        });
         let stream = listener.accept().await.unwrap();
         let ip = stream.local_addr().ip();
         let connection = Connection::new(
@@ -152,6 +166,7 @@ impl Bench {
             stream,
             decoder: Decoder::new(Limits::default()),
             received: BytesMut::new(),
+            ciphers,
             unsent: BytesMut::new(),
             outstanding: Vec::new(),
             is_choked: true,
@@ -172,7 +187,11 @@ impl Bench {
     }
 
     fn queue(&mut self, message: &Message) {
+        let before = self.unsent.len();
         message.encode(&mut self.unsent);
+        if let Some((send, _)) = &mut self.ciphers {
+            send.apply(&mut self.unsent[before..]);
+        }
     }
 
     /// The byte at which a request begins.
@@ -237,9 +256,14 @@ impl Bench {
         }
         // As many attempts as a burst has bytes, so that steps do not go by for each of them.
         for _ in 0..200 {
+            let before = self.received.len();
             match self.stream.try_read_buf(&mut self.received) {
                 Ok(0) => panic!("the peer was let go"),
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Some((_, receive)) = &mut self.ciphers {
+                        receive.apply(&mut self.received[before..]);
+                    }
+                }
                 Err(_) => break,
             }
         }
@@ -340,8 +364,8 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn a_stream_that_accepts_one_byte_at_a_time_carries_every_block() {
     let mut rejected = 0;
-    for seed in 0..2 {
-        let bench = Bench::new(seed, 1..=1, 300).await;
+    for seed in 0..4 {
+        let bench = Bench::new(seed, 1..=1, 300, seed % 2 == 1).await;
         rejected += within(bench.run()).await;
     }
     assert!(rejected > 0, "cancels and chokes came too late to matter");
@@ -349,8 +373,8 @@ async fn a_stream_that_accepts_one_byte_at_a_time_carries_every_block() {
 
 #[tokio::test]
 async fn whatever_the_stream_accepts_at_a_time_every_byte_is_right() {
-    for seed in 0..12 {
-        let bench = Bench::new(100 + seed, 1..=2_500, 5_000).await;
+    for seed in 0..24 {
+        let bench = Bench::new(100 + seed, 1..=2_500, 5_000, seed % 2 == 1).await;
         within(bench.run()).await;
     }
 }
