@@ -27,7 +27,7 @@ use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::storage::{DiskStorage, IoConfig, MemoryStorage, Storages};
-use crate::transport::{Dialer, Network};
+use crate::transport::{Dialer, Listener, Network};
 
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
@@ -212,13 +212,8 @@ impl SessionBuilder {
             DialLimit::default(),
         );
         let mut listen_addr = None;
-        if self.accept_incoming {
-            let refused = |source| StartError::Listen {
-                addr: self.listen,
-                source,
-            };
-            let listener = self.network.listen(self.listen).map_err(refused)?;
-            listen_addr = Some(listener.local_addr().map_err(refused)?);
+        if let Some((listener, addr)) = self.open_listener()? {
+            listen_addr = Some(addr);
             tasks.spawn(accept::listen(
                 listener,
                 Arc::clone(&registry),
@@ -279,6 +274,20 @@ impl SessionBuilder {
 }
 
 impl SessionBuilder {
+    /// Opens the listening port, unless incoming connections are not wanted.
+    fn open_listener(&self) -> Result<Option<(Listener, SocketAddr)>, StartError> {
+        if !self.accept_incoming {
+            return Ok(None);
+        }
+        let refused = |source| StartError::Listen {
+            addr: self.listen,
+            source,
+        };
+        let listener = self.network.listen(self.listen).map_err(refused)?;
+        let addr = listener.local_addr().map_err(refused)?;
+        Ok(Some((listener, addr)))
+    }
+
     fn start_port_map(
         &self,
         listen_addr: Option<SocketAddr>,

@@ -183,10 +183,10 @@ fn introduce(peer: &Connected<'_>) -> Option<PexPeer> {
         flags |= PexFlags::HOLEPUNCH;
     }
     if peer.kind.encrypted != Encrypted::Nothing {
-        flags = flags | PexFlags::PREFERS_ENCRYPTION;
+        flags |= PexFlags::PREFERS_ENCRYPTION;
     }
     if peer.kind.transport == Transport::Utp {
-        flags = flags | PexFlags::UTP;
+        flags |= PexFlags::UTP;
     }
     let addr = peer.dial_addr?;
     Some(PexPeer { addr, flags })
