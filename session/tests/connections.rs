@@ -11,7 +11,7 @@ use socket2::SockRef;
 use support::{LOOPBACK, Share, seed, session, within};
 use tailwater_metainfo::{HostPort, InfoHash, Magnet, PeerId};
 use tailwater_session::RemoveOptions;
-use tailwater_session::{AddOptions, Session, StorageKind, Torrent};
+use tailwater_session::{AddOptions, Encryption, Session, StorageKind, Torrent};
 use tailwater_wire::limits::HANDSHAKE_LEN;
 use tailwater_wire::{Handshake, Reserved};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,6 +105,8 @@ fn is_over(stream: &TcpStream) -> bool {
 
 fn limited(connections: usize) -> Session {
     let builder = Session::builder().listen(LOOPBACK);
+    // The crowd speaks nothing else than plain.
+    let builder = builder.encryption(Encryption::Allow);
     builder.max_connections(connections).start().unwrap()
 }
 

@@ -69,8 +69,21 @@ pub struct AnnounceRequest {
     pub ipv4: Option<Ipv4Addr>,
     /// An IPv6 address at which the peer can be reached (an early form of BEP 7). Most trackers ignore it.
     pub ipv6: Option<Ipv6Addr>,
+    /// Whether encrypted connections are accepted, and no others (`supportcrypto` and `requirecrypto`, HTTP alone). A
+    /// tracker that knows these prefers to name peers that do the same.
+    pub encryption: Option<AcceptedEncryption>,
     /// The [`AnnounceResponse::tracker_id`] of the tracker's last answer.
     pub tracker_id: Option<Vec<u8>>,
+}
+
+/// The encrypted connections that a peer accepts (message stream encryption).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AcceptedEncryption {
+    /// Encrypted and plain ones.
+    Supported,
+    /// Encrypted ones alone.
+    Required,
 }
 
 impl AnnounceRequest {
@@ -90,6 +103,7 @@ impl AnnounceRequest {
             key: None,
             ipv4: None,
             ipv6: None,
+            encryption: None,
             tracker_id: None,
         }
     }

@@ -20,7 +20,8 @@ pub mod udp;
 pub mod fuzz;
 
 pub use announce::{
-    AnnounceRequest, AnnounceResponse, DEFAULT_INTERVAL, Event, MAX_PEERS, MAX_TRACKER_ID_LEN,
+    AcceptedEncryption, AnnounceRequest, AnnounceResponse, DEFAULT_INTERVAL, Event, MAX_PEERS,
+    MAX_TRACKER_ID_LEN,
 };
 #[cfg(feature = "client")]
 pub use client::{AddressPolicy, Client, ClientConfig, Hop, UrlTrust};

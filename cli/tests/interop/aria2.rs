@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::client::Setting;
+use crate::client::{After, Setting};
 use crate::place::{free_port, loopback};
 use crate::process::{self, Process};
 
@@ -46,6 +46,14 @@ fn start(setting: Setting<'_>, torrent: &Path, dir: &Path, more: &[&str]) -> (Pr
         format!("--enable-dht={}", !setting.dht.is_empty()),
         format!("--enable-peer-exchange={}", setting.exchange),
     ]);
+    if let Some(after) = setting.encrypted {
+        let level = match after {
+            After::Rc4 => "arc4",
+            After::Plaintext => "plain",
+        };
+        command.arg("--bt-require-crypto=true");
+        command.arg(format!("--bt-min-crypto-level={level}"));
+    }
     if setting.mean {
         command.args(["--max-upload-limit=1K", "--max-download-limit=32K"]);
     }

@@ -23,7 +23,9 @@ fn seeds_to_others_after(
     let out = place.folder("out");
     let bad = Scripted::listen(move |wire| script(wire, &facts));
     Client::Libtorrent.leech_from(&place, &out, |torrent, _| {
-        let ours = Start::new(&place.path(""), torrent, &[bad.addr]).seed(&place.data());
+        let ours = Start::new(&place.path(""), torrent, &[bad.addr])
+            .encryption("allow")
+            .seed(&place.data());
         watch(&bad);
         ours
     });

@@ -27,7 +27,9 @@ impl Trial {
         let out = place.folder("out");
         let facts = Facts::of(&torrent);
         let bad = Scripted::listen(move |wire| script(wire, &facts));
-        let ours = Start::new(&place.path(""), &torrent, &[bad.addr]).download(&out);
+        let ours = Start::new(&place.path(""), &torrent, &[bad.addr])
+            .encryption("allow")
+            .download(&out);
         Self {
             place,
             torrent,
@@ -190,7 +192,8 @@ fn corrupt_blocks_beside_good_ones() {
         .seed(&place.data());
     let out = place.folder("out");
     let peers = [good.addr, bad.addr];
-    let mut ours = Start::new(&place.path(""), &torrent, &peers).download(&out);
+    let start = Start::new(&place.path(""), &torrent, &peers);
+    let mut ours = start.encryption("allow").download(&out);
     bad.says("asked");
     let ip = bad.ip().to_string();
     ours.event_where("banned", |event| event["ip"] == *ip);

@@ -32,12 +32,31 @@ pub(crate) struct Setting<'a> {
     pub(crate) local: bool,
     /// Next to nothing is sent of the payload, and it takes its time to come.
     pub(crate) mean: bool,
+    /// Encryption (MSE): by the client's own default, unless set. Ours has an option of its own.
+    pub(crate) encrypted: Option<After>,
+}
+
+/// What a client insists on after an encrypted handshake; it takes no plain one then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// RC4.
+    Rc4,
+    /// Plaintext, where the client can choose it; the others leave it open.
+    Plaintext,
 }
 
 impl<'a> Setting<'a> {
     pub(crate) fn on(machine: &'a Machine) -> Self {
         Self {
             machine: Some(machine),
+            ..Self::default()
+        }
+    }
+
+    /// A client that takes encrypted handshakes alone.
+    pub(crate) fn encrypted(after: After) -> Self {
+        Self {
+            encrypted: Some(after),
             ..Self::default()
         }
     }
@@ -120,11 +139,22 @@ impl Client {
         out: &Path,
         start: impl FnOnce(&Path, &[SocketAddr]) -> Ours,
     ) {
+        self.leech_from_in(Setting::default(), place, out, start);
+    }
+
+    /// The same in a setting.
+    pub(crate) fn leech_from_in(
+        self,
+        setting: Setting<'_>,
+        place: &Place,
+        out: &Path,
+        start: impl FnOnce(&Path, &[SocketAddr]) -> Ours,
+    ) {
         match self {
             Self::Libtorrent => {
                 let torrent = place.torrent(&[]);
                 let ours = start(&torrent, &[]);
-                let (process, addr) = libtorrent::leech(&torrent, out, &[ours.addr]);
+                let (process, addr) = libtorrent::leech_in(setting, &torrent, out, &[ours.addr]);
                 let client = self;
                 Peer {
                     process,
@@ -139,12 +169,13 @@ impl Client {
                 let torrent = place.torrent(&[&url]);
                 let ours = start(&torrent, &[]);
                 ours.event("tracker_answered");
-                self.leech(place, &torrent, out).complete(place, out);
+                let peer = self.leech_in(setting, place, &torrent, out);
+                peer.complete(place, out);
             }
             // It takes no address of a peer, and none on loopback from a tracker: we connect to it.
             Self::Transmission => {
                 let torrent = place.torrent(&[]);
-                let peer = self.leech(place, &torrent, out);
+                let peer = self.leech_in(setting, place, &torrent, out);
                 let _ours = start(&torrent, &[peer.addr]);
                 peer.complete(place, out);
             }

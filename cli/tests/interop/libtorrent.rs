@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::client::{MEAN_DOWN, MEAN_UP, Setting};
+use crate::client::{After, MEAN_DOWN, MEAN_UP, Setting};
 use crate::process::{self, Process};
 
 const PEER: &str = include_str!("libtorrent_peer.py");
@@ -73,6 +73,13 @@ fn start(
     if !setting.dht.is_empty() {
         let nodes: Vec<_> = setting.dht.iter().map(ToString::to_string).collect();
         command.args(["--dht", &nodes.join(",")]);
+    }
+    if let Some(after) = setting.encrypted {
+        let level = match after {
+            After::Rc4 => "rc4",
+            After::Plaintext => "plaintext",
+        };
+        command.args(["--encrypted", level]);
     }
     if setting.exchange {
         command.arg("--pex");

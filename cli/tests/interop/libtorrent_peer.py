@@ -20,6 +20,7 @@ options.add_argument("--lsd", action="store_true")
 options.add_argument("--pex", action="store_true")
 options.add_argument("--max-up", type=int, default=0)
 options.add_argument("--max-down", type=int, default=0)
+options.add_argument("--encrypted", choices=["rc4", "plaintext"])
 options.add_argument("role", choices=["seed", "leech"])
 options.add_argument("torrent")
 options.add_argument("folder")
@@ -51,6 +52,11 @@ session = lt.session({
     "alert_mask": category.status_notification | category.storage_notification | category.error_notification
     | category.connect_notification,
 })
+
+if options.encrypted:
+    forced = lt.enc_policy.pe_forced
+    level = lt.enc_level.pe_rc4 if options.encrypted == "rc4" else lt.enc_level.pe_plaintext
+    session.apply_settings({"out_enc_policy": int(forced), "in_enc_policy": int(forced), "allowed_enc_level": int(level)})
 
 if options.torrent.startswith("magnet:"):
     params = lt.parse_magnet_uri(options.torrent)

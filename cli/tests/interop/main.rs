@@ -18,6 +18,7 @@ mod dht_items;
 mod dht_nodes;
 mod discovery;
 mod discovery_lab;
+mod encryption;
 mod libtorrent;
 mod magnets;
 mod odd_names;

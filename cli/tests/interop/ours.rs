@@ -28,6 +28,8 @@ pub(crate) struct Start<'a> {
     /// Bytes a second that it may send.
     pub(crate) max_up: Option<&'a str>,
     pub(crate) setting: Setting<'a>,
+    /// The encryption policy, unless it is the default.
+    pub(crate) encryption: Option<&'a str>,
 }
 
 impl<'a> Start<'a> {
@@ -38,6 +40,7 @@ impl<'a> Start<'a> {
             peers,
             max_up: None,
             setting: Setting::default(),
+            encryption: None,
         }
     }
 
@@ -48,6 +51,13 @@ impl<'a> Start<'a> {
     pub(crate) const fn max_up(self, rate: &'a str) -> Self {
         Self {
             max_up: Some(rate),
+            ..self
+        }
+    }
+
+    pub(crate) const fn encryption(self, policy: &'a str) -> Self {
+        Self {
+            encryption: Some(policy),
             ..self
         }
     }
@@ -111,6 +121,9 @@ impl<'a> Start<'a> {
         }
         if setting.mean {
             command.args(["--max-up", MEAN_UP, "--max-down", MEAN_DOWN]);
+        }
+        if let Some(policy) = self.encryption {
+            command.args(["--encryption", policy]);
         }
         if let Some(rate) = self.max_up {
             command.args(["--max-up", rate]);

@@ -49,6 +49,8 @@ fn start(setting: Setting<'_>, place: &Place, torrent: &Path, dir: &Path) -> (Pr
         "bind-address-ipv4": addr.ip().to_string(),
         // What it says to have is on the disk.
         "cache-size-mb": 0,
+        // 1: preferred, the default; 2: required. What follows the handshake cannot be chosen.
+        "encryption": if setting.encrypted.is_some() { 2 } else { 1 },
         "dht-enabled": !setting.dht.is_empty(),
         "lpd-enabled": setting.local,
         "peer-port": port,

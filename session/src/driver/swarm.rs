@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::discovery::own_port::OwnPort;
+use super::handshake::HandshakeSettings;
 use super::message::TorrentMessage;
 use crate::events::EventSender;
 use crate::status::Status;
@@ -17,6 +18,7 @@ pub(crate) struct SwarmContext {
     pub(crate) peer_id: PeerId,
     /// Where peers can connect to us.
     pub(crate) port: OwnPort,
+    pub(crate) handshakes: HandshakeSettings,
     /// Seeds random choices.
     pub(crate) seed: u64,
     pub(crate) status: watch::Receiver<Status>,

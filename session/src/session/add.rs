@@ -188,6 +188,7 @@ impl Inner {
             info_hash,
             peer_id: self.registry.peer_id(),
             port: self.shared.port.clone(),
+            handshakes: self.shared.handshakes.clone(),
             seed: u64::from_be_bytes(random()),
             status,
             messages,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use tailwater_types::{InfoHash, PeerId};
 
 use super::percent;
-use crate::announce::{AnnounceRequest, Event, MAX_TRACKER_ID_LEN};
+use crate::announce::{AcceptedEncryption, AnnounceRequest, Event, MAX_TRACKER_ID_LEN};
 use crate::error::TrackerError;
 use crate::scrape::MAX_SCRAPE_HASHES;
 
@@ -49,6 +49,13 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, TrackerError> 
             "key" => rest.key = u32::from_str_radix(value, 16).ok(),
             "ip" => rest.ipv4 = value.parse().ok(),
             "ipv6" => rest.ipv6 = text(value).and_then(|ip| ip.parse().ok()),
+            "supportcrypto" if value == "1" => {
+                let supported = AcceptedEncryption::Supported;
+                rest.encryption.get_or_insert(supported);
+            }
+            "requirecrypto" if value == "1" => {
+                rest.encryption = Some(AcceptedEncryption::Required);
+            }
             "trackerid" => {
                 let id = percent::decode(value);
                 rest.tracker_id = (id.len() <= MAX_TRACKER_ID_LEN).then_some(id);

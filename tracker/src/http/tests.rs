@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use tailwater_types::{InfoHash, PeerId};
 
 use super::*;
-use crate::announce::{AnnounceRequest, AnnounceResponse, DEFAULT_INTERVAL, Event, MAX_PEERS};
+use crate::announce::{
+    AcceptedEncryption, AnnounceRequest, AnnounceResponse, DEFAULT_INTERVAL, Event, MAX_PEERS,
+};
 use crate::error::{RetryIn, TrackerError};
 use crate::scrape::{ScrapeResponse, ScrapeStats};
 
@@ -316,6 +318,10 @@ proptest! {
         key: Option<u32>,
         ips: (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>),
         tracker_id in prop::option::of(prop::collection::vec(any::<u8>(), 0..20)),
+        encryption in prop::option::of(prop::sample::select(vec![
+            AcceptedEncryption::Supported,
+            AcceptedEncryption::Required,
+        ])),
         passkey in "[a-z]{0,8}",
     ) {
         let (uploaded, downloaded, left, port) = numbers;
@@ -323,6 +329,7 @@ proptest! {
         (request.uploaded, request.downloaded, request.left) = (uploaded, downloaded, left);
         (request.num_want, request.key, request.tracker_id) = (num_want, key, tracker_id);
         (request.ipv4, request.ipv6) = ips;
+        request.encryption = encryption;
         request.event = Some(Event::Started);
         let url = announce_url(&format!("http://t/announce?passkey={passkey}"), &request).unwrap();
         let (_, query) = url.split_once('?').unwrap();

@@ -6,7 +6,7 @@ use ::url::Url;
 use tailwater_types::InfoHash;
 
 use super::percent;
-use crate::announce::AnnounceRequest;
+use crate::announce::{AcceptedEncryption, AnnounceRequest};
 use crate::error::TrackerError;
 use crate::scrape::MAX_SCRAPE_HASHES;
 
@@ -44,6 +44,14 @@ pub fn announce_url(tracker: &str, request: &AnnounceRequest) -> Result<String, 
     }
     if let Some(address) = request.ipv6 {
         query.bytes("ipv6", address.to_string().as_bytes());
+    }
+    match request.encryption {
+        None => {}
+        Some(AcceptedEncryption::Supported) => query.number("supportcrypto", 1),
+        Some(AcceptedEncryption::Required) => {
+            query.number("supportcrypto", 1);
+            query.number("requirecrypto", 1);
+        }
     }
     if let Some(id) = &request.tracker_id {
         query.bytes("trackerid", id);
@@ -190,6 +198,13 @@ mod tests {
             "http://tracker.example/announce?info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A\
              &peer_id=-TW0100-abcdefghijkl&port=6881&uploaded=0&downloaded=0&left=5&compact=1&no_peer_id=1"
         );
+        request.encryption = Some(AcceptedEncryption::Supported);
+        let url = announce_url("http://t/a", &request).unwrap();
+        assert!(url.ends_with("&no_peer_id=1&supportcrypto=1"), "{url}");
+        request.encryption = Some(AcceptedEncryption::Required);
+        let url = announce_url("http://t/a", &request).unwrap();
+        assert!(url.ends_with("&supportcrypto=1&requirecrypto=1"), "{url}");
+        request.encryption = None;
         request.event = Some(Event::Stopped);
         request.num_want = Some(0);
         request.key = Some(0xbeef);

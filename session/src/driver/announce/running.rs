@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tailwater_tracker::{
-    Announce, AnnounceRequest, AnnounceResponse, AnnounceSchedule, ScheduleConfig,
-    TrackerState as State,
+    AcceptedEncryption, Announce, AnnounceRequest, AnnounceResponse, AnnounceSchedule,
+    ScheduleConfig, TrackerState as State,
 };
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
@@ -14,6 +14,7 @@ use super::control::Known;
 use super::{AnnounceControl, Announcer, Tally, TrackerStatus};
 use crate::driver::announce::status::TrackerState;
 use crate::driver::message::TorrentMessage;
+use crate::encryption::Encryption;
 use crate::events::Event;
 use crate::words::count;
 
@@ -197,6 +198,11 @@ impl Announcer {
                 .try_into()
                 .unwrap_or_default(),
         ));
+        request.encryption = match self.context.handshakes.encryption() {
+            Encryption::Off => None,
+            Encryption::Allow | Encryption::Prefer => Some(AcceptedEncryption::Supported),
+            Encryption::Require => Some(AcceptedEncryption::Required),
+        };
         announce.apply_to(&mut request);
         request
     }
@@ -316,6 +322,7 @@ mod tests {
     use crate::driver::announce::control;
     use crate::driver::discovery::nat::PortMapStatus;
     use crate::driver::discovery::own_port::OwnPort;
+    use crate::driver::handshake::HandshakeSettings;
     use crate::driver::swarm::SwarmContext;
     use crate::events::EventSender;
     use crate::status::Status;
@@ -341,6 +348,7 @@ mod tests {
                 info_hash: InfoHash::new([1; 20]),
                 peer_id: PeerId::new([2; 20]),
                 port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
+                handshakes: HandshakeSettings::default(),
                 seed: 1,
                 status,
                 messages,

@@ -61,6 +61,7 @@ impl FetchContext<'_> {
                     info_hash,
                     peer_id: self.registry.peer_id(),
                     port: self.shared.port.clone(),
+                    handshakes: self.shared.handshakes.clone(),
                     seed: self.seed,
                     status,
                     messages: messages_in.clone(),
