@@ -46,7 +46,7 @@ MAY_USE_IN_TESTS = {
     "tailwater-engine": {"tailwater-engine", "tailwater-hostile", "tailwater-netsim", "tailwater-storage-mem"},
     "tailwater-session": {"tailwater-hostile", "tailwater-session"},
     # Whole transfers over a simulated network.
-    "tailwater-utp": {"tailwater-netsim"},
+    "tailwater-utp": {"tailwater-netsim", "tailwater-utp"},
     "tailwater": {"tailwater-hostile"},
     # Their own features: fuzz bodies, which run over the committed corpus, and what is optional.
     "tailwater-bencode": {"tailwater-bencode"},

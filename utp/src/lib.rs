@@ -6,6 +6,9 @@ mod connection;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod endpoint;
+#[cfg(feature = "__fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 mod packet;
 mod seq;

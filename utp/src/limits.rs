@@ -112,8 +112,12 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an acknowledgement may wait for data that carries it, or for more that it can acknowledge.
 pub const ACK_DELAY: Duration = Duration::from_millis(20);
 
-/// An acknowledgement does not wait for longer than this many packets.
-pub const ACK_PACKETS: u32 = 2;
+/// How long it may wait after a second packet has come: more come soon, and one acknowledgement for all of them saves
+/// both sides work. It is short against the delay that congestion control measures.
+pub const SHORT_ACK_DELAY: Duration = Duration::from_millis(2);
+
+/// An acknowledgement does not wait for more than this many packets.
+pub const ACK_PACKETS: u32 = 16;
 
 /// Acknowledgements for the same packet after which the next one is thought to be lost, and as many packets that
 /// arrived though they were sent later (BEP 29, RFC 6675).

@@ -80,12 +80,16 @@ impl Lab {
     }
 
     fn sent(&mut self) -> Vec<Sent> {
+        self.endpoint.check_invariants();
         let mut sent = Vec::new();
         while let Some(transmit) = self.endpoint.poll_transmit(self.now) {
             assert_eq!(transmit.destination, self.peer);
             for datagram in transmit.datagrams() {
                 let packet = Packet::decode(datagram).unwrap();
-                let arrived = packet.selective_ack.iter().flat_map(|ack| ack.arrived());
+                let arrived = packet
+                    .selective_ack
+                    .iter()
+                    .flat_map(tailwater_utp::SelectiveAck::arrived);
                 sent.push(Sent {
                     header: packet.header,
                     payload: packet.payload.to_vec(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::receive_buffer::Received;
 use super::{CloseReason, Connection, State};
 use crate::congestion::{Ack, Loss};
-use crate::limits::{ACK_DELAY, ACK_PACKETS, DUPLICATE_ACKS};
+use crate::limits::{ACK_DELAY, ACK_PACKETS, DUPLICATE_ACKS, SHORT_ACK_DELAY};
 use crate::packet::{Header, Kind, Packet, SelectiveAck};
 use crate::seq::Seq;
 
@@ -204,12 +204,12 @@ impl Connection {
             .receive(Seq(header.seq_nr), is_fin, packet.payload);
         match received {
             Received::InOrder => {
-                let len = u64::try_from(packet.payload.len()).unwrap_or_default();
-                self.stats.bytes_received += len;
                 self.unacknowledged += 1;
                 let is_urgent = self.receive.has_gap() || self.receive.is_ended();
                 if is_urgent || self.unacknowledged >= ACK_PACKETS {
                     self.is_ack_due = true;
+                } else if self.unacknowledged > 1 {
+                    self.start_ack_timer(now, SHORT_ACK_DELAY);
                 } else {
                     self.start_ack_timer(now, ACK_DELAY);
                 }

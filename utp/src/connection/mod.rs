@@ -250,6 +250,7 @@ impl Connection {
     }
 
     /// Whether the program has closed it.
+    #[cfg(feature = "tokio")]
     pub(crate) const fn is_closing(&self) -> bool {
         self.is_closing
     }
@@ -307,6 +308,7 @@ impl Connection {
     }
 
     /// A writer waits for room: [`Changes::is_writable`] tells it.
+    #[cfg(feature = "tokio")]
     pub(crate) const fn expect_room(&mut self) {
         self.is_writer_waiting = true;
     }
@@ -340,8 +342,16 @@ impl Connection {
         micros.wrapping_add(self.clock_offset)
     }
 
+    #[cfg(feature = "__fuzz")]
+    pub(crate) fn check_invariants(&self) {
+        self.send.check_invariants();
+        assert!(self.send.queued() <= self.send_capacity);
+        self.receive.check_invariants();
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         Stats {
+            bytes_received: self.receive.received(),
             rtt: self.rtt.smoothed(),
             congestion_window: self.controller.window(),
             in_flight: self.send.in_flight(),

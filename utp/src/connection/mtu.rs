@@ -88,6 +88,7 @@ impl MtuSearch {
     }
 
     /// The system says that the datagram is too long for the network that it is connected to.
+    #[cfg(feature = "tokio")]
     pub(super) fn on_refused(&mut self, now: Instant, datagram: usize) {
         self.lost = MTU_ATTEMPTS;
         self.on_lost(now, datagram);

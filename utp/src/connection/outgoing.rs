@@ -202,6 +202,7 @@ impl Connection {
     }
 
     /// The system has refused to send a datagram of this length.
+    #[cfg(feature = "tokio")]
     pub(crate) fn on_too_long(&mut self, now: Instant, datagram: usize) {
         if datagram > self.mtu.datagram() {
             self.mtu.on_refused(now, datagram);

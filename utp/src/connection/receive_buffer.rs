@@ -33,6 +33,8 @@ pub(super) struct ReceiveBuffer {
     chunks: VecDeque<Vec<u8>>,
     read: usize,
     readable: usize,
+    /// All bytes that ever were in order.
+    received: u64,
     spare: Vec<Vec<u8>>,
     /// The packets from the next one on, which is missing, to the last one that is kept.
     reordered: VecDeque<Option<Box<[u8]>>>,
@@ -52,6 +54,7 @@ impl ReceiveBuffer {
             chunks: VecDeque::new(),
             read: 0,
             readable: 0,
+            received: 0,
             spare: Vec::new(),
             reordered: VecDeque::new(),
             reordered_bytes: 0,
@@ -82,6 +85,11 @@ impl ReceiveBuffer {
     /// Bytes that can be read.
     pub(super) const fn readable(&self) -> usize {
         self.readable
+    }
+
+    /// All bytes that have arrived in order so far.
+    pub(super) const fn received(&self) -> u64 {
+        self.received
     }
 
     /// Whether the peer has ended its direction and everything before has arrived.
@@ -154,6 +162,7 @@ impl ReceiveBuffer {
     }
 
     fn append(&mut self, mut payload: &[u8]) {
+        self.received += u64::try_from(payload.len()).unwrap_or_default();
         if self.is_discarding {
             return;
         }
@@ -242,5 +251,20 @@ impl ReceiveBuffer {
                 *byte |= 1 << (index % 8);
             }
         }
+    }
+
+    #[cfg(feature = "__fuzz")]
+    pub(super) fn check_invariants(&self) {
+        let in_chunks = self.chunks.iter().map(Vec::len).sum::<usize>();
+        assert_eq!(in_chunks - self.read, self.readable);
+        let kept = self.reordered.iter().flatten();
+        assert_eq!(
+            kept.map(|packet| packet.len()).sum::<usize>(),
+            self.reordered_bytes
+        );
+        assert!(self.readable + self.reordered_bytes <= self.capacity);
+        assert!(self.reordered.len() <= usize::from(MAX_REORDER));
+        assert!(self.reordered.back().is_none_or(Option::is_some));
+        assert!(self.reordered.front().is_none_or(Option::is_none));
     }
 }

@@ -570,4 +570,25 @@ impl SendBuffer {
         self.lost_from = 0;
         self.acked_behind = 0;
     }
+
+    #[cfg(feature = "__fuzz")]
+    pub(super) fn check_invariants(&self) {
+        let count = |state| {
+            let alike = self.packets.iter().filter(|packet| packet.state == state);
+            let bytes = alike.clone().map(Outgoing::payload_len).sum::<usize>();
+            (alike.count(), bytes)
+        };
+        assert_eq!(count(State::InFlight).1, self.in_flight);
+        assert_eq!(count(State::Lost).0, self.lost);
+        assert_eq!(count(State::Acked).0, self.acked_behind);
+        assert_eq!(
+            count(State::Unsent),
+            (self.packets.len() - self.unsent, self.unsent_bytes)
+        );
+        let all = self.packets.iter().map(Outgoing::payload_len);
+        assert_eq!(all.sum::<usize>(), self.queued);
+        let before = self.packets.iter().take(self.lost_from);
+        assert!(before.clone().all(|packet| packet.state != State::Lost));
+        assert!(self.unsent <= MAX_OUTSTANDING);
+    }
 }

@@ -185,9 +185,8 @@ impl Connection {
     }
 
     pub(super) fn start_ack_timer(&mut self, now: Instant, delay: Duration) {
-        if self.timers.ack.is_none() {
-            self.timers.ack = Some(now + delay);
-        }
+        let at = now + delay;
+        self.timers.ack = Some(self.timers.ack.map_or(at, |ack| ack.min(at)));
     }
 
     pub(super) fn start_window_probe(&mut self, now: Instant) {

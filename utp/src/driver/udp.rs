@@ -103,14 +103,20 @@ impl UdpDatagrams {
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
         let mut metas = [RecvMeta::default(); BATCH];
+        let mut count = 0;
         let received = self.socket.try_io(Interest::READABLE, || {
             let socket = UdpSockRef::from(&self.socket);
-            self.state.recv(socket, &mut slices, &mut metas)
+            count = self.state.recv(socket, &mut slices, &mut metas)?;
+            if count < BATCH {
+                // There are no more: said here, it saves the call that finds it out.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
         });
-        let count = match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            received => received?,
-        };
+        match received {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
         for (meta, slice) in metas.iter().zip(&slices).take(count) {
             let contents = slice.get(..meta.len).unwrap_or_default();
             receiver.handle(meta.addr, contents, meta.stride);

@@ -22,6 +22,17 @@ pub struct ConnectionKey {
     generation: u64,
 }
 
+#[cfg(feature = "__fuzz")]
+impl ConnectionKey {
+    /// That of no connection.
+    pub(crate) const fn none() -> Self {
+        Self {
+            slot: 0,
+            generation: u64::MAX,
+        }
+    }
+}
+
 /// What happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -320,6 +331,23 @@ impl Endpoint {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.table.len()
+    }
+
+    /// Asserts that the bookkeeping of all connections is right.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    #[cfg(feature = "__fuzz")]
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        let entries = self.entries.iter().flatten();
+        entries
+            .clone()
+            .for_each(|entry| entry.connection.check_invariants());
+        let half_open = entries.filter(|entry| entry.connection.is_half_open());
+        assert!(half_open.count() <= self.config.backlog);
+        assert!(self.table.len() <= self.config.max_connections);
     }
 
     fn connection_mut(&mut self, key: ConnectionKey) -> Result<&mut Connection, StreamError> {

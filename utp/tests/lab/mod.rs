@@ -315,6 +315,7 @@ impl World {
                 datagrams.push((to, datagram.to_vec(), single));
             }
         }
+        self.peers[peer].endpoint.check_invariants();
         for (to, datagram, is_single) in datagrams {
             self.send(peer, host, to, datagram, is_single);
         }
