@@ -192,7 +192,8 @@ fn corrupt_blocks_beside_good_ones() {
         .seed(&place.data());
     let out = place.folder("out");
     let peers = [good.addr, bad.addr];
-    let start = Start::new(&place.path(""), &torrent, &peers);
+    let home = place.path("");
+    let start = Start::new(&home, &torrent, &peers);
     let mut ours = start.encryption("allow").download(&out);
     bad.says("asked");
     let ip = bad.ip().to_string();

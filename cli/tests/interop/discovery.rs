@@ -24,6 +24,7 @@ const fn told(machine: &Machine) -> Setting<'_> {
         exchange: true,
         local: false,
         mean: false,
+        encrypted: None,
     }
 }
 
@@ -140,6 +141,7 @@ const fn on_network(machine: &Machine) -> Setting<'_> {
         exchange: false,
         local: true,
         mean: false,
+        encrypted: None,
     }
 }
 

@@ -56,12 +56,16 @@ fn libtorrent_downloads_from_us() {
 
 #[test]
 fn we_download_from_transmission() {
-    with(Client::Transmission, download);
+    // It takes its time to begin: not each policy, and what follows the handshake cannot be chosen.
+    download(Client::Transmission, After::Rc4, "require");
+    download(Client::Transmission, After::Rc4, "prefer");
 }
 
 #[test]
 fn transmission_downloads_from_us() {
-    with(Client::Transmission, seed);
+    // It takes its time to begin: not each policy, and what follows the handshake cannot be chosen.
+    seed(Client::Transmission, After::Rc4, "require");
+    seed(Client::Transmission, After::Rc4, "prefer");
 }
 
 #[test]
