@@ -38,12 +38,7 @@ pub(crate) fn seed_in(
     (process, addr)
 }
 
-/// Downloads into `dir`.
-pub(crate) fn leech(torrent: &Path, dir: &Path, peers: &[SocketAddr]) -> (Process, SocketAddr) {
-    leech_in(Setting::default(), torrent, dir, peers)
-}
-
-/// The same in a setting.
+/// Downloads into `dir`, in a setting.
 pub(crate) fn leech_in(
     setting: Setting<'_>,
     torrent: &Path,
