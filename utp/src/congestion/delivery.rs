@@ -8,6 +8,8 @@ use super::Ack;
 #[derive(Debug)]
 pub(super) struct Delivery {
     round_began: Instant,
+    /// The length of a round trip.
+    round: Duration,
     bytes: usize,
     rate: f64,
 }
@@ -16,21 +18,27 @@ impl Delivery {
     pub(super) const fn new(now: Instant) -> Self {
         Self {
             round_began: now,
+            round: Duration::ZERO,
             bytes: 0,
             rate: 0.0,
         }
     }
 
     /// Bytes a second. It follows a rise at once, and a fall over a few round trips.
-    pub(super) const fn rate(&self) -> f64 {
-        self.rate
+    pub(super) fn rate(&self, now: Instant) -> f64 {
+        let elapsed = now.saturating_duration_since(self.round_began);
+        if elapsed < self.round / 4 || elapsed.is_zero() {
+            return self.rate;
+        }
+        self.rate.max(self.bytes as f64 / elapsed.as_secs_f64())
     }
 
     /// Returns whether a round trip has ended.
     pub(super) fn on_ack(&mut self, ack: &Ack) -> bool {
         self.bytes += ack.bytes;
+        self.round = ack.rtt.max(Duration::from_millis(1));
         let elapsed = ack.now.saturating_duration_since(self.round_began);
-        if elapsed < ack.rtt.max(Duration::from_millis(1)) {
+        if elapsed < self.round {
             return false;
         }
         let rate = self.bytes as f64 / elapsed.as_secs_f64();

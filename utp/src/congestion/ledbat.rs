@@ -69,6 +69,9 @@ pub struct Ledbat {
     min_rtt: Duration,
     /// The losses of the present window have been answered as congestion.
     is_answered: bool,
+    /// Until then what arrives tells of the window before a loss.
+    recovery: Option<Instant>,
+    rtt: Duration,
 }
 
 impl Ledbat {
@@ -86,6 +89,8 @@ impl Ledbat {
             losses: Losses::default(),
             min_rtt: Duration::ZERO,
             is_answered: false,
+            recovery: None,
+            rtt: Duration::ZERO,
         }
     }
 
@@ -128,6 +133,9 @@ impl Ledbat {
         if step > 0.0 && !ack.is_window_limited {
             return;
         }
+        if step < 0.0 && self.recovery.is_some_and(|until| ack.now < until) {
+            return;
+        }
         let step = step.max(-self.window / 2.0);
         let share = (ack.bytes as f64 / self.window).min(1.0);
         self.set_window(self.window + step * share);
@@ -144,14 +152,15 @@ impl Ledbat {
     }
 
     /// What the path holds without a queue, in bytes.
-    fn path_bytes(&self) -> f64 {
-        self.delivery.rate() * self.min_rtt.as_secs_f64()
+    fn path_bytes(&self, now: Instant) -> f64 {
+        self.delivery.rate(now) * self.min_rtt.as_secs_f64()
     }
 }
 
 impl Controller for Ledbat {
     fn on_ack(&mut self, ack: &Ack) {
         self.min_rtt = ack.min_rtt;
+        self.rtt = ack.rtt;
         if self.delivery.on_ack(ack) {
             self.losses.end_round();
         }
@@ -181,11 +190,12 @@ impl Controller for Ledbat {
         }
         if is_congestion && !self.is_answered {
             self.is_answered = true;
-            let least = self.path_bytes().min(self.window);
+            self.recovery = Some(loss.now + self.rtt);
+            let least = self.path_bytes(loss.now).min(self.window);
             self.set_window((self.window / 2.0).max(least));
             self.is_in_slow_start = false;
         } else if loss.is_first_of_window {
-            let least = (self.path_bytes() * 1.05).min(self.window);
+            let least = (self.path_bytes(loss.now) * 1.05).min(self.window);
             self.set_window((self.window * SOFT_DECREASE).max(least));
         }
     }
@@ -208,5 +218,133 @@ impl Controller for Ledbat {
 
     fn is_in_slow_start(&self) -> bool {
         self.is_in_slow_start
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(50);
+
+    struct Lab {
+        ledbat: Ledbat,
+        now: Instant,
+    }
+
+    impl Lab {
+        fn new() -> Self {
+            let now = Instant::now();
+            let ledbat = Ledbat::new(now, 1_000);
+            Self { ledbat, now }
+        }
+
+        /// A whole window is acknowledged in a round trip.
+        fn round(&mut self, queue: Duration) {
+            self.now += RTT + queue;
+            let window = self.ledbat.window();
+            for _ in 0..10 {
+                self.ledbat.on_ack(&Ack {
+                    now: self.now,
+                    bytes: window / 10,
+                    in_flight: window,
+                    queuing_delay: Some(queue),
+                    rtt: RTT + queue,
+                    min_rtt: RTT,
+                    is_window_limited: true,
+                });
+            }
+        }
+
+        fn lose(&mut self, bytes: usize, queue: Duration, is_first_of_window: bool) {
+            self.ledbat.on_loss(&Loss {
+                now: self.now,
+                bytes,
+                queuing_delay: Some(queue),
+                is_first_of_window,
+            });
+        }
+
+        fn grow(&mut self, rounds: usize) -> usize {
+            (0..rounds).for_each(|_| self.round(Duration::ZERO));
+            self.ledbat.window()
+        }
+    }
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn slow_start_doubles_until_there_is_a_queue() {
+        let mut lab = Lab::new();
+        let before = lab.grow(3);
+        assert_eq!(lab.grow(1), before * 2);
+        lab.round(millis(80));
+        assert!(!lab.ledbat.is_in_slow_start());
+        assert!(lab.ledbat.window() < before * 3);
+    }
+
+    #[test]
+    fn the_window_holds_where_the_queue_is_as_long_as_aimed_at() {
+        let mut lab = Lab::new();
+        lab.grow(5);
+        lab.round(millis(80));
+        let before = lab.ledbat.window();
+        for _ in 0..50 {
+            lab.round(millis(150));
+        }
+        assert!(lab.ledbat.window() < before / 4);
+        let before = lab.ledbat.window();
+        for _ in 0..5 {
+            lab.round(millis(60));
+        }
+        let grown = lab.ledbat.window() - before;
+        assert!((10_000..20_000).contains(&grown), "{grown}");
+    }
+
+    #[test]
+    fn a_loss_behind_a_queue_costs_more_than_one_without() {
+        let mut quiet = Lab::new();
+        let before = quiet.grow(8);
+        quiet.lose(1_000, Duration::ZERO, true);
+        assert!(quiet.ledbat.window() * 100 >= before * 84);
+        assert!(quiet.ledbat.is_in_slow_start());
+
+        let mut queue = Lab::new();
+        queue.grow(8);
+        queue.round(millis(60));
+        let before = queue.ledbat.window();
+        queue.lose(1_000, millis(60), true);
+        assert!(queue.ledbat.window() * 100 <= before * 60);
+        assert!(!queue.ledbat.is_in_slow_start());
+    }
+
+    #[test]
+    fn many_losses_are_congestion_though_no_queue_is_seen() {
+        let mut lab = Lab::new();
+        let before = lab.grow(8);
+        lab.lose(1_000, Duration::ZERO, true);
+        lab.lose(before / 3, Duration::ZERO, false);
+        assert!(!lab.ledbat.is_in_slow_start());
+        let after = lab.ledbat.window();
+        assert!(after < before * 3 / 4, "{after} of {before}");
+        // Once for a window.
+        lab.lose(before / 3, Duration::ZERO, false);
+        assert_eq!(lab.ledbat.window(), after);
+    }
+
+    #[test]
+    fn the_target_sinks_where_the_queue_overflows_and_rises_again() {
+        let mut lab = Lab::new();
+        lab.grow(5);
+        lab.lose(1_000, millis(40), true);
+        assert_eq!(lab.ledbat.target(), millis(20));
+        lab.lose(1_000, millis(12), true);
+        assert_eq!(lab.ledbat.target(), MIN_TARGET);
+        lab.now += TARGET_RECOVERY * 2;
+        lab.round(millis(1));
+        assert_eq!(lab.ledbat.target(), MIN_TARGET * 2);
     }
 }

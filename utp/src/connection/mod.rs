@@ -21,6 +21,7 @@ mod receive_buffer;
 mod rtt;
 mod send_buffer;
 mod slab;
+mod spare;
 mod timers;
 
 use std::net::SocketAddr;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::spare::Spare;
 use crate::limits::{MAX_REORDER, MAX_SELECTIVE_ACK_LEN};
 use crate::seq::Seq;
 
@@ -10,9 +11,6 @@ const FIRST_CHUNK: usize = 2 * 1024;
 
 /// The largest one.
 const MAX_CHUNK: usize = 64 * 1024;
-
-/// Free pieces that are kept, so that a steady stream allocates nothing. [`ReceiveBuffer::trim`] frees them.
-const MAX_SPARE: usize = 8;
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub(super) struct ReceiveBuffer {
     readable: usize,
     /// All bytes that ever were in order.
     received: u64,
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
     /// The packets from the next one on, which is missing, to the last one that is kept.
     reordered: VecDeque<Option<Box<[u8]>>>,
     reordered_bytes: usize,
@@ -49,13 +47,13 @@ pub(super) struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
-    pub(super) const fn new(next: Seq, capacity: usize) -> Self {
+    pub(super) fn new(next: Seq, capacity: usize) -> Self {
         Self {
             chunks: VecDeque::new(),
             read: 0,
             readable: 0,
             received: 0,
-            spare: Vec::new(),
+            spare: Spare::default(),
             reordered: VecDeque::new(),
             reordered_bytes: 0,
             capacity,
@@ -101,7 +99,7 @@ impl ReceiveBuffer {
     pub(super) fn discard(&mut self) {
         self.is_discarding = true;
         self.chunks.clear();
-        self.spare = Vec::new();
+        self.spare = Spare::default();
         self.read = 0;
         self.readable = 0;
     }
@@ -194,6 +192,7 @@ impl ReceiveBuffer {
         };
         let chunk = spare.unwrap_or_else(|| Vec::with_capacity(capacity));
         self.chunks.push_back(chunk);
+        self.spare.on_used(self.chunks.len());
     }
 
     /// The first bytes that can be read.
@@ -215,19 +214,18 @@ impl ReceiveBuffer {
             }
             bytes -= left;
             self.read = 0;
-            let Some(mut chunk) = self.chunks.pop_front() else {
+            let Some(chunk) = self.chunks.pop_front() else {
                 return;
             };
-            if chunk.capacity() == MAX_CHUNK && self.spare.len() < MAX_SPARE {
-                chunk.clear();
-                self.spare.push(chunk);
+            if chunk.capacity() == MAX_CHUNK {
+                self.spare.push(chunk, self.chunks.len());
             }
         }
     }
 
     /// Frees memory that is kept for a steady stream.
     pub(super) fn trim(&mut self) {
-        self.spare = Vec::new();
+        self.spare = Spare::default();
     }
 
     /// Whether a packet is kept behind a gap.

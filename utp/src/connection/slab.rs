@@ -2,14 +2,12 @@
 
 use std::collections::VecDeque;
 
+use super::spare::Spare;
 use crate::limits::MAX_BATCH;
 use crate::packet::HEADER_LEN;
 
 /// The first slab of a connection that has nothing to send, in bytes: a few messages.
 const FIRST_SLAB: usize = 2 * 1024;
-
-/// Free slabs that are kept. [`Slabs::trim`] frees them.
-const MAX_SPARE: usize = 16;
 
 /// Where a packet lies.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +31,7 @@ pub(super) struct Slabs {
     slabs: VecDeque<Slab>,
     /// The number of the first one.
     first: u64,
-    /// Free ones, so that a steady stream allocates nothing.
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
 }
 
 impl Slabs {
@@ -81,6 +78,7 @@ impl Slabs {
             _ => Vec::with_capacity(capacity),
         };
         self.slabs.push_back(Slab { bytes, packets: 0 });
+        self.spare.on_used(self.slabs.len());
     }
 
     /// Appends to a packet, if it is the last one and there is room.
@@ -106,7 +104,7 @@ impl Slabs {
 
     /// Frees memory that is kept for a steady stream.
     pub(super) fn trim(&mut self) {
-        self.spare = Vec::new();
+        self.spare = Spare::default();
     }
 
     /// A packet is of no use any more.
@@ -125,8 +123,8 @@ impl Slabs {
             }
             if let Some(slab) = self.slabs.pop_front() {
                 self.first += 1;
-                if !is_small && self.spare.len() < MAX_SPARE {
-                    self.spare.push(slab.bytes);
+                if !is_small {
+                    self.spare.push(slab.bytes, self.slabs.len());
                 }
             }
         }
@@ -182,6 +180,6 @@ mod tests {
         // And the next packet finds room in the spare one.
         let next = slabs.push(b"next", 1_400, 4);
         assert_eq!(next.begin, 0);
-        assert!(slabs.spare.len() < MAX_SPARE);
+        assert!(slabs.spare.pop().is_some());
     }
 }
