@@ -21,6 +21,12 @@ const GAIN: f64 = 3_000.0;
 /// until the queue is a quarter of the target long.
 const PROPORTIONAL_GAIN: f64 = 0.1;
 
+/// Without a queue and below what the path is known to hold, it grows by this part of itself.
+const KNOWN_PATH_GAIN: f64 = 0.25;
+
+/// That ends at this part of what the path is known to hold, as packets come in bursts.
+const KNOWN_PATH_SHARE: f64 = 0.9;
+
 /// Above the aim the window shrinks by this part of itself for each aim of delay too much, in a round trip. Growth goes
 /// on meanwhile, so the larger of two windows loses more than it gains, and flows come to share (as in LEDBAT++).
 const PROPORTIONAL_LOSS: f64 = 0.5;
@@ -71,6 +77,8 @@ pub struct Ledbat {
     is_answered: bool,
     /// Until then what arrives tells of the window before a loss.
     recovery: Option<Instant>,
+    /// What the path has been seen to hold since the last congestion, in bytes.
+    known_path: f64,
     rtt: Duration,
 }
 
@@ -90,6 +98,7 @@ impl Ledbat {
             min_rtt: Duration::ZERO,
             is_answered: false,
             recovery: None,
+            known_path: 0.0,
             rtt: Duration::ZERO,
         }
     }
@@ -128,7 +137,13 @@ impl Ledbat {
         // In units of the aim; 0 without a queue.
         let delay = delay / aim;
         let far = (1.0 - delay * 4.0).max(0.0);
-        let growth = GAIN + self.window * PROPORTIONAL_GAIN * far;
+        let is_known = self.window < self.known_path * KNOWN_PATH_SHARE;
+        let gain = if is_known {
+            KNOWN_PATH_GAIN
+        } else {
+            PROPORTIONAL_GAIN
+        };
+        let growth = GAIN + self.window * gain * far;
         let step = growth - self.window * PROPORTIONAL_LOSS * (delay - 1.0).max(0.0);
         if step > 0.0 && !ack.is_window_limited {
             return;
@@ -165,6 +180,7 @@ impl Controller for Ledbat {
             self.losses.end_round();
         }
         self.losses.on_delivered(ack.bytes);
+        self.known_path = self.known_path.max(self.path_bytes(ack.now));
         let Some(delay) = ack.queuing_delay else {
             return;
         };
@@ -191,6 +207,7 @@ impl Controller for Ledbat {
         if is_congestion && !self.is_answered {
             self.is_answered = true;
             self.recovery = Some(loss.now + self.rtt);
+            self.known_path = 0.0;
             let least = self.path_bytes(loss.now).min(self.window);
             self.set_window((self.window / 2.0).max(least));
             self.is_in_slow_start = false;
