@@ -135,7 +135,7 @@ impl Connection {
         if acked.packets > 0 {
             self.duplicate_acks = 0;
             self.rtt.on_progress();
-            self.is_tail_probe_due = false;
+            self.tail_probes_due = 0;
             self.stats.bytes_acknowledged += u64::try_from(acked.bytes).unwrap_or_default();
             self.restart_retransmit(now);
             if let Some(probe) = acked.probe {

@@ -146,8 +146,8 @@ pub(crate) struct Connection {
     timestamp_difference: u32,
     peer_window: usize,
     last_advertised: usize,
-    /// The packet to send again to find out what is lost.
-    is_tail_probe_due: bool,
+    /// Packets to send again, whatever the window, to find out what is lost: the first and the last one.
+    tail_probes_due: u8,
     /// One packet may be sent though the peer's window is closed.
     is_window_probe_due: bool,
     duplicate_acks: u32,
@@ -213,7 +213,7 @@ impl Connection {
             timestamp_difference: 0,
             peer_window: 0,
             last_advertised: config.receive_buffer,
-            is_tail_probe_due: false,
+            tail_probes_due: 0,
             is_window_probe_due: false,
             duplicate_acks: 0,
             recovery_order: 0,

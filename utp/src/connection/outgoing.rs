@@ -137,9 +137,7 @@ impl Connection {
 
     /// What may be sent now: packets that were lost first.
     fn next_run(&mut self, now: Instant, max_segments: usize) -> Option<Run> {
-        if std::mem::take(&mut self.is_tail_probe_due)
-            && let Some(run) = self.send.last_outstanding()
-        {
+        if let Some(run) = self.next_tail_probe() {
             return Some(run);
         }
         if !self.send.has_lost() && !self.send.has_unsent() {
@@ -163,6 +161,20 @@ impl Connection {
         let run = self.send.next_run(room, max_segments);
         self.is_window_limited = run.is_none() && window <= self.peer_window;
         run
+    }
+
+    /// Nothing was acknowledged for some round trips. The first packet, because its acknowledgement moves the window, and
+    /// with the last one shows what is missing between them.
+    fn next_tail_probe(&mut self) -> Option<Run> {
+        self.tail_probes_due = self.tail_probes_due.checked_sub(1)?;
+        if self.tail_probes_due == 0 {
+            return self.send.last_outstanding();
+        }
+        if self.send.has_lost() {
+            self.tail_probes_due = 0;
+            return self.send.next_run(usize::MAX, 1);
+        }
+        self.send.first_outstanding()
     }
 
     /// The length of a probe of the path's MTU, if one is due and packets follow it, so that its loss is noticed.

@@ -470,21 +470,14 @@ impl SendBuffer {
             return lost;
         };
         let mut behind = self.acked_behind;
-        if behind == 0 {
-            return lost;
-        }
         for index in 0..self.unsent {
             let Some(packet) = self.packets.get_mut(index) else {
                 break;
             };
             match packet.state {
-                State::Acked => {
-                    behind -= 1;
-                    if behind == 0 {
-                        // Nothing behind this one has arrived.
-                        break;
-                    }
-                }
+                State::Acked => behind -= 1,
+                // Nothing from here on has arrived, nor was sent before something that has.
+                _ if behind == 0 && packet.order > newest => break,
                 State::InFlight if packet.order < newest => {
                     let is_overtaken = packet.order + u64::from(DUPLICATE_ACKS) <= newest;
                     let elapsed = now.saturating_duration_since(packet.sent_at);
@@ -533,12 +526,19 @@ impl SendBuffer {
         }
     }
 
-    /// Sends the newest packet that is outstanding again, whether lost or not.
+    /// The oldest packet that is outstanding, alone.
+    pub(super) fn first_outstanding(&self) -> Option<Run> {
+        self.outstanding(0)
+    }
+
+    /// The newest one.
     pub(super) fn last_outstanding(&self) -> Option<Run> {
-        let index = self.unsent.checked_sub(1)?;
+        self.outstanding(self.unsent.checked_sub(1)?)
+    }
+
+    fn outstanding(&self, index: usize) -> Option<Run> {
         let packet = self.packets.get(index)?;
-        let is_acked = packet.state == State::Acked;
-        (!is_acked).then(|| Run {
+        (packet.state == State::InFlight).then(|| Run {
             first: index,
             count: 1,
             seq: self.seq_at(index),

@@ -16,7 +16,7 @@ pub(super) struct Timers {
     pub(super) end: Option<Instant>,
     /// All that is in flight is lost.
     pub(super) retransmit: Option<Instant>,
-    /// The last packet is sent again, to find out what is lost.
+    /// The first and the last packet are sent again, to find out what is lost.
     pub(super) tail_probe: Option<Instant>,
     /// The peer's window is probed.
     pub(super) window_probe: Option<Instant>,
@@ -94,7 +94,7 @@ impl Connection {
         if take_due(&mut self.timers.retransmit, now) {
             self.on_retransmit_timeout(now);
         } else if take_due(&mut self.timers.tail_probe, now) {
-            self.is_tail_probe_due = self.send.is_outstanding() && !self.send.has_lost();
+            self.tail_probes_due = if self.send.is_outstanding() { 2 } else { 0 };
         }
         if take_due(&mut self.timers.window_probe, now) {
             self.timers.window_probes += 1;
@@ -138,7 +138,7 @@ impl Connection {
         if !self.send.is_outstanding() {
             return;
         }
-        self.is_tail_probe_due = false;
+        self.tail_probes_due = 0;
         self.timers.tail_probe = None;
         if self.is_peer_window_closed() {
             // What was sent into a closed window is no sign of congestion.
