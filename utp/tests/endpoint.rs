@@ -618,3 +618,27 @@ fn keys_of_ended_connections_mean_nothing() {
     assert_ne!(key, other);
     assert_eq!(lab.endpoint.write(key, b"x"), Err(StreamError::Unknown));
 }
+
+#[test]
+fn after_silence_the_first_and_the_last_packet_are_repeated_before_the_timeout() {
+    let mut lab = lab();
+    let key = lab.accept();
+    lab.endpoint.write(key, b"a round trip to measure").unwrap();
+    lab.ack = lab.sent()[0].header.seq_nr;
+    lab.now += Duration::from_millis(30);
+    lab.send_ack();
+    lab.endpoint.write(key, &[7; 6_000]).unwrap();
+    let numbers = |sent: &[Sent]| -> Vec<u16> {
+        let data = sent.iter().filter(|packet| !packet.payload.is_empty());
+        data.map(|packet| packet.header.seq_nr).collect()
+    };
+    let all = numbers(&lab.sent());
+    assert_eq!(all.len(), 5);
+    let repeated = numbers(&lab.pass(limits::MIN_RTO - Duration::from_millis(100)));
+    assert_eq!(repeated, [all[0], all[4]]);
+    // Only the first one arrives: what was sent before it and is still missing is lost.
+    lab.ack = all[0];
+    lab.send_ack();
+    assert_eq!(numbers(&lab.sent()), all[1..4]);
+    assert_eq!(lab.endpoint.stats(key).unwrap().timeouts, 0);
+}
