@@ -28,7 +28,7 @@ MAY_USE = {
         "tailwater-nat",
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-wire", "tailwater-tracker",
         "tailwater-dht", "tailwater-engine", "tailwater-http", "tailwater-storage", "tailwater-storage-mem",
-        "tailwater-storage-disk",
+        "tailwater-storage-disk", "tailwater-utp",
     },
     "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
     # A storage of one's own, over object stores.

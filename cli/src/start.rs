@@ -26,7 +26,9 @@ impl From<StorageChoice> for Table {
 
 /// Settings by the flags.
 pub(crate) fn builder(network: &Network, table: Table) -> SessionBuilder {
-    let mut builder = Session::builder().encryption(network.encryption);
+    let mut builder = Session::builder()
+        .encryption(network.encryption)
+        .transports(network.transport);
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
     }

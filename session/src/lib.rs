@@ -36,6 +36,7 @@ mod testing;
 #[cfg(feature = "serde")]
 mod text;
 mod transport;
+mod transports;
 mod words;
 
 #[cfg(any(test, feature = "memory-network"))]
@@ -78,3 +79,4 @@ pub use torrent::{
     BufferMap, Lookbehind, MemoryUse, Origin, PeerStats, PieceState, PieceView, Priority,
     ReaderKey, ReaderView, Stats, TransferStats, WebSeedId,
 };
+pub use transports::{Transports, UnknownTransports};

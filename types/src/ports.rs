@@ -1,6 +1,7 @@
 //! The ports that BitTorrent programs listen on, and the search for a free one.
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The first of the usual ports: BEP 3 names 6881 to 6889.
 pub const FIRST: u16 = 6881;
@@ -32,6 +33,103 @@ pub fn open_usual<T>(mut open: impl FnMut(u16) -> io::Result<T>) -> io::Result<T
         }
     }
     open(0).map_err(|error| last_error.unwrap_or(error))
+}
+
+/// The sockets of both address families, or of the one that there is.
+#[derive(Debug)]
+// Not `#[non_exhaustive]`: there are two families.
+pub struct Families<S> {
+    /// For IPv4.
+    pub v4: Option<S>,
+    /// For IPv6.
+    pub v6: Option<S>,
+}
+
+/// How often another port is tried when the system picks one that is free for only one family.
+const MAX_ATTEMPTS: u8 = 16;
+
+/// Opens a socket for each address family, on the same port. `open` is called with an address, and `port` says which port
+/// the system picked.
+///
+/// | `addr` | families | port |
+/// |---|---|---|
+/// | `None` | both | the first usual one that is free for both, else any |
+/// | `[::]:port` | both | that one; 0 for any |
+/// | another IPv6 address | IPv6 | that one |
+/// | an IPv4 address | IPv4 | that one |
+///
+/// Where both are asked for and the machine lacks one, the other is enough. The sockets for IPv6 must take no IPv4
+/// datagrams or connections.
+///
+/// # Errors
+///
+/// When the address or the port cannot be had.
+pub fn open_families<S>(
+    addr: Option<SocketAddr>,
+    mut open: impl FnMut(SocketAddr) -> io::Result<S>,
+    port: impl Fn(&S) -> io::Result<u16>,
+) -> io::Result<Families<S>> {
+    match addr {
+        None => open_usual(|number| open_number(number, &mut open, &port)),
+        Some(addr) if addr.is_ipv6() && addr.ip().is_unspecified() => {
+            open_number(addr.port(), &mut open, &port)
+        }
+        Some(addr) => {
+            let socket = open(addr)?;
+            Ok(match addr.is_ipv4() {
+                true => Families {
+                    v4: Some(socket),
+                    v6: None,
+                },
+                false => Families {
+                    v4: None,
+                    v6: Some(socket),
+                },
+            })
+        }
+    }
+}
+
+/// Both families on one port: `number`, or with 0 one that the system picks.
+fn open_number<S>(
+    number: u16,
+    open: &mut impl FnMut(SocketAddr) -> io::Result<S>,
+    port: &impl Fn(&S) -> io::Result<u16>,
+) -> io::Result<Families<S>> {
+    let mut attempts = if number == 0 { MAX_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        match open_both(number, open, port) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            opened => return opened,
+        }
+    }
+}
+
+fn open_both<S>(
+    number: u16,
+    open: &mut impl FnMut(SocketAddr) -> io::Result<S>,
+    port: &impl Fn(&S) -> io::Result<u16>,
+) -> io::Result<Families<S>> {
+    let v4 = match open((Ipv4Addr::UNSPECIFIED, number).into()) {
+        Err(error) if !is_missing(&error) => return Err(error),
+        v4 => v4.ok(),
+    };
+    let number = match &v4 {
+        Some(v4) => port(v4)?,
+        None => number,
+    };
+    let v6 = match open((Ipv6Addr::UNSPECIFIED, number).into()) {
+        Err(error) if v4.is_none() || !is_missing(&error) => return Err(error),
+        v6 => v6.ok(),
+    };
+    Ok(Families { v4, v6 })
+}
+
+/// Whether the machine lacks the family, rather than the port being taken or forbidden.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, PermissionDenied};
+    !matches!(error.kind(), AddrInUse | PermissionDenied)
 }
 
 #[cfg(test)]

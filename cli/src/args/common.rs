@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, ValueHint};
 use tailwater_metainfo::HostPort;
 use tailwater_serve::size::Size;
-use tailwater_session::{AddOptions, Encryption};
+use tailwater_session::{AddOptions, Encryption, Transports};
 use tokio::sync::OnceCell;
 
 use super::addr::ListenAddr;
@@ -99,6 +99,11 @@ pub(crate) struct Network {
     /// either. require connects to no peer without encryption.
     #[arg(long, value_name = "POLICY", default_value_t)]
     pub(crate) encryption: Encryption,
+    /// How to connect to peers: over tcp, utp or both.
+    ///
+    /// With both, uTP is tried first, and TCP beside it 200 ms later.
+    #[arg(long, value_name = "TRANSPORT", default_value_t)]
+    pub(crate) transport: Transports,
     /// Do not use the DHT.
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -1,17 +1,14 @@
 //! A node's own UDP sockets.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tailwater_types::ports;
+use tailwater_types::ports::{self, Families};
 use tokio::net::UdpSocket;
 
 use super::datagrams::{DatagramBatch, Datagrams, MAX_BATCH_LEN};
 use crate::Family;
-
-/// How often another port is tried when the system picks one that is free for only one family.
-const MAX_ATTEMPTS: u8 = 16;
 
 /// The sockets of a node, one for each network that it is in.
 #[derive(Debug, Default)]
@@ -132,53 +129,10 @@ impl Sockets {
     ///
     /// Outside of a tokio runtime.
     pub fn bind(addr: Option<SocketAddr>) -> io::Result<Self> {
-        match addr {
-            None => ports::open_usual(|port| match port {
-                0 => bind_any(),
-                port => bind_both(port),
-            }),
-            Some(addr) if addr.is_ipv6() && addr.ip().is_unspecified() => match addr.port() {
-                0 => bind_any(),
-                port => bind_both(port),
-            },
-            Some(addr) => bind_one(addr).map(Self::from),
-        }
+        let port = |socket: &UdpSocket| socket.local_addr().map(|addr| addr.port());
+        let Families { v4, v6 } = ports::open_families(addr, bind_one, port)?;
+        Ok(Self { v4, v6 })
     }
-}
-
-/// Binds both families on one port that the system picks.
-fn bind_any() -> io::Result<Sockets> {
-    let mut attempts = MAX_ATTEMPTS;
-    loop {
-        attempts -= 1;
-        match bind_both(0) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
-            bound => return bound,
-        }
-    }
-}
-
-/// Both families on one port, or the one that there is.
-fn bind_both(port: u16) -> io::Result<Sockets> {
-    let v4 = match bind_one((Ipv4Addr::UNSPECIFIED, port).into()) {
-        Err(error) if !is_missing(&error) => return Err(error),
-        v4 => v4.ok(),
-    };
-    let port = match &v4 {
-        Some(v4) => v4.local_addr()?.port(),
-        None => port,
-    };
-    let v6 = match bind_one((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(error) if v4.is_none() || !is_missing(&error) => return Err(error),
-        v6 => v6.ok(),
-    };
-    Ok(Sockets { v4, v6 })
-}
-
-/// Whether the machine lacks the family, rather than the port being taken or forbidden.
-fn is_missing(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrInUse, PermissionDenied};
-    !matches!(error.kind(), AddrInUse | PermissionDenied)
 }
 
 fn bind_one(addr: SocketAddr) -> io::Result<UdpSocket> {

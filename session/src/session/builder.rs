@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::{Inner, Session, random};
 use crate::driver::accept;
 use crate::driver::announce::{Client, ClientConfig};
-use crate::driver::discovery::dht::{self, DhtHandle, DhtOptions};
+use crate::driver::discovery::dht::{self, DhtOptions};
 use crate::driver::discovery::local;
 use crate::driver::discovery::nat::{self, PortMapStatus, Wanted};
 use crate::driver::discovery::own_port::OwnPort;
@@ -27,7 +27,9 @@ use crate::error::StartError;
 use crate::events::EventSender;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::storage::{DiskStorage, IoConfig, MemoryStorage, Storages};
-use crate::transport::{Dialer, Listener, Network};
+use crate::transport::{Dialer, Listener, Network, UdpPort};
+use crate::transports::Transports;
+use tailwater_utp::driver::UtpSocket;
 
 /// Settings of a session; see [`Session::builder`].
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ pub struct SessionBuilder {
     pub(super) dial_from: Option<IpAddr>,
     pub(super) accept_incoming: bool,
     pub(super) encryption: Encryption,
+    pub(super) transports: Transports,
     pub(super) memory_budget: u64,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) download_limit: Option<u64>,
@@ -80,6 +83,14 @@ impl SessionBuilder {
     #[must_use]
     pub const fn accept_incoming(mut self, accept_incoming: bool) -> Self {
         self.accept_incoming = accept_incoming;
+        self
+    }
+
+    /// Which transports connections to peers use. With [`SessionBuilder::dial_from`], TCP alone. Default:
+    /// [`Transports::Both`].
+    #[must_use]
+    pub const fn transports(mut self, transports: Transports) -> Self {
+        self.transports = transports;
         self
     }
 
@@ -223,13 +234,23 @@ impl SessionBuilder {
                 closing.clone(),
             ));
         }
-        let dht = dht::start(
-            self.dht.clone(),
-            &self.network,
-            listen_addr,
-            &tasks,
-            &closing,
-        )?;
+        let mut udp = self.open_udp(listen_addr)?;
+        let dht = dht::start(self.dht.clone(), udp.as_mut(), &tasks, &closing)?;
+        let utp = self.start_utp(udp.as_mut());
+        if let Some(utp) = utp.clone().filter(|_| self.accept_incoming) {
+            tasks.spawn(accept::listen(
+                Listener::Utp(utp),
+                Arc::clone(&registry),
+                permits.clone(),
+                reserved(self.dht.is_some()),
+                handshakes.clone(),
+                closing.clone(),
+            ));
+        }
+        let udp_port = udp.as_ref().and_then(UdpPort::local_addr);
+        if let Some(udp) = udp {
+            tasks.spawn(udp.run(closing.clone()));
+        }
         if self.local_discovery {
             let seed = u64::from_be_bytes(random());
             let registry = Arc::clone(&registry);
@@ -237,10 +258,11 @@ impl SessionBuilder {
         }
         let (disk, metadata) = DiskStorage::start(self.io, self.state_dir.clone(), &tasks)?;
         let shared = Shared {
-            port: self.start_port_map(listen_addr, dht.as_ref(), &tasks, &closing),
+            port: self.start_port_map(listen_addr, udp_port, &tasks, &closing),
             permits,
             dialer: PeerDialer::new(
-                Dialer::new(self.network.clone(), self.dial_from),
+                Dialer::new(self.network.clone(), self.dial_from).with_utp(utp),
+                self.transports,
                 handshakes.clone(),
             ),
             handshakes,
@@ -288,10 +310,40 @@ impl SessionBuilder {
         Ok(Some((listener, addr)))
     }
 
+    /// Opens the UDP port, if there is a protocol for it.
+    fn open_udp(&self, listen_addr: Option<SocketAddr>) -> Result<Option<UdpPort>, StartError> {
+        if self.dht.is_none() && !self.transports.has_utp() {
+            return Ok(None);
+        }
+        let addr = dht::listen_addr(self.dht.as_ref());
+        let bound = UdpPort::bind(&self.network, addr, listen_addr);
+        match bound {
+            Ok(port) => Ok(Some(port)),
+            Err(source) if self.dht.is_some() => Err(StartError::Dht { addr, source }),
+            Err(error) => {
+                // TCP goes on without it.
+                tracing::warn!("no uTP: {}", tailwater_types::system::message(&error));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Connections over uTP, unless they are not wanted.
+    fn start_utp(&self, port: Option<&mut UdpPort>) -> Option<Arc<UtpSocket>> {
+        // It would dial from any address.
+        let is_wanted = self.transports.has_utp() && self.dial_from.is_none();
+        let port = port.filter(|_| is_wanted)?;
+        let mut config = tailwater_utp::Config::new(u64::from_be_bytes(random()));
+        if !self.accept_incoming {
+            config = config.clone().backlog(0).unwrap_or(config);
+        }
+        Some(Arc::new(port.take_utp(config)))
+    }
+
     fn start_port_map(
         &self,
         listen_addr: Option<SocketAddr>,
-        dht: Option<&DhtHandle>,
+        udp: Option<SocketAddr>,
         tasks: &TaskTracker,
         closing: &CancellationToken,
     ) -> OwnPort {
@@ -299,7 +351,7 @@ impl SessionBuilder {
         let listened = listen_addr.map(|addr| addr.port());
         let wanted = Wanted {
             tcp: listened,
-            udp: dht.map(DhtHandle::port),
+            udp: udp.map(|addr| addr.port()),
         };
         // The loopback interface cannot be reached from outside.
         let is_reachable = listen_addr.is_some_and(|addr| !addr.ip().is_loopback());
@@ -318,6 +370,7 @@ impl Default for SessionBuilder {
             dial_from: None,
             accept_incoming: true,
             encryption: Encryption::default(),
+            transports: Transports::default(),
             memory_budget: DEFAULT_MEMORY_BUDGET,
             state_dir: None,
             download_limit: None,

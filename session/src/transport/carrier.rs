@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 
 use bytes::{BufMut, BytesMut};
+use tailwater_utp::driver::{Interest as UtpInterest, UtpStream};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -15,6 +16,8 @@ use crate::torrent::Transport;
 pub(crate) enum Carrier {
     /// A TCP connection.
     Tcp(TcpStream),
+    /// A uTP connection.
+    Utp(UtpStream),
     /// A pipe of a [`MemoryNetwork`](crate::memory_network::MemoryNetwork).
     #[cfg(any(test, feature = "memory-network"))]
     Memory(MemoryStream),
@@ -25,6 +28,7 @@ impl Carrier {
     pub(super) const fn transport(&self) -> Transport {
         match self {
             Self::Tcp(_) => Transport::Tcp,
+            Self::Utp(_) => Transport::Utp,
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(_) => Transport::Tcp,
         }
@@ -40,6 +44,7 @@ impl Carrier {
         let buf = &mut buf.limit(limit);
         match self {
             Self::Tcp(stream) => stream.try_read_buf(buf),
+            Self::Utp(stream) => stream.try_read_buf(buf),
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(stream) => stream.try_read_buf(buf),
         }
@@ -53,6 +58,7 @@ impl Carrier {
     pub(super) fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
+            Self::Utp(stream) => stream.try_write_vectored(slices),
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(stream) => stream.try_write_vectored(slices),
         }
@@ -71,6 +77,10 @@ impl Carrier {
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.ready(interest).await.map(drop),
+            Self::Utp(stream) => {
+                stream.ready(utp_interest(interest)).await;
+                Ok(())
+            }
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(stream) => {
                 stream.ready(interest).await;
@@ -88,7 +98,16 @@ impl Carrier {
     pub(super) fn peer_addr(&self) -> io::Result<std::net::SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr(),
+            Self::Utp(stream) => Ok(stream.peer_addr()),
             Self::Memory(stream) => Ok(stream.peer_addr()),
         }
+    }
+}
+
+fn utp_interest(interest: Interest) -> UtpInterest {
+    match (interest.is_readable(), interest.is_writable()) {
+        (true, true) => UtpInterest::READABLE | UtpInterest::WRITABLE,
+        (false, true) => UtpInterest::WRITABLE,
+        _ => UtpInterest::READABLE,
     }
 }

@@ -8,21 +8,28 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tailwater_utp::driver::UtpSocket;
 use tokio::time::timeout;
 
-use super::{Network, Stream};
+use super::{Carrier, Network, Stream};
+use crate::torrent::Transport;
 
 /// The longest time for a connection to be made: a SYN and two repetitions of it (1 s and 3 s later), and the slowest line's
 /// round trip.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same over uTP: many peers speak none, and no error tells us.
+const UTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections. Clones do the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     network: Network,
     from: Option<IpAddr>,
+    utp: Option<Arc<UtpSocket>>,
 }
 
 /// Why there is no connection.
@@ -39,10 +46,25 @@ pub(crate) enum ConnectError {
 impl Dialer {
     /// `from` is the address that connections are made from; `None` for the system's choice.
     pub(crate) const fn new(network: Network, from: Option<IpAddr>) -> Self {
-        Self { network, from }
+        let utp = None;
+        Self { network, from, utp }
     }
 
-    /// Connects to a peer.
+    /// Dials over uTP too.
+    #[must_use]
+    pub(crate) fn with_utp(self, utp: Option<Arc<UtpSocket>>) -> Self {
+        Self { utp, ..self }
+    }
+
+    /// Whether it can dial over a transport.
+    pub(crate) const fn can(&self, transport: Transport) -> bool {
+        match transport {
+            Transport::Utp => self.utp.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Connects to a peer over a transport.
     ///
     /// # Errors
     ///
@@ -51,7 +73,11 @@ impl Dialer {
     /// # Cancel safety
     ///
     /// The attempt ends when the future is dropped.
-    pub(crate) async fn connect(&self, addr: SocketAddr) -> Result<Stream, ConnectError> {
+    pub(crate) async fn connect(
+        &self,
+        addr: SocketAddr,
+        transport: Transport,
+    ) -> Result<Stream, ConnectError> {
         // Never past the interface that was asked for: it may be a tunnel.
         if self
             .from
@@ -59,8 +85,22 @@ impl Dialer {
         {
             return Err(ConnectError::OtherFamily(addr));
         }
-        let connecting = timeout(CONNECT_TIMEOUT, self.network.connect(addr, self.from)).await;
-        let stream = connecting.map_err(|_| ConnectError::TimedOut(CONNECT_TIMEOUT))??;
+        let connecting = async {
+            match (transport, &self.utp) {
+                (Transport::Utp, Some(utp)) => {
+                    let connected = utp.connect(addr).await;
+                    Ok(Carrier::Utp(connected?).into())
+                }
+                (Transport::Utp, None) => Err(io::ErrorKind::Unsupported.into()),
+                _ => self.network.connect(addr, self.from).await,
+            }
+        };
+        let limit = match transport {
+            Transport::Utp => UTP_CONNECT_TIMEOUT,
+            _ => CONNECT_TIMEOUT,
+        };
+        let connecting = timeout(limit, connecting).await;
+        let stream = connecting.map_err(|_| ConnectError::TimedOut(limit))??;
         tracing::trace!(%addr, transport = %stream.transport(), "connected");
         Ok(stream)
     }
@@ -80,7 +120,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let from = IpAddr::from([127, 0, 0, 5]);
         let dialer = Dialer::new(Network::System, Some(from));
-        let stream = dialer.connect(addr).await.unwrap();
+        let stream = dialer.connect(addr, Transport::Tcp).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), addr);
         let (_accepted, caller) = listener.accept().await.unwrap();
         assert_eq!(caller.ip(), from);
@@ -89,7 +129,9 @@ mod tests {
     #[tokio::test]
     async fn it_does_not_dial_past_the_address_that_was_asked_for() {
         let dialer = Dialer::new(Network::System, Some(LOOPBACK.ip()));
-        let refused = dialer.connect("[::1]:1".parse().unwrap()).await;
+        let refused = dialer
+            .connect("[::1]:1".parse().unwrap(), Transport::Tcp)
+            .await;
         assert!(matches!(refused, Err(ConnectError::OtherFamily(_))));
     }
 
@@ -102,7 +144,7 @@ mod tests {
         );
         let dialer = Dialer::new(Network::Memory(host), None);
         let begin = tokio::time::Instant::now();
-        let given_up = dialer.connect((silent, 6881).into()).await;
+        let given_up = dialer.connect((silent, 6881).into(), Transport::Tcp).await;
         assert!(matches!(given_up, Err(ConnectError::TimedOut(limit)) if limit == CONNECT_TIMEOUT));
         assert_eq!(begin.elapsed().as_secs(), 10);
     }

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use tailwater_types::ports;
+use tailwater_utp::driver::UtpSocket;
 use tokio::net::TcpListener;
 
 #[cfg(any(test, feature = "memory-network"))]
@@ -15,6 +17,8 @@ use super::{Carrier, Stream, tcp};
 pub(crate) enum Listener {
     /// On a TCP port.
     Tcp(TcpListener),
+    /// Over uTP.
+    Utp(Arc<UtpSocket>),
     /// On a port of a [`MemoryNetwork`](crate::memory_network::MemoryNetwork).
     #[cfg(any(test, feature = "memory-network"))]
     Memory(MemoryListener),
@@ -41,6 +45,7 @@ impl Listener {
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr(),
+            Self::Utp(socket) => (socket.local_addr()).ok_or(io::ErrorKind::NotConnected.into()),
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(listener) => Ok(listener.local_addr()),
         }
@@ -62,6 +67,11 @@ impl Listener {
                 let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
                 tcp::configure(&stream)?;
                 Ok((Carrier::Tcp(stream).into(), addr))
+            }
+            Self::Utp(socket) => {
+                let stream = socket.accept().await?;
+                let addr = stream.peer_addr();
+                Ok((Carrier::Utp(stream).into(), addr))
             }
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(listener) => {

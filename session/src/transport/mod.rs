@@ -1,10 +1,10 @@
 //! Byte streams and datagrams between this session and its peers: the only place in the session that names sockets.
 //!
 //! ```text
-//! driver::accept ──── Listener ─┐
-//!                               ├─▶ Stream ──▶ TCP, or the memory of a test
-//! driver::handshake ── Dialer ──┘
-//! DHT node ─────────── UdpPort ──────────────▶ one UDP socket for each address family, or the same memory
+//! driver::accept ──── Listener ─┐                 ┌─ TCP, or the memory of a test
+//!                               ├─▶ Stream ──▶ Carrier
+//! driver::handshake ── Dialer ──┘                 └─ uTP ──┐
+//! DHT node ─────────── DhtDatagrams ───────────────────────┴▶ UdpPort ──▶ one UDP socket for each address family
 //! ```
 //!
 //! | question | file |
@@ -14,7 +14,7 @@
 //! | What may be done with a connection's bytes? | `stream.rs` |
 //! | Where are they enciphered? | `cipher.rs` |
 //! | Which transports are there? | `carrier.rs` |
-//! | Which protocol gets a datagram? | `udp_port.rs` |
+//! | Which protocol gets a datagram? | `udp_port.rs`; the sockets: `udp_sockets.rs` |
 //! | How is all of it tested without sockets? | `memory/` |
 //!
 //! A new transport is a file beside `tcp.rs` and a variant of [`Carrier`]. It is an enum, not a trait object, so that the
@@ -22,6 +22,8 @@
 
 mod carrier;
 mod cipher;
+#[cfg(feature = "dht")]
+mod dht_datagrams;
 mod dialer;
 mod listener;
 #[cfg(any(test, feature = "memory-network"))]
@@ -29,14 +31,15 @@ pub(crate) mod memory;
 mod network;
 mod stream;
 mod tcp;
-#[cfg(feature = "dht")]
 mod udp_port;
+mod udp_sockets;
 
 use carrier::Carrier;
 pub(crate) use cipher::Cipher;
+#[cfg(feature = "dht")]
+pub(crate) use dht_datagrams::DhtDatagrams;
 pub(crate) use dialer::{ConnectError, Dialer};
 pub(crate) use listener::Listener;
 pub(crate) use network::Network;
 pub(crate) use stream::Stream;
-#[cfg(feature = "dht")]
-pub(crate) use udp_port::{DhtDatagrams, UdpPort};
+pub(crate) use udp_port::UdpPort;

@@ -1,9 +1,9 @@
 //! The UDP port that all protocols of a session share: receives datagrams and dispatches them by protocol.
 //!
-//! | first byte | protocol | what happens today |
+//! | first byte | protocol | what happens |
 //! |---|---|---|
-//! | `d`, which begins a bencoded dictionary | DHT (BEP 5) | goes to the node |
-//! | type 0 to 4 in the upper half, version 1 in the lower | uTP (BEP 29) | counted and dropped: there is no uTP yet |
+//! | `d`, which begins a bencoded dictionary | DHT (BEP 5) | waits for the node in a bounded queue; dropped without one |
+//! | type 0 to 4 in the upper half, version 1 in the lower | uTP (BEP 29) | handed to its connection at once; dropped if the session speaks none |
 //! | anything else | UDP trackers (BEP 15) | counted and dropped: the tracker client has a connected socket for each tracker, which tells it of ICMP errors; it moves here with `Protocol::Tracker` when a firewall wants one port |
 //!
 //! One task receives for all. A protocol that does not keep up loses datagrams, as it would in the system's buffer; it
@@ -16,13 +16,12 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use tailwater_dht::{DatagramBatch, Datagrams, Family, Sockets};
-use tokio::sync::{Mutex, mpsc};
+use tailwater_utp::driver::{Receiver, UtpSocket};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Network;
-#[cfg(any(test, feature = "memory-network"))]
-use super::memory::MemoryDatagrams;
+use super::udp_sockets::{PortBuffer, PortSockets};
 
 /// Datagrams that wait for the DHT node: a second's worth of the queries that it answers, at 1500 bytes 1.5 MB at most.
 const DHT_QUEUE: usize = 1_024;
@@ -73,55 +72,20 @@ impl fmt::Display for Counters {
     }
 }
 
-/// The sockets of a port, or a test's network in memory.
-#[derive(Debug)]
-enum PortSockets {
-    /// One for each address family.
-    System(Sockets),
-    #[cfg(any(test, feature = "memory-network"))]
-    Memory(MemoryDatagrams),
-}
-
-impl PortSockets {
-    fn local_addr(&self, family: Family) -> Option<SocketAddr> {
-        match self {
-            Self::System(sockets) => sockets.local_addr(family),
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(datagrams) => datagrams.local_addr(family),
-        }
-    }
-
-    /// Errors of earlier datagrams (ICMP) are passed over.
-    async fn receive(&self, batch: &mut DatagramBatch) {
-        match self {
-            Self::System(sockets) => sockets.receive(batch).await,
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(datagrams) => datagrams.receive(batch).await,
-        }
-    }
-
-    async fn send(&self, to: SocketAddr, payload: &[u8]) {
-        match self {
-            Self::System(sockets) => sockets.send(to, payload).await,
-            #[cfg(any(test, feature = "memory-network"))]
-            Self::Memory(datagrams) => datagrams.send(to, payload).await,
-        }
-    }
-}
-
 /// A UDP port that is bound. [`UdpPort::run`] receives.
 #[derive(Debug)]
 pub(crate) struct UdpPort {
     sockets: Arc<PortSockets>,
     counters: Counters,
-    dht: mpsc::Sender<(SocketAddr, Bytes)>,
+    dht: Option<mpsc::Sender<(SocketAddr, Bytes)>>,
+    utp: Option<Receiver>,
 }
 
-/// The DHT's share of a port.
+/// The DHT's share of a port: its queue, and the sockets to send by.
 #[derive(Debug)]
-pub(crate) struct DhtDatagrams {
-    sockets: Arc<PortSockets>,
-    inbox: Mutex<mpsc::Receiver<(SocketAddr, Bytes)>>,
+pub(crate) struct DhtShare {
+    pub(super) sockets: Arc<PortSockets>,
+    pub(super) inbox: mpsc::Receiver<(SocketAddr, Bytes)>,
 }
 
 impl UdpPort {
@@ -135,15 +99,8 @@ impl UdpPort {
         network: &Network,
         addr: Option<SocketAddr>,
         beside: Option<SocketAddr>,
-    ) -> io::Result<(Self, DhtDatagrams)> {
-        let bind = |addr: Option<SocketAddr>| match network {
-            Network::System => Sockets::bind(addr).map(PortSockets::System),
-            #[cfg(any(test, feature = "memory-network"))]
-            Network::Memory(host) => {
-                let bound = host.datagrams(addr.map(|addr| addr.port()));
-                bound.map(PortSockets::Memory)
-            }
-        };
+    ) -> io::Result<Self> {
+        let bind = |addr| PortSockets::bind(network, addr);
         let sockets = match (addr, beside) {
             (Some(addr), _) => bind(Some(addr))?,
             // Another program has the datagrams of that port: any other is as good.
@@ -153,87 +110,97 @@ impl UdpPort {
             }
             (None, None) => bind(None)?,
         };
-        let sockets = Arc::new(sockets);
-        let (dht, inbox) = mpsc::channel(DHT_QUEUE);
-        let port = Self {
-            sockets: Arc::clone(&sockets),
+        Ok(Self {
+            sockets: Arc::new(sockets),
             counters: Counters::default(),
-            dht,
-        };
-        let inbox = Mutex::new(inbox);
-        Ok((port, DhtDatagrams { sockets, inbox }))
+            dht: None,
+            utp: None,
+        })
     }
 
-    /// The port's number; the same for both families, or that of the one there is.
-    pub(crate) fn number(&self) -> Option<u16> {
-        let mut addrs = Family::ALL
-            .into_iter()
-            .filter_map(|family| self.sockets.local_addr(family));
-        addrs.next().map(|addr| addr.port())
+    /// The DHT gets its datagrams from now on.
+    pub(crate) fn take_dht(&mut self) -> DhtShare {
+        let (sender, inbox) = mpsc::channel(DHT_QUEUE);
+        self.dht = Some(sender);
+        DhtShare {
+            sockets: Arc::clone(&self.sockets),
+            inbox,
+        }
+    }
+
+    /// Connections are made and accepted over uTP from now on.
+    pub(crate) fn take_utp(&mut self, config: tailwater_utp::Config) -> UtpSocket {
+        let sockets = Arc::clone(&self.sockets);
+        let (socket, receiver) = UtpSocket::from_datagrams(sockets, config);
+        self.utp = Some(receiver);
+        socket
+    }
+
+    /// Where it receives; of two families, IPv4.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.sockets
+            .local_addr(true)
+            .or(self.sockets.local_addr(false))
     }
 
     /// Receives datagrams and hands them out until the session closes.
-    pub(crate) async fn run(self, closing: CancellationToken) {
-        let mut batch = DatagramBatch::new();
+    pub(crate) async fn run(mut self, closing: CancellationToken) {
+        let mut buffer = PortBuffer::default();
+        let sockets = Arc::clone(&self.sockets);
         loop {
             tokio::select! {
                 () = closing.cancelled() => break,
-                () = self.sockets.receive(&mut batch) => {}
+                () = sockets.readable() => {}
             }
-            if batch.is_empty() {
+            if !sockets.receive(&mut buffer, |from, run, len| self.hand_out(from, run, len)) {
                 // Nothing but errors came: one that lasts must not keep a processor busy.
                 tokio::time::sleep(PAUSE_AFTER_ERRORS).await;
             }
-            for (from, payload) in batch.iter() {
-                self.hand_out(from, payload);
+            if let Some(utp) = &mut self.utp {
+                utp.flush();
             }
-            batch.clear();
         }
         tracing::debug!("UDP port, datagrams received: {}", self.counters);
     }
 
-    fn hand_out(&self, from: SocketAddr, payload: &[u8]) {
-        let counter = match Protocol::of(payload) {
-            None => return,
-            Some(Protocol::Dht) => {
-                let datagram = (from, Bytes::copy_from_slice(payload));
-                if self.dht.try_send(datagram).is_err() {
-                    self.counters.dht_lost.fetch_add(1, Ordering::Relaxed);
-                }
-                &self.counters.dht
-            }
-            Some(Protocol::Utp) => &self.counters.utp,
-            Some(Protocol::Tracker) => &self.counters.other,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Datagrams for DhtDatagrams {
-    fn local_addr(&self, family: Family) -> Option<SocketAddr> {
-        self.sockets.local_addr(family)
-    }
-
-    async fn receive(&self, batch: &mut DatagramBatch) {
-        // There is one node, so no other task waits for this lock.
-        let mut inbox = self.inbox.lock().await;
-        let Some((from, payload)) = inbox.recv().await else {
-            // The session closes, and the node with it.
-            return std::future::pending().await;
-        };
-        batch.push(from, &payload);
-        while !batch.is_full()
-            && let Ok((from, payload)) = inbox.try_recv()
-        {
-            batch.push(from, &payload);
+    /// Hands out datagrams of one sender, one behind the other, all but the last one `len` bytes long.
+    fn hand_out(&mut self, from: SocketAddr, mut run: &[u8], len: usize) {
+        while let Some(protocol) = Protocol::of(run) {
+            let datagrams = run.chunks(len.max(1));
+            let same = datagrams.take_while(|datagram| Protocol::of(datagram) == Some(protocol));
+            let same = (same.count() * len.max(1)).min(run.len());
+            let (ours, rest) = run.split_at(same);
+            self.hand_to(protocol, from, ours, len.max(1));
+            run = rest;
         }
     }
 
-    async fn send(&self, to: SocketAddr, payload: &[u8]) {
-        self.sockets.send(to, payload).await;
+    fn hand_to(&mut self, protocol: Protocol, from: SocketAddr, run: &[u8], len: usize) {
+        let count = run.len().div_ceil(len) as u64;
+        let counter = match protocol {
+            Protocol::Dht => {
+                for datagram in run.chunks(len) {
+                    let datagram = (from, Bytes::copy_from_slice(datagram));
+                    let is_lost =
+                        (self.dht.as_ref()).is_some_and(|queue| queue.try_send(datagram).is_err());
+                    let lost = u64::from(is_lost);
+                    self.counters.dht_lost.fetch_add(lost, Ordering::Relaxed);
+                }
+                &self.counters.dht
+            }
+            Protocol::Utp => {
+                if let Some(utp) = &mut self.utp {
+                    utp.handle(from, run, len);
+                }
+                &self.counters.utp
+            }
+            Protocol::Tracker => &self.counters.other,
+        };
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 }
 
+#[cfg(test)]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,41 +224,54 @@ mod tests {
     async fn the_node_gets_its_datagrams_and_no_others_and_a_full_queue_holds_up_nothing() {
         let network = MemoryNetwork::default();
         let ours = Network::Memory(network.host([10, 0, 0, 1]));
-        let (port, dht) = UdpPort::bind(&ours, None, None).unwrap();
-        assert_eq!(port.number(), Some(6881));
+        let mut port = UdpPort::bind(&ours, None, None).unwrap();
+        let mut dht = port.take_dht();
         let to = SocketAddr::from(([10, 0, 0, 1], 6881));
+        assert_eq!(port.local_addr(), Some(to));
         let other = network.host([10, 0, 0, 2]).datagrams(None).unwrap();
         let closing = CancellationToken::new();
         let counted = async {
-            let mut batch = DatagramBatch::new();
+            let sockets = Arc::clone(&port.sockets);
+            let mut buffer = PortBuffer::default();
             while port.counters.other.load(Ordering::Relaxed) == 0 {
-                port.sockets.receive(&mut batch).await;
-                batch
-                    .iter()
-                    .for_each(|(from, payload)| port.hand_out(from, payload));
-                batch.clear();
+                sockets.readable().await;
+                sockets.receive(&mut buffer, |from, run, len| port.hand_out(from, run, len));
             }
         };
         let sending = async {
-            other.send(to, &[0x41, 0, 0]).await;
+            other.send_now(to, &[0x41, 0, 0]);
             for number in 0..DHT_QUEUE + 10 {
-                other.send(to, format!("d{number}").as_bytes()).await;
+                other.send_now(to, format!("d{number}").as_bytes());
                 tokio::task::yield_now().await;
             }
-            other.send(to, b"\0\0\0\x03").await;
+            other.send_now(to, b"\0\0\0\x03");
         };
         tokio::join!(counted, sending);
         assert_eq!(
             port.counters.to_string(),
             "DHT 1034 (10 lost), uTP 1, other 1"
         );
-        let mut batch = DatagramBatch::new();
-        dht.receive(&mut batch).await;
-        let from = other.local_addr(Family::V4).unwrap();
-        assert_eq!(batch.iter().next(), Some((from, &b"d0"[..])));
-        assert!(batch.is_full());
+        let first = dht.inbox.recv().await.unwrap();
+        assert_eq!(first, (other.addr(), Bytes::from_static(b"d0")));
 
         closing.cancel();
         port.run(closing).await;
+    }
+    /// A run of datagrams of one sender is what the system returns with one call (GRO).
+    #[tokio::test]
+    async fn a_run_of_datagrams_is_divided_by_protocol() {
+        let network = MemoryNetwork::default();
+        let ours = Network::Memory(network.host([10, 0, 0, 1]));
+        let mut port = UdpPort::bind(&ours, None, None).unwrap();
+        let mut dht = port.take_dht();
+        let from = SocketAddr::from(([10, 0, 0, 2], 1));
+        port.hand_out(from, b"d1e\x41aad2e\x21bb\x01c", 3);
+        assert_eq!(port.counters.to_string(), "DHT 2 (0 lost), uTP 3, other 0");
+        for datagram in [&b"d1e"[..], b"d2e"] {
+            assert_eq!(dht.inbox.recv().await.unwrap().1, datagram);
+        }
+        port.hand_out(from, b"", 0);
+        port.hand_out(from, b"d", 0);
+        assert_eq!(port.counters.to_string(), "DHT 3 (0 lost), uTP 3, other 0");
     }
 }

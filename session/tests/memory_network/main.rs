@@ -7,6 +7,7 @@ mod encryption;
 mod peers;
 #[path = "../support/mod.rs"]
 mod support;
+mod transports;
 
 use std::net::SocketAddr;
 
@@ -14,7 +15,9 @@ use peers::{Leech, Liar, Seed, greet};
 use support::{Share, seed, within};
 use tailwater_metainfo::{HostPort, Magnet};
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
-use tailwater_session::{AddOptions, DhtOptions, Encryption, Event, Session, StorageKind};
+use tailwater_session::{
+    AddOptions, DhtOptions, Encryption, Event, Session, StorageKind, Transports,
+};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
@@ -23,6 +26,7 @@ const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("empty", 0), ("two.bi
 /// A session that dials in plain: the peers that a test plays speak nothing else.
 fn session(network: &MemoryNetwork, host: u8) -> Session {
     let builder = Session::builder().memory_network(network.host([10, 0, 0, host]));
+    let builder = builder.transports(Transports::Tcp);
     builder.encryption(Encryption::Allow).start().unwrap()
 }
 

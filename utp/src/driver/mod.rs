@@ -19,4 +19,4 @@ pub use datagrams::Datagrams;
 pub use receiver::Receiver;
 pub use socket::UtpSocket;
 pub use stream::{Interest, UtpStream};
-pub use udp::UdpDatagrams;
+pub use udp::{ReceiveBuffer, UdpDatagrams};

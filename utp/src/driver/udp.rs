@@ -27,6 +27,16 @@ const RECEIVE_LEN: usize = 64 * 1024;
 /// The pause after an error that is not of a datagram: it must not keep a processor busy.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 
+/// The memory for what one call receives: 1 MiB.
+#[derive(Debug)]
+pub struct ReceiveBuffer(Vec<u8>);
+
+impl Default for ReceiveBuffer {
+    fn default() -> Self {
+        Self(vec![0; BATCH * RECEIVE_LEN])
+    }
+}
+
 /// A UDP socket that sends many datagrams with one call (GSO) and receives many with one (GRO, `recvmmsg`), where the
 /// system can.
 #[derive(Debug)]
@@ -87,19 +97,59 @@ impl UdpDatagrams {
 
     /// Receives for as long as the socket lives.
     pub(super) async fn run(self: Arc<Self>, mut receiver: Receiver) {
-        let mut memory = vec![0; BATCH * RECEIVE_LEN];
+        let mut buffer = ReceiveBuffer::default();
         loop {
-            match self.receive(&mut memory, &mut receiver).await {
+            let received = match self.readable().await {
+                Ok(()) => self.try_receive(&mut buffer, |from, contents, len| {
+                    receiver.handle(from, contents, len);
+                }),
+                Err(error) => Err(error),
+            };
+            match received {
                 Ok(()) => receiver.flush(),
                 Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
             }
         }
     }
 
-    /// Waits for datagrams, and hands those over that one call receives.
-    async fn receive(&self, memory: &mut [u8], receiver: &mut Receiver) -> io::Result<()> {
-        self.socket.readable().await?;
-        let mut slices = memory.chunks_mut(RECEIVE_LEN).map(IoSliceMut::new);
+    /// Waits until datagrams can be received. It may be wrong about that.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// Sends one datagram, and waits for room in the system's buffer.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not take it.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the datagram may not have been sent.
+    pub async fn send_to(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        self.socket.send_to(datagram, to).await.map(drop)
+    }
+
+    /// Receives the datagrams that one call of the system returns, if there are any. `handle` gets them in runs: from whom,
+    /// one datagram behind the other, and the length of each but the last one (GRO).
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, also such as tell of an earlier datagram that did not arrive (ICMP).
+    pub fn try_receive(
+        &self,
+        buffer: &mut ReceiveBuffer,
+        mut handle: impl FnMut(SocketAddr, &[u8], usize),
+    ) -> io::Result<()> {
+        let mut slices = buffer.0.chunks_mut(RECEIVE_LEN).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
         let mut metas = [RecvMeta::default(); BATCH];
@@ -119,7 +169,7 @@ impl UdpDatagrams {
         }
         for (meta, slice) in metas.iter().zip(&slices).take(count) {
             let contents = slice.get(..meta.len).unwrap_or_default();
-            receiver.handle(meta.addr, contents, meta.stride);
+            handle(meta.addr, contents, meta.stride);
         }
         Ok(())
     }

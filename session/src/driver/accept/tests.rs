@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::driver::permits::DialLimit;
 use crate::driver::registry::Reach;
+use crate::torrent::Transport;
 use crate::transport::{Dialer, Network, Stream};
 
 /// Nothing here takes a tenth of it, but the time limits of the handshakes in their hundreds take longer.
@@ -53,7 +54,7 @@ impl Station {
 
     async fn connect(&self) -> Stream {
         let dialer = Dialer::new(Network::System, None);
-        dialer.connect(self.addr).await.unwrap()
+        dialer.connect(self.addr, Transport::Tcp).await.unwrap()
     }
 
     /// Shakes hands; `None` if it is hung up on.

@@ -1,6 +1,5 @@
 //! The session's DHT node (BEP 5): one for all its torrents.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use crate::discovery::DhtOptions;
 use crate::error::StartError;
-use crate::transport::{DhtDatagrams, Network, UdpPort};
+use crate::transport::{DhtDatagrams, UdpPort};
 
 /// The interval between saves of the routing table: a crash costs no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
@@ -85,19 +84,23 @@ impl DhtHandle {
     }
 }
 
-/// Starts the node, if there are options for one, beside the port for peers at `beside`.
+/// The address at which the node was asked to receive.
+pub(crate) fn listen_addr(options: Option<&DhtOptions>) -> Option<SocketAddr> {
+    options?.listen
+}
+
+/// Starts the node on the session's UDP port, if there are options for one.
 ///
 /// # Errors
 ///
-/// When an address that was asked for cannot be had.
+/// When the system has no randomness.
 pub(crate) fn start(
     options: Option<DhtOptions>,
-    network: &Network,
-    beside: Option<SocketAddr>,
+    port: Option<&mut UdpPort>,
     tasks: &TaskTracker,
     closing: &CancellationToken,
 ) -> Result<Option<DhtHandle>, StartError> {
-    let Some(options) = options else {
+    let (Some(options), Some(port)) = (options, port) else {
         return Ok(None);
     };
     let addr = options.listen;
@@ -107,15 +110,21 @@ pub(crate) fn start(
         addr,
         source: error.into(),
     })?;
-    let bound = NodeTask::bind(network, options, beside, seed, closing.clone());
-    let (node, handle) = bound.map_err(|source| StartError::Dht { addr, source })?;
-    tasks.spawn(node.run());
-    Ok(Some(handle))
+    let (sender, node) = watch::channel(None);
+    let task = NodeTask {
+        datagrams: port.take_dht().into(),
+        options,
+        seed,
+        node: sender,
+        closing: closing.clone(),
+    };
+    tasks.spawn(task.run());
+    let port = port.local_addr().map_or(0, |addr| addr.port());
+    Ok(Some(DhtHandle { node, port }))
 }
 
-/// A node whose port is bound; [`NodeTask::run`] starts it, and the port's task beside it.
+/// A node whose port is bound; [`NodeTask::run`] starts it.
 struct NodeTask {
-    port: UdpPort,
     datagrams: DhtDatagrams,
     options: DhtOptions,
     seed: [u8; 32],
@@ -124,36 +133,9 @@ struct NodeTask {
 }
 
 impl NodeTask {
-    /// Binds the port: where the options say, or beside the port for peers at `beside`.
-    ///
-    /// # Errors
-    ///
-    /// When the address that was asked for cannot be had.
-    fn bind(
-        network: &Network,
-        options: DhtOptions,
-        beside: Option<SocketAddr>,
-        seed: [u8; 32],
-        closing: CancellationToken,
-    ) -> io::Result<(Self, DhtHandle)> {
-        let (port, datagrams) = UdpPort::bind(network, options.listen, beside)?;
-        let (sender, node) = watch::channel(None);
-        let number = port.number().unwrap_or(0);
-        let task = Self {
-            port,
-            datagrams,
-            options,
-            seed,
-            node: sender,
-            closing,
-        };
-        Ok((task, DhtHandle { node, port: number }))
-    }
-
     /// Runs the node until the session closes.
     async fn run(self) {
         let Self {
-            port,
             datagrams,
             options,
             seed,
@@ -181,7 +163,7 @@ impl NodeTask {
             }
         };
         tokio::select! {
-            () = port.run(closing) => {}
+            () = closing.cancelled() => {}
             () = saving => {}
         }
         save(&dht, kept.as_deref()).await;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
-use crate::transport::Network;
+use crate::transport::UdpPort;
 
 /// There are no options.
 #[derive(Clone, Debug)]
@@ -27,11 +27,15 @@ impl DhtHandle {
     pub(crate) async fn add_named(&self, _: &[HostPort], _: CancellationToken) {}
 }
 
+/// None was asked for.
+pub(crate) const fn listen_addr(_: Option<&DhtOptions>) -> Option<SocketAddr> {
+    None
+}
+
 /// Starts nothing.
 pub(crate) fn start(
     _: Option<DhtOptions>,
-    _: &Network,
-    _: Option<SocketAddr>,
+    _: Option<&mut UdpPort>,
     _: &TaskTracker,
     _: &CancellationToken,
 ) -> Result<Option<DhtHandle>, StartError> {

@@ -1,4 +1,5 @@
-//! Dialling a peer: which handshake is tried first, what follows when it fails, and what is remembered of it.
+//! Dialling a peer: which transport and which handshake are tried first, what follows when they fail, and what is remembered
+//! of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,12 +15,15 @@ use super::{DialError, HANDSHAKE_TIMEOUT, HandshakeSettings, Handshaken, Ours, r
 use crate::driver::permits::ConnectionPermit;
 use crate::encryption::Encryption;
 use crate::peer::Direction;
-use crate::torrent::Encrypted;
+use crate::torrent::{Encrypted, Transport};
 use crate::transport::{Dialer, Stream};
+use crate::transports::Transports;
 
 /// While a plain handshake is left to try, an encrypted one is given up after this time. A peer that does not know MSE
 /// either hangs up at once or waits for the rest of a plain handshake that never comes.
 const FALLBACK_AFTER: Duration = Duration::from_secs(2);
+/// uTP is tried alone for this long, TCP beside it afterwards; the other way round where TCP worked before.
+const HEAD_START: Duration = Duration::from_millis(200);
 /// Peers of which we remember that the first choice did not work.
 const MAX_REMEMBERED: usize = 4_096;
 
@@ -28,11 +32,28 @@ const MAX_REMEMBERED: usize = 4_096;
 pub(crate) struct PeerDialer {
     dialer: Dialer,
     settings: HandshakeSettings,
-    /// The handshake that worked where another one was tried first.
-    worked: Arc<Mutex<BoundedMap<SocketAddr, Opening>>>,
+    transports: Transports,
+    /// The way that worked where another one was tried first.
+    worked: Arc<Mutex<BoundedMap<SocketAddr, Way>>>,
 }
 
-/// How a connection is opened.
+/// A connection whose handshakes are done.
+struct Opened {
+    way: Way,
+    stream: Stream,
+    /// The peer's.
+    handshake: Handshake,
+    secured: Secured,
+}
+
+/// The way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    transport: Transport,
+    opening: Opening,
+}
+
+/// The handshake that opens a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opening {
     Plain,
@@ -47,10 +68,11 @@ struct Failed {
 }
 
 impl PeerDialer {
-    pub(crate) fn new(dialer: Dialer, settings: HandshakeSettings) -> Self {
+    pub(crate) fn new(dialer: Dialer, transports: Transports, settings: HandshakeSettings) -> Self {
         Self {
             dialer,
             settings,
+            transports,
             worked: Arc::new(Mutex::new(BoundedMap::new(MAX_REMEMBERED))),
         }
     }
@@ -66,32 +88,100 @@ impl PeerDialer {
         ours: Ours,
         permit: ConnectionPermit,
     ) -> Result<Handshaken, DialError> {
+        let opened = match self.order(addr) {
+            (only, None) => self.over(only, addr, ours).await,
+            (first, Some(second)) => self.race([first, second], addr, ours).await,
+        };
+        let opened = opened?;
+        self.remember(addr, opened.way);
+        let theirs = opened.handshake;
+        if theirs.info_hash != ours.info_hash {
+            return Err(DialError::WrongTorrent);
+        }
+        Ok(Handshaken {
+            stream: opened.stream,
+            addr,
+            id: theirs.peer_id,
+            direction: Direction::Outgoing,
+            agreed: theirs.reserved & ours.reserved,
+            encrypted: opened.secured.encrypted,
+            received: opened.secured.received,
+            permit,
+        })
+    }
+
+    /// The transport to try first, and the one to try beside it.
+    fn order(&self, addr: SocketAddr) -> (Transport, Option<Transport>) {
+        let can_utp = self.dialer.can(Transport::Utp);
+        match self.transports {
+            Transports::Utp => return (Transport::Utp, None),
+            Transports::Both if can_utp => {}
+            _ => return (Transport::Tcp, None),
+        }
+        match self.worked.lock().get(&addr) {
+            Some(way) if way.transport == Transport::Tcp => (Transport::Tcp, Some(Transport::Utp)),
+            _ => (Transport::Utp, Some(Transport::Tcp)),
+        }
+    }
+
+    /// Tries one transport, and the other beside it when the first has failed or had its head start. The first handshake that
+    /// is completed wins.
+    async fn race(
+        &self,
+        [first, second]: [Transport; 2],
+        addr: SocketAddr,
+        ours: Ours,
+    ) -> Result<Opened, DialError> {
+        let leading = self.over(first, addr, ours);
+        tokio::pin!(leading);
+        let outcome = tokio::select! {
+            outcome = &mut leading => Some(outcome),
+            () = tokio::time::sleep(HEAD_START) => None,
+        };
+        match outcome {
+            Some(Ok(opened)) => return Ok(opened),
+            Some(Err(error)) => {
+                tracing::debug!(%addr, "over {first}: {error}");
+                return self.over(second, addr, ours).await;
+            }
+            None => {}
+        }
+        let following = self.over(second, addr, ours);
+        tokio::pin!(following);
+        let (error, outcome) = tokio::select! {
+            outcome = &mut leading => match outcome {
+                Ok(opened) => return Ok(opened),
+                Err(error) => (error, following.await),
+            },
+            outcome = &mut following => match outcome {
+                Ok(opened) => return Ok(opened),
+                Err(error) => (error, leading.await),
+            },
+        };
+        tracing::debug!(%addr, "over one transport: {error}");
+        outcome
+    }
+
+    /// Connects over a transport and shakes hands: the handshake that the policy prefers, then the other if it may help.
+    async fn over(
+        &self,
+        transport: Transport,
+        addr: SocketAddr,
+        ours: Ours,
+    ) -> Result<Opened, DialError> {
         let (first, second) = self.openings(addr);
-        let (opening, outcome) = match self.open(addr, ours, first, second).await {
+        let way = |opening| Way { transport, opening };
+        let outcome = match self.open(addr, ours, way(first), second).await {
             Err(Failed {
                 error,
                 try_other: true,
             }) if let Some(second) = second => {
                 tracing::debug!(%addr, "{first:?} handshake: {error}; trying the other");
-                (second, self.open(addr, ours, second, None).await)
+                self.open(addr, ours, way(second), None).await
             }
-            outcome => (first, outcome),
+            outcome => outcome,
         };
-        let (stream, theirs, secured) = outcome.map_err(|failed| failed.error)?;
-        self.remember(addr, opening);
-        if theirs.info_hash != ours.info_hash {
-            return Err(DialError::WrongTorrent);
-        }
-        Ok(Handshaken {
-            stream,
-            addr,
-            id: theirs.peer_id,
-            direction: Direction::Outgoing,
-            agreed: theirs.reserved & ours.reserved,
-            encrypted: secured.encrypted,
-            received: secured.received,
-            permit,
-        })
+        outcome.map_err(|failed| failed.error)
     }
 
     /// The handshake to try first, and the one to try when that fails.
@@ -103,20 +193,25 @@ impl PeerDialer {
             Encryption::Prefer => (Opening::Encrypted, Opening::Plain),
         };
         match self.worked.lock().get(&addr) {
-            Some(&worked) if worked == second => (second, Some(first)),
+            Some(way) if way.opening == second => (second, Some(first)),
             _ => (first, Some(second)),
         }
     }
 
-    fn remember(&self, addr: SocketAddr, opening: Opening) {
-        let first_choice = match self.settings.encryption() {
+    /// Remembers the way that worked, unless it is the one that is tried first anyway.
+    fn remember(&self, addr: SocketAddr, way: Way) {
+        let opening = match self.settings.encryption() {
             Encryption::Off | Encryption::Allow => Opening::Plain,
             Encryption::Prefer | Encryption::Require => Opening::Encrypted,
         };
+        let transport = match self.transports {
+            Transports::Tcp => Transport::Tcp,
+            Transports::Both | Transports::Utp => Transport::Utp,
+        };
         let mut worked = self.worked.lock();
-        match opening == first_choice {
+        match way == (Way { transport, opening }) {
             true => drop(worked.remove(&addr)),
-            false => worked.insert(addr, opening),
+            false => worked.insert(addr, way),
         }
     }
 
@@ -124,13 +219,13 @@ impl PeerDialer {
         &self,
         addr: SocketAddr,
         ours: Ours,
-        opening: Opening,
+        way: Way,
         other: Option<Opening>,
-    ) -> Result<(Stream, Handshake, Secured), Failed> {
-        let connected = self.dialer.connect(addr).await;
+    ) -> Result<Opened, Failed> {
+        let connected = self.dialer.connect(addr, way.transport).await;
         let mut stream = connected.map_err(|error| Failed::for_good(error.into()))?;
         let handshake = Handshake::from(ours);
-        let secured = match opening {
+        let secured = match way.opening {
             Opening::Plain => {
                 let exchange = async {
                     stream.write_all(&handshake.to_bytes()).await?;
@@ -143,7 +238,12 @@ impl PeerDialer {
                     encrypted,
                     received,
                 };
-                return Ok((stream, theirs, secured));
+                return Ok(Opened {
+                    way,
+                    stream,
+                    handshake: theirs,
+                    secured,
+                });
             }
             Opening::Encrypted => {
                 let limit = other.map_or(HANDSHAKE_TIMEOUT, |_| FALLBACK_AFTER);
@@ -160,7 +260,12 @@ impl PeerDialer {
             received,
             ..secured
         };
-        Ok((stream, theirs, secured))
+        Ok(Opened {
+            way,
+            stream,
+            handshake: theirs,
+            secured,
+        })
     }
 }
 

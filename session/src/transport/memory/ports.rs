@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 
 use bytes::Bytes;
-use tailwater_dht::{DatagramBatch, Datagrams, Family};
-use tokio::sync::{Mutex, mpsc};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
 use super::{MemoryNetwork, MemoryStream};
 
@@ -65,7 +66,14 @@ impl Drop for MemoryListener {
 pub(crate) struct MemoryDatagrams {
     network: MemoryNetwork,
     addr: SocketAddr,
-    inbox: Mutex<mpsc::Receiver<(SocketAddr, Bytes)>>,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Debug)]
+struct Inbox {
+    queue: mpsc::Receiver<(SocketAddr, Bytes)>,
+    /// Taken out of the queue to see whether there is one.
+    next: Option<(SocketAddr, Bytes)>,
 }
 
 impl MemoryDatagrams {
@@ -77,30 +85,47 @@ impl MemoryDatagrams {
         Self {
             network,
             addr,
-            inbox: Mutex::new(inbox),
+            inbox: Mutex::new(Inbox {
+                queue: inbox,
+                next: None,
+            }),
         }
     }
-}
 
-impl Datagrams for MemoryDatagrams {
-    fn local_addr(&self, family: Family) -> Option<SocketAddr> {
-        (Family::of(&self.addr) == family).then_some(self.addr)
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
-    async fn receive(&self, batch: &mut DatagramBatch) {
-        let mut inbox = self.inbox.lock().await;
-        let Some((from, payload)) = inbox.recv().await else {
-            return std::future::pending().await;
-        };
-        batch.push(from, &payload);
-        while !batch.is_full()
-            && let Ok((from, payload)) = inbox.try_recv()
+    /// Waits until a datagram is there. Only one task waits.
+    pub(crate) async fn readable(&self) {
+        std::future::poll_fn(|context| {
+            let mut inbox = self.inbox.lock();
+            if inbox.next.is_some() {
+                return Poll::Ready(());
+            }
+            match inbox.queue.poll_recv(context) {
+                Poll::Ready(Some(datagram)) => {
+                    inbox.next = Some(datagram);
+                    Poll::Ready(())
+                }
+                // The network is gone: there will be no more.
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// Hands over all datagrams that are there.
+    pub(crate) fn receive_all(&self, mut handle: impl FnMut(SocketAddr, &[u8])) {
+        let mut inbox = self.inbox.lock();
+        while let Some((from, datagram)) = inbox.next.take().or_else(|| inbox.queue.try_recv().ok())
         {
-            batch.push(from, &payload);
+            handle(from, &datagram);
         }
     }
 
-    async fn send(&self, to: SocketAddr, payload: &[u8]) {
+    /// Sends a datagram.
+    pub(crate) fn send_now(&self, to: SocketAddr, payload: &[u8]) {
         let port = self.network.state.lock().ports.get(&to).cloned();
         if let Some(port) = port {
             // Full: lost, as on any network.

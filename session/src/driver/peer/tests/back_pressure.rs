@@ -17,6 +17,7 @@ use crate::driver::permits::{ConnectionPermits, DialLimit};
 use crate::memory_network::{MemoryConfig, MemoryNetwork, MemoryStream};
 use crate::peer;
 use crate::testing::epoch;
+use crate::torrent::Transport;
 use crate::transport::{Cipher, Dialer, Network};
 
 const PIECE_LEN: u32 = 16 * 1024;
@@ -114,7 +115,10 @@ impl Bench {
         let network = MemoryNetwork::new(config.chunk(chunk).capacity(capacity));
         let mut listener = network.host([10, 0, 0, 2]).listen(None).unwrap();
         let dialer = Dialer::new(Network::Memory(network.host([10, 0, 0, 1])), None);
-        let mut ours = dialer.connect(listener.local_addr()).await.unwrap();
+        let mut ours = dialer
+            .connect(listener.local_addr(), Transport::Tcp)
+            .await
+            .unwrap();
         let ciphers = encrypted.then(|| {
             let [there, back] = [b'a', b'b'].map(|byte| [byte; 20]);
             ours.encipher(Cipher::new(Rc4::new(&there), Rc4::new(&back)));
