@@ -69,7 +69,10 @@ impl Listener {
                 Ok((Carrier::Tcp(stream).into(), addr))
             }
             Self::Utp(socket) => {
-                let stream = socket.accept().await?;
+                let Ok(stream) = socket.accept().await else {
+                    // The port is closed, and so is the session soon: there will be no more.
+                    return std::future::pending().await;
+                };
                 let addr = stream.peer_addr();
                 Ok((Carrier::Utp(stream).into(), addr))
             }
