@@ -34,6 +34,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) mean: bool,
     /// Encryption (MSE): by the client's own default, unless set. Ours has an option of its own.
     pub(crate) encrypted: Option<After>,
+    /// Connections over uTP alone. Otherwise over TCP alone.
+    pub(crate) utp: bool,
 }
 
 /// What a client insists on after an encrypted handshake; it takes no plain one then.
@@ -57,6 +59,14 @@ impl<'a> Setting<'a> {
     pub(crate) fn encrypted(after: After) -> Self {
         Self {
             encrypted: Some(after),
+            ..Self::default()
+        }
+    }
+
+    /// A client that speaks uTP alone.
+    pub(crate) fn utp() -> Self {
+        Self {
+            utp: true,
             ..Self::default()
         }
     }

@@ -30,6 +30,7 @@ const fn in_dht<'a>(machine: &'a Machine, nodes: &'a [std::net::SocketAddr]) -> 
         local: false,
         mean: false,
         encrypted: None,
+        utp: false,
     }
 }
 

@@ -25,6 +25,7 @@ const fn told(machine: &Machine) -> Setting<'_> {
         local: false,
         mean: false,
         encrypted: None,
+        utp: false,
     }
 }
 
@@ -142,6 +143,7 @@ const fn on_network(machine: &Machine) -> Setting<'_> {
         local: true,
         mean: false,
         encrypted: None,
+        utp: false,
     }
 }
 

@@ -76,6 +76,9 @@ fn start(
         };
         command.args(["--encrypted", level]);
     }
+    if setting.utp {
+        command.arg("--utp");
+    }
     if setting.exchange {
         command.arg("--pex");
     }

@@ -21,6 +21,7 @@ options.add_argument("--pex", action="store_true")
 options.add_argument("--max-up", type=int, default=0)
 options.add_argument("--max-down", type=int, default=0)
 options.add_argument("--encrypted", choices=["rc4", "plaintext"])
+options.add_argument("--utp", action="store_true", help="uTP alone, and no TCP")
 options.add_argument("role", choices=["seed", "leech"])
 options.add_argument("torrent")
 options.add_argument("folder")
@@ -45,8 +46,10 @@ session = lt.session({
     "enable_lsd": options.lsd,
     "enable_upnp": False,
     "enable_natpmp": False,
-    "enable_incoming_utp": False,
-    "enable_outgoing_utp": False,
+    "enable_incoming_utp": options.utp,
+    "enable_outgoing_utp": options.utp,
+    "enable_incoming_tcp": not options.utp,
+    "enable_outgoing_tcp": not options.utp,
     # All peers of the tests on loopback have the same address.
     "allow_multiple_connections_per_ip": True,
     "alert_mask": category.status_notification | category.storage_notification | category.error_notification

@@ -31,6 +31,7 @@ mod scripted;
 mod swarm;
 mod torrent_files;
 mod transmission;
+mod utp;
 
 /// Whether the tests are to run; says so if not.
 fn enabled() -> bool {

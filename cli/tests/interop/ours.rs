@@ -30,6 +30,8 @@ pub(crate) struct Start<'a> {
     pub(crate) setting: Setting<'a>,
     /// The encryption policy, unless it is the default.
     pub(crate) encryption: Option<&'a str>,
+    /// The transport, unless it is the default.
+    pub(crate) transport: Option<&'a str>,
 }
 
 impl<'a> Start<'a> {
@@ -41,6 +43,7 @@ impl<'a> Start<'a> {
             max_up: None,
             setting: Setting::default(),
             encryption: None,
+            transport: None,
         }
     }
 
@@ -58,6 +61,13 @@ impl<'a> Start<'a> {
     pub(crate) const fn encryption(self, policy: &'a str) -> Self {
         Self {
             encryption: Some(policy),
+            ..self
+        }
+    }
+
+    pub(crate) const fn transport(self, transport: &'a str) -> Self {
+        Self {
+            transport: Some(transport),
             ..self
         }
     }
@@ -124,6 +134,9 @@ impl<'a> Start<'a> {
         }
         if let Some(policy) = self.encryption {
             command.args(["--encryption", policy]);
+        }
+        if let Some(transport) = self.transport {
+            command.args(["--transport", transport]);
         }
         if let Some(rate) = self.max_up {
             command.args(["--max-up", rate]);

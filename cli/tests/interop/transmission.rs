@@ -62,7 +62,8 @@ fn start(setting: Setting<'_>, place: &Place, torrent: &Path, dir: &Path) -> (Pr
         "speed-limit-down-enabled": setting.mean,
         "speed-limit-up": 0,
         "speed-limit-up-enabled": setting.mean,
-        "utp-enabled": false,
+        "tcp-enabled": !setting.utp,
+        "utp-enabled": setting.utp,
     });
     fs::write(config.join("settings.json"), settings.to_string()).unwrap();
     if !setting.dht.is_empty() {
