@@ -42,7 +42,9 @@ fn slow_transfer(place: &Place, more: &[&str]) -> (Running, Running) {
 #[cfg(unix)]
 fn a_download_that_stalls_says_so_and_has_no_rate_and_no_eta() {
     let place = Place::new();
-    let (seeder, downloader) = slow_transfer(&place, &["--json"]);
+    // The end of a process that is killed shows at once over TCP alone.
+    let more = ["--json", "--transport", "tcp"];
+    let (seeder, downloader) = slow_transfer(&place, &more);
     let flowing = event(&downloader, |event| event["eta_seconds"].is_u64());
     assert_eq!(flowing["state"], "downloading");
     assert!(flowing["down_rate"].as_u64() > Some(0), "{flowing}");

@@ -44,24 +44,54 @@ fn encrypted() -> Setting<'static> {
 
 #[test]
 fn we_download_from_libtorrent() {
-    download(Client::Libtorrent, Setting::utp(), payload::MANY_FILES, "utp");
-    download(Client::Libtorrent, Setting::utp(), payload::ONE_FILE, "both");
+    download(
+        Client::Libtorrent,
+        Setting::utp(),
+        payload::MANY_FILES,
+        "utp",
+    );
+    download(
+        Client::Libtorrent,
+        Setting::utp(),
+        payload::ONE_FILE,
+        "both",
+    );
     download(Client::Libtorrent, encrypted(), payload::MANY_FILES, "utp");
 }
 
 #[test]
 fn libtorrent_downloads_from_us() {
-    seed(Client::Libtorrent, Setting::utp(), payload::MANY_FILES, "utp");
-    seed(Client::Libtorrent, Setting::utp(), payload::ONE_FILE, "both");
+    seed(
+        Client::Libtorrent,
+        Setting::utp(),
+        payload::MANY_FILES,
+        "utp",
+    );
+    seed(
+        Client::Libtorrent,
+        Setting::utp(),
+        payload::ONE_FILE,
+        "both",
+    );
     seed(Client::Libtorrent, encrypted(), payload::MANY_FILES, "utp");
 }
 
 #[test]
 fn we_download_from_transmission() {
-    download(Client::Transmission, Setting::utp(), payload::MANY_FILES, "utp");
+    download(
+        Client::Transmission,
+        Setting::utp(),
+        payload::MANY_FILES,
+        "utp",
+    );
 }
 
 #[test]
 fn transmission_downloads_from_us() {
-    seed(Client::Transmission, Setting::utp(), payload::MANY_FILES, "utp");
+    seed(
+        Client::Transmission,
+        Setting::utp(),
+        payload::MANY_FILES,
+        "utp",
+    );
 }

@@ -249,7 +249,7 @@ impl SessionBuilder {
         }
         let udp_port = udp.as_ref().and_then(UdpPort::local_addr);
         if let Some(udp) = udp {
-            tasks.spawn(udp.run(closing.clone()));
+            tasks.spawn(udp.run(utp.clone(), closing.clone()));
         }
         if self.local_discovery {
             let seed = u64::from_be_bytes(random());

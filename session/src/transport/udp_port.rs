@@ -29,6 +29,9 @@ const DHT_QUEUE: usize = 1_024;
 /// The pause after a receive that brought errors (ICMP) and no datagram. The system keeps what arrives meanwhile.
 const PAUSE_AFTER_ERRORS: Duration = Duration::from_millis(10);
 
+/// How long connections over uTP have to end when the session closes; then they are reset.
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
 /// The protocol of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
@@ -76,7 +79,7 @@ impl fmt::Display for Counters {
 #[derive(Debug)]
 pub(crate) struct UdpPort {
     sockets: Arc<PortSockets>,
-    counters: Counters,
+    counters: Arc<Counters>,
     dht: Option<mpsc::Sender<(SocketAddr, Bytes)>>,
     utp: Option<Receiver>,
 }
@@ -112,7 +115,7 @@ impl UdpPort {
         };
         Ok(Self {
             sockets: Arc::new(sockets),
-            counters: Counters::default(),
+            counters: Arc::default(),
             dht: None,
             utp: None,
         })
@@ -143,15 +146,31 @@ impl UdpPort {
             .or(self.sockets.local_addr(false))
     }
 
-    /// Receives datagrams and hands them out until the session closes.
-    pub(crate) async fn run(mut self, closing: CancellationToken) {
+    /// Receives datagrams and hands them out until the session closes, and a moment longer for connections over uTP: they
+    /// end with what has been written.
+    pub(crate) async fn run(self, utp: Option<Arc<UtpSocket>>, closing: CancellationToken) {
+        let ending = async {
+            closing.cancelled().await;
+            if let Some(utp) = &utp {
+                let _ = tokio::time::timeout(CLOSE_WITHIN, utp.close()).await;
+            }
+        };
+        let counters = Arc::clone(&self.counters);
+        tokio::select! {
+            () = ending => {}
+            () = self.receive() => {}
+        }
+        if let Some(utp) = utp {
+            utp.abort();
+        }
+        tracing::debug!("UDP port, datagrams received: {counters}");
+    }
+
+    async fn receive(mut self) {
         let mut buffer = PortBuffer::default();
         let sockets = Arc::clone(&self.sockets);
         loop {
-            tokio::select! {
-                () = closing.cancelled() => break,
-                () = sockets.readable() => {}
-            }
+            sockets.readable().await;
             if !sockets.receive(&mut buffer, |from, run, len| self.hand_out(from, run, len)) {
                 // Nothing but errors came: one that lasts must not keep a processor busy.
                 tokio::time::sleep(PAUSE_AFTER_ERRORS).await;
@@ -160,7 +179,6 @@ impl UdpPort {
                 utp.flush();
             }
         }
-        tracing::debug!("UDP port, datagrams received: {}", self.counters);
     }
 
     /// Hands out datagrams of one sender, one behind the other, all but the last one `len` bytes long.
@@ -255,7 +273,7 @@ mod tests {
         assert_eq!(first, (other.addr(), Bytes::from_static(b"d0")));
 
         closing.cancel();
-        port.run(closing).await;
+        port.run(None, closing).await;
     }
     /// A run of datagrams of one sender is what the system returns with one call (GRO).
     #[tokio::test]

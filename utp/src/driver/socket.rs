@@ -152,16 +152,17 @@ impl UtpSocket {
         self.core.table.lock().all()
     }
 
-    fn abort(&self) {
+    /// Ends everything at once: connections are reset, and nothing is sent or received any more. It may be called again.
+    pub fn abort(&self) {
         for Entry(shared) in self.all() {
             shared.with(|inner| inner.connection.abort());
         }
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Drop for UtpSocket {
     fn drop(&mut self) {
         self.abort();
-        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
