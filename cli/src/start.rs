@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use tailwater_session::{DhtOptions, Session, SessionBuilder};
 
 use crate::args::{Network, StorageChoice};
+use crate::error::CliError;
+use crate::input::ip_filter;
 
 /// Whether the DHT's table of nodes is saved; it is read in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +27,15 @@ impl From<StorageChoice> for Table {
 }
 
 /// Settings by the flags.
-pub(crate) fn builder(network: &Network, table: Table) -> SessionBuilder {
+///
+/// # Errors
+///
+/// When a list of addresses to filter cannot be read.
+pub(crate) async fn builder(network: &Network, table: Table) -> Result<SessionBuilder, CliError> {
     let mut builder = Session::builder()
         .encryption(network.encryption)
-        .transports(network.transport);
+        .transports(network.transport)
+        .ip_filter(ip_filter::read(&network.ip_filter).await?);
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
     }
@@ -44,9 +51,9 @@ pub(crate) fn builder(network: &Network, table: Table) -> SessionBuilder {
     if let Some(options) = dht_options(network, table) {
         builder = builder.dht(options);
     }
-    builder
+    Ok(builder
         .local_discovery(!network.no_lsd)
-        .port_mapping(!network.no_port_map)
+        .port_mapping(!network.no_port_map))
 }
 
 fn dht_options(network: &Network, table: Table) -> Option<DhtOptions> {

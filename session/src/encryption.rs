@@ -15,8 +15,8 @@ use std::str::FromStr;
 /// | `Prefer` | encrypted, then plain if the peer hangs up or does not answer within 2 s | both |
 /// | `Require` | encrypted | encrypted |
 ///
-/// An encrypted handshake leaves open what follows it. We offer plaintext and RC4, and take what the peer selects; where we
-/// select, it is plaintext, which costs nothing, and with `Require` RC4. What worked for a peer is remembered.
+/// An encrypted handshake leaves open what follows it. We offer plaintext and RC4, with every policy, and take what the peer
+/// selects; where we select, it is plaintext, which costs nothing, and with `Require` RC4 if the peer has it. What worked for a peer is remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",

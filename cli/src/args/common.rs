@@ -96,7 +96,8 @@ pub(crate) struct Network {
     /// Encrypt connections to peers: off, allow, prefer or require.
     ///
     /// prefer tries an encrypted handshake first and falls back to a plain one; allow the other way round. Both accept
-    /// either. require connects to no peer without encryption.
+    /// either. require neither sends nor accepts a plain handshake. What follows an encrypted handshake is
+    /// plaintext or RC4, as the side that answers selects.
     #[arg(long, value_name = "POLICY", default_value_t)]
     pub(crate) encryption: Encryption,
     /// How to connect to peers: over tcp, utp or both.
@@ -104,6 +105,9 @@ pub(crate) struct Network {
     /// With both, uTP is tried first, and TCP beside it 200 ms later.
     #[arg(long, value_name = "TRANSPORT", default_value_t)]
     pub(crate) transport: Transports,
+    /// Connect with no address of this list: CIDR, .p2p or .dat, plain or gzipped; may be given again.
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    pub(crate) ip_filter: Vec<String>,
     /// Do not use the DHT.
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -62,7 +62,7 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
     if torrents.is_empty() && opened.links.is_empty() {
         return Err(CliError::Reported);
     }
-    let mut builder = start::builder(&args.network, Table::Kept);
+    let mut builder = start::builder(&args.network, Table::Kept).await?;
     // What has been fetched of a link before need not be fetched again.
     if !opened.links.is_empty()
         && let Some(dir) = start::resume_dir()

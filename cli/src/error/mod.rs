@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tailwater_dht::MutableTorrentError;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
-use tailwater_session::{AddError, FetchError, Operation, StartError, StorageError, TorrentError};
+use tailwater_session::{
+    AddError, FetchError, IpFilterError, Operation, StartError, StorageError, TorrentError,
+};
 
 pub(crate) use dht::{DhtFailure, asked};
 pub(crate) use tailwater_types::system::message as plain;
@@ -52,6 +54,8 @@ pub(crate) enum CliError {
     TooLong { origin: String, limit: usize },
     #[error("cannot fetch {url}: {reason}")]
     Fetch { url: String, reason: String },
+    #[error("{list} is no list of addresses: {error}")]
+    IpFilter { list: String, error: IpFilterError },
     #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
     V2Only(String),
     #[error("{source_name}: {error}")]

@@ -1,5 +1,6 @@
 //! The torrents of a command: gathered from the command line, lists and standard input, then opened side by side.
 
+pub(crate) mod ip_filter;
 pub(crate) mod link;
 mod list;
 pub(crate) mod magnet;

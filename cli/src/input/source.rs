@@ -96,7 +96,7 @@ impl Source {
             Given::Torrent(metainfo) => return Ok(Loaded::of(metainfo)),
             Given::Link(link) => fetchable(link)?,
         };
-        let mut builder = start::builder(network, Table::Kept);
+        let mut builder = start::builder(network, Table::Kept).await?;
         if let Some(dir) = start::resume_dir() {
             builder = builder.state_dir(dir);
         }
@@ -204,7 +204,7 @@ fn torrents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
-    let fetching = get(url);
+    let fetching = get(url, Limits::default().len);
     tokio::pin!(fetching);
     tokio::select! {
         fetched = &mut fetching => return fetched,
@@ -213,8 +213,8 @@ async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
     fetching.await
 }
 
-async fn get(url: &str) -> Result<Vec<u8>, CliError> {
-    let limit = Limits::default().len;
+/// Fetches what a URL that the user named leads to.
+pub(crate) async fn get(url: &str, limit: usize) -> Result<Vec<u8>, CliError> {
     let failed = |error: HttpError| match error.into_kind() {
         ErrorKind::TooLong { limit } => CliError::TooLong {
             origin: url.to_owned(),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Inner, Session, random};
-use crate::driver::accept;
+use crate::driver::accept::Reception;
 use crate::driver::announce::{Client, ClientConfig};
 use crate::driver::discovery::dht::{self, DhtOptions};
 use crate::driver::discovery::local;
@@ -25,6 +25,7 @@ use crate::driver::torrent::Shared;
 use crate::encryption::Encryption;
 use crate::error::StartError;
 use crate::events::EventSender;
+use crate::ip_filter::{IpFilter, SharedFilter};
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BUDGET, DEFAULT_UPLOAD_SLOTS};
 use crate::storage::{DiskStorage, IoConfig, MemoryStorage, Storages};
 use crate::transport::{Dialer, Listener, Network, UdpPort};
@@ -43,6 +44,7 @@ pub struct SessionBuilder {
     pub(super) dial_from: Option<IpAddr>,
     pub(super) accept_incoming: bool,
     pub(super) encryption: Encryption,
+    pub(super) ip_filter: IpFilter,
     pub(super) transports: Transports,
     pub(super) memory_budget: u64,
     pub(super) state_dir: Option<PathBuf>,
@@ -87,6 +89,14 @@ impl SessionBuilder {
     #[must_use]
     pub const fn accept_incoming(mut self, accept_incoming: bool) -> Self {
         self.accept_incoming = accept_incoming;
+        self
+    }
+
+    /// Addresses that are neither dialled nor accepted, whatever source names them. The DHT and trackers are still asked.
+    /// Default: none.
+    #[must_use]
+    pub fn ip_filter(mut self, filter: IpFilter) -> Self {
+        self.ip_filter = filter;
         self
     }
 
@@ -221,35 +231,29 @@ impl SessionBuilder {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let handshakes = HandshakeSettings::new(self.encryption);
+        let filter = SharedFilter::new(self.ip_filter.clone());
         let limit = self.max_connections;
         let permits = ConnectionPermits::new(
             limit.unwrap_or_else(permits::default_limit),
             DialLimit::default(),
         );
+        let reception = Reception::new(
+            Arc::clone(&registry),
+            permits.clone(),
+            reserved(self.dht.is_some()),
+            handshakes.clone(),
+            filter.clone(),
+        );
         let mut listen_addr = None;
         if let Some((listener, addr)) = self.open_listener()? {
             listen_addr = Some(addr);
-            tasks.spawn(accept::listen(
-                listener,
-                Arc::clone(&registry),
-                permits.clone(),
-                reserved(self.dht.is_some()),
-                handshakes.clone(),
-                closing.clone(),
-            ));
+            tasks.spawn(reception.clone().listen(listener, closing.clone()));
         }
         let mut udp = self.open_udp(listen_addr)?;
         let dht = dht::start(self.dht.clone(), udp.as_mut(), &tasks, &closing)?;
         let utp = self.start_utp(udp.as_mut());
         if let Some(utp) = utp.clone().filter(|_| self.accept_incoming) {
-            tasks.spawn(accept::listen(
-                Listener::Utp(utp),
-                Arc::clone(&registry),
-                permits.clone(),
-                reserved(self.dht.is_some()),
-                handshakes.clone(),
-                closing.clone(),
-            ));
+            tasks.spawn(reception.listen(Listener::Utp(utp), closing.clone()));
         }
         let udp_port = udp.as_ref().and_then(UdpPort::local_addr);
         if let Some(udp) = udp {
@@ -268,8 +272,10 @@ impl SessionBuilder {
                 Dialer::new(self.network.clone(), self.dial_from).with_utp(utp),
                 self.transports,
                 handshakes.clone(),
+                filter.clone(),
             ),
             handshakes,
+            filter,
             down_limit: RateLimits::of_session(self.download_limit),
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
@@ -391,6 +397,7 @@ impl Default for SessionBuilder {
             dial_from: None,
             accept_incoming: true,
             encryption: Encryption::default(),
+            ip_filter: IpFilter::default(),
             transports: Transports::default(),
             memory_budget: DEFAULT_MEMORY_BUDGET,
             state_dir: None,

@@ -6,6 +6,7 @@ use super::Session;
 use crate::encryption::Encryption;
 use crate::error::SettingError;
 use crate::handle::Torrent;
+use crate::ip_filter::IpFilter;
 use crate::limits::{DEFAULT_MAX_PEERS, DEFAULT_UPLOAD_SLOTS, check, check_rate};
 use crate::status::Phase;
 
@@ -98,6 +99,12 @@ impl Session {
     /// Changes whether connections to peers are encrypted. It holds for the connections made and accepted from now on.
     pub fn set_encryption(&self, policy: Encryption) {
         self.inner.shared.handshakes.set_encryption(policy);
+    }
+
+    /// Replaces the addresses that are neither dialled nor accepted. It holds for the connections made and accepted from now
+    /// on; those that stand are left alone.
+    pub fn set_ip_filter(&self, filter: IpFilter) {
+        self.inner.shared.filter.replace(filter);
     }
 
     /// The download rate limit over all torrents, in bytes a second; `None` for no limit.

@@ -1,4 +1,4 @@
-//! The transport below a connection: a TCP socket, or the memory of a test.
+//! The transport below a connection: a TCP socket, a uTP connection, or the memory of a test.
 
 use std::io::{self, IoSlice};
 

@@ -1,9 +1,10 @@
 //! Dialling: from which address, with what timeout.
 //!
-//! Every connection that this session makes is made by [`Dialer::connect`]: within [`CONNECT_TIMEOUT`] (10 s), from the
+//! Every connection that this session makes is made by [`Dialer::connect`]: within [`CONNECT_TIMEOUT`] (10 s, over uTP
+//! [`UTP_CONNECT_TIMEOUT`], 5 s), from the
 //! address that [`SessionBuilder::dial_from`](crate::SessionBuilder::dial_from) names, or else from any. The two callers
-//! are the torrent and the fetch of a magnet link's metadata, both by way of `driver::handshake::dial`, which gives the
-//! handshake 10 s more. Before they dial they wait for a permit and their turn (`driver::permits`): at most 30 dials a
+//! are the torrent and the fetch of a magnet link's metadata, both by way of `driver::handshake::PeerDialer`, which chooses the
+//! transport, and gives the handshakes their own time. Before they dial they wait for a permit and their turn (`driver::permits`): at most 30 dials a
 //! second over all torrents.
 
 use std::io;

@@ -219,7 +219,6 @@ impl UdpPort {
 }
 
 #[cfg(test)]
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::memory_network::MemoryNetwork;

@@ -16,7 +16,7 @@ use support::{Share, seed, within};
 use tailwater_metainfo::{HostPort, Magnet};
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
 use tailwater_session::{
-    AddOptions, DhtOptions, Encryption, Event, Session, StorageKind, Transports,
+    AddOptions, DhtOptions, Encryption, Event, IpFilter, Session, StorageKind, Transports,
 };
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -242,6 +242,44 @@ async fn callers_beyond_the_limit_of_connections_are_hung_up_on() {
         // What was said before, then the end.
         within(stream.read_to_end(&mut Vec::new())).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_filtered_is_neither_dialled_nor_let_in() {
+    let share = Share::new(10, FILES, 16_384);
+    let network = MemoryNetwork::default();
+    let filter = IpFilter::parse(b"10.1.0.0/16\n").unwrap();
+    let builder = Session::builder().memory_network(network.host([10, 0, 0, 1]));
+    let builder = builder
+        .encryption(Encryption::Allow)
+        .transports(Transports::Tcp);
+    let ours = builder.ip_filter(filter).start().unwrap();
+    let [filtered, allowed] = [[10, 1, 0, 9], [10, 2, 0, 9]].map(|ip| network.host(ip));
+    let [mut dialled, mut other] = [&filtered, &allowed].map(|host| host.listen(None).unwrap());
+    let peers = [dialled.local_addr(), other.local_addr()];
+    let options = AddOptions::new(StorageKind::Memory).peers(peers);
+    let torrent = ours.add(&share.metainfo, options).await.unwrap();
+    within(torrent.have()).await.unwrap();
+    // The other one is dialled, and after that, too, this one has not been.
+    drop(within(other.accept()).await.unwrap());
+    let is_dialled = tokio::select! {
+        biased;
+        _ = dialled.accept() => true,
+        () = std::future::ready(()) => false,
+    };
+    assert!(!is_dialled);
+    let addr = ours.listen_addr().unwrap();
+    let mut caller = filtered.connect(addr).await.unwrap();
+    assert!(within(greet(&mut caller, &share, 1)).await.is_err());
+    let mut caller = allowed.connect(addr).await.unwrap();
+    within(greet(&mut caller, &share, 2)).await.unwrap();
+    // Replaced while it runs.
+    ours.set_ip_filter(IpFilter::parse(b"10.2.0.0-10.2.255.255\n").unwrap());
+    let mut caller = allowed.connect(addr).await.unwrap();
+    assert!(within(greet(&mut caller, &share, 3)).await.is_err());
+    let mut caller = filtered.connect(addr).await.unwrap();
+    within(greet(&mut caller, &share, 4)).await.unwrap();
+    close([ours]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

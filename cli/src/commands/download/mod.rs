@@ -47,7 +47,8 @@ pub(super) async fn run(context: &Context, args: &Download) -> Result<(), CliErr
         return Err(CliError::Reported);
     }
     let budget = args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0);
-    let mut builder = start::builder(&args.network, args.storage.into()).memory_budget(budget);
+    let builder = start::builder(&args.network, args.storage.into()).await?;
+    let mut builder = builder.memory_budget(budget);
     match args.storage {
         StorageChoice::Memory => memory::check(&jobs, budget)?,
         StorageChoice::Disk => {

@@ -38,6 +38,7 @@ pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError
     };
     let http = Http::bind(args.http.unwrap_or_default()).await?;
     let mut builder = start::builder(&args.network, args.storage.into())
+        .await?
         .memory_budget(args.memory.map_or(DEFAULT_MEMORY_BUDGET, |size| size.0));
     if args.storage == StorageChoice::Disk
         && let Some(dir) = start::resume_dir()

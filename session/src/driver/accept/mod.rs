@@ -22,67 +22,104 @@ use crate::driver::handshake::{self, Call, Desk, ExchangeBudget, HandshakeSettin
 use crate::driver::message::TorrentMessage;
 use crate::driver::permits::ConnectionPermits;
 use crate::driver::registry::Registry;
+use crate::ip_filter::SharedFilter;
 use crate::torrent::Host;
-use crate::transport::Listener;
+use crate::transport::{Listener, Stream};
 
 /// A connection that its torrent does not take within this time is closed. Meanwhile it holds a permit, but no slot for
 /// a handshake.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
-/// Accepts connections until the session closes. It waits for nothing else: one without a permit is closed, and one that
-/// stays silent makes room for the next.
-pub(crate) async fn listen(
-    mut listener: Listener,
+
+/// What incoming connections are received with, whichever listener they come from. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Reception {
     registry: Arc<Registry>,
     permits: ConnectionPermits,
     reserved: Reserved,
     settings: HandshakeSettings,
-    closing: CancellationToken,
-) {
-    let budget = Arc::new(ExchangeBudget::default());
-    let handshakes = Arc::new(Mutex::new(Handshakes::default()));
-    let tasks = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            () = closing.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, addr)) => {
-                let Some(permit) = permits.try_acquire_incoming(addr.ip()) else {
-                    tracing::debug!(%addr, "hanging up on a caller: no permit for a connection");
-                    continue;
-                };
-                let call = Call {
-                    stream,
-                    addr,
-                    permit,
-                };
-                let ending = closing.child_token();
-                let turn = Turn::begin(&handshakes, addr, ending.clone());
-                let (registry, settings) = (Arc::clone(&registry), settings.clone());
-                let budget = Arc::clone(&budget);
-                tasks.spawn(async move {
-                    let desk = Desk {
-                        registry: &registry,
-                        reserved,
-                        settings: &settings,
-                        budget: &budget,
-                    };
-                    tokio::select! {
-                        () = ending.cancelled() => tracing::debug!(%addr, "ending a handshake"),
-                        () = welcome(call, &desk, turn) => {}
-                    }
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: the next call must not find us spinning.
-                tracing::warn!("accepting a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+    filter: SharedFilter,
+    budget: Arc<ExchangeBudget>,
+    handshakes: Arc<Mutex<Handshakes<CancellationToken>>>,
+}
+
+impl Reception {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        permits: ConnectionPermits,
+        reserved: Reserved,
+        settings: HandshakeSettings,
+        filter: SharedFilter,
+    ) -> Self {
+        Self {
+            registry,
+            permits,
+            reserved,
+            settings,
+            filter,
+            budget: Arc::default(),
+            handshakes: Arc::default(),
         }
     }
-    tasks.close();
-    tasks.wait().await;
+
+    /// Accepts connections until the session closes. It waits for nothing else: one without a permit is closed, and one that
+    /// stays silent makes room for the next.
+    pub(crate) async fn listen(self, mut listener: Listener, closing: CancellationToken) {
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                () = closing.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, addr)) => self.receive(stream, addr, &tasks, &closing),
+                Err(error) => {
+                    // Out of file descriptors, most likely: the next call must not find us spinning.
+                    tracing::warn!("accepting a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Has a task shake hands with a caller, unless it is turned away at once.
+    fn receive(
+        &self,
+        stream: Stream,
+        addr: SocketAddr,
+        tasks: &TaskTracker,
+        closing: &CancellationToken,
+    ) {
+        if self.filter.contains(addr.ip()) {
+            tracing::debug!(%addr, "hanging up on a caller: its address is filtered");
+            return;
+        }
+        let Some(permit) = self.permits.try_acquire_incoming(addr.ip()) else {
+            tracing::debug!(%addr, "hanging up on a caller: no permit for a connection");
+            return;
+        };
+        let call = Call {
+            stream,
+            addr,
+            permit,
+        };
+        let ending = closing.child_token();
+        let turn = Turn::begin(&self.handshakes, addr, ending.clone());
+        let reception = self.clone();
+        tasks.spawn(async move {
+            let desk = Desk {
+                registry: &reception.registry,
+                reserved: reception.reserved,
+                settings: &reception.settings,
+                budget: &reception.budget,
+            };
+            tokio::select! {
+                () = ending.cancelled() => tracing::debug!(%addr, "ending a handshake"),
+                () = welcome(call, &desk, turn) => {}
+            }
+        });
+    }
 }
 
 /// A caller's entry in the table of handshakes; removed when it is dropped.

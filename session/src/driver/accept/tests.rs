@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::driver::permits::DialLimit;
 use crate::driver::registry::Reach;
+use crate::ip_filter::SharedFilter;
 use crate::torrent::Transport;
-use crate::transport::{Dialer, Network, Stream};
+use crate::transport::{Dialer, Network};
 
 /// Nothing here takes a tenth of it, but the time limits of the handshakes in their hundreds take longer.
 const WATCHDOG: Duration = Duration::from_secs(20);
@@ -30,14 +31,14 @@ impl Station {
             registry: Arc::new(Registry::new(PeerId::new([1; 20]))),
             closing: CancellationToken::new(),
         };
-        tokio::spawn(listen(
-            listener,
+        let reception = Reception::new(
             Arc::clone(&station.registry),
             ConnectionPermits::new(permits, DialLimit::default()),
             Reserved::FAST,
             HandshakeSettings::default(),
-            station.closing.clone(),
-        ));
+            SharedFilter::default(),
+        );
+        tokio::spawn(reception.listen(listener, station.closing.clone()));
         station
     }
 

@@ -14,6 +14,7 @@ use super::encrypted::{self, Secured};
 use super::{DialError, HANDSHAKE_TIMEOUT, HandshakeSettings, Handshaken, Ours, receive, within};
 use crate::driver::permits::ConnectionPermit;
 use crate::encryption::Encryption;
+use crate::ip_filter::SharedFilter;
 use crate::peer::Direction;
 use crate::torrent::{Encrypted, Transport};
 use crate::transport::{Dialer, Stream};
@@ -32,6 +33,7 @@ const MAX_REMEMBERED: usize = 4_096;
 pub(crate) struct PeerDialer {
     dialer: Dialer,
     settings: HandshakeSettings,
+    filter: SharedFilter,
     transports: Transports,
     /// The way that worked where another one was tried first.
     worked: Arc<Mutex<BoundedMap<SocketAddr, Way>>>,
@@ -68,10 +70,16 @@ struct Failed {
 }
 
 impl PeerDialer {
-    pub(crate) fn new(dialer: Dialer, transports: Transports, settings: HandshakeSettings) -> Self {
+    pub(crate) fn new(
+        dialer: Dialer,
+        transports: Transports,
+        settings: HandshakeSettings,
+        filter: SharedFilter,
+    ) -> Self {
         Self {
             dialer,
             settings,
+            filter,
             transports,
             worked: Arc::new(Mutex::new(BoundedMap::new(MAX_REMEMBERED))),
         }
@@ -88,6 +96,9 @@ impl PeerDialer {
         ours: Ours,
         permit: ConnectionPermit,
     ) -> Result<Handshaken, DialError> {
+        if self.filter.contains(addr.ip()) {
+            return Err(DialError::Filtered);
+        }
         let opened = match self.order(addr) {
             (only, None) => self.over(only, addr, ours).await,
             (first, Some(second)) => self.race([first, second], addr, ours).await,

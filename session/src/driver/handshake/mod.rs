@@ -131,6 +131,8 @@ pub(crate) enum DialError {
     EncryptionRefused,
     #[error("too many encrypted handshakes in a short time")]
     TooManyExchanges,
+    #[error("its address is filtered")]
+    Filtered,
     #[error("it hung up during the handshake")]
     HungUp,
     #[error("it serves another torrent")]

@@ -34,6 +34,7 @@ use crate::driver::rate_limiter::RateLimits;
 use crate::driver::upkeep::Upkeep;
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
+use crate::ip_filter::SharedFilter;
 use crate::mailbox::Mailbox;
 use crate::options::priorities;
 use crate::reader::board::ReaderBoard;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) permits: ConnectionPermits,
     pub(crate) dialer: PeerDialer,
     pub(crate) handshakes: HandshakeSettings,
+    pub(crate) filter: SharedFilter,
     pub(crate) down_limit: RateLimits,
     pub(crate) up_limit: RateLimits,
     pub(crate) events: EventSender,

@@ -1,0 +1,40 @@
+//! The lists of addresses that are not connected with: files or URLs.
+
+use std::path::Path;
+
+use tailwater_session::{IpFilter, IpFilterError};
+
+use super::source;
+use crate::error::CliError;
+
+/// Reads lists, and makes one filter of them.
+///
+/// # Errors
+///
+/// When a list cannot be had, or is none.
+///
+/// # Cancel safety
+///
+/// Nothing is left behind when the future is dropped.
+pub(crate) async fn read(lists: &[String]) -> Result<IpFilter, CliError> {
+    let mut all = IpFilter::default();
+    for list in lists {
+        let bytes = match list.starts_with("http://") || list.starts_with("https://") {
+            true => source::get(list, IpFilter::MAX_LEN).await?,
+            false => source::read(Path::new(list), IpFilter::MAX_LEN)?,
+        };
+        let refused = |error: IpFilterError| CliError::IpFilter {
+            list: list.clone(),
+            error,
+        };
+        let filter = IpFilter::parse(&bytes).map_err(refused)?;
+        tracing::info!("{list}: {} ranges of addresses are filtered", filter.len());
+        if let (skipped, Some(first)) = filter.skipped() {
+            tracing::warn!(
+                "{list}: {skipped} lines are no range of addresses; the first is line {first}"
+            );
+        }
+        all = all.with(&filter);
+    }
+    Ok(all)
+}
