@@ -6,6 +6,7 @@ use tailwater_session::{IpFilter, IpFilterError};
 
 use super::source;
 use crate::error::CliError;
+use crate::words::count;
 
 /// Reads lists, and makes one filter of them.
 ///
@@ -28,10 +29,12 @@ pub(crate) async fn read(lists: &[String]) -> Result<IpFilter, CliError> {
             error,
         };
         let filter = IpFilter::parse(&bytes).map_err(refused)?;
-        tracing::info!("{list}: {} ranges of addresses are filtered", filter.len());
+        let ranges = count(filter.len(), "range");
+        tracing::info!("{list}: {ranges} of addresses filtered");
         if let (skipped, Some(first)) = filter.skipped() {
+            let lines = count(skipped, "line");
             tracing::warn!(
-                "{list}: {skipped} lines are no range of addresses; the first is line {first}"
+                "{list}: {lines} passed over as no range of addresses, first line {first}"
             );
         }
         all = all.with(&filter);
