@@ -58,6 +58,7 @@ pub use driver::announce::status::{TrackerState, TrackerStatus};
 #[cfg(feature = "dht")]
 pub use driver::discovery::follow::{Follow, Publication};
 pub use driver::metadata::progress::FetchProgress;
+pub use driver::web_seed::status::{WebSeedState, WebSeedStats};
 pub use encryption::{Encryption, UnknownEncryption};
 pub use error::{AddError, FetchError, SettingError, StartError, TorrentError, TrackersError};
 pub use events::{Event, Events};

@@ -79,6 +79,7 @@ pub struct AddOptions {
     pub(crate) totals: Totals,
     pub(crate) download_limit: Option<u64>,
     pub(crate) upload_limit: Option<u64>,
+    pub(crate) web_seeds: Vec<String>,
 }
 
 impl AddOptions {
@@ -116,6 +117,7 @@ impl AddOptions {
             totals: Totals::NONE,
             download_limit: None,
             upload_limit: None,
+            web_seeds: Vec::new(),
         }
     }
 
@@ -268,6 +270,14 @@ impl AddOptions {
     #[must_use]
     pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.peers.extend(peers);
+        self
+    }
+
+    /// Adds web seeds (BEP 19) to those that the torrent names: URLs of the file, or of the folder that it lies in. The user
+    /// named them, so they may lead to any address. Texts that are no `http` or `https` URL are ignored.
+    #[must_use]
+    pub fn web_seeds<T: Into<String>>(mut self, urls: impl IntoIterator<Item = T>) -> Self {
+        self.web_seeds.extend(urls.into_iter().map(Into::into));
         self
     }
 

@@ -12,6 +12,7 @@ use super::message::TorrentMessage;
 use super::peer_limits::TorrentLimits;
 use super::rate_limiter::RateLimits;
 use super::removal::Removal;
+use super::web_seed::status::WebSeeds;
 use crate::reader::Readers;
 use crate::settings::Settings;
 use crate::status::Status;
@@ -28,6 +29,7 @@ pub(crate) struct TorrentHandle {
     pub(crate) download_limit: RateLimits,
     pub(crate) upload_limit: RateLimits,
     pub(crate) trackers: TrackersHandle,
+    pub(crate) web_seeds: Arc<WebSeeds>,
     pub(crate) removal: Arc<Removal>,
 }
 

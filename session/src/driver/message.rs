@@ -12,7 +12,7 @@ use super::handshake::Handshaken;
 use super::upkeep::Upkeep;
 use crate::error::TorrentError;
 use crate::peer::{Fact, Violation};
-use crate::torrent::{BufferMap, PeerKey, PeerSource, PeerStats, Priority};
+use crate::torrent::{BufferMap, Origin, PeerKey, PeerSource, PeerStats, Priority};
 
 /// Messages that may be queued for a torrent; then its connections wait (back-pressure).
 pub(crate) const MESSAGE_QUEUE: usize = 256;
@@ -42,8 +42,8 @@ pub(crate) enum TorrentMessage {
 /// The facts of a connection since its last batch: bounded in number by what it decodes in one turn.
 pub(crate) struct FactBatch {
     pub(crate) key: PeerKey,
-    /// The peer's address: blocks count as sent by it even when it has been disconnected.
-    pub(crate) from: IpAddr,
+    /// The peer's address, or the web seed: blocks count as sent by it even when it has been disconnected.
+    pub(crate) from: Origin,
     pub(crate) facts: Vec<Fact>,
     /// One of [`BATCHES_IN_FLIGHT`], given back when the torrent has handled the facts.
     pub(crate) _permit: OwnedSemaphorePermit,
@@ -77,6 +77,9 @@ pub(crate) enum End {
     TooFarBehind,
     #[error("{}", tailwater_types::system::message(.0))]
     Io(#[from] io::Error),
+    /// A web seed is not asked again.
+    #[error("it is of no use: {0}")]
+    Useless(String),
     #[error("we let it go")]
     LetGo,
 }

@@ -11,6 +11,7 @@
 //! | what | where |
 //! |---|---|
 //! | a connection's bytes, the outbox, back-pressure | `peer/` |
+//! | a web seed's requests and answers | `web_seed/` |
 //! | a torrent's task, which owns its engine | `torrent/`, `lifecycle.rs` |
 //! | incoming connections, handshakes | `accept/`, `handshake.rs` |
 //! | dialling and its timeout, sockets | `transport/` beside this folder |
@@ -44,3 +45,4 @@ pub(crate) mod swarm;
 pub(crate) mod torrent;
 pub(crate) mod totals;
 pub(crate) mod upkeep;
+pub(crate) mod web_seed;

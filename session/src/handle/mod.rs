@@ -5,6 +5,7 @@ mod limits;
 mod metadata;
 mod trackers;
 mod upkeep;
+mod web_seeds;
 
 pub use files::FileStatus;
 pub use metadata::MetadataFetch;

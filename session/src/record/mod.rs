@@ -50,6 +50,8 @@ pub struct TorrentRecord {
     pub other_files: Priority,
     /// Its trackers, by tier.
     pub trackers: Vec<Vec<String>>,
+    /// Its web seeds that the user named; see [`AddOptions::web_seeds`].
+    pub web_seeds: Vec<String>,
     /// See [`AddOptions::announce`].
     pub announce: bool,
     /// See [`AddOptions::sequential`].
@@ -107,6 +109,7 @@ impl Default for TorrentRecord {
             file_priorities: BTreeMap::new(),
             other_files: Priority::Normal,
             trackers: Vec::new(),
+            web_seeds: Vec::new(),
             announce: true,
             sequential: false,
             on_demand: false,
@@ -185,6 +188,7 @@ impl TorrentRecord {
                 StorageKind::Disk(folder) => StorageRecord::Folder(folder.clone()),
                 StorageKind::Memory => StorageRecord::Memory,
             },
+            web_seeds: options.web_seeds.clone(),
             announce: options.announce,
             sequential: options.sequential,
             on_demand: options.on_demand,
@@ -221,6 +225,7 @@ impl TorrentRecord {
         let mut options = AddOptions::new(storage)
             .file_priorities(files)
             .trackers(self.trackers.clone())
+            .web_seeds(self.web_seeds.iter().cloned())
             .announce(self.announce || !self.trackers.is_empty())
             .sequential(self.sequential)
             .on_demand(self.on_demand)

@@ -18,6 +18,7 @@ use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
 use crate::driver::registry::{Reach, Registration};
 use crate::driver::swarm::SwarmContext;
 use crate::driver::torrent::TorrentTask;
+use crate::driver::web_seed::status::WebSeeds;
 use crate::error::AddError;
 use crate::events::Event;
 use crate::handle::Torrent;
@@ -116,6 +117,7 @@ impl Inner {
         let (peers, banned) = (options.peers.clone(), options.banned.clone());
         let settings = settings(&options, files);
         let removal = Arc::default();
+        let web_seeds = Arc::new(WebSeeds::new(&metainfo, &options));
         let torrent = RunningTorrent {
             shared: Arc::new(TorrentHandle {
                 info_hash,
@@ -128,6 +130,7 @@ impl Inner {
                 download_limit: shared.down_limit.clone(),
                 upload_limit: shared.up_limit.clone(),
                 trackers,
+                web_seeds: Arc::clone(&web_seeds),
                 removal: Arc::clone(&removal),
             }),
             status: context.status.clone(),
@@ -148,6 +151,7 @@ impl Inner {
             shared,
             settings,
             limits,
+            web_seeds,
             closing: context.closing.clone(),
         };
         registration.add(torrent.clone());

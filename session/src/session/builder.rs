@@ -280,6 +280,7 @@ impl SessionBuilder {
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
             dht,
+            http: tailwater_http::Client::new(tailwater_http::ClientConfig::default()),
         };
         let inner = Inner {
             storages: Arc::new(Storages {

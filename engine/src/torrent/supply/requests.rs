@@ -11,6 +11,9 @@ use crate::torrent::{Engine, Output, PeerKey, Space};
 
 /// How many peers are asked for one block in the end-game, when nothing else is left to request.
 const END_GAME_COPIES: u8 = 3;
+/// The most requests at a web seed while a peer serves us, so that web seeds do not take what peers of the swarm would
+/// send: 256 KiB, enough to finish what a reader waits for.
+const WEB_SEED_BESIDE_PEERS: usize = 16;
 
 impl<S: Space> Engine<S> {
     /// Requests as many blocks from `key` as its pipeline has room for.
@@ -18,7 +21,9 @@ impl<S: Space> Engine<S> {
         if self.halted.any() {
             return;
         }
-        while self.peers.get(key).is_some_and(Peer::has_room) {
+        let limit = self.request_limit(key);
+        let has_room = |peer: &Peer| peer.has_room() && peer.supply.pending.len() < limit;
+        while self.peers.get(key).is_some_and(has_room) {
             let block = self.next_block(now, key);
             let Some(peer) = self.peers.get_mut(key) else {
                 break;
@@ -34,6 +39,22 @@ impl<S: Space> Engine<S> {
             });
             peer.supply.current = Some(block.piece());
             self.command(key, Command::Request(block));
+        }
+    }
+
+    /// The most requests at a supplier beside its pipeline: few at a web seed while a peer serves us.
+    fn request_limit(&self, key: PeerKey) -> usize {
+        let is_web_seed = |peer: &Peer| peer.connected().is_none();
+        let supplies = |supply: &Supplier| {
+            let delivers = !supply.snubbed && supply.interesting > 0;
+            supply.serves && delivers && supply.rests_until.is_none() && supply.down.total() > 0
+        };
+        let mut connected = self.peers.connected();
+        match self.peers.get(key).is_some_and(is_web_seed)
+            && connected.any(|(_, peer)| supplies(peer.supply))
+        {
+            true => WEB_SEED_BESIDE_PEERS,
+            false => usize::MAX,
         }
     }
 
@@ -69,10 +90,11 @@ impl<S: Space> Engine<S> {
     /// A block of a piece that was not begun. The piece's room is reserved before its first block is requested.
     fn next_of_new(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let peer = self.peers.get(key)?;
-        let piece = self
+        let best = self
             .supply
             .picker
             .pick(&peer.supply.bits, |piece| peer.lets_us_request(piece))?;
+        let piece = self.supply.following(peer, best).unwrap_or(best);
         if !self.reserve(now, piece) {
             if !self.config.on_demand {
                 // Room may come free without any other event, so the driver has to wait for it (`wanted_space`).
@@ -150,6 +172,20 @@ impl Supply {
         let late = peer.supply.late();
         mine.then(|| self.pieces.request_next(piece, &late))
             .flatten()
+    }
+
+    /// The piece behind the one that a web seed works on, if it is wanted as much as `best`: a server sends both in
+    /// answer to one request, and has all pieces, so that it need not begin with the rarest.
+    fn following(&self, peer: &Peer, best: PieceIndex) -> Option<PieceIndex> {
+        let current = match peer.connected() {
+            Some(_) => return None,
+            None => peer.supply.current?,
+        };
+        let next = self.geometry.piece(current.get() + 1).ok()?;
+        let is_listed = self.picker.listed_from(next).next() == Some(next);
+        let fits = is_listed && peer.supply.bits.has(next) && peer.lets_us_request(next);
+        let is_as_urgent = self.picker.priority(next) >= self.picker.priority(best);
+        (fits && is_as_urgent).then_some(next)
     }
 
     /// A block of another piece that was begun: those are finished before new ones are started.

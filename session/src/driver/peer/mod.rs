@@ -251,7 +251,7 @@ impl PeerTask {
         let permit = Arc::clone(&self.in_flight).acquire_owned().await;
         let batch = FactBatch {
             key: self.key,
-            from: self.ip,
+            from: self.ip.into(),
             facts,
             // The semaphore is never closed.
             _permit: permit.map_err(|_| End::LetGo)?,

@@ -18,7 +18,7 @@ use crate::peer::{self, Command, Connection, Consequence, Direction};
 use crate::torrent::{NewPeer, PeerKey};
 
 /// Commands that may be queued for one connection before it counts as stuck.
-const COMMAND_LIMIT: usize = 1 << 17;
+pub(super) const COMMAND_LIMIT: usize = 1 << 17;
 
 /// The torrent's end of one connection.
 pub(super) struct Link {
@@ -28,18 +28,26 @@ pub(super) struct Link {
     pub(super) who: Who,
 }
 
-/// A peer's name for logs.
-pub(super) struct Who {
-    addr: SocketAddr,
-    client: Option<String>,
+/// A supplier's name for logs.
+pub(super) enum Who {
+    /// A peer: its address, and its client's name.
+    Peer(SocketAddr, Option<String>),
+    /// A web seed: its URL for people.
+    WebSeed(String),
+}
+
+impl Who {
+    pub(super) const fn is_web_seed(&self) -> bool {
+        matches!(self, Self::WebSeed(_))
+    }
 }
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "peer {}", self.addr)?;
-        match &self.client {
-            Some(client) => write!(f, " ({client})"),
-            None => Ok(()),
+        match self {
+            Self::Peer(addr, Some(client)) => write!(f, "peer {addr} ({client})"),
+            Self::Peer(addr, None) => write!(f, "peer {addr}"),
+            Self::WebSeed(url) => write!(f, "web seed {url}"),
         }
     }
 }
@@ -77,10 +85,7 @@ impl Running {
                 dht_port: self.dht_port(peer.agreed),
             },
         );
-        let who = Who {
-            addr: peer.addr,
-            client: tailwater_wire::client_name(&peer.id),
-        };
+        let who = Who::Peer(peer.addr, tailwater_wire::client_name(&peer.id));
         match peer.direction {
             Direction::Outgoing => tracing::info!(
                 "{who} is connected ({}, {})",
@@ -132,6 +137,8 @@ impl Running {
             self.engine.handle_misbehaviour(now, key);
         }
         self.engine.handle_closed(now, key);
+        // It may have been a web seed, in whose place another one is used.
+        self.start_web_seeds(now);
     }
 
     pub(super) fn connect(&self, addr: SocketAddr) {

@@ -4,6 +4,7 @@ mod files;
 mod links;
 mod storage;
 mod suspending;
+mod web_seeds;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ use crate::driver::peer_limits::TorrentLimits;
 use crate::driver::permits::{ConnectionPermits, PermitGroup};
 use crate::driver::rate_limiter::RateLimits;
 use crate::driver::upkeep::Upkeep;
+use crate::driver::web_seed::status::{WebSeedState, WebSeeds};
 use crate::error::TorrentError;
 use crate::events::{Event, EventSender};
 use crate::ip_filter::SharedFilter;
@@ -41,7 +43,7 @@ use crate::reader::board::ReaderBoard;
 use crate::settings::Settings;
 use crate::status::{Phase, Status};
 use crate::torrent::{
-    BufferMap, Config, Engine, Halt, Notice, Output, PeerKey, PeerSource, Priority,
+    BufferMap, Config, Engine, Halt, Notice, Origin, Output, PeerKey, PeerSource, Priority,
 };
 use tailwater_storage::{Completion, Space, Storage};
 
@@ -69,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) events: EventSender,
     /// The session's DHT node, if it has one.
     pub(crate) dht: Option<DhtHandle>,
+    /// The client that web seeds are asked with.
+    pub(crate) http: tailwater_http::Client,
 }
 
 impl Shared {
@@ -107,6 +111,7 @@ pub(crate) struct TorrentTask {
     pub(crate) shared: Shared,
     pub(crate) settings: Settings,
     pub(crate) limits: TorrentLimits,
+    pub(crate) web_seeds: Arc<WebSeeds>,
     pub(crate) closing: CancellationToken,
 }
 
@@ -215,6 +220,7 @@ impl TorrentTask {
             running.engine.handle_reader_opened(now, key, config);
             running.engine.handle_reader(now, key, update);
         }
+        running.start_web_seeds(now);
         running.carry_out(now);
         running.publish(now);
         running
@@ -272,7 +278,7 @@ impl Running {
     }
 
     fn wake(&mut self, now: Instant) -> Instant {
-        let publish = match self.links.is_empty() && self.is_still() {
+        let publish = match self.is_quiet() {
             true => now + IDLE,
             false => self.published + PUBLISH_EVERY,
         };
@@ -473,7 +479,14 @@ impl Running {
                     piece: number,
                 }
             }
-            Notice::Banned(origin) => Event::Banned { info_hash, origin },
+            Notice::Banned(origin) => {
+                if let Origin::WebSeed(id) = origin {
+                    let error = Some("it sent corrupt data");
+                    let web_seeds = &self.task.web_seeds;
+                    web_seeds.set_state(id, WebSeedState::Banned, error);
+                }
+                Event::Banned { info_hash, origin }
+            }
             Notice::PieceEvicted(piece) => {
                 self.files.handle_evicted(piece);
                 Event::PieceEvicted {
@@ -513,6 +526,7 @@ impl Running {
 
     fn publish(&mut self, now: Instant) {
         self.published = now;
+        self.publish_web_seeds(now);
         let stats = self.before.plus(self.engine.stats(now));
         let before = self.task.settings.lock().options.totals;
         self.task.status.send_replace(Status {
@@ -537,6 +551,7 @@ impl Running {
         while self.task.messages.recv().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
+        self.task.web_seeds.stop();
     }
 }
 

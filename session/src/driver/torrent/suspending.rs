@@ -99,6 +99,7 @@ impl Running {
                 () = self.tasks.wait() => break,
             }
         }
+        self.task.web_seeds.stop();
         Suspended {
             task: self.task,
             upkeep,
