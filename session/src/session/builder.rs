@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tailwater_http::{Client as HttpClient, ClientConfig as HttpConfig};
 use tailwater_wire::own_peer_id;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -233,10 +234,8 @@ impl SessionBuilder {
         let handshakes = HandshakeSettings::new(self.encryption);
         let filter = SharedFilter::new(self.ip_filter.clone());
         let limit = self.max_connections;
-        let permits = ConnectionPermits::new(
-            limit.unwrap_or_else(permits::default_limit),
-            DialLimit::default(),
-        );
+        let limit = limit.unwrap_or_else(permits::default_limit);
+        let permits = ConnectionPermits::new(limit, DialLimit::default());
         let reception = Reception::new(
             Arc::clone(&registry),
             permits.clone(),
@@ -280,7 +279,7 @@ impl SessionBuilder {
             up_limit: RateLimits::of_session(self.upload_limit),
             events: EventSender::new(),
             dht,
-            http: tailwater_http::Client::new(tailwater_http::ClientConfig::default()),
+            http: HttpClient::new(HttpConfig::default()),
         };
         let inner = Inner {
             storages: Arc::new(Storages {
