@@ -326,3 +326,24 @@ fn a_full_torrent_and_web_seeds_do_not_displace_each_other() {
     // Peers that have everything leave a torrent that does. Web seeds stay until their driver takes them away.
     assert_eq!(download.suppliers.len(), 20);
 }
+
+#[test]
+fn a_web_seed_is_asked_for_little_while_a_peer_serves_us() {
+    let most = |with_peer: bool| {
+        let mut download = Download::new();
+        if with_peer {
+            download.peer(1);
+            // It has to have shown that it serves.
+            download.turn();
+        }
+        let key = download.web_seed(1, false);
+        let mut most = 0;
+        for _ in 0..10 {
+            most = most.max(download.suppliers[&key].asked.len());
+            download.turn();
+        }
+        most
+    };
+    assert!(most(false) > 20, "{}", most(false));
+    assert!(most(true) <= 16, "{}", most(true));
+}

@@ -32,6 +32,7 @@ mod swarm;
 mod torrent_files;
 mod transmission;
 mod utp;
+mod web_seeds;
 
 /// Whether the tests are to run; says so if not.
 fn enabled() -> bool {

@@ -210,7 +210,8 @@ pub(crate) fn create_private(payload: &Path, torrent: &Path, piece_kib: u64) {
     create_with(payload, torrent, piece_kib, &more);
 }
 
-fn create_with(payload: &Path, torrent: &Path, piece_kib: u64, more: &[&str]) {
+/// Makes a torrent, with more arguments.
+pub(crate) fn create_with(payload: &Path, torrent: &Path, piece_kib: u64, more: &[&str]) {
     let mut command = tailwater(torrent.parent().unwrap());
     command.arg("create").arg(payload).arg("-o").arg(torrent);
     command.args([
