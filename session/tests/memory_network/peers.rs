@@ -123,6 +123,9 @@ impl Seed {
         // The connection has the torrent's commands at the end of the turn in which the torrent answers: before its next.
         torrent.peers().await.unwrap();
         torrent.peers().await.unwrap();
+        // The connection may be reading already when the commands reach it: then it sends what they cause behind this answer,
+        // and before the next.
+        within(self.be_refused()).await;
         within(self.be_refused()).await;
     }
 
