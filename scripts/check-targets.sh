@@ -32,4 +32,5 @@ for crate in types bencode metainfo wire engine netsim; do
     check wasm32-unknown-unknown --package "tailwater-$crate"
 done
 check wasm32-unknown-unknown --package tailwater-dht --no-default-features
+check wasm32-unknown-unknown --package tailwater-utp --no-default-features
 check i686-unknown-linux-gnu --package tailwater-session
