@@ -98,6 +98,8 @@ fn peers_and_trackers_are_shown_below_their_torrent() {
         "there",
         "--show",
         "trackers,peers",
+        "--transport",
+        "tcp",
     ];
     let args = [&download, &LOCAL[..]].concat();
     let mut terminal = place.terminal(&args, 24, 100);
@@ -112,7 +114,7 @@ fn peers_and_trackers_are_shown_below_their_torrent() {
     });
     let peer = lines.iter().find(|line| line.contains(addr)).unwrap();
     assert!(
-        peer.contains("100 %") && peer.contains("D--  tailwater"),
+        peer.contains("100 %") && peer.contains("D---e  tailwater"),
         "{lines:#?}"
     );
     let torrent = lines

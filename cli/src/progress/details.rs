@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
+use tailwater_session::torrent::{Encrypted, Transport};
 use tailwater_session::{PeerStats, Torrent};
 
 use super::width::{aligned_right, padded, shortened, width};
@@ -75,7 +76,7 @@ fn peer_lines(mut peers: Vec<PeerStats>, pieces: u32) -> Vec<Vec<String>> {
 }
 
 /// The flags that other clients use: `D` it sends us what we want, `d` it does not; `U` and `u` the same for what it
-/// wants; `I` it connected to us.
+/// wants; `I` it connected to us; `P` it is connected over uTP; `E` everything is encrypted, `e` the handshake was.
 fn flags(peer: &PeerStats) -> String {
     let down = match (peer.am_interested, peer.peer_choking) {
         (true, false) => 'D',
@@ -88,7 +89,16 @@ fn flags(peer: &PeerStats) -> String {
         (false, _) => '-',
     };
     let incoming = if peer.is_incoming { 'I' } else { '-' };
-    [down, up, incoming].into_iter().collect()
+    let utp = match peer.kind.transport {
+        Transport::Utp => 'P',
+        _ => '-',
+    };
+    let encrypted = match peer.kind.encrypted {
+        Encrypted::Everything => 'E',
+        Encrypted::Handshake => 'e',
+        _ => '-',
+    };
+    [down, up, incoming, utp, encrypted].into_iter().collect()
 }
 
 #[cfg(test)]
