@@ -136,27 +136,23 @@ impl IpFilter {
         true
     }
 
-    /// Sorts the ranges, and makes one of those that touch or overlap.
     fn merge(&mut self) {
-        self.v4.sort_unstable();
-        self.v4.dedup_by(|next, kept| {
-            let joins = next.0 <= kept.1.saturating_add(1);
-            if joins {
-                kept.1 = kept.1.max(next.1);
-            }
-            joins
-        });
-        self.v4.shrink_to_fit();
-        self.v6.sort_unstable();
-        self.v6.dedup_by(|next, kept| {
-            let joins = next.0 <= kept.1.saturating_add(1);
-            if joins {
-                kept.1 = kept.1.max(next.1);
-            }
-            joins
-        });
-        self.v6.shrink_to_fit();
+        join(&mut self.v4, |number| number.saturating_add(1));
+        join(&mut self.v6, |number| number.saturating_add(1));
     }
+}
+
+/// Sorts ranges, and makes one of those that touch or overlap.
+fn join<N: Copy + Ord>(ranges: &mut Vec<(N, N)>, next: impl Fn(N) -> N) {
+    ranges.sort_unstable();
+    ranges.dedup_by(|later, kept| {
+        let joins = later.0 <= next(kept.1);
+        if joins {
+            kept.1 = kept.1.max(later.1);
+        }
+        joins
+    });
+    ranges.shrink_to_fit();
 }
 
 /// Whether one of the sorted ranges has this number.

@@ -16,7 +16,7 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// So many buffers are in use.
+    /// Tells how many buffers are in use.
     pub(super) fn on_used(&mut self, count: usize) {
         self.most_used[0] = self.most_used[0].max(count);
     }

@@ -152,7 +152,7 @@ impl Shared {
         self.inner.lock()
     }
 
-    /// Sends what is to be sent, and returns whom to wake of what has changed.
+    /// Sends what is to be sent, and returns the tasks to wake because of what has changed.
     pub(super) fn flush(self: &Arc<Self>, inner: &mut Inner) -> Wakes {
         if self.send_stalled(inner) {
             self.send_all(inner);

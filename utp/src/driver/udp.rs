@@ -138,7 +138,7 @@ impl UdpDatagrams {
         self.socket.send_to(datagram, to).await.map(drop)
     }
 
-    /// Receives the datagrams that one call of the system returns, if there are any. `handle` gets them in runs: from whom,
+    /// Receives the datagrams that one call of the system returns, if there are any. `handle` gets them in runs: the sender,
     /// one datagram behind the other, and the length of each but the last one (GRO).
     ///
     /// # Errors

@@ -22,7 +22,7 @@ fn key(is_near_prime: bool, last: u8) -> Vec<u8> {
     key
 }
 
-/// A responder to whom a scripted peer sends these fields: its end and what it left in the buffer.
+/// A responder that gets these fields from a scripted peer: its end and what it left in the buffer.
 fn request(b: &mut Responder, torrent: InfoHash, fields: &Fields) -> Outcome {
     let peer = Scripted::new(torrent);
     let mut buf = BytesMut::from(&peer.public()[..]);
