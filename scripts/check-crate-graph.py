@@ -14,13 +14,13 @@ MAY_USE = {
     "tailwater-http": {"tailwater-types"},
     "tailwater-nat": {"tailwater-types"},
     "tailwater-tracker": {"tailwater-types", "tailwater-bencode", "tailwater-http"},
-    # The network only for the simulation at scale, behind the feature `sim`.
+    # The network only for simulations, behind the feature `sim`.
     "tailwater-dht": {"tailwater-types", "tailwater-bencode", "tailwater-netsim"},
     "tailwater-storage": {"tailwater-types", "tailwater-metainfo"},
     "tailwater-storage-mem": {"tailwater-types", "tailwater-metainfo", "tailwater-storage"},
     "tailwater-storage-disk": {"tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-storage"},
     "tailwater-netsim": set(),
-    "tailwater-utp": set(),
+    "tailwater-utp": {"tailwater-netsim"},
     # For tests and benches alone.
     "tailwater-engine": {"tailwater-types", "tailwater-metainfo", "tailwater-wire", "tailwater-storage"},
     "tailwater-hostile": {"tailwater-types", "tailwater-metainfo", "tailwater-wire"},
@@ -30,15 +30,24 @@ MAY_USE = {
         "tailwater-dht", "tailwater-engine", "tailwater-http", "tailwater-storage", "tailwater-storage-mem",
         "tailwater-storage-disk", "tailwater-utp",
     },
-    "tailwater-serve": {"tailwater-metainfo", "tailwater-session"},
+    # URLs that callers of the daemon name are fetched with the client that knows which addresses are allowed.
+    "tailwater-serve": {"tailwater-http", "tailwater-metainfo", "tailwater-session"},
+    # Hot paths, for `tailwater bench` and for CI to count their instructions.
+    "tailwater-bench": {
+        "tailwater-types", "tailwater-metainfo", "tailwater-wire", "tailwater-dht", "tailwater-engine",
+        "tailwater-storage-mem",
+    },
     # A storage of one's own, over object stores.
     "object-store": {"tailwater-metainfo", "tailwater-session", "tailwater-storage"},
     # The binary shows torrents, runs trackers and makes .torrent files: it may name whatever lies below the session.
     "tailwater": {
         "tailwater-types", "tailwater-bencode", "tailwater-metainfo", "tailwater-http", "tailwater-tracker",
         "tailwater-session", "tailwater-serve",
-        # `tailwater dht` runs nodes without a session, and `tailwater sim` whole networks of them.
-        "tailwater-dht",
+        # `tailwater dht` runs nodes without a session, and `tailwater sim` whole networks of them,
+        # and of uTP's connections.
+        "tailwater-dht", "tailwater-utp",
+        # `tailwater bench` times hot paths.
+        "tailwater-bench",
     },
 }
 MAY_USE_IN_TESTS = {

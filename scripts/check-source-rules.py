@@ -29,7 +29,7 @@ MAY_NAME_SOCKETS = (
     "serve/src/",
     # The commands that listen themselves.
     "cli/src/",
-    # Attackers over TCP, for tests.
+    # Attackers over TCP and UDP, for tests.
     "hostile/src/",
 )
 MAX_CODE_LINES = 500

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
 # and aria2, libtorrent and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
-# driver, nginx and curl, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
+# driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv="${CARGO_TARGET_DIR:-target}/interop-venv"
+# axe-core looks for faults of accessibility in the daemon's pages; it is used by tests alone, and never shipped.
+pages="${CARGO_TARGET_DIR:-target}/pages"
+axe=axe-core-4.14.1
+axe_sha256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 packages=()
 need() { # COMMAND PACKAGE
@@ -23,11 +27,17 @@ need mpv mpv
 need chromium chromium
 need chromedriver chromium-driver
 need nginx nginx-light
+need openssl openssl
+need valgrind valgrind
 need curl curl
+need node nodejs
 need miniupnpd miniupnpd-nftables
 need nft nftables
 need sysctl procps
+need tcpdump tcpdump
 need upnpc miniupnpc
+need danted dante-server
+need tinyproxy tinyproxy-bin
 need python3 python3
 # Debian splits off the module that puts pip into a new environment.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
@@ -51,11 +61,27 @@ if ! "$venv/bin/python" -c 'import libtorrent, moto.server' 2>/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]'
 fi
 
+if [[ ! -f "$pages/axe.min.js" ]]; then
+    echo "installing $axe into $pages"
+    mkdir -p "$pages"
+    (
+        cd "$pages"
+        # npm knows of a mirror, if there is one; its Debian package brings hundreds of others, which one file is not worth.
+        if ! { command -v npm && npm pack --silent "${axe%-*}@${axe##*-}"; } >/dev/null; then
+            curl -fsSL -o "$axe.tgz" "https://registry.npmjs.org/${axe%-*}/-/$axe.tgz"
+        fi
+        echo "$axe_sha256  $axe.tgz" | sha256sum --check --quiet
+        tar -xzf "$axe.tgz" --strip-components=1 package/axe.min.js
+        rm "$axe.tgz"
+    )
+fi
+
 aria2c --version | head -n 1
 transmission-cli --version 2>&1 | head -n 1
 ffmpeg -version | head -n 1
 chromium --version 2>/dev/null
 nginx -v 2>&1
 curl --version | head -n 1
+echo "node $(node --version)"
 miniupnpd --version | head -n 1
 echo "libtorrent $("$venv/bin/python" -c 'import libtorrent; print(libtorrent.__version__)')"

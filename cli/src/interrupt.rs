@@ -2,7 +2,7 @@
 //! that takes too long.
 //!
 //! SIGTERM and SIGHUP are how a service manager and a closed terminal stop a command that runs until it is stopped: that
-//! is no failure. What is to be removed at any end is removed on the hard way out too, see [`Interrupt::remove_at_end`].
+//! is no failure. A daemon without a terminal takes SIGHUP as a request to read its configuration again. What is to be removed at any end is removed on the hard way out too, see [`Interrupt::remove_at_end`].
 //!
 //! Signals are handled by a thread of their own, with a runtime of its own. The threads of the main runtime may all be
 //! busy with traffic from peers, or blocked in a write to a terminal that is stopped; none of that can delay the end.
@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +40,11 @@ const REMOVALS: usize = 8;
 enum Signal {
     /// Ctrl-C.
     Interrupt,
-    /// SIGTERM or SIGHUP: a service manager, or a terminal that was closed.
+    /// SIGTERM: a service manager.
     Stop,
+    /// SIGHUP: a terminal that was closed, or a configuration that was changed.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no such signal"))]
+    Hangup,
 }
 
 /// Whether the process was asked to end, by the user or the system. Clones share one state.
@@ -57,6 +61,11 @@ struct Shared {
     is_stop: AtomicBool,
     /// The command runs until it is stopped: a signal is its normal end.
     is_serving: AtomicBool,
+    /// SIGHUP asks for the configuration to be read again.
+    is_reloading: AtomicBool,
+    reload: Notify,
+    /// After which time the process is ended in any case, unless it is [`QUIT_AFTER`].
+    quit_after: Mutex<Option<Duration>>,
     /// Files and folders to remove at the end of the process.
     leftovers: Mutex<Vec<PathBuf>>,
 }
@@ -114,6 +123,22 @@ impl Interrupt {
         self.shared.is_serving.store(true, Ordering::Relaxed);
     }
 
+    /// From now on SIGHUP is no end, but what [`Interrupt::reload_requested`] waits for.
+    pub(crate) fn reloads_on_hangup(&self) {
+        self.shared.is_reloading.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for a SIGHUP. Several that come before it is called again count as one.
+    pub(crate) async fn reload_requested(&self) {
+        self.shared.reload.notified().await;
+    }
+
+    /// A clean end may take this long, because there may be much to do.
+    pub(crate) fn close_within(&self, limit: Duration) {
+        let margin = QUIT_AFTER.saturating_sub(CLOSE_WITHIN);
+        *self.shared.quit_after.lock() = Some(limit.saturating_add(margin));
+    }
+
     /// The result of a command's end: a serving command that was stopped by SIGTERM or SIGHUP has succeeded.
     pub(crate) fn outcome(&self, ended: Result<(), CliError>) -> Result<(), CliError> {
         let Shared {
@@ -160,13 +185,13 @@ impl Interrupt {
 
     /// Returns when the process is to end, whatever it is doing.
     async fn watch(self, mut signals: Signals, progress: Progress) {
-        let first = signals.next().await;
+        let first = self.next_end(&mut signals).await;
         self.shared
             .is_stop
-            .store(first == Signal::Stop, Ordering::Relaxed);
+            .store(first != Signal::Interrupt, Ordering::Relaxed);
         self.requested.cancel();
         tokio::select! {
-            _ = signals.next() => {}
+            _ = self.next_end(&mut signals) => {}
             () = self.overdue() => {
                 let saying = tokio::task::spawn_blocking(move || {
                     progress.note(
@@ -179,10 +204,23 @@ impl Interrupt {
         }
     }
 
+    /// The next signal that asks for the end.
+    async fn next_end(&self, signals: &mut Signals) -> Signal {
+        loop {
+            let signal = signals.next().await;
+            let reloads = self.shared.is_reloading.load(Ordering::Relaxed);
+            if signal != Signal::Hangup || !reloads {
+                return signal;
+            }
+            self.shared.reload.notify_one();
+        }
+    }
+
     /// Returns when a clean end has taken too long.
     async fn overdue(&self) {
+        let quit_after = self.shared.quit_after.lock().unwrap_or(QUIT_AFTER);
         tokio::select! {
-            () = sleep(QUIT_AFTER) => {}
+            () = sleep(quit_after) => {}
             () = self.closed.cancelled() => std::future::pending().await,
         }
     }
@@ -236,7 +274,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Stop,
-            () = hangup => Signal::Stop,
+            () = hangup => Signal::Hangup,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tailwater_metainfo::{InfoHash, Metainfo};
 use tailwater_serve::fetching::FetchReport;
-use tailwater_session::{Event, FetchProgress, Publication, TransferStats};
+use tailwater_session::{Event, FetchProgress, Publication, TransferStats, WebSeedStats};
 
 use crate::args::Json;
 use crate::error::CliError;
@@ -102,6 +102,8 @@ pub(crate) struct Figures {
     pub(crate) bytes_left: u64,
     #[serde(flatten)]
     pub(crate) transfer: TransferStats,
+    /// Its web seeds.
+    pub(crate) web_seeds: Vec<WebSeedStats>,
 }
 
 impl<'a> Line<'a> {
@@ -130,6 +132,7 @@ impl<'a> EventLine<'a> {
                 | Event::TrackerAnswered { .. }
                 | Event::TrackerFailed { .. }
                 | Event::Closed { .. }
+                | Event::InterfaceChanged { .. }
                 | Event::Missed { .. }
         );
         let name = about.map(|about| &*about.name);
@@ -285,7 +288,8 @@ mod tests {
             "event": "progress", "name": "film", "info_hash": "ab".repeat(20), "state": "",
             "done": 0, "total": 0, "path": null, "seconds": 0.0, "eta_seconds": null,
             "bytes_left": 0, "downloaded": 0, "uploaded": 0, "wasted": 0, "down_rate": 0,
-            "up_rate": 0, "peers": 0, "seeds": 0,
+            "up_rate": 0, "peers": 0, "seeds": 0, "utp_peers": 0, "encrypted_peers": 0,
+            "rc4_peers": 0, "web_seeds": [],
         });
         assert_eq!(serde_json::to_value(&line).unwrap(), expected);
     }

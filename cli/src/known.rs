@@ -55,6 +55,8 @@ struct Torrents {
     about: HashMap<InfoHash, About>,
     /// By URL.
     trackers: HashMap<InfoHash, BTreeMap<String, Asked>>,
+    /// The network interface that connections are bound to is not there.
+    is_cut_off: bool,
 }
 
 impl Known {
@@ -83,6 +85,7 @@ impl Known {
                 self.lock().trackers.remove(info_hash);
                 return;
             }
+            Event::InterfaceChanged { is_up, .. } => return self.set_cut_off(!is_up),
             _ => return,
         };
         let next_at = next.and_then(|next| now.checked_add(next));
@@ -90,6 +93,16 @@ impl Known {
         let mut known = self.lock();
         let trackers = known.trackers.entry(*info_hash).or_default();
         trackers.insert(tracker.clone(), asked);
+    }
+
+    /// The network interface that connections are bound to is not there, or is again.
+    pub(crate) fn set_cut_off(&self, is_cut_off: bool) {
+        self.lock().is_cut_off = is_cut_off;
+    }
+
+    /// Whether there is no network interface.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.lock().is_cut_off
     }
 
     /// The trackers that have been asked, by URL.

@@ -1,4 +1,4 @@
-//! Logging: what `-v` shows on standard error, and what `--log-file` keeps.
+//! Logging: what `-v` shows on standard error, and what `--log-file` keeps, for people or as JSON.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -9,12 +9,12 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormattedFields, layer};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter, layer};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::Common;
+use crate::args::{Common, LogFormat};
 use crate::error::CliError;
 use crate::progress::{Progress, SAID};
 
@@ -28,33 +28,31 @@ pub(crate) fn install(common: &Common, progress: &Progress) -> Result<(), CliErr
         true => "error",
         false => level(common.verbose),
     };
-    let writer = progress.clone();
-    let on_screen = layer().with_ansi(false).with_writer(move || writer.clone());
-    // Messages that were shown to the user go to the log file, and are not shown twice.
-    let is_news = filter_fn(|metadata| metadata.target() != SAID);
-    let filter = filter(common.verbose, shown).and(is_news);
-    let on_screen = match common.verbose >= DETAILED {
-        true => on_screen.with_filter(filter).boxed(),
-        false => {
-            let plain = Plain { has_time: false };
-            on_screen.event_format(plain).with_filter(filter).boxed()
-        }
+    let style = |verbose, has_time| match (common.log_format, verbose) {
+        (LogFormat::Json, _) => Style::Json,
+        (LogFormat::Text, DETAILED..) => Style::Detailed,
+        (LogFormat::Text, _) => Style::Plain { has_time },
     };
+    let writer = progress.clone();
+    // Messages that were shown to the user go to the log file, and are not shown twice. As JSON they are shown by the log.
+    let is_json = common.log_format == LogFormat::Json;
+    let is_news = filter_fn(move |metadata| is_json || metadata.target() != SAID);
+    let filter = match is_json && !common.quiet {
+        true => with_said(filter(common.verbose, shown)),
+        false => filter(common.verbose, shown),
+    };
+    let on_screen = lines(
+        move || writer.clone(),
+        style(common.verbose, false),
+        filter.and(is_news),
+    );
     let in_file = match &common.log_file {
         None => None,
         Some(path) => {
             let kept = common.verbose.max(1);
-            let layer = layer()
-                .with_ansi(false)
-                .with_writer(Mutex::new(open(path)?));
-            let filter = filter_for_file(kept);
-            Some(match kept >= DETAILED {
-                true => layer.with_filter(filter).boxed(),
-                false => {
-                    let plain = Plain { has_time: true };
-                    layer.event_format(plain).with_filter(filter).boxed()
-                }
-            })
+            let writer = Mutex::new(open(path)?);
+            let filter = with_said(self::filter(kept, level(kept)));
+            Some(lines(writer, style(kept, true), filter))
         }
     };
     tracing_subscriber::registry()
@@ -62,6 +60,37 @@ pub(crate) fn install(common: &Common, progress: &Progress) -> Result<(), CliErr
         .with(in_file)
         .init();
     Ok(())
+}
+
+/// How lines are written.
+#[derive(Clone, Copy)]
+enum Style {
+    /// For people.
+    Plain { has_time: bool },
+    /// For people who look for an error.
+    Detailed,
+    /// For programs.
+    Json,
+}
+
+fn lines<S, W>(
+    writer: W,
+    style: Style,
+    filter: impl Filter<S> + Send + Sync + 'static,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = layer().with_ansi(false).with_writer(writer);
+    match style {
+        Style::Plain { has_time } => {
+            let plain = Plain { has_time };
+            lines.event_format(plain).with_filter(filter).boxed()
+        }
+        Style::Detailed => lines.with_filter(filter).boxed(),
+        Style::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    }
 }
 
 fn open(path: &Path) -> Result<File, CliError> {
@@ -85,6 +114,7 @@ fn filter(verbose: u8, ours: &str) -> EnvFilter {
             let others = if ours == "error" { "error" } else { "warn" };
             let crates = [
                 "tailwater",
+                "tailwater_serve",
                 "tailwater_session",
                 "tailwater_tracker",
                 "tailwater_storage_mem",
@@ -98,8 +128,7 @@ fn filter(verbose: u8, ours: &str) -> EnvFilter {
 }
 
 /// Messages that are shown to the user are always in it.
-fn filter_for_file(verbose: u8) -> EnvFilter {
-    let filter = filter(verbose, level(verbose));
+fn with_said(filter: EnvFilter) -> EnvFilter {
     match format!("{SAID}=info").parse() {
         Ok(said) => filter.add_directive(said),
         Err(_) => filter,

@@ -19,6 +19,7 @@ mod report;
 mod running;
 mod start;
 mod tally;
+mod temp_folder;
 mod whole_file;
 mod words;
 
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     };
     let progress = Progress::new(&args.common);
     if let Err(error) = logging::install(&args.common, &progress) {
-        progress.failure(&error);
+        progress.without_log().failure(&error);
         return ExitCode::from(error.exit_code());
     }
     open_files::ask_for_more();

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::args::Network;
+use crate::input::source;
 use crate::progress::Progress;
 
 /// The longest time for a name. The system's resolver asks a few servers, for some seconds each.
@@ -30,7 +31,20 @@ impl Network {
     /// The next caller begins again when the future is dropped.
     pub(crate) async fn peers_by_name(&self, progress: &Progress) -> Vec<SocketAddr> {
         let names = self.peer.iter().filter(|peer| addr(peer).is_none());
-        let resolving = async { resolve(names, progress).await };
+        let resolving = async {
+            if let Some(interface) = &self.interface {
+                source::until_there(interface).await;
+            }
+            if self.proxy.is_none() {
+                return resolve(names, progress).await;
+            }
+            // A query of ours would go around the proxy.
+            for name in names {
+                let why = "with --proxy, names are not looked up here; name its address";
+                progress.note(format_args!("warning: peer {name} is left out: {why}"));
+            }
+            Vec::new()
+        };
         self.resolved.0.get_or_init(|| resolving).await.clone()
     }
 

@@ -35,6 +35,7 @@ impl Running {
         json: Json,
     ) -> Result<Self, CliError> {
         let session = builder.start()?;
+        wait_for_interface(&session, progress);
         let events = session.subscribe();
         let shown = match json.is_on() {
             true => tokio::spawn(print(events, json, progress.known().clone())),
@@ -61,6 +62,7 @@ impl Running {
         progress: &Progress,
     ) -> Result<Self, CliError> {
         let session = builder.start()?;
+        wait_for_interface(&session, progress);
         let shown = tokio::spawn(warn(session.subscribe(), progress.clone()));
         Ok(Self {
             session,
@@ -92,6 +94,17 @@ impl Running {
         timeout(CLOSE_WITHIN.saturating_sub(SILENT_FOR), closing)
             .await
             .is_ok()
+    }
+}
+
+/// Says that the session waits for a network interface, if it does.
+fn wait_for_interface(session: &Session, progress: &Progress) {
+    let interface = session.interface();
+    if let Some(absent) = interface.filter(|interface| interface.found().is_none()) {
+        progress.known().set_cut_off(true);
+        progress.note(format_args!(
+            "warning: {absent} does not exist, or has no address: waiting for it"
+        ));
     }
 }
 
@@ -141,6 +154,15 @@ async fn warn(mut events: Events, progress: Progress) {
                 ..
             } => {
                 said.remove(&tracker);
+                continue;
+            }
+            Event::InterfaceChanged { interface, is_up } => {
+                match is_up {
+                    true => progress.note(format_args!("{interface} is there")),
+                    false => {
+                        progress.note(format_args!("warning: {interface} is gone: waiting for it"));
+                    }
+                }
                 continue;
             }
             Event::Banned { origin, .. } => {

@@ -7,7 +7,7 @@ use tailwater_session::{DhtOptions, Session, SessionBuilder};
 
 use crate::args::{Network, StorageChoice};
 use crate::error::CliError;
-use crate::input::ip_filter;
+use crate::input::{authorities, ip_filter};
 
 /// Whether the DHT's table of nodes is saved; it is read in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +30,19 @@ impl From<StorageChoice> for Table {
 ///
 /// # Errors
 ///
-/// When a list of addresses to filter cannot be read.
+/// When a list of addresses to filter, or of authorities to trust, cannot be read.
 pub(crate) async fn builder(network: &Network, table: Table) -> Result<SessionBuilder, CliError> {
     let mut builder = Session::builder()
         .encryption(network.encryption)
         .transports(network.transport)
-        .ip_filter(ip_filter::read(&network.ip_filter).await?);
+        .root_certificates(authorities::read()?)
+        .ip_filter(ip_filter::read(network).await?);
+    if let Some(proxy) = &network.proxy {
+        builder = builder.proxy(proxy.clone());
+    }
+    if let Some(interface) = &network.interface {
+        builder = builder.interface(interface.clone());
+    }
     if let Some(addr) = network.listen {
         builder = builder.listen(addr.0);
     }
@@ -48,12 +55,17 @@ pub(crate) async fn builder(network: &Network, table: Table) -> Result<SessionBu
     if let Some(peers) = network.max_peers {
         builder = builder.max_peers(usize::from(peers));
     }
+    if let Some(slots) = network.upload_slots {
+        builder = builder.upload_slots(usize::from(slots));
+    }
     if let Some(options) = dht_options(network, table) {
         builder = builder.dht(options);
     }
+    // What goes to the local network goes around a proxy.
+    let is_direct = network.proxy.is_none();
     Ok(builder
-        .local_discovery(!network.no_lsd)
-        .port_mapping(!network.no_port_map))
+        .local_discovery(network.lsd || is_direct && !network.no_lsd)
+        .port_mapping(network.port_map || is_direct && !network.no_port_map))
 }
 
 fn dht_options(network: &Network, table: Table) -> Option<DhtOptions> {
@@ -84,6 +96,11 @@ pub(crate) fn dht_file() -> Option<PathBuf> {
     Some(state_dir()?.join("dht.nodes"))
 }
 
+/// Where the daemon keeps its database: `daemon` in [`state_dir`].
+pub(crate) fn daemon_dir() -> Option<PathBuf> {
+    Some(state_dir()?.join("daemon"))
+}
+
 /// `$XDG_STATE_HOME/tailwater`, which is `~/.local/state/tailwater` unless set.
 fn state_dir() -> Option<PathBuf> {
     // The XDG specification says to ignore relative paths.
@@ -98,4 +115,37 @@ fn state_dir() -> Option<PathBuf> {
             .or_else(|| Some(absolute("HOME")?.join(".local").join("state"))),
     };
     Some(base?.join("tailwater"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    #[tokio::test]
+    async fn the_limits_of_each_torrents_peers_reach_the_session() {
+        let commands: [&[&str]; 3] = [
+            &["download", "x"],
+            &["stream", "x"],
+            &["seed", "x", "--data", "."],
+        ];
+        let flags = "--upload-slots 3 --max-peers 7 --listen 127.0.0.1:0 --transport tcp \
+            --no-dht --no-lsd --no-port-map";
+        for command in commands {
+            let typed = command.iter().copied().chain(flags.split_whitespace());
+            let args = Args::try_parse_from(["tailwater"].into_iter().chain(typed)).unwrap();
+            let network = match args.command {
+                Command::Download(download) => download.network,
+                Command::Stream(stream) => stream.network,
+                Command::Seed(seed) => seed.network,
+                other => panic!("{other:?}"),
+            };
+            let builder = builder(&network, Table::ReadOnly).await.unwrap();
+            let session = builder.start().unwrap();
+            assert_eq!((session.max_peers(), session.upload_slots()), (7, 3));
+            session.close().await;
+        }
+    }
 }

@@ -135,6 +135,7 @@ fn what_the_file_says_wrongly_is_named_with_its_line() {
     for (text, told) in [
         ("\nmax-down = '1 potato'", "unknown unit"),
         ("\nmax-peers = 0", "not from 1 to 65535"),
+        ("\nupload-slots = 0", "not from 1 to 65535"),
         ("\nstorage = 'tape'", "disk, memory"),
     ] {
         place.configure(text);

@@ -1,4 +1,4 @@
-//! `tailwater dht` and `tailwater sim`: networks of real nodes on the loopback interface, and simulated ones.
+//! `tailwater dht` and `tailwater sim dht`: networks of real nodes on the loopback interface, and simulated ones.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod support;

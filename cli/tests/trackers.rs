@@ -119,6 +119,29 @@ fn silent() -> (std::net::TcpListener, String) {
 }
 
 #[test]
+fn trackers_are_not_asked_while_the_interface_that_the_user_names_is_away() {
+    let place = Place::new();
+    let (listener, url) = silent();
+    listener.set_nonblocking(true).unwrap();
+    torrent(&place, &[&url]);
+    for command in ["announce", "scrape"] {
+        let ask = |more: &[&str]| {
+            let asked = [command, "one.torrent", "--tracker", &url, "--timeout", "1s"];
+            let finished = place.run(&[&asked[..], more].concat());
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            finished.out
+        };
+        ask(&[]);
+        assert!(listener.accept().is_ok(), "it was asked");
+        // It may be told that we have gone, too.
+        while listener.accept().is_ok() {}
+        let said = ask(&["--interface", "nosuch0"]);
+        assert!(said.contains("interface nosuch0 is not there"), "{said}");
+        assert!(listener.accept().is_err(), "nothing is sent by another one");
+    }
+}
+
+#[test]
 fn answers_are_shown_as_they_come_and_the_others_named_until_they_time_out() {
     let place = Place::new();
     let (_tracker, url) = place.tracker();

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::Place;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "download",
     "stream",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 16] = [
     "tracker",
     "dht",
     "sim",
+    "bench",
     "config",
     "completions",
     "man",

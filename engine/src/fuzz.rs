@@ -135,9 +135,14 @@ pub fn torrent(data: &[u8]) {
     let config = Config {
         max_peers: 5,
         upload_slots: 2,
+        super_seeding: true,
         ..Config::new(InfoHash::new([1; 20]), PeerId::new([9; 20]))
     };
-    let have = Bitfield::none(&geometry);
+    // Super-seeding begins with everything.
+    let have = match data.len() % 2 {
+        0 => Bitfield::none(&geometry),
+        _ => Bitfield::all(&geometry),
+    };
     let mut trial = Trial {
         now: epoch(),
         geometry: geometry.clone(),
@@ -212,6 +217,7 @@ impl Trial {
                 engine.handle_connect_failed(now, SocketAddr::from(([10, 0, 0, byte], 6881)));
             }
             (12, _) => engine.handle_digests(now, piece, &[digest(0), digest(byte)]),
+            (30, _) => engine.set_super_seeding(now, byte & 1 == 1),
             (step, Some(key)) => {
                 let fact = match step {
                     25..29 => neighbourly(step, byte),

@@ -54,3 +54,13 @@ impl Script for Box<dyn Script> {
         (**self).is_over()
     }
 }
+
+/// One port that sends datagrams and receives them: as [`Script`], for protocols over UDP.
+pub trait DatagramScript: Send {
+    /// A datagram came. Returns whether it made a connection.
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> bool;
+
+    /// The next datagram to send; `None` when there is none now. It is asked again after a moment.
+    #[must_use = "datagrams that are dropped are never sent"]
+    fn poll_send(&mut self, now: Instant) -> Option<Bytes>;
+}

@@ -14,6 +14,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpInfo;
 use hyper_util::rt::TokioTimer;
+use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 use rustls::crypto::ring;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,25 +23,27 @@ use url::Url;
 use crate::config::ClientConfig;
 use crate::connect::{Connector, Guard, ThroughProxy};
 use crate::error::{ErrorKind, HttpError};
+use crate::http2;
 use crate::policy::UrlTrust;
 use crate::redirect;
 use crate::request::Request;
 use crate::response::{Deadline, Response};
+use crate::reuse::{Answered, was_closed_meanwhile};
 use crate::tasks::Tasks;
 
 /// Idle connections that are kept open for each host and trust.
 const IDLE_PER_HOST: usize = 2;
 /// How long idle connections are kept: long enough for the torrents of one start-up, which announce in turns.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest head of an answer, in bytes. It may have 100 headers, hyper's own limit.
-const MAX_HEAD_LEN: usize = 64 * 1024;
+/// The longest head of an answer, in bytes. Over HTTP/1.1 it may have 100 headers, hyper's own limit.
+const MAX_HEAD_LEN: u32 = 64 * 1024;
 /// The address that stands for a host behind a proxy, whose own is unknown here. As a redirector it sees only the
 /// public internet.
 const UNKNOWN_HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 type Transport = HyperClient<HttpsConnector<Connector>, Empty<Bytes>>;
 
-/// An HTTP/1.1 client over TCP and TLS.
+/// An HTTP/1.1 client over TCP and TLS, and over HTTP/2 if [asked to](ClientConfig::http2).
 ///
 /// Clones share connections; cloning costs a reference count. With the last clone, request and response, idle connections
 /// are closed and their tasks end. It must be used within a tokio runtime with I/O and time.
@@ -53,6 +56,13 @@ pub struct Client {
 pub(crate) struct Shared {
     pub(crate) config: ClientConfig,
     tls: rustls::ClientConfig,
+    /// Replaced when all connections are to end.
+    connections: RwLock<Connections>,
+}
+
+/// The connections of a client, and the tasks that run them.
+#[derive(Debug)]
+struct Connections {
     tasks: Tasks,
     /// For first URLs, not for redirects. Each trust has connections of its own, as those of another were judged
     /// otherwise; redirects leave none behind.
@@ -64,25 +74,31 @@ impl Client {
     /// A client. It opens nothing before it is used.
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
-        let token = CancellationToken::new();
-        let tasks = Tasks::new(token.clone());
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring's suites serve TLS 1.2 and 1.3, which are the default versions")
             .with_root_certificates(config.roots.clone())
             .with_no_client_auth();
-        let direct = [UrlTrust::Named, UrlTrust::Plain, UrlTrust::Composed]
-            .map(|trust| transport(&config, &tls, &tasks, (&[], trust)));
+        let connections = RwLock::new(Connections::new(&config, &tls));
         let shared = Shared {
             config,
             tls,
-            tasks,
-            direct,
-            _ends_tasks: token.drop_guard(),
+            connections,
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Ends all connections: requests under way fail, and those that come later have new connections. For a network that has
+    /// changed, on which the old ones lead nowhere.
+    pub fn disconnect(&self) {
+        let Shared { config, tls, .. } = &*self.shared;
+        let new = Connections::new(config, tls);
+        drop(std::mem::replace(
+            &mut *self.shared.connections.write(),
+            new,
+        ));
     }
 
     /// A GET request for `url`, to be [sent](Request::send).
@@ -137,24 +153,30 @@ impl Client {
         headers: &HeaderMap,
         (via, trust): (&[IpAddr], UrlTrust),
     ) -> Result<HyperResponse<Incoming>, ErrorKind> {
-        let request = self.request(url, headers)?;
-        let Shared {
-            config, tls, tasks, ..
-        } = &*self.shared;
-        let sent = match via {
-            [] => self.shared.direct(trust).request(request).await,
-            _ => {
-                let transport = transport(config, tls, tasks, (via, trust));
-                transport.request(request).await
+        let Shared { config, tls, .. } = &*self.shared;
+        let transport = {
+            let connections = self.shared.connections.read();
+            match via {
+                [] => connections.direct(trust).clone(),
+                _ => transport(config, tls, &connections.tasks, (via, trust)),
             }
         };
-        sent.map_err(|error| {
-            let operation = match error.is_connect() {
-                true => "connect",
-                false => "ask the server",
-            };
-            ErrorKind::innermost(operation, &error)
-        })
+        loop {
+            match transport.request(self.request(url, headers)?).await {
+                Ok(response) => {
+                    Answered::note(&response);
+                    return Ok(response);
+                }
+                Err(error) if was_closed_meanwhile(&error) => {}
+                Err(error) => {
+                    let operation = match error.is_connect() {
+                        true => "connect",
+                        false => "ask the server",
+                    };
+                    return Err(ErrorKind::innermost(operation, &error));
+                }
+            }
+        }
     }
 
     fn request(
@@ -190,7 +212,20 @@ impl Client {
     }
 }
 
-impl Shared {
+impl Connections {
+    fn new(config: &ClientConfig, tls: &rustls::ClientConfig) -> Self {
+        let token = CancellationToken::new();
+        let tasks = Tasks::new(token.clone());
+        let direct = [UrlTrust::Named, UrlTrust::Plain, UrlTrust::Composed]
+            .map(|trust| transport(config, tls, &tasks, (&[], trust)));
+        let _ends_tasks = token.drop_guard();
+        Self {
+            tasks,
+            direct,
+            _ends_tasks,
+        }
+    }
+
     const fn direct(&self, trust: UrlTrust) -> &Transport {
         let [named, plain, composed] = &self.direct;
         match trust {
@@ -211,18 +246,25 @@ fn transport(
         policy: config.address_policy.clone(),
         via: via.into(),
         trust,
+        interface: config.interface.clone(),
     };
-    let connector = Connector::new(guard, config.proxy.clone(), config.connect_timeout);
+    let tcp = Connector::new(guard, config.proxy.clone(), config.connect_timeout);
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls.clone())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
-    HyperClient::builder(tasks.clone())
-        .pool_max_idle_per_host(if via.is_empty() { IDLE_PER_HOST } else { 0 })
+        .https_or_http();
+    // Connections of redirects carry one request each, for which HTTP/1.1 does.
+    let is_kept = via.is_empty();
+    let connector = match config.http2 && is_kept {
+        true => connector.enable_all_versions().wrap_connector(tcp),
+        false => connector.enable_http1().wrap_connector(tcp),
+    };
+    let mut builder = HyperClient::builder(tasks.clone());
+    http2::limit(&mut builder, MAX_HEAD_LEN);
+    builder
+        .pool_max_idle_per_host(if is_kept { IDLE_PER_HOST } else { 0 })
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_timer(TokioTimer::new())
-        .http1_max_buf_size(MAX_HEAD_LEN)
+        .http1_max_buf_size(MAX_HEAD_LEN as usize)
         .build(connector)
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use tailwater_types::interface::Interface;
 
 use crate::policy::AddressPolicy;
 use crate::proxy::Proxy;
+use crate::roots::{InvalidCertificate, RootCertificates};
 
 /// The configuration of a [`Client`](crate::Client). [`Default`] gives the values named at each setter.
 #[derive(Clone, Debug)]
@@ -21,22 +22,9 @@ pub struct ClientConfig {
     pub(crate) allow_downgrade: bool,
     pub(crate) address_policy: AddressPolicy,
     pub(crate) proxy: Proxy,
+    pub(crate) http2: bool,
+    pub(crate) interface: Option<Interface>,
     pub(crate) roots: RootCertStore,
-}
-
-/// The error of bytes that are not a certificate in DER.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a root certificate: {reason}")]
-pub struct InvalidCertificate {
-    reason: String,
-}
-
-impl InvalidCertificate {
-    /// What is wrong with it.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
 }
 
 impl Default for ClientConfig {
@@ -51,6 +39,8 @@ impl Default for ClientConfig {
             allow_downgrade: false,
             address_policy: AddressPolicy::default(),
             proxy: Proxy::none(),
+            http2: false,
+            interface: None,
             roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
         }
     }
@@ -123,16 +113,37 @@ impl ClientConfig {
         self
     }
 
+    /// Whether HTTP/2 is offered to hosts over TLS. All requests to a host then share one connection, which is worth it
+    /// for many and long answers. What a host can have waiting in memory is bounded: 1 MiB for each answer, 2 MiB for all.
+    /// Default: no.
+    #[must_use]
+    pub const fn http2(mut self, is_offered: bool) -> Self {
+        self.http2 = is_offered;
+        self
+    }
+
+    /// The network interface that all connections are bound to, those to a proxy included. While it is not there, requests
+    /// fail, and no name is looked up. Where it is by looking: [`Interface::refresh`]. Names are looked up by the system's
+    /// resolver, which goes its own way. Default: none: the system's routes decide.
+    #[must_use]
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
     /// Trusts one more authority for HTTPS, beside the Mozilla ones: a certificate in DER.
     ///
     /// # Errors
     ///
     /// [`InvalidCertificate`] if it is none.
-    pub fn root_certificate(mut self, der: &[u8]) -> Result<Self, InvalidCertificate> {
-        let added = self.roots.add(CertificateDer::from(der));
-        added.map_err(|error| InvalidCertificate {
-            reason: error.to_string(),
-        })?;
-        Ok(self)
+    pub fn root_certificate(self, der: &[u8]) -> Result<Self, InvalidCertificate> {
+        Ok(self.root_certificates(&RootCertificates::from_der(der)?))
+    }
+
+    /// Trusts these authorities for HTTPS too, beside the Mozilla ones.
+    #[must_use]
+    pub fn root_certificates(mut self, more: &RootCertificates) -> Self {
+        self.roots.extend(more.anchors().iter().cloned());
+        self
     }
 }

@@ -1,7 +1,7 @@
 //! Connects, only to addresses that the policy allows.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,12 +13,14 @@ use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use tailwater_types::interface::Interface;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::error::ErrorKind;
 use crate::policy::{AddressPolicy, UrlTrust};
-use crate::proxy::{Proxy, Way, socks_address};
+use crate::proxy::{Proxy, Way, socks_address, with_port};
+use crate::reuse::Answered;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -31,6 +33,8 @@ pub(crate) struct Guard {
     pub(crate) via: Arc<[IpAddr]>,
     /// How far the URL is trusted.
     pub(crate) trust: UrlTrust,
+    /// The interface that connections are bound to.
+    pub(crate) interface: Option<Interface>,
 }
 
 impl AddressPolicy {
@@ -54,6 +58,7 @@ impl AddressPolicy {
             policy: self.clone(),
             via: [].into(),
             trust,
+            interface: None,
         };
         guard.resolve(host, port).await
     }
@@ -64,6 +69,12 @@ impl Guard {
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ErrorKind> {
         let resolved = tokio::net::lookup_host((host, port)).await;
         let resolved = resolved.map_err(|error| ErrorKind::io("resolve host", &error))?;
+        let (resolved, beyond): (Vec<_>, Vec<_>) =
+            resolved.partition(|address| self.reach(address.ip()).is_ok());
+        if let ([], Some(address)) = (&*resolved, beyond.first()) {
+            self.reach(address.ip())?;
+        }
+        let resolved = resolved.into_iter();
         let (allowed, refused): (Vec<_>, Vec<_>) =
             resolved.partition(|address| self.allows(address.ip()));
         match (allowed.is_empty(), refused.first()) {
@@ -72,12 +83,27 @@ impl Guard {
         }
     }
 
+    /// Whether the interface can send to an address: it has one of that family.
+    fn reach(&self, address: IpAddr) -> Result<(), ErrorKind> {
+        let any: IpAddr = match address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let local = (self.interface.as_ref()).map(|interface| interface.local((any, 0).into()));
+        let local = local.transpose();
+        local.map_err(|error| ErrorKind::io("connect", &error))?;
+        Ok(())
+    }
+
     fn allows(&self, address: IpAddr) -> bool {
         self.policy.allows(address, &self.via, self.trust)
     }
 
     /// Why an address is refused: because of the URL, if another one would be allowed there.
     fn refusal(&self, address: IpAddr) -> ErrorKind {
+        if self.policy.is_filtered(address) {
+            return ErrorKind::AddressFiltered { address };
+        }
         let is_by_url = self.policy.allows(address, &self.via, UrlTrust::Plain);
         match is_by_url && self.trust == UrlTrust::Composed {
             true => ErrorKind::UrlRefused { address },
@@ -89,7 +115,8 @@ impl Guard {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse() {
             Ok(address) if !self.allows(address) => Err(self.refusal(address)),
-            _ => Ok(()),
+            Ok(address) => self.reach(address),
+            Err(_) => Ok(()),
         }
     }
 }
@@ -146,6 +173,31 @@ fn prepared<R>(mut connector: HttpConnector<R>, timeout: Duration) -> HttpConnec
     connector
 }
 
+/// The connector, with its connections bound to the interface as it is now.
+fn bound<R>(
+    mut connector: HttpConnector<R>,
+    interface: Option<&Interface>,
+) -> Result<HttpConnector<R>, ErrorKind> {
+    let Some(interface) = interface else {
+        return Ok(connector);
+    };
+    let device = interface.device();
+    let device = device.map_err(|error| ErrorKind::io("connect", &error))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(device) = &device {
+        connector.set_interface(device);
+    }
+    let local = |any: SocketAddr| interface.local(any).ok().map(|local| local.ip());
+    let v4 = local((Ipv4Addr::UNSPECIFIED, 0).into()).filter(|ip| !ip.is_unspecified());
+    let v6 = local((Ipv6Addr::UNSPECIFIED, 0).into()).filter(|ip| !ip.is_unspecified());
+    match (v4, v6) {
+        (Some(IpAddr::V4(v4)), Some(IpAddr::V6(v6))) => connector.set_local_addresses(v4, v6),
+        (v4, v6) => connector.set_local_address(v4.or(v6)),
+    }
+    let _ = device;
+    Ok(connector)
+}
+
 impl Service<Uri> for Connector {
     type Response = Stream;
     type Error = BoxError;
@@ -156,15 +208,21 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        if let Err(error) = self.guard.check_literal(&uri) {
-            return Box::pin(std::future::ready(Err(error.into())));
-        }
+        let interface = self.guard.interface.as_ref();
+        let bound = self.guard.check_literal(&uri).and_then(|()| {
+            let direct = bound(self.direct.clone(), interface)?;
+            Ok((direct, bound(self.to_proxy.clone(), interface)?))
+        });
+        let (mut direct, to_proxy) = match bound {
+            Ok(bound) => bound,
+            Err(error) => return Box::pin(std::future::ready(Err(error.into()))),
+        };
         match self.proxy.way(&uri) {
             None => {
-                let connecting = self.direct.call(uri);
+                let connecting = direct.call(uri);
                 Box::pin(async move { Ok(Stream::new(connecting.await?, Route::Direct)) })
             }
-            Some(way) => Box::pin(through(way, uri, self.to_proxy.clone())),
+            Some(way) => Box::pin(through(way, uri, to_proxy)),
         }
     }
 }
@@ -176,7 +234,10 @@ async fn through(way: Way, uri: Uri, mut to_proxy: HttpConnector) -> Result<Stre
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            Ok(Stream::new(socks.call(uri).await?, Route::Tunnel))
+            Ok(Stream::new(
+                socks.call(with_port(uri)).await?,
+                Route::Tunnel,
+            ))
         }
         Way::Http(proxy) if proxy.uri().scheme_str() != Some("http") => {
             let scheme = proxy.uri().scheme_str().unwrap_or_default();
@@ -230,7 +291,7 @@ impl Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        let connected = self.io.connected();
+        let connected = self.io.connected().extra(Answered::default());
         match self.route {
             Route::Direct => connected,
             Route::Tunnel => connected.extra(ThroughProxy),

@@ -37,6 +37,12 @@ pub enum ErrorKind {
         /// The address.
         address: IpAddr,
     },
+    /// The host is at an address that is [filtered](crate::AddressPolicy::without).
+    #[error("the IP filter has {address}")]
+    AddressFiltered {
+        /// The address.
+        address: IpAddr,
+    },
     /// The host may be asked by another URL: this one is [`Composed`](crate::UrlTrust::Composed).
     #[error("the address policy does not allow this URL at {address}")]
     UrlRefused {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tailwater_types::address::{Scope, can_see, is_public, is_unicast};
 use url::Url;
 
+type Filter = dyn Fn(IpAddr) -> bool + Send + Sync;
 type Rule = dyn Fn(&Hop<'_>) -> bool + Send + Sync;
 
 /// How far a URL is trusted with hosts that only we can reach.
@@ -57,7 +58,10 @@ pub struct Hop<'a> {
 /// either could make us send requests to services that only the local network reaches (server-side request forgery). The
 /// default is [`guarded`](Self::guarded).
 #[derive(Clone)]
-pub struct AddressPolicy(Arc<Rule>);
+pub struct AddressPolicy {
+    rule: Arc<Rule>,
+    filter: Option<Arc<Filter>>,
+}
 
 impl AddressPolicy {
     /// The default policy. A URL that the user named by hand may lead anywhere. A stranger's URL leads
@@ -106,18 +110,34 @@ impl AddressPolicy {
     /// A rule of the caller's: whether a request may take this step.
     #[must_use]
     pub fn custom(rule: impl Fn(&Hop<'_>) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(rule))
+        Self {
+            rule: Arc::new(rule),
+            filter: None,
+        }
+    }
+
+    /// The same without the addresses that are filtered, whatever URL leads there. The filter gets canonical addresses.
+    #[must_use]
+    pub fn without(mut self, is_filtered: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Arc::new(is_filtered));
+        self
+    }
+
+    pub(crate) fn is_filtered(&self, address: IpAddr) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_some_and(|is_filtered| is_filtered(address.to_canonical()))
     }
 
     /// Whether a request may take this step.
     #[must_use]
     pub fn allows(&self, address: IpAddr, via: &[IpAddr], trust: UrlTrust) -> bool {
         let address = address.to_canonical();
-        (self.0)(&Hop {
+        let hop = Hop {
             address,
             via,
             trust,
-        })
+        };
+        !self.is_filtered(address) && (self.rule)(&hop)
     }
 }
 
@@ -197,6 +217,15 @@ mod tests {
         assert!(!policy.allows(private, &[loopback], UrlTrust::Composed));
         assert!(!AddressPolicy::public_only().allows(private, &[], UrlTrust::Named));
         assert!(AddressPolicy::any().allows(private, &[public], UrlTrust::Composed));
+    }
+
+    #[test]
+    fn a_filtered_address_is_refused_to_every_url() {
+        let filtered = ip("203.0.113.7");
+        let policy = AddressPolicy::any().without(move |address| address == filtered);
+        assert!(!policy.allows(filtered, &[], UrlTrust::Named));
+        assert!(!policy.allows(ip("::ffff:203.0.113.7"), &[], UrlTrust::Plain));
+        assert!(policy.allows(ip("203.0.113.8"), &[], UrlTrust::Named));
     }
 
     #[test]

@@ -95,6 +95,21 @@ pub(crate) fn socks_address(uri: &Uri) -> Uri {
     }
 }
 
+/// The same URL with its port written: hyper's SOCKS connector takes one without for HTTPS.
+pub(crate) fn with_port(uri: Uri) -> Uri {
+    let port = match uri.scheme_str() {
+        Some("http") => 80,
+        _ => 443,
+    };
+    match (uri.port(), uri.scheme_str(), uri.host()) {
+        (None, Some(scheme), Some(host)) => {
+            let with_port = format!("{scheme}://{host}:{port}/").parse();
+            with_port.unwrap_or(uri)
+        }
+        _ => uri,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +132,14 @@ mod tests {
         assert!(matches!(way("socks5://proxy"), Some(Way::Socks5(_))));
         assert!(matches!(way("socks5h://[::1]:9"), Some(Way::Socks5(_))));
         assert!(Proxy::none().way(&target).is_none());
+    }
+
+    #[test]
+    fn a_target_has_the_port_of_its_scheme() {
+        let at = |uri: &str| with_port(uri.parse().unwrap()).to_string();
+        assert_eq!(at("http://seed.example/"), "http://seed.example:80/");
+        assert_eq!(at("https://[::1]/"), "https://[::1]:443/");
+        assert_eq!(at("http://seed.example:8080/"), "http://seed.example:8080/");
     }
 
     #[test]

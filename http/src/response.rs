@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderName};
 use hyper::http::response::Parts;
-use hyper::{Response as HyperResponse, StatusCode};
+use hyper::{Response as HyperResponse, StatusCode, Version};
 use tokio::time::Instant;
 use url::Url;
 
@@ -17,7 +17,7 @@ use crate::client::Shared;
 use crate::error::{ErrorKind, HttpError};
 
 /// A response whose head has come. Its body is read by [`chunk`](Self::chunk) or [`bytes`](Self::bytes); dropping it
-/// before the end closes the connection.
+/// before the end closes the connection, or the answer's stream of an HTTP/2 connection.
 #[derive(Debug)]
 pub struct Response {
     head: Parts,
@@ -141,6 +141,12 @@ impl Response {
     #[must_use]
     pub const fn remote_ip(&self) -> Option<IpAddr> {
         self.remote_ip
+    }
+
+    /// Whether it came over HTTP/2: dropping it before its end then leaves the connection as it is.
+    #[must_use]
+    pub fn is_http2(&self) -> bool {
+        self.head.version == Version::HTTP_2
     }
 
     /// A header's value, if it is there and text; of several, the first.

@@ -136,6 +136,44 @@ async fn connections_are_used_again_for_range_after_range() {
     assert_eq!(stub.connections(), 1);
 }
 
+/// As tinyproxy does: it closes after each answer and does not say so.
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_replaced_by_another() {
+    let stub = Stub::new(async |mut stream| {
+        if read_head(&mut stream).await.is_some() {
+            stream.write_all(&http("200 OK", "", b"x")).await.unwrap();
+            // The next request has been sent when the connection ends.
+            read_head(&mut stream).await;
+        }
+    })
+    .await;
+    let client = Client::new(ClientConfig::default());
+    for _ in 0..4 {
+        let request = client.get(&stub.url).trust(UrlTrust::Named);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.bytes().await.unwrap(), b"x");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stub.connections(), 4);
+}
+
+#[tokio::test]
+async fn a_new_connection_that_closes_without_an_answer_is_an_error() {
+    let stub = Stub::new(async |mut stream| drop(read_head(&mut stream).await)).await;
+    let failure = kind(get(ClientConfig::default(), &stub.url).await);
+    assert!(
+        matches!(
+            &failure,
+            ErrorKind::Io {
+                operation: "ask the server",
+                ..
+            }
+        ),
+        "{failure:?}"
+    );
+    assert_eq!(stub.connections(), 1);
+}
+
 #[tokio::test]
 async fn an_answer_outlives_its_client() {
     let stub = Stub::saying(http("200 OK", "", &[7; 100_000])).await;

@@ -67,9 +67,13 @@ impl Host {
         self.down_free
     }
 
+    /// How long what reaches the downlink now waits for it.
+    pub(crate) const fn wait_down(&self, now: Nanos) -> Nanos {
+        self.down_free.saturating_sub(now)
+    }
+
     /// Whether the downlink's queue has room for a datagram that reaches it now.
     pub(crate) fn has_room_down(&self, now: Nanos) -> bool {
-        let waiting = self.down_free.saturating_sub(now);
-        waiting <= self.link.time_down(self.link.queue_bytes())
+        self.wait_down(now) <= self.link.time_down(self.link.queue_bytes())
     }
 }

@@ -218,6 +218,16 @@ impl Network {
         self.pump(host);
     }
 
+    /// How long a datagram that reached the host's line downwards now would wait for those before it.
+    ///
+    /// # Panics
+    ///
+    /// When the host is of another network.
+    #[must_use]
+    pub fn wait_down(&self, host: HostId) -> Duration {
+        Duration::from_nanos(self.host(host).wait_down(self.now))
+    }
+
     /// Sets a timer of a host, or moves it when one of this token is set. A time that has passed means now.
     pub fn set_timer(&mut self, host: HostId, at: Instant, token: u64) {
         let offset = at.saturating_duration_since(self.start).as_nanos();

@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api;
+pub mod control;
 pub mod fetching;
 pub mod size;
 pub mod stream;
+pub mod tls;
 pub mod words;

@@ -1,10 +1,11 @@
 //! Errors of the public API: a small enum for each operation.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use tailwater_metainfo::{Bitfield, InfoHash, MagnetError, MetainfoError};
+use tailwater_types::interface::Interface;
 use tailwater_types::system::message;
 
 use tailwater_storage::StorageError;
@@ -28,6 +29,17 @@ pub enum StartError {
         addr: Option<SocketAddr>,
         /// The cause.
         source: io::Error,
+    },
+    /// Both a proxy and a network interface were asked for: connections to the proxy are not bound to one yet.
+    #[error("a proxy and a network interface cannot be used together")]
+    ProxyAndInterface,
+    /// The address to dial from is not one of the network interface that all sockets are bound to.
+    #[error("{dial_from} is not an address of {interface}")]
+    Interface {
+        /// The address to dial from.
+        dial_from: IpAddr,
+        /// The interface.
+        interface: Interface,
     },
     /// The I/O threads could not be started.
     #[error(transparent)]

@@ -182,6 +182,14 @@ pub enum Event {
         /// Which torrent.
         info_hash: InfoHash,
     },
+    /// The network interface that all sockets are bound to has gone, or is there again; see
+    /// [`SessionBuilder::interface`](crate::SessionBuilder::interface).
+    InterfaceChanged {
+        /// Which one, in words: "interface wg0".
+        interface: String,
+        /// Whether it is there.
+        is_up: bool,
+    },
     /// The subscriber was too slow.
     Missed {
         /// How many events it will never see.
@@ -190,7 +198,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The torrent that the event is about; `None` for [`Event::Missed`].
+    /// The torrent that the event is about; `None` for [`Event::Missed`] and [`Event::InterfaceChanged`].
     #[must_use]
     pub const fn info_hash(&self) -> Option<InfoHash> {
         match self {
@@ -211,7 +219,7 @@ impl Event {
             | Self::TrackerFailed { info_hash, .. }
             | Self::Removed { info_hash, .. }
             | Self::Closed { info_hash } => Some(*info_hash),
-            Self::Missed { .. } => None,
+            Self::InterfaceChanged { .. } | Self::Missed { .. } => None,
         }
     }
 }

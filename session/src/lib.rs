@@ -24,6 +24,7 @@ pub mod limits;
 mod mailbox;
 pub mod metadata;
 mod options;
+mod proxy;
 mod reader;
 mod record;
 mod session;
@@ -65,19 +66,23 @@ pub use events::{Event, Events};
 pub use handle::{FileStatus, MetadataFetch, Recheck, Torrent};
 pub use ip_filter::{IpFilter, IpFilterError};
 pub use options::{AddOptions, RemoveOptions, StorageKind};
+pub use proxy::{InvalidProxy, Proxy};
 pub use reader::Reader;
 pub use reader::options::{ReadError, ReaderOptions, WhenFull};
-pub use record::{StorageRecord, TorrentRecord};
+pub use record::{StorageRecord, TorrentRecord, torrent_file};
 pub use session::{Session, SessionBuilder, SessionStats};
 pub use source::Source;
 pub use status::{Phase, Status, Totals};
 #[cfg(feature = "dht")]
 pub use tailwater_dht as dht;
 pub use tailwater_engine::{peer, torrent};
+/// The authorities of [`SessionBuilder::root_certificates`].
+pub use tailwater_http::{InvalidCertificate, RootCertificates};
 pub use tailwater_metainfo as metainfo;
 pub use tailwater_storage::{FileChange, LookbehindFigures, Operation, StorageError};
 #[cfg(feature = "disk")]
 pub use tailwater_storage_disk::{IoConfig, locate_files};
+pub use tailwater_types::interface::{FoundInterface, Interface};
 pub use torrent::{
     BufferMap, Lookbehind, MemoryUse, Origin, PeerStats, PieceState, PieceView, Priority,
     ReaderKey, ReaderView, Stats, TransferStats, WebSeedId,

@@ -80,6 +80,7 @@ pub struct AddOptions {
     pub(crate) download_limit: Option<u64>,
     pub(crate) upload_limit: Option<u64>,
     pub(crate) web_seeds: Vec<String>,
+    pub(crate) super_seeding: bool,
 }
 
 impl AddOptions {
@@ -118,6 +119,7 @@ impl AddOptions {
             download_limit: None,
             upload_limit: None,
             web_seeds: Vec::new(),
+            super_seeding: false,
         }
     }
 
@@ -293,6 +295,16 @@ impl AddOptions {
     #[must_use]
     pub const fn announce(mut self, announce: bool) -> Self {
         self.announce = announce;
+        self
+    }
+
+    /// Whether the torrent super-seeds (BEP 16) while it has every piece: peers are told of pieces one by one, and of the
+    /// next when another peer shows the last, so that the swarm has a whole copy after little more than one upload of the
+    /// torrent. It rests while another seed is in the swarm, or all peers together have everything. For the only seed
+    /// of a new torrent; with others it helps nothing. Default: no.
+    #[must_use]
+    pub const fn super_seeding(mut self, super_seeding: bool) -> Self {
+        self.super_seeding = super_seeding;
         self
     }
 

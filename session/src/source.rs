@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tailwater_http::{AddressPolicy, Client, ClientConfig, Proxy, UrlTrust};
+use tailwater_http::{AddressPolicy, Client, ClientConfig, Proxy as HttpProxy, UrlTrust};
 use tailwater_metainfo::{InfoHash, InfoHashes, Limits, Magnet, Metainfo};
 use tailwater_types::system::message;
 
 use crate::error::AddError;
+use crate::transport::Uplink;
 
 /// The longest time to connect to the web server that has a .torrent file.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -57,19 +58,24 @@ pub(crate) enum Found {
 }
 
 impl Source {
-    /// Reads or fetches the source, or says that peers have to be asked.
+    /// Reads or fetches the source, or says that peers have to be asked. A URL is fetched through the proxy, or else
+    /// through that of the environment.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed anywhere; when the future is dropped, what was under way is given up.
-    pub(crate) async fn open(self) -> Result<Found, AddError> {
+    pub(crate) async fn open(
+        self,
+        proxy: Option<HttpProxy>,
+        link: &Uplink,
+    ) -> Result<Found, AddError> {
         let (origin, bytes) = match self.0 {
             Kind::Metainfo(metainfo) => return Ok(Found::Metainfo(metainfo)),
             Kind::Magnet(magnet) => return Ok(Found::Magnet(magnet)),
             Kind::Link(link) => return Ok(Found::Magnet(Box::new(link.parse()?))),
             Kind::Bytes(bytes) => ("the bytes given".to_owned(), bytes),
             Kind::Url(url) => {
-                let bytes = fetch(&url).await?;
+                let bytes = fetch(&url, proxy, link).await?;
                 (url, bytes.into())
             }
             Kind::Path(path) => {
@@ -106,12 +112,12 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The user chose the URL, so it may lead anywhere; a redirect may not lead where its sender cannot.
-async fn fetch(url: &str) -> Result<Vec<u8>, AddError> {
+async fn fetch(url: &str, proxy: Option<HttpProxy>, link: &Uplink) -> Result<Vec<u8>, AddError> {
     let failed = |reason: String| AddError::Unreadable {
         origin: url.to_owned(),
         reason,
     };
-    let config = ClientConfig::default()
+    let mut config = ClientConfig::default()
         .timeout(FETCH_WITHIN)
         .connect_timeout(CONNECT_WITHIN)
         .read_timeout(SILENT_FOR)
@@ -119,7 +125,11 @@ async fn fetch(url: &str) -> Result<Vec<u8>, AddError> {
         .max_redirects(MAX_REDIRECTS)
         .allow_downgrade(true)
         .address_policy(AddressPolicy::outward_redirects())
-        .proxy(Proxy::from_env());
+        .proxy(proxy.unwrap_or_else(HttpProxy::from_env));
+    if let Some(interface) = link.interface() {
+        link.up().await;
+        config = config.interface(interface.clone());
+    }
     let request = Client::new(config).get(url).trust(UrlTrust::Named);
     let response = request.send().await;
     let response = response.map_err(|error| failed(error.to_string()))?;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// The transports of a session: TCP, uTP (BEP 29), or both.
 ///
-/// With both, a peer is dialled over uTP first, and over TCP 200 ms later or when uTP has failed; the first handshake that
-/// is completed wins, and what worked is remembered. uTP reaches peers behind a NAT, and yields to other traffic of the
+/// With both, a peer is connected to over both at once. uTP is used if it connects in about the time that TCP needs, else
+/// TCP, and what worked is remembered. uTP reaches peers behind a NAT, and yields to other traffic of the
 /// line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(

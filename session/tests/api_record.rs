@@ -35,6 +35,7 @@ async fn a_torrent_is_as_it_was_after_a_restart() {
     let options = AddOptions::new(StorageKind::Disk(dir.path().into()))
         .files([0, 2])
         .sequential(true)
+        .super_seeding(true)
         .upload_limit(1_000_000)
         .upload_slots(3)
         .trackers(vec![vec!["http://127.0.0.1:1/announce".to_owned()]])
@@ -59,12 +60,13 @@ async fn a_torrent_is_as_it_was_after_a_restart() {
 
     assert_eq!(record.storage, StorageRecord::Folder(dir.path().into()));
     assert_eq!(record.totals.downloaded, 2 * LEN as u64 + 5);
+    assert!(record.super_seeding);
     let second = with_state(dir.path());
     let mut events = second.subscribe();
     let torrent = second.add_record(&saved(&record)).await.unwrap();
     assert_eq!(torrent.record(), record);
     assert_eq!(torrent.metainfo().info(), share.metainfo.info());
-    assert!(torrent.is_sequential());
+    assert!(torrent.is_sequential() && torrent.is_super_seeding());
     assert_eq!((torrent.max_peers(), torrent.upload_slots()), (9, 3));
     assert_eq!(
         (torrent.download_limit(), torrent.upload_limit()),

@@ -140,6 +140,26 @@ async fn a_rewind_inside_the_lookbehind_and_a_reopened_reader_download_nothing()
 }
 
 /// Reads on by `len` bytes, until the torrent knows that the reader is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_prefetched_is_there_when_its_reader_comes() {
+    let theatre = Theatre::new(&[("film", 4 << 20)], 8 * MIB).await;
+    within(theatre.torrent.prefetch(0)).await.unwrap();
+    while !within(theatre.torrent.have()).await.unwrap().is_all() {
+        tokio::task::yield_now().await;
+    }
+    let mut reader = theatre.reader(0);
+    assert_eq!(read_to_end(&mut reader).await, theatre.bytes(0));
+    // The seeder has gone: there was nothing more to share.
+    assert_eq!(theatre.torrent.stats().downloaded, 4 * MIB);
+    let refused = within(theatre.torrent.prefetch(7)).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        ReadError::NoSuchFile { index: 7, count: 1 }
+    ));
+    drop(reader);
+    theatre.close().await;
+}
+
 async fn read_on(theatre: &Theatre, reader: &mut Reader, len: u64) {
     let end = reader.position() + len;
     let mut bytes = vec![0; usize::try_from(len).unwrap()];
@@ -303,6 +323,8 @@ async fn a_node_that_streams_serves_what_it_holds_and_says_what_it_gave_up() {
     };
     assert!(held(PieceState::Have) > 16 && held(PieceState::Evicted) > 64);
 
+    // Peer exchange would name it to the leech.
+    within(theatre.origin.close()).await;
     let end = session();
     let options = AddOptions::new(StorageKind::Memory)
         .announce(false)

@@ -171,6 +171,12 @@ impl MemoryStorage {
         SpaceAvailable::new(self.clone(), bytes)
     }
 
+    /// How many bytes could be reserved now without evicting anything.
+    #[must_use]
+    pub fn unused(&self) -> u64 {
+        self.inner.budget.available() * BLOCK
+    }
+
     /// Whether a reservation of `bytes` would find room now.
     pub(crate) fn has_space(&self, bytes: u64) -> Result<bool, Error> {
         let mut directory = self.directory()?;

@@ -357,6 +357,10 @@ impl Space for MemoryTorrent {
         Some(self.storage.config().budget_bytes() / readers.max(1))
     }
 
+    fn unused(&self) -> Option<u64> {
+        Some(self.storage.unused())
+    }
+
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
         let reader = ReaderId::new(reader.get());
         // A storage that is closed protects nothing and evicts nothing.

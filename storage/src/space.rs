@@ -42,6 +42,12 @@ pub trait Space {
         None
     }
 
+    /// How many bytes could be reserved without evicting anything. `None` if that is not known: then nothing is fetched
+    /// beyond the windows of readers.
+    fn unused(&self) -> Option<u64> {
+        None
+    }
+
     /// A reader's window has moved; `None` when it is gone. The pieces in it are not to be evicted.
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
         let _ = (reader, window);
@@ -82,6 +88,10 @@ impl<S: Space + ?Sized> Space for Box<S> {
 
     fn share(&self) -> Option<u64> {
         (**self).share()
+    }
+
+    fn unused(&self) -> Option<u64> {
+        (**self).unused()
     }
 
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {

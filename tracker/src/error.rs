@@ -110,6 +110,9 @@ pub enum TrackerError {
         /// How long was waited.
         after: Duration,
     },
+    /// The tracker is asked over UDP, which the proxy does not carry.
+    #[error("the proxy carries no UDP")]
+    NoUdp,
     /// The operating system or the network refused.
     #[error("cannot {operation}: {message}")]
     Io {

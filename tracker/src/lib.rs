@@ -24,7 +24,10 @@ pub use announce::{
     MAX_TRACKER_ID_LEN,
 };
 #[cfg(feature = "client")]
-pub use client::{AddressPolicy, Client, ClientConfig, Hop, UrlTrust};
+pub use client::{
+    AddressPolicy, Client, ClientConfig, Hop, Proxy, UdpConversation, UdpRelay, UdpRoute,
+    UdpTarget, UrlTrust,
+};
 pub use error::{RetryIn, TrackerError};
 pub use schedule::{
     Announce, AnnounceId, AnnounceSchedule, MAX_TRACKERS, ScheduleConfig, TrackerState,
@@ -33,6 +36,9 @@ pub use schedule::{
 pub use scrape::{MAX_SCRAPE_HASHES, ScrapeResponse, ScrapeStats};
 #[cfg(feature = "server")]
 pub use server::{Server, ServerConfig, ServerStats, SwarmAnswer, SwarmLimits, Swarms, SwarmsFull};
+/// The authorities of [`ClientConfig::add_root_certificates`].
+#[cfg(feature = "client")]
+pub use tailwater_http::RootCertificates;
 #[cfg(feature = "server")]
 pub use tailwater_types::address::AddressShare;
 pub use text::MAX_TEXT_LEN;

@@ -7,6 +7,8 @@ mod bounded;
 mod geometry;
 mod hash;
 mod index;
+#[cfg(feature = "interface")]
+pub mod interface;
 pub mod limits;
 pub mod pacing;
 pub mod ports;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::congestion::{Congestion, ControllerFactory};
 use crate::limits::{
-    DEFAULT_BACKLOG, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATAGRAM, DEFAULT_RECEIVE_BUFFER,
-    DEFAULT_SEND_BUFFER, MAX_DATAGRAM, MAX_RECEIVE_BUFFER, MAX_SEND_BUFFER, MIN_DATAGRAM,
-    MIN_RECEIVE_BUFFER, MIN_SEND_BUFFER,
+    DEFAULT_BACKLOG, DEFAULT_BUFFER_MEMORY, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_DATAGRAM,
+    DEFAULT_RECEIVE_BUFFER, DEFAULT_SEND_BUFFER, MAX_DATAGRAM, MAX_RECEIVE_BUFFER, MAX_SEND_BUFFER,
+    MIN_DATAGRAM, MIN_RECEIVE_BUFFER, MIN_SEND_BUFFER,
 };
 
 /// A setting is out of its range.
@@ -26,13 +26,16 @@ pub struct ConfigError {
 
 /// Settings of an endpoint and its connections.
 ///
-/// Memory bound: connections × (receive buffer + send buffer), of which only what waits is in use.
+/// Memory bound: connections × ([`BASE_RECEIVE_BUFFER`](crate::limits::BASE_RECEIVE_BUFFER) +
+/// [`BASE_SEND_BUFFER`](crate::limits::BASE_SEND_BUFFER)) + [`buffer_memory`](Self::buffer_memory), of which only what
+/// waits is in use.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) seed: u64,
     pub(crate) congestion: Arc<dyn ControllerFactory>,
     pub(crate) receive_buffer: usize,
     pub(crate) send_buffer: usize,
+    pub(crate) buffer_memory: usize,
     pub(crate) max_datagram: usize,
     pub(crate) max_connections: usize,
     pub(crate) backlog: usize,
@@ -66,6 +69,7 @@ impl Config {
             congestion: Congestion::default().into(),
             receive_buffer: DEFAULT_RECEIVE_BUFFER,
             send_buffer: DEFAULT_SEND_BUFFER,
+            buffer_memory: DEFAULT_BUFFER_MEMORY,
             max_datagram: DEFAULT_MAX_DATAGRAM,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             backlog: DEFAULT_BACKLOG,
@@ -79,7 +83,7 @@ impl Config {
         self
     }
 
-    /// The receive buffer of a connection, in bytes: 2 MiB by default.
+    /// The largest receive buffer of a connection, in bytes: 4 MiB by default. It grows to that while it is used.
     ///
     /// # Errors
     ///
@@ -90,7 +94,8 @@ impl Config {
         Ok(self)
     }
 
-    /// The send buffer of a connection, in bytes, unsent and unacknowledged: 3 MiB by default.
+    /// The largest send buffer of a connection, in bytes, unsent and unacknowledged: 4 MiB by default. It grows to that
+    /// while it is used.
     ///
     /// # Errors
     ///
@@ -98,6 +103,14 @@ impl Config {
     pub fn send_buffer(mut self, bytes: usize) -> Result<Self, ConfigError> {
         self.send_buffer = within("send buffer", bytes, (MIN_SEND_BUFFER, MAX_SEND_BUFFER))?;
         Ok(self)
+    }
+
+    /// The memory by which buffers of all connections together may grow beyond what they begin with, in bytes: 256 MiB by
+    /// default. With 0 they do not grow.
+    #[must_use]
+    pub const fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
     }
 
     /// The longest datagram that the path's MTU is probed for, in bytes: 1472 by default, for IPv6 always 20 less. With

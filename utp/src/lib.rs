@@ -12,6 +12,8 @@ pub mod fuzz;
 pub mod limits;
 mod packet;
 mod seq;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use config::{Config, ConfigError};
 pub use congestion::{

@@ -19,9 +19,20 @@ pub const MAX_REORDER: u16 = 2_016;
 /// How many packets may wait for their acknowledgement at once: no more than the receiver would keep.
 pub const MAX_OUTSTANDING: usize = 2_000;
 
-/// The default receive buffer of a connection, in bytes: what it advertises as its window when nothing waits to be
-/// read. It bounds the rate of a connection to this many bytes a round trip: 1 MiB would be 84 Mbit/s at 100 ms.
-pub const DEFAULT_RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
+/// The default of the largest receive buffer of a connection, in bytes: what it advertises as its window when nothing waits
+/// to be read. It bounds the rate of a connection to this many bytes a round trip, and to half of them where what was
+/// lost is lost again, as all that follows waits meanwhile: 2 MiB would be 84 Mbit/s at 100 ms.
+pub const DEFAULT_RECEIVE_BUFFER: usize = MAX_RECEIVE_BUFFER;
+
+/// The receive buffer that a connection begins with, in bytes. It is doubled when a round trip fills a quarter of it.
+pub const BASE_RECEIVE_BUFFER: usize = 256 * 1024;
+
+/// The send buffer that a connection begins with, in bytes. It is doubled when the congestion window needs it.
+pub const BASE_SEND_BUFFER: usize = 512 * 1024;
+
+/// The default of the memory of an endpoint by which buffers of all its connections together may grow, in bytes: forty
+/// connections at full speed over a long path. Without it a stranger could make every connection hold what few need.
+pub const DEFAULT_BUFFER_MEMORY: usize = 256 * 1024 * 1024;
 
 /// The largest receive buffer, in bytes: what [`MAX_REORDER`] packets of a common size fill.
 pub const MAX_RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -29,8 +40,8 @@ pub const MAX_RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// The smallest receive buffer, in bytes: a few packets.
 pub const MIN_RECEIVE_BUFFER: usize = 16 * 1024;
 
-/// The default send buffer of a connection, in bytes: what it holds unsent or unacknowledged.
-pub const DEFAULT_SEND_BUFFER: usize = 3 * 1024 * 1024;
+/// The default of the largest send buffer of a connection, in bytes: what it holds unsent or unacknowledged.
+pub const DEFAULT_SEND_BUFFER: usize = MAX_SEND_BUFFER;
 
 /// The largest send buffer, in bytes.
 pub const MAX_SEND_BUFFER: usize = 4 * 1024 * 1024;

@@ -158,3 +158,19 @@ async fn a_port_without_backlog_is_not_connected_to() {
     assert!(waited.is_err());
     assert_eq!(deaf.connections(), 0);
 }
+
+/// Both sides' buffers, as they are at first, would not hold so much.
+#[tokio::test]
+async fn buffers_grow_while_they_are_used() {
+    use tailwater_utp::limits::{BASE_RECEIVE_BUFFER, BASE_SEND_BUFFER};
+    let ((ours, _), (theirs, addr)) = (socket(1), socket(2));
+    let (mut one, mut other) = pair(&ours, &theirs, addr).await;
+    let sent = bytes(BASE_RECEIVE_BUFFER + BASE_SEND_BUFFER + 1_000_000, 1);
+    // What the other side does not read waits there.
+    let written = tokio::time::timeout(Duration::from_secs(20), one.write_all(&sent)).await;
+    assert!(matches!(written, Ok(Ok(()))), "{:?}", other.stats());
+    one.shutdown();
+    let mut received = Vec::new();
+    other.read_to_end(&mut received).await.unwrap();
+    assert!(received == sent);
+}

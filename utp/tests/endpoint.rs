@@ -410,6 +410,26 @@ fn three_packets_that_overtake_one_make_it_lost() {
 }
 
 #[test]
+fn a_huge_bitmask_again_and_again_repeats_one_packet_once() {
+    let mut lab = lab();
+    let key = lab.accept();
+    lab.endpoint.write(key, &[7; 9_000]).unwrap();
+    let lost = lab.sent()[0].header.seq_nr;
+    // All that was sent has arrived but the first packet, and 2 000 that were not sent.
+    let header = lab.packet(Kind::State, lab.seq);
+    let mut bytes = header.encode(1).to_vec();
+    bytes.extend([0, 252]);
+    bytes.extend([0xff; 252]);
+    let mut repeated = Vec::new();
+    for _ in 0..1_000 {
+        lab.endpoint.handle_datagram(lab.now, lab.peer, &bytes);
+        lab.endpoint.check_invariants();
+        repeated.extend(lab.sent().iter().map(|packet| packet.header.seq_nr));
+    }
+    assert_eq!(repeated, [lost]);
+}
+
+#[test]
 fn duplicate_acknowledgements_without_a_bitmask_make_the_first_packet_lost() {
     let mut lab = lab();
     let key = lab.accept();

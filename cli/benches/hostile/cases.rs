@@ -7,7 +7,7 @@ use crate::connections::Idle;
 use crate::downloads::Ports;
 use crate::figures::Figures;
 use crate::floods::{Attack, Side};
-use crate::{connections, downloads, http, streams, uploads};
+use crate::{connections, downloads, http, strangers, streams, uploads};
 
 /// One case.
 pub(crate) struct Case {
@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) run: Box<dyn Fn(&Bed) -> Figures>,
 }
 
-fn case(name: &str, about: &str, run: impl Fn(&Bed) -> Figures + 'static) -> Case {
+pub(crate) fn case(name: &str, about: &str, run: impl Fn(&Bed) -> Figures + 'static) -> Case {
     Case {
         name: name.to_owned(),
         about: about.to_owned(),
@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(of_peers());
     cases.extend(of_clients());
     cases.extend(floods());
+    cases.extend(strangers::cases());
     cases
 }
 

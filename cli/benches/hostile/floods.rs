@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use tailwater_hostile::tcp::{Bounds, Crowd, Dial};
+use tailwater_hostile::udp::Barrage;
 use tailwater_hostile::{Counts, Flood};
 
 use crate::bed::{Bed, FLOOD, ROUNDS, attacker};
@@ -18,6 +19,8 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(50);
 /// The receive buffer of a peer that does not read, in bytes: so small that it fills at once.
 const SMALL_BUFFER: u32 = 4 * 1024;
+/// Attackers end by themselves after this, if nothing ends them before.
+pub(crate) const LASTS: Duration = Duration::from_secs(20);
 /// The part of an honest transfer that has to remain.
 const KEPT: f64 = 0.5;
 
@@ -43,7 +46,7 @@ struct Round {
     /// Bytes of the attacked torrent and of the other one that passed during the flood.
     honest: f64,
     other: f64,
-    sent: Arc<Crowd>,
+    sent: Box<dyn Attackers>,
 }
 
 impl Side {
@@ -80,42 +83,15 @@ impl Attack {
     }
 
     pub(crate) fn run(self, bed: &Bed) -> Figures {
-        let honest = bed.baseline(&format!("{} bytes in 3 s", self.side.name()), || {
-            Scene::start(bed, self.side).rates(FLOOD).0
-        });
-        let (mut kept, mut others, mut worst) = (Vec::new(), Vec::new(), None::<Figures>);
-        for _ in 0..ROUNDS {
-            let round = self.round(bed);
-            kept.push(round.honest / honest);
-            others.push(round.other / honest);
-            let figures = Figures::of(round.seen).attacked(round.sent.counts());
-            // The most memory of all rounds counts.
-            if worst
-                .as_ref()
-                .is_none_or(|worst| figures.resident_peak > worst.resident_peak)
-            {
-                worst = Some(figures);
-            }
-            let is_kept = median(kept.clone()) >= KEPT && median(others.clone()) >= KEPT;
-            // The result is known, or measuring again cannot improve it.
-            if is_kept || worst.as_ref().is_some_and(Figures::is_missed) {
-                break;
-            }
-        }
-        let mut figures = worst.unwrap();
-        figures.at_least("honest kept", KEPT, median(kept));
-        figures.at_least("other kept", KEPT, median(others));
-        figures
+        beside(bed, self.side, |victim| self.begin(victim, bed))
     }
 
-    fn round(self, bed: &Bed) -> Round {
-        let mut scene = Scene::start(bed, self.side);
-        scene.victim.mark();
-        let crowd = Arc::new(Crowd::start(Bounds::lasting(Duration::from_secs(20))).unwrap());
+    fn begin(self, victim: &Victim, bed: &Bed) -> Box<dyn Attackers> {
+        let crowd = Crowd::start(Bounds::lasting(LASTS)).unwrap();
         let content = &bed.fine(0).content;
         let portion = self.flood.portion(content);
         for number in 0..self.hosts {
-            let mut dial = Dial::to(scene.victim.addr)
+            let mut dial = Dial::to(victim.addr)
                 .from(attacker(number))
                 .again_after(AGAIN);
             if !self.reads {
@@ -130,13 +106,71 @@ impl Attack {
             };
             crowd.dial(dial, script).unwrap();
         }
-        let (honest, other) = scene.rates(FLOOD);
-        Round {
-            seen: scene.victim.interrupt(),
-            honest,
-            other,
-            sent: crowd,
+        Box::new(crowd)
+    }
+}
+
+/// Attackers that are at it until they are dropped.
+pub(crate) trait Attackers {
+    fn counts(&self) -> &Counts;
+}
+
+impl Attackers for Crowd {
+    fn counts(&self) -> &Counts {
+        self.counts()
+    }
+}
+
+impl Attackers for Barrage {
+    fn counts(&self) -> &Counts {
+        self.counts()
+    }
+}
+
+/// Measures honest transfers of two torrents beside an attack on their process.
+pub(crate) fn beside(
+    bed: &Bed,
+    side: Side,
+    begin: impl Fn(&Victim) -> Box<dyn Attackers>,
+) -> Figures {
+    let honest = bed.baseline(&format!("{} bytes in 3 s", side.name()), || {
+        Scene::start(bed, side).rates(FLOOD).0
+    });
+    let (mut kept, mut others, mut worst) = (Vec::new(), Vec::new(), None::<Figures>);
+    for _ in 0..ROUNDS {
+        let round = round(bed, side, &begin);
+        kept.push(round.honest / honest);
+        others.push(round.other / honest);
+        let figures = Figures::of(round.seen).attacked(round.sent.counts());
+        // The most memory of all rounds counts.
+        if worst
+            .as_ref()
+            .is_none_or(|worst| figures.resident_peak > worst.resident_peak)
+        {
+            worst = Some(figures);
         }
+        let is_kept = median(kept.clone()) >= KEPT && median(others.clone()) >= KEPT;
+        // The result is known, or measuring again cannot improve it.
+        if is_kept || worst.as_ref().is_some_and(Figures::is_missed) {
+            break;
+        }
+    }
+    let mut figures = worst.unwrap();
+    figures.at_least("honest kept", KEPT, median(kept));
+    figures.at_least("other kept", KEPT, median(others));
+    figures
+}
+
+fn round(bed: &Bed, side: Side, begin: impl Fn(&Victim) -> Box<dyn Attackers>) -> Round {
+    let mut scene = Scene::start(bed, side);
+    scene.victim.mark();
+    let sent = begin(&scene.victim);
+    let (honest, other) = scene.rates(FLOOD);
+    Round {
+        seen: scene.victim.interrupt(),
+        honest,
+        other,
+        sent,
     }
 }
 

@@ -19,6 +19,7 @@ mod floods;
 mod honest;
 mod http;
 mod player;
+mod strangers;
 mod streams;
 #[expect(dead_code, reason = "the stream bench uses the rest of it")]
 #[path = "../stream/figures.rs"]

@@ -11,7 +11,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::process::{self, Process};
 use crate::seeder::python;
 
-const LINK: &str = include_str!("link.py");
+const LINK: &str = include_str!("../../src/commands/bench/link.py");
 
 pub(crate) const SEEDER: &str = "10.79.0.1";
 const PLAYER: &str = "10.79.0.2";

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{ArgAction, Args, ValueHint};
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 use tailwater_metainfo::HostPort;
 use tailwater_serve::size::Size;
-use tailwater_session::{AddOptions, Encryption, Transports};
+use tailwater_session::{AddOptions, Encryption, Interface, Proxy, Transports};
 use tokio::sync::OnceCell;
 
 use super::addr::ListenAddr;
@@ -35,7 +35,7 @@ pub(crate) struct Common {
         help_heading = "Output"
     )]
     json: Option<JsonLevel>,
-    /// Show below each torrent its `peers`, its `trackers`, or both (peers,trackers).
+    /// Show below each torrent its `peers` and web seeds, its `trackers`, or both (peers,trackers).
     #[arg(
         long,
         global = true,
@@ -52,12 +52,30 @@ pub(crate) struct Common {
     /// Write what -v says to the end of this file, with times; with -vv or -vvv that.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) log_file: Option<PathBuf>,
+    /// How the log is written, on standard error and in the file: lines for people, or JSON for programs.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        help_heading = "Output"
+    )]
+    pub(crate) log_format: LogFormat,
     /// Read options from this file instead of ~/.config/tailwater/config.toml; see `tailwater config`.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     config: Option<PathBuf>,
     /// Read no file of options.
     #[arg(long, global = true, help_heading = "Configuration")]
     no_config: bool,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 impl Common {
@@ -93,6 +111,13 @@ pub(crate) struct Network {
     pub(crate) peer: Vec<HostPort>,
     #[arg(skip)]
     pub(crate) resolved: Resolved,
+    /// Send everything through this proxy: socks5://[USER:PASSWORD@]HOST:PORT, or http://… for one with CONNECT.
+    ///
+    /// Nothing goes around it: names are resolved by the proxy, and no port is listened on without --listen. The datagrams
+    /// of uTP, the DHT and UDP trackers need a SOCKS5 proxy with UDP ASSOCIATE; there are none otherwise. A password is
+    /// better kept out of the command line, in TAILWATER_PROXY.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<Proxy>,
     /// Encrypt connections to peers: off, allow, prefer or require.
     ///
     /// prefer tries an encrypted handshake first and falls back to a plain one; allow the other way round. Both accept
@@ -102,9 +127,17 @@ pub(crate) struct Network {
     pub(crate) encryption: Encryption,
     /// How to connect to peers: over tcp, utp or both.
     ///
-    /// With both, uTP is tried first, and TCP beside it 200 ms later.
+    /// With both, a peer is connected to over both at once, and uTP is used if it connects in about the time that TCP
+    /// needs.
     #[arg(long, value_name = "TRANSPORT", default_value_t)]
     pub(crate) transport: Transports,
+    /// Bind every connection to this network interface, such as a VPN's: wg0, tun0, or its address.
+    ///
+    /// Nothing is sent by another interface. While it does not exist, nothing is sent at all; all goes on when it is
+    /// back. Host names are looked up by the system, which has its own ways: let the VPN set the name server.
+    /// The router is not asked to forward a port.
+    #[arg(long, value_name = "NAME|ADDR", conflicts_with = "proxy")]
+    pub(crate) interface: Option<Interface>,
     /// Connect with no address of this list: CIDR, .p2p or .dat, plain or gzipped; may be given again.
     #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     pub(crate) ip_filter: Vec<String>,
@@ -114,15 +147,21 @@ pub(crate) struct Network {
     /// A node to begin with in the DHT, instead of the public ones; may be given again.
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_dht")]
     pub(crate) dht_bootstrap: Vec<HostPort>,
-    /// Where to receive the DHT's datagrams. Default: on the port for peers.
+    /// Where to receive the DHT's datagrams; of no effect with `--proxy`. Default: on the port for peers.
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_dht")]
     pub(crate) dht_listen: Option<ListenAddr>,
     /// Do not look for peers on the local network.
     #[arg(long)]
     pub(crate) no_lsd: bool,
+    /// Look for peers on the local network even with `--proxy`.
+    #[arg(long, conflicts_with = "no_lsd")]
+    pub(crate) lsd: bool,
     /// Do not ask the router to forward the port for peers.
     #[arg(long)]
     pub(crate) no_port_map: bool,
+    /// Ask the router to forward the port for peers even with `--proxy`; needs `--listen` then.
+    #[arg(long, conflicts_with = "no_port_map")]
+    pub(crate) port_map: bool,
     /// The most to receive, in bytes a second: 2MiB, 500kB; 0 is no limit.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_down: Option<Size>,
@@ -132,6 +171,10 @@ pub(crate) struct Network {
     /// The most connected peers of each torrent. Default: 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) max_peers: Option<u16>,
+    /// The most peers of each torrent to upload to at once; four times as many when it is complete and nearly all of them
+    /// are fast. Default: 8.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) upload_slots: Option<u16>,
 }
 
 /// Limits of each torrent, for commands that take several.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 use tailwater_dht::{ItemKey, MutableTorrent, NodeId, PublicKey, Salt};
 use tailwater_metainfo::{HostPort, InfoHash, Magnet};
+use tailwater_session::Proxy;
 
 use super::Wait;
 use super::addr::ListenAddr;
@@ -58,6 +59,9 @@ pub(crate) struct Joining {
     /// free one for `node`, on a free one for the others.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) dht_listen: Option<ListenAddr>,
+    /// Refused: these commands would go around a proxy; downloads use the DHT through one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// How to get into the network, and when to give up.

@@ -25,6 +25,11 @@ impl Goals {
         self.seed_ratio.is_some() || self.seed_time.is_some()
     }
 
+    /// Whether there is one.
+    pub(crate) const fn is_any(&self) -> bool {
+        self.ends_seeding() || self.stop_timeout.is_some()
+    }
+
     /// How long a torrent may have no peer or no data.
     pub(crate) fn patience(&self) -> Option<Duration> {
         self.stop_timeout.map(|span| span.0)

@@ -1,10 +1,15 @@
 //! The definition of the command line and its help.
 
 mod addr;
+#[cfg(feature = "bench")]
+mod bench;
 mod common;
 mod completions;
 mod config;
 mod create;
+mod ctl;
+mod ctl_limits;
+mod daemon;
 mod demo;
 mod dht;
 mod disk;
@@ -17,6 +22,7 @@ mod opener;
 mod output;
 mod seed;
 mod sim;
+mod sim_utp;
 mod source;
 mod sources;
 mod stream;
@@ -30,10 +36,21 @@ mod wait;
 use clap::{Parser, Subcommand};
 
 pub(crate) use addr::{ListenAddr, ServeAddr};
-pub(crate) use common::{Common, Each, Network};
+#[cfg(feature = "bench")]
+pub(crate) use bench::{
+    Bench, BenchCommand, BenchEncryption, BenchIdle, BenchNetwork, BenchStart, BenchStorage,
+    BenchSwarm, BenchTransport, BenchVerify, Client, Measuring, Pair,
+};
+pub(crate) use common::{Common, Each, LogFormat, Network};
 pub(crate) use completions::{Completions, Man};
 pub(crate) use config::Config;
 pub(crate) use create::Create;
+pub(crate) use ctl::{
+    Ctl, CtlAdd, CtlCommand, CtlEvents, CtlFiles, CtlInspect, CtlLabel, CtlList, CtlMany, CtlMove,
+    CtlPriority, CtlRemove,
+};
+pub(crate) use ctl_limits::{CtlLabels, CtlLimit};
+pub(crate) use daemon::Daemon;
 pub(crate) use demo::Demo;
 pub(crate) use dht::{
     Asking, Dht, DhtCommand, DhtGet, DhtNode, DhtPeers, DhtPing, DhtPut, DhtSample, ItemRef,
@@ -49,12 +66,13 @@ pub(crate) use opener::{Opener, PlayerCommand};
 pub(crate) use output::{Json, Show};
 pub(crate) use seed::Seed;
 pub(crate) use sim::{Sim, SimCommand, SimDht};
+pub(crate) use sim_utp::SimUtp;
 pub(crate) use source::{STDIN, Source};
 pub(crate) use sources::Sources;
 pub(crate) use stream::{Behind, Stream};
 pub(crate) use tracker::Tracker;
 pub(crate) use trackers::{Announce, Asked, Scrape};
-pub(crate) use typed::{command, parse};
+pub(crate) use typed::{command, parse, parse_again};
 pub(crate) use urls::{Tier, tracker_key};
 pub(crate) use verify::Verify;
 pub(crate) use wait::Wait;
@@ -74,11 +92,12 @@ Examples:
   tailwater stream film.torrent --open mpv        watch one while it downloads, from bounded memory
   tailwater seed debian.torrent --data ~/iso      share them
   tailwater create album/ --tracker http://10.0.0.1:6969/announce
+  tailwater daemon                                keep torrents, and serve an API; `tailwater ctl` drives it
   tailwater tracker                               run a tracker for a swarm of your own
   tailwater dht peers HASH                        find a torrent's peers without a tracker
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. To stop what runs until it is stopped
-(seed, stream, tracker, dht node) with SIGTERM or SIGHUP is no failure: 0 after a clean end.
+(seed, stream, daemon, tracker, dht node) with SIGTERM or SIGHUP is no failure: 0 after a clean end.
 `tailwater COMMAND --help` has examples for each command."
 )]
 pub(crate) struct Args {
@@ -95,6 +114,8 @@ pub(crate) enum Command {
     Download(Download),
     Stream(Stream),
     Seed(Seed),
+    Daemon(Daemon),
+    Ctl(Ctl),
     Create(Create),
     Edit(Edit),
     Inspect(Inspect),
@@ -104,6 +125,8 @@ pub(crate) enum Command {
     Tracker(Tracker),
     Dht(Dht),
     Sim(Sim),
+    #[cfg(feature = "bench")]
+    Bench(Bench),
     Config(Config),
     Completions(Completions),
     Man(Man),

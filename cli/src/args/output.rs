@@ -16,7 +16,7 @@ pub(crate) enum JsonLevel {
 /// What can be shown below each torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Detail {
-    /// The peers that are connected.
+    /// The peers that are connected, and the web seeds.
     Peers,
     /// What the trackers have answered.
     Trackers,

@@ -17,6 +17,7 @@ Examples:
   tailwater seed a.torrent b.torrent --data /srv --max-up 2MiB
   tailwater seed debian.torrent --data ~/iso --seed-ratio 2 --seed-time 7d
   tailwater seed album.torrent --data .. --listen 0.0.0.0:51413
+  tailwater seed new.torrent --data . --super-seed
 
 Exit codes: 0 stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.")]
 pub(crate) struct Seed {
@@ -34,6 +35,12 @@ pub(crate) struct Seed {
     /// Share what is right of an incomplete folder; what is missing is not fetched.
     #[arg(long, help_heading = "Files")]
     pub(crate) partial: bool,
+    /// Super-seed: give each piece to the swarm once and let peers pass it on (BEP 16).
+    ///
+    /// For the only seed of a new torrent: the swarm has a whole copy after little more than one upload of it. It rests while
+    /// another seed is seen, or peers together have everything.
+    #[arg(long, conflicts_with = "partial", help_heading = "Network")]
+    pub(crate) super_seed: bool,
     #[command(flatten)]
     pub(crate) goals: Goals,
     #[command(flatten)]

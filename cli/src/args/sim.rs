@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::sim_utp::SimUtp;
+
 /// The longest delay of a datagram that is simulated, in milliseconds.
 const MAX_DELAY_MS: u64 = 10_000;
 
@@ -16,7 +18,8 @@ const MAX_DELAY_MS: u64 = 10_000;
     subcommand_required = true,
     after_help = "\
 Examples:
-  tailwater sim dht --nodes 1000 --seed 1"
+  tailwater sim dht --nodes 1000 --seed 1
+  tailwater sim utp --rtt 100 --loss 0.1% --chart link.svg"
 )]
 pub(crate) struct Sim {
     #[command(subcommand)]
@@ -27,6 +30,7 @@ pub(crate) struct Sim {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SimCommand {
     Dht(SimDht),
+    Utp(SimUtp),
 }
 
 /// Simulate a DHT with churn, loss, delay and hostile nodes, and report how well lookups do.
@@ -112,7 +116,7 @@ impl FromStr for Delay {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     parse_share(text)
         .filter(|share| (0.0..=1.0).contains(share))
         .ok_or_else(|| {

@@ -3,6 +3,8 @@
 use clap::{Args as ClapArgs, ValueHint};
 use url::Url;
 
+use tailwater_session::{Interface, Proxy};
+
 use super::Wait;
 use super::source::Source;
 use super::urls::tracker_url;
@@ -51,6 +53,12 @@ pub(crate) struct Asked {
     /// Ask this tracker instead of the torrent's own; may be given again.
     #[arg(long, value_name = "URL", value_parser = tracker_url, value_hint = ValueHint::Url)]
     pub(crate) tracker: Vec<Url>,
+    /// Ask through this proxy: socks5://[USER:PASSWORD@]HOST:PORT, or http://…; trackers over UDP are not asked then.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<Proxy>,
+    /// Ask by this network interface alone: wg0, tun0, or its address. Host names are looked up by the system.
+    #[arg(long, value_name = "NAME|ADDR", conflicts_with = "proxy")]
+    pub(crate) interface: Option<Interface>,
     /// How long each tracker may take: 20s, 1min, or a number of seconds. Over UDP, a packet that got lost is sent again
     /// after 15 s.
     #[arg(long, value_name = "TIME", default_value = "20s")]

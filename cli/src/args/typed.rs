@@ -15,9 +15,41 @@ use super::source::Source;
 use crate::config::{self, Applied, Setting};
 use crate::error::CliError;
 
+/// Why a command line, or a configuration, is not taken.
+enum Refusal {
+    Configuration(CliError),
+    /// Help too.
+    Line(Box<Error>),
+}
+
+impl From<CliError> for Refusal {
+    fn from(error: CliError) -> Self {
+        Self::Configuration(error)
+    }
+}
+
 /// Reads the command line, the environment and the configuration file. Help, or what is wrong, is printed; the exit code
 /// is 0 for help and 2 for an error.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
+    load().map_err(|refusal| match refusal {
+        Refusal::Configuration(error) => complain(&error),
+        Refusal::Line(error) => report(&error),
+    })
+}
+
+/// Reads them again while the command runs: what is in the file may have changed.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub(crate) fn parse_again() -> Result<Args, String> {
+    load().map_err(|refusal| match refusal {
+        Refusal::Configuration(error) => error.to_string(),
+        Refusal::Line(error) => numbers_in_words(error.render().to_string().trim_end()),
+    })
+}
+
+fn load() -> Result<Args, Refusal> {
     let mut typed: Vec<OsString> = std::env::args_os().collect();
     let off = config::turn_off(&mut typed);
     let mut definition = command();
@@ -25,7 +57,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         Ok(settings) => settings,
         // Commands that show the configuration must work with a broken one.
         Err(_) if typed.iter().any(needs_no_settings) => Vec::new(),
-        Err(error) => return Err(complain(&CliError::Config(error))),
+        Err(error) => return Err(CliError::Config(error).into()),
     };
     settings.retain(|setting| !off.contains(&setting.option.as_str()));
     if typed.iter().any(sets_switch) {
@@ -34,7 +66,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     if settings.is_empty() {
         return match read(&mut definition, &typed) {
             Ok((args, _)) => Ok(args),
-            Err(error) => Err(report(&error.format(&mut definition))),
+            Err(error) => Err(Refusal::Line(Box::new(error.format(&mut definition)))),
         };
     }
     let mut applied = Applied::new(&settings);
@@ -45,8 +77,8 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
             Ok(_) => {}
             Err(error) => {
                 return Err(match applied.at_fault(&error) {
-                    Some(setting) => complain(&wrong_setting(setting, &error)),
-                    None => report(&error.format(&mut command)),
+                    Some(setting) => wrong_setting(setting, &error).into(),
+                    None => Refusal::Line(Box::new(error.format(&mut command))),
                 });
             }
         }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tailwater_session::{Phase, Stats, Status, Torrent, TorrentError};
+use tailwater_session::{Phase, Stats, Status, Torrent, TorrentError, WebSeedState};
 use tokio::time::timeout;
 
 use crate::args::Json;
 use crate::error::CliError;
 use crate::json::{Figures, Line, Of};
-use crate::known::About;
+use crate::known::{About, Known};
 use crate::out::{self, Harmless};
 use crate::progress::{Meter, State, Transfer};
 
@@ -26,6 +26,7 @@ pub(super) struct Subject {
     began: Instant,
     /// Bytes of the wanted pieces.
     wanted: u64,
+    known: Known,
 }
 
 /// Follows one torrent.
@@ -40,6 +41,8 @@ pub(super) struct Follower {
     /// The lines below it, and when they were made.
     details: Vec<Vec<String>>,
     detailed: Option<Instant>,
+    /// Whether something depends on the time that passes, though the torrent does not change.
+    is_timed: bool,
 }
 
 impl Subject {
@@ -69,6 +72,7 @@ impl Subject {
             eta_seconds: stats.eta.map(|eta| eta.as_secs()),
             bytes_left: stats.bytes_left,
             transfer: stats.transfer(),
+            web_seeds: self.torrent.web_seeds(),
         }
     }
 
@@ -80,10 +84,19 @@ impl Subject {
             Phase::Complete => State::Seeding,
             Phase::Paused => State::Paused,
             _ if stats.down_rate > 0 => State::Downloading,
-            _ if stats.peers == 0 => State::LookingForPeers,
+            _ if stats.peers == 0 && self.known.is_cut_off() => State::NoInterface,
+            _ if stats.peers == 0 && !self.has_web_seed() => State::LookingForPeers,
             _ if stats.is_stalled => State::Stalled,
             _ => State::Waiting,
         }
+    }
+}
+
+impl Subject {
+    /// Whether a web seed is used.
+    fn has_web_seed(&self) -> bool {
+        let mut seeds = self.torrent.web_seeds().into_iter();
+        seeds.any(|seed| matches!(seed.state, WebSeedState::Ready | WebSeedState::Downloading))
     }
 }
 
@@ -102,6 +115,7 @@ impl Follower {
                 began: Instant::now(),
                 torrent,
                 wanted,
+                known: meter.known().clone(),
             },
             meter,
             json,
@@ -109,7 +123,13 @@ impl Follower {
             transfers_since: None,
             details: Vec::new(),
             detailed: None,
+            is_timed: false,
         }
+    }
+
+    /// Whether what is waited for depends on the time that passes.
+    pub(super) const fn set_timed(&mut self, is_timed: bool) {
+        self.is_timed = is_timed;
     }
 
     /// No more messages about it follow.
@@ -151,7 +171,8 @@ impl Follower {
             .await
     }
 
-    /// Until `settled` returns a value, or the torrent fails. It is asked at every change, and once a second at least.
+    /// Until `settled` returns a value, or the torrent fails. It is asked at every change; once a second at least while
+    /// progress is shown or something depends on the time, so that thousands of idle torrents cost nothing otherwise.
     pub(super) async fn until<T>(
         &mut self,
         mut settled: impl FnMut(&Status) -> Option<T>,
@@ -171,7 +192,12 @@ impl Follower {
                 self.detailed = Some(Instant::now());
             }
             self.show(&status)?;
-            if let Ok(Err(error)) = timeout(REFRESH, self.subject.torrent.changed()).await {
+            let changed = self.subject.torrent.changed();
+            let changed = match self.is_timed || self.json.has_events() || self.meter.is_shown() {
+                true => timeout(REFRESH, changed).await.ok(),
+                false => Some(changed.await),
+            };
+            if let Some(Err(error)) = changed {
                 return Err(self.error(error));
             }
         }
@@ -213,6 +239,8 @@ impl Follower {
             up: is_measured.then_some(stats.up_rate),
             uploaded: stats.uploaded,
             peers: stats.peers,
+            utp_peers: stats.utp_peers,
+            encrypted_peers: stats.encrypted_peers,
             eta: stats.eta,
             details: self.details.clone(),
         }

@@ -76,8 +76,14 @@ impl Watch {
 
     /// Follows a torrent until everything wanted is held and verified.
     pub(super) async fn complete(&mut self, follower: &mut Follower) -> Result<Stats, CliError> {
+        follower.set_timed(self.goals.is_any());
         let settled = follower.until(|status| match status.phase {
             Phase::Complete => Some(Ok(status.stats)),
+            // To hash what is there may take long, and no data can come meanwhile.
+            Phase::Starting | Phase::Checking { .. } | Phase::Moving { .. } => {
+                self.alive_at = Instant::now();
+                None
+            }
             _ => match self.poll_download(Instant::now(), &status.stats) {
                 Verdict::GivenUp(waited) => Some(Err(waited)),
                 Verdict::GoOn | Verdict::Reached(_) => None,
@@ -90,6 +96,7 @@ impl Watch {
 
     /// Follows a torrent that seeds until a goal is reached: which one, in words. Without goals, until it fails.
     pub(super) async fn seed(&mut self, follower: &mut Follower) -> Result<String, CliError> {
+        follower.set_timed(self.goals.is_any());
         let settled =
             follower.until(
                 |status| match self.poll_seed(Instant::now(), &status.stats) {

@@ -1,15 +1,20 @@
 //! The implementations of the commands.
 
 mod announce;
+#[cfg(feature = "bench")]
+mod bench;
 pub(crate) mod completions;
 mod config;
 mod create;
+mod ctl;
+mod daemon;
 mod demo;
 pub(crate) mod dht;
 mod download;
 mod edit;
 mod follow;
 mod goals;
+mod hook;
 mod inspect;
 mod man;
 mod scrape;
@@ -65,7 +70,8 @@ pub(crate) async fn run(
 /// Whether a command ends only when it is stopped or fails. Others finish, and a signal cuts them short.
 const fn runs_until_stopped(command: &Command) -> bool {
     match command {
-        Command::Seed(_) | Command::Stream(_) | Command::Tracker(_) => true,
+        Command::Seed(_) | Command::Stream(_) | Command::Daemon(_) | Command::Tracker(_) => true,
+        Command::Ctl(ctl) => ctl.command.is_endless(),
         Command::Dht(dht) => matches!(dht.command, DhtCommand::Node(_)),
         _ => false,
     }
@@ -77,6 +83,8 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Download(args) => download::run(&context, &args).await,
         Command::Stream(args) => stream::run(&context, &args).await,
         Command::Seed(args) => seed::run(&context, &args).await,
+        Command::Daemon(args) => daemon::run(&context, &args).await,
+        Command::Ctl(args) => ctl::run(&context, args).await,
         Command::Create(args) => create::run(&context, args).await,
         Command::Edit(args) => edit::run(&context, &args).await,
         Command::Inspect(args) => inspect::run(&context, &args).await,
@@ -86,6 +94,8 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Tracker(args) => tracker::run(&context, &args).await,
         Command::Dht(args) => dht::run(&context, &args).await,
         Command::Sim(args) => sim::run(&context, &args).await,
+        #[cfg(feature = "bench")]
+        Command::Bench(args) => bench::run(&context, &args).await,
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

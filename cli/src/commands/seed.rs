@@ -45,7 +45,8 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
             "where is the data? name its folder with `--data DIR`, or with the option dir=DIR in the list".to_owned(),
         ));
     }
-    let opening = input::open(wishes, &context.progress, context.common.json_lines());
+    let json = context.common.json_lines();
+    let opening = input::open(wishes, &args.network, &context.progress, json);
     let opened = context.interrupt.guard(opening).await?;
     let mut failed = opened.failed;
     let mut torrents = Vec::new();
@@ -69,7 +70,6 @@ pub(super) async fn run(context: &Context, args: &Seed) -> Result<(), CliError> 
     {
         builder = builder.state_dir(dir);
     }
-    let json = context.common.json_lines();
     let running = Running::start(builder, &context.progress, json)?;
     let seeds = Seeds {
         session: running.session.clone(),
@@ -278,6 +278,7 @@ impl Seeds {
         let (info, network) = (metainfo.info(), &self.args.network);
         let options = AddOptions::new(StorageKind::Disk(dir.to_owned()))
             .seed_only(true)
+            .super_seeding(self.args.super_seed)
             .seed_partial(self.args.partial)
             .recheck(true)
             .peers(network.peers_by_addr().chain(loaded.peers.iter().copied()))

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tailwater_metainfo::InfoHash;
-use tailwater_tracker::{Client, ClientConfig, TrackerError};
+use tailwater_tracker::{Client, ClientConfig, TrackerError, UdpRoute};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use url::Url;
@@ -12,8 +12,10 @@ use url::Url;
 use super::Context;
 use crate::args::{Asked, Wait, tracker_key};
 use crate::error::CliError;
+use crate::input::authorities;
 use crate::input::link::Link;
 use crate::input::source::Given;
+use crate::input::source::Via;
 use crate::out::Harmless;
 use crate::progress::Meter;
 use crate::words::count;
@@ -40,7 +42,8 @@ pub(super) type Answer<T> = (String, Result<T, TrackerError>);
 impl Question {
     pub(super) async fn new(asked: &Asked, context: &Context) -> Result<Self, CliError> {
         // A link has all that trackers need to know.
-        let given = asked.source.open(&context.progress);
+        let via = Via::through(asked.proxy.as_ref(), asked.interface.as_ref());
+        let given = asked.source.open(via, &context.progress);
         let given = context.interrupt.guard(given).await?;
         let (name, hashes, total, trackers) = match given {
             Given::Torrent(metainfo) => {
@@ -56,7 +59,7 @@ impl Question {
             }
         };
         // A tracker typed by the user may be at any address, one from a torrent may not.
-        let client = client(asked.timeout);
+        let client = client(asked)?;
         let (client, mut urls): (_, Vec<String>) = match asked.tracker.is_empty() {
             true => (client, trackers),
             false => (
@@ -123,11 +126,18 @@ impl Question {
     }
 }
 
-fn client(Wait(timeout): Wait) -> Client {
+fn client(asked: &Asked) -> Result<Client, CliError> {
+    let Wait(timeout) = asked.timeout;
     let mut config = ClientConfig::default();
+    config.add_root_certificates(&authorities::read()?);
     config.http_timeout = timeout;
     config.udp_timeout = timeout;
-    Client::new(config)
+    config.interface = asked.interface.clone();
+    if let Some(proxy) = &asked.proxy {
+        config.proxy = proxy.into();
+        config.udp_route = UdpRoute::Off;
+    }
+    Ok(Client::new(config))
 }
 
 /// The trackers that have answered, and those that are awaited.

@@ -30,7 +30,17 @@ use place::Place;
 /// Similarity below which a name is not suggested.
 const ALIKE: f64 = 0.75;
 /// Options and commands that are about the configuration or the definition, so that it cannot hold them.
-const ABOUT_ITSELF: [&str; 4] = ["config", "no-config", "help", "version"];
+const ABOUT_ITSELF: [&str; 8] = [
+    "config",
+    "no-config",
+    "help",
+    "version",
+    // What a daemon does instead of running.
+    "print-config",
+    "create-token",
+    "read-only",
+    "revoke-token",
+];
 /// The meaning of `true` for options with an optional value.
 const WITHOUT_VALUE: [(&str, &str); 1] = [("json", "events")];
 
@@ -51,8 +61,12 @@ pub(crate) fn turn_off(typed: &mut Vec<OsString>) -> Vec<&'static str> {
 }
 
 /// Commands, and options of them, that are not meant by what is set for all commands: they name things of their own.
-const APART: [(&str, Option<&str>); 3] =
-    [("sim", None), ("edit", None), ("create", Some("output"))];
+const APART: [(&str, Option<&str>); 4] = [
+    ("sim", None),
+    ("bench", None),
+    ("edit", None),
+    ("create", Some("output")),
+];
 
 fn is_apart(path: &[String], option: &str) -> bool {
     APART.iter().any(|(command, only)| {

@@ -1,6 +1,7 @@
 //! Errors of commands: one line with the operation, its object and the cause, and, where the user can do something
 //! about it, a second line with the remedy.
 
+mod daemon;
 mod dht;
 
 use std::io;
@@ -8,11 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tailwater_dht::MutableTorrentError;
+use tailwater_http::InvalidCertificate;
 use tailwater_metainfo::{CreateError, MagnetError, MetainfoError};
 use tailwater_session::{
     AddError, FetchError, IpFilterError, Operation, StartError, StorageError, TorrentError,
 };
 
+pub(crate) use daemon::DaemonFailure;
 pub(crate) use dht::{DhtFailure, asked};
 pub(crate) use tailwater_types::system::message as plain;
 
@@ -56,6 +59,11 @@ pub(crate) enum CliError {
     Fetch { url: String, reason: String },
     #[error("{list} is no list of addresses: {error}")]
     IpFilter { list: String, error: IpFilterError },
+    #[error("cannot use {} (SSL_CERT_FILE): {error}", path.display())]
+    Authorities {
+        path: PathBuf,
+        error: InvalidCertificate,
+    },
     #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
     V2Only(String),
     #[error("{source_name}: {error}")]
@@ -162,8 +170,13 @@ pub(crate) enum CliError {
     },
     #[error(transparent)]
     Dht(#[from] DhtFailure),
+    #[error(transparent)]
+    Daemon(#[from] DaemonFailure),
     #[error("the demo did not work: {0}")]
     Demo(String),
+    #[cfg(feature = "bench")]
+    #[error("{0}")]
+    Bench(String),
     /// The error has been printed already.
     #[error("failed")]
     Reported,
@@ -232,6 +245,9 @@ impl CliError {
             Self::NothingSelected(_) => Some(
                 "choose with `--files`; `tailwater inspect` shows the files with their numbers".to_owned(),
             ),
+            Self::Start(StartError::Listen { addr: Some(_), source }) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                Some("with `--interface`, `--listen` takes an address of that interface, or 0.0.0.0".to_owned())
+            }
             Self::Start(StartError::Listen { .. }) => {
                 Some("choose another address with `--listen ADDR:PORT`; port 0 takes a free one".to_owned())
             }
@@ -267,6 +283,7 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Dht(failure) => failure.remedy(),
+            Self::Daemon(failure) => failure.remedy(),
             _ => self.remedy_of_file(),
         }
     }

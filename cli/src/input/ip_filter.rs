@@ -4,11 +4,12 @@ use std::path::Path;
 
 use tailwater_session::{IpFilter, IpFilterError};
 
-use super::source;
+use super::source::{self, Via};
+use crate::args::Network;
 use crate::error::CliError;
 use crate::words::count;
 
-/// Reads lists, and makes one filter of them.
+/// Reads lists, and makes one filter of them. URLs are fetched through the proxy.
 ///
 /// # Errors
 ///
@@ -17,11 +18,11 @@ use crate::words::count;
 /// # Cancel safety
 ///
 /// Nothing is left behind when the future is dropped.
-pub(crate) async fn read(lists: &[String]) -> Result<IpFilter, CliError> {
+pub(crate) async fn read(network: &Network) -> Result<IpFilter, CliError> {
     let mut all = IpFilter::default();
-    for list in lists {
+    for list in &network.ip_filter {
         let bytes = match list.starts_with("http://") || list.starts_with("https://") {
-            true => source::get(list, IpFilter::MAX_LEN).await?,
+            true => source::get(list, IpFilter::MAX_LEN, Via::of(network)).await?,
             false => source::read(Path::new(list), IpFilter::MAX_LEN)?,
         };
         let refused = |error: IpFilterError| CliError::IpFilter {
@@ -37,7 +38,7 @@ pub(crate) async fn read(lists: &[String]) -> Result<IpFilter, CliError> {
                 "{list}: {lines} passed over as no range of addresses, first line {first}"
             );
         }
-        all = all.with(&filter);
+        all = all.with(&filter).map_err(refused)?;
     }
     Ok(all)
 }

@@ -49,6 +49,8 @@ impl Loaded {
         let is_searched = !self.metainfo.info().is_private() && is_searched(network);
         !is_searched
             && self.metainfo.trackers().is_empty()
+            && self.metainfo.web_seeds().is_empty()
+            && self.metainfo.http_seeds().is_empty()
             && self.peers.is_empty()
             && network.peer.is_empty()
     }

@@ -1,5 +1,6 @@
 //! The torrents of a command: gathered from the command line, lists and standard input, then opened side by side.
 
+pub(crate) mod authorities;
 pub(crate) mod ip_filter;
 pub(crate) mod link;
 mod list;
@@ -15,13 +16,13 @@ use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::args::{Json, STDIN, Source, Sources};
+use crate::args::{Json, Network, STDIN, Source, Sources};
 use crate::error::CliError;
 use crate::json;
 use crate::out::Harmless;
 use crate::progress::Progress;
 use link::Link;
-use source::{Content, Given};
+use source::{Content, Given, Via};
 
 /// Sources opened at once: enough that a slow web server delays few others, and few enough for open files.
 const OPENED_AT_ONCE: usize = 16;
@@ -145,6 +146,7 @@ pub(crate) struct Opened {
 /// What has been opened is lost when the future is dropped.
 pub(crate) async fn open(
     wishes: Vec<Wish>,
+    network: &Network,
     progress: &Progress,
     json: Json,
 ) -> Result<Opened, CliError> {
@@ -152,10 +154,15 @@ pub(crate) async fn open(
     let mut opening = JoinSet::new();
     for (number, wish) in wishes.into_iter().enumerate() {
         let (places, progress) = (Arc::clone(&places), progress.clone());
+        let network = network.clone();
         opening.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
-            (number, wish.source.open_v1(&progress).await, wish)
+            (
+                number,
+                wish.source.open_v1(Via::of(&network), &progress).await,
+                wish,
+            )
         });
     }
     // A task that panicked has printed its message, and is missing.

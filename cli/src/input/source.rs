@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tailwater_bencode::{Options, decode_prefix};
 use tailwater_http::header::{self, HeaderValue};
-use tailwater_http::{AddressPolicy, Client, ClientConfig, ErrorKind, HttpError, Proxy, UrlTrust};
+use tailwater_http::{
+    AddressPolicy, Client, ClientConfig, ErrorKind, HttpError, Proxy as HttpProxy, UrlTrust,
+};
 use tailwater_metainfo::{Limits, Metainfo};
-use tailwater_session::FetchError;
+use tailwater_session::{FetchError, Interface, Proxy};
 
+use super::authorities;
 use super::link::Link;
 use super::magnet::{self, Audience, Loaded};
 use crate::args::{Json, Network, STDIN, Source};
@@ -29,6 +32,8 @@ const SILENT_FOR: Duration = Duration::from_secs(20);
 const FETCH_WITHIN: Duration = Duration::from_secs(120);
 /// After this time the user is told that the web server is slow.
 const SLOW: Duration = Duration::from_secs(2);
+/// How often a network interface is looked for that is not there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many redirects in a row are followed.
 const MAX_REDIRECTS: usize = 5;
 
@@ -50,21 +55,22 @@ pub(crate) enum Given {
 }
 
 impl Source {
-    /// Reads it and checks it, as far as that goes without peers.
-    pub(crate) async fn open(&self, progress: &Progress) -> Result<Given, CliError> {
+    /// Reads it and checks it, as far as that goes without peers. A URL is fetched through the proxy, or else through
+    /// that of the environment.
+    pub(crate) async fn open(&self, via: Via<'_>, progress: &Progress) -> Result<Given, CliError> {
         let (origin, bytes) = match self {
             Self::File(path) => {
                 let limit = Limits::default().len;
                 (path.display().to_string(), read(path, limit)?)
             }
-            Self::Url(url) => (url.clone(), fetch(url, progress).await?),
+            Self::Url(url) => (url.clone(), fetch(url, via, progress).await?),
             Self::Magnet(link) => return Ok(Given::Link(parse(link)?)),
             Self::Bytes(bytes) => (STDIN.to_owned(), bytes.clone()),
             Self::Stdin => match standard_input(Limits::default().len).await? {
                 Content::Torrents(torrents) => (STDIN.to_owned(), super::only(torrents, "holds")?),
                 Content::Text(text) => {
                     let named = super::only_source(&text)?;
-                    return Box::pin(named.open(progress)).await;
+                    return Box::pin(named.open(via, progress)).await;
                 }
             },
         };
@@ -75,8 +81,12 @@ impl Source {
     }
 
     /// The same for a transfer or a check, which need v1 piece hashes so far.
-    pub(crate) async fn open_v1(&self, progress: &Progress) -> Result<Given, CliError> {
-        match self.open(progress).await? {
+    pub(crate) async fn open_v1(
+        &self,
+        via: Via<'_>,
+        progress: &Progress,
+    ) -> Result<Given, CliError> {
+        match self.open(via, progress).await? {
             Given::Torrent(metainfo) if metainfo.info().info_hashes().v1.is_none() => {
                 Err(CliError::V2Only(metainfo.info().name().to_owned()))
             }
@@ -92,7 +102,10 @@ impl Source {
         progress: &Progress,
         interrupt: &Interrupt,
     ) -> Result<Loaded, CliError> {
-        let link = match interrupt.guard(self.open(progress)).await? {
+        let link = match interrupt
+            .guard(self.open(Via::of(network), progress))
+            .await?
+        {
             Given::Torrent(metainfo) => return Ok(Loaded::of(metainfo)),
             Given::Link(link) => fetchable(link)?,
         };
@@ -203,8 +216,8 @@ fn torrents(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
-    let fetching = get(url, Limits::default().len);
+async fn fetch(url: &str, via: Via<'_>, progress: &Progress) -> Result<Vec<u8>, CliError> {
+    let fetching = get(url, Limits::default().len, via);
     tokio::pin!(fetching);
     tokio::select! {
         fetched = &mut fetching => return fetched,
@@ -213,8 +226,40 @@ async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, CliError> {
     fetching.await
 }
 
-/// Fetches what a URL that the user named leads to.
-pub(crate) async fn get(url: &str, limit: usize) -> Result<Vec<u8>, CliError> {
+/// Waits until an interface is there: nothing is fetched by another one.
+pub(crate) async fn until_there(interface: &Interface) {
+    while !interface.refresh() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The ways of a request: through a proxy, by an interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via<'a> {
+    proxy: Option<&'a Proxy>,
+    interface: Option<&'a Interface>,
+}
+
+impl<'a> Via<'a> {
+    /// As the flags say.
+    pub(crate) const fn of(network: &'a Network) -> Self {
+        Self {
+            proxy: network.proxy.as_ref(),
+            interface: network.interface.as_ref(),
+        }
+    }
+
+    /// Through a proxy, or by an interface.
+    pub(crate) const fn through(
+        proxy: Option<&'a Proxy>,
+        interface: Option<&'a Interface>,
+    ) -> Self {
+        Self { proxy, interface }
+    }
+}
+
+/// Fetches what a URL that the user named leads to, through the proxy or that of the environment.
+pub(crate) async fn get(url: &str, limit: usize, via: Via<'_>) -> Result<Vec<u8>, CliError> {
     let failed = |error: HttpError| match error.into_kind() {
         ErrorKind::TooLong { limit } => CliError::TooLong {
             origin: url.to_owned(),
@@ -225,7 +270,7 @@ pub(crate) async fn get(url: &str, limit: usize) -> Result<Vec<u8>, CliError> {
             reason: reason(kind),
         },
     };
-    let config = ClientConfig::default()
+    let mut config = ClientConfig::default()
         .timeout(FETCH_WITHIN)
         .connect_timeout(CONNECT_WITHIN)
         .read_timeout(SILENT_FOR)
@@ -233,7 +278,12 @@ pub(crate) async fn get(url: &str, limit: usize) -> Result<Vec<u8>, CliError> {
         .max_redirects(MAX_REDIRECTS)
         .allow_downgrade(true)
         .address_policy(AddressPolicy::outward_redirects())
-        .proxy(Proxy::from_env());
+        .root_certificates(&authorities::read()?)
+        .proxy(via.proxy.map_or_else(HttpProxy::from_env, HttpProxy::from));
+    if let Some(interface) = via.interface {
+        until_there(interface).await;
+        config = config.interface(interface.clone());
+    }
     let request = Client::new(config)
         .get(url)
         .trust(UrlTrust::Named)

@@ -1,10 +1,11 @@
-//! `--show`: the peers and trackers of a torrent, as lines below it.
+//! `--show`: the peers, web seeds and trackers of a torrent, as lines below it.
 
 use std::cmp::Reverse;
 use std::time::Instant;
 
+use tailwater_serve::size::Size;
 use tailwater_session::torrent::{Encrypted, Transport};
-use tailwater_session::{PeerStats, Torrent};
+use tailwater_session::{PeerStats, Torrent, WebSeedState, WebSeedStats};
 
 use super::width::{aligned_right, padded, shortened, width};
 use crate::args::Show;
@@ -30,6 +31,7 @@ pub(super) async fn of(torrent: &Torrent, show: Show, known: &Known) -> Vec<Vec<
         // A torrent that is closed has none.
         let peers = torrent.peers().await.unwrap_or_default();
         lines.extend(peer_lines(peers, torrent.info().geometry().piece_count()));
+        lines.extend(torrent.web_seeds().iter().map(web_seed));
     }
     lines
 }
@@ -73,6 +75,37 @@ fn peer_lines(mut peers: Vec<PeerStats>, pieces: u32) -> Vec<Vec<String>> {
         ]
     };
     peers.iter().map(line).collect()
+}
+
+fn web_seed(seed: &WebSeedStats) -> Vec<String> {
+    let state = match seed.state {
+        WebSeedState::Idle => "not used",
+        WebSeedState::Ready => "ready",
+        WebSeedState::Downloading => "sends",
+        WebSeedState::Waiting => "waits",
+        WebSeedState::Failed => "given up",
+        WebSeedState::Banned => "banned",
+        // Any that a later session may add.
+        _ => "unknown",
+    };
+    let mut parts = vec![
+        Harmless(server(&seed.url)).to_string(),
+        format!("web seed, {state}"),
+        format!("↓ {}", rate(seed.down_rate)),
+        format!("{} received", Size(seed.downloaded)),
+    ];
+    parts.extend(
+        seed.last_error
+            .as_deref()
+            .map(|it| Harmless(it).to_string()),
+    );
+    parts
+}
+
+/// The host and port of a URL.
+fn server(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once('/').map_or(rest, |(host, _)| host)
 }
 
 /// The flags that other clients use: `D` it sends us what we want, `d` it does not; `U` and `u` the same for what it

@@ -5,7 +5,7 @@ mod names;
 mod row;
 mod screen;
 mod table;
-mod width;
+pub(crate) mod width;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tailwater_session::Torrent;
 use tokio::task::JoinError;
 
-use crate::args::{Common, Show};
+use crate::args::{Common, LogFormat, Show};
 use crate::error::CliError;
 use crate::known::Known;
 use crate::out::{self, Harmless};
@@ -47,12 +47,15 @@ pub(crate) struct Progress {
     known: Known,
     show: Show,
     is_quiet: bool,
+    /// The log has what is shown on standard error, and shows it there.
+    is_logged: bool,
 }
 
 impl Progress {
     pub(crate) fn new(common: &Common) -> Self {
+        let is_logged = common.log_format == LogFormat::Json;
         let mode = match common {
-            _ if common.no_progress || common.quiet || common.json() => Mode::Off,
+            _ if common.no_progress || common.quiet || common.json() || is_logged => Mode::Off,
             _ if io::stderr().is_terminal() => Mode::Screen(Screen::new()),
             _ => Mode::Lines,
         };
@@ -60,10 +63,19 @@ impl Progress {
             mode,
             known: Known::default(),
             is_quiet: common.quiet,
+            is_logged,
             show: match common.json() {
                 true => Show::default(),
                 false => common.show(),
             },
+        }
+    }
+
+    /// As it is when there is no log.
+    pub(crate) fn without_log(self) -> Self {
+        Self {
+            is_logged: false,
+            ..self
         }
     }
 
@@ -108,7 +120,7 @@ impl Progress {
             Some(text) => tracing::warn!(target: SAID, "{text}"),
             None => tracing::info!(target: SAID, "{text}"),
         }
-        if !self.is_quiet {
+        if !self.is_quiet && !self.is_logged {
             self.write(&text);
         }
     }
@@ -118,7 +130,9 @@ impl Progress {
         let text = text.to_string();
         let logged = text.strip_prefix("error: ").unwrap_or(&text);
         tracing::error!(target: SAID, "{logged}");
-        self.write(&text);
+        if !self.is_logged {
+            self.write(&text);
+        }
     }
 
     /// Prints why a command failed and what can be done, unless it has been printed.
@@ -261,6 +275,11 @@ impl Meter {
         });
     }
 
+    /// Whether what is told to it is shown.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self.0.shown, Shown::Not)
+    }
+
     /// The lines below a torrent: they are for [`Transfer::details`], or [`Self::set_details`].
     pub(crate) async fn details(&self, torrent: &Torrent) -> Vec<Vec<String>> {
         match &self.0.shown {
@@ -296,6 +315,11 @@ impl Meter {
             }
             Shown::Row(..) | Shown::Not => self.show(transfer),
         }
+    }
+
+    /// The torrents that messages may be about.
+    pub(crate) fn known(&self) -> &Known {
+        &self.0.known
     }
 
     /// All messages about it have been printed: nothing of it needs to stay on the terminal.

@@ -42,6 +42,10 @@ pub(crate) struct Transfer {
     /// Bytes sent.
     pub(crate) uploaded: u64,
     pub(crate) peers: usize,
+    /// Those of them over uTP.
+    pub(crate) utp_peers: usize,
+    /// Those of them whose handshake was encrypted.
+    pub(crate) encrypted_peers: usize,
     pub(crate) eta: Option<Duration>,
     /// Lines below it, each by its parts.
     pub(crate) details: Vec<Vec<String>>,
@@ -54,6 +58,8 @@ pub(crate) enum State {
     Starting,
     /// It checks existing data: pieces checked, and in all.
     Checking(u32, u32),
+    /// The network interface that connections are bound to is not there.
+    NoInterface,
     /// No peer is connected.
     LookingForPeers,
     /// Peers are connected, and nothing has come yet.
@@ -73,6 +79,7 @@ impl State {
         match self {
             Self::Starting => "starting",
             Self::Checking(..) => "checking",
+            Self::NoInterface => "no_interface",
             Self::LookingForPeers => "no_peers",
             Self::Waiting => "waiting",
             Self::Downloading => "downloading",
@@ -87,6 +94,7 @@ impl State {
         match self {
             Self::Starting => "starting".to_owned(),
             Self::Checking(done, total) => format!("checking {done} of {total}"),
+            Self::NoInterface => "waiting for the network interface".to_owned(),
             Self::LookingForPeers => "looking for peers".to_owned(),
             Self::Waiting => "waiting".to_owned(),
             Self::Downloading => String::new(),
@@ -101,6 +109,7 @@ impl State {
     fn short(self) -> String {
         match self {
             Self::Checking(..) => "checking".to_owned(),
+            Self::NoInterface => "no interface".to_owned(),
             Self::LookingForPeers => "no peers".to_owned(),
             other => other.words(),
         }
@@ -157,7 +166,7 @@ impl Row {
             transfer.state = State::Complete;
             transfer.done = transfer.total;
             (transfer.down, transfer.up, transfer.eta) = (None, None, None);
-            transfer.peers = 0;
+            (transfer.peers, transfer.utp_peers, transfer.encrypted_peers) = (0, 0, 0);
             transfer.details.clear();
         }
     }
@@ -192,9 +201,11 @@ impl Transfer {
             State::Checking(..) | State::Downloading => Rank::Active,
             State::Stalled => Rank::Stalled,
             State::Seeding | State::Complete => Rank::Complete,
-            State::Starting | State::LookingForPeers | State::Waiting | State::Paused => {
-                Rank::Waiting
-            }
+            State::Starting
+            | State::NoInterface
+            | State::LookingForPeers
+            | State::Waiting
+            | State::Paused => Rank::Waiting,
         }
     }
 
@@ -218,10 +229,27 @@ impl Transfer {
         }
     }
 
+    /// How many peers, and how they are connected.
+    fn peers(&self) -> String {
+        let kinds = [
+            (self.utp_peers, "over uTP"),
+            (self.encrypted_peers, "encrypted"),
+        ];
+        let kinds = kinds.iter().filter(|(count, _)| *count > 0);
+        let kinds: Vec<_> = kinds
+            .map(|(count, kind)| format!("{count} {kind}"))
+            .collect();
+        let peers = count(self.peers, "peer");
+        match kinds.is_empty() {
+            true => peers,
+            false => format!("{peers} ({})", kinds.join(", ")),
+        }
+    }
+
     fn line(&self) -> String {
         let shown = |rate_now: Option<u64>| rate_now.map_or_else(|| "-".to_owned(), rate);
         let upload = format!("{} up ({} sent)", shown(self.up), Size(self.uploaded));
-        let peers = count(self.peers, "peer");
+        let peers = self.peers();
         let outlook = self.outlook();
         let mut parts = match self.state {
             State::Starting | State::Checking(..) => return format!("{}: {outlook}", self.name),
@@ -272,6 +300,21 @@ mod tests {
         assert_eq!(
             unmeasured.line(),
             "film: 50 %, 1.00 MiB of 2.00 MiB, - down, 0 B/s up (0 B sent), 1 peer"
+        );
+    }
+
+    #[test]
+    fn peers_are_counted_by_transport_and_encryption() {
+        let mixed = Transfer {
+            peers: 3,
+            utp_peers: 2,
+            encrypted_peers: 1,
+            ..transfer()
+        };
+        let line = mixed.line();
+        assert!(
+            line.contains(", 3 peers (2 over uTP, 1 encrypted), ETA"),
+            "{line}"
         );
     }
 

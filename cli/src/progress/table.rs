@@ -204,6 +204,8 @@ fn total(rows: &[Row]) -> Option<Transfer> {
         total.total += transfer.total;
         total.uploaded += transfer.uploaded;
         total.peers += transfer.peers;
+        total.utp_peers += transfer.utp_peers;
+        total.encrypted_peers += transfer.encrypted_peers;
         total.down = sum(total.down, transfer.down);
         total.up = sum(total.up, transfer.up);
         total.eta = total.eta.max(transfer.eta);

@@ -13,6 +13,8 @@ const PREFIX: u8 = 16;
 /// The switch; it is gone when dropped, and with it what its machines are connected by.
 pub(crate) struct Lab {
     name: String,
+    /// The first numbers of all addresses.
+    network: [u8; 2],
     next: AtomicU8,
 }
 
@@ -38,11 +40,22 @@ impl Lab {
         Ok(())
     }
 
+    /// A private network.
     pub(crate) fn new() -> Self {
+        Self::of([10, 9])
+    }
+
+    /// The internet: addresses that belong to no private network. These are set aside for such tests (RFC 2544).
+    pub(crate) fn internet() -> Self {
+        Self::of([198, 18])
+    }
+
+    fn of(network: [u8; 2]) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let lab = Self {
             name: format!("tailwater-lab-{}-{number}", id()),
+            network,
             next: AtomicU8::new(1),
         };
         ip(&["netns", "add", &lab.name]);
@@ -62,10 +75,11 @@ impl Lab {
     /// neighbour from each.
     pub(crate) fn machine_with(&self, addresses: u8) -> Machine {
         let first = self.next.fetch_add(addresses, Ordering::Relaxed);
+        let [a, b] = self.network;
         let machine = Machine {
             namespace: format!("{}-{first}", self.name),
             ips: (first..first + addresses)
-                .map(|number| Ipv4Addr::new(10, 9, number, 1))
+                .map(|number| Ipv4Addr::new(a, b, number, 1))
                 .collect(),
         };
         let (namespace, port) = (&machine.namespace, format!("port{first}"));
@@ -104,6 +118,43 @@ impl Machine {
         }
     }
 
+    /// A machine whose links the test makes itself, by this name in the lab of this process.
+    pub(crate) fn bare(name: &str) -> Self {
+        let namespace = format!("tailwater-lab-{}-{name}", id());
+        ip(&["netns", "add", &namespace]);
+        let machine = Self {
+            namespace,
+            ips: Vec::new(),
+        };
+        machine.ip(&["link", "set", "lo", "up"]);
+        machine
+    }
+
+    /// A machine of a home network, behind a router that is its way to everything else. In all homes it has the same
+    /// address. The router's end of the cable is called `home`.
+    pub(crate) fn behind(router: &Self) -> Self {
+        let machine = Self {
+            namespace: format!("{}-home", router.namespace),
+            ips: vec![Ipv4Addr::new(192, 168, 1, 2)],
+        };
+        let namespace = &machine.namespace;
+        ip(&["netns", "add", namespace]);
+        let cable = ["type", "veth", "peer", "name", "eth0", "netns", namespace];
+        router.ip(&[&["link", "add", "home"], &cable[..]].concat());
+        router.ip(&["addr", "add", "192.168.1.1/24", "dev", "home"]);
+        router.ip(&["link", "set", "home", "up"]);
+        machine.ip(&["addr", "add", "192.168.1.2/24", "dev", "eth0"]);
+        machine.ip(&["link", "set", "lo", "up"]);
+        machine.ip(&["link", "set", "eth0", "up"]);
+        machine.ip(&["route", "add", "default", "via", "192.168.1.1"]);
+        machine
+    }
+
+    /// The name of its namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Its first address.
     pub(crate) fn ip_addr(&self) -> Ipv4Addr {
         self.ips[0]
@@ -126,7 +177,8 @@ impl Machine {
         command
     }
 
-    fn ip(&self, args: &[&str]) {
+    /// Changes its links, addresses and routes.
+    pub(crate) fn ip(&self, args: &[&str]) {
         ip(&[&["-n", &self.namespace], args].concat());
     }
 }

@@ -98,12 +98,25 @@ fn start(
 
 /// Makes a torrent of `payload` with v1 metadata, or with both versions'.
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &str) {
+    create_with(payload, torrent, piece_kib, version, &[]);
+}
+
+/// The same, with web seeds.
+pub(crate) fn create_with(
+    payload: &Path,
+    torrent: &Path,
+    piece_kib: u64,
+    version: &str,
+    web_seeds: &[&str],
+) {
     let mut command = Command::new(python());
     command
         .args(["-c", TORRENT, "create"])
         .arg(payload)
         .arg(torrent);
-    command.args([&piece_kib.to_string(), version]);
+    command
+        .args([&piece_kib.to_string(), version])
+        .args(web_seeds);
     process::run("libtorrent create", &mut command);
 }
 

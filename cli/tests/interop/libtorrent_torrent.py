@@ -1,6 +1,6 @@
 """Makes a torrent with libtorrent, or prints what libtorrent reads in one.
 
-    libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|hybrid
+    libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|hybrid [WEB_SEED...]
     libtorrent_torrent.py inspect TORRENT...
 """
 
@@ -11,11 +11,13 @@ import sys
 import libtorrent as lt
 
 
-def create(payload, torrent, piece_kib, version):
+def create(payload, torrent, piece_kib, version, *web_seeds):
     files = lt.list_files(payload)
     flags = {"v1": lt.create_torrent.v1_only, "hybrid": 0}[version]
     torrent_file = lt.create_torrent(files, int(piece_kib) * 1024, flags)
     torrent_file.set_creator("libtorrent")
+    for url in web_seeds:
+        torrent_file.add_url_seed(url)
     lt.set_piece_hashes(torrent_file, os.path.dirname(payload))
     with open(torrent, "wb") as out:
         out.write(lt.bencode(torrent_file.generate()))

@@ -32,6 +32,8 @@ pub(crate) struct Start<'a> {
     pub(crate) encryption: Option<&'a str>,
     /// The transport, unless it is the default.
     pub(crate) transport: Option<&'a str>,
+    /// A file of authorities that it trusts for HTTPS.
+    pub(crate) authorities: Option<&'a Path>,
 }
 
 impl<'a> Start<'a> {
@@ -44,6 +46,7 @@ impl<'a> Start<'a> {
             setting: Setting::default(),
             encryption: None,
             transport: None,
+            authorities: None,
         }
     }
 
@@ -72,9 +75,24 @@ impl<'a> Start<'a> {
         }
     }
 
+    pub(crate) const fn trusting(self, authorities: &'a Path) -> Self {
+        Self {
+            authorities: Some(authorities),
+            ..self
+        }
+    }
+
     /// Seeds what is in `data`; returns when it has been checked.
     pub(crate) fn seed(self, data: &Path) -> Ours {
         let ours = self.run("seed", &["--data".as_ref(), data.as_ref()]);
+        ours.event("started");
+        ours
+    }
+
+    /// Super-seeds what is in `data` (BEP 16); returns when it has been checked.
+    pub(crate) fn super_seed(self, data: &Path) -> Ours {
+        let more = ["--super-seed".as_ref(), "--data".as_ref(), data.as_ref()];
+        let ours = self.run("seed", &more);
         ours.event("started");
         ours
     }
@@ -112,6 +130,12 @@ impl<'a> Start<'a> {
         self.run("download", &more.map(OsStr::new))
     }
 
+    /// Streams from memory; what it says of its addresses is the event `listening` that has a `page`.
+    pub(crate) fn stream(self, memory: &str) -> Ours {
+        let more = ["--http", "127.0.0.1:0", "--memory", memory];
+        self.run("stream", &more.map(OsStr::new))
+    }
+
     fn run(self, verb: &str, more: &[&OsStr]) -> Ours {
         let setting = self.setting;
         let mut command = tailwater_in(setting, self.home);
@@ -131,6 +155,9 @@ impl<'a> Start<'a> {
         }
         if setting.mean {
             command.args(["--max-up", MEAN_UP, "--max-down", MEAN_DOWN]);
+        }
+        if let Some(file) = self.authorities {
+            command.env("SSL_CERT_FILE", file);
         }
         if let Some(policy) = self.encryption {
             command.args(["--encryption", policy]);

@@ -57,17 +57,27 @@ impl Process {
 
     /// Waits for a line that `wanted` makes something of; `what` describes it. The lines before it are gone for later
     /// waits.
-    pub(crate) fn find<T>(&self, what: &str, mut wanted: impl FnMut(&str) -> Option<T>) -> T {
+    pub(crate) fn find<T>(&self, what: &str, wanted: impl FnMut(&str) -> Option<T>) -> T {
+        self.find_unless_ended(what, wanted)
+            .unwrap_or_else(|| self.fail(&format!("ended before: {what}")))
+    }
+
+    /// As `find`; nothing if it ends before.
+    pub(crate) fn find_unless_ended<T>(
+        &self,
+        what: &str,
+        mut wanted: impl FnMut(&str) -> Option<T>,
+    ) -> Option<T> {
         let until = Instant::now() + DEADLINE;
         loop {
             match self.next(until) {
                 Ok(line) => {
                     if let Some(found) = wanted(&line) {
-                        return found;
+                        return Some(found);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => self.fail(&format!("did not say: {what}")),
-                Err(RecvTimeoutError::Disconnected) => self.fail(&format!("ended before: {what}")),
+                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Chromium plays the films from the index page.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -77,6 +78,8 @@ fn is_watched(film: Film, name: &str) {
         return;
     }
     let place = Place::new(&film.path(), FILM);
+    // Two Chromiums would take each other's time, which a film does not wait for.
+    let _alone = WATCHED.lock();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let watched = async { tokio::time::timeout(WATCHING, watch(&place, name)).await };
     runtime.block_on(watched).expect("Chromium hangs");
@@ -84,6 +87,7 @@ fn is_watched(film: Film, name: &str) {
 
 /// Watching takes about 20 seconds.
 const WATCHING: Duration = Duration::from_secs(300);
+static WATCHED: Mutex<()> = Mutex::new(());
 
 #[test]
 fn chromium_plays_a_film_whose_index_is_first() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::process::{DEADLINE, Process};
@@ -17,12 +18,17 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn open(page: &str) -> Self {
-        let process = Process::start(
-            "chromedriver",
-            Command::new("chromedriver").args(["--port=0"]),
-        );
-        let line = process.line("started successfully on port ");
-        let port = line.rsplit(' ').next().unwrap().trim_end_matches('.');
+        Self::open_with(page, &[]).await
+    }
+
+    /// The same with more arguments, of which the last counts.
+    pub(crate) async fn open_with(page: &str, more: &[&str]) -> Self {
+        Self::open_on(page, more, None).await
+    }
+
+    /// The same on a phone of this width and height, if any.
+    pub(crate) async fn open_on(page: &str, more: &[&str], phone: Option<(u32, u32)>) -> Self {
+        let (process, port) = start_driver();
         let mut wanted = DesiredCapabilities::chrome();
         let args = [
             "--headless=new",
@@ -32,8 +38,15 @@ impl Browser {
             "--autoplay-policy=no-user-gesture-required",
             "--window-size=1280,1000",
         ];
-        for arg in args {
+        for arg in args.iter().chain(more) {
             wanted.add_arg(arg).unwrap();
+        }
+        if let Some((width, height)) = phone {
+            let screen =
+                json!({ "width": width, "height": height, "pixelRatio": 2, "touch": true });
+            let emulation = json!({ "deviceMetrics": screen });
+            let set = wanted.add_experimental_option("mobileEmulation", emulation);
+            set.unwrap();
         }
         // The client that drives it wants a provider of TLS, though it uses none. Another test may have set it.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -52,4 +65,22 @@ impl Browser {
         self.driver.screenshot(&path).await.unwrap();
         eprintln!("screenshot: {}", path.display());
     }
+}
+
+/// Chromium's driver, and its port. It takes a port that is free for IPv4 and ends if that is taken for IPv6, perhaps by
+/// another test: then it is started again.
+fn start_driver() -> (Process, String) {
+    let said = "started successfully on port ";
+    for _ in 0..5 {
+        let mut command = Command::new("chromedriver");
+        let process = Process::start("chromedriver", command.args(["--port=0"]));
+        let port = process.find_unless_ended(said, |line| {
+            let (_, port) = line.split_once(said)?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        if let Some(port) = port {
+            return (process, port);
+        }
+    }
+    panic!("chromedriver found no port five times");
 }

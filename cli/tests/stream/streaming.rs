@@ -70,9 +70,20 @@ impl Streaming {
         self.memory("VmHWM:")
     }
 
-    /// What is resident of the program itself and of its libraries: pages of files.
+    /// What is resident of the program itself and of its libraries: mappings of files, also the pages in which the loader
+    /// has filled in addresses.
     pub(crate) fn program_memory(&self) -> u64 {
-        self.memory("RssFile:")
+        let maps = fs::read_to_string(format!("/proc/{}/smaps", self.pid)).unwrap();
+        let (mut is_file, mut resident) = (false, 0);
+        for line in maps.lines() {
+            let mut words = line.split_whitespace();
+            match words.next().unwrap_or_default() {
+                "Rss:" if is_file => resident += words.next().unwrap().parse::<u64>().unwrap(),
+                name if !name.ends_with(':') => is_file = line.contains(" /"),
+                _ => {}
+            }
+        }
+        resident * 1024
     }
 
     fn memory(&self, name: &str) -> u64 {

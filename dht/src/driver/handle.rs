@@ -254,6 +254,16 @@ impl Dht {
         self.give(Command::AddNode(addr)).await
     }
 
+    /// Adds the addresses of a bootstrap node, for names that [`Dht::start`] is not to resolve. The node asks them whenever
+    /// it knows no other.
+    ///
+    /// # Errors
+    ///
+    /// When the node has been closed.
+    pub async fn add_bootstrap(&self, addrs: Vec<SocketAddr>) -> Result<(), DhtClosed> {
+        self.give(Command::AddBootstrap(addrs)).await
+    }
+
     /// A summary of the node's state.
     ///
     /// # Errors

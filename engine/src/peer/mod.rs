@@ -62,7 +62,9 @@ pub enum Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Say which pieces we have; the first command of all.
+    /// From now on, serve only pieces that the peer is told of by a later [`Command::Have`] (BEP 16); or any again.
+    ServeToldOnly(bool),
+    /// Say which pieces we have; no message goes out before it.
     Greet(Bitfield),
     /// Ask for a block.
     Request(BlockRef),
@@ -312,6 +314,11 @@ impl Connection {
     /// Carries out a command of the torrent.
     pub fn handle_command(&mut self, command: Command) {
         match command {
+            Command::ServeToldOnly(true) => {
+                let none = Bitfield::none(&self.config.geometry);
+                self.uploads.serve_only(Some(none));
+            }
+            Command::ServeToldOnly(false) => self.uploads.serve_only(None),
             Command::Greet(have) => self.greet(&have),
             Command::Request(block) => {
                 if self.downloads.request(block, self.config.fast) {
@@ -336,7 +343,10 @@ impl Connection {
             }
             Command::Interested => self.send(&Message::Interested),
             Command::NotInterested => self.send(&Message::NotInterested),
-            Command::Have(piece) => self.send(&Message::Have(piece.get())),
+            Command::Have(piece) => {
+                self.uploads.handle_told(piece);
+                self.send(&Message::Have(piece.get()));
+            }
             Command::DontHave(piece) => {
                 self.out_follows_blocks = true;
                 self.send_dont_have(piece);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tailwater_metainfo::{BlockRef, PieceIndex};
+use tailwater_metainfo::{Bitfield, BlockRef, PieceIndex};
 
 /// Requests that a choked peer may make in vain before it is disconnected (as in libtorrent). Those that may have been
 /// on their way when it was choked are forgiven.
@@ -14,6 +14,8 @@ const ALLOWED_FAST_SERVINGS: u64 = 3;
 pub(super) struct Uploads {
     limit: usize,
     choking: bool,
+    /// The pieces that are served, if not all (BEP 16).
+    told: Option<Bitfield>,
     /// Pieces that the peer may request while it is choked, each with the bytes that it may still have.
     allowed_fast: Vec<(PieceIndex, u64)>,
     /// Requests that may still be refused until the peer is unchoked.
@@ -27,9 +29,10 @@ pub(super) struct Uploads {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ruling {
     Queued,
-    /// The peer is choked: the request is rejected, where the peer knows rejects.
+    /// The peer is choked, or the piece is one that it was not told of: the request is rejected, where the peer knows
+    /// rejects.
     Refused,
-    /// The peer is choked and has requested too often all the same.
+    /// The same, and the peer has requested in vain too often.
     TooManyRefused,
     /// The peer has more requests waiting than we said that we queue.
     Flood,
@@ -40,6 +43,7 @@ impl Uploads {
         Self {
             limit,
             choking: true,
+            told: None,
             allowed_fast: Vec::new(),
             refusals_left: MAX_REFUSALS,
             queue: VecDeque::new(),
@@ -51,11 +55,27 @@ impl Uploads {
         if self.queue.len() + self.in_flight >= self.limit {
             return Ruling::Flood;
         }
+        let is_told = self.told.as_ref();
+        if is_told.is_some_and(|told| !told.has(block.piece())) {
+            return self.refuse();
+        }
         if self.choking && !spend_allowed_fast(&mut self.allowed_fast, block) {
             return self.refuse();
         }
         self.queue.push_back(block);
         Ruling::Queued
+    }
+
+    /// Serves only these pieces and those of [`Self::handle_told`] from now on; with `None`, any.
+    pub(super) fn serve_only(&mut self, told: Option<Bitfield>) {
+        self.told = told;
+    }
+
+    /// The peer is told that we have a piece.
+    pub(super) fn handle_told(&mut self, piece: PieceIndex) {
+        if let Some(told) = &mut self.told {
+            told.set(piece);
+        }
     }
 
     fn refuse(&mut self) -> Ruling {

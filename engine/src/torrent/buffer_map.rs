@@ -48,6 +48,8 @@ pub struct PieceView {
     pub is_wanted: bool,
     /// A peer has been asked for a block of it.
     pub in_flight: bool,
+    /// How many connected peers have it.
+    pub peers: u32,
 }
 
 /// A reader in a [`BufferMap`].
@@ -107,6 +109,7 @@ impl<S: Space> Engine<S> {
                 is_protected: self.demand.readers.is_protected(piece),
                 is_wanted: !held && self.demand.readers.wants(piece),
                 in_flight: self.supply.pieces.is_in_flight(piece),
+                peers: self.supply.picker.availability(piece),
             }
         };
         BufferMap {

@@ -27,6 +27,9 @@ pub struct Config {
     pub on_demand: bool,
     /// Only the torrent's trackers may name peers (BEP 27).
     pub private: bool,
+    /// Super-seeding (BEP 16): while the torrent has every piece, peers are told of pieces one by one, so that the swarm has
+    /// a whole copy after little more than one upload of it. Default no.
+    pub super_seeding: bool,
     /// Seeds every random choice.
     pub seed: u64,
 }
@@ -47,6 +50,7 @@ impl Config {
             sequential: false,
             on_demand: false,
             private: false,
+            super_seeding: false,
             seed: 0,
         }
     }

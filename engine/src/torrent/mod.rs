@@ -53,6 +53,7 @@ use peers::{Peers, RATE_MEMORY};
 use supply::Supply;
 use supply::pieces::Arrival;
 use upload::choker::Choker;
+use upload::super_seeding::SuperSeeding;
 
 /// The interval of housekeeping, such as looking for late requests.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
@@ -69,6 +70,7 @@ pub struct Engine<S> {
     supply: Supply,
     demand: Demand,
     choker: Choker,
+    super_seeding: SuperSeeding,
     traffic: Traffic,
     halted: Halts,
     housekeeping: Option<Instant>,
@@ -97,11 +99,14 @@ impl<S: Space> Engine<S> {
     /// A torrent that holds `have` already.
     #[must_use]
     pub fn new(config: Config, geometry: Geometry, have: Bitfield, space: S) -> Self {
+        let super_seeding = SuperSeeding::new(config.super_seeding, have.is_all());
         let supply = Supply::new(&config, geometry.clone(), have);
+        let upload_only = supply.completed && !super_seeding.is_active();
         Self {
-            membership: Membership::new(&config, supply.completed),
+            membership: Membership::new(&config, upload_only),
             demand: Demand::new(geometry),
             choker: Choker::new(config.upload_slots),
+            super_seeding,
             supply,
             space,
             peers: Peers::default(),
@@ -128,7 +133,8 @@ impl<S: Space> Engine<S> {
         let rounds = [self.housekeeping, self.choker.poll_timeout()];
         let rounds = rounds.into_iter().flatten().filter(|_| has_suppliers);
         let verify = self.supply.verifying.poll_timeout();
-        [connect.flatten(), self.demand.rescue_at, verify]
+        let prefetch = self.demand.prefetch.poll_timeout();
+        [connect.flatten(), self.demand.rescue_at, verify, prefetch]
             .into_iter()
             .flatten()
             .chain(rounds)
@@ -144,10 +150,12 @@ impl<S: Space> Engine<S> {
             self.tend_readers(now);
             self.tend_peers(now);
             self.exchange_peers(now);
+            self.tend_super_seeding(now);
         }
         if self.demand.rescue_at.is_some_and(|at| at <= now) {
             self.rescue(now);
         }
+        self.expire_prefetch(now);
         if self
             .supply
             .verifying
@@ -182,6 +190,7 @@ impl<S: Space> Engine<S> {
             };
         }
         self.update_interest(now, key);
+        self.reveal_pieces(now);
         match freed {
             // Once, however many of the facts freed blocks.
             true => self.fill_all(now),
@@ -198,8 +207,14 @@ impl<S: Space> Engine<S> {
             // Taken by `handle_facts`, with or without a peer.
             Fact::Block(_) => {}
             Fact::Redundant(bytes) => self.traffic.wasted += bytes,
-            Fact::Bitfield(bits) => self.handle_bitfield(key, bits),
-            Fact::Have(piece) => self.handle_have(key, piece),
+            Fact::Bitfield(bits) => {
+                self.handle_bitfield(key, bits);
+                self.handle_bitfield_seen(now, key);
+            }
+            Fact::Have(piece) => {
+                self.handle_have(key, piece);
+                self.handle_have_seen(now, key, piece);
+            }
             Fact::DontHave(piece) => return self.handle_dont_have(key, piece),
             Fact::Choked => peer.supply.serves = false,
             Fact::Unchoked => peer.supply.serves = true,
@@ -241,7 +256,8 @@ impl<S: Space> Engine<S> {
             }
             Fact::NotInterested => {
                 peer.peer_interested = false;
-                if !peer.am_choking {
+                // A peer that is told of pieces one by one will want the next.
+                if !peer.am_choking && !peer.is_led() {
                     self.choke(key);
                     self.unchoke_waiting(now);
                 }
@@ -334,10 +350,11 @@ impl<S: Space> Engine<S> {
         self.supply.picker.set_sequential(sequential);
     }
 
-    /// Changes how many peers are uploaded to at once, as [`Config::upload_slots`].
-    pub fn set_upload_slots(&mut self, slots: usize) {
+    /// Changes how many peers are uploaded to at once, as [`Config::upload_slots`]. Slots are dealt out anew at once.
+    pub fn set_upload_slots(&mut self, now: Instant, slots: usize) {
         self.config.upload_slots = slots;
         self.choker.set_slots(slots);
+        self.rechoke(now);
     }
 
     /// Changes the most connected peers, as [`Config::max_peers`]. Peers above it are disconnected, the least useful

@@ -18,6 +18,7 @@ use crate::torrent::membership::turnover::Usage;
 use crate::torrent::origin::{Origin, WebSeedId};
 use crate::torrent::supply::pipeline::Pipeline;
 use crate::torrent::supply::stall::Stall;
+use crate::torrent::upload::super_seeding::Recipient;
 use crate::torrent::upload::unchoke::SlotUse;
 
 /// The most allowed-fast pieces (BEP 6) that we remember of a peer; honest ones send 10.
@@ -129,6 +130,8 @@ pub(crate) struct ConnectedPeer {
     /// Pieces it lets us request while it chokes us (BEP 6).
     pub(crate) allowed_fast: Vec<PieceIndex>,
     pub(crate) slot: SlotUse,
+    /// The pieces that it has been told of, if that is not all that we have (BEP 16).
+    pub(crate) recipient: Option<Box<Recipient>>,
     pub(crate) up: Flow,
     pub(crate) exchange: Exchange,
     pub(crate) punching: Punching,

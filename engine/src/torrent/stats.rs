@@ -60,6 +60,8 @@ pub struct Stats {
     pub encrypted_peers: usize,
     /// Connected peers with which everything is encrypted.
     pub rc4_peers: usize,
+    /// Super-seeding (BEP 16) is in effect: new peers are told of pieces one by one.
+    pub super_seeding: bool,
     /// Connections being made.
     pub connecting: usize,
     /// Addresses known.
@@ -85,6 +87,12 @@ pub struct TransferStats {
     pub peers: usize,
     /// Connected peers that have everything.
     pub seeds: usize,
+    /// Connected peers over uTP (BEP 29); the others are connected over TCP.
+    pub utp_peers: usize,
+    /// Connected peers whose handshake was encrypted.
+    pub encrypted_peers: usize,
+    /// Connected peers with which everything is encrypted.
+    pub rc4_peers: usize,
 }
 
 /// The statistics of a connected peer at one moment.
@@ -168,6 +176,9 @@ impl Stats {
             wasted: self.wasted,
             peers: self.peers,
             seeds: self.seeds,
+            utp_peers: self.utp_peers,
+            encrypted_peers: self.encrypted_peers,
+            rc4_peers: self.rc4_peers,
         }
     }
 
@@ -214,6 +225,7 @@ impl<S: Space> Engine<S> {
             utp_peers: count(&|kind| kind.transport == Transport::Utp),
             encrypted_peers: count(&|kind| kind.encrypted != Encrypted::Nothing),
             rc4_peers: count(&|kind| kind.encrypted == Encrypted::Everything),
+            super_seeding: self.is_super_seeding(),
             connecting: self.membership.candidates.connecting(),
             known_addrs: self.membership.candidates.known(),
         }

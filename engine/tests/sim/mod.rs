@@ -15,7 +15,7 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::Direction;
-use tailwater_engine::torrent::{Config, Engine, Output, PeerSource, PeerStats, Stats};
+use tailwater_engine::torrent::{Config, Engine, Halt, Output, PeerSource, PeerStats, Stats};
 use tailwater_metainfo::{Bitfield, PeerId, PieceIndex};
 use tailwater_netsim::{Event, Link, Network};
 use tailwater_storage_mem as mem;
@@ -110,6 +110,28 @@ impl Swarm {
         let node = self.add(payload, link, &house, have, false);
         self.nodes[node].manner = manner;
         node
+    }
+
+    /// A node super-seeds (BEP 16) from now on, or no longer.
+    pub(crate) fn set_super_seeding(&mut self, node: usize, super_seeding: bool) {
+        let now = self.net.now();
+        self.nodes[node]
+            .engine
+            .set_super_seeding(now, super_seeding);
+        self.settle(node);
+    }
+
+    /// A node ends all its connections and makes and takes no others.
+    pub(crate) fn leave(&mut self, node: usize) {
+        let now = self.net.now();
+        self.net.set_accepting(self.nodes[node].host, false);
+        self.nodes[node].engine.halt(Halt::Paused);
+        let conns: Vec<_> = self.nodes[node].wires.keys().copied().collect();
+        for conn in conns {
+            self.nodes[node].drop_wire(now, conn);
+            self.net.close(conn);
+        }
+        self.settle(node);
     }
 
     /// A node that has nothing.

@@ -117,7 +117,7 @@ impl Node {
                 listen_port: Some(6881),
                 addr: Some(wire.addr.ip()),
                 other_ip: None,
-                upload_only: self.engine.is_complete(),
+                upload_only: self.engine.is_upload_only(),
                 metadata: bytes::Bytes::new(),
                 private: self.private,
                 dht_port: None,

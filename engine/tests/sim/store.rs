@@ -306,6 +306,10 @@ impl Space for Store {
         evicts.then(|| storage.config().budget_bytes() / readers)
     }
 
+    fn unused(&self) -> Option<u64> {
+        Some(self.storage().unused())
+    }
+
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
         let reader = ReaderId::new(reader.get());
         let storage = self.storage();

@@ -77,6 +77,8 @@ fn leaves_nothing(swarm: &mut Swarm, viewer: usize, players: &[PlayerId]) {
     for player in players {
         swarm.close(*player);
     }
+    // What a closed reader wanted still comes for half a minute.
+    swarm.run_for(31 * SECOND);
     let requests = swarm.ledger(viewer).counts().requests;
     assert_eq!(swarm.ledger(viewer).outstanding(), 0, "requests at the end");
     let map = swarm.engine(viewer).buffer_map(swarm.now());

@@ -268,7 +268,8 @@ async fn accept(
     Ok(accepted)
 }
 
-fn on_this_machine(ip: IpAddr) -> io::Result<()> {
+/// Refuses an address that is not of this machine.
+pub(crate) fn on_this_machine(ip: IpAddr) -> io::Result<()> {
     match ip {
         IpAddr::V4(ip) if ip.is_loopback() => Ok(()),
         _ => Err(io::Error::new(

@@ -5,6 +5,7 @@ mod crowd;
 mod drive;
 
 pub use bounds::Bounds;
+pub(crate) use crowd::on_this_machine;
 pub use crowd::{Crowd, Dial, Listener};
 pub use drive::drive;
 

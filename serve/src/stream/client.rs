@@ -25,6 +25,11 @@ impl AddrGroup {
             v4 @ IpAddr::V4(_) => v4,
         })
     }
+
+    /// An address that stands for all of them.
+    pub(crate) const fn addr(self) -> IpAddr {
+        self.0
+    }
 }
 
 /// How long a client may be idle before a new client displaces it. While there are free places, no client is displaced.

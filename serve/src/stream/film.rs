@@ -92,7 +92,7 @@ impl<S: Source> Film<S> {
     pub(crate) async fn answer(
         &self,
         request: &Parts,
-        host: &str,
+        base: &str,
         client: &Arc<Client>,
         rooms: &Rooms,
     ) -> Response<Body<S::Reader>> {
@@ -103,7 +103,7 @@ impl<S: Source> Film<S> {
                 method,
                 StatusCode::OK,
                 playlist::CONTENT_TYPE,
-                playlist::render(&self.library, host),
+                playlist::render(&self.library, base),
             ),
             "/stats" => self.stats(method).await,
             path => {

@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The port of `http` URLs that name none.
-const DEFAULT_PORT: u16 = 80;
+const HTTP_PORT: u16 = 80;
+/// The port of `https` URLs that name none.
+const HTTPS_PORT: u16 = 443;
 
 /// The longest host name in DNS, in bytes.
 const MAX_NAME: usize = 253;
@@ -60,6 +62,8 @@ pub struct Hosts {
     addr: SocketAddr,
     /// Names that the user allows besides.
     names: Arc<[HostName]>,
+    /// The port of URLs that name none.
+    default_port: u16,
 }
 
 impl Hosts {
@@ -68,6 +72,15 @@ impl Hosts {
         Self {
             addr,
             names: Arc::default(),
+            default_port: HTTP_PORT,
+        }
+    }
+
+    /// Those of a server with TLS.
+    pub fn with_tls(self) -> Self {
+        Self {
+            default_port: HTTPS_PORT,
+            ..self
         }
     }
 
@@ -88,6 +101,7 @@ impl Hosts {
         let Some((host, port)) = split(host) else {
             return false;
         };
+        let port = port.unwrap_or(self.default_port);
         if self.names.iter().any(|name| name.is(host)) {
             return true;
         }
@@ -139,16 +153,16 @@ fn parse(host: &str) -> Named {
     addr.map_or(Named::Other, |addr| Named::Addr(addr.to_canonical()))
 }
 
-/// The host, with its brackets, and the port.
-fn split(host: &str) -> Option<(&str, u16)> {
+/// The host, with its brackets, and the port if it is named.
+fn split(host: &str) -> Option<(&str, Option<u16>)> {
     // The colons of an IPv6 address stand before its bracket.
     let after = host.rfind(']').map_or(0, |bracket| bracket + 1);
     match host[after..].split_once(':') {
-        None => Some((host, DEFAULT_PORT)),
+        None => Some((host, None)),
         Some((before, port)) => {
             let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
             let port = digits.then(|| port.parse().ok())??;
-            Some((&host[..after + before.len()], port))
+            Some((&host[..after + before.len()], Some(port)))
         }
     }
 }

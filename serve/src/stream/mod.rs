@@ -7,6 +7,7 @@
 //! | `webvtt`, `pace` | subtitles as browsers read them; whether the download keeps up: pure |
 //! | `source` | the trait that the server reads files through; `torrent` implements it for a session's torrent |
 //! | `site`, `film`, `awaited` | routes: common ones, those of a known torrent, and those until it is known |
+//! | `mount` | the files of any number of torrents, for a server that has other routes too |
 //! | `file`, `answer`, `body` | responses |
 //! | `limits`, `server`, `client`, `places`, `watched` | connections, limits, permits; displaces a client when none is free |
 
@@ -25,6 +26,7 @@ mod item;
 mod library;
 mod limits;
 mod media;
+mod mount;
 mod pace;
 mod page;
 mod places;
@@ -42,13 +44,17 @@ mod torrent;
 mod watched;
 mod webvtt;
 
+pub(crate) use client::Client;
 pub use client::Patience;
+pub(crate) use guard::{host as requested_host, origin as check_origin};
 pub use host::{HostName, Hosts, ParseHostError};
 pub use item::Item;
 pub use library::Library;
 pub use limits::Limits;
+pub(crate) use mount::Mount;
 pub use pace::TooSlow;
 pub use program::Program;
+pub(crate) use server::Handler;
 pub use server::Server;
 pub use site::Site;
 pub use source::{Read, Source};

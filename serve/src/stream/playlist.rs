@@ -11,8 +11,8 @@ use super::library::Library;
 /// The type of a playlist in UTF-8.
 pub(crate) const CONTENT_TYPE: &str = "audio/x-mpegurl; charset=utf-8";
 
-/// A playlist for a client that reaches us as `host`.
-pub(crate) fn render(library: &Library, host: &str) -> String {
+/// A playlist for a client that reaches us at `base`: scheme, host and what stands before the paths of files.
+pub(crate) fn render(library: &Library, base: &str) -> String {
     let mut text = "#EXTM3U\n".to_owned();
     let mut playable: Vec<_> = library.items().filter(|item| item.is_playable()).collect();
     if playable.is_empty() {
@@ -21,7 +21,7 @@ pub(crate) fn render(library: &Library, host: &str) -> String {
     for item in playable {
         // -1: its duration is not known. Writing to a `String` does not fail.
         let _ = writeln!(text, "#EXTINF:-1,{}", Line(item.name()));
-        let _ = writeln!(text, "http://{host}{}", item.url_path());
+        let _ = writeln!(text, "{base}{}", item.url_path());
     }
     text
 }
@@ -44,12 +44,12 @@ mod tests {
         );
         let expected = "#EXTM3U\n#EXTINF:-1,ab.mkv\nhttp://localhost:1/3/a%0Ab.mkv\n\
             #EXTINF:-1,b.mp4\nhttp://localhost:1/0/b.mp4\n";
-        assert_eq!(render(&library, "localhost:1"), expected);
+        assert_eq!(render(&library, "http://localhost:1"), expected);
     }
 
     #[test]
     fn where_nothing_plays_there_is_the_chosen_file() {
-        let text = render(&library(&[("t/b.iso", 1)], None), "[::1]:1");
+        let text = render(&library(&[("t/b.iso", 1)], None), "http://[::1]:1");
         assert!(text.ends_with("\nhttp://[::1]:1/0/b.iso\n"), "{text}");
     }
 }

@@ -1,25 +1,33 @@
 //! The HTTP server: accepts connections, enforces their limits, closes them.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
+use bytes::Bytes;
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::header::RANGE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::body::Body;
 use super::client::{Answer, Client};
 use super::limits::Limits;
 use super::places::{Place, Places};
 use super::site::Site;
 use super::source::Source;
 use super::watched::Watched;
+use crate::tls::ServerTls;
 
 /// The read buffer of a request's head, and the write buffer of a connection, in bytes: four blocks of a file, which
 /// count against the memory budget as long as the client does not take them.
@@ -28,6 +36,36 @@ const BUFFER_LEN: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long to pause after `accept` failed: the system lacks a resource that others must release first.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// What answers the requests of a server.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static;
+
+    /// Answers a request of a client.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: &Arc<Client>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+impl<S: Source> Handler for Site<S> {
+    type Body = Body<S::Reader>;
+
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: &Arc<Client>,
+    ) -> Response<Self::Body> {
+        // No request here has a body; what comes anyway is not read, and ends the connection.
+        let (parts, _) = request.into_parts();
+        self.answer(&parts, client).await
+    }
+}
 
 /// A running server.
 pub struct Server {
@@ -38,11 +76,22 @@ pub struct Server {
 impl Server {
     /// Serves a site to all who connect to `listener`.
     pub fn start<S: Source>(listener: TcpListener, site: Arc<Site<S>>, limits: Limits) -> Self {
+        Self::serve(listener, site, limits, None)
+    }
+
+    /// Has `handler` answer all who connect to `listener`.
+    pub(crate) fn serve<H: Handler>(
+        listener: TcpListener,
+        handler: Arc<H>,
+        limits: Limits,
+        tls: Option<ServerTls>,
+    ) -> Self {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let doors = Doors {
-            site,
+            handler,
             limits,
+            tls,
             places: Places::new(limits.connections, limits.patience),
             closing: closing.clone(),
             tasks: tasks.clone(),
@@ -67,15 +116,16 @@ impl Drop for Server {
 }
 
 /// The accept loop and what it needs.
-struct Doors<S> {
-    site: Arc<Site<S>>,
+struct Doors<H> {
+    handler: Arc<H>,
     limits: Limits,
+    tls: Option<ServerTls>,
     places: Places,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl<S: Source> Doors<S> {
+impl<H: Handler> Doors<H> {
     async fn open(self, listener: TcpListener) {
         loop {
             let (stream, addr) = match listener.accept().await {
@@ -98,11 +148,12 @@ impl<S: Source> Doors<S> {
             let connection = Connection {
                 stream,
                 client,
+                tls: self.tls.as_ref().map(ServerTls::acceptor),
                 place,
                 head_within,
                 stuck_for: self.limits.stuck_for,
             };
-            let serving = connection.serve(Arc::clone(&self.site));
+            let serving = connection.serve(Arc::clone(&self.handler));
             let closing = self.closing.clone();
             self.tasks
                 .spawn(async move { closing.run_until_cancelled(serving).await });
@@ -114,6 +165,7 @@ impl<S: Source> Doors<S> {
 struct Connection {
     stream: TcpStream,
     client: Arc<Client>,
+    tls: Option<TlsAcceptor>,
     place: Place,
     head_within: Duration,
     stuck_for: Duration,
@@ -121,37 +173,55 @@ struct Connection {
 
 impl Connection {
     /// Until the client goes, or is displaced.
-    async fn serve<S: Source>(self, site: Arc<Site<S>>) {
+    async fn serve<H: Handler>(self, handler: Arc<H>) {
         // Without TCP_NODELAY the last bytes of an answer may wait for an acknowledgement; failing to set it is
         // harmless.
         let _ = self.stream.set_nodelay(true);
         let client = &self.client;
-        let answer = |request: Request<Incoming>| {
-            let answering = client.on_request();
-            let (site, client) = (Arc::clone(&site), Arc::clone(client));
-            async move {
-                // No request here has a body; what comes anyway is not read, and ends the connection.
-                let (parts, _) = request.into_parts();
-                let response = site.answer(&parts, &client).await;
-                let (path, range) = (parts.uri.path(), parts.headers.get(RANGE));
-                tracing::debug!(method = %parts.method, path, ?range, status = %response.status(), "asked");
-                Ok::<_, Infallible>(response.map(|body| Answer::new(body, answering)))
-            }
-        };
         let watched = Watched::new(self.stream, Arc::clone(client), self.stuck_for);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.head_within)
-            .max_buf_size(BUFFER_LEN)
-            .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(watched), service_fn(answer));
         let serving = async {
-            // Clients disconnect at any time: not an error of ours.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
+            let Some(tls) = self.tls else {
+                return converse(watched, handler, client, self.head_within).await;
+            };
+            // A handshake may take as long as the head of a request.
+            match timeout(self.head_within, tls.accept(watched)).await {
+                Ok(Ok(stream)) => converse(stream, handler, client, self.head_within).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a connection did not become TLS"),
+                Err(_) => tracing::debug!("a connection did not become TLS in time"),
             }
         };
         client.serve(serving).await;
         drop(self.place);
+    }
+}
+
+/// Answers requests until the client goes.
+async fn converse<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    handler: Arc<H>,
+    client: &Arc<Client>,
+    head_within: Duration,
+) {
+    let answer = |request: Request<Incoming>| {
+        let answering = client.on_request();
+        let (handler, client) = (Arc::clone(&handler), Arc::clone(client));
+        async move {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            let range = request.headers().get(RANGE).cloned();
+            let response = handler.handle(request, &client).await;
+            let path = uri.path();
+            tracing::debug!(%method, path, ?range, status = %response.status(), "asked");
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, answering)))
+        }
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(BUFFER_LEN)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service_fn(answer));
+    // Clients disconnect at any time: not an error of ours.
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended");
     }
 }

@@ -74,7 +74,10 @@ impl<S: Source> Site<S> {
             "/page.css" => fixed("text/css; charset=utf-8", page::STYLE),
             "/icon.svg" => fixed("image/svg+xml", page::ICON),
             _ => match self.film.get() {
-                Some(film) => film.answer(request, &host, client, &self.rooms).await,
+                Some(film) => {
+                    let base = format!("http://{host}");
+                    film.answer(request, &base, client, &self.rooms).await
+                }
                 None => awaited::answer(request, &self.attempt.borrow()),
             },
         }

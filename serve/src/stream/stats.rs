@@ -1,7 +1,9 @@
 //! The content of `/stats`: the buffer, its readers and the transfer at one moment.
 
 use serde::Serialize;
-use tailwater_session::{MemoryUse, PieceState, PieceView, ReaderView, TransferStats};
+use tailwater_session::{
+    MemoryUse, PieceState, PieceView, ReaderView, TransferStats, WebSeedStats,
+};
 
 use super::pace::TooSlow;
 use super::program::Program;
@@ -19,6 +21,8 @@ pub struct Snapshot {
     pub totals: Totals,
     /// Transfer rates and totals.
     pub transfer: TransferStats,
+    /// The torrent's web seeds.
+    pub web_seeds: Vec<WebSeedStats>,
     /// Bytes a second that the film needs to play, if that is known.
     pub needed: Option<u64>,
     /// The download does not keep up with the film.
@@ -157,8 +161,9 @@ mod tests {
             "totals": { "served": 0, "stalls": 0 },
             "transfer": {
                 "down_rate": 0, "up_rate": 0, "downloaded": 0, "uploaded": 0, "wasted": 0,
-                "peers": 0, "seeds": 0,
+                "peers": 0, "seeds": 0, "utp_peers": 0, "encrypted_peers": 0, "rc4_peers": 0,
             },
+            "web_seeds": [],
             "needed": null,
             "too_slow": null,
         });

@@ -117,6 +117,7 @@ impl TorrentSource {
                 stalls: buffer.stalls,
             },
             transfer: stats.transfer(),
+            web_seeds: self.torrent.web_seeds(),
             needed,
             too_slow,
         })

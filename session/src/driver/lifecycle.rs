@@ -54,6 +54,8 @@ struct Life {
     storages: Arc<Storages>,
     readers: Arc<Readers>,
     registration: Registration,
+    removal: Arc<Removal>,
+    ended: Arc<EndedTotals>,
     status: watch::Sender<Status>,
     events: EventSender,
     closing: CancellationToken,
@@ -70,41 +72,25 @@ struct Round {
 
 /// The tasks that look for the torrent's peers.
 struct Seekers {
-    waiting: Option<(Announcer, Option<Search>)>,
+    waiting: Option<Box<(Announcer, Option<Search>)>>,
     running: Vec<JoinHandle<()>>,
 }
 
 impl TorrentLifecycle {
     /// Opens the storage, runs the torrent until it closes, saves resume data.
-    pub(crate) async fn run(self) {
-        let task = self.task;
-        let life = Life {
-            info_hash: task.config.info_hash,
-            choices: self.choices,
-            storages: self.storages,
-            readers: self.readers,
-            registration: self.registration,
-            status: task.status.clone(),
-            events: task.shared.events.clone(),
-            closing: task.closing.clone(),
-        };
-        let mut seekers = Seekers {
-            waiting: Some((self.announcer, self.search)),
-            running: Vec::new(),
-        };
-        let mut next = Some(Round {
-            task,
-            space: self.space,
-            continued: Continued::with_peers(self.peers),
-            done: None,
-        });
+    ///
+    /// What it holds is in boxes where it is only passed on: a future has room for each of its moves, and there is one for
+    /// every torrent.
+    pub(crate) async fn run(self: Box<Self>) {
+        let (life, mut seekers, first) = self.begin();
+        let mut next = Some(first);
         let mut has_run = false;
         while let Some(round) = next.take() {
             next = life.round(round, &mut seekers, &mut has_run).await;
         }
-        seekers.finish().await;
+        Box::pin(seekers.finish()).await;
         let storage = life.readers.storage();
-        let removed = self.removal.asked();
+        let removed = life.removal.asked();
         let deletes = removed.is_some_and(|options| options.delete_files);
         let deleted = match deletes {
             true => storage.delete().await,
@@ -113,8 +99,8 @@ impl TorrentLifecycle {
         if has_run && !deletes {
             Saver::new(&*storage, &life.status).save().await;
         }
-        self.removal.answer(deleted.clone());
-        self.ended.add(&life.status.borrow().stats);
+        life.removal.answer(deleted.clone());
+        life.ended.add(&life.status.borrow().stats);
         drop(life.registration);
         storage.close().await;
         life.status
@@ -129,6 +115,42 @@ impl TorrentLifecycle {
         }
         life.events.send(Event::Closed { info_hash });
     }
+
+    /// Its parts. The box is given back here; an asynchronous function would keep it to the end.
+    fn begin(self: Box<Self>) -> (Life, Seekers, Box<Round>) {
+        let this = *self;
+        let task = this.task;
+        let life = Life {
+            info_hash: task.config.info_hash,
+            choices: this.choices,
+            storages: this.storages,
+            readers: this.readers,
+            registration: this.registration,
+            removal: this.removal,
+            ended: this.ended,
+            status: task.status.clone(),
+            events: task.shared.events.clone(),
+            closing: task.closing.clone(),
+        };
+        let seekers = Seekers {
+            waiting: Some(Box::new((this.announcer, this.search))),
+            running: Vec::new(),
+        };
+        let first = Box::new(Round {
+            task,
+            space: this.space,
+            continued: Continued::with_peers(this.peers),
+            done: None,
+        });
+        (life, seekers, first)
+    }
+}
+
+impl Round {
+    /// Its parts. The box is given back here; an asynchronous function would keep it to the end.
+    fn unbox(self: Box<Self>) -> Self {
+        *self
+    }
 }
 
 impl Life {
@@ -136,22 +158,22 @@ impl Life {
     /// this returns.
     async fn round(
         &self,
-        round: Round,
+        round: Box<Round>,
         seekers: &mut Seekers,
         has_run: &mut bool,
-    ) -> Option<Round> {
-        let Round {
-            task,
-            space,
-            continued,
-            done,
-        } = round;
-        let storage = Arc::clone(&task.storage);
+    ) -> Option<Box<Round>> {
+        let storage = Arc::clone(&round.task.storage);
         let opened = tokio::select! {
             biased;
             () = self.closing.cancelled() => None,
             opened = start(&*storage, self.choices, &self.status) => Some(opened),
         };
+        let Round {
+            task,
+            space,
+            continued,
+            done,
+        } = round.unbox();
         let have = match opened {
             // Readers may wait already.
             None => {
@@ -162,7 +184,7 @@ impl Life {
                 if let Some(done) = done {
                     done.fail(&error);
                 }
-                self.refuse(task, error).await;
+                Box::pin(self.refuse(task, error)).await;
                 return None;
             }
             Some(Ok(have)) => have,
@@ -194,11 +216,11 @@ impl Life {
         };
         saver.save().await;
         drop(storage);
-        self.reopen(*suspended).await
+        Box::pin(self.reopen(*suspended)).await
     }
 
     /// Works on the torrent's files, and opens it anew; `None` if that fails, which it tells until it is closed.
-    async fn reopen(&self, suspended: Suspended) -> Option<Round> {
+    async fn reopen(&self, suspended: Suspended) -> Option<Box<Round>> {
         let workshop = Workshop {
             storages: &self.storages,
             readers: &self.readers,
@@ -211,14 +233,14 @@ impl Life {
                 space,
                 continued,
                 done,
-            }) => Some(Round {
+            }) => Some(Box::new(Round {
                 task,
                 space,
                 continued,
                 done: Some(done),
-            }),
+            })),
             Err((task, error)) => {
-                self.refuse(task, error).await;
+                Box::pin(self.refuse(task, error)).await;
                 None
             }
         }
@@ -249,7 +271,8 @@ impl Life {
 impl Seekers {
     /// Begins to look for peers, the first time.
     fn start(&mut self) {
-        if let Some((announcer, search)) = self.waiting.take() {
+        if let Some(waiting) = self.waiting.take() {
+            let (announcer, search) = *waiting;
             self.running
                 .push(tokio::spawn(announcer.run().in_current_span()));
             let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ pub(crate) enum TorrentMessage {
     /// A connection ended.
     Ended(PeerKey, End),
     /// A peer has completed its handshake.
-    Handshaken(Handshaken),
+    /// In a box, as it is much larger than what comes often, and a torrent keeps room for many messages.
+    Handshaken(Box<Handshaken>),
     /// An address could not be reached.
     DialFailed(SocketAddr),
     /// Addresses that may be peers.
@@ -60,6 +62,9 @@ pub(crate) enum Request {
     Files,
     Priorities(Vec<(PieceIndex, Priority)>),
     Sequential(bool),
+    /// The bytes of a file that will be read.
+    Prefetch(Range<u64>),
+    SuperSeeding(bool),
     /// Work on the files; the torrent does not run meanwhile.
     Upkeep(Upkeep),
 }

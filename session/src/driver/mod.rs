@@ -15,6 +15,7 @@
 //! | a torrent's task, which owns its engine | `torrent/`, `lifecycle.rs` |
 //! | incoming connections, handshakes | `accept/`, `handshake.rs` |
 //! | dialling and its timeout, sockets | `transport/` beside this folder |
+//! | the network interface that sockets are bound to | `interface.rs`; `transport/uplink.rs` |
 //! | the limit of connections, the rate of dials | `permits/` |
 //! | upload and download rate limits | `rate_limiter.rs` |
 //! | sources of peers: trackers; DHT, local network | `announce/`; `discovery/` |
@@ -31,6 +32,7 @@ pub(crate) mod announce;
 pub(crate) mod discovery;
 pub(crate) mod handle;
 pub(crate) mod handshake;
+pub(crate) mod interface;
 pub(crate) mod lifecycle;
 pub(crate) mod message;
 pub(crate) mod metadata;

@@ -33,17 +33,20 @@ impl<'a> Saver<'a> {
     }
 
     pub(super) async fn save_now_and_then(&self, closing: &CancellationToken) {
-        let mut saved = self.status.borrow().stats.pieces_have;
+        let mut status = self.status.subscribe();
+        let mut saved = status.borrow().stats.pieces_have;
         loop {
-            tokio::select! {
-                () = closing.cancelled() => return,
-                () = tokio::time::sleep(SAVE_EVERY) => {}
+            // A torrent that gets nothing is not looked at: there may be thousands.
+            let due = async {
+                // Its sender is ours, so there is one.
+                let _ = status.wait_for(|now| now.stats.pieces_have != saved).await;
+                tokio::time::sleep(SAVE_EVERY).await;
+            };
+            if closing.run_until_cancelled(due).await.is_none() {
+                return;
             }
-            let have = self.status.borrow().stats.pieces_have;
-            if have != saved {
-                saved = have;
-                self.save().await;
-            }
+            saved = self.status.borrow().stats.pieces_have;
+            self.save().await;
         }
     }
 

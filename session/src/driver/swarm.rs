@@ -9,6 +9,7 @@ use super::handshake::HandshakeSettings;
 use super::message::TorrentMessage;
 use crate::events::EventSender;
 use crate::status::Status;
+use crate::transport::Uplink;
 
 /// What the announcer and the DHT search know of a swarm: its info-hash, our peer id, and the queue that gets the
 /// peers.
@@ -25,5 +26,7 @@ pub(crate) struct SwarmContext {
     /// The queue of the torrent's task, or of the task that fetches the metadata.
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
     pub(crate) events: EventSender,
+    /// The network, without which nothing is asked.
+    pub(crate) link: Uplink,
     pub(crate) closing: CancellationToken,
 }

@@ -1,4 +1,4 @@
-//! Limits of one torrent, and the order in which it fetches.
+//! Limits of one torrent, the order in which it fetches, and whether it super-seeds.
 
 use tailwater_metainfo::PieceIndex;
 
@@ -79,8 +79,8 @@ impl Torrent {
         self.shared.limits.upload_slots()
     }
 
-    /// Changes the number of upload slots; `None` for the session's number. It holds from the next time that slots are
-    /// dealt out, which is within 11 seconds.
+    /// Changes the number of upload slots; `None` for the session's number. It holds within a second: peers are choked, or
+    /// unchoked, as if slots had been dealt out.
     ///
     /// # Errors
     ///
@@ -111,6 +111,31 @@ impl Torrent {
         self.shared.settings.lock().options.sequential = sequential;
         self.send(TorrentMessage::Request(Request::Sequential(sequential)))
             .await
+    }
+
+    /// Whether the torrent super-seeds while it has every piece, as [`AddOptions::super_seeding`](crate::AddOptions) says;
+    /// [`Stats::super_seeding`](crate::Stats::super_seeding) tells whether it does so now.
+    #[must_use]
+    pub fn is_super_seeding(&self) -> bool {
+        self.shared.settings.lock().options.super_seeding
+    }
+
+    /// Has the torrent super-seed (BEP 16), or no longer. Peers that are connected and know what we have are served as
+    /// before; when it ends, peers are told of all pieces.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, it may or may not have been changed.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`], or why it could not start.
+    pub async fn set_super_seeding(&self, super_seeding: bool) -> Result<(), TorrentError> {
+        self.shared.settings.lock().options.super_seeding = super_seeding;
+        self.send(TorrentMessage::Request(Request::SuperSeeding(
+            super_seeding,
+        )))
+        .await
     }
 
     /// Changes the priorities of some pieces. The next [`Torrent::set_file_priorities`] overrules it.

@@ -13,6 +13,7 @@ pub use upkeep::Recheck;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tailwater_metainfo::{Bitfield, Info, InfoHash, Metainfo};
@@ -162,16 +163,38 @@ impl Torrent {
     ///
     /// [`ReadError::NoSuchFile`], [`ReadError::PadFile`]; [`ReadError::Torrent`] when it failed or is closed.
     pub fn reader(&self, file: usize, options: ReaderOptions) -> Result<Reader, ReadError> {
+        let bounds = self.bounds(file)?;
+        Reader::new(Arc::clone(&self.shared.readers), file, bounds, options)
+    }
+
+    /// Says that a file will be read soon: a torrent that is read on demand and kept in memory fetches its beginning and its
+    /// end, where players look first, and then what follows the beginning, as far as memory is unused. A reader that is
+    /// opened comes first.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the file may or may not be fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::NoSuchFile`], [`ReadError::PadFile`]; [`ReadError::Torrent`] when it failed or is closed.
+    pub async fn prefetch(&self, file: usize) -> Result<(), ReadError> {
+        let bounds = self.bounds(file)?;
+        let request = TorrentMessage::Request(Request::Prefetch(bounds));
+        Ok(self.send(request).await?)
+    }
+
+    /// The bytes of a file in the torrent.
+    fn bounds(&self, file: usize) -> Result<Range<u64>, ReadError> {
         let files = self.info().files();
         let entry = files.get(file).ok_or(ReadError::NoSuchFile {
             index: file,
             count: files.len(),
         })?;
-        if entry.is_pad() {
-            return Err(ReadError::PadFile { index: file });
+        match entry.is_pad() {
+            true => Err(ReadError::PadFile { index: file }),
+            false => Ok(entry.offset()..entry.offset() + entry.length()),
         }
-        let bounds = entry.offset()..entry.offset() + entry.length();
-        Reader::new(Arc::clone(&self.shared.readers), file, bounds, options)
     }
 
     /// Keeps at least this many whole pieces behind the position of each reader, whatever its window covers. Where

@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+/// The fewest ranges of IPv4 addresses for which an index of 256 KiB is worth its memory.
+const MIN_INDEXED: usize = 4_096;
+
 /// Ranges of addresses that a session neither dials nor accepts; see [`SessionBuilder::ip_filter`](crate::SessionBuilder::ip_filter).
 ///
-/// It takes 8 bytes for a range of IPv4 addresses and 32 for one of IPv6; ranges that touch are one. A lookup costs the
-/// logarithm of their number.
+/// It takes 8 bytes for a range of IPv4 addresses and 32 for one of IPv6, and 256 KiB for an index of many; ranges that
+/// touch are one. A lookup costs the logarithm of their number, or of those that begin in one /16.
 ///
 /// ```
 /// use tailwater_session::IpFilter;
@@ -24,6 +27,8 @@ use parking_lot::RwLock;
 pub struct IpFilter {
     /// Sorted, apart from each other, both ends included.
     v4: Vec<(u32, u32)>,
+    /// How many ranges of `v4` begin below each /16, and at last all: a lookup searches those of one /16.
+    v4_below: Vec<u32>,
     v6: Vec<(u128, u128)>,
     /// Lines of its lists that were no range, and the first of them.
     skipped: usize,
@@ -40,8 +45,8 @@ pub enum IpFilterError {
         /// The first line that is none, counted from 1.
         line: usize,
     },
-    /// It has more ranges than are kept.
-    #[error("it has more than {limit} ranges")]
+    /// It has more ranges than are kept, alone or together with others.
+    #[error("more than {limit} ranges")]
     TooManyRanges {
         /// [`IpFilter::MAX_RANGES`].
         limit: usize,
@@ -89,7 +94,7 @@ impl IpFilter {
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
         match ip.to_canonical() {
-            IpAddr::V4(ip) => holds(&self.v4, u32::from(ip)),
+            IpAddr::V4(ip) => holds(self.v4_up_to(ip), u32::from(ip)),
             IpAddr::V6(ip) => holds(&self.v6, u128::from(ip)),
         }
     }
@@ -113,14 +118,21 @@ impl IpFilter {
     }
 
     /// Adds the ranges of another filter.
-    #[must_use]
-    pub fn with(mut self, other: &Self) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`IpFilterError::TooManyRanges`] when both together have more than [`IpFilter::MAX_RANGES`].
+    pub fn with(mut self, other: &Self) -> Result<Self, IpFilterError> {
         self.v4.extend(&other.v4);
         self.v6.extend(&other.v6);
         self.skipped += other.skipped;
         self.first_skipped = self.first_skipped.or(other.first_skipped);
         self.merge();
-        self
+        let limit = Self::MAX_RANGES;
+        match self.len() > limit {
+            true => Err(IpFilterError::TooManyRanges { limit }),
+            false => Ok(self),
+        }
     }
 
     fn insert(&mut self, first: IpAddr, last: IpAddr) -> bool {
@@ -136,8 +148,21 @@ impl IpFilter {
         true
     }
 
+    /// Some of the ranges up to the /16 of an address: those that begin in it, and the one before them.
+    fn v4_up_to(&self, ip: Ipv4Addr) -> &[(u32, u32)] {
+        let [first, second, ..] = ip.octets();
+        let prefix = usize::from(u16::from_be_bytes([first, second]));
+        let below = |prefix: usize| Some(*self.v4_below.get(prefix)? as usize);
+        let part = below(prefix).zip(below(prefix + 1));
+        let part = part.map_or(0..self.v4.len(), |(begin, end)| {
+            begin.saturating_sub(1)..end
+        });
+        self.v4.get(part).unwrap_or_default()
+    }
+
     fn merge(&mut self) {
         join(&mut self.v4, |number| number.saturating_add(1));
+        self.v4_below = index(&self.v4);
         join(&mut self.v6, |number| number.saturating_add(1));
     }
 }
@@ -153,6 +178,24 @@ fn join<N: Copy + Ord>(ranges: &mut Vec<(N, N)>, next: impl Fn(N) -> N) {
         joins
     });
     ranges.shrink_to_fit();
+}
+
+/// How many of the sorted ranges begin below each /16, and at last all of them. Few ranges need none.
+fn index(ranges: &[(u32, u32)]) -> Vec<u32> {
+    if ranges.len() < MIN_INDEXED {
+        return Vec::new();
+    }
+    let mut below = vec![0; usize::from(u16::MAX) + 2];
+    for (first, _) in ranges {
+        let prefix = (first >> 16) as usize;
+        below[prefix + 1] += 1;
+    }
+    let mut sum = 0;
+    for count in &mut below {
+        sum += *count;
+        *count = sum;
+    }
+    below
 }
 
 /// Whether one of the sorted ranges has this number.
@@ -259,8 +302,52 @@ mod tests {
         let [first, second] = [&b"10.0.0.0/8\n"[..], b"11.0.0.0/8\nnonsense\n"];
         let both = IpFilter::parse(first)
             .unwrap()
-            .with(&IpFilter::parse(second).unwrap());
+            .with(&IpFilter::parse(second).unwrap())
+            .unwrap();
         assert_eq!((both.len(), both.skipped()), (1, (1, Some(2))));
         assert!(both.contains([11, 255, 0, 1].into()));
+    }
+
+    #[test]
+    fn an_index_changes_no_answer() {
+        let mut filter = IpFilter::default();
+        for number in 0..2 * u32::try_from(MIN_INDEXED).unwrap() {
+            // Some /16 have several ranges, some none, and some ranges cross into the next one.
+            let first = number * 50_021;
+            let last = first + number % 7 * 9_000;
+            assert!(filter.insert(Ipv4Addr::from(first).into(), Ipv4Addr::from(last).into()));
+        }
+        filter.merge();
+        assert!(!filter.v4_below.is_empty());
+        for (first, last) in filter.v4.clone() {
+            for number in [
+                first.saturating_sub(1),
+                first,
+                last,
+                last + 1,
+                first | 0xffff,
+            ] {
+                let ip = Ipv4Addr::from(number);
+                let expected = holds(&filter.v4, number);
+                assert_eq!(filter.contains(ip.into()), expected, "{ip}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_lists_together_have_a_limit() {
+        let half = |odd: u32| {
+            let ranges = 0..u32::try_from(IpFilter::MAX_RANGES / 2).unwrap() + 1;
+            let first = ranges.map(|number| (number * 8 + odd, number * 8 + odd));
+            IpFilter {
+                v4: first.collect(),
+                ..IpFilter::default()
+            }
+        };
+        let too_many = half(0).with(&half(4));
+        let limit = IpFilter::MAX_RANGES;
+        assert_eq!(too_many, Err(IpFilterError::TooManyRanges { limit }));
+        // The same ranges again are no more than before.
+        assert_eq!(half(0).with(&half(0)).unwrap().len(), limit / 2 + 1);
     }
 }

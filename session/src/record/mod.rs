@@ -17,7 +17,7 @@ use crate::source::Source;
 use crate::status::Totals;
 use crate::torrent::Priority;
 
-pub(crate) use torrent_file::torrent_file;
+pub use torrent_file::torrent_file;
 
 /// The record of a torrent: everything that is needed to add it again exactly as it was. [`Torrent::record`] makes it
 /// and [`Session::add_record`] takes it, in another session or after a restart. Data that is on the disk already is
@@ -70,6 +70,8 @@ pub struct TorrentRecord {
     pub part_names: bool,
     /// See [`AddOptions::preallocate`].
     pub preallocate: bool,
+    /// See [`AddOptions::super_seeding`].
+    pub super_seeding: bool,
     /// See [`AddOptions::max_peers`].
     pub max_peers: Option<usize>,
     /// See [`AddOptions::upload_slots`].
@@ -119,6 +121,7 @@ impl Default for TorrentRecord {
             overwrite: false,
             part_names: false,
             preallocate: false,
+            super_seeding: false,
             max_peers: None,
             upload_slots: None,
             download_limit: None,
@@ -198,6 +201,7 @@ impl TorrentRecord {
             overwrite: options.disk.overwrite,
             part_names: options.disk.part_names,
             preallocate: options.disk.preallocate,
+            super_seeding: options.super_seeding,
             max_peers: options.max_peers,
             upload_slots: options.upload_slots,
             download_limit: options.download_limit,
@@ -234,6 +238,7 @@ impl TorrentRecord {
             .overwrite(self.overwrite)
             .part_names(self.part_names)
             .preallocate(self.preallocate)
+            .super_seeding(self.super_seeding)
             .totals(self.totals);
         if self.other_files == Priority::Skip {
             options = options.files([]);

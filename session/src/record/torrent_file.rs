@@ -10,7 +10,8 @@ type Dict<'a> = BTreeMap<Cow<'a, [u8]>, Item<'a>>;
 
 /// The .torrent file of a torrent: its info dictionary byte for byte, and what is known around it. Keys that
 /// [`Metainfo`] does not know are not in it.
-pub(crate) fn torrent_file(metainfo: &Metainfo) -> Vec<u8> {
+#[must_use]
+pub fn torrent_file(metainfo: &Metainfo) -> Vec<u8> {
     // It was read as a dictionary before.
     let info = Encoded::new(metainfo.info().raw(), &Options::lenient());
     let tiers = metainfo.trackers();

@@ -179,6 +179,7 @@ impl Inner {
         self.shared.events.send(Event::Added { info_hash, name });
         // What is logged of it names it.
         let span = tracing::info_span!("torrent", message = %info.name().escape_debug());
+        let lifecycle = Box::new(lifecycle);
         self.tasks.spawn(lifecycle.run().instrument(span));
     }
 
@@ -197,6 +198,7 @@ impl Inner {
             status,
             messages,
             events: self.shared.events.clone(),
+            link: self.shared.link.clone(),
             closing: self.closing.child_token(),
         }
     }
@@ -221,6 +223,7 @@ impl Inner {
             sequential: options.sequential,
             on_demand: options.on_demand,
             private: info.is_private(),
+            super_seeding: options.super_seeding,
             seed: context.seed,
             ..Config::new(context.info_hash, self.registry.peer_id())
         }

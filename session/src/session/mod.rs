@@ -4,6 +4,7 @@ mod add;
 mod builder;
 #[cfg(feature = "dht")]
 mod dht;
+mod interface;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tailwater_http::Proxy as HttpProxy;
 #[cfg(doc)]
 use tailwater_metainfo::Metainfo;
 use tailwater_metainfo::{Magnet, PeerId};
@@ -52,6 +54,8 @@ struct Inner {
     storages: Arc<Storages>,
     metadata: Option<MetadataStore>,
     client: Client,
+    /// The proxy for .torrent files; `None` for that of the environment.
+    http_proxy: Option<HttpProxy>,
     /// The most peers and the upload slots of torrents that have no limits of their own.
     peer_limits: Arc<PeerLimits>,
     /// What torrents that have ended have transferred.
@@ -116,7 +120,8 @@ impl Session {
         source: impl Into<Source>,
         options: AddOptions,
     ) -> Result<Torrent, AddError> {
-        match source.into().open().await? {
+        let proxy = self.inner.http_proxy.clone();
+        match source.into().open(proxy, &self.inner.shared.link).await? {
             Found::Metainfo(metainfo) => self.inner.add(Arc::from(metainfo), options).await,
             Found::Magnet(magnet) => {
                 let mut fetch = self.fetch(&magnet);

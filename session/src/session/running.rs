@@ -1,6 +1,7 @@
 //! The running session: its torrents, its numbers, and the settings that can be changed.
 
 use tailwater_metainfo::InfoHash;
+use tailwater_types::interface::Interface;
 
 use super::Session;
 use crate::encryption::Encryption;
@@ -43,6 +44,8 @@ pub struct SessionStats {
     pub memory_used: u64,
     /// The memory budget, in bytes.
     pub memory_budget: u64,
+    /// Whether the network interface is there that all sockets are bound to; `None` if the session was given none.
+    pub interface_is_up: Option<bool>,
 }
 
 impl Session {
@@ -64,6 +67,7 @@ impl Session {
     pub fn stats(&self) -> SessionStats {
         let (memory_used, memory_budget) = self.inner.storages.memory.taken();
         let permits = &self.inner.shared.permits;
+        let link = &self.inner.shared.link;
         let ended = self.inner.ended.get();
         let mut all = SessionStats {
             downloaded: ended.downloaded,
@@ -72,6 +76,7 @@ impl Session {
             max_connections: permits.limit(),
             memory_used,
             memory_budget,
+            interface_is_up: link.interface().map(|_| link.is_up()),
             ..SessionStats::default()
         };
         for torrent in self.torrents() {
@@ -88,6 +93,13 @@ impl Session {
             all.peers += status.stats.peers;
         }
         all
+    }
+
+    /// The network interface that all sockets are bound to, if the session was given one.
+    /// [`Interface::found`] says whether it is there.
+    #[must_use]
+    pub fn interface(&self) -> Option<Interface> {
+        self.inner.shared.link.interface().cloned()
     }
 
     /// Whether connections to peers are encrypted.
@@ -189,8 +201,8 @@ impl Session {
         slots.unwrap_or(DEFAULT_UPLOAD_SLOTS)
     }
 
-    /// Changes the upload slots of torrents without a number of their own. It holds from the next time that slots are
-    /// dealt out, which is within 11 seconds.
+    /// Changes the upload slots of torrents without a number of their own. It holds within a second: peers are choked, or
+    /// unchoked, as if slots had been dealt out.
     ///
     /// # Errors
     ///

@@ -9,11 +9,13 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::udp_port::DhtShare;
 use super::udp_sockets::PortSockets;
+use crate::ip_filter::SharedFilter;
 
 /// What the node receives from and sends by.
 #[derive(Debug)]
 pub(crate) struct DhtDatagrams {
     sockets: Arc<PortSockets>,
+    filter: SharedFilter,
     inbox: Mutex<mpsc::Receiver<(SocketAddr, Bytes)>>,
 }
 
@@ -21,6 +23,7 @@ impl From<DhtShare> for DhtDatagrams {
     fn from(share: DhtShare) -> Self {
         Self {
             sockets: share.sockets,
+            filter: share.filter,
             inbox: Mutex::new(share.inbox),
         }
     }
@@ -47,6 +50,8 @@ impl Datagrams for DhtDatagrams {
     }
 
     async fn send(&self, to: SocketAddr, payload: &[u8]) {
-        self.sockets.send(to, payload).await;
+        if !self.filter.contains(to.ip()) {
+            self.sockets.send(to, payload).await;
+        }
     }
 }

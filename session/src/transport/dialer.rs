@@ -15,11 +15,12 @@ use std::time::Duration;
 use tailwater_utp::driver::UtpSocket;
 use tokio::time::timeout;
 
-use super::{Carrier, Network, Stream};
+use super::proxy::ProxyError;
+use super::{Carrier, Names, Network, ProxyDialer, Relay, Stream};
 use crate::torrent::Transport;
 
 /// The longest time for a connection to be made: a SYN and two repetitions of it (1 s and 3 s later), and the slowest line's
-/// round trip.
+/// round trip. With a proxy, both connections together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The same over uTP: many peers speak none, and no error tells us.
@@ -30,7 +31,10 @@ const UTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Dialer {
     network: Network,
     from: Option<IpAddr>,
+    proxy: Option<Arc<ProxyDialer>>,
     utp: Option<Arc<UtpSocket>>,
+    /// What the datagrams of uTP go through, with a proxy.
+    relay: Option<Arc<Relay>>,
 }
 
 /// Why there is no connection.
@@ -38,6 +42,8 @@ pub(crate) struct Dialer {
 pub(crate) enum ConnectError {
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
     #[error("{0} is of another address family than the address to dial from")]
@@ -47,20 +53,42 @@ pub(crate) enum ConnectError {
 impl Dialer {
     /// `from` is the address that connections are made from; `None` for the system's choice.
     pub(crate) const fn new(network: Network, from: Option<IpAddr>) -> Self {
-        let utp = None;
-        Self { network, from, utp }
+        Self {
+            network,
+            from,
+            proxy: None,
+            utp: None,
+            relay: None,
+        }
+    }
+
+    /// Dials TCP through a proxy, if there is one.
+    #[must_use]
+    pub(crate) fn with_proxy(self, proxy: Option<Arc<ProxyDialer>>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Dials over uTP too.
     #[must_use]
-    pub(crate) fn with_utp(self, utp: Option<Arc<UtpSocket>>) -> Self {
-        Self { utp, ..self }
+    pub(crate) fn with_utp(self, utp: Option<Arc<UtpSocket>>, relay: Option<Arc<Relay>>) -> Self {
+        Self { utp, relay, ..self }
+    }
+
+    /// How names become addresses to dial.
+    pub(crate) const fn names(&self) -> Names {
+        match self.proxy {
+            Some(_) => Names::Unresolved,
+            None => Names::System,
+        }
     }
 
     /// Whether it can dial over a transport.
-    pub(crate) const fn can(&self, transport: Transport) -> bool {
+    pub(crate) fn can(&self, transport: Transport) -> bool {
         match transport {
-            Transport::Utp => self.utp.is_some(),
+            Transport::Utp => {
+                let is_carried = self.relay.as_ref().is_none_or(|relay| relay.may_carry());
+                self.utp.is_some() && is_carried
+            }
             _ => true,
         }
     }
@@ -80,22 +108,22 @@ impl Dialer {
         transport: Transport,
     ) -> Result<Stream, ConnectError> {
         // Never past the interface that was asked for: it may be a tunnel.
-        if self
-            .from
-            .is_some_and(|from| from.is_ipv4() != addr.is_ipv4())
-        {
+        let from = self.from.filter(|_| self.proxy.is_none());
+        if from.is_some_and(|from| from.is_ipv4() != addr.is_ipv4()) {
             return Err(ConnectError::OtherFamily(addr));
         }
-        let connecting = async {
-            match (transport, &self.utp) {
-                (Transport::Utp, Some(utp)) => {
-                    let connected = utp.connect(addr).await;
-                    Ok(Carrier::Utp(connected?).into())
+        let tie = self.network.link().tie()?;
+        let connecting = tie.hold(async {
+            let connected = match (transport, &self.utp, &self.proxy) {
+                (Transport::Utp, Some(utp), _) => Carrier::Utp(utp.connect(addr).await?).into(),
+                (Transport::Utp, None, _) => {
+                    return Err(io::Error::from(io::ErrorKind::Unsupported).into());
                 }
-                (Transport::Utp, None) => Err(io::ErrorKind::Unsupported.into()),
-                _ => self.network.connect(addr, self.from).await,
-            }
-        };
+                (_, _, Some(proxy)) => Carrier::Tcp(proxy.connect(addr).await?).into(),
+                (_, _, None) => self.network.connect(addr, self.from).await?,
+            };
+            Ok::<Stream, ConnectError>(connected)
+        });
         let limit = match transport {
             Transport::Utp => UTP_CONNECT_TIMEOUT,
             _ => CONNECT_TIMEOUT,
@@ -103,7 +131,7 @@ impl Dialer {
         let connecting = timeout(limit, connecting).await;
         let stream = connecting.map_err(|_| ConnectError::TimedOut(limit))??;
         tracing::trace!(%addr, transport = %stream.transport(), "connected");
-        Ok(stream)
+        Ok(stream.tied(tie))
     }
 }
 
@@ -117,10 +145,11 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn it_dials_from_the_address_that_was_asked_for() {
-        let mut listener = Listener::bind(Some(LOOPBACK)).unwrap();
+        let mut listener =
+            Listener::bind(Some(LOOPBACK), &crate::transport::Uplink::default()).unwrap();
         let addr = listener.local_addr().unwrap();
         let from = IpAddr::from([127, 0, 0, 5]);
-        let dialer = Dialer::new(Network::System, Some(from));
+        let dialer = Dialer::new(Network::default(), Some(from));
         let stream = dialer.connect(addr, Transport::Tcp).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), addr);
         let (_accepted, caller) = listener.accept().await.unwrap();
@@ -129,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_does_not_dial_past_the_address_that_was_asked_for() {
-        let dialer = Dialer::new(Network::System, Some(LOOPBACK.ip()));
+        let dialer = Dialer::new(Network::default(), Some(LOOPBACK.ip()));
         let refused = dialer
             .connect("[::1]:1".parse().unwrap(), Transport::Tcp)
             .await;

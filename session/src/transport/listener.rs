@@ -3,38 +3,98 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tailwater_types::ports;
+use tailwater_types::system::message;
 use tailwater_utp::driver::UtpSocket;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 #[cfg(any(test, feature = "memory-network"))]
 use super::memory::MemoryListener;
-use super::{Carrier, Stream, tcp};
+use super::{Carrier, Stream, Tie, Uplink, tcp};
+
+/// The pause before a port is tried again that could not be opened anew.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Accepts connections. Dropped, it is closed.
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// On a TCP port.
-    Tcp(TcpListener),
-    /// Over uTP.
-    Utp(Arc<UtpSocket>),
+    Tcp(TcpPort),
+    /// Over uTP, on a port of this link.
+    Utp(Arc<UtpSocket>, Uplink),
     /// On a port of a [`MemoryNetwork`](crate::memory_network::MemoryNetwork).
     #[cfg(any(test, feature = "memory-network"))]
     Memory(MemoryListener),
 }
 
+/// A TCP port. It is opened anew whenever the network interface changes.
+#[derive(Debug)]
+pub(crate) struct TcpPort {
+    /// `None` when it could not be opened anew.
+    listener: Option<TcpListener>,
+    addr: SocketAddr,
+    link: Uplink,
+}
+
+impl TcpPort {
+    fn open(addr: SocketAddr, link: &Uplink) -> io::Result<Self> {
+        // Marks a change that comes meanwhile as new.
+        let link = link.clone();
+        let listener = tcp::listen(addr, &link)?;
+        let addr = SocketAddr::new(addr.ip(), listener.local_addr()?.port());
+        Ok(Self {
+            listener: Some(listener),
+            addr,
+            link,
+        })
+    }
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr, Tie)> {
+        loop {
+            let Some(listener) = &self.listener else {
+                self.reopen().await;
+                continue;
+            };
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let (stream, addr) = accepted?;
+                    // Accepted while there is no interface: it came from this machine.
+                    if let Ok(tie) = self.link.tie() {
+                        return Ok((stream, addr, tie));
+                    }
+                }
+                () = self.link.changed() => self.listener = None,
+            }
+        }
+    }
+
+    /// Opens it on the interface as it is now.
+    async fn reopen(&mut self) {
+        match tcp::listen(self.addr, &self.link) {
+            Ok(listener) => self.listener = Some(listener),
+            Err(error) => {
+                let addr = self.addr;
+                tracing::warn!(%addr, "no incoming connections: {}", message(&error));
+                sleep(REOPEN_AFTER).await;
+            }
+        }
+    }
+}
+
 impl Listener {
-    /// Opens a TCP port. Without an address: the first free port from 6881, on all interfaces.
+    /// Opens a TCP port on a link. Without an address: the first free port from 6881, on all interfaces.
     ///
     /// # Errors
     ///
     /// When the address is taken or not ours.
-    pub(super) fn bind(addr: Option<SocketAddr>) -> io::Result<Self> {
+    pub(super) fn bind(addr: Option<SocketAddr>, link: &Uplink) -> io::Result<Self> {
         if let Some(addr) = addr {
-            return tcp::listen(addr).map(Self::Tcp);
+            return TcpPort::open(addr, link).map(Self::Tcp);
         }
-        ports::open_usual(bind_everywhere).map(Self::Tcp)
+        ports::open_usual(|port| bind_everywhere(port, link)).map(Self::Tcp)
     }
 
     /// Where it listens.
@@ -44,8 +104,11 @@ impl Listener {
     /// When the system does not say.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr(),
-            Self::Utp(socket) => (socket.local_addr()).ok_or(io::ErrorKind::NotConnected.into()),
+            Self::Tcp(port) => match &port.listener {
+                Some(listener) => listener.local_addr(),
+                None => Ok(port.addr),
+            },
+            Self::Utp(socket, _) => (socket.local_addr()).ok_or(io::ErrorKind::NotConnected.into()),
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(listener) => Ok(listener.local_addr()),
         }
@@ -62,19 +125,20 @@ impl Listener {
     /// No connection is lost when the future is dropped.
     pub(crate) async fn accept(&mut self) -> io::Result<(Stream, SocketAddr)> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, addr) = listener.accept().await?;
+            Self::Tcp(port) => {
+                let (stream, addr, tie) = port.accept().await?;
                 let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
                 tcp::configure(&stream)?;
-                Ok((Carrier::Tcp(stream).into(), addr))
+                Ok((Stream::from(Carrier::Tcp(stream)).tied(tie), addr))
             }
-            Self::Utp(socket) => {
+            Self::Utp(socket, link) => {
                 let Ok(stream) = socket.accept().await else {
                     // The port is closed, and so is the session soon: there will be no more.
                     return std::future::pending().await;
                 };
                 let addr = stream.peer_addr();
-                Ok((Carrier::Utp(stream).into(), addr))
+                let tie = link.tie()?;
+                Ok((Stream::from(Carrier::Utp(stream)).tied(tie), addr))
             }
             #[cfg(any(test, feature = "memory-network"))]
             Self::Memory(listener) => {
@@ -87,10 +151,10 @@ impl Listener {
 }
 
 /// One socket for both families where the machine has IPv6, else IPv4 alone.
-fn bind_everywhere(port: u16) -> io::Result<TcpListener> {
-    match tcp::listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
+fn bind_everywhere(port: u16, link: &Uplink) -> io::Result<TcpPort> {
+    match TcpPort::open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), link) {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            tcp::listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+            TcpPort::open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), link)
         }
         outcome => outcome,
     }

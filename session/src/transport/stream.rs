@@ -5,8 +5,8 @@ use std::io::{self, IoSlice};
 use bytes::BytesMut;
 use tokio::io::Interest;
 
-use super::Carrier;
 use super::cipher::Cipher;
+use super::{Carrier, Tie};
 use crate::torrent::Transport;
 
 /// A byte stream to a peer. Dropped, it is closed.
@@ -25,16 +25,27 @@ pub(crate) struct Stream {
     carrier: Carrier,
     /// Enciphers what is sent, and deciphers what is received. Most connections have none.
     cipher: Option<Box<Cipher>>,
+    /// It ends with the network interface on which it was made.
+    tie: Tie,
 }
 
 impl From<Carrier> for Stream {
     fn from(carrier: Carrier) -> Self {
-        let cipher = None;
-        Self { carrier, cipher }
+        Self {
+            carrier,
+            cipher: None,
+            tie: Tie::default(),
+        }
     }
 }
 
 impl Stream {
+    /// The same, which ends with a network interface.
+    #[must_use]
+    pub(super) fn tied(self, tie: Tie) -> Self {
+        Self { tie, ..self }
+    }
+
     /// The transport below.
     pub(crate) const fn transport(&self) -> Transport {
         self.carrier.transport()
@@ -100,7 +111,7 @@ impl Stream {
     ///
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<()> {
-        self.carrier.ready(interest).await
+        self.tie.hold(self.carrier.ready(interest)).await
     }
 
     /// Waits for bytes and reads them into `buf`, which must have room. Zero: the peer sends no more.

@@ -1,26 +1,35 @@
 //! TCP sockets: how they are connected, configured and bound.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::Uplink;
+
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 128;
 
-/// Connects, from the address `from` if one is given.
-pub(super) async fn connect(addr: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-    let stream = match from {
-        None => TcpStream::connect(addr).await?,
-        Some(from) => {
-            let socket = match addr {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            socket.bind(SocketAddr::new(from, 0))?;
-            socket.connect(addr).await?
-        }
+/// Connects by a link, from the address `from` if one is given.
+pub(super) async fn connect(
+    addr: SocketAddr,
+    from: Option<IpAddr>,
+    link: &Uplink,
+) -> io::Result<TcpStream> {
+    let stream = if from.is_none() && link.interface().is_none() {
+        TcpStream::connect(addr).await?
+    } else {
+        let any: IpAddr = match addr {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        link.bind(&socket, SocketAddr::new(from.unwrap_or(any), 0))?;
+        TcpSocket::from_std_stream(socket.into())
+            .connect(addr)
+            .await?
     };
     configure(&stream)?;
     Ok(stream)
@@ -32,8 +41,8 @@ pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)
 }
 
-/// Listens on `addr`. An unspecified IPv6 address takes IPv4 connections as well.
-pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on `addr`, by a link. An unspecified IPv6 address takes IPv4 connections as well.
+pub(super) fn listen(addr: SocketAddr, link: &Uplink) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(!addr.ip().is_unspecified())?;
@@ -42,7 +51,7 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
+    link.bind_port(&socket, addr)?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `d`, which begins a bencoded dictionary | DHT (BEP 5) | waits for the node in a bounded queue; dropped without one |
 //! | type 0 to 4 in the upper half, version 1 in the lower | uTP (BEP 29) | handed to its connection at once; dropped if the session speaks none |
-//! | anything else | UDP trackers (BEP 15) | counted and dropped: the tracker client has a connected socket for each tracker, which tells it of ICMP errors; it moves here with `Protocol::Tracker` when a firewall wants one port |
+//! | anything else | UDP trackers (BEP 15) | with a proxy, handed to whom asked, by its transaction id; otherwise dropped: the tracker client has a connected socket for each tracker, which tells it of ICMP errors |
 //!
 //! One task receives for all. A protocol that does not keep up loses datagrams, as it would in the system's buffer; it
 //! does not hold up the others.
@@ -20,14 +20,22 @@ use tailwater_utp::driver::{Receiver, UtpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Network;
-use super::udp_sockets::{PortBuffer, PortSockets};
+#[cfg(feature = "dht")]
+use super::bootstrap_pings::{AwaitedPongs, BootstrapPings};
+#[cfg(feature = "trackers")]
+use super::tracker_datagrams::{TrackerDatagrams, TrackerResponses};
+use super::udp_sockets::{PortBuffer, PortSockets, Turn};
+use super::{Network, ProxyDialer, Relay, Uplink};
+use crate::ip_filter::SharedFilter;
 
 /// Datagrams that wait for the DHT node: a second's worth of the queries that it answers, at 1500 bytes 1.5 MB at most.
 const DHT_QUEUE: usize = 1_024;
 
 /// The pause after a receive that brought errors (ICMP) and no datagram. The system keeps what arrives meanwhile.
 const PAUSE_AFTER_ERRORS: Duration = Duration::from_millis(10);
+
+/// The pause before a port is tried again that could not be opened anew.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long connections over uTP have to end when the session closes; then they are reset.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -62,6 +70,8 @@ struct Counters {
     dht: AtomicU64,
     /// Datagrams of the DHT that were lost because its queue had no room.
     dht_lost: AtomicU64,
+    /// Those from filtered addresses, which are dropped.
+    dht_filtered: AtomicU64,
     utp: AtomicU64,
     other: AtomicU64,
 }
@@ -70,8 +80,12 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (dht, lost) = (of(&self.dht), of(&self.dht_lost));
+        let filtered = of(&self.dht_filtered);
         let (utp, other) = (of(&self.utp), of(&self.other));
-        write!(f, "DHT {dht} ({lost} lost), uTP {utp}, other {other}")
+        write!(
+            f,
+            "DHT {dht} ({lost} lost, {filtered} filtered), uTP {utp}, other {other}"
+        )
     }
 }
 
@@ -81,13 +95,21 @@ pub(crate) struct UdpPort {
     sockets: Arc<PortSockets>,
     counters: Arc<Counters>,
     dht: Option<mpsc::Sender<(SocketAddr, Bytes)>>,
+    /// Addresses that the DHT neither receives from nor sends to.
+    filter: SharedFilter,
     utp: Option<Receiver>,
+    #[cfg(feature = "trackers")]
+    trackers: TrackerResponses,
+    #[cfg(feature = "dht")]
+    pongs: AwaitedPongs,
+    link: Uplink,
 }
 
 /// The DHT's share of a port: its queue, and the sockets to send by.
 #[derive(Debug)]
 pub(crate) struct DhtShare {
     pub(super) sockets: Arc<PortSockets>,
+    pub(super) filter: SharedFilter,
     pub(super) inbox: mpsc::Receiver<(SocketAddr, Bytes)>,
 }
 
@@ -113,22 +135,62 @@ impl UdpPort {
             }
             (None, None) => bind(None)?,
         };
-        Ok(Self {
+        Ok(Self::new(sockets, network.link()))
+    }
+
+    /// The relay of a proxy in place of a port.
+    pub(crate) fn relayed(proxy: Arc<ProxyDialer>) -> Self {
+        let relay = Arc::new(Relay::new(proxy));
+        Self::new(PortSockets::Relayed(relay), Uplink::default())
+    }
+
+    fn new(sockets: PortSockets, link: Uplink) -> Self {
+        Self {
             sockets: Arc::new(sockets),
             counters: Arc::default(),
             dht: None,
+            filter: SharedFilter::default(),
             utp: None,
-        })
+            #[cfg(feature = "trackers")]
+            trackers: TrackerResponses::default(),
+            #[cfg(feature = "dht")]
+            pongs: AwaitedPongs::default(),
+            link,
+        }
     }
 
-    /// The DHT gets its datagrams from now on.
-    pub(crate) fn take_dht(&mut self) -> DhtShare {
+    /// The relay that stands for a port, if there is a proxy.
+    pub(crate) fn relay(&self) -> Option<Arc<Relay>> {
+        match &*self.sockets {
+            PortSockets::Relayed(relay) => Some(Arc::clone(relay)),
+            _ => None,
+        }
+    }
+
+    /// UDP trackers are asked through it from now on.
+    #[cfg(feature = "trackers")]
+    pub(crate) fn take_trackers(&self) -> TrackerDatagrams {
+        TrackerDatagrams::new(Arc::clone(&self.sockets), self.trackers.clone())
+    }
+
+    /// The DHT gets its datagrams from now on, but for those from filtered addresses.
+    pub(crate) fn take_dht(&mut self, filter: SharedFilter) -> DhtShare {
+        self.filter = filter.clone();
         let (sender, inbox) = mpsc::channel(DHT_QUEUE);
         self.dht = Some(sender);
         DhtShare {
             sockets: Arc::clone(&self.sockets),
+            filter,
             inbox,
         }
+    }
+
+    /// Bootstrap nodes are found by their names from now on; `None` where a proxy need not do it.
+    #[cfg(feature = "dht")]
+    pub(crate) fn take_bootstrap(&self) -> Option<BootstrapPings> {
+        self.relay()?;
+        let sockets = Arc::clone(&self.sockets);
+        Some(BootstrapPings::new(sockets, self.pongs.clone()))
     }
 
     /// Connections are made and accepted over uTP from now on.
@@ -137,6 +199,12 @@ impl UdpPort {
         let (socket, receiver) = UtpSocket::from_datagrams(sockets, config);
         self.utp = Some(receiver);
         socket
+    }
+
+    /// What its sockets are bound to.
+    #[cfg(feature = "dht")]
+    pub(crate) fn link(&self) -> Uplink {
+        self.link.clone()
     }
 
     /// Where it receives; of two families, IPv4.
@@ -156,9 +224,21 @@ impl UdpPort {
             }
         };
         let counters = Arc::clone(&self.counters);
+        let relay = self.relay();
+        #[cfg(feature = "trackers")]
+        let trackers = self.trackers.clone();
+        let relaying = async {
+            if let Some(relay) = relay {
+                relay.run().await;
+                #[cfg(feature = "trackers")]
+                trackers.end();
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = ending => {}
             () = self.receive() => {}
+            () = relaying => {}
         }
         if let Some(utp) = utp {
             utp.abort();
@@ -169,14 +249,26 @@ impl UdpPort {
     async fn receive(mut self) {
         let mut buffer = PortBuffer::default();
         let sockets = Arc::clone(&self.sockets);
+        let mut link = self.link.clone();
         loop {
-            sockets.readable().await;
-            if !sockets.receive(&mut buffer, |from, run, len| self.hand_out(from, run, len)) {
-                // Nothing but errors came: one that lasts must not keep a processor busy.
-                tokio::time::sleep(PAUSE_AFTER_ERRORS).await;
+            tokio::select! {
+                () = sockets.readable() => {}
+                () = link.changed() => {
+                    reopen(&sockets).await;
+                    continue;
+                }
             }
+            let turn = sockets.receive(&mut buffer, |from, run, len| self.hand_out(from, run, len));
             if let Some(utp) = &mut self.utp {
                 utp.flush();
+            }
+            match turn {
+                Turn::Drained => {}
+                // While datagrams keep coming, no wait above makes way for other tasks: a flood would hold a thread of
+                // the runtime, and the tasks that wait for that thread.
+                Turn::More => tokio::task::yield_now().await,
+                // An error that lasts must not keep a processor busy.
+                Turn::Failed => tokio::time::sleep(PAUSE_AFTER_ERRORS).await,
             }
         }
     }
@@ -196,8 +288,11 @@ impl UdpPort {
     fn hand_to(&mut self, protocol: Protocol, from: SocketAddr, run: &[u8], len: usize) {
         let count = run.len().div_ceil(len) as u64;
         let counter = match protocol {
+            Protocol::Dht if self.filter.contains(from.ip()) => &self.counters.dht_filtered,
             Protocol::Dht => {
                 for datagram in run.chunks(len) {
+                    #[cfg(feature = "dht")]
+                    self.pongs.hand_out(from, datagram);
                     let datagram = (from, Bytes::copy_from_slice(datagram));
                     let is_lost =
                         (self.dht.as_ref()).is_some_and(|queue| queue.try_send(datagram).is_err());
@@ -212,9 +307,24 @@ impl UdpPort {
                 }
                 &self.counters.utp
             }
-            Protocol::Tracker => &self.counters.other,
+            Protocol::Tracker => {
+                #[cfg(feature = "trackers")]
+                for datagram in run.chunks(len) {
+                    self.trackers.hand_out(from, datagram);
+                }
+                &self.counters.other
+            }
         };
         counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Opens the port on the network interface as it is now, however often that takes.
+async fn reopen(sockets: &PortSockets) {
+    while let Err(error) = sockets.reopen() {
+        let error = tailwater_types::system::message(&error);
+        tracing::warn!("the UDP port cannot be opened: {error}");
+        tokio::time::sleep(REOPEN_AFTER).await;
     }
 }
 
@@ -242,7 +352,7 @@ mod tests {
         let network = MemoryNetwork::default();
         let ours = Network::Memory(network.host([10, 0, 0, 1]));
         let mut port = UdpPort::bind(&ours, None, None).unwrap();
-        let mut dht = port.take_dht();
+        let mut dht = port.take_dht(SharedFilter::default());
         let to = SocketAddr::from(([10, 0, 0, 1], 6881));
         assert_eq!(port.local_addr(), Some(to));
         let other = network.host([10, 0, 0, 2]).datagrams(None).unwrap();
@@ -266,7 +376,7 @@ mod tests {
         tokio::join!(counted, sending);
         assert_eq!(
             port.counters.to_string(),
-            "DHT 1034 (10 lost), uTP 1, other 1"
+            "DHT 1034 (10 lost, 0 filtered), uTP 1, other 1"
         );
         let first = dht.inbox.recv().await.unwrap();
         assert_eq!(first, (other.addr(), Bytes::from_static(b"d0")));
@@ -280,15 +390,74 @@ mod tests {
         let network = MemoryNetwork::default();
         let ours = Network::Memory(network.host([10, 0, 0, 1]));
         let mut port = UdpPort::bind(&ours, None, None).unwrap();
-        let mut dht = port.take_dht();
+        let mut dht = port.take_dht(SharedFilter::default());
         let from = SocketAddr::from(([10, 0, 0, 2], 1));
         port.hand_out(from, b"d1e\x41aad2e\x21bb\x01c", 3);
-        assert_eq!(port.counters.to_string(), "DHT 2 (0 lost), uTP 3, other 0");
+        assert_eq!(
+            port.counters.to_string(),
+            "DHT 2 (0 lost, 0 filtered), uTP 3, other 0"
+        );
         for datagram in [&b"d1e"[..], b"d2e"] {
             assert_eq!(dht.inbox.recv().await.unwrap().1, datagram);
         }
         port.hand_out(from, b"", 0);
         port.hand_out(from, b"d", 0);
-        assert_eq!(port.counters.to_string(), "DHT 3 (0 lost), uTP 3, other 0");
+        assert_eq!(
+            port.counters.to_string(),
+            "DHT 3 (0 lost, 0 filtered), uTP 3, other 0"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_turn_ends_while_there_are_more_datagrams() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut port = UdpPort::bind(&Network::default(), Some(any), None).unwrap();
+        let flood = tokio::net::UdpSocket::bind(any).await.unwrap();
+        for _ in 0..100 {
+            let sent = flood.send_to(b"\0\0\0\x03", port.local_addr().unwrap());
+            assert_eq!(sent.await.unwrap(), 4);
+        }
+        let sockets = Arc::clone(&port.sockets);
+        let mut buffer = PortBuffer::default();
+        let mut turns = Vec::new();
+        while turns.last() != Some(&Turn::Drained) {
+            sockets.readable().await;
+            turns
+                .push(sockets.receive(&mut buffer, |from, run, len| port.hand_out(from, run, len)));
+        }
+        assert_eq!(turns, [Turn::More, Turn::Drained]);
+        let others = port.counters.other.load(Ordering::Relaxed);
+        assert_eq!(others, 100);
+    }
+
+    #[tokio::test]
+    async fn the_node_neither_receives_from_nor_sends_to_a_filtered_address() {
+        use tailwater_dht::{DatagramBatch, Datagrams as _};
+        let network = MemoryNetwork::default();
+        let ours = Network::Memory(network.host([10, 0, 0, 1]));
+        let mut port = UdpPort::bind(&ours, None, None).unwrap();
+        let filter = crate::ip_filter::IpFilter::parse(b"10.0.0.2\n").unwrap();
+        let dht = port.take_dht(SharedFilter::new(filter));
+        let dht = crate::transport::DhtDatagrams::from(dht);
+        let [filtered, other] =
+            [2, 3].map(|host| network.host([10, 0, 0, host]).datagrams(None).unwrap());
+        for from in [&filtered, &other] {
+            port.hand_out(from.addr(), b"d1e", 3);
+            dht.send(from.addr(), b"d2e").await;
+        }
+        assert_eq!(
+            port.counters.to_string(),
+            "DHT 1 (0 lost, 1 filtered), uTP 0, other 0"
+        );
+        let mut batch = DatagramBatch::default();
+        dht.receive(&mut batch).await;
+        let senders: Vec<_> = batch.iter().map(|(from, _)| from).collect();
+        assert_eq!(senders, [other.addr()]);
+        let received = |datagrams: &crate::transport::memory::MemoryDatagrams| {
+            let mut count = 0;
+            datagrams.receive_all(|_, _| count += 1);
+            count
+        };
+        assert_eq!((received(&filtered), received(&other)), (0, 1));
     }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go wrong in a test ends it")]
 
 mod encryption;
+mod limits;
 mod peers;
 #[path = "../support/mod.rs"]
 mod support;
@@ -81,6 +82,30 @@ async fn two_leeches_have_all_of_a_seed_that_one_of_them_does_not_know() {
         within(torrent.wait_complete()).await.unwrap();
         let total = share.metainfo.info().geometry().total();
         assert!(torrent.stats().downloaded >= total);
+    }
+    close(sessions).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_leeches_of_a_seed_that_super_seeds_complete() {
+    let share = Share::new(13, &[("film", 100 * 16_384)], 16_384);
+    let network = MemoryNetwork::default();
+    let sessions = [1, 2, 3].map(|host| session(&network, host));
+    let [origin, first, second] = &sessions;
+    let options = AddOptions::new(StorageKind::Disk(share.dir.path().into())).super_seeding(true);
+    let mut seeding = origin.add(&share.metainfo, options).await.unwrap();
+    within(seeding.wait_complete()).await.unwrap();
+    while !seeding.stats().super_seeding {
+        within(seeding.changed()).await.unwrap();
+    }
+    let mut torrents = Vec::new();
+    for (leech, other) in [(first, second), (second, first)] {
+        let peers = origin.listen_addr().into_iter().chain(other.listen_addr());
+        let options = AddOptions::new(StorageKind::Memory).peers(peers);
+        torrents.push(leech.add(&share.metainfo, options).await.unwrap());
+    }
+    for torrent in &torrents {
+        within(torrent.wait_complete()).await.unwrap();
     }
     close(sessions).await;
 }
@@ -214,11 +239,13 @@ async fn callers_beyond_the_limit_of_connections_are_hung_up_on() {
     for caller in 1..=3 {
         let host = network.host([10, 1, caller, 1]);
         let mut stream = host.connect(addr).await.unwrap();
-        within(greet(&mut stream, &share, caller)).await.unwrap();
+        within(greet(&mut stream, &share.metainfo, caller))
+            .await
+            .unwrap();
         connected.push(stream);
     }
     let mut late = network.host([10, 1, 4, 1]).connect(addr).await.unwrap();
-    assert!(within(greet(&mut late, &share, 4)).await.is_err());
+    assert!(within(greet(&mut late, &share.metainfo, 4)).await.is_err());
     // The torrent is told of a connection after its handshake.
     let known = async {
         while torrent.peers().await.unwrap().len() < 3 {
@@ -231,7 +258,7 @@ async fn callers_beyond_the_limit_of_connections_are_hung_up_on() {
     let waiting = async {
         loop {
             let mut next = network.host([10, 1, 5, 1]).connect(addr).await.unwrap();
-            if greet(&mut next, &share, 5).await.is_ok() {
+            if greet(&mut next, &share.metainfo, 5).await.is_ok() {
                 return next;
             }
         }
@@ -270,15 +297,27 @@ async fn an_address_that_is_filtered_is_neither_dialled_nor_let_in() {
     assert!(!is_dialled);
     let addr = ours.listen_addr().unwrap();
     let mut caller = filtered.connect(addr).await.unwrap();
-    assert!(within(greet(&mut caller, &share, 1)).await.is_err());
+    assert!(
+        within(greet(&mut caller, &share.metainfo, 1))
+            .await
+            .is_err()
+    );
     let mut caller = allowed.connect(addr).await.unwrap();
-    within(greet(&mut caller, &share, 2)).await.unwrap();
+    within(greet(&mut caller, &share.metainfo, 2))
+        .await
+        .unwrap();
     // Replaced while it runs.
     ours.set_ip_filter(IpFilter::parse(b"10.2.0.0-10.2.255.255\n").unwrap());
     let mut caller = allowed.connect(addr).await.unwrap();
-    assert!(within(greet(&mut caller, &share, 3)).await.is_err());
+    assert!(
+        within(greet(&mut caller, &share.metainfo, 3))
+            .await
+            .is_err()
+    );
     let mut caller = filtered.connect(addr).await.unwrap();
-    within(greet(&mut caller, &share, 4)).await.unwrap();
+    within(greet(&mut caller, &share.metainfo, 4))
+        .await
+        .unwrap();
     close([ours]).await;
 }
 

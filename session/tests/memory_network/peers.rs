@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_metainfo::{InfoHash, Metainfo, PeerId};
 use tailwater_session::Torrent;
 use tailwater_session::memory_network::{MemoryHost, MemoryStream};
 use tailwater_wire::{BlockRequest, Decoder, Handshake, Limits, Message, Reserved};
@@ -13,19 +13,19 @@ use tokio::task::JoinSet;
 
 use crate::support::{Share, within};
 
-fn hash(share: &Share) -> InfoHash {
-    share.metainfo.info().info_hashes().v1.unwrap()
+fn hash(metainfo: &Metainfo) -> InfoHash {
+    metainfo.info().info_hashes().v1.unwrap()
 }
 
 /// Shakes hands; the peer may hang up instead.
 pub(crate) async fn greet(
     stream: &mut MemoryStream,
-    share: &Share,
+    metainfo: &Metainfo,
     id: u8,
 ) -> io::Result<BytesMut> {
     let ours = Handshake {
         reserved: Reserved::FAST,
-        info_hash: hash(share),
+        info_hash: hash(metainfo),
         peer_id: PeerId::new([id; 20]),
     };
     stream.write_all(&ours.to_bytes()).await?;
@@ -36,6 +36,14 @@ pub(crate) async fn greet(
         }
     }
     Ok(received)
+}
+
+/// Tells that it has nothing and wants all.
+pub(crate) async fn show_interest(stream: &mut MemoryStream) {
+    let mut out = BytesMut::new();
+    Message::HaveNone.encode(&mut out);
+    Message::Interested.encode(&mut out);
+    stream.write_all(&out).await.unwrap();
 }
 
 /// A peer that has everything and answers when the test says so.
@@ -51,7 +59,7 @@ pub(crate) struct Seed {
 impl Seed {
     /// Shakes hands, and offers everything of a torrent of one file.
     pub(crate) async fn greet(mut stream: MemoryStream, share: &Share) -> Self {
-        let received = greet(&mut stream, share, b's').await.unwrap();
+        let received = greet(&mut stream, &share.metainfo, b's').await.unwrap();
         let file = &share.metainfo.info().files()[0];
         let mut seed = Self {
             stream,
@@ -151,7 +159,7 @@ pub(crate) struct Leech {
 impl Leech {
     /// Shakes hands, and requests a block as soon as it may.
     pub(crate) async fn greet(mut stream: MemoryStream, share: &Share) -> Self {
-        let received = greet(&mut stream, share, b'l').await.unwrap();
+        let received = greet(&mut stream, &share.metainfo, b'l').await.unwrap();
         let decoder = Decoder::new(Limits::default());
         let mut leech = Self {
             stream,
@@ -214,7 +222,7 @@ impl Liar {
     pub(crate) fn start(host: &MemoryHost, share: &Share) -> Self {
         let mut listener = host.listen(None).unwrap();
         let addr = listener.local_addr();
-        let info_hash = hash(share);
+        let info_hash = hash(&share.metainfo);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok(stream) = listener.accept().await {

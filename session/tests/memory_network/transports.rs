@@ -61,6 +61,18 @@ async fn each_pair_of_transports_meets_over_what_both_have() {
     }
 }
 
+#[tokio::test]
+async fn with_utp_alone_nothing_is_accepted_over_tcp() {
+    for (transports, accepts) in [(Transports::Utp, false), (Transports::Both, true)] {
+        let builder = Session::builder().listen("127.0.0.1:0".parse().unwrap());
+        let session = builder.transports(transports).start().unwrap();
+        let addr = session.listen_addr().unwrap();
+        let connected = tokio::net::TcpStream::connect(addr).await;
+        assert_eq!(connected.is_ok(), accepts, "{transports}");
+        session.close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_may_be_encrypted_over_utp_too() {
     let share = Share::new(12, FILES, 16_384);

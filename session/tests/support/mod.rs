@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod web_download;
 pub(crate) mod web_server;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -34,6 +34,10 @@ pub(crate) enum Answer {
     Short(usize),
     /// The right head and this many bytes of the body, then silence.
     Stuck(usize),
+    /// These bytes, one in 100 ms.
+    Drip(Vec<u8>),
+    /// These bytes, and then those again and again.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
@@ -130,33 +134,13 @@ async fn serve(
     asked: &Mutex<Vec<Asked>>,
 ) -> Option<()> {
     loop {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.ok()?);
-        }
-        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-        let path = head.split(' ').nth(1)?.to_owned();
-        let range = head
-            .lines()
-            .find_map(|line| line.strip_prefix("range: bytes="));
-        let range = range.and_then(|range| range.trim().split_once('-'));
-        let range =
-            range.map(|(first, last)| first.parse().unwrap()..last.parse::<usize>().unwrap() + 1);
-        let request = {
-            let mut asked = asked.lock();
-            let number = asked.len();
-            let request = Asked {
-                path,
-                range,
-                number,
-            };
-            asked.push(request.clone());
-            request
-        };
+        let request = read_request(&mut stream, asked).await?;
         let answer = script(&request);
-        if let Answer::Raw(bytes) = answer {
-            let _ = stream.write_all(&bytes).await;
-            return None;
+        if matches!(
+            answer,
+            Answer::Raw(_) | Answer::Drip(_) | Answer::Endless(..)
+        ) {
+            return send_scripted(&mut stream, answer).await;
         }
         let name = request.path.replace("%20", " ");
         let Ok(file) = std::fs::read(root.join(name.trim_start_matches('/'))) else {
@@ -205,4 +189,50 @@ async fn serve(
         }
         stream.write_all(&body).await.ok()?;
     }
+}
+
+/// Reads a request and records it.
+async fn read_request(stream: &mut TcpStream, asked: &Mutex<Vec<Asked>>) -> Option<Asked> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let path = head.split(' ').nth(1)?.to_owned();
+    let range = head
+        .lines()
+        .find_map(|line| line.strip_prefix("range: bytes="));
+    let range = range.and_then(|range| range.trim().split_once('-'));
+    let range =
+        range.map(|(first, last)| first.parse().unwrap()..last.parse::<usize>().unwrap() + 1);
+    let mut asked = asked.lock();
+    let request = Asked {
+        path,
+        range,
+        number: asked.len(),
+    };
+    asked.push(request.clone());
+    Some(request)
+}
+
+/// Sends bytes that are no file, and ends the connection.
+async fn send_scripted(stream: &mut TcpStream, answer: Answer) -> Option<()> {
+    match answer {
+        Answer::Raw(bytes) => stream.write_all(&bytes).await.ok()?,
+        Answer::Drip(bytes) => {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+            for byte in bytes {
+                ticks.tick().await;
+                stream.write_u8(byte).await.ok()?;
+            }
+        }
+        Answer::Endless(once, again) => {
+            stream.write_all(&once).await.ok()?;
+            loop {
+                stream.write_all(&again).await.ok()?;
+            }
+        }
+        _ => {}
+    }
+    None
 }

@@ -4,6 +4,7 @@ use crate::files::{Homes, Store};
 use crate::layout::slots::{PARTS, index_to_slot};
 use crate::layout::{Layout, Segment};
 use crate::system::file_system::{Access, DiskFile};
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
@@ -27,14 +28,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Writes the bytes of one segment; those of padding go nowhere.
-    pub(crate) fn write(&mut self, segment: &Segment, data: &[u8]) -> Result<(), StorageError> {
+    /// Writes the bytes of one segment, which are those of `parts`; those of padding go nowhere.
+    pub(crate) fn write(
+        &mut self,
+        segment: &Segment,
+        parts: &mut [IoSlice<'_>],
+    ) -> Result<(), StorageError> {
         let Some((slot, at)) = self.place(segment) else {
             return Ok(());
         };
         let store = self.store;
         let file = self.file(slot, Access::Write)?;
-        store.write(file, slot, data, at)
+        store.write(file, slot, parts, at)
     }
 
     /// Fills `buf` with the torrent's bytes at `offset`; padding is zeros. Positions without a byte are left alone.

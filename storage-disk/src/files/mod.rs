@@ -24,7 +24,7 @@ mod touched;
 
 use std::borrow::Cow;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -386,10 +386,10 @@ impl Store {
         &self,
         file: &dyn DiskFile,
         slot: u32,
-        data: &[u8],
+        parts: &mut [IoSlice<'_>],
         at: u64,
     ) -> Result<(), StorageError> {
-        file.write_all_at(data, at)
+        file.write_all_parts_at(parts, at)
             .map_err(|error| StorageError::io(Operation::Write, &self.slot_path(slot), &error))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::io::IoSlice;
 
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::{Operation, StorageError};
@@ -91,7 +92,7 @@ impl Store {
                     self.write(
                         &*target,
                         slot,
-                        &buf[..len],
+                        &mut [IoSlice::new(&buf[..len])],
                         at - self.layout.files()[file].offset,
                     )?;
                     self.note_written(slot, &*target);

@@ -143,6 +143,7 @@ impl Layout {
 }
 
 /// The iterator of [`Layout::segments`].
+#[derive(Clone)]
 pub(crate) struct Segments<'a> {
     files: &'a [FileSpan],
     next: usize,

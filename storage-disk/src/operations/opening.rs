@@ -264,6 +264,16 @@ async fn save_in(
     totals: Totals,
     patience: Reply<()>,
 ) -> Result<(), StorageError> {
+    if let Some(data) = saved_before(resume, disk).await? {
+        // The device has held it since, and has nothing to be waited for.
+        let (uploaded, downloaded) = (totals.uploaded, totals.downloaded);
+        let data = ResumeData {
+            uploaded,
+            downloaded,
+            ..data
+        };
+        return resume.save(data).await;
+    }
     let mut data = vouch_for_nothing(disk, totals);
     // What the resume data vouches for has to survive a power failure.
     let synced = async {
@@ -284,6 +294,23 @@ async fn save_in(
         }
     }
     resume.save(data).await
+}
+
+/// What was saved, if the torrent is as it was then. At the end of a session with thousands of torrents, that is so for most:
+/// if they waited for the device together, it would not answer all of them in time, and their files would be checked.
+async fn saved_before(
+    resume: &ResumeStore,
+    disk: &DiskTorrent,
+) -> Result<Option<ResumeData>, StorageError> {
+    disk.check_unchanged().await?;
+    let states = disk.untouched_states().await?;
+    let verified = disk.verified();
+    // One that cannot be read is replaced.
+    let saved = resume.load(disk.key()).await.unwrap_or_default();
+    Ok(saved.filter(|saved| {
+        let is_synced = saved.unsynced.is_empty();
+        is_synced && saved.have == verified.as_bytes() && saved.files == states
+    }))
 }
 
 /// The outcome of `work`, unless `patience` ends before it.

@@ -9,11 +9,32 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tailwater_storage::StorageError;
 
-/// The torrents of a session that need disk space, by file system. What each needs shrinks as it is written, so it is
-/// asked each time.
+/// The torrents of a session that need disk space, by file system.
+///
+/// What each needs shrinks as it is written. To look at the files of all torrents whenever one is opened would take
+/// minutes with thousands, so what they needed when they were last asked stands for it, which is never too little. They are
+/// asked anew where that does not fit.
 #[derive(Default)]
 pub(crate) struct Rooms {
-    torrents: Mutex<Vec<(u64, Weak<Shared>)>>,
+    torrents: Mutex<Vec<Promise>>,
+}
+
+/// Room that a torrent was promised.
+struct Promise {
+    device: u64,
+    torrent: Weak<Shared>,
+    /// Bytes that it needed when it was last asked.
+    needed: u64,
+}
+
+impl Promise {
+    /// Asks the torrent anew. One that is being closed needs nothing any more.
+    fn renew(&mut self) {
+        let torrent = self.torrent.upgrade();
+        let torrent = torrent.filter(|torrent| !torrent.is_closing());
+        // Another torrent whose files cannot be looked at will say so itself.
+        self.needed = torrent.map_or(0, |torrent| torrent.needed().unwrap_or(0));
+    }
 }
 
 impl DiskTorrent {
@@ -40,18 +61,30 @@ impl Rooms {
         let needed = shared.needed()?;
         // Two that ask at once must not be promised the same room.
         let mut torrents = self.torrents.lock();
-        torrents.retain(|(_, other)| other.strong_count() > 0);
-        let others = torrents
-            .iter()
-            .filter(|(device, _)| *device == space.device);
-        let others = others.filter_map(|(_, other)| other.upgrade());
-        let others = others.filter(|other| !other.is_closing() && !Arc::ptr_eq(other, shared));
-        // Another torrent whose files cannot be looked at will say so itself.
-        let promised = others.map(|other| other.needed().unwrap_or(0)).sum();
-        check(needed, promised, space.free, root)?;
-        torrents.push((space.device, Arc::downgrade(shared)));
+        let this = Arc::downgrade(shared);
+        torrents.retain(|other| {
+            other.torrent.strong_count() > 0 && !Weak::ptr_eq(&other.torrent, &this)
+        });
+        let fits = check(needed, promised(&torrents, space.device), space.free, root);
+        if fits.is_err() {
+            let others = torrents.iter_mut();
+            let others = others.filter(|other| other.device == space.device);
+            others.for_each(Promise::renew);
+            check(needed, promised(&torrents, space.device), space.free, root)?;
+        }
+        torrents.push(Promise {
+            device: space.device,
+            torrent: this,
+            needed,
+        });
         Ok(())
     }
+}
+
+/// What torrents were promised on a device.
+fn promised(torrents: &[Promise], device: u64) -> u64 {
+    let there = torrents.iter().filter(|other| other.device == device);
+    there.fold(0, |sum, other| sum.saturating_add(other.needed))
 }
 
 fn check(needed: u64, promised: u64, free: u64, root: &Path) -> Result<(), StorageError> {

@@ -15,8 +15,12 @@ const UNFINISHED_FOR: Duration = DAY;
 /// What has not been used for this long is removed: losing it costs one check of the files, or one fetch of metadata.
 const UNUSED_FOR: Duration = Duration::from_secs(90 * DAY.as_secs());
 
-/// The most records of each kind that are kept, the newest: they take a few kilobytes each.
-const MOST_RECORDS: usize = 1_000;
+/// The most records of resume data that are kept, the newest: more than a daemon has torrents, a kilobyte or so each. One
+/// that is missing costs a check of all its files.
+const MOST_RESUME: usize = 100_000;
+
+/// The most records of metadata that are kept, the newest: each may have megabytes, and can be fetched again.
+const MOST_METADATA: usize = 1_000;
 
 /// How the name of a file that is being written begins.
 pub(crate) const UNFINISHED: &str = ".saving-";
@@ -30,7 +34,7 @@ enum Kind {
 }
 
 /// Removes from the state folder what a killed process left, resume data of files that are gone, what has not been used
-/// for 90 days, and all but the newest 1 000 records of each kind. Files of other programs stay.
+/// for 90 days, and all but the newest 100 000 records of resume data and 1 000 of metadata. Files of other programs stay.
 ///
 /// Files that cannot be looked at or removed stay, without an error: another session may be removing them.
 pub fn clean(folder: &Path, now: SystemTime) {
@@ -56,12 +60,10 @@ pub fn clean(folder: &Path, now: SystemTime) {
             (false, Kind::Metadata) => metadata.push((used, path)),
         }
     }
-    for mut records in [resume, metadata] {
+    for (mut records, most) in [(resume, MOST_RESUME), (metadata, MOST_METADATA)] {
         records.sort_unstable_by(|one, other| other.cmp(one));
-        records
-            .iter()
-            .skip(MOST_RECORDS)
-            .for_each(|(_, path)| remove(path));
+        let surplus = records.iter().skip(most);
+        surplus.for_each(|(_, path)| remove(path));
     }
 }
 
@@ -221,14 +223,24 @@ mod tests {
     }
 
     #[test]
+    fn resume_data_of_thousands_of_torrents_is_kept() {
+        let state = state();
+        // Of a version that is not known: whether its files are there is not known either.
+        for number in 0..MOST_METADATA + 3 {
+            state.write(&format!("{number:040}-0.resume"), 1, b"x");
+        }
+        assert_eq!(state.clean().len(), MOST_METADATA + 3);
+    }
+
+    #[test]
     fn the_newest_records_are_kept() {
         let state = state();
-        for number in 0..MOST_RECORDS + 3 {
+        for number in 0..MOST_METADATA + 3 {
             let days = u64::from(number < 3) * 10;
             state.write(&format!("{number:040}.torrent"), days, b"x");
         }
         let left = state.clean();
-        assert_eq!(left.len(), MOST_RECORDS);
+        assert_eq!(left.len(), MOST_METADATA);
         assert_eq!(left[0], format!("{:040}.torrent", 3));
     }
 }

@@ -74,7 +74,18 @@ impl ResumeStore {
 }
 
 fn save(folder: &Path, data: &ResumeData) -> Result<(), StorageError> {
-    replace(folder, &folder.join(data.key.file_name()), &data.to_bytes())
+    let (path, bytes) = (folder.join(data.key.file_name()), data.to_bytes());
+    // Most of thousands of torrents are as they were when they were saved. To read is cheap, to wait for the device is not.
+    if is_saved(&path, &bytes) {
+        return Ok(());
+    }
+    replace(folder, &path, &bytes)
+}
+
+/// Whether a file has these bytes. What another process wrote is not known to be on the device, but it is ours alone.
+fn is_saved(path: &Path, bytes: &[u8]) -> bool {
+    let is_as_long = fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64);
+    is_as_long && fs::read(path).is_ok_and(|found| found == bytes)
 }
 
 /// Replaces a file of `folder`, which is made if need be, atomically: after a crash or power failure it is the old or

@@ -28,8 +28,9 @@ use crate::{
 };
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use tailwater_types::{BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict};
 use tempfile::TempDir;
@@ -282,6 +283,8 @@ struct FaultState {
     /// While true, writes wait.
     held: Mutex<bool>,
     released: Condvar,
+    /// Calls that wrote.
+    writes: AtomicUsize,
 }
 
 impl FaultState {
@@ -330,6 +333,12 @@ impl DiskFile for FaultyFile {
                 .ok_or(io::ErrorKind::StorageFull)?;
         }
         self.file.write_all_at(data, offset)
+    }
+
+    fn write_all_parts_at(&self, parts: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.state.writes.fetch_add(1, Ordering::Relaxed);
+        let whole: Vec<u8> = parts.iter().flat_map(|part| part.to_vec()).collect();
+        self.write_all_at(&whole, offset)
     }
 
     fn state(&self) -> io::Result<OpenState> {

@@ -1,9 +1,12 @@
 use super::{Rig, key, mixed};
+use crate::operations::opening::{Choices, Opening};
 use crate::system::metadata::FileState;
 use crate::{ResumeData, ResumeKey, ResumeStore, StorageError};
 use proptest::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 use tailwater_metainfo::InfoHash;
+use tailwater_storage::{Access, Reply, Totals};
 
 pub(crate) async fn data_of(rig: &Rig) -> ResumeData {
     let have = rig.torrent.verified().as_bytes().to_vec();
@@ -53,6 +56,60 @@ async fn what_was_saved_is_taken_over_by_the_next_run() {
     store.remove(&data.key).await.unwrap();
     store.remove(&data.key).await.unwrap();
     assert_eq!(store.load(&data.key).await, Ok(None));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_saved_already_is_not_written_again() {
+    use std::os::unix::fs::MetadataExt;
+    let rig = half_done().await;
+    let folder = rig.dir.path().join("state");
+    let store = ResumeStore::new(rig.pool.clone(), folder.clone());
+    let mut data = data_of(&rig).await;
+    // Each time it is written, it is another file.
+    store.save(data.clone()).await.unwrap();
+    let mut files = std::fs::read_dir(&folder).unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    let kept = std::fs::File::open(&file).unwrap();
+    let first = kept.metadata().unwrap().ino();
+    store.save(data.clone()).await.unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().ino(), first);
+    data.uploaded += 1;
+    store.save(data.clone()).await.unwrap();
+    assert_ne!(std::fs::metadata(&file).unwrap().ino(), first);
+    assert_eq!(store.load(&data.key).await, Ok(Some(data)));
+}
+
+#[tokio::test]
+async fn what_the_device_holds_is_vouched_for_even_if_it_is_too_busy_to_be_asked() {
+    let mut rig = half_done().await;
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let opening = Opening {
+        access: Access::Download,
+        choices: Choices::default(),
+        resume: Some(store.clone()),
+        rooms: Arc::default(),
+        relocation: None,
+    };
+    let have = rig.torrent.verified().as_bytes().to_vec();
+    let totals = |uploaded| Totals {
+        uploaded,
+        downloaded: 0,
+    };
+    let saved = opening.save(&rig.torrent, totals(1), Reply::never()).await;
+    assert_eq!(saved, Ok(()));
+    // There is no time to wait for the device.
+    let busy = || Reply::ready(());
+    opening.save(&rig.torrent, totals(2), busy()).await.unwrap();
+    let data = store.load(rig.torrent.key()).await.unwrap().unwrap();
+    assert_eq!((data.have, data.uploaded), (have, 2));
+
+    rig.write(rig.payload.geometry.blocks(rig.payload.piece(1)))
+        .await;
+    rig.verify(1).await;
+    opening.save(&rig.torrent, totals(3), busy()).await.unwrap();
+    let data = store.load(rig.torrent.key()).await.unwrap().unwrap();
+    assert_eq!((data.have, data.uploaded), (Vec::new(), 3));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
-use super::{Payload, Rig, mixed, right};
+use super::{Faulty, Payload, Rig, mixed, right};
 use crate::{Completion, StorageError};
 use bytes::Bytes;
 use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tailwater_metainfo::block_digest;
 use tailwater_types::Verdict;
 
@@ -39,6 +41,46 @@ async fn blocks_in_any_order_become_the_files() {
         assert!(rig.torrent.verified().is_all());
         assert_reads_back(&rig, seed).await;
     }
+}
+
+#[tokio::test]
+async fn blocks_that_follow_each_other_are_written_by_one_call() {
+    let files = Faulty::default();
+    let state = Arc::clone(&files.state);
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    // 20 blocks; the first file ends in the middle of the tenth.
+    let payload = Payload::new(
+        &[("t/a", 155_648, false), ("t/b", 172_032, false)],
+        65_536,
+        1,
+    );
+    let mut rig = Rig::with(payload, Arc::new(files), &[], dir).await;
+    rig.torrent.prepare().await.unwrap();
+    let writes = || state.writes.swap(0, Ordering::Relaxed);
+    let blocks = rig.payload.blocks();
+
+    rig.write(blocks[..9].iter().copied()).await;
+    rig.torrent.flush().await.unwrap();
+    assert_eq!(writes(), 1);
+
+    // One that is in both files goes to each.
+    rig.write([blocks[9]]).await;
+    rig.torrent.flush().await.unwrap();
+    assert_eq!(writes(), 2);
+
+    // A gap; and a block that is not wanted any more is another.
+    let rest = [&blocks[10..12], &blocks[13..]].concat();
+    let mine = rig.payload.with_bytes(rest);
+    rig.torrent
+        .write_if(mine, |number| number != 4)
+        .await
+        .unwrap();
+    rig.torrent.flush().await.unwrap();
+    assert_eq!(writes(), 3);
+
+    rig.write([blocks[12], blocks[15]]).await;
+    rig.verify_all().await;
+    rig.payload.assert_saved(&rig.root());
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use crate::torrent::hasher::{Hashers, PieceHasher};
 use crate::torrent::reading::MAX_READ;
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
@@ -18,6 +19,9 @@ use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, Expected, PieceHash, Pie
 /// From this many pieces verified at a time, it is cheaper to read them back and hash them side by side than to hash
 /// each while it is written.
 const BULK: usize = 12;
+
+/// Blocks that are written by one system call, 512 KiB: they are hashed after it and should still be in the cache.
+const MAX_RUN: usize = 32;
 
 impl Shared {
     /// Writes blocks of this torrent, on its I/O thread; hashes those that come in the order of their piece, as they are in the
@@ -34,19 +38,17 @@ impl Shared {
         {
             let mut cursor = self.store.cursor();
             let mut hashers = self.hashers();
-            for (number, (block, data)) in blocks.iter().enumerate() {
-                if !is_wanted(number) {
-                    done += 1;
-                    continue;
-                }
+            while done < blocks.len() {
+                let run = self.run_to_write(&blocks[done..], |number| is_wanted(done + number));
                 result = self
                     .health
                     .check(epoch)
-                    .and_then(|()| self.write_block(&mut cursor, &mut hashers, *block, data));
+                    .and_then(|()| self.write_run(&mut cursor, &mut hashers, run));
                 if result.is_err() {
                     break;
                 }
-                done += 1;
+                // What is not to be written is a run of none.
+                done += run.len().max(1);
             }
         }
         drop(permit);
@@ -63,6 +65,60 @@ impl Shared {
         }
     }
 
+    /// The first blocks of `blocks` that follow each other in the torrent and are to be written: one system call writes
+    /// them if they lie in one file. None if the first is not to be written.
+    fn run_to_write<'a>(
+        &self,
+        blocks: &'a [(BlockRef, Bytes)],
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> &'a [(BlockRef, Bytes)] {
+        let mut end = None;
+        let run = blocks
+            .iter()
+            .enumerate()
+            .take_while(|(number, (block, _))| {
+                let start = self.position(*block);
+                // A late duplicate of a verified piece, whatever it holds, must not replace what readers were promised.
+                let fits = end.is_none_or(|end| end == start)
+                    && *number < MAX_RUN
+                    && is_wanted(*number)
+                    && !self.verified.has(block.piece());
+                end = Some(start + u64::from(block.len()));
+                fits
+            });
+        &blocks[..run.count()]
+    }
+
+    fn write_run(
+        &self,
+        cursor: &mut Cursor<'_>,
+        hashers: &mut Hashers,
+        run: &[(BlockRef, Bytes)],
+    ) -> Result<(), StorageError> {
+        let Some(&(first, _)) = run.first() else {
+            return Ok(());
+        };
+        for (block, _) in run {
+            self.touched.set(block.piece());
+        }
+        let len = run.iter().map(|(_, data)| data.len()).sum();
+        let segments = self.store.layout().segments(self.position(first), len);
+        let in_one_file = segments.clone().next().filter(|segment| segment.len == len);
+        if let Some(segment) = in_one_file.filter(|segment| segment.file.is_some()) {
+            let mut parts: Vec<_> = run.iter().map(|(_, data)| IoSlice::new(data)).collect();
+            cursor.write(&segment, &mut parts)?;
+            for (block, data) in run {
+                self.hash_written(hashers, *block, data);
+            }
+            return Ok(());
+        }
+        for (block, data) in run {
+            self.write_block(cursor, hashers, *block, data)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a block that may lie in several files, and in padding.
     fn write_block(
         &self,
         cursor: &mut Cursor<'_>,
@@ -70,12 +126,6 @@ impl Shared {
         block: BlockRef,
         data: &Bytes,
     ) -> Result<(), StorageError> {
-        let piece = block.piece();
-        if self.verified.has(piece) {
-            // A late duplicate; whatever it holds, it must not replace what readers were promised.
-            return Ok(());
-        }
-        self.touched.set(piece);
         let mut rest = &data[..];
         let mut padded = false;
         for segment in self
@@ -84,17 +134,22 @@ impl Shared {
             .segments(self.position(block), data.len())
         {
             let (part, after) = rest.split_at(segment.len);
-            cursor.write(&segment, part)?;
+            cursor.write(&segment, &mut [IoSlice::new(part)])?;
             padded |= segment.file.is_none();
             rest = after;
         }
         // Padding is zeros, whatever the peer sent for it (BEP 47): such a block is read back as it lies.
         match padded {
-            false if self.in_bulk.load(Ordering::Relaxed) && !hashers.has(piece) => {}
-            false => hashers.hash(block, data, &self.hashes),
+            false => self.hash_written(hashers, block, data),
             true => hashers.skip(block),
         }
         Ok(())
+    }
+
+    fn hash_written(&self, hashers: &mut Hashers, block: BlockRef, data: &Bytes) {
+        if hashers.has(block.piece()) || !self.in_bulk.load(Ordering::Relaxed) {
+            hashers.hash(block, data, &self.hashes);
+        }
     }
 
     /// Verifies pieces, whose first blocks may be hashed already, and reports the verdicts.

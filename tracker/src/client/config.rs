@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use tailwater_http::AddressPolicy;
+use tailwater_http::{AddressPolicy, Proxy, RootCertificates};
+use tailwater_types::interface::Interface;
 
+use super::route::UdpRoute;
 use crate::error::TrackerError;
 
 /// The configuration of a [`Client`](super::Client). [`Default`] gives the values named.
@@ -25,6 +27,13 @@ pub struct ClientConfig {
     pub max_redirects: usize,
     /// Which addresses may be asked. Default: [`AddressPolicy::guarded`].
     pub address_policy: AddressPolicy,
+    /// The proxy that HTTP requests go through; it resolves the names. Default: none.
+    pub proxy: Proxy,
+    /// How UDP trackers are reached. Default: by sockets.
+    pub udp_route: UdpRoute,
+    /// The network interface that all requests are bound to. While it is not there, they fail, and no name is looked up.
+    /// Default: none.
+    pub interface: Option<Interface>,
     /// The fields of the HTTP client's configuration that are not above: the trusted authorities.
     base: tailwater_http::ClientConfig,
 }
@@ -38,6 +47,9 @@ impl Default for ClientConfig {
             max_response_len: 1024 * 1024,
             max_redirects: 5,
             address_policy: AddressPolicy::default(),
+            proxy: Proxy::none(),
+            udp_route: UdpRoute::default(),
+            interface: None,
             base: tailwater_http::ClientConfig::default(),
         }
     }
@@ -59,11 +71,18 @@ impl ClientConfig {
         Ok(())
     }
 
+    /// Trusts these authorities for HTTPS too, beside the Mozilla ones.
+    pub fn add_root_certificates(&mut self, more: &RootCertificates) {
+        self.base = self.base.clone().root_certificates(more);
+    }
+
     /// The same for the HTTP client.
     pub(super) fn http(&self) -> tailwater_http::ClientConfig {
-        self.base
-            .clone()
-            .timeout(self.http_timeout)
+        let base = match &self.interface {
+            Some(interface) => self.base.clone().interface(interface.clone()),
+            None => self.base.clone(),
+        };
+        base.timeout(self.http_timeout)
             // Half the time, so that an address which swallows packets leaves some for the next.
             .connect_timeout(self.http_timeout / 2)
             // The whole time bounds a silence too.
@@ -71,5 +90,6 @@ impl ClientConfig {
             .max_body_len(self.max_response_len)
             .max_redirects(self.max_redirects)
             .address_policy(self.address_policy.clone())
+            .proxy(self.proxy.clone())
     }
 }

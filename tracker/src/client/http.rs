@@ -44,6 +44,11 @@ impl Http {
         }
     }
 
+    /// Ends all connections.
+    pub(super) fn disconnect(&self) {
+        self.client.disconnect();
+    }
+
     /// Asks within the configured time, size and number of redirects.
     pub(super) async fn get(&self, question: &Question<'_>) -> Result<Answer, TrackerError> {
         let user_agent = HeaderValue::try_from(&self.user_agent);

@@ -3,6 +3,7 @@
 mod body;
 mod config;
 mod http;
+mod route;
 mod udp;
 
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tailwater_types::InfoHash;
 use url::Url;
 
 pub use config::ClientConfig;
-pub use tailwater_http::{AddressPolicy, Hop, UrlTrust};
+pub use route::{UdpConversation, UdpRelay, UdpRoute, UdpTarget};
+pub use tailwater_http::{AddressPolicy, Hop, Proxy, UrlTrust};
 
 use self::http::{Answer, Http, Question};
 use self::udp::Udp;
@@ -51,6 +53,13 @@ impl Client {
             shared: Arc::new(shared),
             is_named: false,
         }
+    }
+
+    /// Ends all connections, and forgets what UDP trackers gave for the addresses of before. Requests over HTTP that are
+    /// under way fail. For a network that has changed.
+    pub fn disconnect(&self) {
+        self.shared.http.disconnect();
+        self.shared.udp.disconnect();
     }
 
     /// The same client, for URLs that the user named by hand: the address policy takes them for

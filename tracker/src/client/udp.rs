@@ -1,9 +1,9 @@
 //! Requests over UDP.
 
-#![expect(clippy::disallowed_types, reason = "the driver owns the sockets")]
-
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,20 @@ use parking_lot::Mutex;
 use tailwater_http::UrlTrust;
 use tailwater_types::InfoHash;
 use tailwater_types::address::Scope;
-use tokio::net::UdpSocket;
 use url::Url;
 
 use super::config::ClientConfig;
+use super::route::{Socket, UdpRelay, UdpRoute, UdpTarget};
 use crate::announce::{AnnounceRequest, AnnounceResponse, MAX_PEERS};
 use crate::driver::{now, random_u64};
 use crate::error::TrackerError;
 use crate::scrape::ScrapeResponse;
-use crate::udp::{Connection, Exchange, Family, MAX_PACKET_LEN, Reply};
+use crate::udp::{Connection, Exchange, Family, MAX_PACKET_LEN, Reply, Request, Response};
 
 /// How many sockets are kept for the minute in which their connection ids are good.
 const MAX_IDLE: usize = 32;
+/// How long a tracker that only the relay can resolve may take, before it is asked again (BEP 15).
+const FIRST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How much longer an announce that one address family has answered waits for the other.
 const FAMILY_GRACE: Duration = Duration::from_secs(1);
 
@@ -36,7 +38,7 @@ enum Question<'a> {
 /// ports, so they are used together or not at all.
 #[derive(Debug)]
 struct Idle {
-    socket: UdpSocket,
+    socket: Socket,
     connection: Connection,
 }
 
@@ -52,6 +54,11 @@ impl Udp {
             config,
             idle: Mutex::default(),
         }
+    }
+
+    /// Closes the sockets that no request uses.
+    pub(super) fn disconnect(&self) {
+        self.idle.lock().clear();
     }
 
     /// Announces to one address of each family (BEP 7, BEP 15) and joins the answers.
@@ -125,8 +132,21 @@ impl Udp {
         let host = url.host_str().ok_or_else(|| invalid("no host"))?;
         let port = url.port().ok_or_else(|| invalid("no port"))?;
         let host = host.trim_matches(['[', ']']);
+        if let Some(interface) = &self.config.interface {
+            // Without it, not even a name is looked up.
+            let missing = |error| TrackerError::io("open a UDP socket", &error);
+            interface.device().map_err(missing)?;
+        }
         let policy = &self.config.address_policy;
-        let addresses = policy.resolve(host, port, trust).await?;
+        let addresses = match &self.config.udp_route {
+            UdpRoute::Off => return Err(TrackerError::NoUdp),
+            // The relay resolves a name; the policy judges what comes of it.
+            UdpRoute::Relay(relay) if host.parse::<IpAddr>().is_err() => {
+                let found = locate(&**relay, host, port).await?;
+                policy.resolve(&found.ip().to_string(), port, trust).await?
+            }
+            _ => policy.resolve(host, port, trust).await?,
+        };
         let first = |family| {
             addresses
                 .iter()
@@ -142,14 +162,15 @@ impl Udp {
         remote: SocketAddr,
         question: Question<'_>,
     ) -> Result<Reply, TrackerError> {
-        let (socket, connection) = match self.take_idle(remote) {
+        let (mut socket, connection) = match self.take_idle(remote) {
             Some(idle) => (idle.socket, Some(idle.connection)),
-            None => (
-                connect(remote)
-                    .await
-                    .map_err(|error| TrackerError::io("open a UDP socket", &error))?,
-                None,
-            ),
+            None => {
+                let interface = self.config.interface.as_ref();
+                (
+                    Socket::open(&self.config.udp_route, remote, interface).await?,
+                    None,
+                )
+            }
         };
         let seed = random_u64();
         let mut exchange = match question {
@@ -164,7 +185,7 @@ impl Udp {
                 Exchange::scrape(now(), remote, info_hashes, connection, seed)?
             }
         };
-        let reply = run(&socket, remote, &mut exchange).await?;
+        let reply = run(&mut socket, &mut exchange).await?;
         if let Some(connection) = exchange.connection() {
             self.keep(remote, Idle { socket, connection });
         }
@@ -190,22 +211,7 @@ fn forget_expired(idle: &mut HashMap<SocketAddr, Idle>, now: Instant) {
     idle.retain(|_, kept| kept.connection.is_valid(now));
 }
 
-/// A connected socket: the system drops what others send, and reports an unreachable tracker.
-async fn connect(remote: SocketAddr) -> std::io::Result<UdpSocket> {
-    let local: SocketAddr = match remote {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(local).await?;
-    socket.connect(remote).await?;
-    Ok(socket)
-}
-
-async fn run(
-    socket: &UdpSocket,
-    remote: SocketAddr,
-    exchange: &mut Exchange,
-) -> Result<Reply, TrackerError> {
+async fn run(socket: &mut Socket, exchange: &mut Exchange) -> Result<Reply, TrackerError> {
     let mut packet = vec![0; MAX_PACKET_LEN];
     loop {
         while let Some(transmit) = exchange.poll_transmit() {
@@ -217,11 +223,40 @@ async fn run(
         }
         let deadline = exchange.poll_timeout().unwrap_or_else(now);
         tokio::select! {
-            received = socket.recv(&mut packet) => {
-                let len = received.map_err(|error| TrackerError::io("receive from the tracker", &error))?;
-                exchange.handle_datagram(now(), remote, &packet[..len]);
+            received = socket.receive(&mut packet) => {
+                let (len, from) = received.map_err(|error| TrackerError::io("receive from the tracker", &error))?;
+                exchange.handle_datagram(now(), from, &packet[..len]);
             }
             () = tokio::time::sleep_until(deadline.into()) => exchange.handle_timeout(now()),
+        }
+    }
+}
+
+/// The address of a tracker that only the relay can resolve: the one that a connect request is answered from.
+async fn locate(relay: &dyn UdpRelay, host: &str, port: u16) -> Result<SocketAddr, TrackerError> {
+    let mut conversation = relay.open().ok_or(TrackerError::NoUdp)?;
+    let mut pause = FIRST_TIMEOUT;
+    loop {
+        let [.., a, b, c, d] = random_u64().to_be_bytes();
+        let transaction_id = u32::from_be_bytes([a, b, c, d]);
+        let request = Request::Connect.encode(transaction_id);
+        conversation.send(UdpTarget::Name(host, port), &request);
+        let answered = async {
+            loop {
+                let (from, response) =
+                    poll_fn(|context| conversation.poll_receive(context)).await?;
+                if Response::transaction_id(&response) == Some(transaction_id) {
+                    return Ok(from);
+                }
+            }
+        };
+        match tokio::time::timeout(pause, answered).await {
+            Ok(answered) => {
+                let failed = |error: io::Error| TrackerError::io("ask through the proxy", &error);
+                return answered.map_err(failed);
+            }
+            // The caller gives up in time.
+            Err(_) => pause *= 2,
         }
     }
 }

@@ -285,6 +285,17 @@ impl AnnounceSchedule {
         self.groups.iter_mut().for_each(|group| group.hasten(now));
     }
 
+    /// The network has changed, or is back after a time without: every tracker is asked again now, its interval and its
+    /// failures notwithstanding. A tracker that refused for good is not.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        for tracker in &mut self.trackers {
+            tracker.min_until = None;
+            tracker.backoff_until = None;
+            tracker.failures = 0;
+        }
+        self.handle_need_peers(now);
+    }
+
     /// The torrent leaves its swarm: from now on, only `stopped` goes out.
     ///
     /// A regular announce that is under way is given up, so drop its future; the outcome of a

@@ -52,6 +52,9 @@ impl Delivery {
 /// Losses are many above this part of what was sent: more than noise on a link.
 const MANY: f64 = 0.05;
 
+/// Below this part they are noise for certain: radio links lose so many (BBRv3).
+const SOME: f64 = 0.02;
+
 /// Fewer packets than this say nothing about a part.
 const FEW_PACKETS: usize = 8;
 
@@ -77,8 +80,16 @@ impl Losses {
     }
 
     pub(super) fn are_many(&self, packet_len: usize) -> bool {
+        self.are_above(MANY, packet_len)
+    }
+
+    pub(super) fn are_some(&self, packet_len: usize) -> bool {
+        self.are_above(SOME, packet_len)
+    }
+
+    fn are_above(&self, part: f64, packet_len: usize) -> bool {
         let lost: usize = self.lost.iter().sum();
         let all: usize = self.delivered.iter().sum::<usize>() + lost;
-        lost > FEW_PACKETS * packet_len && lost as f64 > all as f64 * MANY
+        lost > FEW_PACKETS * packet_len && lost as f64 > all as f64 * part
     }
 }

@@ -18,8 +18,11 @@ const NO_QUEUE: Duration = Duration::from_millis(5);
 const GAIN: f64 = 3_000.0;
 
 /// And by this part of itself: a long fat path is filled in a few round trips again, rather than in hundreds. It fades
-/// until the queue is a quarter of the target long.
+/// until the queue is [`NEAR`] the target.
 const PROPORTIONAL_GAIN: f64 = 0.1;
+
+/// Near the target is what is longer than this part of it, and no noise of measuring.
+const NEAR: f64 = 0.25;
 
 /// Without a queue and below what the path is known to hold, it grows by this part of itself.
 const KNOWN_PATH_GAIN: f64 = 0.25;
@@ -136,7 +139,8 @@ impl Ledbat {
         let aim = self.target.as_secs_f64() * AIM;
         // In units of the aim; 0 without a queue.
         let delay = delay / aim;
-        let far = (1.0 - delay * 4.0).max(0.0);
+        let near = (aim * NEAR).max(NO_QUEUE.as_secs_f64()) / aim;
+        let far = (1.0 - delay / near).max(0.0);
         let is_known = self.window < self.known_path * KNOWN_PATH_SHARE;
         let gain = if is_known {
             KNOWN_PATH_GAIN
@@ -211,7 +215,7 @@ impl Controller for Ledbat {
             let least = self.path_bytes(loss.now).min(self.window);
             self.set_window((self.window / 2.0).max(least));
             self.is_in_slow_start = false;
-        } else if loss.is_first_of_window {
+        } else if loss.is_first_of_window && self.losses.are_some(self.packet_len) {
             let least = (self.path_bytes(loss.now) * 1.05).min(self.window);
             self.set_window((self.window * SOFT_DECREASE).max(least));
         }

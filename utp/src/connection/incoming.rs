@@ -162,6 +162,7 @@ impl Connection {
                 min_rtt: self.rtt.min(),
                 is_window_limited: self.is_window_limited || is_nearly_full,
             });
+            self.on_window();
         }
         self.detect_lost(now);
     }
@@ -177,6 +178,9 @@ impl Connection {
         }
         if let Some(probe) = lost.probe {
             self.mtu.on_lost(now, probe);
+        }
+        if lost.bytes > 0 {
+            self.pacer.allow(self.packet_len());
         }
         if let Some(order) = lost.newest_order {
             let is_first_of_window = order >= self.recovery_order;
@@ -205,6 +209,7 @@ impl Connection {
         match received {
             Received::InOrder => {
                 self.unacknowledged += 1;
+                self.on_received(now);
                 let is_urgent = self.receive.has_gap() || self.receive.is_ended();
                 if is_urgent || self.unacknowledged >= ACK_PACKETS {
                     self.is_ack_due = true;

@@ -14,9 +14,11 @@
 //! congestion controller.
 
 mod close;
+mod growth;
 mod incoming;
 mod mtu;
 mod outgoing;
+mod pacer;
 mod receive_buffer;
 mod rtt;
 mod send_buffer;
@@ -27,7 +29,9 @@ mod timers;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::growth::Growth;
 use self::mtu::MtuSearch;
+use self::pacer::Pacer;
 use self::receive_buffer::ReceiveBuffer;
 use self::rtt::RoundTrip;
 use self::send_buffer::SendBuffer;
@@ -135,12 +139,13 @@ pub(crate) struct Connection {
     clock_epoch: Instant,
     clock_offset: u32,
     send: SendBuffer,
-    send_capacity: usize,
+    growth: Growth,
     receive: ReceiveBuffer,
     rtt: RoundTrip,
     mtu: MtuSearch,
     delays: DelayTracker,
     controller: Box<dyn Controller>,
+    pacer: Pacer,
     timers: Timers,
     /// What the peer's clock and ours say about its last packet's way, in microseconds.
     timestamp_difference: u32,
@@ -194,6 +199,7 @@ impl Connection {
         let now = opening.now;
         let mtu = MtuSearch::new(opening.remote, config.max_datagram);
         let packet_len = mtu.datagram() - HEADER_LEN;
+        let growth = Growth::new(config, now);
         Self {
             state,
             remote: opening.remote,
@@ -203,16 +209,17 @@ impl Connection {
             clock_epoch: now,
             clock_offset: opening.clock_offset,
             send: SendBuffer::new(next_seq, now),
-            send_capacity: config.send_buffer,
-            receive: ReceiveBuffer::new(next, config.receive_buffer),
+            receive: ReceiveBuffer::new(next, growth.receive()),
             rtt: RoundTrip::new(),
             mtu,
             delays: DelayTracker::default(),
             controller: config.congestion.controller(now, packet_len),
+            pacer: Pacer::new(now),
             timers: Timers::new(now, state),
             timestamp_difference: 0,
             peer_window: 0,
-            last_advertised: config.receive_buffer,
+            last_advertised: growth.receive(),
+            growth,
             tail_probes_due: 0,
             is_window_probe_due: false,
             duplicate_acks: 0,
@@ -292,7 +299,7 @@ impl Connection {
         if self.is_closing || self.closed().is_some() {
             return 0;
         }
-        let capacity = self.send_capacity.saturating_sub(self.send.queued());
+        let capacity = self.growth.send().saturating_sub(self.send.queued());
         let unsent = MAX_UNSENT.saturating_sub(self.send.unsent_bytes());
         capacity.min(unsent)
     }
@@ -321,7 +328,7 @@ impl Connection {
 
     /// A writer is not woken for less: each time costs more than a few bytes.
     fn room_to_wake(&self) -> usize {
-        (self.send_capacity / 4).min(MAX_UNSENT / 2)
+        (self.growth.send() / 4).min(MAX_UNSENT / 2)
     }
 
     fn wake_writer(&mut self) {
@@ -346,7 +353,7 @@ impl Connection {
     #[cfg(feature = "__fuzz")]
     pub(crate) fn check_invariants(&self) {
         self.send.check_invariants();
-        assert!(self.send.queued() <= self.send_capacity);
+        assert!(self.send.queued() <= self.growth.send());
         self.receive.check_invariants();
     }
 

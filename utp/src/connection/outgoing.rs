@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::pacer::Pace;
 use super::send_buffer::Run;
 use super::{Connection, State};
 use crate::packet::{HEADER_LEN, Header, Kind, SELECTIVE_ACK, write_padding};
@@ -23,6 +24,26 @@ pub struct Transmit<'a> {
 }
 
 impl<'a> Transmit<'a> {
+    /// Datagrams of `segment_len` bytes, one behind the other, that may be fragmented.
+    #[must_use]
+    pub const fn new(destination: SocketAddr, contents: &'a [u8], segment_len: usize) -> Self {
+        Self {
+            destination,
+            contents,
+            segment_len,
+            dont_fragment: false,
+        }
+    }
+
+    /// The same, for a probe of the path's MTU or not.
+    #[must_use]
+    pub const fn with_dont_fragment(self, dont_fragment: bool) -> Self {
+        Self {
+            dont_fragment,
+            ..self
+        }
+    }
+
     pub(crate) const fn single(destination: SocketAddr, contents: &'a [u8]) -> Self {
         Self {
             destination,
@@ -118,6 +139,7 @@ impl Connection {
         } else if let Some(datagram) = self.probe_len(now, run) {
             return self.transmit_probe(now, run, datagram);
         }
+        self.pacer.on_sent(run.len);
         self.stats.packets_sent += count;
         let header = self.header(now, run.kind, run.seq);
         let contents = self.send.send(now, run, |seq| {
@@ -158,8 +180,16 @@ impl Connection {
             // One packet, however small the congestion window.
             room = room.max(self.send.next_len());
         }
-        let run = self.send.next_run(room, max_segments);
+        let pace = Pace {
+            window,
+            rtt: self.rtt.smoothed(),
+            packet_len: self.packet_len(),
+        };
+        let paced = self.pacer.room(now, &pace);
+        let run = self.send.next_run(room.min(paced), max_segments);
         self.is_window_limited = run.is_none() && window <= self.peer_window;
+        let is_paced = run.is_none() && paced < room;
+        self.timers.pace = self.pacer.pause(now, &pace, is_paced);
         run
     }
 
@@ -206,6 +236,7 @@ impl Connection {
             *room = header.encode(extension);
         }
         self.mtu.on_sent();
+        self.pacer.on_sent(datagram);
         self.stats.packets_sent += 1;
         Transmit {
             dont_fragment: true,

@@ -80,6 +80,16 @@ impl ReceiveBuffer {
         self.capacity.saturating_sub(held)
     }
 
+    /// Nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.readable == 0 && self.reordered.is_empty()
+    }
+
+    /// It may hold so many bytes: not less than it does.
+    pub(super) const fn set_capacity(&mut self, bytes: usize) {
+        self.capacity = bytes;
+    }
+
     /// Bytes that can be read.
     pub(super) const fn readable(&self) -> usize {
         self.readable

@@ -26,6 +26,8 @@ pub(super) struct Timers {
     /// Packets that were overtaken by others become lost.
     pub(super) overtaken: Option<Instant>,
     pub(super) keep_alive: Option<Instant>,
+    /// More of the window may leave.
+    pub(super) pace: Option<Instant>,
     pub(super) syns: u32,
 }
 
@@ -39,7 +41,7 @@ impl Timers {
         }
     }
 
-    fn all(&self) -> [Option<Instant>; 8] {
+    fn all(&self) -> [Option<Instant>; 9] {
         [
             self.syn,
             self.end,
@@ -49,6 +51,7 @@ impl Timers {
             self.ack,
             self.overtaken,
             self.keep_alive,
+            self.pace,
         ]
     }
 
@@ -82,6 +85,8 @@ impl Connection {
             self.on_end_timeout();
             return;
         }
+        // What may leave is sent after this.
+        take_due(&mut self.timers.pace, now);
         if take_due(&mut self.timers.syn, now) {
             self.on_syn_timeout();
         }
@@ -104,6 +109,7 @@ impl Connection {
             // It is idle.
             self.receive.trim();
             self.send.trim();
+            self.shrink();
             self.is_ack_due = true;
         }
     }

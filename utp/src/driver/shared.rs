@@ -35,6 +35,8 @@ pub(super) struct Core {
     /// Connections whose datagrams the system did not take.
     blocked: Mutex<Vec<Arc<Shared>>>,
     has_blocked: Notify,
+    /// The memory that buffers of all connections have grown by.
+    lent: Mutex<usize>,
     /// A connection has ended, or has nothing more to say.
     pub(super) finished: Notify,
 }
@@ -74,6 +76,8 @@ pub(super) struct Inner {
     /// Datagrams that the system did not take, and the length of one.
     stalled: Option<(Vec<u8>, usize)>,
     is_listed: bool,
+    /// Its part of the memory that buffers may grow by.
+    lent: usize,
     /// It counts as half open.
     pub(super) is_half_open: bool,
     pub(super) is_connected: bool,
@@ -98,6 +102,7 @@ impl Core {
             runtime: Handle::current(),
             blocked: Mutex::new(Vec::new()),
             has_blocked: Notify::new(),
+            lent: Mutex::new(0),
             finished: Notify::new(),
         }
     }
@@ -126,6 +131,12 @@ impl Core {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        *self.core.lent.lock() -= self.inner.get_mut().lent;
+    }
+}
+
 impl Shared {
     pub(super) fn new(core: Arc<Core>, connection: Connection) -> Arc<Self> {
         let is_half_open = connection.is_half_open();
@@ -136,6 +147,7 @@ impl Shared {
             armed: None,
             stalled: None,
             is_listed: false,
+            lent: 0,
             is_half_open,
             is_connected: false,
             is_touched: false,
@@ -154,6 +166,7 @@ impl Shared {
 
     /// Sends what is to be sent, and returns the tasks to wake because of what has changed.
     pub(super) fn flush(self: &Arc<Self>, inner: &mut Inner) -> Wakes {
+        self.lend(inner);
         if self.send_stalled(inner) {
             self.send_all(inner);
         }
@@ -175,6 +188,17 @@ impl Shared {
             wakes.0[2] = inner.timer.take();
         }
         wakes
+    }
+
+    /// Lets buffers grow, or takes back what an idle connection has given up.
+    fn lend(&self, inner: &mut Inner) {
+        if inner.connection.is_growing() || inner.connection.lent() != inner.lent {
+            let mut lent = self.core.lent.lock();
+            let left = self.core.config.buffer_memory.saturating_sub(*lent);
+            inner.connection.grow(left);
+            *lent = *lent - inner.lent + inner.connection.lent();
+            inner.lent = inner.connection.lent();
+        }
     }
 
     fn send_all(self: &Arc<Self>, inner: &mut Inner) {

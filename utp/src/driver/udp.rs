@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -63,18 +63,19 @@ impl UdpDatagrams {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
-        // The system gives what it can.
-        let _ = socket.set_recv_buffer_size(SYSTEM_BUFFER);
-        let _ = socket.set_send_buffer_size(SYSTEM_BUFFER);
         Self::new(UdpSocket::from_std(socket.into())?)
     }
 
-    /// Takes a socket.
+    /// Takes a socket, and has the system give it more room to buffer.
     ///
     /// # Errors
     ///
     /// When its options cannot be set.
     pub fn new(socket: UdpSocket) -> io::Result<Self> {
+        let options = SockRef::from(&socket);
+        // The system gives what it can.
+        let _ = options.set_recv_buffer_size(SYSTEM_BUFFER);
+        let _ = options.set_send_buffer_size(SYSTEM_BUFFER);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let is_ipv4 = socket.local_addr()?.is_ipv4();
         let datagrams = Self {
@@ -109,6 +110,8 @@ impl UdpDatagrams {
                 Ok(()) => receiver.flush(),
                 Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
             }
+            // While datagrams keep coming, nothing above makes way for other tasks.
+            tokio::task::coop::consume_budget().await;
         }
     }
 

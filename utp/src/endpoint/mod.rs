@@ -94,6 +94,8 @@ struct Entry {
     /// It stands in the list of those that may have something to send.
     is_queued: bool,
     timeout: Option<Instant>,
+    /// Its part of the memory that buffers may grow by.
+    lent: usize,
 }
 
 /// All connections of one port, as a state machine: datagrams, time and the program's calls go in; datagrams and events
@@ -113,6 +115,8 @@ pub struct Endpoint {
     events: VecDeque<Event>,
     /// Connections that may have something to send.
     queue: VecDeque<usize>,
+    /// The memory that all buffers have grown by.
+    lent: usize,
     /// A reset for a packet of an unknown connection.
     resets: VecDeque<(SocketAddr, Vec<u8>)>,
     scratch: Vec<u8>,
@@ -131,6 +135,7 @@ impl Endpoint {
             timeouts: BTreeSet::new(),
             events: VecDeque::new(),
             queue: VecDeque::new(),
+            lent: 0,
             resets: VecDeque::new(),
             scratch: Vec::new(),
         }
@@ -348,6 +353,9 @@ impl Endpoint {
         let half_open = entries.filter(|entry| entry.connection.is_half_open());
         assert!(half_open.count() <= self.config.backlog);
         assert!(self.table.len() <= self.config.max_connections);
+        let lent = self.entries.iter().flatten().map(|entry| entry.lent);
+        assert_eq!(lent.sum::<usize>(), self.lent);
+        assert!(self.lent <= self.config.buffer_memory);
     }
 
     fn connection_mut(&mut self, key: ConnectionKey) -> Result<&mut Connection, StreamError> {
@@ -373,6 +381,7 @@ impl Endpoint {
             is_released: false,
             is_queued: false,
             timeout: None,
+            lent: 0,
         });
         self.free.pop();
         match self.entries.get_mut(slot) {
@@ -387,6 +396,12 @@ impl Endpoint {
         let Some(entry) = self.entries.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
+        entry
+            .connection
+            .grow(self.config.buffer_memory.saturating_sub(self.lent));
+        let lent = entry.connection.lent();
+        self.lent = self.lent - entry.lent + lent;
+        entry.lent = lent;
         let changes = entry.connection.take_changes();
         let key = ConnectionKey {
             slot,
@@ -463,6 +478,7 @@ impl Endpoint {
         // A later connection may have the same id.
         self.table.remove(remote, id, &slot);
         if entry.is_released || (entry.is_incoming && !entry.is_announced) {
+            self.lent -= entry.lent;
             if let Some(entry) = self.entries.get_mut(slot) {
                 *entry = None;
             }

@@ -1,6 +1,5 @@
 //! `tailwater demo`: a whole swarm in one process.
 
-mod folder;
 mod payload;
 mod summary;
 
@@ -14,7 +13,6 @@ use tailwater_session::{AddOptions, Event, Session, StorageKind, Torrent};
 use tailwater_tracker::{Server, ServerConfig};
 use tokio::time::{sleep, timeout};
 
-use self::folder::Folder;
 use self::payload::{NAME, prepare};
 use self::summary::{Summary, show};
 use super::Context;
@@ -25,10 +23,13 @@ use crate::interrupt::CLOSE_WITHIN;
 use crate::known::About;
 use crate::out;
 use crate::progress::OFTEN;
+use crate::temp_folder::Folder;
 use crate::words::count;
 
 /// Every part of the swarm is on this machine, and takes a free port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// What the names of the demo's temporary folders begin with.
+const FOLDER_PREFIX: &str = "tailwater-demo-";
 /// How many seeders the swarm has.
 const SEEDERS: usize = 2;
 /// Room beside the payload: the storage must manage with hardly more than what it has to hold.
@@ -57,7 +58,7 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<(), CliError> 
             Size(*SIZES.end())
         )));
     }
-    let dir = Folder::new(&context.interrupt)?;
+    let dir = Folder::new(&context.interrupt, &std::env::temp_dir(), FOLDER_PREFIX)?;
     let swarm = Swarm::start(args.size.0).await?;
     let outcome = swarm.play(context, &dir).await;
     // The folder goes when its files are not used any more.

@@ -59,6 +59,10 @@ impl Client {
         begin: Start,
         limit: Duration,
     ) -> Result<Self, CliError> {
+        if joining.proxy.is_some() {
+            let why = "`tailwater dht` does not go through a proxy: unset TAILWATER_PROXY to go around it";
+            return Err(CliError::Usage(why.to_owned()));
+        }
         let (is_guest, read_only) = match begin {
             Start::Guest | Start::Alone => (true, true),
             Start::Resident { read_only } | Start::First { read_only } => (false, read_only),

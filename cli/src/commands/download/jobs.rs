@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use tailwater_metainfo::Info;
 use tailwater_session::{AddError, AddOptions, StorageKind, Torrent};
 
-use super::hook::Facts;
 use super::{Downloads, choose};
 use crate::args::{Download, StorageChoice};
+use crate::commands::hook::Facts;
 use crate::error::CliError;
 use crate::input::Terms;
 use crate::input::magnet::{Audience, Loaded};

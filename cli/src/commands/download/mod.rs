@@ -1,7 +1,6 @@
 //! `tailwater download`
 
 mod choose;
-mod hook;
 mod jobs;
 mod links;
 mod memory;
@@ -128,7 +127,7 @@ struct Plan {
 
 async fn open(context: &Context, args: &Download, wishes: Vec<Wish>) -> Result<Plan, CliError> {
     let json = context.common.json_lines();
-    let opened = input::open(wishes, &context.progress, json).await?;
+    let opened = input::open(wishes, &args.network, &context.progress, json).await?;
     let mut plan = Plan {
         jobs: Vec::new(),
         links: opened.links,

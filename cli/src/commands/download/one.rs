@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use tailwater_serve::size::Size;
 use tailwater_session::RemoveOptions;
-use tailwater_session::{Stats, Torrent};
+use tailwater_session::{Stats, Torrent, WebSeedStats};
 
 use super::Downloads;
-use super::hook::{self, Facts};
 use super::jobs::Job;
 use super::pending::{Held, Pending};
 use crate::args::{Goals, Hook, Json};
 use crate::commands::follow::Follower;
 use crate::commands::goals::Watch;
+use crate::commands::hook::{self, Facts};
 use crate::error::CliError;
 use crate::input::magnet::Audience;
 use crate::json;
@@ -150,8 +150,20 @@ impl One {
             false => format!(", {} of it now", Size(found.bytes_left)),
         };
         format!(
-            "{wanted} verified{fetched}, in {}{rate}",
-            words::duration(took)
+            "{wanted} verified{fetched}, in {}{rate}{}",
+            words::duration(took),
+            from_web_seeds(&self.torrent().web_seeds())
         )
     }
+}
+
+/// Their part of what was received.
+fn from_web_seeds(seeds: &[WebSeedStats]) -> String {
+    let used: Vec<_> = seeds.iter().filter(|seed| seed.downloaded > 0).collect();
+    if used.is_empty() {
+        return String::new();
+    }
+    let bytes = Size(used.iter().map(|seed| seed.downloaded).sum());
+    let seeds = words::count(used.len(), "web seed");
+    format!(", {bytes} received from {seeds}")
 }

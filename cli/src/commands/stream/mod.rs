@@ -23,6 +23,7 @@ use crate::error::CliError;
 use crate::input::link::Link;
 use crate::input::magnet::{self, Audience, Loaded};
 use crate::input::source::Given;
+use crate::input::source::Via;
 use crate::known::About;
 use crate::running::Running;
 use crate::start;
@@ -31,7 +32,9 @@ use shown::{Shown, Urls};
 
 pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError> {
     check_flags(args)?;
-    let opening = args.source.open_v1(&context.progress);
+    let opening = args
+        .source
+        .open_v1(Via::of(&args.network), &context.progress);
     let ready = match context.interrupt.guard(opening).await? {
         Given::Torrent(metainfo) => Ok(Film::new(Loaded::of(metainfo), args)?),
         Given::Link(link) => Err(link),
@@ -199,6 +202,8 @@ impl Streaming<'_> {
         let duration = args.duration.map(|duration| (chosen, duration));
         let source = TorrentSource::new(torrent.clone(), lookbehind, duration);
         site.show(source.clone(), Arc::clone(&library));
+        // A player takes a second to start. A torrent that has failed meanwhile says so in its status.
+        let _ = torrent.prefetch(chosen).await;
         Ok(Shown {
             context: self.context,
             torrent,

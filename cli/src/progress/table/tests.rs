@@ -16,6 +16,8 @@ fn torrent(name: &str, state: State, percent: u64) -> Row {
         up: Some(0),
         uploaded: 5 << 20,
         peers: 12,
+        utp_peers: 4,
+        encrypted_peers: 5,
         eta: is_active.then_some(Duration::from_secs(65)),
         details: Vec::new(),
     }))
@@ -177,6 +179,8 @@ prop_compose! {
             up: down,
             uploaded: done,
             peers,
+            utp_peers: peers / 2,
+            encrypted_peers: peers / 3,
             eta: eta.map(Duration::from_secs),
             details: vec![vec!["[2001:db8::7]:6881".to_owned(), "qBittorrent 5.0".to_owned()]; details],
         }

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod floods;
+mod super_seeding;
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
 //! The demand of readers: windows, deadlines, and the room and requests that follow from them.
 
+pub(crate) mod prefetch;
 pub(crate) mod readers;
 pub(crate) mod updates;
 pub(crate) mod urgency;
@@ -8,6 +9,7 @@ use std::time::Instant;
 
 use tailwater_metainfo::Geometry;
 
+use prefetch::Prefetch;
 use readers::{Readers, Refetches};
 
 /// The readers of a torrent, and what waits for them.
@@ -15,6 +17,7 @@ use readers::{Readers, Refetches};
 pub(crate) struct Demand {
     pub(crate) readers: Readers,
     pub(crate) refetches: Refetches,
+    pub(crate) prefetch: Prefetch,
     /// The bytes of room that a piece waits for to be started; see
     /// [`Engine::wanted_space`](crate::torrent::Engine::wanted_space).
     pub(crate) wanted_space: Option<u64>,
@@ -27,6 +30,7 @@ impl Demand {
         Self {
             readers: Readers::new(geometry),
             refetches: Refetches::default(),
+            prefetch: Prefetch::default(),
             wanted_space: None,
             rescue_at: None,
         }

@@ -25,6 +25,7 @@ impl<S: Space> Engine<S> {
         };
         self.space.set_window(key, Some(&window));
         self.demand.readers.open(key, config);
+        self.prefetch_around(key);
         self.verify_waiting();
         self.refit_windows(now);
         self.update_pipelines();
@@ -38,6 +39,7 @@ impl<S: Space> Engine<S> {
             return;
         }
         let changed = self.refit(now, key);
+        self.prefetch_around(key);
         if update.seeked {
             self.cancel_outside_windows();
         }
@@ -67,14 +69,17 @@ impl<S: Space> Engine<S> {
         readers.collect()
     }
 
-    /// A reader has been closed; what only it wanted is not fetched any more.
+    /// A reader has been closed; what only it wanted is not fetched any more, unless it was the last: its window is then
+    /// filled for a while, as it may come back.
     pub fn handle_reader_closed(&mut self, now: Instant, key: ReaderKey) {
         let Some(window) = self.demand.readers.close(now, key) else {
             return;
         };
-        self.space.set_window(key, None);
         self.demand.wanted_space = None;
-        self.cancel_pieces_left(window);
+        if !self.keep_window(now, key, &window) {
+            self.space.set_window(key, None);
+            self.cancel_pieces_left(window);
+        }
         self.refit_windows(now);
         self.update_pipelines();
         self.fill_all(now);
@@ -175,7 +180,7 @@ impl<S: Space> Engine<S> {
 
     /// Cancels requests outside all windows, which must not stand in the way of a reader that has just come to a new
     /// position. They are made again later.
-    fn cancel_outside_windows(&mut self) {
+    pub(crate) fn cancel_outside_windows(&mut self) {
         let in_flight = self
             .supply
             .pieces
@@ -199,9 +204,9 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Shortens the pipelines that a reader may have to wait behind.
-    fn update_pipelines(&mut self) {
-        let streaming = !self.demand.readers.is_empty();
+    /// Shortens the pipelines that a reader may have to wait behind, now or when it comes.
+    pub(crate) fn update_pipelines(&mut self) {
+        let streaming = !self.demand.readers.is_empty() || self.demand.prefetch.is_aimed();
         for (_, peer) in self.peers.iter_mut() {
             peer.supply.pipeline.set_streaming(streaming);
         }

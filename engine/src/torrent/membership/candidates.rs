@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_types::pacing::Backoff;
 
-use crate::torrent::PeerKey;
+use crate::torrent::membership::holepunch::Introducer;
 use crate::torrent::membership::host::Host;
 use crate::torrent::membership::ranking::Ranking;
 use crate::torrent::membership::source::{PeerSource, is_usable};
@@ -44,7 +44,7 @@ struct Candidate {
     state: State,
     failures: u32,
     /// A peer that can introduce us (BEP 55), and when it was last asked to.
-    introducer: Option<PeerKey>,
+    introducer: Option<Introducer>,
     asked_at: Option<Instant>,
 }
 
@@ -359,11 +359,11 @@ impl Candidates {
     }
 
     /// The peer that could introduce us to an address.
-    pub(crate) fn introducer(&self, addr: SocketAddr) -> Option<PeerKey> {
+    pub(crate) fn introducer(&self, addr: SocketAddr) -> Option<Introducer> {
         self.by_addr.get(&addr)?.introducer
     }
 
-    pub(crate) fn set_introducer(&mut self, addr: SocketAddr, introducer: Option<PeerKey>) {
+    pub(crate) fn set_introducer(&mut self, addr: SocketAddr, introducer: Option<Introducer>) {
         if let Some(candidate) = self.by_addr.get_mut(&addr) {
             candidate.introducer = introducer;
         }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tailwater_metainfo::Bitfield;
 
-use crate::peer::{Command, Direction};
+use crate::peer::Direction;
 use crate::torrent::flow::Flow;
 use crate::torrent::membership::exchange::Exchange;
-use crate::torrent::membership::holepunch::Punching;
+use crate::torrent::membership::holepunch::{INTRODUCED_WITHIN, Punching};
 use crate::torrent::membership::turnover::Usage;
 use crate::torrent::peers::{Connected, ConnectedPeer, Contact, Peer, RATE_MEMORY};
 use crate::torrent::supply::pipeline::Pipeline;
@@ -100,12 +100,13 @@ impl<S: Space> Engine<S> {
                 peer_interested: false,
                 allowed_fast: Vec::new(),
                 slot: SlotUse::default(),
+                recipient: None,
                 up: Flow::new(RATE_MEMORY),
                 exchange: Exchange::default(),
                 punching: Punching::default(),
             }),
         );
-        self.command(key, Command::Greet(self.supply.pieces.have().clone()));
+        self.greet(now, key);
         Ok(key)
     }
 
@@ -113,7 +114,11 @@ impl<S: Space> Engine<S> {
     pub(crate) fn insert_peer(&mut self, now: Instant, limit: usize, contact: Contact) -> PeerKey {
         self.housekeeping.get_or_insert(now + HOUSEKEEPING_EVERY);
         self.choker.start(now);
-        let mut pipeline = Pipeline::new(self.config.max_requests.min(limit));
+        let limit = self.config.max_requests.min(limit);
+        let mut pipeline = match contact {
+            Contact::WebSeed(_) => Pipeline::in_turns(limit),
+            Contact::Connection(_) => Pipeline::new(limit),
+        };
         pipeline.set_streaming(!self.demand.readers.is_empty());
         let none = Bitfield::none(&self.supply.geometry);
         self.peers.insert(Peer::new(now, none, pipeline, contact))
@@ -257,6 +262,11 @@ impl<S: Space> Engine<S> {
             let Some(addr) = self.membership.candidates.next(now) else {
                 break;
             };
+            if self.ask_first(now, addr) {
+                let at = now + INTRODUCED_WITHIN;
+                self.membership.candidates.defer(addr, at);
+                continue;
+            }
             self.handle_dial();
             self.outputs.push_back(Output::Connect(addr));
         }

@@ -135,7 +135,8 @@ impl<S: Space> Engine<S> {
                 .candidates
                 .add(now, other.addr, PeerSource::Exchange);
             if introduces && other.flags.contains(PexFlags::HOLEPUNCH) {
-                self.note_introducer(key, other.addr);
+                let is_reachable = other.flags.contains(PexFlags::REACHABLE);
+                self.note_introducer(key, other.addr, is_reachable);
             }
         }
         self.connect_more(now);

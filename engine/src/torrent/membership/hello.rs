@@ -118,15 +118,23 @@ impl<S: Space> Engine<S> {
         self.membership.other_ip(peer)
     }
 
+    /// Whether a new peer is to be told that we want nothing (BEP 21). Not while super-seeding: peers would leave, because
+    /// we seem to have nothing either (BEP 16).
+    #[must_use]
+    pub const fn is_upload_only(&self) -> bool {
+        self.supply.completed && !self.super_seeding.is_active()
+    }
+
     /// Tells connected peers when we begin or cease to want anything (BEP 21); candidates that are of no use meanwhile
     /// are parked.
     pub(crate) fn tell_upload_only(&mut self, now: Instant) {
-        if self.membership.told_upload_only == self.supply.completed {
+        let upload_only = self.is_upload_only();
+        if self.membership.told_upload_only == upload_only {
             return;
         }
-        self.membership.told_upload_only = self.supply.completed;
+        self.membership.told_upload_only = upload_only;
         for key in self.peers.connected_keys() {
-            self.command(key, Command::UploadOnly(self.supply.completed));
+            self.command(key, Command::UploadOnly(upload_only));
         }
         if !self.supply.completed {
             self.membership.candidates.unpark(now);

@@ -50,7 +50,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    pub(crate) fn new(config: &Config, is_complete: bool) -> Self {
+    pub(crate) fn new(config: &Config, upload_only: bool) -> Self {
         let mut membership = Self {
             candidates: Candidates::new(config.max_candidates),
             tracker: None,
@@ -59,7 +59,7 @@ impl Membership {
             web_seeds: BannedWebSeeds::default(),
             named_by: NamedBy::default(),
             turnover: Turnover::default(),
-            told_upload_only: is_complete,
+            told_upload_only: upload_only,
             private: config.private,
             listen_port: config.listen_port,
             seed: config.seed,

@@ -43,7 +43,7 @@ impl<S: Space> Engine<S> {
     fn allow_fast(&mut self, key: PeerKey) {
         let is_beginner = |peer: &Connected<'_>| {
             let pieces = peer.supply.bits.count() as usize;
-            peer.fast && !peer.was_allowed_fast && pieces < ALLOWED_FAST
+            peer.fast && !peer.was_allowed_fast && !peer.is_led() && pieces < ALLOWED_FAST
         };
         if !self
             .peers
@@ -162,7 +162,8 @@ impl<S: Space> Engine<S> {
             return;
         }
         let useless_to_us = seeding && self.supply.completed;
-        let useless_to_it = bits_are_all || (peer.upload_only && !peer.peer_interested);
+        let wants_nothing = peer.upload_only && !peer.peer_interested && !peer.is_unknown();
+        let useless_to_it = bits_are_all || wants_nothing;
         if useless_to_us && useless_to_it {
             self.disconnect(now, key, Refusal::NothingToShare);
         }

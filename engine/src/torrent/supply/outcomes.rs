@@ -47,6 +47,7 @@ impl<S: Space> Engine<S> {
 
     /// The storage made room and a held piece is gone (announced as BEP 54 says).
     pub fn handle_evicted(&mut self, now: Instant, piece: PieceIndex) {
+        self.demand.prefetch.handle_lost();
         if self.supply.pieces.state(piece) == PieceState::Verifying {
             // It was verified and evicted before the verdict came. No peer has been told of it.
             self.supply.pieces.abandon(piece);
@@ -84,6 +85,7 @@ impl<S: Space> Engine<S> {
         for key in self.peers.keys() {
             self.update_interest(now, key);
         }
+        self.weigh_super_seeding(now);
         self.tell_upload_only(now);
     }
 }

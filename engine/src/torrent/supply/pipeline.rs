@@ -20,6 +20,10 @@ const SMALLEST: usize = 4;
 const HORIZON: Duration = Duration::from_secs(1);
 /// The same while a reader is open: what a jump suddenly needs has to wait behind it.
 const STREAMING_HORIZON: Duration = Duration::from_millis(25);
+/// So many times as much is asked for ahead of a supplier that answers in turns, while a reader is open. Each turn costs a
+/// round trip in which nothing comes: with as much as others are asked for, such a supplier would be idle for most of the
+/// time; so it uses 80 % of its link. A jump does not wait behind it, as an answer is broken off when it is not wanted.
+const STREAMING_TURNS: u32 = 4;
 /// How long the rate is measured before the pipeline is fitted to it, unless the round trip is longer.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The same while a reader is open.
@@ -48,6 +52,8 @@ pub(crate) struct Pipeline {
     /// There was a moment without anything to ask it for, so its rate says little since the last look.
     was_idle: bool,
     streaming: bool,
+    /// What was requested meanwhile is sent after a round trip of its own, as over HTTP.
+    in_turns: bool,
 }
 
 impl Pipeline {
@@ -64,6 +70,15 @@ impl Pipeline {
             capacity: 0.0,
             was_idle: false,
             streaming: false,
+            in_turns: false,
+        }
+    }
+
+    /// The same for a supplier that answers in turns.
+    pub(crate) fn in_turns(limit: usize) -> Self {
+        Self {
+            in_turns: true,
+            ..Self::new(limit)
         }
     }
 
@@ -188,7 +203,10 @@ impl Pipeline {
             true => STREAMING_HORIZON,
             false => HORIZON,
         };
-        let ahead = horizon + self.round_trip.unwrap_or_default();
+        let mut ahead = horizon + self.round_trip.unwrap_or_default();
+        if self.streaming && self.in_turns {
+            ahead *= STREAMING_TURNS;
+        }
         let blocks = self.capacity * ahead.as_secs_f64() / f64::from(BLOCK_LEN);
         blocks.ceil() as usize
     }
@@ -204,13 +222,15 @@ fn per_second(bytes: u64, time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     /// A peer that delivers `rate` blocks a second after `delay`, kept busy by the pipeline.
     fn run(pipeline: &mut Pipeline, rate: u32, delay: Duration, blocks: usize) {
         let start = crate::testing::epoch();
         let gap = Duration::from_secs(1) / rate;
-        let mut sent = std::collections::VecDeque::new();
+        let mut sent = VecDeque::new();
         let mut link_free = start;
         let mut now = start;
         for _ in 0..blocks {
@@ -272,6 +292,41 @@ mod tests {
         assert!(
             (40..=70).contains(&pipeline.size()),
             "pipeline {}",
+            pipeline.size()
+        );
+    }
+
+    #[test]
+    fn a_supplier_that_answers_in_turns_is_kept_busy_too() {
+        let (round_trip, gap) = (Duration::from_millis(50), Duration::from_secs(1) / 763);
+        let mut pipeline = Pipeline::in_turns(2_000);
+        pipeline.set_streaming(true);
+        let mut now = crate::testing::epoch();
+        let (mut waiting, mut busy) = (VecDeque::new(), Duration::ZERO);
+        let mut measured_from = now;
+        for turn in 0..100 {
+            if turn == 50 {
+                (measured_from, busy) = (now, Duration::ZERO);
+            }
+            while waiting.len() < pipeline.size() {
+                waiting.push_back(now);
+            }
+            let answered = std::mem::take(&mut waiting);
+            let mut left = answered.len();
+            now += round_trip;
+            for asked in answered {
+                (now, busy, left) = (now + gap, busy + gap, left - 1);
+                let was_full = left + waiting.len() + 1 >= pipeline.size();
+                pipeline.handle_block(now, BLOCK_LEN, now - asked, was_full);
+                while left + waiting.len() < pipeline.size() {
+                    waiting.push_back(now);
+                }
+            }
+        }
+        let share = busy.as_secs_f64() / (now - measured_from).as_secs_f64();
+        assert!(
+            share > 0.75,
+            "{share} of the time, {} blocks",
             pipeline.size()
         );
     }

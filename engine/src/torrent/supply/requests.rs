@@ -67,13 +67,17 @@ impl<S: Space> Engine<S> {
 
     /// The block to request next of a supplier, in this order: what a reader needs, a block of the piece that the
     /// supplier works on, of another begun piece, of a new one (the picker's choice), and in the end-game one that others
-    /// have been asked for. A torrent that is read on demand stops after the first.
+    /// have been asked for. In a torrent that is read on demand what is near to readers comes after the first, and nothing
+    /// else.
     fn next_block(&mut self, now: Instant, key: PeerKey) -> Option<BlockRef> {
         let for_readers = self
             .next_of_rescue(now, key)
             .or_else(|| self.next_of_readers(now, key));
-        if for_readers.is_some() || self.config.on_demand {
+        if for_readers.is_some() {
             return for_readers;
+        }
+        if self.config.on_demand {
+            return self.next_of_prefetch(now, key);
         }
         let peer = self.peers.get(key)?;
         let begun = self

@@ -12,8 +12,9 @@ use tailwater_metainfo::PieceIndex;
 use crate::torrent::supply::Supply;
 use crate::torrent::{Engine, Output, PieceState, Space};
 
-/// The longest that a piece waits for others. Peers are told that much later that we have it.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest that a piece waits for others. Peers are told that much later that we have it, who have other pieces to
+/// ask for meanwhile: no piece waits unless 53 of them come in a second.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// The pieces that wait for others to be verified together.
 #[derive(Debug, Default)]

@@ -7,6 +7,9 @@ use tailwater_wire::{Holepunch, HolepunchError, PexFlags, PexMessage, PexPeer};
 use super::*;
 use crate::peer::Hello;
 
+/// One that takes part, and that its namer has connected to.
+const REACHABLE: PexFlags = PexFlags::HOLEPUNCH.union(PexFlags::REACHABLE);
+
 fn hello() -> Hello {
     Hello {
         pex: true,
@@ -95,6 +98,90 @@ fn both_are_told_to_connect_to_each_other() {
 }
 
 #[test]
+fn over_utp_a_peer_is_reached_where_its_datagrams_come_from() {
+    let mut bench = Bench::public();
+    // Their routers have given both of them another port than the one they listen at.
+    let [asking, target] = [2, 3].map(|number| {
+        let new = NewPeer {
+            addr: SocketAddr::from(([10, 0, 0, number], 40_000)),
+            id: PeerId::new([number; 20]),
+            direction: Direction::Incoming,
+            fast: true,
+            kind: ConnectionKind {
+                transport: Transport::Utp,
+                ..ConnectionKind::default()
+            },
+        };
+        let key = bench.engine.handle_connected(bench.now, new).unwrap();
+        let listening = Hello {
+            listen_port: Some(6881),
+            ..hello()
+        };
+        bench.tell(key, [Fact::Hello(listening)]);
+        key
+    });
+    bench.punch(asking, Holepunch::Rendezvous(addr(3)));
+    let from = |number| SocketAddr::from(([10, 0, 0, number], 40_000));
+    let told = [
+        (target, Holepunch::Connect(from(2))),
+        (asking, Holepunch::Connect(from(3))),
+    ];
+    assert_eq!(bench.punches(), told);
+}
+
+#[test]
+fn a_peer_that_its_namer_has_not_connected_to_is_dialled_when_it_expects_it() {
+    let mut bench = Bench::public();
+    let relay = bench.partner(1);
+    bench.exchange(relay, 3..5, PexFlags::HOLEPUNCH);
+    let asked = bench.punches();
+    let expected = [3, 4].map(|number| (relay, Holepunch::Rendezvous(addr(number))));
+    assert!(expected.iter().all(|punch| asked.contains(punch)));
+    assert_eq!((asked.len(), &*bench.dialled), (2, &[][..]));
+    bench.punch(relay, Holepunch::Connect(addr(3)));
+    assert_eq!(bench.dialled, [addr(3)]);
+    // The relay says nothing of the other one.
+    bench.later(2);
+    assert_eq!(bench.dialled, [addr(3), addr(4)]);
+    bench.fail(4);
+    bench.later(2);
+    assert_eq!(bench.dialled, [addr(3), addr(4), addr(4)]);
+    assert_eq!(bench.punches(), [], "so soon again");
+    // One that can be reached, by another peer's word or by the user's, is dialled at once.
+    let other = bench.partner(2);
+    bench.exchange(relay, 5..6, REACHABLE);
+    bench.exchange(other, 5..6, PexFlags::HOLEPUNCH);
+    let named = [addr(6)];
+    bench
+        .engine
+        .handle_candidates(bench.now, PeerSource::User, &named);
+    bench.exchange(relay, 6..7, PexFlags::HOLEPUNCH);
+    assert_eq!(bench.dialled[3..], [addr(5), addr(6)]);
+    assert_eq!(bench.punches(), []);
+}
+
+#[test]
+fn a_relay_may_know_the_peer_at_another_port_but_not_at_another_host() {
+    let mut bench = Bench::public();
+    let relay = bench.partner(1);
+    // Without a call to spare.
+    for number in 10..20 {
+        bench.punch(relay, Holepunch::Connect(addr(number)));
+    }
+    assert_eq!(bench.dialled.len(), 4);
+    bench.exchange(relay, 3..4, PexFlags::HOLEPUNCH);
+    let at = |number, port| SocketAddr::from(([10, 0, 0, number], port));
+    for elsewhere in [at(4, 40_000), at(3, 22)] {
+        bench.punch(relay, Holepunch::Connect(elsewhere));
+    }
+    assert_eq!(bench.dialled.len(), 4);
+    bench.punch(relay, Holepunch::Connect(at(3, 40_000)));
+    assert_eq!(bench.dialled[4..], [at(3, 40_000)]);
+    bench.punch(relay, Holepunch::Connect(at(3, 40_001)));
+    assert_eq!(bench.dialled.len(), 5, "one answer to one question");
+}
+
+#[test]
 fn what_a_relay_cannot_do_it_says() {
     let mut bench = Bench::public();
     bench.connect(1, Direction::Outgoing).unwrap();
@@ -155,8 +242,8 @@ fn whoever_named_a_peer_that_cannot_be_reached_is_asked_once_for_an_introduction
     let mut bench = Bench::public();
     let relay = bench.partner(1);
     let other = bench.partner(2);
-    bench.exchange(relay, 3..4, PexFlags::HOLEPUNCH);
-    bench.exchange(other, 3..4, PexFlags::HOLEPUNCH);
+    bench.exchange(relay, 3..4, REACHABLE);
+    bench.exchange(other, 3..4, REACHABLE);
     bench.exchange(relay, 4..5, PexFlags::REACHABLE);
     bench.fail(3);
     bench.fail(4);
@@ -169,7 +256,7 @@ fn whoever_named_a_peer_that_cannot_be_reached_is_asked_once_for_an_introduction
     assert_eq!(bench.punches(), [], "so soon again");
     // The relay's word is followed at once, however long the address would have to wait for its turn.
     bench.engine.handle_closed(bench.now, other);
-    bench.exchange(relay, 5..6, PexFlags::HOLEPUNCH);
+    bench.exchange(relay, 5..6, REACHABLE);
     bench.fail(5);
     assert_eq!(bench.punches(), [(relay, Holepunch::Rendezvous(addr(5)))]);
     bench.dialled.clear();
@@ -186,7 +273,7 @@ fn whoever_named_a_peer_that_cannot_be_reached_is_asked_once_for_an_introduction
 fn nobody_is_asked_who_is_gone_or_said_no() {
     let mut bench = Bench::public();
     let relay = bench.partner(1);
-    bench.exchange(relay, 3..5, PexFlags::HOLEPUNCH);
+    bench.exchange(relay, 3..5, REACHABLE);
     bench.fail(3);
     let no = Holepunch::Error {
         addr: addr(3),
@@ -200,7 +287,7 @@ fn nobody_is_asked_who_is_gone_or_said_no() {
     assert_eq!(bench.punches(), []);
     // Another one names it: that one is there.
     let other = bench.partner(2);
-    bench.exchange(other, 4..5, PexFlags::HOLEPUNCH);
+    bench.exchange(other, 4..5, REACHABLE);
     bench.later(60);
     bench.fail(4);
     assert_eq!(bench.punches(), [(other, Holepunch::Rendezvous(addr(4)))]);

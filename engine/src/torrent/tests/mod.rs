@@ -5,9 +5,11 @@ mod candidates;
 mod holepunch;
 mod hosts;
 mod neighbours;
+mod prefetch;
 mod readers;
 mod slots;
 mod stalled;
+mod super_seeding;
 mod verifying;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,16 +40,21 @@ struct Shelf {
     time: Option<Instant>,
     rarity: BTreeMap<PieceIndex, u32>,
     together: usize,
+    /// Whether it says how much room is unused.
+    tells_unused: bool,
+    /// Pieces in no reader's window for which others were evicted.
+    displacing: Vec<PieceIndex>,
 }
 
 impl Shelf {
+    fn covers(range: &Range<u64>, piece: PieceIndex) -> bool {
+        range.contains(&(u64::from(piece.get()) * 32_768))
+    }
+
     fn victim(&self) -> Option<PieceIndex> {
-        let covers = |range: &Range<u64>, piece: PieceIndex| {
-            range.contains(&(u64::from(piece.get()) * 32_768))
-        };
         let is_free = |piece: &&PieceIndex| {
             let mut protected = self.windows.values().chain(&self.pins);
-            !self.leased.contains(piece) && !protected.any(|range| covers(range, **piece))
+            !self.leased.contains(piece) && !protected.any(|range| Self::covers(range, **piece))
         };
         self.settled.iter().find(is_free).copied()
     }
@@ -61,6 +68,13 @@ impl Space for Shelf {
             self.held.remove(&victim);
             self.settled.remove(&victim);
             evicted.push(victim);
+            if !self
+                .windows
+                .values()
+                .any(|window| Self::covers(window, piece))
+            {
+                self.displacing.push(piece);
+            }
         }
         self.held.insert(piece);
         Ok(evicted)
@@ -77,6 +91,11 @@ impl Space for Shelf {
     fn share(&self) -> Option<u64> {
         let readers = self.windows.len().max(1) as u64;
         self.evicts.then_some(self.room as u64 * 32_768 / readers)
+    }
+
+    fn unused(&self) -> Option<u64> {
+        let unused = self.room.saturating_sub(self.held.len()) as u64 * 32_768;
+        self.tells_unused.then_some(unused)
     }
 
     fn set_window(&mut self, reader: ReaderKey, window: Option<&ByteWindow>) {
@@ -150,6 +169,8 @@ impl Bench {
             time: None,
             rarity: BTreeMap::new(),
             together: 1,
+            tells_unused: false,
+            displacing: Vec::new(),
         };
         Self {
             now: epoch(),

@@ -2,10 +2,10 @@
 
 use super::*;
 
-const PIECE: u64 = 32_768;
-const FILM: ReaderKey = ReaderKey::new(1);
+pub(super) const PIECE: u64 = 32_768;
+pub(super) const FILM: ReaderKey = ReaderKey::new(1);
 
-fn on_demand(pieces: u64, room: usize) -> Bench {
+pub(super) fn on_demand(pieces: u64, room: usize) -> Bench {
     let config = Config {
         on_demand: true,
         ..Config::new(InfoHash::new([1; 20]), OUR_ID)
@@ -14,7 +14,7 @@ fn on_demand(pieces: u64, room: usize) -> Bench {
 }
 
 impl Bench {
-    fn open(&mut self, key: ReaderKey) {
+    pub(super) fn open(&mut self, key: ReaderKey) {
         let config = ReaderConfig {
             file: 0,
             bounds: 0..self.geometry.total(),
@@ -26,12 +26,12 @@ impl Bench {
         self.drain();
     }
 
-    fn read(&mut self, key: ReaderKey, update: ReaderUpdate) {
+    pub(super) fn read(&mut self, key: ReaderKey, update: ReaderUpdate) {
         self.engine.handle_reader(self.now, key, update);
         self.drain();
     }
 
-    fn seek(&mut self, key: ReaderKey, piece: u64) {
+    pub(super) fn seek(&mut self, key: ReaderKey, piece: u64) {
         let update = ReaderUpdate {
             cursor: piece * PIECE,
             seeked: true,
@@ -42,7 +42,7 @@ impl Bench {
     }
 
     /// The reader takes one whole piece and goes on to the next.
-    fn consume(&mut self, key: ReaderKey, piece: u64) {
+    pub(super) fn consume(&mut self, key: ReaderKey, piece: u64) {
         let update = ReaderUpdate {
             cursor: (piece + 1) * PIECE,
             consumed: PIECE,
@@ -52,14 +52,14 @@ impl Bench {
         self.read(key, update);
     }
 
-    fn numbers(&mut self, key: PeerKey) -> Vec<u32> {
+    pub(super) fn numbers(&mut self, key: PeerKey) -> Vec<u32> {
         let mut pieces: Vec<_> = self.requests(key).iter().map(|b| b.piece().get()).collect();
         pieces.dedup();
         pieces
     }
 
     /// The peer sends everything it is asked for, until nothing is asked any more. Returns the pieces that came.
-    fn serve(&mut self, key: PeerKey) -> Vec<u32> {
+    pub(super) fn serve(&mut self, key: PeerKey) -> Vec<u32> {
         let mut came = Vec::new();
         loop {
             let blocks = self.requests(key);
@@ -77,7 +77,7 @@ impl Bench {
         }
     }
 
-    fn held(&self) -> Vec<u32> {
+    pub(super) fn held(&self) -> Vec<u32> {
         let have = self.engine.have();
         let held = self.geometry.pieces().filter(|piece| have.has(*piece));
         held.map(PieceIndex::get).collect()
@@ -410,6 +410,7 @@ fn the_picture_shows_what_is_held_wanted_and_in_flight() {
     let map = bench.engine.buffer_map(bench.now);
     assert!(map.pieces[0].in_flight && map.pieces[0].is_wanted && map.pieces[0].is_protected);
     assert!(!map.pieces[500].is_wanted && !map.pieces[500].is_protected);
+    assert_eq!(map.pieces[500].peers, 1);
     bench.deliver(seed, &first);
     bench.serve(seed);
     let map = bench.engine.buffer_map(bench.now);

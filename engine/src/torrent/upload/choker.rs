@@ -50,7 +50,7 @@ impl Choker {
         }
     }
 
-    /// Changes the slots; the next round deals them out.
+    /// Changes the slots; the next choice deals them out.
     pub(crate) fn set_slots(&mut self, slots: usize) {
         self.least = slots;
         self.slots = slots;
@@ -63,7 +63,7 @@ impl Choker {
 
     /// Changes a seed's number of slots: more while its peers take all they can get, fewer when they get too little
     /// each.
-    fn fit_slots(&mut self, contenders: &[Contender], seeding: bool) {
+    pub(crate) fn fit_slots(&mut self, contenders: &[Contender], seeding: bool) {
         if !seeding {
             self.slots = self.least;
             return;

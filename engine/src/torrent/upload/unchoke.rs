@@ -24,8 +24,13 @@ pub(crate) struct SlotUse {
 
 impl ConnectedPeer {
     /// Whether it wants a slot and has not had one in vain.
-    const fn waits_for_slot(&self) -> bool {
-        self.am_choking && self.peer_interested && !self.slot.in_vain
+    fn waits_for_slot(&self) -> bool {
+        self.is_choked_contender() && !self.slot.in_vain
+    }
+
+    /// Whether it wants a slot of the choker's.
+    fn is_choked_contender(&self) -> bool {
+        self.am_choking && self.peer_interested && !self.is_led()
     }
 
     /// Blocks were sent to it.
@@ -51,22 +56,15 @@ impl<S: Space> Engine<S> {
     /// Deals the unchoke slots out anew.
     pub(crate) fn rechoke(&mut self, now: Instant) {
         let seeding = self.supply.wanted == 0;
-        let contenders: Vec<_> = self
-            .peers
-            .connected()
-            .filter(|(_, peer)| peer.peer_interested)
-            .map(|(key, peer)| Contender {
-                key,
-                rate: match seeding {
-                    true => peer.up.bytes_per_second(now),
-                    false => peer.supply.down.bytes_per_second(now),
-                },
-                unchoked: !peer.am_choking,
-                snubbed: peer.supply.snubbed,
-                in_vain: peer.slot.in_vain,
-                crowded: self.is_in_crowd(&peer),
-            })
-            .collect();
+        let led = self.contenders(now, ConnectedPeer::is_fetching_revealed);
+        if !led.is_empty() {
+            // Super-seeding: it decides which of these peers fetch, and the choker how many.
+            self.choker.fit_slots(&led, true);
+        }
+        let contenders = self.contenders(now, |peer| peer.peer_interested && !peer.is_led());
+        if contenders.is_empty() && !led.is_empty() {
+            return;
+        }
         let chosen = self
             .choker
             .choose(&contenders, seeding, &mut self.supply.rng);
@@ -78,6 +76,26 @@ impl<S: Space> Engine<S> {
                 self.unchoke(now, contender.key);
             }
         }
+    }
+
+    /// The peers that the choker is to compare.
+    fn contenders(&self, now: Instant, is_one: impl Fn(&ConnectedPeer) -> bool) -> Vec<Contender> {
+        let seeding = self.supply.wanted == 0;
+        self.peers
+            .connected()
+            .filter(|(_, peer)| is_one(peer.contact))
+            .map(|(key, peer)| Contender {
+                key,
+                rate: match seeding {
+                    true => peer.up.bytes_per_second(now),
+                    false => peer.supply.down.bytes_per_second(now),
+                },
+                unchoked: !peer.am_choking,
+                snubbed: peer.supply.snubbed,
+                in_vain: peer.slot.in_vain,
+                crowded: self.is_in_crowd(&peer),
+            })
+            .collect()
     }
 
     /// Takes slots back that are held in vain while others wait, between the choker's rounds: else a crowd that asks for
@@ -93,7 +111,8 @@ impl<S: Space> Engine<S> {
         }
         let peers = || self.peers.connected();
         let waiting = peers().filter(|(_, peer)| peer.waits_for_slot()).count();
-        let in_vain = peers().filter(|(_, peer)| !peer.am_choking && peer.slot.in_vain);
+        let in_vain =
+            peers().filter(|(_, peer)| !peer.am_choking && peer.slot.in_vain && !peer.is_led());
         let in_vain: Vec<_> = in_vain.map(|(key, _)| key).take(waiting).collect();
         if in_vain.is_empty() {
             return;
@@ -107,6 +126,7 @@ impl<S: Space> Engine<S> {
     /// A peer has become interested: it gets a free slot at once, or that of an idle member of a crowd.
     pub(crate) fn handle_interested(&mut self, now: Instant, key: PeerKey) {
         self.unchoke_waiting(now);
+        self.unchoke_led(now, key);
         let newcomer = self.peers.connection(key);
         let waits = newcomer.is_some_and(|peer| peer.waits_for_slot() && !self.is_in_crowd(&peer));
         if !waits {
@@ -128,9 +148,9 @@ impl<S: Space> Engine<S> {
         let used = self
             .peers
             .connected()
-            .filter(|(_, peer)| !peer.am_choking)
+            .filter(|(_, peer)| !peer.am_choking && !peer.is_led())
             .count();
-        let wants_one = |peer: &Connected<'_>| peer.am_choking && peer.peer_interested;
+        let wants_one = |peer: &Connected<'_>| peer.is_choked_contender();
         let waiting = self.peers.connected().filter(|(_, peer)| wants_one(peer));
         let mut waiting: Vec<_> = waiting
             .map(|(key, peer)| ((peer.slot.in_vain, self.is_in_crowd(&peer)), key))

@@ -126,7 +126,12 @@ function numbers(stats) {
   amounts(place);
   warn(tooSlow(stats, place));
   put("rate", `${size(transfer.down_rate)}/s`, transfer.up_rate ? `↑ ${size(transfer.up_rate)}/s` : "");
-  put("peers", `${transfer.peers}`, transfer.seeds ? (transfer.seeds === 1 ? "1 seed" : `${transfer.seeds} seeds`) : "");
+  const kinds = [
+    transfer.seeds ? (transfer.seeds === 1 ? "1 seed" : `${transfer.seeds} seeds`) : "",
+    transfer.utp_peers ? `${transfer.utp_peers} over uTP` : "",
+    transfer.encrypted_peers ? `${transfer.encrypted_peers} encrypted` : "",
+  ];
+  put("peers", `${transfer.peers}`, kinds.filter((kind) => kind).join(", "));
   put("stalls", `${isWatched() ? film.stalls : totals.stalls}`);
   put("served", size(totals.served));
   const count = memory.evictions;
@@ -169,6 +174,24 @@ function table(stats) {
   }));
 }
 
+const SEED_STATES = {
+  idle: "not used", ready: "ready", downloading: "sends", waiting: "waits", failed: "given up", banned: "banned",
+};
+
+function webSeeds(stats) {
+  byId("seeding").hidden = stats.web_seeds.length === 0;
+  const body = byId("web-seeds").tBodies[0];
+  body.replaceChildren(...stats.web_seeds.map((seed) => {
+    const row = document.createElement("tr");
+    const cells = [
+      new URL(seed.url).host, SEED_STATES[seed.state] ?? seed.state, size(seed.downloaded), `${size(seed.down_rate)}/s`,
+      seed.last_error ?? "",
+    ];
+    for (const text of cells) row.insertCell().textContent = text;
+    return row;
+  }));
+}
+
 function redraw() {
   if (latest) picture(latest);
 }
@@ -192,6 +215,7 @@ async function poll() {
       isConnected = true;
       numbers(latest);
       table(latest);
+      webSeeds(latest);
       redraw();
     } catch {
       lost();

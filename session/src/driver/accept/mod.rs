@@ -171,7 +171,7 @@ async fn welcome(call: Call, desk: &Desk<'_>, turn: Turn) {
             if let Some(messages) = desk.registry.find(info_hash) {
                 let handed_over = timeout(
                     HAND_OVER_WITHIN,
-                    messages.send(TorrentMessage::Handshaken(peer)),
+                    messages.send(TorrentMessage::Handshaken(Box::new(peer))),
                 );
                 // A torrent that has gone meanwhile drops the connection.
                 if handed_over.await.is_err() {

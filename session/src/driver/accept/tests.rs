@@ -25,7 +25,7 @@ struct Station {
 
 impl Station {
     fn new(permits: usize) -> Self {
-        let listener = Network::System.listen(Some(LOOPBACK)).unwrap();
+        let listener = Network::default().listen(Some(LOOPBACK)).unwrap();
         let station = Self {
             addr: listener.local_addr().unwrap(),
             registry: Arc::new(Registry::new(PeerId::new([1; 20]))),
@@ -54,7 +54,7 @@ impl Station {
     }
 
     async fn connect(&self) -> Stream {
-        let dialer = Dialer::new(Network::System, None);
+        let dialer = Dialer::new(Network::default(), None);
         dialer.connect(self.addr, Transport::Tcp).await.unwrap()
     }
 

@@ -1,5 +1,7 @@
 //! In place of the announces, without the feature `trackers`: no tracker is asked.
 
+use tailwater_http::RootCertificates;
+
 use super::Announcer;
 
 /// The most trackers that a torrent may have.
@@ -13,11 +15,18 @@ impl Client {
     pub(crate) const fn new(_: ClientConfig) -> Self {
         Self
     }
+
+    pub(crate) const fn disconnect(&self) {}
 }
 
 /// Its settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientConfig;
+
+impl ClientConfig {
+    /// There is nothing to trust.
+    pub(crate) const fn add_root_certificates(&mut self, _: &RootCertificates) {}
+}
 
 impl Announcer {
     /// Ends at once.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_tracker::{
     AcceptedEncryption, Announce, AnnounceRequest, AnnounceResponse, AnnounceSchedule,
-    ScheduleConfig, TrackerState as State,
+    ScheduleConfig, TrackerError, TrackerState as State,
 };
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
@@ -16,6 +16,7 @@ use crate::driver::announce::status::TrackerState;
 use crate::driver::message::TorrentMessage;
 use crate::encryption::Encryption;
 use crate::events::Event;
+use crate::transport::Tie;
 use crate::words::count;
 
 pub use tailwater_tracker::MAX_TRACKERS;
@@ -25,6 +26,8 @@ pub(crate) use tailwater_tracker::{Client, ClientConfig};
 const FAREWELL: Duration = Duration::from_millis(1_200);
 /// The part of it that a `completed` under way may take before `stopped` is sent.
 const COMPLETED_WITHIN: Duration = Duration::from_millis(500);
+/// The port that is announced where no connections are accepted: trackers refuse 0, and nothing listens on this one.
+const PORT_OF_NONE: u16 = 1;
 /// A torrent that still wants data and has fewer peers than this asks earlier than its tracker's interval says.
 const FEW_PEERS: usize = 2;
 
@@ -75,10 +78,7 @@ impl AnnounceControl {
     }
 }
 
-type Outcome = (
-    Announce,
-    Result<AnnounceResponse, tailwater_tracker::TrackerError>,
-);
+type Outcome = (Announce, Result<AnnounceResponse, TrackerError>);
 
 /// Announces that are not answered yet.
 #[derive(Default)]
@@ -89,10 +89,13 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    fn spawn(&mut self, client: Client, announce: Announce, request: AnnounceRequest) {
+    fn spawn(&mut self, client: Client, tie: Tie, announce: Announce, request: AnnounceRequest) {
         self.completing += usize::from(announce.event == Some(tailwater_tracker::Event::Completed));
         self.outcomes.spawn(async move {
-            let outcome = client.announce(&announce.url, &request).await;
+            let outcome = tokio::select! {
+                outcome = client.announce(&announce.url, &request) => outcome,
+                () = tie.lost() => Err(lost()),
+            };
             (announce, outcome)
         });
     }
@@ -120,6 +123,7 @@ impl Announcer {
         let mut under_way = UnderWay::default();
         let mut named = Named::new();
         let mut is_news = true;
+        let mut link = self.context.link.clone();
         loop {
             is_news |= self.start_due(&mut schedule, &mut under_way);
             let wake = schedule.poll_timeout();
@@ -130,6 +134,7 @@ impl Announcer {
             }
             tokio::select! {
                 () = self.context.closing.cancelled() => break,
+                () = link.changed() => schedule.handle_network_change(Instant::now()),
                 Some(outcome) = under_way.next() => {
                     is_news = true;
                     if let (announce, Ok(response)) = &outcome {
@@ -161,7 +166,8 @@ impl Announcer {
                         schedule.handle_need_peers(Instant::now());
                     }
                 }
-                () = at(wake) => {}
+                // Without a network, what is due waits.
+                () = at(wake), if link.is_up() => {}
             }
         }
         self.say_goodbye(schedule, under_way).await;
@@ -175,9 +181,12 @@ impl Announcer {
     /// Makes the announces that are due; says whether there were any.
     fn start_due(&self, schedule: &mut AnnounceSchedule, under_way: &mut UnderWay) -> bool {
         let mut were_due = false;
+        let Ok(tie) = self.context.link.tie() else {
+            return false;
+        };
         while let Some(announce) = schedule.poll_announce(Instant::now()) {
             let request = self.request(&announce);
-            under_way.spawn(self.client.clone(), announce, request);
+            under_way.spawn(self.client.clone(), tie.clone(), announce, request);
             were_due = true;
         }
         were_due
@@ -185,7 +194,7 @@ impl Announcer {
 
     fn request(&self, announce: &Announce) -> AnnounceRequest {
         let stats = self.context.status.borrow().stats;
-        let port = self.context.port.outside().unwrap_or(0);
+        let port = self.context.port.outside().unwrap_or(PORT_OF_NONE);
         let mut request = AnnounceRequest::new(self.context.info_hash, self.context.peer_id, port);
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
@@ -301,6 +310,14 @@ fn settle(schedule: &mut AnnounceSchedule, (announce, outcome): &Outcome) {
     }
 }
 
+fn lost() -> TrackerError {
+    TrackerError::Io {
+        operation: "ask the tracker",
+        kind: std::io::ErrorKind::ConnectionAborted,
+        message: "the network interface is gone".to_owned(),
+    }
+}
+
 async fn at(wake: Option<Instant>) {
     match wake {
         Some(wake) => sleep_until(wake.into()).await,
@@ -326,6 +343,7 @@ mod tests {
     use crate::driver::swarm::SwarmContext;
     use crate::events::EventSender;
     use crate::status::Status;
+    use crate::transport::Uplink;
 
     /// The torrent judges by it which of the peers this tracker can know.
     #[tokio::test]
@@ -353,6 +371,7 @@ mod tests {
                 status,
                 messages,
                 events: EventSender::new(),
+                link: Uplink::default(),
                 closing: closing.clone(),
             },
             tally: watch::channel(Tally::default()).0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tailwater_dht::{Config, Dht, Family, SavedTable, load_table};
 use tailwater_metainfo::HostPort;
-use tokio::net::lookup_host;
+use tailwater_types::pacing::Backoff;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,12 +14,15 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use crate::discovery::DhtOptions;
 use crate::error::StartError;
-use crate::transport::{DhtDatagrams, UdpPort};
+use crate::ip_filter::SharedFilter;
+use crate::transport::{BootstrapPings, DhtDatagrams, Names, UdpPort, Uplink};
 
 /// The interval between saves of the routing table: a crash costs no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
 /// The time limit for saving at the end: a slow disk must not hold up the session's close.
 const SAVE_WITHIN: Duration = Duration::from_millis(500);
+/// The pause before bootstrap hosts are asked through the proxy again, while the node knows no other.
+const LONELY_BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
 /// Nodes that one torrent file may name.
 const MAX_NAMED_NODES: usize = 16;
 /// The time limit for resolving the name of one of them.
@@ -30,6 +33,8 @@ const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct DhtHandle {
     node: watch::Receiver<Option<Dht>>,
     port: u16,
+    names: Names,
+    link: Uplink,
 }
 
 impl DhtHandle {
@@ -69,7 +74,8 @@ impl DhtHandle {
                 return;
             }
             for named in nodes.iter().take(MAX_NAMED_NODES) {
-                let looking_up = lookup_host(named.to_string());
+                self.link.up().await;
+                let looking_up = self.names.look_up(&named.host, named.port);
                 if let Ok(Ok(addrs)) = timeout(RESOLVE_WITHIN, looking_up).await {
                     for addr in addrs {
                         self.add_node(addr).await;
@@ -96,13 +102,19 @@ pub(crate) fn listen_addr(options: Option<&DhtOptions>) -> Option<SocketAddr> {
 /// When the system has no randomness.
 pub(crate) fn start(
     options: Option<DhtOptions>,
-    port: Option<&mut UdpPort>,
+    port: Option<(&mut UdpPort, SharedFilter)>,
+    names: Names,
     tasks: &TaskTracker,
     closing: &CancellationToken,
 ) -> Result<Option<DhtHandle>, StartError> {
-    let (Some(options), Some(port)) = (options, port) else {
+    let (Some(mut options), Some((port, filter))) = (options, port) else {
         return Ok(None);
     };
+    let mut named = Vec::new();
+    if names == Names::Unresolved {
+        let is_named = |host: &mut String| host.parse::<SocketAddr>().is_err();
+        named = options.bootstrap.extract_if(.., is_named).collect();
+    }
     let addr = options.listen;
     // Its tokens must not be guessed (BEP 5).
     let mut seed = [0; 32];
@@ -112,23 +124,37 @@ pub(crate) fn start(
     })?;
     let (sender, node) = watch::channel(None);
     let task = NodeTask {
-        datagrams: port.take_dht().into(),
+        datagrams: port.take_dht(filter).into(),
+        pings: port.take_bootstrap(),
+        named,
         options,
         seed,
         node: sender,
+        link: port.link(),
         closing: closing.clone(),
     };
     tasks.spawn(task.run());
+    let link = port.link();
     let port = port.local_addr().map_or(0, |addr| addr.port());
-    Ok(Some(DhtHandle { node, port }))
+    Ok(Some(DhtHandle {
+        node,
+        port,
+        names,
+        link,
+    }))
 }
 
 /// A node whose port is bound; [`NodeTask::run`] starts it.
 struct NodeTask {
     datagrams: DhtDatagrams,
+    /// Finds bootstrap nodes by their names, through a proxy.
+    pings: Option<BootstrapPings>,
+    /// The bootstrap hosts that only the proxy can resolve.
+    named: Vec<String>,
     options: DhtOptions,
     seed: [u8; 32],
     node: watch::Sender<Option<Dht>>,
+    link: Uplink,
     closing: CancellationToken,
 }
 
@@ -137,9 +163,12 @@ impl NodeTask {
     async fn run(self) {
         let Self {
             datagrams,
+            pings,
+            named,
             options,
             seed,
             node,
+            link,
             closing,
         } = self;
         let mut config = Config::new(seed);
@@ -147,7 +176,16 @@ impl NodeTask {
             config = config.with_saved(table);
         }
         let kept = options.table.filter(|_| options.keep_table);
-        let started = Dht::start(datagrams, config, options.bootstrap);
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = link.up() => {}
+        }
+        // Names are looked up by the system, which must not be asked while the interface is not there.
+        let (names, addrs) = match link.interface() {
+            None => (Vec::new(), options.bootstrap),
+            Some(_) => options.bootstrap.into_iter().partition(is_name),
+        };
+        let started = Dht::start(datagrams, config, addrs);
         let dht = match started {
             Ok(dht) => dht,
             Err(error) => {
@@ -165,10 +203,64 @@ impl NodeTask {
         tokio::select! {
             () = closing.cancelled() => {}
             () = saving => {}
+            () = bootstrap(&dht, pings.as_ref(), &named) => {}
+            () = keep_resolving(&dht, &names, &link) => {}
         }
         save(&dht, kept.as_deref()).await;
         dht.close().await;
         node.send_replace(None);
+    }
+}
+
+/// Leads a node that knows no other to the hosts that only the proxy can resolve. Never ends.
+async fn bootstrap(dht: &Dht, pings: Option<&BootstrapPings>, named: &[String]) {
+    let mut backoff = LONELY_BACKOFF;
+    while let Some(pings) = pings {
+        let stats = dht.stats().await.unwrap_or_default();
+        if stats.nodes.iter().sum::<usize>() == 0 {
+            for host in named {
+                let Some((host, port)) = split(host) else {
+                    continue;
+                };
+                if let Some(addr) = pings.locate(host, port).await {
+                    // A node that has ended needs no others.
+                    let _ = dht.add_bootstrap(vec![addr]).await;
+                }
+            }
+        }
+        tokio::time::sleep(backoff.next_pause()).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+fn split(host: &str) -> Option<(&str, u16)> {
+    let (host, port) = host.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+// By reference, as `partition` gives it.
+#[expect(clippy::ptr_arg, reason = "what `partition` calls it with")]
+fn is_name(host: &String) -> bool {
+    host.parse::<SocketAddr>().is_err()
+}
+
+/// Resolves the names of bootstrap nodes while the interface is there: again and again for as long as the node knows no
+/// other, as the crate `dht` does it. Never ends.
+async fn keep_resolving(dht: &Dht, names: &[String], link: &Uplink) {
+    let mut backoff = LONELY_BACKOFF;
+    loop {
+        link.up().await;
+        let stats = dht.stats().await.unwrap_or_default();
+        if stats.nodes.iter().sum::<usize>() == 0 {
+            for name in names {
+                let looking_up = tokio::net::lookup_host(name);
+                if let Ok(Ok(addrs)) = timeout(RESOLVE_WITHIN, looking_up).await {
+                    // A node that has ended needs no others.
+                    let _ = dht.add_bootstrap(addrs.collect()).await;
+                }
+            }
+        }
+        tokio::time::sleep(backoff.next_pause()).await;
     }
 }
 

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
-use crate::transport::UdpPort;
+use crate::ip_filter::SharedFilter;
+use crate::transport::{Names, UdpPort};
 
 /// There are no options.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub(crate) const fn listen_addr(_: Option<&DhtOptions>) -> Option<SocketAddr> {
 /// Starts nothing.
 pub(crate) fn start(
     _: Option<DhtOptions>,
-    _: Option<&mut UdpPort>,
+    _: Option<(&mut UdpPort, SharedFilter)>,
+    _: Names,
     _: &TaskTracker,
     _: &CancellationToken,
 ) -> Result<Option<DhtHandle>, StartError> {

@@ -63,14 +63,23 @@ impl Search {
             if self.context.status.wait_for(runs).await.is_err() {
                 return;
             }
+            self.context.link.up().await;
+            let mut link = self.context.link.clone();
             let Ok(stream) = self.begin(&node).await else {
                 return;
             };
             let is_heard = self.forward(&node, stream).await;
             let began = Instant::now();
             let retry_at = began + backoff.next_pause();
-            if !self.rest(began + ANNOUNCE_EVERY, retry_at, is_heard).await {
-                return;
+            tokio::select! {
+                is_there = self.rest(began + ANNOUNCE_EVERY, retry_at, is_heard) => if !is_there {
+                    return;
+                },
+                // Peers look for us where we were.
+                () = link.changed() => {
+                    backoff.reset();
+                    continue;
+                }
             }
             let rested_long = began.elapsed() >= ANNOUNCE_EVERY;
             if rested_long {

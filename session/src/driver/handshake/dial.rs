@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use tailwater_types::BoundedMap;
 use tailwater_wire::Handshake;
+use tokio::time::{Instant, timeout};
 
 use super::encrypted::{self, Secured};
 use super::{DialError, HANDSHAKE_TIMEOUT, HandshakeSettings, Handshaken, Ours, receive, within};
@@ -17,14 +18,17 @@ use crate::encryption::Encryption;
 use crate::ip_filter::SharedFilter;
 use crate::peer::Direction;
 use crate::torrent::{Encrypted, Transport};
-use crate::transport::{Dialer, Stream};
+use crate::transport::{Dialer, Names, Stream};
 use crate::transports::Transports;
 
 /// While a plain handshake is left to try, an encrypted one is given up after this time. A peer that does not know MSE
 /// either hangs up at once or waits for the rest of a plain handshake that never comes.
 const FALLBACK_AFTER: Duration = Duration::from_secs(2);
-/// uTP is tried alone for this long, TCP beside it afterwards; the other way round where TCP worked before.
+/// Where TCP worked before it is tried alone for this long, uTP beside it afterwards.
 const HEAD_START: Duration = Duration::from_millis(200);
+/// When TCP has connected, uTP has as long again to do so, and at least this: over TCP the peer's kernel answers, over uTP
+/// its program, which may be busy.
+const LEAST_GRACE: Duration = Duration::from_millis(20);
 /// Peers of which we remember that the first choice did not work.
 const MAX_REMEMBERED: usize = 4_096;
 
@@ -85,6 +89,11 @@ impl PeerDialer {
         }
     }
 
+    /// How names become addresses to dial.
+    pub(crate) const fn names(&self) -> Names {
+        self.dialer.names()
+    }
+
     /// Connects to an address and shakes hands. The caller holds the permit already.
     ///
     /// # Cancel safety
@@ -100,7 +109,8 @@ impl PeerDialer {
             return Err(DialError::Filtered);
         }
         let opened = match self.order(addr) {
-            (only, None) => self.over(only, addr, ours).await,
+            (only, None) => self.over(only, addr, ours, None).await,
+            (Transport::Utp, Some(_)) => self.prefer_utp(addr, ours).await,
             (first, Some(second)) => self.race([first, second], addr, ours).await,
         };
         let opened = opened?;
@@ -135,6 +145,55 @@ impl PeerDialer {
         }
     }
 
+    /// Shakes hands over uTP if it connects in about the time that TCP needs, else over TCP. Only one of them gets a
+    /// handshake: a peer that got two would refuse one, perhaps the one that we keep.
+    async fn prefer_utp(&self, addr: SocketAddr, ours: Ours) -> Result<Opened, DialError> {
+        let (transport, stream, other) = self.connect_over_either(addr).await?;
+        match (self.over(transport, addr, ours, Some(stream)).await, other) {
+            (Err(error), Some(other)) => {
+                tracing::debug!(%addr, "over {transport}: {error}");
+                self.over(other, addr, ours, None).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Connects over both transports at once, and gives up the one that is not used. With the connection comes the other
+    /// transport, unless it has failed.
+    async fn connect_over_either(
+        &self,
+        addr: SocketAddr,
+    ) -> Result<(Transport, Stream, Option<Transport>), DialError> {
+        let began = Instant::now();
+        let utp = self.dialer.connect(addr, Transport::Utp);
+        let tcp = self.dialer.connect(addr, Transport::Tcp);
+        tokio::pin!(utp, tcp);
+        tokio::select! {
+            biased;
+            stream = &mut utp => match stream {
+                Ok(stream) => Ok((Transport::Utp, stream, Some(Transport::Tcp))),
+                Err(error) => {
+                    tracing::debug!(%addr, "over uTP: {error}");
+                    Ok((Transport::Tcp, tcp.await?, None))
+                }
+            },
+            stream = &mut tcp => match stream {
+                Ok(stream) => {
+                    let grace = began.elapsed().clamp(LEAST_GRACE, HEAD_START);
+                    Ok(match timeout(grace, utp).await {
+                        Ok(Ok(stream)) => (Transport::Utp, stream, Some(Transport::Tcp)),
+                        Ok(Err(_)) => (Transport::Tcp, stream, None),
+                        Err(_) => (Transport::Tcp, stream, Some(Transport::Utp)),
+                    })
+                }
+                Err(error) => {
+                    tracing::debug!(%addr, "over TCP: {error}");
+                    Ok((Transport::Utp, utp.await?, None))
+                }
+            },
+        }
+    }
+
     /// Tries one transport, and the other beside it when the first has failed or had its head start. The first handshake that
     /// is completed wins.
     async fn race(
@@ -143,7 +202,7 @@ impl PeerDialer {
         addr: SocketAddr,
         ours: Ours,
     ) -> Result<Opened, DialError> {
-        let leading = self.over(first, addr, ours);
+        let leading = self.over(first, addr, ours, None);
         tokio::pin!(leading);
         let outcome = tokio::select! {
             outcome = &mut leading => Some(outcome),
@@ -153,11 +212,11 @@ impl PeerDialer {
             Some(Ok(opened)) => return Ok(opened),
             Some(Err(error)) => {
                 tracing::debug!(%addr, "over {first}: {error}");
-                return self.over(second, addr, ours).await;
+                return self.over(second, addr, ours, None).await;
             }
             None => {}
         }
-        let following = self.over(second, addr, ours);
+        let following = self.over(second, addr, ours, None);
         tokio::pin!(following);
         let (error, outcome) = tokio::select! {
             outcome = &mut leading => match outcome {
@@ -173,22 +232,29 @@ impl PeerDialer {
         outcome
     }
 
-    /// Connects over a transport and shakes hands: the handshake that the policy prefers, then the other if it may help.
+    /// Shakes hands over a transport, once it is connected: the handshake that the policy prefers, then, over another
+    /// connection, the other if it may help.
     async fn over(
         &self,
         transport: Transport,
         addr: SocketAddr,
         ours: Ours,
+        connected: Option<Stream>,
     ) -> Result<Opened, DialError> {
+        let stream = match connected {
+            Some(stream) => stream,
+            None => self.dialer.connect(addr, transport).await?,
+        };
         let (first, second) = self.openings(addr);
         let way = |opening| Way { transport, opening };
-        let outcome = match self.open(addr, ours, way(first), second).await {
+        let outcome = match open(stream, ours, way(first), second).await {
             Err(Failed {
                 error,
                 try_other: true,
             }) if let Some(second) = second => {
                 tracing::debug!(%addr, "{first:?} handshake: {error}; trying the other");
-                self.open(addr, ours, way(second), None).await
+                let stream = self.dialer.connect(addr, transport).await?;
+                open(stream, ours, way(second), None).await
             }
             outcome => outcome,
         };
@@ -216,8 +282,9 @@ impl PeerDialer {
             Encryption::Prefer | Encryption::Require => Opening::Encrypted,
         };
         let transport = match self.transports {
-            Transports::Tcp => Transport::Tcp,
-            Transports::Both | Transports::Utp => Transport::Utp,
+            Transports::Utp => Transport::Utp,
+            Transports::Both if self.dialer.can(Transport::Utp) => Transport::Utp,
+            Transports::Tcp | Transports::Both => Transport::Tcp,
         };
         let mut worked = self.worked.lock();
         match way == (Way { transport, opening }) {
@@ -225,59 +292,57 @@ impl PeerDialer {
             false => worked.insert(addr, way),
         }
     }
+}
 
-    async fn open(
-        &self,
-        addr: SocketAddr,
-        ours: Ours,
-        way: Way,
-        other: Option<Opening>,
-    ) -> Result<Opened, Failed> {
-        let connected = self.dialer.connect(addr, way.transport).await;
-        let mut stream = connected.map_err(|error| Failed::for_good(error.into()))?;
-        let handshake = Handshake::from(ours);
-        let secured = match way.opening {
-            Opening::Plain => {
-                let exchange = async {
-                    stream.write_all(&handshake.to_bytes()).await?;
-                    receive(&mut stream, BytesMut::new()).await
-                };
-                let exchanged = within(HANDSHAKE_TIMEOUT, exchange).await;
-                let (theirs, received) = exchanged.map_err(Failed::of_plain)?;
-                let encrypted = Encrypted::Nothing;
-                let secured = Secured {
-                    encrypted,
-                    received,
-                };
-                return Ok(Opened {
-                    way,
-                    stream,
-                    handshake: theirs,
-                    secured,
-                });
-            }
-            Opening::Encrypted => {
-                let limit = other.map_or(HANDSHAKE_TIMEOUT, |_| FALLBACK_AFTER);
-                let exchange = encrypted::initiate(&mut stream, &handshake);
-                within(limit, exchange)
-                    .await
-                    .map_err(Failed::of_encrypted)?
-            }
-        };
-        let exchange = receive(&mut stream, secured.received);
-        let exchanged = within(HANDSHAKE_TIMEOUT, exchange).await;
-        let (theirs, received) = exchanged.map_err(Failed::for_good)?;
-        let secured = Secured {
-            received,
-            ..secured
-        };
-        Ok(Opened {
-            way,
-            stream,
-            handshake: theirs,
-            secured,
-        })
-    }
+/// Shakes hands over a connection.
+async fn open(
+    mut stream: Stream,
+    ours: Ours,
+    way: Way,
+    other: Option<Opening>,
+) -> Result<Opened, Failed> {
+    let handshake = Handshake::from(ours);
+    let secured = match way.opening {
+        Opening::Plain => {
+            let exchange = async {
+                stream.write_all(&handshake.to_bytes()).await?;
+                receive(&mut stream, BytesMut::new()).await
+            };
+            let exchanged = within(HANDSHAKE_TIMEOUT, exchange).await;
+            let (theirs, received) = exchanged.map_err(Failed::of_plain)?;
+            let encrypted = Encrypted::Nothing;
+            let secured = Secured {
+                encrypted,
+                received,
+            };
+            return Ok(Opened {
+                way,
+                stream,
+                handshake: theirs,
+                secured,
+            });
+        }
+        Opening::Encrypted => {
+            let limit = other.map_or(HANDSHAKE_TIMEOUT, |_| FALLBACK_AFTER);
+            let exchange = encrypted::initiate(&mut stream, &handshake);
+            within(limit, exchange)
+                .await
+                .map_err(Failed::of_encrypted)?
+        }
+    };
+    let exchange = receive(&mut stream, secured.received);
+    let exchanged = within(HANDSHAKE_TIMEOUT, exchange).await;
+    let (theirs, received) = exchanged.map_err(Failed::for_good)?;
+    let secured = Secured {
+        received,
+        ..secured
+    };
+    Ok(Opened {
+        way,
+        stream,
+        handshake: theirs,
+        secured,
+    })
 }
 
 impl Failed {
@@ -299,3 +364,6 @@ impl Failed {
         Self { error, try_other }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ impl Fetching {
                 // A fetch that is over needs no news, and no answer either.
                 let _ = news.send(News { link: key, what }).await;
                 let message = match dialer.dial(addr, ours, permit).await {
-                    Ok(peer) => TorrentMessage::Handshaken(peer),
+                    Ok(peer) => TorrentMessage::Handshaken(Box::new(peer)),
                     Err(error) => {
                         tracing::debug!(%addr, "connecting for metadata: {error}");
                         TorrentMessage::DialFailed(addr)
@@ -221,11 +221,13 @@ impl Fetching {
     pub(super) fn look_up_names(&self) {
         let peers = self.task.peers.clone();
         let named = NamedPeers::new(&self.task.trackers, &peers);
-        let (messages, ending) = (self.task.context.messages.clone(), self.ending.clone());
+        let context = &self.task.context;
+        let (messages, link) = (context.messages.clone(), context.link.clone());
+        let (names, ending) = (self.task.dialer.names(), self.ending.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = names::keep_resolving(&peers, named, &messages) => {}
+                () = names::keep_resolving(&peers, (names, &link), named, &messages) => {}
             }
         });
     }

@@ -66,6 +66,7 @@ impl FetchContext<'_> {
                     status,
                     messages: messages_in.clone(),
                     events: self.shared.events.clone(),
+                    link: self.shared.link.clone(),
                     closing: self.closing.clone(),
                 };
                 let announcer = Announcer {

@@ -132,7 +132,9 @@ impl FetchTask {
         let mut known = Known::default();
         // The link's peers are asked for nothing now, but they are where the download can begin.
         let mut named = NamedPeers::new(&self.trackers, &self.peers);
-        let resolving = names::resolve(&self.peers, &mut named, |addrs| known.add_named(addrs));
+        let found = |addrs| known.add_named(addrs);
+        let resolver = (self.dialer.names(), &self.context.link);
+        let resolving = names::resolve(&self.peers, resolver, &mut named, found);
         // Callers are of no use to a fetch that has all it wants, and do not wait for that either.
         let draining = async { while self.messages.recv().await.is_some() {} };
         tokio::select! {

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tailwater_metainfo::HostPort;
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::driver::message::TorrentMessage;
 use crate::torrent::PeerSource;
+use crate::transport::{Names, Uplink};
 use tailwater_engine::metadata::named::NamedPeers;
 
 /// Peers of one link that are resolved.
@@ -25,6 +25,7 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 /// Returns the peers that could not be resolved.
 pub(super) async fn resolve<'a>(
     peers: &'a [HostPort],
+    resolver: (Names, &Uplink),
     named: &mut NamedPeers,
     mut found: impl FnMut(Vec<SocketAddr>),
 ) -> Vec<&'a HostPort> {
@@ -51,7 +52,8 @@ pub(super) async fn resolve<'a>(
     }
     let mut failed = Vec::new();
     for peer in names {
-        match look_up(peer).await {
+        resolver.1.up().await;
+        match look_up(peer, resolver.0).await {
             Some(addrs) => found(admit(addrs)),
             None => failed.push(peer),
         }
@@ -62,13 +64,14 @@ pub(super) async fn resolve<'a>(
 /// Resolves all `peers`, for as long as it takes.
 pub(super) async fn keep_resolving(
     peers: &[HostPort],
+    resolver: (Names, &Uplink),
     mut named: NamedPeers,
     messages: &mpsc::Sender<TorrentMessage>,
 ) {
     let mut left = peers.to_vec();
     while !left.is_empty() {
         let mut found = Vec::new();
-        let failed = resolve(&left, &mut named, |addrs| found.extend(addrs)).await;
+        let failed = resolve(&left, resolver, &mut named, |addrs| found.extend(addrs)).await;
         left = failed.into_iter().cloned().collect();
         let candidates = TorrentMessage::Candidates(PeerSource::Magnet, found);
         if messages.send(candidates).await.is_err() {
@@ -80,11 +83,11 @@ pub(super) async fn keep_resolving(
     }
 }
 
-async fn look_up(peer: &HostPort) -> Option<Vec<SocketAddr>> {
-    let looking = timeout(LOOK_UP_WITHIN, lookup_host((&*peer.host, peer.port))).await;
+async fn look_up(peer: &HostPort, resolver: Names) -> Option<Vec<SocketAddr>> {
+    let looking = timeout(LOOK_UP_WITHIN, resolver.look_up(&peer.host, peer.port)).await;
     match looking {
         Ok(Ok(addrs)) => {
-            let addrs: Vec<_> = addrs.take(MAX_ADDRESSES).collect();
+            let addrs: Vec<_> = addrs.into_iter().take(MAX_ADDRESSES).collect();
             Some(addrs).filter(|addrs| !addrs.is_empty())
         }
         Ok(Err(error)) => {

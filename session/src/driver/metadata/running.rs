@@ -160,7 +160,7 @@ impl Fetching {
                 self.known.add(now, PeerSource::Tracker, &addrs);
             }
             TorrentMessage::DialFailed(addr) => self.handle_dial_failed(now, addr),
-            TorrentMessage::Handshaken(peer) => self.take_in(now, peer),
+            TorrentMessage::Handshaken(peer) => self.take_in(now, *peer),
             // A torrent that is not there has neither handles nor connections, and ranks no peers.
             TorrentMessage::ExternalIp(_)
             | TorrentMessage::Facts(..)

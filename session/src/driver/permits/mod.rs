@@ -105,6 +105,8 @@ struct State {
     dials: DialLimit,
     /// A task waits until the next dial may be made.
     is_timed: bool,
+    /// No dial gets a permit.
+    is_paused: bool,
 }
 
 /// What a group holds and waits for.
@@ -158,6 +160,7 @@ impl ConnectionPermits {
             hosts: BTreeMap::new(),
             dials,
             is_timed: false,
+            is_paused: false,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -174,6 +177,11 @@ impl ConnectionPermits {
     /// second.
     pub(crate) fn set_limit(&self, limit: usize) {
         self.change(|state| state.limit = limit);
+    }
+
+    /// Whether dials wait, whatever permits there are: there is no network.
+    pub(crate) fn set_paused(&self, is_paused: bool) {
+        self.change(|state| state.is_paused = is_paused);
     }
 
     /// Connections that there are now, half-open ones included.
@@ -298,6 +306,9 @@ impl State {
 
     /// The group whose turn it is to dial, if there is one.
     fn next(&self) -> Option<u64> {
+        if self.is_paused {
+            return None;
+        }
         let free = self.limit.saturating_sub(self.taken);
         let waiting = self.groups.iter().filter_map(|(&id, account)| {
             let (ticket, _) = account.waiting.front()?;

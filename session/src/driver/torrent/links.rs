@@ -79,7 +79,7 @@ impl Running {
                 listen_port: self.task.shared.port.seen_by(peer.addr.ip()),
                 addr: Some(peer.addr.ip()),
                 other_ip: self.engine.other_ip(peer.addr.ip()),
-                upload_only: self.engine.is_complete(),
+                upload_only: self.engine.is_upload_only(),
                 metadata: self.task.metadata.clone(),
                 private: self.task.config.private,
                 dht_port: self.dht_port(peer.agreed),
@@ -158,7 +158,7 @@ impl Running {
                 dialled = dialling => dialled,
             };
             let message = match dialled {
-                Ok(peer) => TorrentMessage::Handshaken(peer),
+                Ok(peer) => TorrentMessage::Handshaken(Box::new(peer)),
                 Err(error) => {
                     tracing::debug!(%addr, "connecting: {error}");
                     TorrentMessage::DialFailed(addr)
@@ -183,6 +183,7 @@ impl Running {
     pub(super) fn dht_port(&self, agreed: Reserved) -> Option<u16> {
         let dht = self.task.shared.dht.as_ref();
         let told = dht.filter(|_| agreed.dht() && !self.task.config.private);
-        told.map(DhtHandle::port)
+        // Through a proxy, none is known.
+        told.map(DhtHandle::port).filter(|&port| port > 0)
     }
 }

@@ -45,6 +45,7 @@ use crate::status::{Phase, Status};
 use crate::torrent::{
     BufferMap, Config, Engine, Halt, Notice, Origin, Output, PeerKey, PeerSource, Priority,
 };
+use crate::transport::Uplink;
 use tailwater_storage::{Completion, Space, Storage};
 
 /// Messages taken from the queue at once.
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) dht: Option<DhtHandle>,
     /// The client that web seeds are asked with.
     pub(crate) http: tailwater_http::Client,
+    /// What all sockets are bound to.
+    pub(crate) link: Uplink,
 }
 
 impl Shared {
@@ -174,7 +177,7 @@ impl TorrentTask {
         have: Bitfield,
         priorities: Vec<(PieceIndex, Priority)>,
         continued: Continued,
-    ) -> Running {
+    ) -> Box<Running> {
         let now = Instant::now();
         let config = Config {
             listen_port: self.shared.port.listened(),
@@ -193,10 +196,11 @@ impl TorrentTask {
         engine.handle_candidates(now, PeerSource::Tracker, &continued.connected);
         let settings = self.settings.lock().options.clone();
         engine.set_sequential(settings.sequential);
+        engine.set_super_seeding(now, settings.super_seeding);
         if settings.paused {
             engine.halt(Halt::Paused);
         }
-        let mut running = Running {
+        let mut running = Box::new(Running {
             engine,
             files,
             links: HashMap::new(),
@@ -215,7 +219,7 @@ impl TorrentTask {
             deferred: continued.deferred,
             ending: self.closing.child_token(),
             task: self,
-        };
+        });
         for (key, config, update) in continued.readers {
             running.engine.handle_reader_opened(now, key, config);
             running.engine.handle_reader(now, key, update);
@@ -229,11 +233,11 @@ impl TorrentTask {
 
 impl Running {
     /// Runs until the torrent is closed, or its files are worked on; then its connections have ended.
-    pub(crate) async fn run(mut self) -> Ended {
+    pub(crate) async fn run(mut self: Box<Self>) -> Ended {
         let closing = self.task.closing.clone();
         let deferred = std::mem::take(&mut self.deferred);
         let mut messages: VecDeque<_> = deferred.into_iter().map(TorrentMessage::Request).collect();
-        let mut received = Vec::with_capacity(BATCH);
+        let mut received = Vec::new();
         let mut completions = Vec::new();
         loop {
             let now = Instant::now();
@@ -268,12 +272,14 @@ impl Running {
                 self.publish(now);
             }
             if let Some(upkeep) = self.upkeep.take() {
-                return Ended::Suspended(Box::new(self.suspend(upkeep, messages).await));
+                // In boxes, as most torrents are idle for most of the time, in the loop above.
+                let suspending = Box::pin(self.suspend(upkeep, messages));
+                return Ended::Suspended(Box::new(suspending.await));
             }
         }
         // Connections wait for their facts to be handled, or for them to be dropped.
         drop(messages);
-        self.shut_down().await;
+        Box::pin(self.shut_down()).await;
         Ended::Closed
     }
 
@@ -308,7 +314,7 @@ impl Running {
             self.engine.set_max_peers(now, wanted.0);
         }
         if wanted.1 != slots {
-            self.engine.set_upload_slots(wanted.1);
+            self.engine.set_upload_slots(now, wanted.1);
         }
     }
 
@@ -340,7 +346,7 @@ impl Running {
                     .handle_facts(now, batch.key, batch.from, batch.facts);
             }
             TorrentMessage::Ended(key, end) => self.handle_ended(now, key, &end),
-            TorrentMessage::Handshaken(peer) => self.take_in(now, peer),
+            TorrentMessage::Handshaken(peer) => self.take_in(now, *peer),
             TorrentMessage::DialFailed(addr) => self.engine.handle_connect_failed(now, addr),
             TorrentMessage::Candidates(source, addrs) => {
                 self.engine.handle_candidates(now, source, &addrs);
@@ -381,6 +387,8 @@ impl Running {
             }
             Request::Priorities(priorities) => self.engine.set_priorities(now, priorities),
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
+            Request::Prefetch(file) => self.engine.prefetch(now, &file),
+            Request::SuperSeeding(on) => self.engine.set_super_seeding(now, on),
             Request::Upkeep(upkeep) => self.upkeep = Some(upkeep),
         }
     }
@@ -537,7 +545,7 @@ impl Running {
     }
 
     /// Ends every connection and waits for it.
-    async fn shut_down(mut self) {
+    async fn shut_down(mut self: Box<Self>) {
         let now = Instant::now();
         self.engine.handle_closing();
         self.carry_out(now);

@@ -71,7 +71,7 @@ impl Continued {
 impl Running {
     /// Ends every connection and waits for it. Requests of handles are kept meanwhile.
     pub(super) async fn suspend(
-        mut self,
+        mut self: Box<Self>,
         upkeep: Upkeep,
         messages: VecDeque<TorrentMessage>,
     ) -> Suspended {

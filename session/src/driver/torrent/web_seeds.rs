@@ -56,6 +56,7 @@ impl Running {
             info: self.task.metainfo.info().clone(),
             info_hash: self.task.config.info_hash,
             client: self.task.shared.http.clone(),
+            link: self.task.shared.link.clone(),
             storage: Arc::clone(&self.task.storage),
             mailbox,
             messages: self.task.messages_in.clone(),

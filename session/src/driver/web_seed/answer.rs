@@ -46,6 +46,7 @@ impl Failure {
             ErrorKind::InvalidUrl { .. }
             | ErrorKind::UnsupportedScheme { .. }
             | ErrorKind::AddressRefused { .. }
+            | ErrorKind::AddressFiltered { .. }
             | ErrorKind::UrlRefused { .. }
             | ErrorKind::TooManyRedirects { .. }
             | ErrorKind::InsecureRedirect { .. } => Self::Useless(reason),

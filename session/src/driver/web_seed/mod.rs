@@ -29,6 +29,7 @@ use tokio::time::sleep_until;
 
 use self::answer::Failure;
 use self::assembler::Assembler;
+use self::fetch::Pace;
 use self::source::Protocol;
 pub(crate) use self::source::WebSeedUrl;
 use self::status::{WebSeedState, WebSeeds};
@@ -37,6 +38,7 @@ use crate::driver::rate_limiter::{RateChanges, RateLimits};
 use crate::mailbox::Mailbox;
 use crate::peer::{Command, Fact};
 use crate::torrent::{PeerKey, WebSeedId};
+use crate::transport::Uplink;
 
 /// The pause after a failure, where the server does not name one.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(600));
@@ -53,6 +55,7 @@ pub(crate) struct WebSeedSettings {
     pub(crate) info: Info,
     pub(crate) info_hash: InfoHash,
     pub(crate) client: Client,
+    pub(crate) link: Uplink,
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
@@ -76,6 +79,7 @@ pub(crate) struct WebSeedTask {
     /// It waits after a failure, and takes no requests.
     rests: bool,
     backoff: Backoff,
+    pace: Pace,
     /// Wrong answers, and files that it did not have, since it last answered well.
     wrong: u32,
     lacking: u32,
@@ -92,6 +96,7 @@ impl WebSeedTask {
             have: Bitfield::all(settings.info.geometry()),
             rests: false,
             backoff: BACKOFF,
+            pace: Pace::unknown(),
             wrong: 0,
             lacking: 0,
             settings,
@@ -356,8 +361,14 @@ impl WebSeedTask {
         self.facts.extend(wanted.map(Fact::Returned));
         loop {
             self.report().await?;
+            let link = self.settings.link.clone();
             tokio::select! {
-                () = sleep_until(until.into()) => break,
+                () = sleep_until(until.into()), if link.is_up() => break,
+                // It had nothing to do with the server.
+                () = link.up(), if !link.is_up() => {
+                    self.backoff.reset();
+                    break;
+                }
                 () = self.settings.mailbox.ready() => { self.take_commands()?; }
             }
         }

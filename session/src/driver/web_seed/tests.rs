@@ -1,5 +1,7 @@
 //! Tests of URLs, spans and blocks.
 
+mod slow_server;
+
 use bytes::Bytes;
 use tailwater_http::UrlTrust;
 use tailwater_metainfo::{Geometry, Info, InfoHash};

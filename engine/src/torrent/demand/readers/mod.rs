@@ -196,6 +196,13 @@ impl Readers {
         self.readers.iter().map(|(key, reader)| (*key, reader))
     }
 
+    /// The pieces of a reader's file, and the piece of its cursor.
+    pub(crate) fn place(&self, key: ReaderKey) -> Option<(Range<u32>, u32)> {
+        let reader = self.readers.get(&key)?;
+        let file = piece_range(&self.geometry, &reader.config.bounds);
+        Some((file, reader.current))
+    }
+
     /// When a reader needs the piece first, from now; `None` if no reader will come to it within its window.
     pub(crate) fn deadline(&self, now: Instant, piece: PieceIndex) -> Option<Duration> {
         let wants = |reader: &&Reader| (reader.current..reader.window.end).contains(&piece.get());
@@ -371,7 +378,7 @@ fn piece_of(geometry: &Geometry, offset: u64) -> u32 {
 }
 
 /// The pieces that a range of bytes touches.
-fn piece_range(geometry: &Geometry, bytes: &Range<u64>) -> Range<u32> {
+pub(crate) fn piece_range(geometry: &Geometry, bytes: &Range<u64>) -> Range<u32> {
     let start = piece_of(geometry, bytes.start);
     match bytes.is_empty() {
         true => start..start,

@@ -8,6 +8,7 @@ use tailwater_wire::{LocalAnnounce, LsdGroup};
 use tokio::net::UdpSocket;
 
 use super::interfaces::Surroundings;
+use crate::transport::Uplink;
 
 /// Routers that an announce may pass. BEP 14 has it more than none, as the groups are those of a site; what is further away
 /// is no neighbour.
@@ -27,13 +28,16 @@ impl Group {
     /// # Errors
     ///
     /// When the machine lacks the family, or another program has the port for itself.
-    pub(super) fn open(group: LsdGroup) -> io::Result<Self> {
+    pub(super) fn open(group: LsdGroup, link: &Uplink) -> io::Result<Self> {
         let addr = group.addr();
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_address(true)?;
         #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
+        if let Some(interface) = link.interface() {
+            interface.bind_device(&socket)?;
+        }
         // Bound to no address in particular: not every system can bind a group's. Packets that were sent to us alone
         // are told apart by their sender.
         match group {

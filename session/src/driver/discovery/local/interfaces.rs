@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use netdev::Interface;
+use tailwater_types::interface::Interface as Bound;
 
 use crate::discovery::local::Network;
 
@@ -21,9 +22,13 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     /// Lists the interfaces, which takes some milliseconds. `listen` is where we take connections; without it, all
-    /// interfaces count.
-    pub(super) fn look(listen: Option<SocketAddr>) -> Self {
+    /// interfaces count. With an interface that sockets are bound to, it is the only one.
+    pub(super) fn look(listen: Option<SocketAddr>, bound: Option<&Bound>) -> Self {
         let mut interfaces = netdev::get_interfaces();
+        if let Some(bound) = bound {
+            let index = bound.found().map(|found| found.index);
+            interfaces.retain(|interface| Some(interface.index) == index);
+        }
         // The order of the list means nothing: sorted, lists that say the same compare as equal.
         interfaces.sort_by_key(|interface| interface.index);
         Self::of(&interfaces, listen)

@@ -21,6 +21,7 @@ use crate::discovery::local::{Ignored, LocalDiscovery};
 use crate::driver::message::TorrentMessage;
 use crate::driver::registry::Registry;
 use crate::torrent::PeerSource;
+use crate::transport::Uplink;
 
 /// How often the interfaces are looked at: machines move.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -34,6 +35,7 @@ pub(crate) async fn run(
     registry: Arc<Registry>,
     listen: Option<SocketAddr>,
     seed: u64,
+    link: Uplink,
     closing: CancellationToken,
 ) {
     let port = listen.map(|addr| addr.port());
@@ -41,6 +43,7 @@ pub(crate) async fn run(
         machine: LocalDiscovery::new(port, seed),
         registry,
         listen,
+        link,
         v4: None,
         v6: None,
         around: Surroundings::default(),
@@ -55,6 +58,7 @@ struct Task {
     machine: LocalDiscovery,
     registry: Arc<Registry>,
     listen: Option<SocketAddr>,
+    link: Uplink,
     v4: Option<Group>,
     v6: Option<Group>,
     around: Surroundings,
@@ -82,6 +86,10 @@ impl Task {
             let wake = self.machine.poll_timeout();
             tokio::select! {
                 _ = look.tick() => self.look_around().await,
+                () = self.link.changed() => {
+                    (self.v4, self.v6) = (None, None);
+                    self.look_around().await;
+                }
                 changed = changes.changed() => {
                     if changed.is_err() {
                         break;
@@ -104,9 +112,15 @@ impl Task {
 
     /// Lists the interfaces, and joins the groups on those that are new.
     async fn look_around(&mut self) {
-        let listen = self.listen;
+        let (listen, interface) = (self.listen, self.link.interface().cloned());
+        if !self.link.is_up() {
+            // Without neighbours, nothing is sent.
+            self.around = Surroundings::default();
+            return self.machine.handle_networks(Instant::now(), Vec::new());
+        }
         // Some systems take their time to tell.
-        let looking = tokio::task::spawn_blocking(move || Surroundings::look(listen));
+        let looking =
+            tokio::task::spawn_blocking(move || Surroundings::look(listen, interface.as_ref()));
         let around = match looking.await {
             Ok(around) => around,
             Err(error) => return tracing::debug!("looking at the interfaces: {error}"),
@@ -114,8 +128,8 @@ impl Task {
         let has_changed = around != self.around;
         let networks = around.networks.clone();
         self.around = around;
-        let has_v4 = open(&mut self.v4, LsdGroup::V4);
-        let has_v6 = open(&mut self.v6, LsdGroup::V6);
+        let has_v4 = open(&mut self.v4, LsdGroup::V4, &self.link);
+        let has_v6 = open(&mut self.v6, LsdGroup::V6, &self.link);
         for (group, is_new) in [(&self.v4, has_v4), (&self.v6, has_v6)] {
             if let Some(group) = group.as_ref().filter(|_| is_new || has_changed) {
                 group.join(&self.around);
@@ -148,11 +162,11 @@ impl Task {
 }
 
 /// Opens the group's socket if it is not open. Whether it has been opened now.
-fn open(group: &mut Option<Group>, which: LsdGroup) -> bool {
+fn open(group: &mut Option<Group>, which: LsdGroup, link: &Uplink) -> bool {
     if group.is_some() {
         return false;
     }
-    match Group::open(which) {
+    match Group::open(which, link) {
         Ok(opened) => *group = Some(opened),
         Err(error) => tracing::debug!(?which, "no local discovery: {error}"),
     }

@@ -29,7 +29,14 @@ impl Neighbour {
         let closing = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (seed, listen) = (fastrand::u64(..), Some(addr));
-        tasks.spawn(run(Arc::clone(&registry), listen, seed, closing.clone()));
+        let link = Uplink::default();
+        tasks.spawn(run(
+            Arc::clone(&registry),
+            listen,
+            seed,
+            link,
+            closing.clone(),
+        ));
         Self {
             registry,
             addr,

@@ -1,4 +1,4 @@
-//! The temporary folder of a demo: removed at its end, and, if the process was killed, by the next demo.
+//! The temporary folder of a command: removed at its end, and, if the process was killed, by the next such command.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -9,27 +9,24 @@ use tempfile::TempDir;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 
-/// What the names of all such folders begin with.
-const PREFIX: &str = "tailwater-demo-";
-/// A file that is locked as long as its demo runs. The system unlocks it when the process ends, however that happens.
+/// A file that is locked as long as its command runs. The system unlocks it when the process ends, however that happens.
 const LOCK: &str = "lock";
-/// How often to try again: between creation and locking, another demo may take the folder for one of a killed process.
+/// How often to try again: between creation and locking, another command may take the folder for one of a killed process.
 const ATTEMPTS: usize = 8;
 
 /// A locked folder for temporary files.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     dir: TempDir,
     _lock: File,
 }
 
 impl Folder {
-    /// Makes one, and removes those of demos that were killed.
-    pub(super) fn new(interrupt: &Interrupt) -> Result<Self, CliError> {
-        let root = std::env::temp_dir();
-        remove_stale(&root);
-        let failed = || CliError::io("make a folder in", &root);
+    /// Makes one in `root` whose name begins with `prefix`, and removes those of killed commands with that prefix.
+    pub(crate) fn new(interrupt: &Interrupt, root: &Path, prefix: &str) -> Result<Self, CliError> {
+        remove_stale(root, prefix);
+        let failed = || CliError::io("make a folder in", root);
         for _ in 0..ATTEMPTS {
-            let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&root);
+            let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(root);
             let dir = dir.map_err(failed())?;
             // Before there is anything in it.
             interrupt.remove_at_end(dir.path());
@@ -40,12 +37,12 @@ impl Folder {
         Err(failed()(io::ErrorKind::ResourceBusy.into()))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 }
 
-/// Locks a new folder, unless another demo is removing it.
+/// Locks a new folder, unless another command is removing it.
 fn lock(dir: &Path) -> io::Result<Option<File>> {
     let path = dir.join(LOCK);
     let file = match File::create_new(&path) {
@@ -55,19 +52,19 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(path.exists().then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks: other demos find none there either, and remove nothing.
+        // A file system without locks: other commands find none there either, and remove nothing.
         Err(TryLockError::Error(_)) => Ok(Some(file)),
     }
 }
 
-/// Removes what killed demos of the same user have left. What cannot be removed is left to the system.
-fn remove_stale(root: &Path) {
+/// Removes what killed commands of the same user have left. What cannot be removed is left to the system.
+fn remove_stale(root: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(PREFIX)) {
+        if name.to_str().is_some_and(|name| name.starts_with(prefix)) {
             remove_if_stale(&entry.path());
         }
     }
@@ -78,13 +75,13 @@ fn remove_if_stale(dir: &Path) {
     let Ok(file) = File::options().write(true).open(lock) else {
         return;
     };
-    // Held until the folder is gone, so that no other demo does the same.
+    // Held until the folder is gone, so that no other command does the same.
     if file.try_lock().is_ok() {
         drop(fs::remove_dir_all(dir));
     }
 }
 
-/// The lock of a demo's folder: nothing that only looks like one, and nothing of another user's.
+/// The lock of such a folder: nothing that only looks like one, and nothing of another user's.
 fn lock_of(dir: &Path) -> Option<PathBuf> {
     let lock = dir.join(LOCK);
     let (folder, file) = (
@@ -111,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_demo_left_goes_and_a_running_ones_stays() {
+    fn what_a_killed_command_left_goes_and_a_running_ones_stays() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = |name: &str, has_lock: bool| {
             let dir = root.path().join(name);
@@ -128,11 +125,11 @@ mod tests {
             folder("tailwater-demo-alive", false),
         ];
         let alive = lock(&kept[2]).expect("a file").expect("a lock");
-        remove_stale(root.path());
+        remove_stale(root.path(), "tailwater-demo-");
         assert!(!dead.exists());
         assert!(kept.iter().all(|dir| dir.exists()));
         drop(alive);
-        remove_stale(root.path());
+        remove_stale(root.path(), "tailwater-demo-");
         assert!(!kept[2].exists() && kept[1].exists());
     }
 
@@ -145,7 +142,7 @@ mod tests {
         fs::write(elsewhere.join(LOCK), b"").expect("a file");
         let link = root.path().join("tailwater-demo-link");
         std::os::unix::fs::symlink(&elsewhere, link).expect("a link");
-        remove_stale(root.path());
+        remove_stale(root.path(), "tailwater-demo-");
         assert!(elsewhere.join(LOCK).exists());
     }
 }

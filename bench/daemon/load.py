@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""A daemon under load, on this machine alone:
+
+    bench/daemon/load.py [--parts torrents,polling] [--torrents N] [--clients N] [--mib N] [--rounds N]
+
+    torrents   N paused torrents (5000): from the start to the first answer, resident memory, a list of 8 fields
+    polling    a torrent of N MiB (1024) from `tailwater seed` to a daemon, alone and while N clients (200) poll it as pages
+               do: each asks for the list once a second, a tenth of them for a torrent's peers and the events too. The rate
+               under load has to be at least 90 % of that alone; the polls' own times stand beside it.
+
+$TAILWATER is the program (default: target/release/tailwater). Data lies below $TMPDIR and is removed. Needs no packages.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAM = os.environ.get("TAILWATER", str(ROOT / "target/release/tailwater"))
+LOCAL = ["--no-config", "--no-dht", "--no-lsd", "--no-port-map", "--no-progress", "--listen", "127.0.0.1:0"]
+FIELDS = "id,number,name,state,progress,down_rate,up_rate,size"
+LIST = f"/api/v1/torrents?limit=5000&fields={FIELDS}"
+# The share of the rate alone that a download has to keep.
+KEEPS = 0.9
+
+
+def bencode(value):
+    match value:
+        case int():
+            return b"i%de" % value
+        case bytes():
+            return b"%d:%s" % (len(value), value)
+        case str():
+            return bencode(value.encode())
+        case dict():
+            pairs = (bencode(key) + bencode(value[key]) for key in sorted(value))
+            return b"d" + b"".join(pairs) + b"e"
+
+
+class Daemon:
+    def __init__(self, folder, name):
+        self.begun = time.monotonic()
+        args = ["daemon", "--http", "127.0.0.1:0", "--json", "--data", folder / f"{name}-data", "--state", folder / name]
+        self.process = subprocess.Popen([PROGRAM, *args, *LOCAL], stdout=subprocess.PIPE)
+        self.addr = json.loads(self.process.stdout.readline())["http"]
+
+    def ask(self, path, method="GET", body=None, kind="application/json"):
+        connection = http.client.HTTPConnection(self.addr, timeout=120)
+        connection.request(method, path, body, {"Content-Type": kind} if body else {})
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status < 300, (path, answer.status, text)
+        return text
+
+    def memory(self):
+        """Resident memory now and at its peak, in MB."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        values = dict(line.split(":", 1) for line in lines)
+        return [int(values[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM")]
+
+    def cpu(self):
+        """Processor time, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def torrents(folder, count):
+    daemon = Daemon(folder, "many")
+
+    def add(first):
+        connection = http.client.HTTPConnection(daemon.addr, timeout=120)
+        for number in range(first, count, 4):
+            pieces = hashlib.sha1(b"%d" % number).digest() * 668
+            info = {"length": 700_000_000, "name": f"part {number:05} of something", "piece length": 1 << 20, "pieces": pieces}
+            body = bencode({"announce": "http://127.0.0.1:9/announce", "info": info})
+            kind = {"Content-Type": "application/x-bittorrent"}
+            connection.request("POST", "/api/v1/torrents?paused=true&labels=linux", body, kind)
+            answer = connection.getresponse()
+            assert answer.read() and answer.status == 201
+
+    adding = [threading.Thread(target=add, args=(first,)) for first in range(4)]
+    for thread in adding:
+        thread.start()
+    for thread in adding:
+        thread.join()
+    daemon.end()
+    daemon = Daemon(folder, "many")
+    first = json.loads(daemon.ask("/api/v1/torrents?limit=1"))
+    answered = time.monotonic() - daemon.begun
+    times = []
+    for _ in range(50):
+        begun = time.monotonic()
+        listed = daemon.ask(LIST)
+        times.append((time.monotonic() - begun) * 1_000)
+    resident, peak = daemon.memory()
+    print(
+        f"{first['total']} paused torrents: first answer {answered:.2f} s; list of 8 fields {statistics.median(times):.1f} ms"
+        f" (slowest {max(times):.1f}), {len(listed) / 1e6:.2f} MB; resident {resident:.0f} MB (peak {peak:.0f})",
+        flush=True,
+    )
+    daemon.end()
+
+
+async def request(reader, writer, host, path):
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    return await reader.readexactly(length)
+
+
+async def client(addr, number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+    paths = [LIST, "/api/v1/stats"]
+    if number % 10 == 0:
+        paths.append(f"/api/v1/torrents/{torrent}/peers")
+        events = await asyncio.open_connection(host, port)
+        events[1].write(f"GET /api/v1/events HTTP/1.1\r\nHost: {addr}\r\n\r\n".encode())
+    # They do not all come at once.
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        for path in paths:
+            await request(reader, writer, addr, path)
+        times.append((time.monotonic() - begun) * 1_000 / len(paths))
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
+def poll(addr, clients, torrent, stop, times):
+    async def all_of_them():
+        await asyncio.gather(*(client(addr, number, torrent, stop, times) for number in range(clients)))
+
+    asyncio.run(all_of_them())
+
+
+def download(folder, name, torrent, peer, mib, clients):
+    """The rate in MiB/s, the times of the polls, and the daemon's processor time."""
+    daemon = Daemon(folder, name)
+    added = daemon.ask("/api/v1/torrents?paused=true", "POST", torrent, "application/x-bittorrent")
+    hash_of = json.loads(added)["id"]
+    stop, times = threading.Event(), []
+    polling = threading.Thread(target=poll, args=(daemon.addr, clients, hash_of, stop, times))
+    if clients:
+        polling.start()
+        time.sleep(2)
+    begun, cpu = time.monotonic(), daemon.cpu()
+    daemon.ask(f"/api/v1/torrents/{hash_of}/resume", "POST")
+    daemon.ask(f"/api/v1/torrents/{hash_of}/peers", "POST", json.dumps({"peers": [peer]}).encode())
+    while json.loads(daemon.ask(f"/api/v1/torrents/{hash_of}"))["progress"] < 1:
+        time.sleep(0.05)
+    rate, cpu = mib / (time.monotonic() - begun), daemon.cpu() - cpu
+    stop.set()
+    if clients:
+        polling.join()
+    daemon.end()
+    shutil.rmtree(folder / f"{name}-data")
+    shutil.rmtree(folder / name)
+    return rate, times, cpu
+
+
+def polling(folder, mib, clients, rounds):
+    payload = folder / "payload"
+    with payload.open("wb") as file:
+        for _ in range(mib):
+            file.write(random.randbytes(1 << 20))
+    file = folder / "payload.torrent"
+    subprocess.run([PROGRAM, "create", payload, "--output", file, "--no-config", "-q"], check=True)
+    seed = [PROGRAM, "seed", file, "--data", folder, "--json", *LOCAL]
+    seeder = subprocess.Popen(seed, stdout=subprocess.PIPE)
+    try:
+        peer = next(line["addr"] for line in map(json.loads, seeder.stdout) if line.get("event") == "listening")
+        threading.Thread(target=lambda: seeder.stdout.read(), daemon=True).start()
+        torrent = file.read_bytes()
+        rates = {0: [], clients: []}
+        for number in range(rounds):
+            for load in (0, clients) if number % 2 == 0 else (clients, 0):
+                rate, times, cpu = download(folder, "one", torrent, peer, mib, load)
+                rates[load].append(rate)
+                polled = ""
+                if times:
+                    times.sort()
+                    polled = (
+                        f"; {len(times)} polls, median {statistics.median(times):.1f} ms,"
+                        f" 99 % within {times[len(times) * 99 // 100]:.1f} ms"
+                    )
+                print(f"{mib} MiB with {load} clients: {rate:.0f} MiB/s, {cpu:.1f} s of processor{polled}", flush=True)
+    finally:
+        seeder.terminate()
+        seeder.wait(60)
+    alone, loaded = (statistics.median(rates[load]) for load in (0, clients))
+    kept = loaded / alone
+    print(f"median: {alone:.0f} MiB/s alone, {loaded:.0f} MiB/s with {clients} clients: {kept:.0%} kept")
+    return kept >= KEEPS
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default="torrents,polling")
+    parser.add_argument("--torrents", type=int, default=5_000)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--mib", type=int, default=1_024)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    parts = args.parts.split(",")
+    is_right = True
+    with tempfile.TemporaryDirectory() as folder:
+        if "torrents" in parts:
+            torrents(Path(folder), args.torrents)
+        if "polling" in parts:
+            is_right = polling(Path(folder), args.mib, args.clients, args.rounds)
+    raise SystemExit(0 if is_right else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+//! `tailwater daemon`, as a program and as a person meets it: the real binary, driven over HTTP and by `tailwater ctl`.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod access;
+mod bad_input;
+mod choice;
+#[path = "../stream/chromium.rs"]
+mod chromium;
+mod ctl;
+mod daemon;
+mod examples;
+#[path = "../stream/film.rs"]
+#[allow(dead_code, reason = "the stream tests use the rest of it")]
+mod film;
+mod http;
+mod limits;
+mod load;
+mod login;
+mod page;
+#[allow(dead_code, reason = "the interop tests use the rest of it")]
+#[path = "../interop/process.rs"]
+mod process;
+#[cfg(unix)]
+mod service;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(unix)]
+mod tls;
+mod torrents;

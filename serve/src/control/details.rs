@@ -1,0 +1,107 @@
+//! What is known of one torrent.
+
+use std::time::Duration;
+
+use tailwater_session::TorrentError;
+use tokio::time::timeout;
+
+use super::error::ControlError;
+use super::id::TorrentId;
+use super::service::Control;
+use super::view::{FileView, PeerView, TrackerView, WebSeedView};
+
+/// How long a torrent may take for an answer: one whose files are checked or moved answers afterwards.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a torrent answers, unless it is busy.
+pub(super) async fn soon<T>(
+    answer: impl Future<Output = Result<T, TorrentError>>,
+) -> Result<T, ControlError> {
+    match timeout(ANSWER_WITHIN, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ControlError::Conflict(
+            "the torrent is busy: its files are being checked or moved".to_owned(),
+        )),
+    }
+}
+
+impl Control {
+    /// The files of a torrent, without padding.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, or its metadata is not known.
+    pub async fn files(&self, id: TorrentId) -> Result<Vec<FileView>, ControlError> {
+        let entry = self.inner.entry(id)?;
+        let is_untouched = entry.state().is_untouched();
+        if is_untouched {
+            return self.inner.untouched_files(&entry).await;
+        }
+        let torrent = self.inner.awake(id).await?;
+        let files = soon(torrent.files()).await?;
+        let files = files.into_iter().filter(|file| !file.is_pad);
+        let files = files.map(|file| FileView {
+            index: file.index,
+            path: file.path,
+            size: file.length,
+            have: file.have,
+            priority: file.priority.into(),
+            first_piece: file.first_piece,
+            piece_count: file.piece_count,
+        });
+        Ok(files.collect())
+    }
+
+    /// The connected peers of a torrent; of a link none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, or it stopped.
+    pub async fn peers(&self, id: TorrentId) -> Result<Vec<PeerView>, ControlError> {
+        let Some(torrent) = self.inner.entry(id)?.torrent() else {
+            return Ok(Vec::new());
+        };
+        let pieces = torrent.info().geometry().piece_count();
+        let peers = soon(torrent.peers()).await?;
+        Ok(peers
+            .iter()
+            .map(|peer| PeerView::of(peer, pieces))
+            .collect())
+    }
+
+    /// The trackers of a torrent; of a link, those that it names.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent.
+    pub fn trackers(&self, id: TorrentId) -> Result<Vec<TrackerView>, ControlError> {
+        let entry = self.inner.entry(id)?;
+        let (tiers, mut known) = match entry.torrent() {
+            Some(torrent) => (torrent.tracker_tiers(), torrent.trackers()),
+            None => (entry.record().trackers, Vec::new()),
+        };
+        let tiers = tiers.into_iter().enumerate();
+        let named = tiers.flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
+        let named = named.map(|(tier, url)| {
+            // One that has just been named has no status yet.
+            match known.iter().position(|known| known.url == url) {
+                Some(at) => known.swap_remove(at).into(),
+                None => TrackerView::idle(url, tier),
+            }
+        });
+        Ok(named.collect())
+    }
+
+    /// The web seeds of a torrent.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent.
+    pub fn web_seeds(&self, id: TorrentId) -> Result<Vec<WebSeedView>, ControlError> {
+        let torrent = self.inner.entry(id)?.torrent();
+        let seeds = torrent
+            .map(|torrent| torrent.web_seeds())
+            .unwrap_or_default();
+        Ok(seeds.into_iter().map(Into::into).collect())
+    }
+}
