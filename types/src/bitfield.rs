@@ -1,5 +1,7 @@
 //! Bitfields: the set of pieces that a peer has.
 
+use std::ops::Range;
+
 use crate::{Geometry, PieceIndex};
 
 /// One bit for each piece of a torrent, in the byte order of the `bitfield` message (BEP 3).
@@ -143,13 +145,21 @@ impl Bitfield {
 
     /// The pieces whose bits are set, in order. Takes a step for each eight pieces and each bit.
     pub fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
-        ones(self.bytes.iter().copied())
+        ones(0, self.bytes.iter().copied())
+    }
+
+    /// The pieces in this range of numbers whose bits are set, in order. Takes a step for each eight pieces of the range.
+    pub fn iter_in(&self, range: Range<u32>) -> impl Iterator<Item = PieceIndex> + '_ {
+        let end = byte_count(range.end.min(self.len));
+        let start = (range.start as usize / 8).min(end);
+        let bytes = self.bytes[start..end].iter().copied();
+        ones(range.start / 8 * 8, bytes).filter(move |piece| range.contains(&piece.get()))
     }
 
     /// The pieces whose bits differ from those of another bitfield of the same torrent, in order.
     pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
         let pairs = self.bytes.iter().zip(&other.bytes);
-        ones(pairs.map(|(one, other)| one ^ other))
+        ones(0, pairs.map(|(one, other)| one ^ other))
     }
 
     /// Whether no bit is set.
@@ -165,9 +175,9 @@ impl std::fmt::Debug for Bitfield {
     }
 }
 
-/// The pieces of the bits that are set.
-fn ones(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = PieceIndex> {
-    let numbered = (0u32..).step_by(8).zip(bytes);
+/// The pieces of the bits that are set, the first of which is that of piece `start`.
+fn ones(start: u32, bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = PieceIndex> {
+    let numbered = (start..).step_by(8).zip(bytes);
     numbered
         .filter(|(_, byte)| *byte != 0)
         .flat_map(|(first, byte)| {
@@ -232,7 +242,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_set(pieces in 1u32..40, steps in proptest::collection::vec((0u32..40, any::<bool>()), 0..80)) {
+        fn behaves_as_a_set(
+            pieces in 1u32..40,
+            steps in proptest::collection::vec((0u32..40, any::<bool>()), 0..80),
+            range in (0u32..60, 0u32..60),
+        ) {
             let geometry = geometry(pieces);
             let mut bits = Bitfield::none(&geometry);
             let mut model = BTreeSet::new();
@@ -246,6 +260,10 @@ mod tests {
             }
             prop_assert_eq!(bits.count() as usize, model.len());
             prop_assert!(geometry.pieces().all(|piece| bits.has(piece) == model.contains(&piece)));
+            let (start, end) = range;
+            let inside = model.iter().filter(|piece| (start..end).contains(&piece.get()));
+            prop_assert!(bits.iter_in(start..end).eq(inside.copied()));
+            prop_assert!(bits.iter().eq(model.iter().copied()));
             prop_assert_eq!(Bitfield::from_bytes(&geometry, bits.as_bytes()), Ok(bits));
         }
     }

@@ -4,7 +4,7 @@
 //! [`UTP_CONNECT_TIMEOUT`], 5 s), from the
 //! address that [`SessionBuilder::dial_from`](crate::SessionBuilder::dial_from) names, or else from any. The two callers
 //! are the torrent and the fetch of a magnet link's metadata, both by way of `driver::handshake::PeerDialer`, which chooses the
-//! transport, and gives the handshakes their own time. Before they dial they wait for a permit and their turn (`driver::permits`): at most 30 dials a
+//! transport, and gives the handshakes their own time. Before they dial they wait for a permit and their turn (`driver::permits`): 100 dials at once and 30 a
 //! second over all torrents.
 
 use std::io;

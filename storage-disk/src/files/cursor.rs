@@ -62,6 +62,19 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// The torrent's bytes from `offset` on will be read soon, though not in order: the system may read them ahead.
+    pub(crate) fn will_read(&mut self, offset: u64, len: usize) {
+        let store = self.store;
+        for segment in store.layout().segments(offset, len) {
+            // What cannot be opened fails when it is read.
+            if let Some((slot, at)) = self.place(&segment)
+                && let Ok(file) = self.file(slot, Access::Read)
+            {
+                file.will_read(at, segment.len);
+            }
+        }
+    }
+
     /// The file that holds a segment's bytes and where in it; `None` for padding.
     fn place(&self, segment: &Segment) -> Option<(u32, u64)> {
         let index = segment.file?;

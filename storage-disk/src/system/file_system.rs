@@ -5,8 +5,14 @@ use crate::system::below::{self, Spot};
 use crate::system::metadata::{FileId, FileState, file_state};
 use std::fs::File;
 use std::io::{self, IoSlice};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
 use std::path::Path;
 use tailwater_storage::StorageError;
+
+/// How much Linux reads ahead for one hint; it ignores what is beyond (`read_ahead_kb` of a device, by default).
+#[cfg(target_os = "linux")]
+const READ_AHEAD: NonZeroU64 = NonZeroU64::new(128 * 1024).unwrap();
 
 /// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,10 @@ impl OpenState {
 pub(crate) trait DiskFile: Send + Sync {
     /// Fills `buf` from `offset` on; a file that ends before is [`io::ErrorKind::UnexpectedEof`].
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+    /// A hint that `len` bytes from `offset` on will be read soon, in any order.
+    fn will_read(&self, offset: u64, len: usize) {
+        let _ = (offset, len);
+    }
     /// Writes all of `data` at `offset`.
     fn write_all_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
     /// Writes all of `parts`, one after the other, at `offset`. The parts are consumed.
@@ -98,6 +108,19 @@ impl DiskFile for File {
     #[cfg(unix)]
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(self, buf, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn will_read(&self, offset: u64, len: usize) {
+        use rustix::fs::{Advice, fadvise};
+        let end = offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        let mut at = offset;
+        while let Some(left) = NonZeroU64::new(end.saturating_sub(at)) {
+            let step = left.min(READ_AHEAD);
+            // A hint that is refused changes nothing.
+            let _ = fadvise(self, at, Some(step), Advice::WillNeed);
+            at = at.saturating_add(step.get());
+        }
     }
 
     #[cfg(unix)]

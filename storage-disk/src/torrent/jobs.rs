@@ -158,9 +158,9 @@ impl Shared {
         let unhashed = {
             let hashers = self.hashers();
             let unhashed = pieces.iter().filter(|piece| !hashers.has(**piece));
-            unhashed.copied().collect()
+            unhashed.copied().collect::<Vec<_>>()
         };
-        let together = self.hash_together(unhashed, scratch);
+        let together = self.hash_together(&unhashed, scratch);
         for &piece in pieces {
             self.verifying.clear(piece);
             let hasher = self.hashers().take(piece);
@@ -188,20 +188,32 @@ impl Shared {
         }
     }
 
+    /// A hint that pieces will be hashed side by side: they are read a part of each in turn, which the system does not
+    /// take for reading in order.
+    pub(crate) fn will_hash_together(&self, pieces: &[PieceIndex]) {
+        let geometry = self.store.layout().geometry();
+        let mut cursor = self.store.cursor();
+        for piece in pieces {
+            let len = usize::try_from(geometry.piece_len(*piece)).unwrap_or(usize::MAX);
+            cursor.will_read(geometry.piece_start(*piece), len);
+        }
+    }
+
     /// Reads whole pieces back and hashes them side by side. A piece that cannot be read has no hash here: it is tried
     /// again by itself.
-    fn hash_together(
+    pub(crate) fn hash_together(
         &self,
-        mut pieces: Vec<PieceIndex>,
+        pieces: &[PieceIndex],
         scratch: &mut [u8],
     ) -> HashMap<PieceIndex, PieceHash> {
         let geometry = self.store.layout().geometry();
         // The last one, or the last of each file, may be shorter. Trees of v2 are hashed one by one.
-        pieces.retain(|piece| {
+        let is_alike = |piece: &PieceIndex| {
             geometry.piece_len(*piece) == geometry.piece_length()
                 && matches!(self.hashes.expected(*piece), Some(Expected::V1(_)))
-        });
-        if pieces.len() < BULK {
+        };
+        let pieces: Vec<_> = pieces.iter().copied().filter(is_alike).collect();
+        if pieces.len() < 2 {
             return HashMap::new();
         }
         let len = usize::try_from(geometry.piece_length()).unwrap_or(usize::MAX);
@@ -225,12 +237,17 @@ impl Shared {
         (self.on_completion)(Completion::Digests { piece, digests });
     }
 
-    /// Reads a whole piece back; says whether it is the right one. It is not where the expected hash is not known.
+    /// Whether a piece is the right one: by its SHA-1, or else the whole piece is read back. It is not where the expected
+    /// hash is not known.
     pub(crate) fn is_right(
         &self,
         piece: PieceIndex,
+        hash: Option<&PieceHash>,
         scratch: &mut [u8],
     ) -> Result<bool, StorageError> {
+        if let Some(hash) = hash {
+            return Ok(self.hashes.expected(piece) == Some(Expected::V1(*hash)));
+        }
         match self.finish(piece, None, scratch) {
             Err(StorageError::HashUnknown(_)) => Ok(false),
             finished => finished,

@@ -53,7 +53,7 @@ impl Shared {
             if self.is_closing() {
                 return Err(StorageError::Closed);
             }
-            let is_right = match self.is_right(piece, &mut scratch) {
+            let is_right = match self.is_right(piece, None, &mut scratch) {
                 Err(error) if !error.is_missing_data() => return Err(error),
                 hashed => hashed.unwrap_or(false),
             };
@@ -93,7 +93,7 @@ impl Shared {
                 continue;
             }
             scratch.resize(SCRATCH_LEN, 0);
-            if !self.is_right(piece, &mut scratch)? {
+            if !self.is_right(piece, None, &mut scratch)? {
                 return Err(StorageError::FileChanged {
                     path: self.path_of(piece),
                     change: FileChange::Modified,

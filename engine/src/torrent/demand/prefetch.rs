@@ -244,8 +244,7 @@ impl<S: Space> Engine<S> {
             let kept = target.kept.as_ref();
             let has_room = u64::from(self.supply.geometry.piece_len(piece)) <= unused
                 || kept.is_some_and(|(_, window)| window.contains(&piece.get()));
-            let is_listed = self.supply.picker.listed_from(piece).next() == Some(piece);
-            is_listed && has_room && self.begun_to_prefetch() < MAX_BEGUN
+            self.supply.picker.is_listed(piece) && has_room && self.begun_to_prefetch() < MAX_BEGUN
         };
         pieces.find(|&piece| {
             if !peer.supply.bits.has(piece) || !peer.lets_us_request(piece) {

@@ -71,8 +71,8 @@ impl<S: Space> Engine<S> {
             let inside = |piece: &PieceIndex| piece.get() < reader.window.end;
             let open = self.supply.pieces.open_from(first, key);
             let open = open.take_while(inside).find(fits);
-            let new = self.supply.picker.listed_from(first);
-            let new = new.take_while(inside).find(fits);
+            let ahead = reader.current..reader.window.end;
+            let new = self.supply.picker.listed_in(ahead).find(fits);
             open.into_iter().chain(new).min().map(rank)
         };
         let candidates = self.demand.readers.iter();

@@ -3,7 +3,7 @@
 //! Pieces that may be started stand in buckets, one for each (priority, availability). A change of availability
 //! moves a piece between neighbouring buckets in constant time; nothing is ever sorted.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
 
@@ -43,7 +43,7 @@ pub(crate) struct Picker {
     /// Each piece's position in its bucket, or [`NOWHERE`].
     positions: Vec<u32>,
     /// The same pieces in order: for readers' windows and for fetching in order.
-    listed: BTreeSet<PieceIndex>,
+    listed: Bitfield,
 }
 
 impl Picker {
@@ -56,13 +56,13 @@ impl Picker {
             priorities: vec![Priority::Normal; count],
             buckets: Default::default(),
             positions: vec![NOWHERE; count],
-            listed: BTreeSet::new(),
+            listed: Bitfield::none(geometry),
         }
     }
 
     /// How many pieces could be started, whichever suppliers have them.
-    pub(crate) fn candidates(&self) -> usize {
-        self.listed.len()
+    pub(crate) const fn candidates(&self) -> u32 {
+        self.listed.count()
     }
 
     pub(crate) fn priority(&self, piece: PieceIndex) -> Priority {
@@ -95,15 +95,14 @@ impl Picker {
         if self.is_listed(piece) || !self.is_wanted(piece) {
             return;
         }
-        self.listed.insert(piece);
+        self.listed.set(piece);
         self.place(piece, rng);
     }
 
     /// The piece is not to be started; says whether it could have been.
     pub(crate) fn remove(&mut self, piece: PieceIndex) -> bool {
-        let listed = self.is_listed(piece);
+        let listed = self.listed.clear(piece);
         if listed {
-            self.listed.remove(&piece);
             self.unplace(piece);
         }
         listed
@@ -171,9 +170,9 @@ impl Picker {
         None
     }
 
-    /// The pieces that may be started, in order, from `first` on.
-    pub(crate) fn listed_from(&self, first: PieceIndex) -> impl Iterator<Item = PieceIndex> + '_ {
-        self.listed.range(first..).copied()
+    /// The pieces that may be started in this range of numbers, in order.
+    pub(crate) fn listed_in(&self, range: Range<u32>) -> impl Iterator<Item = PieceIndex> + '_ {
+        self.listed.iter_in(range)
     }
 
     /// How many connected peers have the piece.
@@ -181,8 +180,9 @@ impl Picker {
         u32::from(self.availability[piece.as_usize()]) + u32::from(self.seeds)
     }
 
-    fn is_listed(&self, piece: PieceIndex) -> bool {
-        self.positions[piece.as_usize()] != NOWHERE
+    /// Whether the piece may be started.
+    pub(crate) fn is_listed(&self, piece: PieceIndex) -> bool {
+        self.listed.has(piece)
     }
 
     fn shift(&mut self, piece: PieceIndex, by: i16, rng: &mut fastrand::Rng) {
@@ -250,10 +250,10 @@ impl Picker {
                 }
             }
         }
-        assert_eq!(listed, self.listed.len());
+        assert_eq!(listed, self.listed.count() as usize);
         let placed = self.positions.iter().filter(|p| **p != NOWHERE).count();
-        assert_eq!(placed, self.listed.len());
-        assert!(self.listed.iter().all(|piece| self.is_listed(*piece)));
+        assert_eq!(placed, self.listed.count() as usize);
+        assert!(self.listed.iter().all(|piece| self.is_listed(piece)));
     }
 }
 

@@ -50,11 +50,26 @@ enum Block {
 struct Partial {
     blocks: Box<[Block]>,
     free: usize,
+    /// No block before this one is free: where the search for the next begins.
+    first_free: usize,
     /// Blocks not yet stored.
     missing: usize,
     contributors: Vec<Origin>,
     /// Only this peer may fetch it: an earlier attempt failed with several contributors.
     reserved_for: Option<PeerKey>,
+}
+
+impl Partial {
+    fn is_for(&self, peer: PeerKey) -> bool {
+        self.reserved_for.is_none_or(|owner| owner == peer)
+    }
+
+    /// Nobody is asked for a block any more.
+    fn free(&mut self, number: usize) {
+        self.blocks[number] = Block::Free;
+        self.free += 1;
+        self.first_free = self.first_free.min(number);
+    }
 }
 
 /// The outcome of a block that arrived.
@@ -125,6 +140,7 @@ impl Pieces {
             Partial {
                 blocks: vec![Block::Free; count].into_boxed_slice(),
                 free: count,
+                first_free: 0,
                 missing: count,
                 contributors: Vec::new(),
                 reserved_for,
@@ -137,11 +153,8 @@ impl Pieces {
         &self,
         peer: PeerKey,
     ) -> impl DoubleEndedIterator<Item = PieceIndex> + '_ {
-        self.open.iter().copied().filter(move |piece| {
-            self.partials
-                .get(piece)
-                .is_some_and(|partial| partial.reserved_for.is_none_or(|owner| owner == peer))
-        })
+        let pieces = self.open.iter().copied();
+        pieces.filter(move |piece| self.is_for(*piece, peer))
     }
 
     /// Like [`Self::open_for`], from `first` on.
@@ -150,12 +163,19 @@ impl Pieces {
         first: PieceIndex,
         peer: PeerKey,
     ) -> impl Iterator<Item = PieceIndex> + '_ {
-        let is_free = move |piece: &PieceIndex| {
-            self.partials
-                .get(piece)
-                .is_some_and(|partial| partial.reserved_for.is_none_or(|owner| owner == peer))
-        };
-        self.open.range(first..).copied().filter(is_free)
+        let pieces = self.open.range(first..).copied();
+        pieces.filter(move |piece| self.is_for(*piece, peer))
+    }
+
+    fn is_for(&self, piece: PieceIndex, peer: PeerKey) -> bool {
+        let partial = self.partials.get(&piece);
+        partial.is_some_and(|partial| partial.is_for(peer))
+    }
+
+    /// Whether `peer` may be asked for a free block of this piece.
+    pub(crate) fn is_open_for(&self, piece: PieceIndex, peer: PeerKey) -> bool {
+        let has_free = |partial: &Partial| partial.free > 0 && partial.is_for(peer);
+        self.partials.get(&piece).is_some_and(has_free)
     }
 
     /// The pieces that lack blocks, in order.
@@ -205,22 +225,28 @@ impl Pieces {
         piece: PieceIndex,
         except: &[BlockRef],
     ) -> Option<BlockRef> {
-        let geometry = &self.geometry;
         let partial = self.partials.get_mut(&piece)?;
-        let is_excepted = |number: u32| {
-            let block = geometry.nth_block(piece, number);
-            !except.is_empty() && block.is_some_and(|block| except.contains(&block))
+        let numbered = (0u32..).zip(&partial.blocks).skip(partial.first_free);
+        let mut free = numbered.filter_map(|(number, block)| match block {
+            Block::Free => Some(number),
+            Block::Requested(_) | Block::Stored(_) => None,
+        });
+        let first = free.next()?;
+        let nth_block = |number| self.geometry.nth_block(piece, number);
+        let is_excepted = |number| nth_block(number).is_some_and(|block| except.contains(&block));
+        let chosen = match except {
+            [] => first,
+            _ => std::iter::once(first)
+                .chain(free)
+                .find(|number| !is_excepted(*number))?,
         };
-        let number = (0..)
-            .zip(partial.blocks.iter())
-            .position(|(number, block)| *block == Block::Free && !is_excepted(number))?;
-        partial.blocks[number] = Block::Requested(1);
+        partial.first_free = first as usize + usize::from(chosen == first);
+        partial.blocks[chosen as usize] = Block::Requested(1);
         partial.free -= 1;
         if partial.free == 0 {
             self.open.remove(&piece);
         }
-        let number = u32::try_from(number).ok()?;
-        self.geometry.nth_block(piece, number)
+        nth_block(chosen)
     }
 
     /// Requests a block from one more peer, although others were asked for it already (end-game).
@@ -251,19 +277,17 @@ impl Pieces {
 
     /// One peer will not deliver this block after all.
     pub(crate) fn unrequest(&mut self, block: BlockRef) {
-        let Some(slot) = self.block_mut(block) else {
+        let Some(partial) = self.partials.get_mut(&block.piece()) else {
             return;
         };
-        match slot {
-            Block::Requested(1) => {
-                *slot = Block::Free;
-                if let Some(partial) = self.partials.get_mut(&block.piece()) {
-                    partial.free += 1;
-                    self.open.insert(block.piece());
-                }
+        let number = block.number() as usize;
+        match partial.blocks.get_mut(number) {
+            Some(Block::Requested(1)) => {
+                partial.free(number);
+                self.open.insert(block.piece());
             }
-            Block::Requested(count) => *count -= 1,
-            Block::Free | Block::Stored(_) => {}
+            Some(Block::Requested(count)) => *count -= 1,
+            Some(Block::Free | Block::Stored(_)) | None => {}
         }
     }
 
@@ -313,9 +337,9 @@ impl Pieces {
         let Some(partial) = self.partials.get_mut(&piece) else {
             return;
         };
-        if let Some(slot @ Block::Stored(_)) = partial.blocks.get_mut(block.number() as usize) {
-            *slot = Block::Free;
-            partial.free += 1;
+        let number = block.number() as usize;
+        if let Some(Block::Stored(_)) = partial.blocks.get(number) {
+            partial.free(number);
             partial.missing += 1;
             self.open.insert(piece);
             self.states[piece.as_usize()] = PieceState::Partial;
@@ -398,6 +422,8 @@ impl Pieces {
                 .filter(|b| matches!(b, Block::Stored(_)))
                 .count();
             assert_eq!(partial.free, free, "piece {piece}: free blocks");
+            let before = partial.blocks.iter().take(partial.first_free);
+            assert_eq!(before.filter(|b| **b == Block::Free).count(), 0);
             assert_eq!(partial.missing, partial.blocks.len() - stored);
             assert_eq!(self.open.contains(&piece), free > 0, "piece {piece}: open");
             let expected = match partial.missing {

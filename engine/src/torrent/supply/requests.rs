@@ -169,13 +169,10 @@ impl Supply {
     fn next_of_current(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
         let piece = peer.supply.current?;
         let fits = peer.supply.bits.has(piece) && peer.lets_us_request(piece);
-        if !fits || !self.pieces.is_open(piece) {
+        if !fits || !self.pieces.is_open_for(piece, key) {
             return None;
         }
-        let mine = self.pieces.open_for(key).any(|open| open == piece);
-        let late = peer.supply.late();
-        mine.then(|| self.pieces.request_next(piece, &late))
-            .flatten()
+        self.pieces.request_next(piece, &peer.supply.late())
     }
 
     /// The piece behind the one that a web seed works on, if it is wanted as much as `best`: a server sends both in
@@ -186,8 +183,8 @@ impl Supply {
             None => peer.supply.current?,
         };
         let next = self.geometry.piece(current.get() + 1).ok()?;
-        let is_listed = self.picker.listed_from(next).next() == Some(next);
-        let fits = is_listed && peer.supply.bits.has(next) && peer.lets_us_request(next);
+        let fits =
+            self.picker.is_listed(next) && peer.supply.bits.has(next) && peer.lets_us_request(next);
         let is_as_urgent = self.picker.priority(next) >= self.picker.priority(best);
         (fits && is_as_urgent).then_some(next)
     }

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use tailwater_types::pacing::{Rate, TokenBucket};
 
-/// The most dials in any second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names
-/// addresses must not make us a port scanner.
-const MOST_IN_A_SECOND: u32 = 30;
-/// The burst: dials that may be made at once after a quiet time, so that the first peers of a torrent do not wait.
-const BURST: u32 = 10;
+/// Dials in a second, over all torrents, as in libtorrent (`connection_speed`): a tracker or peer that names addresses
+/// must not make us a port scanner.
+const PER_SECOND: u32 = 30;
+/// The burst: dials that may be made at once after a quiet time, so that the first peers of many torrents that start
+/// together do not wait for each other. libtorrent allows 30 to each torrent (`torrent_connect_boost`).
+const BURST: u32 = 100;
 
 /// A token bucket for dials.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,7 @@ pub(crate) struct DialLimit {
 
 impl Default for DialLimit {
     fn default() -> Self {
-        let refill = MOST_IN_A_SECOND - BURST;
-        Self::new(BURST, Duration::from_secs(1) / refill)
+        Self::new(BURST, Duration::from_secs(1) / PER_SECOND)
     }
 }
 
