@@ -9,6 +9,7 @@ mod cases;
 use std::any::Any;
 
 pub use cases::all as cases;
+pub use cases::naive;
 
 /// A hot path with a fixed input.
 ///
@@ -42,7 +43,7 @@ pub enum Topic {
 }
 
 impl Case {
-    /// Its name, of small letters and dashes.
+    /// Its name, of small letters and dashes; that of a [`naive`] one has `naive ` before it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn each_case_runs_and_has_a_name_of_its_own() {
         let mut names = HashSet::new();
-        for case in cases() {
+        for case in cases().into_iter().chain(naive()) {
             assert!(names.insert(case.name()), "{}", case.name());
             assert!(case.operations() > 0);
             // A case asserts what it does.

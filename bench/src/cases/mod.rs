@@ -3,6 +3,7 @@
 mod dht;
 mod engine;
 mod metainfo;
+mod naive;
 mod storage;
 mod wire;
 
@@ -25,6 +26,17 @@ pub const fn all() -> [Case; 12] {
         case("storage-read", Storage, 64, "a block", storage::read),
         case("dht-find-node", Dht, 64, "a query", dht::find_node),
         case("dht-get-peers", Dht, 64, "a query", dht::get_peers),
+    ]
+}
+
+/// What is obvious to write instead of a case: the name of each begins with `naive ` and ends with the case's.
+#[must_use]
+pub const fn naive() -> [Case; 4] {
+    [
+        case("naive picker-pick", Picker, 3_200, "a block", naive::pick),
+        case("naive picker-have", Picker, 2_000, "a have", naive::have),
+        case("naive storage-write", Storage, 64, "a block", naive::write),
+        case("naive storage-read", Storage, 64, "a block", naive::read),
     ]
 }
 

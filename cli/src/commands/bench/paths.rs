@@ -1,6 +1,7 @@
 //! `tailwater bench bencode`, `picker`, `storage`, `dht` and `wire`: hot paths with a fixed input, in this process.
 //!
-//! They are those of the crate `tailwater-bench`, whose instructions CI counts.
+//! They are those of the crate `tailwater-bench`, whose instructions CI counts. Beside some of them stands what is obvious to
+//! write instead.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,8 +24,9 @@ const PREPARED: Duration = Duration::from_secs(2);
 pub(super) async fn run(context: &Context, topic: Topic, args: &Measuring) -> Result<(), CliError> {
     let output = Output::new(args)?;
     let mut report = Report::new(About::of(topic.name()));
-    let cases: Vec<Case> = tailwater_bench::cases()
-        .into_iter()
+    let all = tailwater_bench::cases().into_iter();
+    let cases: Vec<Case> = all
+        .chain(tailwater_bench::naive())
         .filter(|case| case.topic() == topic)
         .collect();
     let measuring = async {
@@ -38,12 +40,22 @@ pub(super) async fn run(context: &Context, topic: Topic, args: &Measuring) -> Re
             // A thread that panicked has printed its message.
             let seconds = measuring.await.map_err(|_| CliError::Reported)?;
             let each = seconds / f64::from(case.operations());
-            report.add(&format!("{name}, {}", case.operation()), TIME, each * 1e6);
+            report.add(&label(&case), TIME, each * 1e6);
+        }
+        for naive in tailwater_bench::naive() {
+            let is_same = |case: &&Case| naive.name().strip_prefix("naive ") == Some(case.name());
+            if let Some(case) = cases.iter().find(is_same) {
+                report.compare_beside(&label(case), &label(&naive));
+            }
         }
         Ok(())
     };
     context.interrupt.guard(measuring).await?;
     output.show(context, &report)
+}
+
+fn label(case: &Case) -> String {
+    format!("{}, {}", case.name(), case.operation())
 }
 
 /// The median time of a case.

@@ -221,7 +221,8 @@ fn torrents_let_go_of_useless_peers_when_callers_are_refused_or_dials_wait_for_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_dials_thirty_times_in_a_second_after_a_burst_and_who_has_fewest_places_is_next() {
+async fn a_session_dials_thirty_times_in_a_second_after_a_burst_and_who_has_fewest_places_is_next()
+{
     let permits = ConnectionPermits::new(1_000, DialLimit::default());
     let [mut many, mut late] = [(); 2].map(|()| Torrent::new(&permits));
     many.dial(500);
