@@ -66,6 +66,7 @@ impl Node {
             metadata: Bytes::new(),
             private: false,
             dht_port: None,
+            hashes: None,
         };
         Ok(Self {
             peer: engine.handle_connected(now, new)?,

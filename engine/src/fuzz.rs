@@ -50,6 +50,7 @@ pub fn connection(data: &[u8]) {
         metadata: bytes::Bytes::new(),
         private: false,
         dht_port: None,
+        hashes: None,
     };
     let mut connection = Connection::new(now, config);
     let mut asked = BTreeSet::new();
@@ -319,7 +320,7 @@ fn fetcher(data: &[u8]) {
     let truth = [vec![1; 16_384], vec![2; 16_384], vec![3; 99]];
     let len = 2 * 16_384 + 99;
     let mut now = epoch();
-    let mut fetcher = Fetcher::new(InfoHash::new(Sha1::digest(truth.concat()).into()));
+    let mut fetcher = Fetcher::new(InfoHash::new(Sha1::digest(truth.concat()).into()).into());
     let mut owed = BTreeSet::new();
     let mut is_complete = false;
     for pair in data.chunks_exact(2) {

@@ -167,6 +167,7 @@ fn connection(private: bool) -> Connection {
         metadata: bytes::Bytes::new(),
         private,
         dht_port: None,
+        hashes: None,
     };
     Connection::new(Instant::now(), config)
 }

@@ -1,6 +1,6 @@
 //! Checks the bytes of pieces against the hashes of the metainfo.
 
-use crate::merkle::Layers;
+use crate::merkle::PieceLayers;
 use crate::{BlockDigest, FileEntry, Info, MerkleHash, PieceHash, PieceIndex, merkle};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -30,11 +30,11 @@ pub struct PieceHashes(Source);
 enum Source {
     V1(Arc<[PieceHash]>),
     Any(Arc<[Option<Expected>]>),
-    Torrent { info: Info, layers: Arc<Layers> },
+    Torrent { info: Info, layers: PieceLayers },
 }
 
 impl PieceHashes {
-    pub(crate) const fn of_torrent(info: Info, layers: Arc<Layers>) -> Self {
+    pub(crate) const fn of_torrent(info: Info, layers: PieceLayers) -> Self {
         Self(Source::Torrent { info, layers })
     }
 
@@ -90,7 +90,7 @@ impl FromIterator<Option<Expected>> for PieceHashes {
     }
 }
 
-fn of_torrent(info: &Info, layers: &Layers, piece: PieceIndex) -> Option<Expected> {
+fn of_torrent(info: &Info, layers: &PieceLayers, piece: PieceIndex) -> Option<Expected> {
     let v1 = info.piece_hash(piece);
     if info.info_hashes().v2.is_none() {
         return v1.map(Expected::V1);
@@ -119,7 +119,7 @@ fn file_of(info: &Info, piece: PieceIndex) -> Option<&FileEntry> {
 
 fn merkle_root(
     info: &Info,
-    layers: &Layers,
+    layers: &PieceLayers,
     piece: PieceIndex,
     file: &FileEntry,
 ) -> Option<MerkleRoot> {
@@ -137,7 +137,7 @@ fn merkle_root(
     }
     let number = piece.get() - geometry.number_at(file.offset());
     Some(MerkleRoot {
-        root: *layers.get(&root)?.get(number as usize)?,
+        root: layers.get(&root, number)?,
         height: merkle::piece_layer_height(geometry.piece_length()),
         len,
     })

@@ -1,6 +1,7 @@
 //! Bodies of the fuzz targets: they assert what must hold for any input.
 
-use crate::{Info, Limits, Magnet, Metainfo, MetainfoError};
+use crate::merkle::{HashRange, Layer, MAX_HASHES, block_hash, piece_layer_height, root};
+use crate::{BLOCK_LEN, Info, Limits, Magnet, MerkleHash, Metainfo, MetainfoError};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -97,4 +98,66 @@ pub fn magnet(data: &[u8]) {
             assert_eq!(again.parse(), Ok(magnet));
         }
     }
+}
+
+/// Asks a layer of hashes for what `data` says, and lets another that knows nothing learn what `data` says. A request has an
+/// answer of the length that it names, or none; nothing is learned but what is true.
+///
+/// # Panics
+///
+/// When that does not hold.
+pub fn hashes(data: &[u8]) {
+    let Some((&[count, more, height], mut rest)) = data.split_first_chunk::<3>() else {
+        return;
+    };
+    let piece_length = BLOCK_LEN << (height % 4);
+    let base = piece_layer_height(piece_length);
+    let count = 2 + u32::from(count) + 256 * u32::from(more % 8);
+    let hashes: Vec<_> = (0..count)
+        .map(|number| block_hash(&number.to_be_bytes()))
+        .collect();
+    let Some(root) = root(hashes.iter().copied(), base) else {
+        return;
+    };
+    let len = u64::from(count) * u64::from(piece_length);
+    let whole =
+        Layer::whole(root, len, piece_length, &hashes).expect("it is the layer of its root");
+    let learning = Layer::unknown(root, len, piece_length);
+    let mut learned = 0;
+    while let Some((step, after)) = rest.split_first_chunk::<8>() {
+        rest = after;
+        let range = HashRange {
+            base: u32::from(step[0]),
+            index: u32::from(u16::from_be_bytes([step[1], step[2]])),
+            length: u32::from(u16::from_be_bytes([step[3], step[4]])),
+            proof_layers: u32::from(step[5]),
+        };
+        if let Some(answer) = whole.serve(range) {
+            assert_eq!(u32::try_from(answer.len()), Ok(range.answer_len()));
+        }
+        let missing: Vec<_> = learning.missing().map(|(range, _)| range).collect();
+        let asked = missing.get(usize::from(step[6])).copied().unwrap_or(range);
+        let mut answer = whole.serve(asked).unwrap_or_else(|| hashes.clone());
+        let at = usize::from(step[7]);
+        let is_true = answer.get(at).is_none();
+        if let Some(hash) = answer.get_mut(at) {
+            *hash = MerkleHash::new([step[7]; 32]);
+        }
+        if let Some(pieces) = learning.accept(asked, &answer) {
+            assert!(is_true && missing.contains(&asked) || learning.serve(asked).is_some());
+            learned += pieces.len();
+        }
+        for number in 0..count {
+            let found = learning.get(number);
+            assert!(found.is_none() || found == hashes.get(number as usize).copied());
+        }
+        if learned == 0 {
+            assert!(learning.serve(range).is_none());
+        }
+    }
+    assert!(
+        learning
+            .missing()
+            .all(|(range, _)| range.length <= MAX_HASHES)
+    );
 }

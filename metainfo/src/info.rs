@@ -1,10 +1,11 @@
 //! The checked info dictionary of a torrent, and its files.
 
+use crate::merkle::{Layer, LayeredFile, PieceLayers};
 use crate::parse::parse_info;
 use crate::raw_path::on_this_platform;
 use crate::{
-    Geometry, InfoHashes, Limits, MerkleHash, MetainfoError, PieceHash, PieceHashes, PieceIndex,
-    SafePath, Warning,
+    Geometry, InfoHash, InfoHashes, Limits, MerkleHash, MetainfoError, PieceHash, PieceHashes,
+    PieceIndex, SafePath, Warning,
 };
 use std::ops::Range;
 use std::path::PathBuf;
@@ -171,6 +172,13 @@ impl Info {
         self.0.hashes
     }
 
+    /// Its name on the wire: the v1 hash if it has one, else the v2 hash truncated (BEP 52).
+    #[must_use]
+    pub fn info_hash(&self) -> InfoHash {
+        // A dictionary with neither v1 pieces nor a v2 file tree is refused when it is read.
+        self.0.hashes.wire().unwrap_or(InfoHash::new([0; 20]))
+    }
+
     /// The layout of pieces and blocks.
     ///
     /// In a v2-only torrent each file begins with a piece of its own (BEP 52): its pieces are those of
@@ -199,7 +207,31 @@ impl Info {
     /// [`Metainfo::piece_hashes`](crate::Metainfo::piece_hashes).
     #[must_use]
     pub fn piece_hashes(&self) -> PieceHashes {
-        PieceHashes::of_torrent(self.clone(), Arc::default())
+        PieceHashes::of_torrent(self.clone(), PieceLayers::default())
+    }
+
+    /// The files that have a piece layer (BEP 52).
+    pub(crate) fn layered_files(&self) -> impl Iterator<Item = (&FileEntry, LayeredFile)> {
+        let geometry = self.geometry();
+        let files = self.files().iter();
+        files.filter_map(move |file| {
+            let layered = LayeredFile {
+                root: file.pieces_root()?,
+                len: file.length(),
+                first_piece: geometry.number_at(file.offset()),
+            };
+            let is_longer = file.length() > u64::from(geometry.piece_length());
+            is_longer.then_some((file, layered))
+        })
+    }
+
+    /// The piece layers, of which the dictionary says nothing.
+    pub(crate) fn unknown_layers(&self) -> PieceLayers {
+        let piece_length = self.geometry().piece_length();
+        let files = self.layered_files().map(|(_, file)| file);
+        PieceLayers::new(files, |file| {
+            Layer::unknown(file.root, file.len, piece_length)
+        })
     }
 
     /// Whether only its trackers may be asked for peers (BEP 27).

@@ -20,7 +20,7 @@ mod safe_path;
 
 pub use check::{PieceHasher, PieceHashes, block_digest};
 pub use create::{
-    CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, Visit,
+    CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, TorrentVersion, Visit,
     automatic_piece_length,
 };
 pub use edit::{Edited, Editor};

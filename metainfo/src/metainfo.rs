@@ -1,7 +1,6 @@
 //! The checked .torrent file: the info dictionary, and the trackers, seeds and texts around it.
 
-use std::sync::Arc;
-
+use crate::merkle::PieceLayers;
 use crate::parse::{Outer, parse_outer};
 use crate::{
     FileEntry, HostPort, Info, Limits, Magnet, MerkleHash, MetainfoError, PieceHashes, Warning,
@@ -49,7 +48,7 @@ impl Metainfo {
             comment: None,
             created_by: None,
             creation_date: None,
-            piece_layers: Arc::default(),
+            piece_layers: info.unknown_layers(),
             warnings: info.warnings().to_vec(),
             info,
         };
@@ -107,17 +106,20 @@ impl Metainfo {
     /// The hashes of a file's pieces, for a file of a v2 torrent that is longer than a piece; they have been checked
     /// against [`FileEntry::pieces_root`]. A shorter file has its root as its only hash.
     #[must_use]
-    pub fn piece_layer(&self, file: &FileEntry) -> Option<&[MerkleHash]> {
-        self.outer
-            .piece_layers
-            .get(&file.pieces_root()?)
-            .map(|layer| &**layer)
+    pub fn piece_layer(&self, file: &FileEntry) -> Option<Vec<MerkleHash>> {
+        self.outer.piece_layers.hashes(&file.pieces_root()?)
+    }
+
+    /// The hashes of the pieces of all such files, as far as they are known. It grows as peers prove more of it.
+    #[must_use]
+    pub const fn piece_layers(&self) -> &PieceLayers {
+        &self.outer.piece_layers
     }
 
     /// The expected hash of each piece.
     #[must_use]
     pub fn piece_hashes(&self) -> PieceHashes {
-        let layers = Arc::clone(&self.outer.piece_layers);
+        let layers = self.outer.piece_layers.clone();
         PieceHashes::of_torrent(self.info().clone(), layers)
     }
 

@@ -18,6 +18,11 @@ fn the_torrent_corpus_passes() {
 }
 
 #[test]
+fn the_hashes_corpus_passes() {
+    replay("metainfo_hashes", tailwater_metainfo::fuzz::hashes);
+}
+
+#[test]
 fn the_magnet_corpus_passes() {
     replay("metainfo_magnet", tailwater_metainfo::fuzz::magnet);
 }

@@ -17,7 +17,7 @@ use crate::error::AddError;
 ///
 /// # Errors
 ///
-/// When a file exists and cannot be read, or the torrent has no v1 hashes. A missing file is no error: its pieces are
+/// When a file exists and cannot be read. A missing file is no error: its pieces are
 /// missing.
 pub async fn check(
     metainfo: &Metainfo,
@@ -25,7 +25,7 @@ pub async fn check(
     progress: impl Fn(u32, u32) + Send + Sync + 'static,
 ) -> Result<Bitfield, AddError> {
     let info = metainfo.info();
-    let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+    let info_hash = info.info_hash();
     let hashes = metainfo.piece_hashes();
     Ok(check_files(info, info_hash, hashes, root, Arc::new(progress)).await?)
 }

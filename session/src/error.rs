@@ -61,9 +61,6 @@ pub enum AddError {
         /// The name of the torrent that has it, in quotes, and its info-hash: torrents of the same name have the same paths.
         by: String,
     },
-    /// Transfers of v2-only torrents are not supported yet.
-    #[error("a v2-only torrent: transfers need v1 piece hashes so far")]
-    V2Only,
     /// The wanted part of the torrent does not fit the memory.
     #[error("{needed} bytes do not fit the memory budget of {budget} bytes")]
     TooLargeForMemory {
@@ -122,11 +119,9 @@ pub enum AddError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The link has no v1 info-hash; transfers of v2-only torrents are not supported yet.
-    #[error(
-        "the magnet link has no v1 info-hash (urn:btih): a v2-only torrent cannot be transferred yet"
-    )]
-    V2Only,
+    /// The link has no info-hash.
+    #[error("the magnet link has no info-hash")]
+    NoHash,
     /// The session has the torrent, or fetches its metadata, already.
     #[error("torrent {0} is in this session already")]
     Duplicate(InfoHash),
@@ -136,6 +131,11 @@ pub enum FetchError {
     /// The link names two torrents: the metadata has the right v1 hash and not the right v2 hash.
     #[error("the two info-hashes of the magnet link belong to different torrents")]
     TwoTorrents,
+    /// The metadata has the v2 hash of the link (`urn:btmh`), and is that of a v1 torrent.
+    #[error(
+        "the magnet link has the hash of a v2 torrent, and the metadata is that of a v1 torrent"
+    )]
+    NotV2,
     /// The fetch is over, or the session closed.
     #[error("the session is closed")]
     Closed,

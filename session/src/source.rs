@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tailwater_http::{AddressPolicy, Client, ClientConfig, Proxy as HttpProxy, UrlTrust};
-use tailwater_metainfo::{InfoHash, InfoHashes, Limits, Magnet, Metainfo};
+use tailwater_metainfo::{InfoHash, InfoHashV2, Limits, Magnet, Metainfo};
 use tailwater_types::system::message;
 
 use crate::error::AddError;
@@ -24,7 +24,7 @@ const MAX_REDIRECTS: usize = 5;
 /// The source that a torrent is added from; see [`Session::add`](crate::Session::add).
 ///
 /// It is made of a [`Metainfo`], a [`Magnet`], the bytes of a .torrent file, a path, or text: a magnet link, an
-/// `http` or `https` URL of a .torrent file, an info-hash of 40 hexadecimal digits, or else a path.
+/// `http` or `https` URL of a .torrent file, an info-hash of 40 hexadecimal digits (v2: of 64), or else a path.
 ///
 /// ```
 /// use std::path::Path;
@@ -148,11 +148,10 @@ impl From<&str> for Source {
                 .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
         if let Ok(hash) = text.parse::<InfoHash>() {
-            return Magnet::new(InfoHashes {
-                v1: Some(hash),
-                v2: None,
-            })
-            .into();
+            return Magnet::new(hash.into()).into();
+        }
+        if let Ok(hash) = text.parse::<InfoHashV2>() {
+            return Magnet::new(hash.into()).into();
         }
         Self(if has_scheme("magnet:") {
             Kind::Link(text.to_owned())

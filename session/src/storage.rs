@@ -35,7 +35,7 @@ impl Storages {
     ///
     /// # Errors
     ///
-    /// [`AddError::V2Only`], or what the storage says.
+    /// What the storage says.
     pub(crate) async fn open(
         &self,
         metainfo: &Arc<Metainfo>,
@@ -43,7 +43,7 @@ impl Storages {
         options: &AddOptions,
         completions: &Arc<Mailbox<Completion>>,
     ) -> Result<Opened, AddError> {
-        let info_hash = metainfo.info().info_hashes().v1.ok_or(AddError::V2Only)?;
+        let info_hash = metainfo.info().info_hash();
         let mut request = OpenRequest::new(
             Arc::clone(metainfo),
             info_hash,

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use support::{LOOPBACK, Share, session, within};
+use tailwater_metainfo::TorrentVersion;
 use tailwater_session::RemoveOptions;
 use tailwater_session::{
     AddOptions, Event, Session, StorageKind, Torrent, TrackerState, TrackersError,
@@ -81,6 +82,27 @@ async fn trackers_say_how_they_do() {
     assert_eq!((failing.tier, failing.failures), (0, 1));
     assert!(failing.last_error.is_some() && failing.peers.is_none());
     within(session.close()).await;
+    server.close().await;
+}
+
+#[tokio::test]
+async fn a_hybrid_torrent_is_announced_under_both_names() {
+    let (server, url) = tracker().await;
+    let session = session();
+    let share = Share::of(TorrentVersion::Hybrid, 1, &[("film", 100_000)], 32_768);
+    let options = AddOptions::new(StorageKind::Memory).trackers(vec![vec![url.clone()]]);
+    let torrent = session.add(&share.metainfo, options).await.unwrap();
+    within(async {
+        while server.stats().torrents < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(server.stats().peers, 2);
+    assert_eq!(torrent.trackers().len(), 1);
+    // Both are told when it ends.
+    within(session.close()).await;
+    assert_eq!(server.stats().peers, 0);
     server.close().await;
 }
 

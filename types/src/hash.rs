@@ -149,7 +149,26 @@ impl InfoHashes {
     /// The 20 bytes for handshakes, trackers and the DHT: v1 where there is one, else v2 truncated (BEP 52).
     #[must_use]
     pub fn wire(&self) -> Option<InfoHash> {
-        self.v1.or_else(|| self.v2.map(|hash| hash.truncated()))
+        self.names().next()
+    }
+
+    /// All names on the wire, [`wire`](Self::wire) first: a hybrid torrent has two, and a swarm under each (BEP 52).
+    pub fn names(&self) -> impl Iterator<Item = InfoHash> + use<> {
+        let v2 = self.v2.map(|hash| hash.truncated());
+        let v1 = self.v1;
+        v1.into_iter().chain(v2.filter(|v2| v1 != Some(*v2)))
+    }
+
+    /// The name to which a connection of a hybrid torrent that began under the v1 hash can change over (BEP 52).
+    #[must_use]
+    pub fn upgrade(&self) -> Option<InfoHash> {
+        self.names().nth(1)
+    }
+
+    /// Whether a connection under this name speaks v2 (BEP 52).
+    #[must_use]
+    pub fn is_v2(&self, name: InfoHash) -> bool {
+        self.v2.is_some_and(|hash| hash.truncated() == name)
     }
 }
 
@@ -197,5 +216,21 @@ mod tests {
         let mut expected = [7; 20];
         expected[19] = 9;
         assert_eq!(InfoHashV2::new(bytes).truncated(), InfoHash::new(expected));
+    }
+
+    #[test]
+    fn a_hybrid_has_two_names_and_others_one() {
+        let (v1, v2) = (InfoHash::new([1; 20]), InfoHashV2::new([2; 32]));
+        let hybrid = InfoHashes {
+            v1: Some(v1),
+            v2: Some(v2),
+        };
+        assert_eq!(hybrid.names().collect::<Vec<_>>(), [v1, v2.truncated()]);
+        assert_eq!(hybrid.upgrade(), Some(v2.truncated()));
+        assert!(hybrid.is_v2(v2.truncated()) && !hybrid.is_v2(v1));
+        for (hashes, name) in [(v1.into(), v1), (InfoHashes::from(v2), v2.truncated())] {
+            assert_eq!(hashes.names().collect::<Vec<_>>(), [name]);
+            assert_eq!((hashes.wire(), hashes.upgrade()), (Some(name), None));
+        }
     }
 }

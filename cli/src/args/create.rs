@@ -15,14 +15,15 @@ const LONGEST_PIECE: u32 = 256 * 1024 * 1024;
 
 /// Make a .torrent file out of a file or a folder.
 ///
-/// Prints the info-hash and a magnet link. Hidden files are included, symbolic links are followed. What cannot be shared
-/// (a link to nothing, a name that is not UTF-8, a socket, a file that may not be read) is listed, and no torrent is made
-/// without `--skip-unreadable`.
+/// Prints the info-hash and a magnet link. Without `--v2` or `--hybrid` it is a v1 torrent, which every client can use.
+/// Hidden files are included, symbolic links are followed. What cannot be shared (a link to nothing, a name that is not
+/// UTF-8, a socket, a file that may not be read) is listed, and no torrent is made without `--skip-unreadable`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   tailwater create film.mkv --tracker udp://tracker.example.org:6969
   tailwater create album/ -o torrents/                 writes torrents/album.torrent
+  tailwater create album/ --hybrid                     for clients of v1 and of v2
   tailwater create album/ --exclude '*.nfo' --exclude scans --dry-run
   tailwater create data/ --tracker http://10.0.0.1:6969/announce --private
   tailwater create film.mkv --tracker udp://a.example:1,udp://b.example:1 --tracker udp://c.example:1
@@ -43,6 +44,13 @@ pub(crate) struct Create {
     /// The length of a piece: a power of two from 16KiB to 256MiB. Default: what makes up to 2048 pieces.
     #[arg(long, value_name = "SIZE", value_parser = piece_length)]
     pub(crate) piece_length: Option<u32>,
+    /// Make a torrent of BitTorrent v2 (BEP 52), which only clients that know v2 can use.
+    #[arg(long, conflicts_with = "hybrid")]
+    pub(crate) v2: bool,
+    /// Make a hybrid torrent, which clients use as v2 if they know it and as v1 otherwise. Between files there is padding,
+    /// which v1 clients see as files in a folder `.pad`.
+    #[arg(long)]
+    pub(crate) hybrid: bool,
     /// A tracker's announce URL; give it again for more, each asked if those before it fail. URLs with commas between
     /// them share a place in that order.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]

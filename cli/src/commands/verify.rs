@@ -64,9 +64,6 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Result<(), CliError
 /// Whether everything of it is there and right.
 async fn one(context: &Context, args: &Verify, source: &Source) -> Result<bool, CliError> {
     let metainfo = context.load(source, &args.network).await?.metainfo;
-    if metainfo.info().info_hashes().v1.is_none() {
-        return Err(CliError::V2Only(metainfo.info().name().to_owned()));
-    }
     let checking = verify(context, args, &metainfo);
     context.interrupt.guard(checking).await
 }

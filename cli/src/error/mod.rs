@@ -64,8 +64,6 @@ pub(crate) enum CliError {
         path: PathBuf,
         error: InvalidCertificate,
     },
-    #[error("{0} is a v2-only torrent, which can be inspected but not transferred or checked yet")]
-    V2Only(String),
     #[error("{source_name}: {error}")]
     Source {
         source_name: String,
@@ -227,12 +225,6 @@ impl CliError {
                 Size(piece.saturating_mul(16)).as_argument()
             )),
             Self::Source { error, .. } => error.remedy(),
-            Self::V2Only(_) => {
-                Some("a v1 or hybrid torrent of the same files works".to_owned())
-            }
-            Self::Metadata { error: FetchError::V2Only, .. } => {
-                Some("a magnet link with xt=urn:btih of the same files works".to_owned())
-            }
             Self::GivenUp { .. } => Some(
                 "name a peer with `--peer HOST:PORT`, or wait longer with another `--stop-timeout`"
                     .to_owned(),

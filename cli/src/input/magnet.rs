@@ -147,7 +147,7 @@ pub(crate) async fn fetch_torrent(
         name: name.clone(),
         error,
     };
-    if let Some(info_hash) = magnet.hashes.v1 {
+    if let Some(info_hash) = magnet.hashes.wire() {
         // Trackers may answer before the torrent's own name is known.
         let about = About {
             name: name.clone(),

@@ -160,7 +160,7 @@ pub(crate) async fn open(
             let _place = places.acquire().await;
             (
                 number,
-                wish.source.open_v1(Via::of(&network), &progress).await,
+                wish.source.open(Via::of(&network), &progress).await,
                 wish,
             )
         });
@@ -178,7 +178,7 @@ pub(crate) async fn open(
     for (_, given, wish) in results {
         match given {
             Ok(Given::Torrent(metainfo)) => {
-                let hash = metainfo.info().info_hashes().v1;
+                let hash = metainfo.info().info_hashes().wire();
                 if is_new(&mut named, hash, metainfo.info().name(), progress) {
                     opened.torrents.push((metainfo, wish.terms));
                 }
@@ -194,7 +194,7 @@ pub(crate) async fn open(
     // A file is at hand, so that a link to the same torrent is the one that is left out.
     for (link, terms) in late {
         let hash = match &link {
-            Link::Torrent(magnet) => magnet.hashes.v1,
+            Link::Torrent(magnet) => magnet.hashes.wire(),
             Link::Published(_) => None,
         };
         let name = match &link {

@@ -11,7 +11,7 @@ use tailwater_http::{
     AddressPolicy, Client, ClientConfig, ErrorKind, HttpError, Proxy as HttpProxy, UrlTrust,
 };
 use tailwater_metainfo::{Limits, Metainfo};
-use tailwater_session::{FetchError, Interface, Proxy};
+use tailwater_session::{Interface, Proxy};
 
 use super::authorities;
 use super::link::Link;
@@ -80,21 +80,6 @@ impl Source {
             .map_err(|error| CliError::Malformed { origin, error })
     }
 
-    /// The same for a transfer or a check, which need v1 piece hashes so far.
-    pub(crate) async fn open_v1(
-        &self,
-        via: Via<'_>,
-        progress: &Progress,
-    ) -> Result<Given, CliError> {
-        match self.open(via, progress).await? {
-            Given::Torrent(metainfo) if metainfo.info().info_hashes().v1.is_none() => {
-                Err(CliError::V2Only(metainfo.info().name().to_owned()))
-            }
-            Given::Link(link) => Ok(Given::Link(fetchable(link)?)),
-            given @ Given::Torrent(_) => Ok(given),
-        }
-    }
-
     /// Reads it, and has the metadata of a link fetched by a session that does nothing else.
     pub(crate) async fn load(
         &self,
@@ -107,7 +92,7 @@ impl Source {
             .await?
         {
             Given::Torrent(metainfo) => return Ok(Loaded::of(metainfo)),
-            Given::Link(link) => fetchable(link)?,
+            Given::Link(link) => link,
         };
         let mut builder = start::builder(network, Table::Kept).await?;
         if let Some(dir) = start::resume_dir() {
@@ -125,17 +110,6 @@ impl Source {
         let loaded = interrupt.guard(fetching).await;
         running.close().await;
         loaded
-    }
-}
-
-/// Refuses a link whose metadata the session would not fetch, before anything is started.
-fn fetchable(link: Link) -> Result<Link, CliError> {
-    match &link {
-        Link::Torrent(magnet) if magnet.hashes.v1.is_none() => Err(CliError::Metadata {
-            name: magnet::name(magnet),
-            error: FetchError::V2Only,
-        }),
-        Link::Torrent(_) | Link::Published(_) => Ok(link),
     }
 }
 

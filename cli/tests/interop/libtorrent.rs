@@ -96,7 +96,7 @@ fn start(
     (process, addr)
 }
 
-/// Makes a torrent of `payload` with v1 metadata, or with both versions'.
+/// Makes a torrent of `payload` with metadata of one version, `v1` or `v2`, or of both, `hybrid`.
 pub(crate) fn create(payload: &Path, torrent: &Path, piece_kib: u64, version: &str) {
     create_with(payload, torrent, piece_kib, version, &[]);
 }

@@ -1,6 +1,6 @@
 """Makes a torrent with libtorrent, or prints what libtorrent reads in one.
 
-    libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|hybrid [WEB_SEED...]
+    libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|v2|hybrid [WEB_SEED...]
     libtorrent_torrent.py inspect TORRENT...
 """
 
@@ -13,7 +13,7 @@ import libtorrent as lt
 
 def create(payload, torrent, piece_kib, version, *web_seeds):
     files = lt.list_files(payload)
-    flags = {"v1": lt.create_torrent.v1_only, "hybrid": 0}[version]
+    flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}[version]
     torrent_file = lt.create_torrent(files, int(piece_kib) * 1024, flags)
     torrent_file.set_creator("libtorrent")
     for url in web_seeds:

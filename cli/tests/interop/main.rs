@@ -39,6 +39,7 @@ mod swarm;
 mod torrent_files;
 mod transmission;
 mod utp;
+mod v2;
 mod web_seeds;
 
 /// Whether the tests are to run; says so if not.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::InfoHash;
+use sha2::Sha256;
+use tailwater_metainfo::InfoHashes;
 use tailwater_types::address::AddressGroup;
 
 use super::draft::{Draft, Team};
@@ -52,11 +53,22 @@ impl Peer {
     }
 }
 
+/// Whether bytes are the info dictionary of these hashes: its SHA-1 is the v1 hash, or where there is none, its SHA-256 the
+/// v2 hash (BEP 52). Where both are known, that they are of one torrent is for the caller to see.
+#[must_use]
+pub fn is_metadata_of(bytes: &[u8], hashes: InfoHashes) -> bool {
+    match (hashes.v1, hashes.v2) {
+        (Some(v1), _) => Sha1::digest(bytes).as_slice() == v1.as_bytes(),
+        (None, Some(v2)) => Sha256::digest(bytes).as_slice() == v2.as_bytes(),
+        (None, None) => false,
+    }
+}
+
 /// Fetches one info dictionary (BEP 9). Any order of calls is safe; after each, take what [`Fetcher::poll_output`]
 /// gives.
 #[derive(Debug)]
 pub struct Fetcher {
-    info_hash: InfoHash,
+    hashes: InfoHashes,
     pub(super) peers: BTreeMap<LinkKey, Peer>,
     pub(super) drafts: Vec<Draft>,
     /// Sizes for which blocks of several peers did not fit together.
@@ -73,11 +85,11 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches the info dictionary whose SHA-1 is `info_hash`.
+    /// Fetches the info dictionary that has these hashes.
     #[must_use]
-    pub const fn new(info_hash: InfoHash) -> Self {
+    pub const fn new(hashes: InfoHashes) -> Self {
         Self {
-            info_hash,
+            hashes,
             peers: BTreeMap::new(),
             drafts: Vec::new(),
             distrusted: BTreeSet::new(),
@@ -244,7 +256,7 @@ impl Fetcher {
     }
 
     fn judge(&mut self, draft: Draft) {
-        if Sha1::digest(draft.bytes()).as_slice() == self.info_hash.as_bytes() {
+        if is_metadata_of(draft.bytes(), self.hashes) {
             self.end = Some(FetchState {
                 holders: self.peers.len(),
                 size: Some(draft.size),

@@ -31,7 +31,7 @@ pub mod slots;
 mod tests;
 
 pub use event::{DropReason, FetchState, LinkKey, Output};
-pub use fetcher::Fetcher;
+pub use fetcher::{Fetcher, is_metadata_of};
 
 /// The largest info dictionary that is fetched, in bytes: what `tailwater_metainfo` loads at most. A peer that claims more is
 /// not asked.

@@ -42,7 +42,7 @@ impl Scene {
         let truth: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
         Self {
             now: epoch(),
-            fetcher: Fetcher::new(InfoHash::new(Sha1::digest(&truth).into())),
+            fetcher: Fetcher::new(InfoHash::new(Sha1::digest(&truth).into()).into()),
             truth,
             asked: BTreeMap::new(),
             dropped: BTreeMap::new(),

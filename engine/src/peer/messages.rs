@@ -71,12 +71,11 @@ impl Connection {
                     .and(Some(port))
                     .filter(|&port| port != 0);
             }
-            Message::HashRequest(wanted) => self.send(&Message::HashReject(wanted)),
-            // We ask for no hashes, and what is unknown is skipped (BEP 4).
-            Message::KeepAlive
-            | Message::Hashes(_)
-            | Message::HashReject(_)
-            | Message::Unknown { .. } => {}
+            Message::HashRequest(wanted) => return Ok(self.serve_hashes(now, *wanted)),
+            Message::Hashes(answer) => return self.handle_hashes(&answer),
+            Message::HashReject(refused) => return Ok(self.handle_hash_reject(*refused)),
+            // What is unknown is skipped (BEP 4).
+            Message::KeepAlive | Message::Unknown { .. } => {}
         }
         Ok(Charge::Message)
     }

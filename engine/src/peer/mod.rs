@@ -8,6 +8,7 @@ mod budget;
 mod downloads;
 mod extensions;
 mod flags;
+mod hashes;
 mod messages;
 #[cfg(test)]
 mod tests;
@@ -15,19 +16,23 @@ mod uploads;
 mod violation;
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use tailwater_metainfo::merkle::PieceLayers;
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 use tailwater_types::pacing::TokenBucket;
 use tailwater_wire::{Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
 
+pub use hashes::{HashQuery, MAX_HASH_QUERIES};
 pub use violation::{Consequence, Violation};
 
 use budget::MessageBudget;
 use downloads::Downloads;
 use extensions::{MetadataServer, PexLimiter};
 use flags::Flags;
+use hashes::HashExchange;
 use messages::Charge;
 use uploads::Uploads;
 
@@ -90,6 +95,8 @@ pub enum Command {
     Holepunch(Holepunch),
     /// We want nothing of any peer, or something again (BEP 21).
     UploadOnly(bool),
+    /// Ask for hashes of pieces (BEP 52).
+    RequestHashes(HashQuery),
     /// The storage needs room: blocks that were read and wait for the socket are given back to it. For the connection's
     /// driver; the machine has none.
     YieldBlocks,
@@ -134,6 +141,10 @@ pub enum Fact {
     Holepunch(Holepunch),
     /// The peer wants nothing of any peer, or something again (BEP 21).
     UploadOnly(bool),
+    /// The hashes that were asked for came, and have been proved: these pieces have theirs now (BEP 52).
+    Hashes(HashQuery, Vec<Range<u32>>),
+    /// Hashes that were asked for will not come (BEP 52).
+    HashesRefused(HashQuery),
 }
 
 /// A peer's extension handshake (BEP 10). It may send more later, and need not repeat itself: what is `None` is
@@ -183,6 +194,8 @@ pub struct Config {
     pub private: bool,
     /// The port of our DHT node, if both sides have one (BEP 5).
     pub dht_port: Option<u16>,
+    /// The hashes of pieces, to be served and learned, if both sides speak v2 (BEP 52).
+    pub hashes: Option<PieceLayers>,
 }
 
 /// The state machine of one peer's connection. See the [module](self).
@@ -205,6 +218,7 @@ pub struct Connection {
     their_ids: ExtensionIds,
     metadata: MetadataServer,
     pex: PexLimiter,
+    hashes: HashExchange,
     /// The token bucket for hole punching messages of the peer.
     punches: TokenBucket,
     /// The token bucket for extension handshakes of the peer.
@@ -236,6 +250,7 @@ impl Connection {
             their_ids: ExtensionIds::NONE,
             metadata: MetadataServer::new(config.metadata.clone()),
             pex: PexLimiter::default(),
+            hashes: HashExchange::new(config.hashes.clone()),
             punches: TokenBucket::default(),
             hellos: TokenBucket::default(),
             their_dht_port: None,
@@ -360,6 +375,7 @@ impl Connection {
             Command::Pex(message) => self.send_pex(&message),
             Command::Holepunch(message) => self.send_holepunch(message),
             Command::UploadOnly(upload_only) => self.send_upload_only(upload_only),
+            Command::RequestHashes(query) => self.request_hashes(query),
             Command::YieldBlocks => {}
         }
     }

@@ -41,6 +41,20 @@ pub enum Violation {
     /// More requests while choked than may be on their way by mistake.
     #[error("more than {0} requests while choked")]
     RequestsWhileChoked(usize),
+    /// Hashes that were not asked for.
+    #[error("hashes that were not asked for")]
+    UnrequestedHashes,
+    /// More or fewer hashes than were asked for, with their proof.
+    #[error("{found} hashes instead of {expected}")]
+    HashCount {
+        /// How many came.
+        found: usize,
+        /// How many the request and its proof have.
+        expected: u32,
+    },
+    /// Hashes that do not lead to the root of their file.
+    #[error("false hashes")]
+    FalseHashes,
     /// Nothing was received for too long.
     #[error("silent for {} s", .0.as_secs())]
     Silent(Duration),
@@ -64,13 +78,15 @@ impl Violation {
     #[must_use]
     pub const fn consequence(&self) -> Consequence {
         match self {
-            Self::RequestFlood(_) | Self::RequestTooLong(_) => Consequence::Ban,
+            Self::RequestFlood(_) | Self::RequestTooLong(_) | Self::FalseHashes => Consequence::Ban,
             Self::Wire(_)
             | Self::OutOfRange { .. }
             | Self::Bitfield(_)
             | Self::FastNotAgreed(_)
             | Self::UnrequestedBlock { .. }
             | Self::RequestsWhileChoked(_)
+            | Self::UnrequestedHashes
+            | Self::HashCount { .. }
             | Self::Silent(_)
             | Self::SlowMessage(_) => Consequence::Disconnect,
         }

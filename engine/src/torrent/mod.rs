@@ -11,6 +11,7 @@ mod demand;
 mod event;
 mod flow;
 mod halts;
+mod hashes;
 mod membership;
 mod origin;
 mod peers;
@@ -48,6 +49,7 @@ pub use tailwater_types::{BlockDigest, Verdict};
 use demand::Demand;
 use flow::Flow;
 use halts::Halts;
+use hashes::MissingHashes;
 use membership::Membership;
 use peers::{Peers, RATE_MEMORY};
 use supply::Supply;
@@ -71,6 +73,7 @@ pub struct Engine<S> {
     demand: Demand,
     choker: Choker,
     super_seeding: SuperSeeding,
+    hashes: MissingHashes,
     traffic: Traffic,
     halted: Halts,
     housekeeping: Option<Instant>,
@@ -110,6 +113,7 @@ impl<S: Space> Engine<S> {
             supply,
             space,
             peers: Peers::default(),
+            hashes: MissingHashes::default(),
             traffic: Traffic::default(),
             halted: Halts::default(),
             housekeeping: None,
@@ -151,6 +155,7 @@ impl<S: Space> Engine<S> {
             self.tend_peers(now);
             self.exchange_peers(now);
             self.tend_super_seeding(now);
+            self.tend_hashes(now);
         }
         if self.demand.rescue_at.is_some_and(|at| at <= now) {
             self.rescue(now);
@@ -171,7 +176,8 @@ impl<S: Space> Engine<S> {
     }
 
     /// Handles what a peer's connection has seen since the last time, in order. `from` is its address: blocks count as
-    /// stored by it even if the peer has been disconnected meanwhile, because the storage holds them already.
+    /// stored by it even if the peer has been disconnected meanwhile, because the storage holds them already; so do hashes,
+    /// which are known already.
     pub fn handle_facts(
         &mut self,
         now: Instant,
@@ -186,11 +192,16 @@ impl<S: Space> Engine<S> {
                     self.handle_block(now, key, from, block);
                     false
                 }
+                Fact::Hashes(query, pieces) => {
+                    self.handle_hashes(query, pieces);
+                    true
+                }
                 fact => self.handle_fact(now, key, fact),
             };
         }
         self.update_interest(now, key);
         self.reveal_pieces(now);
+        self.ask_for_hashes(now, key);
         match freed {
             // Once, however many of the facts freed blocks.
             true => self.fill_all(now),
@@ -205,7 +216,7 @@ impl<S: Space> Engine<S> {
         };
         match fact {
             // Taken by `handle_facts`, with or without a peer.
-            Fact::Block(_) => {}
+            Fact::Block(_) | Fact::Hashes(..) => {}
             Fact::Redundant(bytes) => self.traffic.wasted += bytes,
             Fact::Bitfield(bits) => {
                 self.handle_bitfield(key, bits);
@@ -249,6 +260,7 @@ impl<S: Space> Engine<S> {
                 peer.handle_uploaded();
                 self.traffic.up.add(now, bytes);
             }
+            Fact::HashesRefused(query) => self.handle_hashes_refused(now, key, query),
             Fact::AllowedFast(piece) => peer.allow_us_fast(piece),
             Fact::Interested => {
                 peer.peer_interested = true;

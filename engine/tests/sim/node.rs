@@ -121,6 +121,7 @@ impl Node {
                 metadata: bytes::Bytes::new(),
                 private: self.private,
                 dht_port: None,
+                hashes: None,
             };
             match self.engine.handle_connected(now, new) {
                 Ok(key) => wire.peer = Some((key, Connection::new(now, config))),

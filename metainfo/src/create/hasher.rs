@@ -1,8 +1,10 @@
 //! Hashes the pieces of files on all cores.
 
+use super::layout::Layout;
 use super::walk::FoundFile;
-use super::{CreateError, Progress, io_error};
-use crate::{Geometry, PieceIndex};
+use super::{CreateError, Progress, TorrentVersion, io_error};
+use crate::merkle::{block_hash, padded_root, piece_layer_height, root};
+use crate::{BLOCK_LEN, Geometry, MerkleHash, PieceIndex};
 use sha1::{Digest, Sha1};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -17,29 +19,38 @@ const READ_LEN: usize = 256 * 1024;
 /// How many finished pieces a thread may be ahead of the collecting one.
 const RESULTS_PER_THREAD: usize = 16;
 
-type PieceResult = (PieceIndex, Result<[u8; 20], CreateError>);
+type PieceResult = (PieceIndex, Result<PieceHashed, CreateError>);
+
+/// The hashes of a piece; what the torrent's version does not need is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PieceHashed {
+    pub(super) v1: Option<[u8; 20]>,
+    /// The piece's node of its file's tree; of a file of one piece, the root.
+    pub(super) v2: Option<MerkleHash>,
+}
 
 /// State that the threads share.
 struct Job<'a> {
     files: &'a [FoundFile],
-    /// Where each file begins in the torrent.
-    starts: Vec<u64>,
-    geometry: &'a Geometry,
+    layout: &'a Layout,
+    version: TorrentVersion,
     next_piece: AtomicU32,
     is_cancelled: AtomicBool,
 }
 
-/// The SHA-1 of every piece of the files, one after the other.
+/// The hashes of every piece of the files.
 #[expect(
     clippy::disallowed_methods,
     reason = "creation is a driver: hashing takes all cores"
 )]
 pub(super) fn hash_pieces(
     files: &[FoundFile],
-    geometry: &Geometry,
+    layout: &Layout,
+    version: TorrentVersion,
     threads: NonZeroUsize,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Vec<u8>, CreateError> {
+) -> Result<Vec<PieceHashed>, CreateError> {
+    let geometry = &layout.geometry;
     let nothing_done = Progress {
         done: 0,
         total: geometry.total(),
@@ -47,15 +58,10 @@ pub(super) fn hash_pieces(
     if progress(nothing_done).is_break() {
         return Err(CreateError::Cancelled);
     }
-    let starts = files.iter().scan(0u64, |at, file| {
-        let start = *at;
-        *at += file.length;
-        Some(start)
-    });
     let job = Job {
         files,
-        starts: starts.collect(),
-        geometry,
+        layout,
+        version,
         next_piece: AtomicU32::new(0),
         is_cancelled: AtomicBool::new(false),
     };
@@ -79,8 +85,8 @@ fn collect(
     results: &mpsc::Receiver<PieceResult>,
     geometry: &Geometry,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Vec<u8>, CreateError> {
-    let mut hashes = vec![[0; 20]; geometry.piece_count() as usize];
+) -> Result<Vec<PieceHashed>, CreateError> {
+    let mut hashes = vec![PieceHashed::default(); geometry.piece_count() as usize];
     let total = geometry.total();
     let mut done = 0;
     while done < total {
@@ -94,7 +100,7 @@ fn collect(
             return Err(CreateError::Cancelled);
         }
     }
-    Ok(hashes.into_flattened())
+    Ok(hashes)
 }
 
 /// The file that a thread is reading.
@@ -111,7 +117,7 @@ impl Job<'_> {
         let mut reader = None;
         while !self.is_cancelled.load(Ordering::Relaxed) {
             let number = self.next_piece.fetch_add(1, Ordering::Relaxed);
-            let Ok(piece) = self.geometry.piece(number) else {
+            let Ok(piece) = self.layout.geometry.piece(number) else {
                 return;
             };
             let hash = self.hash_piece(piece, &mut reader, &mut buffer);
@@ -127,19 +133,24 @@ impl Job<'_> {
         piece: PieceIndex,
         reader: &mut Option<Reader>,
         buffer: &mut [u8],
-    ) -> Result<[u8; 20], CreateError> {
-        let mut hasher = Sha1::new();
-        let mut at = self.geometry.piece_start(piece);
-        let end = at + u64::from(self.geometry.piece_len(piece));
-        let mut number = self
-            .starts
+    ) -> Result<PieceHashed, CreateError> {
+        let Layout {
+            starts, geometry, ..
+        } = self.layout;
+        let mut v1 = self.version.has_v1().then(Sha1::new);
+        let mut leaves = Vec::new();
+        let mut at = geometry.piece_start(piece);
+        let end = at + u64::from(geometry.piece_len(piece));
+        let mut number = starts
             .partition_point(|&start| start <= at)
             .saturating_sub(1);
+        // With v2, the one file that the piece is of.
+        let mut of_file = None;
         while at < end {
             let Some(file) = self.files.get(number) else {
                 break;
             };
-            let mut offset = at - self.starts[number];
+            let mut offset = at - starts[number];
             let file_end = file.length.min(offset + (end - at));
             while offset < file_end {
                 if self.is_cancelled.load(Ordering::Relaxed) {
@@ -148,13 +159,28 @@ impl Job<'_> {
                 let left = usize::try_from(file_end - offset).unwrap_or(usize::MAX);
                 let part = &mut buffer[..left.min(READ_LEN)];
                 self.read(number, offset, part, reader)?;
-                hasher.update(&*part);
+                if let Some(v1) = &mut v1 {
+                    v1.update(&*part);
+                }
+                if self.version.has_v2() {
+                    // A part begins at a multiple of blocks, as READ_LEN is one.
+                    leaves.extend(part.chunks(BLOCK_LEN as usize).map(block_hash));
+                    of_file = Some(file.length);
+                }
                 offset += part.len() as u64;
             }
-            at = self.starts[number] + file_end;
+            at = starts[number] + file_end.max(offset);
+            let pad = self.layout.pads[number].min(end.saturating_sub(at));
+            if let Some(v1) = &mut v1 {
+                zeros(v1, pad);
+            }
+            at += pad;
             number += 1;
         }
-        Ok(hasher.finalize().into())
+        Ok(PieceHashed {
+            v1: v1.map(|v1| v1.finalize().into()),
+            v2: of_file.and_then(|len| piece_node(&leaves, len, geometry.piece_length())),
+        })
     }
 
     /// Fills `buffer` from `offset` of a file on.
@@ -201,5 +227,24 @@ impl Job<'_> {
             })?;
         reader.at = offset + buffer.len() as u64;
         Ok(())
+    }
+}
+
+/// The node of a piece in its file's tree.
+fn piece_node(leaves: &[MerkleHash], file_len: u64, piece_length: u32) -> Option<MerkleHash> {
+    match file_len <= u64::from(piece_length) {
+        // The tree of a short file ends where its blocks do.
+        true => root(leaves.iter().copied(), 0),
+        false => Some(padded_root(leaves, 0, piece_layer_height(piece_length))),
+    }
+}
+
+/// Hashes the zeros of a pad file.
+fn zeros(hasher: &mut Sha1, mut count: u64) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    while count > 0 {
+        let part = usize::try_from(count).map_or(ZEROS.len(), |count| count.min(ZEROS.len()));
+        hasher.update(&ZEROS[..part]);
+        count -= part as u64;
     }
 }

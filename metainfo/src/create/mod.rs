@@ -1,14 +1,18 @@
-//! Creates v1 torrents from files.
+//! Creates torrents from files: v1, v2 and hybrid.
 //!
 //! This module reads files and hashes them on threads of its own: it is the driver part of a crate that otherwise does
 //! neither.
 
 mod encoding;
 mod hasher;
+mod layout;
 mod walk;
 
 use crate::safe_path::mend;
-use crate::{BLOCK_LEN, Geometry, GeometryError, Metainfo, MetainfoError, PieceHash};
+use crate::{BLOCK_LEN, Geometry, GeometryError, MerkleHash, Metainfo, MetainfoError};
+use encoding::Hashed;
+use hasher::PieceHashed;
+use layout::Layout;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -121,9 +125,34 @@ pub enum CreateError {
     Cancelled,
 }
 
-/// Makes v1 torrents (BEP 3): set what you need, then [`Creator::create`].
+/// Which clients can use a new torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TorrentVersion {
+    /// All of them (BEP 3).
+    #[default]
+    V1,
+    /// Those that know BEP 52.
+    V2,
+    /// All of them: those that know BEP 52 as a v2 torrent, the others as a v1 torrent. It has two info-hashes and two
+    /// swarms, and between its files there is padding (BEP 47).
+    Hybrid,
+}
+
+impl TorrentVersion {
+    const fn has_v1(self) -> bool {
+        matches!(self, Self::V1 | Self::Hybrid)
+    }
+
+    const fn has_v2(self) -> bool {
+        matches!(self, Self::V2 | Self::Hybrid)
+    }
+}
+
+/// Makes torrents: set what you need, then [`Creator::create`].
 #[derive(Clone, Debug, Default)]
 pub struct Creator {
+    version: TorrentVersion,
     name: Option<String>,
     piece_length: Option<u32>,
     trackers: Vec<Vec<String>>,
@@ -141,6 +170,15 @@ impl Creator {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Which clients can use it. Default [`TorrentVersion::V1`].
+    ///
+    /// The same folder with the same piece length makes the same info-hash as in libtorrent, also of v2 and hybrid torrents.
+    #[must_use]
+    pub fn version(mut self, version: TorrentVersion) -> Self {
+        self.version = version;
+        self
     }
 
     /// Sets a name other than the path's.
@@ -262,13 +300,17 @@ impl Creator {
     ///
     /// When there is nothing to share, when there are too many pieces, when the piece length asked for is out of range.
     pub fn geometry(&self, found: &Found) -> Result<Geometry, CreateError> {
+        Ok(self.layout(found)?.geometry)
+    }
+
+    fn layout(&self, found: &Found) -> Result<Layout, CreateError> {
         self.check_piece_length()?;
         let mut lengths = found.files.iter().map(|file| file.length);
         let total = lengths.try_fold(0u64, u64::checked_add);
         let total = total.ok_or(GeometryError::TooManyPieces(u64::MAX))?;
         let automatic = || automatic_piece_length(total);
         let piece_length = self.piece_length.unwrap_or_else(automatic);
-        Ok(Geometry::new(total, piece_length)?)
+        Layout::new(&found.files, self.version, piece_length)
     }
 
     /// Makes a torrent of the files that were found.
@@ -286,13 +328,15 @@ impl Creator {
         mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Created, CreateError> {
         let name = self.name_of(&found.root)?;
-        let geometry = self.geometry(found)?;
+        let layout = self.layout(found)?;
         let threads = self
             .threads
             .or_else(|| std::thread::available_parallelism().ok());
         let threads = threads.unwrap_or(NonZeroUsize::MIN);
-        let pieces = hasher::hash_pieces(&found.files, &geometry, threads, &mut progress)?;
-        let bytes = self.encode(&name, found, geometry.piece_length(), &pieces);
+        let (files, version) = (&found.files, self.version);
+        let pieces = hasher::hash_pieces(files, &layout, version, threads, &mut progress)?;
+        let hashed = Hashed::new(files, &layout, version, &pieces);
+        let bytes = self.encode(&name, found, &layout, &hashed);
         let metainfo = Metainfo::from_bytes(&bytes)?;
         Ok(Created {
             bytes,
@@ -301,7 +345,7 @@ impl Creator {
         })
     }
 
-    /// The torrent of the files that were found with zeros for the hashes, without reading a file: for its names, and
+    /// The torrent of the files that were found with other hashes, without reading a file: for its names, and
     /// what they become in a download.
     ///
     /// # Errors
@@ -309,9 +353,14 @@ impl Creator {
     /// As [`Creator::hash`], except for those of reading.
     pub fn preview(&self, found: &Found) -> Result<Metainfo, CreateError> {
         let name = self.name_of(&found.root)?;
-        let geometry = self.geometry(found)?;
-        let pieces = vec![0; geometry.pieces().len() * size_of::<PieceHash>()];
-        let bytes = self.encode(&name, found, geometry.piece_length(), &pieces);
+        let layout = self.layout(found)?;
+        let piece = PieceHashed {
+            v1: self.version.has_v1().then_some([0; 20]),
+            v2: self.version.has_v2().then(|| MerkleHash::new([1; 32])),
+        };
+        let pieces = vec![piece; layout.geometry.pieces().len()];
+        let hashed = Hashed::new(&found.files, &layout, self.version, &pieces);
+        let bytes = self.encode(&name, found, &layout, &hashed);
         Ok(Metainfo::from_bytes(&bytes)?)
     }
 

@@ -14,6 +14,18 @@ pub(super) struct FoundFile {
     /// Its path inside the folder.
     pub(super) components: Vec<String>,
     pub(super) length: u64,
+    /// Its owner may execute it.
+    pub(super) is_executable: bool,
+}
+
+impl FoundFile {
+    /// Its attributes (BEP 47), if it has any.
+    pub(super) const fn attributes(&self) -> Option<&'static str> {
+        match self.is_executable {
+            true => Some("x"),
+            false => None,
+        }
+    }
 }
 
 /// The result of [`Creator::find`](crate::Creator::find): the files for a new torrent, in their order, and the entries
@@ -190,12 +202,24 @@ impl Found {
             path: path.to_owned(),
             components: components.to_vec(),
             length: metadata.len(),
+            is_executable: is_executable(metadata),
         });
     }
 
     fn leave_out(&mut self, path: PathBuf, reason: LeftOutReason) {
         self.left_out.push(LeftOut { path, reason });
     }
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+const fn is_executable(_: &Metadata) -> bool {
+    false
 }
 
 /// Lists a folder, unless it is one of its own parents (a loop of symlinks).

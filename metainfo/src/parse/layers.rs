@@ -2,8 +2,8 @@
 
 use super::context::{Context, Node, error_at};
 use super::paths::excerpt;
-use crate::merkle::Layers;
-use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning, merkle};
+use crate::merkle::{Layer, PieceLayers};
+use crate::{FieldProblem, Info, MerkleHash, MetainfoError, Warning};
 use std::collections::HashMap;
 use tailwater_bencode::{Dict, Value};
 
@@ -13,20 +13,14 @@ pub(super) fn read(
     outer: &Node<'_, '_, '_>,
     info: &Info,
     context: &mut Context<'_>,
-) -> Result<Layers, MetainfoError> {
-    let mut layers = HashMap::new();
+) -> Result<PieceLayers, MetainfoError> {
+    let mut layers: HashMap<MerkleHash, Layer> = HashMap::new();
     let piece_length = info.geometry().piece_length();
     let dict = context.optional(outer, "piece layers", "a dictionary", Value::as_dict);
     // One table instead of a search for each file: an untrusted torrent can make both lists long.
     let found = dict.map(first_of_each).unwrap_or_default();
-    for file in info
-        .files()
-        .iter()
-        .filter(|file| file.length() > u64::from(piece_length))
-    {
-        let Some(root) = file.pieces_root() else {
-            continue;
-        };
+    for (file, layered) in info.layered_files() {
+        let root = layered.root;
         let Some(&value) = found.get(&root.as_bytes()[..]) else {
             context.warn(Warning::LayerMissing(excerpt(file.path().as_str())));
             continue;
@@ -47,20 +41,10 @@ pub(super) fn read(
         if layers.contains_key(&root) {
             continue;
         }
-        let layer: Box<[_]> = bytes
-            .as_chunks::<32>()
-            .0
-            .iter()
-            .copied()
-            .map(MerkleHash::new)
-            .collect();
-        if merkle::root(
-            layer.iter().copied(),
-            merkle::piece_layer_height(piece_length),
-        ) != Some(root)
-        {
-            return Err(fail(FieldProblem::LayerMismatch));
-        }
+        let hashes = bytes.as_chunks::<32>().0.iter().copied();
+        let hashes: Vec<_> = hashes.map(MerkleHash::new).collect();
+        let layer = Layer::whole(root, file.length(), piece_length, &hashes);
+        let layer = layer.ok_or_else(|| fail(FieldProblem::LayerMismatch))?;
         layers.insert(root, layer);
     }
     let is_used = |key: &[u8]| {
@@ -77,7 +61,13 @@ pub(super) fn read(
             stray,
             FieldProblem::StrayLayer,
         )),
-        None => Ok(layers),
+        None => {
+            let files = info.layered_files().map(|(_, file)| file);
+            Ok(PieceLayers::new(files, |file| {
+                let known = layers.remove(&file.root);
+                known.unwrap_or_else(|| Layer::unknown(file.root, file.len, piece_length))
+            }))
+        }
     }
 }
 

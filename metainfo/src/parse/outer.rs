@@ -3,10 +3,9 @@
 
 use super::context::{Context, Node};
 use super::{info, layers};
-use crate::merkle::Layers;
+use crate::merkle::PieceLayers;
 use crate::{FieldProblem, HostPort, Info, Limits, MetainfoError, Warning};
 use std::collections::HashSet;
-use std::sync::Arc;
 use tailwater_bencode::{Document, List, Value};
 
 /// The checked content of a .torrent file.
@@ -20,7 +19,7 @@ pub(crate) struct Outer {
     pub(crate) comment: Option<String>,
     pub(crate) created_by: Option<String>,
     pub(crate) creation_date: Option<i64>,
-    pub(crate) piece_layers: Arc<Layers>,
+    pub(crate) piece_layers: PieceLayers,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn parse_outer(bytes: &[u8], limits: &Limits) -> Result<Outer, Metain
         created_by: text(&outer, "created by", &mut context),
         creation_date: creation_date(&outer, &mut context),
         info,
-        piece_layers: Arc::new(piece_layers),
+        piece_layers,
         warnings: context.into_warnings(),
     })
 }

@@ -177,7 +177,7 @@ impl Inner {
 fn of_file(bytes: Vec<u8>, params: &AddParams, storage: StorageKind) -> Result<New, ControlError> {
     let metainfo = read(&bytes)?;
     let info = metainfo.info();
-    let hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
+    let hash = info.info_hash();
     let mut record = TorrentRecord::of_magnet(&metainfo.magnet(), &params.options(storage));
     record.info_hash = hash.to_string();
     info.name().clone_into(&mut record.name);
@@ -203,8 +203,8 @@ fn of_link(text: &str, params: &AddParams, storage: StorageKind) -> Result<New, 
     let magnet = magnet(text)?;
     let hash = magnet
         .hashes
-        .v1
-        .ok_or(AddError::Metadata(FetchError::V2Only))?;
+        .wire()
+        .ok_or(AddError::Metadata(FetchError::NoHash))?;
     let mut record = TorrentRecord::of_magnet(&magnet, &params.options(storage));
     params.complete(&mut record);
     trackers(&record.trackers)?;

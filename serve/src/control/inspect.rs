@@ -105,7 +105,7 @@ impl Inner {
         magnet: &Magnet,
         peers: Vec<SocketAddr>,
     ) -> Result<Metainfo, ControlError> {
-        let hash = magnet.hashes.v1;
+        let hash = magnet.hashes.wire();
         if let Some(entry) = hash.and_then(|hash| self.find(hash.into())) {
             return match entry.torrent() {
                 Some(torrent) => Ok(torrent.metainfo().clone()),
@@ -132,8 +132,7 @@ impl Inner {
         fetched: Option<&[u8]>,
     ) -> Result<Inspection, ControlError> {
         let info = metainfo.info();
-        let hash = info.info_hashes().v1;
-        let id = hash.ok_or(tailwater_session::AddError::V2Only)?.into();
+        let id = info.info_hash().into();
         let files = info.files().iter().enumerate();
         let files = files.filter(|(_, file)| !file.is_pad());
         Ok(Inspection {

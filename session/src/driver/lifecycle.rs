@@ -28,9 +28,8 @@ use crate::torrent::Priority;
 /// Everything that is needed to run one torrent from its start to its close.
 pub(crate) struct TorrentLifecycle {
     pub(crate) task: TorrentTask,
-    pub(crate) announcer: Announcer,
-    /// The search in the DHT; none if that is off or the torrent private.
-    pub(crate) search: Option<Search>,
+    /// What looks for its peers, for each of its swarms: a hybrid torrent has two (BEP 52).
+    pub(crate) seekers: Vec<Seeker>,
     /// Room for its pieces.
     pub(crate) space: Box<dyn Space + Send>,
     /// What may be done with files.
@@ -45,6 +44,13 @@ pub(crate) struct TorrentLifecycle {
     pub(crate) ended: Arc<EndedTotals>,
     /// The torrent's name in the session, held to the end.
     pub(crate) registration: Registration,
+}
+
+/// What looks for peers in one swarm.
+pub(crate) struct Seeker {
+    pub(crate) announcer: Announcer,
+    /// The search in the DHT; none if that is off or the torrent private.
+    pub(crate) search: Option<Search>,
 }
 
 /// The context that each part of a torrent's life needs.
@@ -72,7 +78,7 @@ struct Round {
 
 /// The tasks that look for the torrent's peers.
 struct Seekers {
-    waiting: Option<Box<(Announcer, Option<Search>)>>,
+    waiting: Vec<Seeker>,
     running: Vec<JoinHandle<()>>,
 }
 
@@ -133,7 +139,7 @@ impl TorrentLifecycle {
             closing: task.closing.clone(),
         };
         let seekers = Seekers {
-            waiting: Some(Box::new((this.announcer, this.search))),
+            waiting: this.seekers,
             running: Vec::new(),
         };
         let first = Box::new(Round {
@@ -271,8 +277,7 @@ impl Life {
 impl Seekers {
     /// Begins to look for peers, the first time.
     fn start(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            let (announcer, search) = *waiting;
+        for Seeker { announcer, search } in std::mem::take(&mut self.waiting) {
             self.running
                 .push(tokio::spawn(announcer.run().in_current_span()));
             let searching = search.map(|search| tokio::spawn(search.run().in_current_span()));

@@ -1,11 +1,11 @@
-//! The registry: finds a torrent of the session by its info-hash.
+//! The registry: finds a torrent of the session by its info-hash, or by either of the two of a hybrid (BEP 52).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use tailwater_metainfo::{Info, InfoHash, PeerId};
+use tailwater_metainfo::{Info, InfoHash, InfoHashes, PeerId};
 use tailwater_wire::mse;
 use tokio::sync::{mpsc, watch};
 
@@ -32,6 +32,7 @@ impl Reach {
 
 #[derive(Debug)]
 struct Entry {
+    hashes: InfoHashes,
     messages: mpsc::Sender<TorrentMessage>,
     reach: Reach,
     /// Whether it takes incoming connections, and is announced on the local network.
@@ -40,24 +41,54 @@ struct Entry {
     added: Option<(u64, RunningTorrent)>,
 }
 
-/// The torrents, and their info-hashes by the form in which an encrypted handshake names them: finding one costs the same
-/// however many there are.
+/// The torrents by their first name on the wire, and all names by the form in which an encrypted handshake has them:
+/// finding a torrent costs the same however many there are.
 #[derive(Debug, Default)]
 struct Torrents {
     by_hash: HashMap<InfoHash, Entry>,
+    /// The second names of hybrid torrents, each with the first.
+    second_names: HashMap<InfoHash, InfoHash>,
     obfuscated: HashMap<[u8; 20], InfoHash>,
 }
 
 impl Torrents {
-    fn insert(&mut self, info_hash: InfoHash, entry: Entry) {
-        self.obfuscated
-            .insert(mse::obfuscated(&info_hash), info_hash);
-        self.by_hash.insert(info_hash, entry);
+    /// Adds a torrent, unless one of its names is taken.
+    fn insert(&mut self, entry: Entry) -> bool {
+        let mut names = entry.hashes.names();
+        let Some(first) = names.next() else {
+            return false;
+        };
+        if entry.hashes.names().any(|name| self.get(name).is_some()) {
+            return false;
+        }
+        for name in entry.hashes.names() {
+            self.obfuscated.insert(mse::obfuscated(&name), name);
+        }
+        for second in names {
+            self.second_names.insert(second, first);
+        }
+        self.by_hash.insert(first, entry);
+        true
     }
 
-    fn remove(&mut self, info_hash: InfoHash) -> Option<Entry> {
-        self.obfuscated.remove(&mse::obfuscated(&info_hash));
-        self.by_hash.remove(&info_hash)
+    fn remove(&mut self, first: InfoHash) -> Option<Entry> {
+        let entry = self.by_hash.remove(&first)?;
+        for name in entry.hashes.names() {
+            self.obfuscated.remove(&mse::obfuscated(&name));
+            self.second_names.remove(&name);
+        }
+        Some(entry)
+    }
+
+    /// The torrent with this name.
+    fn get(&self, name: InfoHash) -> Option<&Entry> {
+        let first = self.second_names.get(&name).unwrap_or(&name);
+        self.by_hash.get(first)
+    }
+
+    /// The torrent with this name, if it takes incoming connections.
+    fn get_open(&self, name: InfoHash) -> Option<&Entry> {
+        self.get(name).filter(|entry| entry.is_open)
     }
 }
 
@@ -86,54 +117,53 @@ impl Registry {
         self.peer_id
     }
 
-    /// Adds a torrent; says whether the name was free. The torrent takes incoming connections from now on.
+    /// Adds a torrent; says whether its names were free. The torrent takes incoming connections from now on.
     pub(crate) fn insert(
         &self,
-        info_hash: InfoHash,
+        hashes: InfoHashes,
         reach: Reach,
         messages: mpsc::Sender<TorrentMessage>,
     ) -> bool {
         let entry = Entry {
+            hashes,
             messages,
             reach,
             is_open: true,
             added: None,
         };
-        self.insert_entry(info_hash, entry)
+        self.insert_entry(entry)
     }
 
-    /// Takes the name for a torrent that is not ready yet: callers are refused until [`Registration::open`]. `None` when
-    /// the name is taken.
+    /// Takes the names for a torrent that is not ready yet: callers are refused until [`Registration::open`]. `None` when
+    /// one of the names is taken.
     pub(crate) fn register(
         self: &Arc<Self>,
-        info_hash: InfoHash,
+        hashes: InfoHashes,
         reach: Reach,
         messages: mpsc::Sender<TorrentMessage>,
     ) -> Option<Registration> {
+        let info_hash = hashes.wire()?;
         let entry = Entry {
+            hashes,
             messages,
             reach,
             is_open: false,
             added: None,
         };
         let registry = Arc::clone(self);
-        self.insert_entry(info_hash, entry).then(|| Registration {
+        self.insert_entry(entry).then(|| Registration {
             registry,
             info_hash,
         })
     }
 
-    fn insert_entry(&self, info_hash: InfoHash, entry: Entry) -> bool {
-        let mut torrents = self.lock();
-        let free = !torrents.by_hash.contains_key(&info_hash);
-        if free {
-            torrents.insert(info_hash, entry);
-        }
-        drop(torrents);
+    fn insert_entry(&self, entry: Entry) -> bool {
+        let free = self.lock().insert(entry);
         self.changes.send_modify(|changes| *changes += 1);
         free
     }
 
+    /// Removes a torrent, by its first name.
     pub(crate) fn remove(&self, info_hash: InfoHash) {
         let entry = self.lock().remove(info_hash);
         // A handle's drop is more than a count: not under the lock.
@@ -141,12 +171,9 @@ impl Registry {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    pub(crate) fn accepts(&self, info_hash: InfoHash) -> bool {
-        let torrents = self.lock();
-        torrents
-            .by_hash
-            .get(&info_hash)
-            .is_some_and(|entry| entry.is_open)
+    /// All hashes of the torrent with this name, if it takes incoming connections.
+    pub(crate) fn accepts(&self, name: InfoHash) -> Option<InfoHashes> {
+        self.lock().get_open(name).map(|entry| entry.hashes)
     }
 
     /// The info-hash of the torrent that an encrypted handshake names by this obfuscated hash.
@@ -155,32 +182,23 @@ impl Registry {
     }
 
     /// The queue of a torrent that takes incoming connections.
-    pub(crate) fn find(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
+    pub(crate) fn find(&self, name: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
-        let entry = torrents
-            .by_hash
-            .get(&info_hash)
-            .filter(|entry| entry.is_open);
-        entry.map(|entry| entry.messages.clone())
+        torrents.get_open(name).map(|entry| entry.messages.clone())
     }
 
-    /// The torrents that are not private.
+    /// All names of the torrents that are not private.
     pub(crate) fn public_torrents(&self) -> Vec<InfoHash> {
         let torrents = self.lock();
-        let public = torrents
-            .by_hash
-            .iter()
-            .filter(|(_, entry)| entry.is_public());
-        public.map(|(&info_hash, _)| info_hash).collect()
+        let entries = torrents.by_hash.values();
+        let public = entries.filter(|entry| entry.is_public());
+        public.flat_map(|entry| entry.hashes.names()).collect()
     }
 
     /// The queue of a torrent, unless it is private: only its trackers may name peers of that (BEP 27).
-    pub(crate) fn find_public(&self, info_hash: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
+    pub(crate) fn find_public(&self, name: InfoHash) -> Option<mpsc::Sender<TorrentMessage>> {
         let torrents = self.lock();
-        let entry = torrents
-            .by_hash
-            .get(&info_hash)
-            .filter(|entry| entry.is_public());
+        let entry = torrents.get(name).filter(|entry| entry.is_public());
         entry.map(|entry| entry.messages.clone())
     }
 
@@ -198,9 +216,9 @@ impl Registry {
     }
 
     /// A torrent that was added and has not ended.
-    pub(crate) fn get(&self, info_hash: InfoHash) -> Option<RunningTorrent> {
+    pub(crate) fn get(&self, name: InfoHash) -> Option<RunningTorrent> {
         let torrents = self.lock();
-        let (_, torrent) = torrents.by_hash.get(&info_hash)?.added.as_ref()?;
+        let (_, torrent) = torrents.get(name)?.added.as_ref()?;
         Some(torrent.clone())
     }
 
@@ -220,7 +238,7 @@ impl Entry {
     }
 }
 
-/// A torrent's entry in the registry. The name is free again when this is dropped, also when adding was given up half
+/// A torrent's entry in the registry. Its names are free again when this is dropped, also when adding was given up half
 /// way.
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -265,6 +283,8 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
+    use tailwater_metainfo::InfoHashV2;
+
     use super::*;
 
     #[test]
@@ -273,16 +293,16 @@ mod tests {
         let (messages, _queue) = mpsc::channel(1);
         let [public, private] = [1, 2].map(|byte| InfoHash::new([byte; 20]));
         let mut changes = registry.subscribe();
-        assert!(registry.insert(public, Reach::Public, messages.clone()));
-        assert!(registry.insert(private, Reach::Private, messages.clone()));
-        assert!(!registry.insert(private, Reach::Public, messages));
+        assert!(registry.insert(public.into(), Reach::Public, messages.clone()));
+        assert!(registry.insert(private.into(), Reach::Private, messages.clone()));
+        assert!(!registry.insert(private.into(), Reach::Public, messages));
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
         assert_eq!(registry.public_torrents(), [public]);
         assert!(registry.find_public(public).is_some());
         assert!(registry.find_public(private).is_none());
         // It can be called all the same: its trackers have told where we are.
-        assert!(registry.accepts(private) && registry.find(private).is_some());
+        assert!(registry.accepts(private).is_some() && registry.find(private).is_some());
         let obfuscated = mse::obfuscated(&public);
         assert_eq!(registry.reveal(&obfuscated), Some(public));
         assert_eq!(registry.reveal(&[7; 20]), None);
@@ -297,19 +317,46 @@ mod tests {
         let registry = Arc::new(Registry::new(PeerId::new([1; 20])));
         let (messages, _queue) = mpsc::channel(1);
         let hash = InfoHash::new([1; 20]);
-        let register = || registry.register(hash, Reach::Public, messages.clone());
+        let register = || registry.register(hash.into(), Reach::Public, messages.clone());
         let registration = register().unwrap();
-        assert!(!registry.accepts(hash) && registry.find(hash).is_none());
+        assert!(registry.accepts(hash).is_none() && registry.find(hash).is_none());
         assert!(registry.find_public(hash).is_none() && registry.public_torrents().is_empty());
         assert!(register().is_none());
         let mut changes = registry.subscribe();
         registration.open();
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
-        assert!(registry.accepts(hash) && registry.find(hash).is_some());
+        assert!(registry.accepts(hash).is_some() && registry.find(hash).is_some());
         assert_eq!(registry.public_torrents(), [hash]);
         drop(registration);
-        assert!(changes.has_changed().unwrap() && !registry.accepts(hash));
+        assert!(changes.has_changed().unwrap() && registry.accepts(hash).is_none());
         assert!(register().is_some());
+    }
+    #[test]
+    fn a_hybrid_is_found_by_both_names_and_takes_both() {
+        let registry = Arc::new(Registry::new(PeerId::new([1; 20])));
+        let (messages, _queue) = mpsc::channel(1);
+        let (v1, v2) = (InfoHash::new([1; 20]), InfoHashV2::new([2; 32]));
+        let hybrid = InfoHashes {
+            v1: Some(v1),
+            v2: Some(v2),
+        };
+        let register =
+            |hashes: InfoHashes| registry.register(hashes, Reach::Public, messages.clone());
+        let registration = register(hybrid).unwrap();
+        registration.open();
+        for name in [v1, v2.truncated()] {
+            assert_eq!(registry.accepts(name), Some(hybrid));
+            assert_eq!(registry.reveal(&mse::obfuscated(&name)), Some(name));
+            assert!(registry.find(name).is_some() && registry.find_public(name).is_some());
+        }
+        assert_eq!(registry.public_torrents(), [v1, v2.truncated()]);
+        assert!(register(v1.into()).is_none() && register(v2.into()).is_none());
+        drop(registration);
+        let others = [register(v1.into()), register(v2.into())];
+        assert!(others.iter().all(Option::is_some));
+        assert_eq!(registry.reveal(&mse::obfuscated(&v1)), Some(v1));
+        drop(others);
+        assert_eq!(registry.reveal(&mse::obfuscated(&v2.truncated())), None);
     }
 }

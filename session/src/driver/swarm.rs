@@ -1,6 +1,6 @@
 //! The context of the tasks that find peers of one torrent, or of one magnet link.
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_metainfo::{InfoHash, InfoHashes, PeerId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,12 @@ use crate::transport::Uplink;
 /// peers.
 #[derive(Clone)]
 pub(crate) struct SwarmContext {
+    /// By what the session knows the torrent: its first name on the wire.
     pub(crate) info_hash: InfoHash,
+    /// All hashes of the torrent.
+    pub(crate) hashes: InfoHashes,
+    /// The name of this swarm. A hybrid torrent has two swarms (BEP 52).
+    pub(crate) name: InfoHash,
     pub(crate) peer_id: PeerId,
     /// Where peers can connect to us.
     pub(crate) port: OwnPort,
@@ -29,4 +34,14 @@ pub(crate) struct SwarmContext {
     /// The network, without which nothing is asked.
     pub(crate) link: Uplink,
     pub(crate) closing: CancellationToken,
+}
+
+impl SwarmContext {
+    /// The same for each swarm of the torrent, the first name's first.
+    pub(crate) fn swarms(&self) -> impl Iterator<Item = Self> + '_ {
+        self.hashes.names().map(|name| Self {
+            name,
+            ..self.clone()
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tailwater_metainfo::{Info, InfoHash, Metainfo};
+use tailwater_metainfo::{Info, Metainfo};
 use tailwater_storage::{Completion, Space, Storage};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
@@ -12,7 +12,7 @@ use super::{Inner, random};
 use crate::driver::announce::{self, AnnounceControl, Announcer, Tally};
 use crate::driver::discovery::search::Search;
 use crate::driver::handle::{RunningTorrent, TorrentHandle};
-use crate::driver::lifecycle::TorrentLifecycle;
+use crate::driver::lifecycle::{Seeker, TorrentLifecycle};
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::peer_limits::{PeerLimits, TorrentLimits};
 use crate::driver::registry::{Reach, Registration};
@@ -32,7 +32,6 @@ use crate::torrent::{Config, Priority};
 /// A torrent whose storage has been opened.
 struct Begun {
     metainfo: Arc<Metainfo>,
-    info_hash: InfoHash,
     options: AddOptions,
     /// How much each file is wanted.
     files: Vec<Priority>,
@@ -54,15 +53,14 @@ impl Inner {
             return Err(AddError::Closed);
         }
         let info = metainfo.info();
-        let info_hash = info.info_hashes().v1.ok_or(AddError::V2Only)?;
         let files = first_priorities(info, &options)?;
         let (messages_in, messages) = mpsc::channel(MESSAGE_QUEUE);
         let reach = Reach::of(info);
         // From here on the name goes with whatever ends this: an error, or a caller that drops the future.
         let registration = self
             .registry
-            .register(info_hash, reach, messages_in.clone())
-            .ok_or(AddError::Duplicate(info_hash))?;
+            .register(info.info_hashes(), reach, messages_in.clone())
+            .ok_or_else(|| AddError::Duplicate(info.info_hash()))?;
         let completions = Arc::new(Mailbox::new(COMPLETION_LIMIT));
         let wanted: Vec<bool> = files.iter().map(|file| *file > Priority::Skip).collect();
         let opened = self
@@ -77,7 +75,6 @@ impl Inner {
         }
         let torrent = self.begin(Begun {
             metainfo: Arc::clone(&metainfo),
-            info_hash,
             options,
             files,
             messages_in,
@@ -94,7 +91,6 @@ impl Inner {
     fn begin(&self, begun: Begun) -> RunningTorrent {
         let Begun {
             metainfo,
-            info_hash,
             options,
             files,
             messages_in,
@@ -108,7 +104,7 @@ impl Inner {
         let readers = Readers::new(info.geometry().clone(), Arc::clone(&storage));
         let readers = Arc::new(readers);
         let (status_in, status) = watch::channel(Status::default());
-        let context = self.context(info_hash, status, messages_in);
+        let context = self.context(info, status, messages_in);
         let (trackers, control) = announce::control(tiers(&metainfo, &options));
         let shared = self
             .shared
@@ -120,7 +116,7 @@ impl Inner {
         let web_seeds = Arc::new(WebSeeds::new(&metainfo, &options));
         let torrent = RunningTorrent {
             shared: Arc::new(TorrentHandle {
-                info_hash,
+                info_hash: context.info_hash,
                 metainfo: Arc::clone(&metainfo),
                 messages: context.messages.clone(),
                 closing: context.closing.clone(),
@@ -157,8 +153,7 @@ impl Inner {
         registration.add(torrent.clone());
         let lifecycle = TorrentLifecycle {
             task,
-            announcer: self.announcer(&metainfo, &options, control, &context),
-            search: self.search(&metainfo, &context),
+            seekers: self.seekers(&metainfo, &options, control, &context),
             space,
             choices: options.disk,
             peers,
@@ -185,12 +180,14 @@ impl Inner {
 
     fn context(
         &self,
-        info_hash: InfoHash,
+        info: &Info,
         status: watch::Receiver<Status>,
         messages: mpsc::Sender<TorrentMessage>,
     ) -> SwarmContext {
         SwarmContext {
-            info_hash,
+            info_hash: info.info_hash(),
+            hashes: info.info_hashes(),
+            name: info.info_hash(),
             peer_id: self.registry.peer_id(),
             port: self.shared.port.clone(),
             handshakes: self.shared.handshakes.clone(),
@@ -229,6 +226,33 @@ impl Inner {
         }
     }
 
+    /// What looks for peers in each swarm of the torrent. Handles see the trackers of the first.
+    ///
+    /// The tracker of a private torrent is asked by the first name alone: announcers that left it for different ones would
+    /// mix the peers of two trackers (BEP 27).
+    fn seekers(
+        &self,
+        metainfo: &Metainfo,
+        options: &AddOptions,
+        control: AnnounceControl,
+        context: &SwarmContext,
+    ) -> Vec<Seeker> {
+        let swarms = match metainfo.info().is_private() {
+            true => 1,
+            false => usize::MAX,
+        };
+        let unseen = control.unseen();
+        let mut seen = Some(control);
+        let seekers = context.swarms().take(swarms).map(|context| {
+            let control = seen.take().unwrap_or_else(|| unseen.unseen());
+            Seeker {
+                announcer: self.announcer(metainfo, options, control, &context),
+                search: self.search(metainfo, &context),
+            }
+        });
+        seekers.collect()
+    }
+
     fn announcer(
         &self,
         metainfo: &Metainfo,
@@ -251,7 +275,7 @@ impl Inner {
     fn search(&self, metainfo: &Metainfo, context: &SwarmContext) -> Option<Search> {
         let dht = self.shared.dht.clone();
         let dht = dht.filter(|_| !metainfo.info().is_private())?;
-        if !metainfo.nodes().is_empty() {
+        if !metainfo.nodes().is_empty() && context.name == context.info_hash {
             let (dht, nodes) = (dht.clone(), metainfo.nodes().to_vec());
             let closing = context.closing.clone();
             self.tasks

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use sha1::{Digest, Sha1};
-use tailwater_metainfo::InfoHash;
+use tailwater_metainfo::{InfoHash, InfoHashes};
 
 use tailwater_storage::{Operation, StorageError};
 use tailwater_storage_disk::{IoPool, note_use, replace};
 
-use tailwater_engine::metadata::MAX_METADATA_LEN;
+use tailwater_engine::metadata::{MAX_METADATA_LEN, is_metadata_of};
 
 /// The bytes before the dictionary: a .torrent file with the one key `info`.
 const HEAD: &[u8] = b"d4:info";
@@ -52,9 +51,12 @@ impl MetadataStore {
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub(crate) async fn load(&self, info_hash: InfoHash) -> Result<Option<Bytes>, StorageError> {
-        let path = self.path(info_hash);
-        self.pool.run(move || load(&path, info_hash)).await?
+    pub(crate) async fn load(&self, hashes: InfoHashes) -> Result<Option<Bytes>, StorageError> {
+        let Some(name) = hashes.wire() else {
+            return Ok(None);
+        };
+        let path = self.path(name);
+        self.pool.run(move || load(&path, hashes)).await?
     }
 
     fn path(&self, info_hash: InfoHash) -> PathBuf {
@@ -62,7 +64,7 @@ impl MetadataStore {
     }
 }
 
-fn load(path: &Path, info_hash: InfoHash) -> Result<Option<Bytes>, StorageError> {
+fn load(path: &Path, hashes: InfoHashes) -> Result<Option<Bytes>, StorageError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| StorageError::io(Operation::Open, path, &error))?,
@@ -76,7 +78,7 @@ fn load(path: &Path, info_hash: InfoHash) -> Result<Option<Bytes>, StorageError>
     let Some(info) = inside(&bytes) else {
         return Ok(None);
     };
-    let is_right = Sha1::digest(&info).as_slice() == info_hash.as_bytes();
+    let is_right = is_metadata_of(&info, hashes);
     if is_right {
         note_use(path, now());
     }
@@ -97,6 +99,7 @@ fn inside(file: &Bytes) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha1::{Digest, Sha1};
     use tailwater_storage_disk::IoConfig;
 
     #[tokio::test]
@@ -106,9 +109,9 @@ mod tests {
         let store = MetadataStore::new(pool.clone(), dir.path().join("state"));
         let info = Bytes::from_static(b"d4:name1:xe");
         let hash = InfoHash::new(Sha1::digest(&info).into());
-        assert_eq!(store.load(hash).await, Ok(None));
+        assert_eq!(store.load(hash.into()).await, Ok(None));
         store.save(hash, info.clone()).await.unwrap();
-        assert_eq!(store.load(hash).await, Ok(Some(info)));
+        assert_eq!(store.load(hash.into()).await, Ok(Some(info)));
 
         let path = dir.path().join(format!("state/{hash}.torrent"));
         assert_eq!(std::fs::read(&path).unwrap(), b"d4:infod4:name1:xee");
@@ -120,7 +123,7 @@ mod tests {
         }
         for damaged in [&b"d4:infod4:name1:yee"[..], b"d4:info", b""] {
             std::fs::write(&path, damaged).unwrap();
-            assert_eq!(store.load(hash).await, Ok(None));
+            assert_eq!(store.load(hash.into()).await, Ok(None));
         }
         pool.close().await;
     }

@@ -1,7 +1,7 @@
 //! In place of the store of fetched metadata, without the feature `disk`: there is none.
 
 use bytes::Bytes;
-use tailwater_metainfo::InfoHash;
+use tailwater_metainfo::{InfoHash, InfoHashes};
 use tailwater_storage::StorageError;
 
 /// There is no store.
@@ -13,7 +13,7 @@ impl MetadataStore {
         match *self {}
     }
 
-    pub(crate) async fn load(&self, _: InfoHash) -> Result<Option<Bytes>, StorageError> {
+    pub(crate) async fn load(&self, _: InfoHashes) -> Result<Option<Bytes>, StorageError> {
         match *self {}
     }
 }

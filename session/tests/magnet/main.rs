@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use peers::{Manner, Peers};
+use sha2::{Digest, Sha256};
 use support::{LOOPBACK, Share, seed, session, within};
-use tailwater_metainfo::{Creator, HostPort, InfoHashV2, Magnet, Metainfo};
+use tailwater_metainfo::{Creator, HostPort, InfoHashV2, InfoHashes, Magnet, Metainfo};
 use tailwater_session::{AddError, AddOptions, FetchError, Session, StorageKind};
 use tailwater_tracker::{Server, ServerConfig};
 use tempfile::TempDir;
@@ -281,8 +282,9 @@ async fn a_link_that_cannot_work_is_refused_at_once() {
     let share = share();
     let leecher = session();
     let v2 = InfoHashV2::new([7; 32]);
-    let mut fetch = leecher.fetch(&Magnet::new(v2.into()));
-    assert_eq!(within(fetch.wait()).await, Err(FetchError::V2Only));
+    let nothing = InfoHashes { v1: None, v2: None };
+    let mut fetch = leecher.fetch(&Magnet::new(nothing));
+    assert_eq!(within(fetch.wait()).await, Err(FetchError::NoHash));
 
     // The right v1 hash beside the v2 hash of another torrent.
     let peers = Peers::new(&share, &[Manner::Honest]).await;
@@ -290,5 +292,13 @@ async fn a_link_that_cannot_work_is_refused_at_once() {
     link.hashes.v2 = Some(v2);
     let mut fetch = leecher.fetch(&link);
     assert_eq!(within(fetch.wait()).await, Err(FetchError::TwoTorrents));
+
+    // The metadata has the v2 hash of the link and is that of a v1 torrent.
+    let v2 = InfoHashV2::new(Sha256::digest(share.metainfo.info().raw()).into());
+    let peers = Peers::under(v2.truncated(), &share, &[Manner::Honest]).await;
+    let mut link = magnet(&share, &peers.addrs);
+    link.hashes = v2.into();
+    let mut fetch = leecher.fetch(&link);
+    assert_eq!(within(fetch.wait()).await, Err(FetchError::NotV2));
     within(leecher.close()).await;
 }

@@ -50,9 +50,14 @@ pub(crate) struct Peers {
 
 impl Peers {
     pub(crate) async fn new(share: &Share, manners: &[Manner]) -> Self {
+        let hash = share.metainfo.info().info_hashes().v1.unwrap();
+        Self::under(hash, share, manners).await
+    }
+
+    /// The same under another name on the wire.
+    pub(crate) async fn under(hash: InfoHash, share: &Share, manners: &[Manner]) -> Self {
         let (mut tasks, mut addrs) = (JoinSet::new(), Vec::new());
         let dribbled = Arc::new(AtomicUsize::new(0));
-        let hash = share.metainfo.info().info_hashes().v1.unwrap();
         for &manner in manners {
             let listener = TcpListener::bind(LOOPBACK).await.unwrap();
             addrs.push(listener.local_addr().unwrap());

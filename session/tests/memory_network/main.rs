@@ -9,6 +9,7 @@ mod peers;
 #[path = "../support/mod.rs"]
 mod support;
 mod transports;
+mod v2;
 
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use tailwater_metainfo::{Creator, Metainfo};
+use tailwater_metainfo::{Creator, Metainfo, TorrentVersion};
 use tailwater_session::{AddOptions, Session, StorageKind, Torrent};
 use tempfile::TempDir;
 
@@ -27,6 +27,15 @@ pub(crate) struct Share {
 
 impl Share {
     pub(crate) fn new(seed: u64, files: &[(&str, usize)], piece_length: u32) -> Self {
+        Self::of(TorrentVersion::V1, seed, files, piece_length)
+    }
+
+    pub(crate) fn of(
+        version: TorrentVersion,
+        seed: u64,
+        files: &[(&str, usize)],
+        piece_length: u32,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let mut rng = fastrand::Rng::with_seed(seed);
         let root = dir.path().join("share");
@@ -37,7 +46,7 @@ impl Share {
             rng.fill(&mut bytes);
             std::fs::write(path, bytes).unwrap();
         }
-        let creator = Creator::new().piece_length(piece_length);
+        let creator = Creator::new().version(version).piece_length(piece_length);
         let created = creator
             .create(&root, |_| ControlFlow::Continue(()))
             .unwrap();
@@ -48,7 +57,8 @@ impl Share {
     }
 
     pub(crate) fn assert_same(&self, other: &Path) {
-        for file in self.metainfo.info().files() {
+        let files = self.metainfo.info().files().iter();
+        for file in files.filter(|file| !file.is_pad()) {
             let expected = std::fs::read(file.path().under(self.dir.path())).unwrap();
             let found = std::fs::read(file.path().under(other)).unwrap();
             assert!(expected == found, "{} differs", file.path().as_str());

@@ -169,8 +169,9 @@ impl Shared {
                     self.name_files_of(piece)?;
                     return Ok(Verdict::Valid);
                 }
-                let valid = match together.get(&piece) {
-                    Some(hash) => self.expected(piece)? == Expected::V1(*hash),
+                let hash = together.get(&piece);
+                let valid = match hash.and_then(|hash| self.judge(piece, hash)) {
+                    Some(valid) => valid,
                     None => self.finish(piece, hasher, scratch)?,
                 };
                 if valid {
@@ -245,12 +246,21 @@ impl Shared {
         hash: Option<&PieceHash>,
         scratch: &mut [u8],
     ) -> Result<bool, StorageError> {
-        if let Some(hash) = hash {
-            return Ok(self.hashes.expected(piece) == Some(Expected::V1(*hash)));
+        if let Some(is_right) = hash.and_then(|hash| self.judge(piece, hash)) {
+            return Ok(is_right);
         }
         match self.finish(piece, None, scratch) {
             Err(StorageError::HashUnknown(_)) => Ok(false),
             finished => finished,
+        }
+    }
+
+    /// Whether a piece is the right one by its SHA-1; `None` if that does not say it, as the v2 hash of a hybrid has become
+    /// known meanwhile.
+    fn judge(&self, piece: PieceIndex, hash: &PieceHash) -> Option<bool> {
+        match self.hashes.expected(piece) {
+            Some(Expected::V1(expected)) => Some(expected == *hash),
+            _ => None,
         }
     }
 

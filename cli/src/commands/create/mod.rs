@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tailwater_metainfo::{CreateError, Created, Creator, Found, GeometryError};
+use tailwater_metainfo::{CreateError, Created, Creator, Found, GeometryError, TorrentVersion};
 use tailwater_serve::size::Size;
 
 use self::exclusion::Exclusion;
@@ -61,6 +61,11 @@ fn creator(context: &Context, args: &Create) -> Creator {
     if let Some(length) = args.piece_length {
         creator = creator.piece_length(length);
     }
+    creator = creator.version(match (args.v2, args.hybrid) {
+        (true, _) => TorrentVersion::V2,
+        (false, true) => TorrentVersion::Hybrid,
+        (false, false) => TorrentVersion::V1,
+    });
     let warn = |text: String| context.progress.note(text);
     for tier in tracker_list::tiers(&args.tracker, warn) {
         creator = creator.tier(tier);

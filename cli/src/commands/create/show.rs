@@ -16,6 +16,7 @@ use crate::words::count;
 pub(super) struct Made {
     torrent: String,
     info_hash_v1: Option<String>,
+    info_hash_v2: Option<String>,
     magnet: String,
     piece_length: u32,
     piece_count: u32,
@@ -39,11 +40,12 @@ impl Made {
                 .path()
                 .map_or_else(|| "-".to_owned(), |path| path.display().to_string()),
             info_hash_v1: info.info_hashes().v1.map(|hash| hash.to_string()),
+            info_hash_v2: info.info_hashes().v2.map(|hash| hash.to_string()),
             magnet: created.metainfo.magnet().to_string(),
             piece_length: info.geometry().piece_length(),
             piece_count: info.geometry().piece_count(),
             total_size: info.payload_len(),
-            files: info.files().len(),
+            files: info.files().iter().filter(|file| !file.is_pad()).count(),
             excluded: exclusion.count,
             left_out: left_out(found),
         }
@@ -76,8 +78,15 @@ impl Made {
         let mut lines = vec![format!(
             "torrent:    {torrent} ({size} in {pieces} of {piece})"
         )];
-        if let Some(hash) = &self.info_hash_v1 {
-            lines.push(format!("info-hash:  {hash}"));
+        match (&self.info_hash_v1, &self.info_hash_v2) {
+            (Some(v1), Some(v2)) => {
+                lines.push(format!("info-hash:  v1 {v1}"));
+                lines.push(format!("            v2 {v2}"));
+            }
+            (v1, v2) => {
+                let hash = v1.iter().chain(v2);
+                lines.extend(hash.map(|hash| format!("info-hash:  {hash}")));
+            }
         }
         lines.push(format!("magnet:     {}", self.magnet));
         lines

@@ -61,7 +61,7 @@ impl Downloads {
     ) -> Result<(Job, One), CliError> {
         let Self { session, args, .. } = self;
         let fetched = magnet::fetch_torrent(session, magnet, &args.network, &self.audience).await;
-        if let (Err(error), Some(info_hash)) = (&fetched, magnet.hashes.v1) {
+        if let (Err(error), Some(info_hash)) = (&fetched, magnet.hashes.wire()) {
             let about = About {
                 name: magnet::name(magnet),
                 ..About::default()

@@ -30,7 +30,7 @@ impl Pending {
         match link {
             Link::Torrent(magnet) => Self::Link {
                 name: Some(magnet::name(magnet)),
-                info_hash: magnet.hashes.v1,
+                info_hash: magnet.hashes.wire(),
             },
             Link::Published(_) => Self::Link {
                 name: None,

@@ -32,9 +32,7 @@ use shown::{Shown, Urls};
 
 pub(super) async fn run(context: &Context, args: &Stream) -> Result<(), CliError> {
     check_flags(args)?;
-    let opening = args
-        .source
-        .open_v1(Via::of(&args.network), &context.progress);
+    let opening = args.source.open(Via::of(&args.network), &context.progress);
     let ready = match context.interrupt.guard(opening).await? {
         Given::Torrent(metainfo) => Ok(Film::new(Loaded::of(metainfo), args)?),
         Given::Link(link) => Err(link),

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod floods;
+mod hashes;
 mod super_seeding;
 
 use std::time::{Duration, Instant};
@@ -59,6 +60,7 @@ impl Pair {
             metadata: bytes::Bytes::new(),
             private: false,
             dht_port: None,
+            hashes: None,
         };
         Self {
             now,

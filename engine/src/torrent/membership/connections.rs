@@ -172,6 +172,7 @@ impl<S: Space> Engine<S> {
         let pending: Vec<_> = peer.supply.pending.iter().copied().collect();
         self.supply.free_blocks(&pending);
         self.supply.pieces.unreserve(key);
+        self.forget_hash_peer(now, key);
         let bits = &peer.supply.bits;
         self.supply
             .picker

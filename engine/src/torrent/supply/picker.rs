@@ -44,6 +44,8 @@ pub(crate) struct Picker {
     positions: Vec<u32>,
     /// The same pieces in order: for readers' windows and for fetching in order.
     listed: Bitfield,
+    /// Pieces that are not to be started for now, whatever else is said of them.
+    withheld: Bitfield,
 }
 
 impl Picker {
@@ -57,12 +59,14 @@ impl Picker {
             buckets: Default::default(),
             positions: vec![NOWHERE; count],
             listed: Bitfield::none(geometry),
+            withheld: Bitfield::none(geometry),
         }
     }
 
-    /// How many pieces could be started, whichever suppliers have them.
-    pub(crate) const fn candidates(&self) -> u32 {
-        self.listed.count()
+    /// Whether there are pieces that could be started, now or later, whichever suppliers have them.
+    pub(crate) fn has_candidates(&self) -> bool {
+        let mut withheld = self.withheld.iter();
+        !self.listed.is_none() || withheld.any(|piece| self.is_wanted(piece))
     }
 
     pub(crate) fn priority(&self, piece: PieceIndex) -> Priority {
@@ -90,9 +94,20 @@ impl Picker {
         }
     }
 
-    /// The piece may be started from now on, if it is wanted.
+    /// The piece is not to be started until it is released.
+    pub(crate) fn withhold(&mut self, piece: PieceIndex) {
+        self.withheld.set(piece);
+        self.remove(piece);
+    }
+
+    /// The piece may be started, once it is inserted. Says whether it was withheld.
+    pub(crate) fn release(&mut self, piece: PieceIndex) -> bool {
+        self.withheld.clear(piece)
+    }
+
+    /// The piece may be started from now on, if it is wanted and not withheld.
     pub(crate) fn insert(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
-        if self.is_listed(piece) || !self.is_wanted(piece) {
+        if self.is_listed(piece) || !self.is_wanted(piece) || self.withheld.has(piece) {
             return;
         }
         self.listed.set(piece);

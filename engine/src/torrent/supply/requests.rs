@@ -210,7 +210,7 @@ impl Supply {
 
     /// End-game: everything has been requested, so a second supplier is asked for what the first may be slow with.
     fn next_of_end_game(&mut self, key: PeerKey, peer: &Peer) -> Option<BlockRef> {
-        if self.picker.candidates() > 0 || self.pieces.has_open() {
+        if self.picker.has_candidates() || self.pieces.has_open() {
             return None;
         }
         if !peer.supply.pending.is_empty() || peer.supply.snubbed {

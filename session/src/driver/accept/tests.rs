@@ -49,7 +49,10 @@ impl Station {
     ) -> (mpsc::Sender<TorrentMessage>, mpsc::Receiver<TorrentMessage>) {
         let (sender, receiver) = mpsc::channel(queue);
         let name = InfoHash::new([byte; 20]);
-        assert!(self.registry.insert(name, Reach::Public, sender.clone()));
+        assert!(
+            self.registry
+                .insert(name.into(), Reach::Public, sender.clone())
+        );
         (sender, receiver)
     }
 

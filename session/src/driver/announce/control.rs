@@ -30,6 +30,17 @@ pub(crate) struct AnnounceControl {
     pub(super) states: watch::Sender<Vec<Known>>,
 }
 
+impl AnnounceControl {
+    /// The same trackers for another announcer, of which nothing is shown.
+    pub(crate) fn unseen(&self) -> Self {
+        Self {
+            tiers: self.tiers.clone(),
+            hurries: self.hurries.clone(),
+            states: watch::channel(Vec::new()).0,
+        }
+    }
+}
+
 /// What is known of a tracker.
 #[derive(Clone, Debug)]
 pub(super) struct Known {

@@ -195,7 +195,7 @@ impl Announcer {
     fn request(&self, announce: &Announce) -> AnnounceRequest {
         let stats = self.context.status.borrow().stats;
         let port = self.context.port.outside().unwrap_or(PORT_OF_NONE);
-        let mut request = AnnounceRequest::new(self.context.info_hash, self.context.peer_id, port);
+        let mut request = AnnounceRequest::new(self.context.name, self.context.peer_id, port);
         request.uploaded = stats.uploaded;
         request.downloaded = stats.downloaded;
         request.left = match self.wants_nothing {
@@ -364,6 +364,8 @@ mod tests {
             one_tracker: false,
             context: SwarmContext {
                 info_hash: InfoHash::new([1; 20]),
+                hashes: InfoHash::new([1; 20]).into(),
+                name: InfoHash::new([1; 20]),
                 peer_id: PeerId::new([2; 20]),
                 port: OwnPort::new(Some(6881), watch::channel(PortMapStatus::default()).1),
                 handshakes: HandshakeSettings::default(),

@@ -98,9 +98,9 @@ impl Search {
                     port: Some(port),
                     is_seed,
                 };
-                node.announce(self.context.info_hash, how).await
+                node.announce(self.context.name, how).await
             }
-            None => node.get_peers(self.context.info_hash).await,
+            None => node.get_peers(self.context.name).await,
         }
     }
 
@@ -114,7 +114,7 @@ impl Search {
                     let Some(found) = found else {
                         break;
                     };
-                    tracing::debug!(info_hash = %self.context.info_hash, node = %found.from.addr, peers = found.peers.len(), "DHT");
+                    tracing::debug!(info_hash = %self.context.name, node = %found.from.addr, peers = found.peers.len(), "DHT");
                     self.count(found.peers.len());
                     named += found.peers.len();
                     let message = TorrentMessage::Candidates(PeerSource::Dht, found.peers);

@@ -108,15 +108,10 @@ impl PeerDialer {
         if self.filter.contains(addr.ip()) {
             return Err(DialError::Filtered);
         }
-        let opened = match self.order(addr) {
-            (only, None) => self.over(only, addr, ours, None).await,
-            (Transport::Utp, Some(_)) => self.prefer_utp(addr, ours).await,
-            (first, Some(second)) => self.race([first, second], addr, ours).await,
-        };
-        let opened = opened?;
+        let (opened, opening) = self.open(addr, ours).await?;
         self.remember(addr, opened.way);
         let theirs = opened.handshake;
-        if theirs.info_hash != ours.info_hash {
+        if !ours.accepts(opening.info_hash, &theirs) {
             return Err(DialError::WrongTorrent);
         }
         Ok(Handshaken {
@@ -124,11 +119,36 @@ impl PeerDialer {
             addr,
             id: theirs.peer_id,
             direction: Direction::Outgoing,
-            agreed: theirs.reserved & ours.reserved,
+            agreed: theirs.reserved & opening.reserved,
+            v2: ours.hashes.is_v2(theirs.info_hash),
             encrypted: opened.secured.encrypted,
             received: opened.secured.received,
             permit,
         })
+    }
+
+    /// Connects and shakes hands under the first name of the torrent. A peer that knows only the other name of a hybrid
+    /// (BEP 52) hangs up, and is dialled again under that.
+    async fn open(&self, addr: SocketAddr, ours: Ours) -> Result<(Opened, Handshake), DialError> {
+        let mut names = ours.hashes.names();
+        let name = names.next().ok_or(DialError::UnknownTorrent)?;
+        let opening = ours.under(name);
+        match (self.open_with(addr, opening).await, names.next()) {
+            (Err(error), Some(second)) if error.may_be_for_its_name() => {
+                tracing::debug!(%addr, "under the v1 info-hash: {error}; trying the v2 one");
+                let opening = ours.under(second);
+                Ok((self.open_with(addr, opening).await?, opening))
+            }
+            (outcome, _) => Ok((outcome?, opening)),
+        }
+    }
+
+    async fn open_with(&self, addr: SocketAddr, ours: Handshake) -> Result<Opened, DialError> {
+        match self.order(addr) {
+            (only, None) => self.over(only, addr, ours, None).await,
+            (Transport::Utp, Some(_)) => self.prefer_utp(addr, ours).await,
+            (first, Some(second)) => self.race([first, second], addr, ours).await,
+        }
     }
 
     /// The transport to try first, and the one to try beside it.
@@ -147,7 +167,7 @@ impl PeerDialer {
 
     /// Shakes hands over uTP if it connects in about the time that TCP needs, else over TCP. Only one of them gets a
     /// handshake: a peer that got two would refuse one, perhaps the one that we keep.
-    async fn prefer_utp(&self, addr: SocketAddr, ours: Ours) -> Result<Opened, DialError> {
+    async fn prefer_utp(&self, addr: SocketAddr, ours: Handshake) -> Result<Opened, DialError> {
         let (transport, stream, other) = self.connect_over_either(addr).await?;
         match (self.over(transport, addr, ours, Some(stream)).await, other) {
             (Err(error), Some(other)) => {
@@ -200,7 +220,7 @@ impl PeerDialer {
         &self,
         [first, second]: [Transport; 2],
         addr: SocketAddr,
-        ours: Ours,
+        ours: Handshake,
     ) -> Result<Opened, DialError> {
         let leading = self.over(first, addr, ours, None);
         tokio::pin!(leading);
@@ -238,7 +258,7 @@ impl PeerDialer {
         &self,
         transport: Transport,
         addr: SocketAddr,
-        ours: Ours,
+        ours: Handshake,
         connected: Option<Stream>,
     ) -> Result<Opened, DialError> {
         let stream = match connected {
@@ -297,15 +317,14 @@ impl PeerDialer {
 /// Shakes hands over a connection.
 async fn open(
     mut stream: Stream,
-    ours: Ours,
+    ours: Handshake,
     way: Way,
     other: Option<Opening>,
 ) -> Result<Opened, Failed> {
-    let handshake = Handshake::from(ours);
     let secured = match way.opening {
         Opening::Plain => {
             let exchange = async {
-                stream.write_all(&handshake.to_bytes()).await?;
+                stream.write_all(&ours.to_bytes()).await?;
                 receive(&mut stream, BytesMut::new()).await
             };
             let exchanged = within(HANDSHAKE_TIMEOUT, exchange).await;
@@ -324,7 +343,7 @@ async fn open(
         }
         Opening::Encrypted => {
             let limit = other.map_or(HANDSHAKE_TIMEOUT, |_| FALLBACK_AFTER);
-            let exchange = encrypted::initiate(&mut stream, &handshake);
+            let exchange = encrypted::initiate(&mut stream, &ours);
             within(limit, exchange)
                 .await
                 .map_err(Failed::of_encrypted)?
@@ -343,6 +362,13 @@ async fn open(
         handshake: theirs,
         secured,
     })
+}
+
+impl DialError {
+    /// Whether a peer that does not know the torrent by this name would fail so: it hangs up.
+    const fn may_be_for_its_name(&self) -> bool {
+        matches!(self, Self::HungUp | Self::Io(_) | Self::Encryption(_))
+    }
 }
 
 impl Failed {

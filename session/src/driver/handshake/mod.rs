@@ -5,6 +5,7 @@
 //! |---|---|
 //! | Which handshake does an outgoing connection try first, and what when it fails? | `dial.rs` |
 //! | How is an incoming connection answered? | here, [`answer`] |
+//! | Under which name of a hybrid torrent do both sides meet? | here, [`Ours`] |
 //! | How is an encrypted handshake done? | `encrypted.rs`; the state machines are `tailwater_wire::mse` |
 //! | What can encrypted handshakes cost us? | `budget.rs` |
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::RwLock;
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_metainfo::{InfoHash, InfoHashes, PeerId};
 use tailwater_wire::limits::HANDSHAKE_LEN;
 use tailwater_wire::mse::{self, MseError};
 use tailwater_wire::{Handshake, HandshakeError, Reserved};
@@ -60,21 +61,43 @@ impl HandshakeSettings {
     }
 }
 
-/// The content of our handshake.
+/// The content of our handshakes for a torrent.
+///
+/// A hybrid torrent has a name in each of two swarms (BEP 52). We dial under the v1 name and say by a reserved bit that we
+/// know the other: the peer may answer under it, which changes the connection over to v2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ours {
-    pub(crate) info_hash: InfoHash,
+    pub(crate) hashes: InfoHashes,
     pub(crate) peer_id: PeerId,
     pub(crate) reserved: Reserved,
 }
 
-impl From<Ours> for Handshake {
-    fn from(ours: Ours) -> Self {
-        Self {
-            reserved: ours.reserved,
-            info_hash: ours.info_hash,
-            peer_id: ours.peer_id,
+impl Ours {
+    /// The handshake that opens a connection under this name, or answers one.
+    fn under(&self, name: InfoHash) -> Handshake {
+        let is_upgradable = self.hashes.v2.is_some() && !self.hashes.is_v2(name);
+        let reserved = match is_upgradable {
+            true => self.reserved | Reserved::V2,
+            false => self.reserved,
+        };
+        Handshake {
+            reserved,
+            info_hash: name,
+            peer_id: self.peer_id,
         }
+    }
+
+    /// The answer to a handshake that came: under the same name, or under the v2 name if the peer can change over to it.
+    /// A peer that sets the bit for a torrent that we know as a v1 torrent alone is answered as any other.
+    fn answer(&self, theirs: &Handshake) -> Handshake {
+        let changes_over = theirs.reserved.v2() && !self.hashes.is_v2(theirs.info_hash);
+        let upgrade = self.hashes.upgrade().filter(|_| changes_over);
+        self.under(upgrade.unwrap_or(theirs.info_hash))
+    }
+
+    /// Whether a peer may answer a handshake under `name` with this one.
+    fn accepts(&self, name: InfoHash, answer: &Handshake) -> bool {
+        answer.info_hash == name || self.hashes.upgrade() == Some(answer.info_hash)
     }
 }
 
@@ -87,6 +110,8 @@ pub(crate) struct Handshaken {
     pub(crate) direction: Direction,
     /// The extensions that both sides support.
     pub(crate) agreed: Reserved,
+    /// Both sides met under the v2 name of the torrent, so that they exchange hashes (BEP 52).
+    pub(crate) v2: bool,
     pub(crate) encrypted: Encrypted,
     /// Bytes that were received behind the handshake.
     pub(crate) received: BytesMut,
@@ -159,16 +184,19 @@ pub(crate) async fn answer(
         let ours = desk
             .find(theirs.info_hash)
             .ok_or(DialError::UnknownTorrent)?;
-        stream.write_all(&Handshake::from(ours).to_bytes()).await?;
-        Ok((theirs, ours, opened.encrypted, received))
+        let answer = ours.answer(&theirs);
+        stream.write_all(&answer.to_bytes()).await?;
+        let is_v2 = ours.hashes.is_v2(answer.info_hash);
+        Ok((theirs, answer, is_v2, opened.encrypted, received))
     };
-    let (theirs, ours, encrypted, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
+    let (theirs, answer, is_v2, encrypted, received) = within(HANDSHAKE_TIMEOUT, exchange).await?;
     let peer = Handshaken {
         stream: call.stream,
         addr: call.addr,
         id: theirs.peer_id,
         direction: Direction::Incoming,
-        agreed: theirs.reserved & ours.reserved,
+        agreed: theirs.reserved & answer.reserved,
+        v2: is_v2,
         encrypted,
         received,
         permit: call.permit,
@@ -185,14 +213,13 @@ pub(crate) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Our handshake for a torrent, if there is one that takes incoming connections.
-    fn find(&self, info_hash: InfoHash) -> Option<Ours> {
-        let ours = Ours {
-            info_hash,
+    /// Our side of handshakes for a torrent, if there is one that takes incoming connections.
+    fn find(&self, name: InfoHash) -> Option<Ours> {
+        Some(Ours {
+            hashes: self.registry.accepts(name)?,
             peer_id: self.registry.peer_id(),
             reserved: self.reserved,
-        };
-        self.registry.accepts(info_hash).then_some(ours)
+        })
     }
 }
 

@@ -80,7 +80,7 @@ impl Fetching {
 
     fn connect(&mut self, now: Instant, addr: SocketAddr) {
         let ours = handshake::Ours {
-            info_hash: self.task.context.info_hash,
+            hashes: self.task.context.hashes,
             peer_id: self.task.registry.peer_id(),
             reserved: self.task.reserved,
         };

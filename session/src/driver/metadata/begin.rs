@@ -11,6 +11,7 @@ use super::FetchTask;
 use super::progress::{FetchHandle, FetchProgress};
 use crate::driver::announce::{self, Announcer, Client, Tally};
 use crate::driver::discovery::search::{Search, SearchTally};
+use crate::driver::lifecycle::Seeker;
 use crate::driver::message::{MESSAGE_QUEUE, TorrentMessage};
 use crate::driver::registry::{Reach, Registry};
 use crate::driver::swarm::SwarmContext;
@@ -45,7 +46,7 @@ impl FetchContext<'_> {
         let (outcome_in, outcome) = watch::channel(None);
         let (tally_in, tally) = watch::channel(Tally::default());
         let info_hash = magnet.hashes.wire().unwrap_or(InfoHash::new([0; 20]));
-        match self.refuse(magnet, info_hash, &messages_in) {
+        match self.refuse(magnet, &messages_in) {
             Some(error) => {
                 outcome_in.send_replace(Some(Err(error)));
             }
@@ -56,9 +57,10 @@ impl FetchContext<'_> {
                     stats,
                     ..Status::default()
                 });
-                let asked = magnet.trackers.iter().take(MAX_TRACKERS);
                 let context = SwarmContext {
                     info_hash,
+                    hashes: magnet.hashes,
+                    name: info_hash,
                     peer_id: self.registry.peer_id(),
                     port: self.shared.port.clone(),
                     handshakes: self.shared.handshakes.clone(),
@@ -69,29 +71,10 @@ impl FetchContext<'_> {
                     link: self.shared.link.clone(),
                     closing: self.closing.clone(),
                 };
-                let announcer = Announcer {
-                    context: context.clone(),
-                    wants_nothing: false,
-                    client: self.client.clone(),
-                    control: announce::control(
-                        asked.map(|tracker| vec![tracker.clone()]).collect(),
-                    )
-                    .1,
-                    all_tiers: true,
-                    one_tracker: false,
-                    tally: tally_in,
-                };
                 let (search_tally_in, search_tally) = watch::channel(SearchTally::default());
-                let search = self.shared.dht.clone().map(|dht| Search {
-                    dht,
-                    context: context.clone(),
-                    // A peer that lacks even the metadata is of no use to others.
-                    announces: false,
-                    tally: Some(search_tally_in),
-                });
+                let seekers = self.seekers(magnet, &context, tally_in, search_tally_in);
                 let task = FetchTask {
                     context,
-                    v2: magnet.hashes.v2,
                     trackers: magnet.trackers.clone(),
                     web_seeds: magnet.web_seeds.clone(),
                     peers: magnet.peers.clone(),
@@ -99,9 +82,8 @@ impl FetchContext<'_> {
                     dialer: self.shared.dialer.clone(),
                     reserved: self.shared.reserved(),
                     messages,
-                    announcer: Some(announcer),
+                    seekers,
                     tally,
-                    search,
                     search_tally,
                     status: status_in,
                     progress: progress_in,
@@ -122,22 +104,54 @@ impl FetchContext<'_> {
         }
     }
 
+    /// What looks for peers in each swarm of the link. What is shown of trackers and nodes is that of the first.
+    fn seekers(
+        &self,
+        magnet: &Magnet,
+        context: &SwarmContext,
+        tally: watch::Sender<Tally>,
+        search_tally: watch::Sender<SearchTally>,
+    ) -> Vec<Seeker> {
+        let asked = magnet.trackers.iter().take(MAX_TRACKERS);
+        let trackers = asked.map(|tracker| vec![tracker.clone()]).collect();
+        let control = announce::control(trackers).1;
+        let (mut tally, mut search_tally) = (Some(tally), Some(search_tally));
+        let seekers = context.swarms().map(|context| Seeker {
+            search: self.shared.dht.clone().map(|dht| Search {
+                dht,
+                context: context.clone(),
+                // A peer that lacks even the metadata is of no use to others.
+                announces: false,
+                tally: search_tally.take(),
+            }),
+            announcer: Announcer {
+                context,
+                wants_nothing: false,
+                client: self.client.clone(),
+                control: control.unseen(),
+                all_tiers: true,
+                one_tracker: false,
+                tally: tally.take().unwrap_or_default(),
+            },
+        });
+        seekers.collect()
+    }
+
     fn refuse(
         &self,
         magnet: &Magnet,
-        info_hash: InfoHash,
         messages: &mpsc::Sender<TorrentMessage>,
     ) -> Option<FetchError> {
-        if magnet.hashes.v1.is_none() {
-            return Some(FetchError::V2Only);
-        }
+        let Some(info_hash) = magnet.hashes.wire() else {
+            return Some(FetchError::NoHash);
+        };
         if self.closing.is_cancelled() {
             return Some(FetchError::Closed);
         }
         // Whether it is private only its metadata can say.
         let is_free = self
             .registry
-            .insert(info_hash, Reach::Public, messages.clone());
+            .insert(magnet.hashes, Reach::Public, messages.clone());
         (!is_free).then_some(FetchError::Duplicate(info_hash))
     }
 }

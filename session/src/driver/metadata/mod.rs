@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tailwater_metainfo::{HostPort, Info, InfoHashV2, Metainfo};
+use tailwater_metainfo::{HostPort, Info, InfoHashes, Metainfo};
 use tailwater_wire::Reserved;
 use tailwater_wire::limits::METADATA_BLOCK_LEN;
 use tokio::sync::{mpsc, watch};
@@ -27,9 +27,10 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use self::begin::FetchContext;
 use self::known::Known;
 use self::running::Fetching;
-use super::announce::{Announcer, Tally};
-use super::discovery::search::{Search, SearchTally};
+use super::announce::Tally;
+use super::discovery::search::SearchTally;
 use super::handshake::PeerDialer;
+use super::lifecycle::Seeker;
 use super::message::TorrentMessage;
 use super::permits::PermitGroup;
 use super::registry::Registry;
@@ -47,8 +48,6 @@ const NAMES_WITHIN: Duration = Duration::from_secs(5);
 /// Everything that a fetch needs.
 pub(crate) struct FetchTask {
     pub(crate) context: SwarmContext,
-    /// The link's other hash, if it has one.
-    pub(crate) v2: Option<InfoHashV2>,
     /// `tr`, `ws` and `x.pe` of the link.
     pub(crate) trackers: Vec<String>,
     pub(crate) web_seeds: Vec<String>,
@@ -58,11 +57,9 @@ pub(crate) struct FetchTask {
     pub(crate) dialer: PeerDialer,
     pub(crate) reserved: Reserved,
     pub(crate) messages: mpsc::Receiver<TorrentMessage>,
-    /// Taken when it starts.
-    pub(crate) announcer: Option<Announcer>,
+    /// What looks for peers in each swarm; taken when it starts.
+    pub(crate) seekers: Vec<Seeker>,
     pub(crate) tally: watch::Receiver<Tally>,
-    /// Taken when it starts; there is none without a DHT node.
-    pub(crate) search: Option<Search>,
     pub(crate) search_tally: watch::Receiver<SearchTally>,
     /// Our status, as the announcer reports it.
     pub(crate) status: watch::Sender<Status>,
@@ -83,18 +80,18 @@ struct Found {
 impl FetchTask {
     /// Fetches, and reports the outcome. By then nothing of it is left in the session but the `stopped` announces.
     pub(crate) async fn run(mut self) {
-        let (info_hash, v2) = (self.context.info_hash, self.v2);
+        let (info_hash, hashes) = (self.context.info_hash, self.context.hashes);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());
         let (saved, registry) = (self.saved.clone(), Arc::clone(&self.registry));
         let (outcome, events) = (self.outcome.clone(), self.events.clone());
-        let (found, goodbye) = match self.recall().await {
-            Some(found) => (Some(found), None),
+        let (found, goodbyes) = match self.recall().await {
+            Some(found) => (Some(found), Vec::new()),
             None => Fetching::start(self).run().await,
         };
         let result = match found {
             None => Err(FetchError::Closed),
             Some(found) => {
-                let fetched = make(&found, v2, trackers, web_seeds);
+                let fetched = make(&found, hashes, trackers, web_seeds);
                 if let (Some(saved), true, false) = (saved, fetched.is_ok(), found.is_saved) {
                     // Failing to save costs a fetch at the next start, nothing else.
                     if let Err(error) = saved.save(info_hash, found.info).await {
@@ -112,15 +109,15 @@ impl FetchTask {
             });
         }
         outcome.send_replace(Some(result));
-        if let Some(goodbye) = goodbye {
-            // It has a deadline of its own.
+        for goodbye in goodbyes {
+            // Each has a deadline of its own.
             let _ = goodbye.await;
         }
     }
 
     /// Loads the metadata that an earlier run saved.
     async fn recall(&mut self) -> Option<Found> {
-        let loaded = self.saved.as_ref()?.load(self.context.info_hash).await;
+        let loaded = self.saved.as_ref()?.load(self.context.hashes).await;
         let info = loaded
             .inspect_err(|error| tracing::warn!("saved metadata is of no use: {error}"))
             .ok()??;
@@ -153,13 +150,16 @@ impl FetchTask {
 
 fn make(
     found: &Found,
-    v2: Option<InfoHashV2>,
+    hashes: InfoHashes,
     trackers: Vec<String>,
     web_seeds: Vec<String>,
 ) -> Result<Fetched, FetchError> {
     let info = Info::from_bytes(&found.info)?;
-    if v2.is_some() && info.info_hashes().v2 != v2 {
-        return Err(FetchError::TwoTorrents);
+    if hashes.v2.is_some() && info.info_hashes().v2 != hashes.v2 {
+        return Err(match hashes.v1 {
+            Some(_) => FetchError::TwoTorrents,
+            None => FetchError::NotV2,
+        });
     }
     let peers = found.known.hand_on(info.is_private());
     let banned = found.known.banned();

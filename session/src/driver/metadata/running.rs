@@ -16,6 +16,7 @@ use super::link::{News, Requests, What};
 use super::progress::FetchProgress;
 use super::{FetchTask, Found};
 use crate::driver::handshake::Handshaken;
+use crate::driver::lifecycle::Seeker;
 use crate::driver::message::TorrentMessage;
 use crate::torrent::{PeerSource, named_by_tracker};
 use tailwater_engine::metadata::link::Fact;
@@ -68,7 +69,7 @@ impl Fetching {
     pub(super) fn start(task: FetchTask) -> Self {
         let (news_in, news) = mpsc::channel(NEWS_QUEUE);
         Self {
-            fetcher: Fetcher::new(task.context.info_hash),
+            fetcher: Fetcher::new(task.context.hashes),
             known: Known::default(),
             slots: Slots::default(),
             links: BTreeMap::new(),
@@ -85,11 +86,9 @@ impl Fetching {
     }
 
     /// Runs until everything has ended but, if nothing is found, the `stopped` announces.
-    pub(super) async fn run(mut self) -> (Option<Found>, Option<JoinHandle<()>>) {
+    pub(super) async fn run(mut self) -> (Option<Found>, Vec<JoinHandle<()>>) {
         self.look_up_names();
-        self.search();
-        let announcing = self.task.announcer.take();
-        let announcing = announcing.map(|announcer| tokio::spawn(announcer.run()));
+        let announcing = self.seek();
         let info = self.go_on().await;
         self.ending.cancel();
         self.callers.clear();
@@ -101,7 +100,7 @@ impl Fetching {
             return (None, announcing);
         };
         // The torrent announces itself under the same name: a `stopped` that comes late would take it off the lists.
-        if let Some(announcing) = &announcing {
+        for announcing in &announcing {
             announcing.abort();
         }
         let found = Found {
@@ -279,13 +278,19 @@ impl Fetching {
         }
     }
 
-    /// Looks for peers in the DHT, if there is one.
-    fn search(&mut self) {
-        if let Some(mut search) = self.task.search.take() {
-            search.context.closing = self.ending.clone();
-            self.is_searching = true;
-            self.tasks.spawn(search.run());
+    /// Looks for peers in each swarm: asks trackers, and the DHT if there is one. Returns the announcers, which end by
+    /// themselves.
+    fn seek(&mut self) -> Vec<JoinHandle<()>> {
+        let mut announcing = Vec::new();
+        for Seeker { announcer, search } in std::mem::take(&mut self.task.seekers) {
+            announcing.push(tokio::spawn(announcer.run()));
+            if let Some(mut search) = search {
+                search.context.closing = self.ending.clone();
+                self.is_searching = true;
+                self.tasks.spawn(search.run());
+            }
         }
+        announcing
     }
 
     fn publish(&mut self) {

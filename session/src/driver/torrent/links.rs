@@ -70,6 +70,9 @@ impl Running {
                 return;
             }
         };
+        if peer.v2 {
+            self.engine.handle_speaks_v2(now, key);
+        }
         let mut connection = Connection::new(
             now,
             peer::Config {
@@ -83,6 +86,7 @@ impl Running {
                 metadata: self.task.metadata.clone(),
                 private: self.task.config.private,
                 dht_port: self.dht_port(peer.agreed),
+                hashes: peer.v2.then(|| self.task.metainfo.piece_layers().clone()),
             },
         );
         let who = Who::Peer(peer.addr, tailwater_wire::client_name(&peer.id));
@@ -143,7 +147,7 @@ impl Running {
 
     pub(super) fn connect(&self, addr: SocketAddr) {
         let ours = handshake::Ours {
-            info_hash: self.task.config.info_hash,
+            hashes: self.task.metainfo.info().info_hashes(),
             peer_id: self.task.config.peer_id,
             reserved: self.task.shared.reserved(),
         };

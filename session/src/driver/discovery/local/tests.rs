@@ -48,7 +48,7 @@ impl Neighbour {
     /// What reaches the torrent comes out of the channel.
     fn add(&self, info_hash: InfoHash, reach: Reach) -> mpsc::Receiver<TorrentMessage> {
         let (messages_in, messages) = mpsc::channel(64);
-        assert!(self.registry.insert(info_hash, reach, messages_in));
+        assert!(self.registry.insert(info_hash.into(), reach, messages_in));
         messages
     }
 

@@ -17,7 +17,7 @@ const PEER: [u8; 4] = [10, 0, 0, 2];
 
 fn ours() -> Ours {
     Ours {
-        info_hash: InfoHash::new([7; 20]),
+        hashes: InfoHash::new([7; 20]).into(),
         peer_id: PeerId::new([1; 20]),
         reserved: Reserved::FAST,
     }

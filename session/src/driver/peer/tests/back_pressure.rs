@@ -139,6 +139,7 @@ impl Bench {
                 metadata: Bytes::new(),
                 private: false,
                 dht_port: None,
+                hashes: None,
             },
         );
         let storage = Complete {

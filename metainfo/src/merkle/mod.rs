@@ -1,12 +1,26 @@
 //! The hash trees of BEP 52: SHA-256 over blocks of 16 KiB, two children a node, padded with zero leaves.
+//!
+//! | question | file |
+//! |---|---|
+//! | What is the root of a layer? | here, [`root`] |
+//! | Which hashes does a hash request name, and which prove them? | `range.rs`: [`HashRange`] |
+//! | What is known of the layer of a file's pieces? | `layer.rs` |
+//! | And of those of all files of a torrent? | `layers.rs`: [`PieceLayers`] |
+//!
+//! Height 0 is the leaves, one for each block. The piece layer is as high as makes one hash cover one piece. A file's root
+//! is at the height at which one hash covers all its blocks.
 
-use std::collections::HashMap;
+mod layer;
+mod layers;
+mod range;
+
+pub(crate) use layer::{Layer, padded_root};
+pub(crate) use layers::LayeredFile;
+pub use layers::{HashesError, LayerChunk, PieceLayers};
+pub use range::{HashRange, MAX_HASHES};
 
 use crate::{BLOCK_LEN, MerkleHash};
 use sha2::{Digest, Sha256};
-
-/// The piece layers of a v2 torrent's files, by the file's root.
-pub(crate) type Layers = HashMap<MerkleHash, Box<[MerkleHash]>>;
 
 /// The hash of one block, a leaf of the tree. The last block of a file is hashed as short as it is.
 #[must_use]

@@ -1,0 +1,110 @@
+//! The hashes of pieces that a v2 torrent lacks, as it came without its piece layers (BEP 52): asked of several peers.
+//!
+//! ```text
+//! missing chunks ──▶ asked of a peer that has their pieces ──▶ proved ──▶ their pieces may be begun
+//!        ▲                       │ refused, late, or the peer has gone
+//!        └───────────────────────┘
+//! ```
+//!
+//! Whether hashes are right is seen by the connection that they come by, which bans a peer that lies
+//! (`engine/src/peer/hashes.rs`). What is asked for first is what a reader waits for.
+
+mod chunks;
+
+use std::ops::Range;
+use std::time::Instant;
+
+use tailwater_metainfo::merkle::LayerChunk;
+
+use crate::peer::{Command, HashQuery};
+use crate::torrent::{Engine, PeerKey, PieceState, Space};
+use chunks::Chunks;
+
+/// The hashes that are missing.
+#[derive(Debug, Default)]
+pub(crate) struct MissingHashes {
+    chunks: Chunks,
+}
+
+impl<S: Space> Engine<S> {
+    /// The torrent lacks these hashes: peers that speak v2 are asked for them. With `needed`, pieces are not begun before
+    /// their hashes are known; a hybrid torrent has others to check its pieces by.
+    pub fn await_hashes(&mut self, missing: Vec<LayerChunk>, needed: bool) {
+        self.hashes.chunks = Chunks::new(missing);
+        if needed {
+            for piece in self.hashes.chunks.pieces() {
+                if let Ok(piece) = self.supply.geometry.piece(piece) {
+                    self.supply.picker.withhold(piece);
+                }
+            }
+        }
+    }
+
+    /// A connected peer speaks v2: it can be asked for hashes.
+    pub fn handle_speaks_v2(&mut self, now: Instant, key: PeerKey) {
+        self.hashes.chunks.add_peer(key);
+        self.ask_for_hashes(now, key);
+    }
+
+    /// Hashes have been proved: these pieces can be checked, and so begun.
+    pub(crate) fn handle_hashes(&mut self, query: HashQuery, pieces: Vec<Range<u32>>) {
+        self.hashes.chunks.handle_known(query);
+        for piece in pieces.into_iter().flatten() {
+            let Ok(piece) = self.supply.geometry.piece(piece) else {
+                continue;
+            };
+            let is_to_come = matches!(
+                self.supply.pieces.state(piece),
+                PieceState::Missing | PieceState::Evicted
+            );
+            if self.supply.picker.release(piece) && is_to_come {
+                self.supply.picker.insert(piece, &mut self.supply.rng);
+            }
+        }
+    }
+
+    pub(crate) fn handle_hashes_refused(&mut self, now: Instant, key: PeerKey, query: HashQuery) {
+        self.hashes.chunks.handle_refused(now, key, query);
+        self.ask_all_for_hashes(now);
+    }
+
+    /// A peer has gone.
+    pub(crate) fn forget_hash_peer(&mut self, now: Instant, key: PeerKey) {
+        self.hashes.chunks.remove_peer(key);
+        self.ask_all_for_hashes(now);
+    }
+
+    /// Time has passed: others are asked for what is late.
+    pub(crate) fn tend_hashes(&mut self, now: Instant) {
+        if !self.hashes.chunks.is_empty() {
+            self.hashes.chunks.expire(now);
+            self.ask_all_for_hashes(now);
+        }
+    }
+
+    fn ask_all_for_hashes(&mut self, now: Instant) {
+        if self.hashes.chunks.is_empty() {
+            return;
+        }
+        for key in self.hashes.chunks.peers() {
+            self.ask_for_hashes(now, key);
+        }
+    }
+
+    /// Asks a peer for as many hashes as may be outstanding at it.
+    pub(crate) fn ask_for_hashes(&mut self, now: Instant, key: PeerKey) {
+        if self.hashes.chunks.is_empty() || self.halted.any() {
+            return;
+        }
+        while let Some(peer) = self.peers.get(key) {
+            let readers = self.demand.readers.iter();
+            let urgent = readers.map(|(_, reader)| reader.current);
+            let (bits, geometry) = (&peer.supply.bits, &self.supply.geometry);
+            let has = |piece| geometry.piece(piece).is_ok_and(|piece| bits.has(piece));
+            let Some(query) = self.hashes.chunks.next(now, key, has, urgent) else {
+                break;
+            };
+            self.command(key, Command::RequestHashes(query));
+        }
+    }
+}

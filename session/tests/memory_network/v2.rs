@@ -1,0 +1,177 @@
+//! v2 and hybrid torrents (BEP 52) over a network in memory: transfers, magnet links, and the names under which both sides
+//! meet.
+
+use tailwater_metainfo::{HostPort, InfoHash, InfoHashes, Magnet, PeerId, TorrentVersion};
+use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
+use tailwater_session::{AddOptions, StorageKind};
+use tailwater_wire::{Handshake, Reserved};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{Share, seed, within};
+use crate::{close, session};
+
+const FILES: &[(&str, usize)] = &[
+    ("a/one.bin", 200_000),
+    ("a/two.bin", 32_768),
+    ("b", 1),
+    ("empty", 0),
+    ("z.bin", 70_001),
+];
+const BOTH: [TorrentVersion; 2] = [TorrentVersion::V2, TorrentVersion::Hybrid];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_travel_to_memory_and_on_to_the_disk() {
+    for version in BOTH {
+        let share = Share::of(version, 1, FILES, 32_768);
+        let network = MemoryNetwork::new(MemoryConfig::default().seed(1).chunk(1..=5_000));
+        let [origin, between, end] = [1, 2, 3].map(|host| session(&network, host));
+        seed(&origin, &share).await;
+        let options = AddOptions::new(StorageKind::Memory).peers(origin.listen_addr());
+        let torrent = between.add(&share.metainfo, options).await.unwrap();
+        within(torrent.wait_complete()).await.unwrap();
+        let target = TempDir::new().unwrap();
+        let options = AddOptions::new(StorageKind::Disk(target.path().into()));
+        let options = options.peers(between.listen_addr());
+        let torrent = end.add(&share.metainfo, options).await.unwrap();
+        within(torrent.wait_complete()).await.unwrap();
+        close([end, between, origin]).await;
+        share.assert_same(target.path());
+    }
+}
+
+/// The hashes of pieces are asked of peers, and what was learned is passed on to the next who has only a link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_becomes_a_torrent_and_its_hashes_are_learned_and_passed_on() {
+    for version in BOTH {
+        let share = Share::of(version, 2, FILES, 16_384);
+        let hashes = share.metainfo.info().info_hashes();
+        let v2_alone = InfoHashes { v1: None, ..hashes };
+        for hashes in [hashes, v2_alone] {
+            let network = MemoryNetwork::new(MemoryConfig::default());
+            let [origin, between, end] = [1, 2, 3].map(|host| session(&network, host));
+            seed(&origin, &share).await;
+            for (from, to) in [("10.0.0.1", &between), ("10.0.0.2", &end)] {
+                let mut magnet = Magnet::new(hashes);
+                magnet.peers.push(HostPort::new(from, 6881).unwrap());
+                let mut fetch = to.fetch(&magnet);
+                let metainfo = within(fetch.wait()).await.unwrap();
+                assert_eq!(
+                    metainfo.info().info_hashes(),
+                    share.metainfo.info().info_hashes()
+                );
+                let options = AddOptions::new(StorageKind::Memory).peers(fetch.peers());
+                let torrent = to.add(&metainfo, options).await.unwrap();
+                within(torrent.wait_complete()).await.unwrap();
+                within(async {
+                    // A hybrid is complete by its v1 hashes, maybe before it has learned the others.
+                    while !torrent.metainfo().piece_layers().missing().is_empty() {
+                        tokio::task::yield_now().await;
+                    }
+                })
+                .await;
+            }
+            close([end, between, origin]).await;
+        }
+    }
+}
+
+/// The name under which a session answers a handshake under `name`; `None` if it hangs up.
+async fn answer(network: &MemoryNetwork, name: InfoHash, reserved: Reserved) -> Option<Handshake> {
+    let host = network.host([10, 0, 0, 9]);
+    let mut stream = host.connect(([10, 0, 0, 1], 6881).into()).await.unwrap();
+    let ours = Handshake {
+        reserved,
+        info_hash: name,
+        peer_id: PeerId::new([b'p'; 20]),
+    };
+    stream.write_all(&ours.to_bytes()).await.unwrap();
+    let mut received = bytes::BytesMut::new();
+    loop {
+        if let Some(answer) = Handshake::decode(&mut received).unwrap() {
+            return Some(answer);
+        }
+        if stream.read_buf(&mut received).await.unwrap() == 0 {
+            return None;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hybrid_changes_over_to_v2_where_the_peer_knows_it() {
+    let share = Share::of(TorrentVersion::Hybrid, 3, FILES, 16_384);
+    let hashes = share.metainfo.info().info_hashes();
+    let (v1, v2) = (hashes.v1.unwrap(), hashes.v2.unwrap().truncated());
+    let network = MemoryNetwork::new(MemoryConfig::default());
+    let origin = session(&network, 1);
+    seed(&origin, &share).await;
+    let knows = Reserved::FAST | Reserved::V2;
+    for (name, reserved, expected, offers) in [
+        (v1, knows, v2, false),
+        (v1, Reserved::FAST, v1, true),
+        (v2, knows, v2, false),
+        (v2, Reserved::FAST, v2, false),
+    ] {
+        let answered = within(answer(&network, name, reserved)).await.unwrap();
+        assert_eq!(answered.info_hash, expected);
+        assert_eq!(answered.reserved.v2(), offers);
+    }
+    let stranger = within(answer(&network, InfoHash::new([1; 20]), knows)).await;
+    assert_eq!(stranger, None);
+    close([origin]).await;
+}
+
+/// A client of that time crashed on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_v2_bit_changes_nothing_for_a_v1_torrent() {
+    let share = Share::new(4, FILES, 16_384);
+    let v1 = share.metainfo.info().info_hash();
+    let network = MemoryNetwork::new(MemoryConfig::default());
+    let (origin, other) = (session(&network, 1), session(&network, 2));
+    seed(&origin, &share).await;
+    // One has the torrent, the other a link.
+    let mut magnet = Magnet::new(v1.into());
+    let _fetch = other.fetch(&magnet);
+    for _ in 0..2 {
+        let reserved = Reserved::FAST | Reserved::V2;
+        let answered = within(answer(&network, v1, reserved)).await.unwrap();
+        assert_eq!((answered.info_hash, answered.reserved.v2()), (v1, false));
+    }
+    magnet.peers.push(HostPort::new("10.0.0.1", 6881).unwrap());
+    let end = session(&network, 3);
+    let metainfo = within(end.fetch(&magnet).wait()).await.unwrap();
+    assert_eq!(metainfo.info().info_hash(), v1);
+    close([end, other, origin]).await;
+}
+
+/// A peer that knows the torrent by its v2 hash alone hangs up at the other name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_of_the_v2_swarm_is_dialled_again_under_its_name() {
+    let share = Share::of(TorrentVersion::Hybrid, 5, FILES, 16_384);
+    let hashes = share.metainfo.info().info_hashes();
+    let (v1, v2) = (hashes.v1.unwrap(), hashes.v2.unwrap().truncated());
+    let network = MemoryNetwork::new(MemoryConfig::default());
+    let mut listener = network.host([10, 0, 0, 1]).listen(Some(6881)).unwrap();
+    let end = session(&network, 2);
+    let peer = ([10, 0, 0, 1], 6881).into();
+    let options = AddOptions::new(StorageKind::Memory).peers([peer]);
+    let _torrent = end.add(&share.metainfo, options).await.unwrap();
+    let mut names = Vec::new();
+    within(async {
+        while names.last() != Some(&v2) {
+            let mut stream = listener.accept().await.unwrap();
+            let mut received = bytes::BytesMut::new();
+            // An encrypted handshake is tried too: it names nothing in plain, and is hung up on.
+            while Handshake::decode_prefix(&received) == Ok(None) {
+                if stream.read_buf(&mut received).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            let named = Handshake::decode_prefix(&received).ok().flatten();
+            names.extend(named.map(|(_, name)| name));
+        }
+    })
+    .await;
+    assert_eq!(names, [v1, v2]);
+    close([end]).await;
+}
