@@ -16,10 +16,16 @@ mod http;
 mod limits;
 mod load;
 mod login;
+#[cfg(target_os = "linux")]
+mod moves;
 mod page;
+mod pause;
 #[allow(dead_code, reason = "the interop tests use the rest of it")]
 #[path = "../interop/process.rs"]
 mod process;
+#[allow(dead_code, reason = "the stream tests use the rest of it")]
+#[path = "../stream/seeder.rs"]
+mod seeder;
 #[cfg(unix)]
 mod service;
 #[path = "../support/mod.rs"]

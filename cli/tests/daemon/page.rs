@@ -24,7 +24,7 @@ use crate::support::{Place, Running, noise};
 /// Nothing here takes longer unless it hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
 
-fn enabled() -> bool {
+pub(crate) fn enabled() -> bool {
     let enabled = std::env::var_os("TAILWATER_INTEROP").is_some_and(|value| value == "1");
     if !enabled {
         eprintln!("skipped: set TAILWATER_INTEROP=1 (and run scripts/install-clients.sh first)");

@@ -347,6 +347,9 @@ impl<S: Space> Engine<S> {
             // The failed storage may never have answered for these.
             self.verify_again();
         }
+        if was.has(Halt::Paused) && !self.supply.completed {
+            self.membership.candidates.unpark(now);
+        }
         self.fill_all(now);
         self.connect_more(now);
     }

@@ -102,6 +102,9 @@ pub struct TransferStats {
 pub struct PeerStats {
     /// Its address.
     pub addr: SocketAddr,
+    /// Where it accepts connections: one that connected to us may have told.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub dial_addr: Option<SocketAddr>,
     /// Its client, by its extension handshake or its peer id.
     pub client: Option<String>,
     /// Payload bytes received from it.
@@ -265,6 +268,7 @@ impl<S: Space> Engine<S> {
             .connected()
             .map(|(_, peer)| PeerStats {
                 addr: peer.addr,
+                dial_addr: peer.dial_addr,
                 client: peer
                     .client
                     .clone()

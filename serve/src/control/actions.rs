@@ -17,7 +17,7 @@ use super::upkeep::seeded;
 const MAX_PEERS: usize = 1_000;
 
 impl Control {
-    /// Pauses a torrent: nothing more is requested. One that is paused stays so.
+    /// Pauses a torrent: nothing more is requested, and soon its connections end. One that is paused stays so.
     ///
     /// # Errors
     ///
@@ -87,11 +87,11 @@ impl Control {
         Ok(torrent.reannounce()?)
     }
 
-    /// Connects to these peers too.
+    /// Connects to these peers too; one that is paused, when it goes on.
     ///
     /// # Errors
     ///
-    /// When there is no such torrent, it does not run, or there are too many.
+    /// When there is no such torrent, its metadata is not known, it failed, or there are too many.
     pub async fn add_peers(
         &self,
         id: TorrentId,
@@ -102,8 +102,16 @@ impl Control {
                 "more than {MAX_PEERS} peers"
             )));
         }
-        let torrent = self.inner.entry(id)?.running()?;
-        Ok(torrent.add_peers(peers).await?)
+        let entry = self.inner.entry(id)?;
+        {
+            let mut state = entry.state();
+            let is_dormant = matches!(state.run, Run::Dormant);
+            if let Some(facts) = state.facts.as_mut().filter(|_| is_dormant) {
+                facts.keep_peers(peers);
+                return Ok(());
+            }
+        }
+        Ok(entry.running()?.add_peers(peers).await?)
     }
 
     /// Changes labels, limits and the like.
@@ -203,7 +211,11 @@ impl Inner {
     /// Its lock is held by the caller.
     pub(super) async fn pause(&self, entry: &Entry) -> Result<(), ControlError> {
         let was_paused = std::mem::replace(&mut entry.state().record.paused, true);
-        entry.state().is_held = false;
+        {
+            let mut state = entry.state();
+            state.is_held = false;
+            state.needed_at = now();
+        }
         // Its place is another's.
         self.queue_changed.notify_one();
         let is_link = matches!(entry.state().run, Run::Fetching(_));

@@ -162,6 +162,10 @@ impl Inner {
             }
             return Ok(());
         };
+        let mut peers = peers;
+        if let Some(facts) = &mut entry.state().facts {
+            peers.append(&mut facts.peers);
+        }
         let options = record.options().peers(peers);
         let torrent = self.session.add(Source::from(file), options).await?;
         // Files of these names may be its own from now on.
@@ -187,9 +191,11 @@ fn of_file(bytes: Vec<u8>, params: &AddParams, storage: StorageKind) -> Result<N
     let chosen = params.files.iter().flatten().copied();
     let named = params.priorities.iter().map(|file| file.index);
     check_files(&metainfo, chosen.chain(named))?;
-    // The addresses of peers are not kept: one that has some begins in the session.
-    let waits = record.paused && params.peers.is_empty();
-    let facts = waits.then(|| Facts::new(&metainfo, &record));
+    let facts = record.paused.then(|| {
+        let mut facts = Facts::new(&metainfo, &record);
+        facts.keep_peers(params.peers.clone());
+        facts
+    });
     Ok(New {
         id: hash.into(),
         record,

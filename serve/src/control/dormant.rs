@@ -1,6 +1,7 @@
 //! Torrents that are paused and not in the session: they take neither memory nor room on the disk, and nothing of them is
 //! hashed. They are added to the session when they are resumed, or when something is asked that needs their files.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,9 @@ pub struct Facts {
     pub comment: Option<String>,
     /// The program that made it.
     pub created_by: Option<String>,
+    /// Peers to connect to when it goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<SocketAddr>,
 }
 
 impl Facts {
@@ -77,6 +81,7 @@ impl Facts {
             created: metainfo.creation_date(),
             comment: short(metainfo.comment()),
             created_by: short(metainfo.created_by()),
+            peers: Vec::new(),
         }
     }
 
@@ -132,7 +137,7 @@ impl EntryState {
 }
 
 impl Control {
-    /// The torrent in the session, for streaming. One that is paused since the daemon started is added to it.
+    /// The torrent in the session, for streaming. One that is paused and not in it is added.
     ///
     /// # Errors
     ///
@@ -147,7 +152,7 @@ impl Inner {
     pub(super) async fn awake(self: &Arc<Self>, id: TorrentId) -> Result<Torrent, ControlError> {
         let entry = self.entry(id)?;
         if !matches!(entry.state().run, Run::Dormant) {
-            return entry.running();
+            return entry.needed();
         }
         let inner = Arc::clone(self);
         self.finish(async move {
@@ -166,7 +171,7 @@ impl Inner {
             let file = self.store.torrent_file(entry.number).await?;
             self.activate(entry, file, Vec::new()).await?;
         }
-        entry.running()
+        entry.needed()
     }
 
     /// The metadata of a torrent that is not in the session.

@@ -48,6 +48,8 @@ pub(super) struct EntryState {
     pub(super) is_held: bool,
     /// Since when it runs or waits, as a Unix time.
     pub(super) runs_since: u64,
+    /// When it had to be in the session last although it is paused, as a Unix time.
+    pub(super) needed_at: u64,
     /// Its rates of the last hour, if there were any.
     pub(super) rates: Option<Box<History>>,
 }
@@ -102,6 +104,7 @@ impl Entry {
                 run,
                 is_held: false,
                 runs_since: now(),
+                needed_at: 0,
                 rates: None,
             }),
         }
@@ -144,12 +147,19 @@ impl Entry {
         )))
     }
 
+    /// As [`Self::running`], for a caller who goes on to use it: one that is paused stays in the session for a while.
+    pub(super) fn needed(&self) -> Result<Torrent, ControlError> {
+        self.state().needed_at = now();
+        self.running()
+    }
+
     /// Changes how it runs, and ends a fetch that is under way.
     pub(super) fn set_run(&self, run: Run) {
         let mut state = self.state();
         // It runs at first, and is looked at by the queue then.
         state.is_held = false;
         state.runs_since = now();
+        state.needed_at = now();
         let before = std::mem::replace(&mut state.run, run);
         drop(state);
         if let Run::Fetching(fetching) = before {
@@ -314,9 +324,13 @@ fn run(view: &mut TorrentView, torrent: &Torrent) {
     let geometry = info.geometry();
     info.name().clone_into(&mut view.name);
     view.size = geometry.total();
-    view.have = stats.bytes_have;
-    view.left = stats.bytes_left;
-    view.progress = share(stats.bytes_have, stats.bytes_have + stats.bytes_left);
+    // Until it is known, what was known last is shown.
+    if status.phase != Phase::Starting {
+        view.have = stats.bytes_have;
+        view.left = stats.bytes_left;
+        view.progress = share(stats.bytes_have, stats.bytes_have + stats.bytes_left);
+        view.pieces_have = stats.pieces_have;
+    }
     view.downloaded = view.downloaded.max(status.totals.downloaded);
     view.uploaded = view.uploaded.max(status.totals.uploaded);
     view.wasted = stats.wasted;
@@ -328,7 +342,6 @@ fn run(view: &mut TorrentView, torrent: &Torrent) {
     view.file_count = info.files().iter().filter(|file| !file.is_pad()).count();
     view.piece_length = geometry.piece_length();
     view.piece_count = geometry.piece_count();
-    view.pieces_have = stats.pieces_have;
     view.peers = stats.peers;
     view.seeds = stats.seeds;
     view.known_peers = stats.known_addrs;
@@ -338,7 +351,6 @@ fn run(view: &mut TorrentView, torrent: &Torrent) {
             view.state_progress = Some(share(u64::from(*done), u64::from(*total)));
             view.progress = 0.0;
         }
-        Phase::Starting => view.progress = 0.0,
         Phase::Moving { done, total } => view.state_progress = Some(share(*done, *total)),
         Phase::Failed(error) => view.error = Some(error.to_string()),
         _ => {}

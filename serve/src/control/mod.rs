@@ -9,7 +9,7 @@
 //! | `entry`, `service` | the torrents of the daemon, in a session or not yet; start and end |
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
 //! | `actions`, `details`, `pieces` | what is done with one torrent, and what is known of it |
-//! | `dormant` | torrents that are paused and not in the session |
+//! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
 //! | `seeding`, `labels` | when seeds stop; what holds for all torrents with a label |
 //! | `relocation` | files are moved to other folders |
@@ -49,6 +49,7 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unload;
 mod upkeep;
 mod url;
 mod view;

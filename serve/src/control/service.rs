@@ -20,7 +20,7 @@ use super::labels::LabelOptions;
 use super::logins::Logins;
 use super::rates::History;
 use super::settings::{Settings, SettingsPatch};
-use super::store::{Store, StoreError};
+use super::store::{Store, StoreError, TorrentRow};
 use super::tokens::Tokens;
 use super::view::{StatsView, TorrentState, TorrentView};
 
@@ -132,6 +132,9 @@ impl Control {
             .spawn(Arc::clone(&control.inner).keep_figures());
         control.inner.spawn(Arc::clone(&control.inner).keep_queue());
         control.inner.spawn(Arc::clone(&control.inner).keep_rates());
+        control
+            .inner
+            .spawn(Arc::clone(&control.inner).keep_unloading());
         control
             .inner
             .spawn(Arc::clone(&control.inner).keep_schedule());
@@ -377,11 +380,20 @@ impl Inner {
         entry: &Entry,
         file: Option<Vec<u8>>,
     ) -> Result<(), StoreError> {
-        let saved = self.store.save_torrent(entry.row(), file).await;
+        self.save_row(entry.id, entry.row(), file).await
+    }
+
+    /// Saves a torrent; the log says it if that fails.
+    pub(super) async fn save_row(
+        &self,
+        id: TorrentId,
+        row: TorrentRow,
+        file: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let saved = self.store.save_torrent(row, file).await;
         if let Err(error) = &saved {
             let error = error.to_string();
-            self.log
-                .push(Some(entry.id), ChangeKind::SaveFailed { error });
+            self.log.push(Some(id), ChangeKind::SaveFailed { error });
         }
         saved
     }

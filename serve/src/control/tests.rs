@@ -19,7 +19,7 @@ fn torrent(name: &str) -> Vec<u8> {
     bytes
 }
 
-async fn start(dir: &Path) -> Control {
+pub(super) async fn start(dir: &Path) -> Control {
     let session = Session::builder()
         .listen("127.0.0.1:0".parse().unwrap())
         .state_dir(dir.join("state/resume"))
@@ -32,7 +32,7 @@ async fn start(dir: &Path) -> Control {
 }
 
 /// A torrent of a file `x` with "hello" in it.
-fn hello() -> Vec<u8> {
+pub(super) fn hello() -> Vec<u8> {
     const SHA1: &[u8] =
         b"\xaa\xf4\xc6\x1d\xdc\xc5\xe8\xa2\xda\xbe\xde\x0f\x3b\x48\x2c\xd9\xae\xa9\x43\x4d";
     let mut bytes = torrent("x");
@@ -291,7 +291,7 @@ async fn until(control: &Control, wanted: [usize; 2]) {
 }
 
 /// Waits until a torrent is in this state.
-async fn until_state(control: &Control, id: TorrentId, wanted: TorrentState) {
+pub(super) async fn until_state(control: &Control, id: TorrentId, wanted: TorrentState) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let view = control.torrent(id).unwrap();
@@ -474,6 +474,15 @@ async fn a_process_that_is_killed_while_it_moves_files_goes_on_with_it() {
     assert!(!data.join("x").exists());
     assert!(control.torrent(id).unwrap().warning.is_none());
     control.close().await;
+}
+
+/// Waits until a torrent has so many peers.
+pub(super) async fn until_peers(control: &Control, id: TorrentId, wanted: usize) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while control.torrent(id).unwrap().peers != wanted {
+        assert!(std::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Waits until a torrent's files are in this folder.

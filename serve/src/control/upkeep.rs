@@ -175,7 +175,7 @@ pub(super) fn seeded(state: &EntryState) -> Seeded {
     let figures = &state.figures;
     let have = match &state.run {
         Run::Running(torrent) => torrent.stats().bytes_have,
-        _ => 0,
+        _ => state.facts.as_ref().map_or(0, |facts| facts.have),
     };
     // A torrent that has just been resumed or become complete is not idle yet.
     let ends = [
@@ -192,7 +192,7 @@ pub(super) fn seeded(state: &EntryState) -> Seeded {
 }
 
 /// Totals never go back: a torrent that has just been added says 0 for a moment.
-fn update(state: &mut EntryState, torrent: &Torrent) {
+pub(super) fn update(state: &mut EntryState, torrent: &Torrent) {
     let totals = torrent.status().totals;
     let figures = &mut state.figures;
     figures.downloaded = figures.downloaded.max(totals.downloaded);

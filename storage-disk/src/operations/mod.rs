@@ -2,6 +2,7 @@
 //! they are another program's or the disk is too small.
 
 pub(crate) mod check;
+mod copying;
 pub(crate) mod foreign;
 pub(crate) mod opening;
 pub(crate) mod place;

@@ -202,10 +202,10 @@ impl Opening {
         let claim = paths.claim(info.name(), Use::Write, place.paths());
         // Held until this storage is closed and the torrent opened anew.
         let claim = claim.map_err(|taken| StorageError::InUse { path: taken.path })?;
-        let to = folder.clone();
+        let (to, info_hash) = (folder.clone(), relocation.info_hash);
         let copy = disk.run(move |shared| {
             let verified = |piece| shared.verified.has(piece);
-            shared.store.copy_to(&to, verified, &*moved)
+            shared.store.copy_to(&to, info_hash, verified, &*moved)
         });
         let files = copy.await??;
         if let Some(resume) = &self.resume {

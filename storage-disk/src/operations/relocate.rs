@@ -2,20 +2,21 @@
 //!
 //! A move first makes every file anew at its destination: by a hard link where both folders are on one file system that
 //! has them, else by a copy that is synced and compared. The old files are deleted only when all new ones are there,
-//! and the resume data says so. So at any moment one of the two folders has all of it, whatever ends the process.
+//! and the resume data says so. So at any moment one of the two folders has all of it, whatever ends the process. A move
+//! that was cut off goes on when it is asked for again: files that are there already, byte for byte, are taken over.
 
+use super::copying::Copying;
 use crate::files::Store;
 use crate::layout::slots::{PARTS, index_to_slot};
-use crate::system::below::{Links, Spot, make_root, open};
-use crate::system::file_system::Access;
+use crate::system::below::{Links, make_root};
 use crate::system::metadata::{FileId, FileState, file_state, is_same_folder, look};
-use crate::threads::pool::SCRATCH_LEN;
 use std::collections::BTreeSet;
-use std::fs::{self, File, FileTimes};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use tailwater_metainfo::PieceIndex;
 use tailwater_storage::{Operation, StorageError};
+use tailwater_types::InfoHash;
 
 /// Gets the number of bytes moved, and of all.
 pub(crate) type MovedBytes<'a> = &'a dyn Fn(u64, u64);
@@ -27,6 +28,15 @@ struct Own {
     path: PathBuf,
     len: u64,
     is_link: bool,
+}
+
+/// What is at the new place of a file.
+enum Standing {
+    Missing,
+    /// The file itself, by an attempt that was cut off.
+    There,
+    /// Something else.
+    Taken,
 }
 
 impl Store {
@@ -72,48 +82,38 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Foreign`] with what is there already; when a file cannot be read or made. Then nothing is left at
-    /// `to`.
+    /// [`StorageError::Foreign`] with what is there already; when a file cannot be read or made. Then what was made is
+    /// removed again.
     pub(crate) fn copy_to(
         &self,
         to: &Path,
+        info_hash: InfoHash,
         verified: impl Fn(PieceIndex) -> bool,
         moved: MovedBytes<'_>,
     ) -> Result<Vec<Option<FileState>>, StorageError> {
         let own = self.own_files(verified)?;
-        let mut taken = Vec::new();
+        let total = own.iter().map(|file| file.len).sum();
+        let mut done = 0;
+        let (mut missing, mut taken) = (Vec::new(), Vec::new());
         for file in &own {
-            let there = look(to, &file.path, Links::Refused)?;
-            let here = look(self.layout().root(), &file.path, Links::Refused)?;
-            // An attempt that was cut off may have left a link to the same file.
-            let is_same = match (&here, &there) {
-                (Some(here), Some(there)) => {
-                    let (here, there) = (FileId::of(here), FileId::of(there));
-                    here.is_some() && here == there
+            match self.standing(to, file)? {
+                Standing::Missing => missing.push(file),
+                Standing::Taken => taken.push(to.join(&file.path)),
+                Standing::There => {
+                    done += file.len;
+                    moved(done, total);
                 }
-                _ => false,
-            };
-            // Where both are names in one folder, by a mount, there is one name, and deleting the old one would delete it.
-            let (from, target) = (self.layout().root().join(&file.path), to.join(&file.path));
-            let is_one_name = match (from.parent(), target.parent()) {
-                (Some(from), Some(target)) => is_same_folder(from, target),
-                _ => false,
-            };
-            if there.is_some() && (!is_same || is_one_name) {
-                taken.push(target);
             }
         }
         if !taken.is_empty() {
             return Err(StorageError::Foreign { files: taken });
         }
         make_root(to)?;
-        let total = own.iter().map(|file| file.len).sum();
-        let mut done = 0;
-        for (number, file) in own.iter().enumerate() {
+        for (number, file) in missing.iter().enumerate() {
             let base = done;
-            let copied = self.copy_one(to, file, &|bytes| moved(base + bytes, total));
+            let copied = self.copy_one(to, info_hash, file, &|bytes| moved(base + bytes, total));
             if let Err(error) = copied {
-                remove(to, own[..=number].iter().map(|file| &file.path));
+                remove(to, missing[..number].iter().map(|file| &file.path));
                 return Err(error);
             }
             done += file.len;
@@ -123,6 +123,50 @@ impl Store {
         let synced = self.pool().file_system().sync_all(to);
         synced.map_err(|error| StorageError::io(Operation::Sync, to, &error))?;
         self.states_at(to, &own)
+    }
+
+    /// What is at a file's new place.
+    fn standing(&self, to: &Path, file: &Own) -> Result<Standing, StorageError> {
+        let Some(there) = look(to, &file.path, Links::Refused)? else {
+            return Ok(Standing::Missing);
+        };
+        // Where both are names in one folder, by a mount, there is one name, and deleting the old one would delete it.
+        let (from, target) = (self.layout().root().join(&file.path), to.join(&file.path));
+        if let (Some(from), Some(target)) = (from.parent(), target.parent())
+            && is_same_folder(from, target)
+        {
+            return Ok(Standing::Taken);
+        }
+        let is_own = match file.is_link {
+            true => there.is_symlink() && fs::read_link(&from).ok() == fs::read_link(&target).ok(),
+            false => self.is_link_to(&there, file)? || self.is_copy(to, &there, file)?,
+        };
+        Ok(match is_own {
+            true => Standing::There,
+            false => Standing::Taken,
+        })
+    }
+
+    /// An attempt that was cut off may have left a hard link to the same file.
+    fn is_link_to(&self, there: &Metadata, file: &Own) -> Result<bool, StorageError> {
+        let here = look(self.layout().root(), &file.path, Links::Refused)?;
+        let here = here.and_then(|here| FileId::of(&here));
+        Ok(here.is_some() && here == FileId::of(there))
+    }
+
+    /// Or a copy.
+    fn is_copy(&self, to: &Path, there: &Metadata, file: &Own) -> Result<bool, StorageError> {
+        let may_be = there.is_file() && there.len() == file.len;
+        Ok(may_be && self.copying(to, file).is_there()?)
+    }
+
+    fn copying<'a>(&'a self, to: &'a Path, file: &'a Own) -> Copying<'a> {
+        Copying {
+            from: self.layout().root(),
+            to,
+            below: &file.path,
+            len: file.len,
+        }
     }
 
     fn states_at(&self, to: &Path, own: &[Own]) -> Result<Vec<Option<FileState>>, StorageError> {
@@ -135,7 +179,13 @@ impl Store {
         states.collect()
     }
 
-    fn copy_one(&self, to: &Path, file: &Own, moved: &dyn Fn(u64)) -> Result<(), StorageError> {
+    fn copy_one(
+        &self,
+        to: &Path,
+        info_hash: InfoHash,
+        file: &Own,
+        moved: &dyn Fn(u64),
+    ) -> Result<(), StorageError> {
         let (from, target) = (self.layout().root().join(&file.path), to.join(&file.path));
         if let Some(parent) = target.parent() {
             let made = fs::create_dir_all(parent);
@@ -144,61 +194,14 @@ impl Store {
         if file.is_link {
             return copy_link(&from, &target);
         }
+        let copying = self.copying(to, file);
+        // What an attempt that was cut off left.
+        copying.remove_partial(info_hash)?;
         match fs::hard_link(&from, &target) {
-            Ok(()) => return Ok(()),
-            // The link of an earlier attempt.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            Ok(()) => Ok(()),
             // Another file system, or one without hard links.
-            Err(_) => {}
+            Err(_) => copying.run(info_hash, moved),
         }
-        let spot = |root, may_make| Spot {
-            root,
-            below: &file.path,
-            links: Links::Refused,
-            may_make,
-        };
-        let mut source = open(&spot(self.layout().root(), false), Access::Read)?;
-        let mut copy = open(&spot(to, true), Access::Write)?;
-        let write = |error| StorageError::io(Operation::Write, &target, &error);
-        copy.set_len(file.len).map_err(write)?;
-        let (mut buf, mut other) = (vec![0; SCRATCH_LEN], vec![0; SCRATCH_LEN]);
-        let read = |error| StorageError::io(Operation::Read, &from, &error);
-        let mut at = 0;
-        loop {
-            let len = read_full(&mut source, &mut buf).map_err(read)?;
-            if len == 0 {
-                break;
-            }
-            // What was never written stays a hole.
-            match buf[..len].iter().any(|&byte| byte != 0) {
-                true => copy.write_all(&buf[..len]).map_err(write)?,
-                false => {
-                    let len = i64::try_from(len).unwrap_or(i64::MAX);
-                    copy.seek(SeekFrom::Current(len)).map_err(write)?;
-                }
-            }
-            at += u64::try_from(len).unwrap_or(u64::MAX);
-            moved(at);
-        }
-        copy.sync_all().map_err(write)?;
-        source.rewind().map_err(read)?;
-        copy.rewind().map_err(write)?;
-        loop {
-            let len = read_full(&mut source, &mut buf).map_err(read)?;
-            let copied = read_full(&mut copy, &mut other).map_err(write)?;
-            if buf[..len] != other[..copied] {
-                let error = io::Error::other("the copy differs from what was written");
-                return Err(write(error));
-            }
-            if len == 0 {
-                break;
-            }
-        }
-        // A user who sorts files by time is to find them where they were. It is no loss if that fails.
-        if let Ok(time) = source.metadata().and_then(|found| found.modified()) {
-            let _ = copy.set_times(FileTimes::new().set_modified(time));
-        }
-        Ok(())
     }
 
     /// Deletes the torrent's files, and the folders below the download folder that are empty then. If one cannot be
@@ -242,30 +245,13 @@ fn remove<'a>(root: &Path, files: impl Iterator<Item = &'a PathBuf>) -> Option<S
     failure
 }
 
-fn read_full(file: &mut File, buf: &mut [u8]) -> io::Result<usize> {
-    let mut len = 0;
-    while len < buf.len() {
-        match file.read(&mut buf[len..]) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(len)
-}
-
 /// A link of the torrent's own (BEP 47).
 #[cfg(unix)]
 fn copy_link(from: &Path, to: &Path) -> Result<(), StorageError> {
     let read = fs::read_link(from);
     let target = read.map_err(|error| StorageError::io(Operation::Read, from, &error))?;
-    match std::os::unix::fs::symlink(target, to) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(StorageError::io(Operation::Create, to, &error))
-        }
-        _ => Ok(()),
-    }
+    let made = std::os::unix::fs::symlink(target, to);
+    made.map_err(|error| StorageError::io(Operation::Create, to, &error))
 }
 
 /// None are made here.

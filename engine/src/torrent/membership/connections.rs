@@ -196,7 +196,13 @@ impl<S: Space> Engine<S> {
             return;
         };
         let useful = peer.supply.down.total() + peer.up.total() > 0;
-        if self.supply.completed && (peer.supply.bits.is_all() || peer.upload_only) {
+        let is_seed = peer.supply.bits.is_all() || peer.upload_only;
+        // A seed hangs up on who asks for nothing, as often as it connects: that is no failure of a torrent that is paused.
+        let is_left = match self.supply.completed {
+            true => is_seed,
+            false => self.halted.has(Halt::Paused),
+        };
+        if is_left {
             self.membership.candidates.park(addr);
             return;
         }

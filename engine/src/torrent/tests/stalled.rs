@@ -1,6 +1,7 @@
 //! Stalled peers: what they can hold up, and for how long.
 
 use super::*;
+use crate::peer::Hello;
 
 const PIECE: u64 = 32_768;
 
@@ -238,4 +239,35 @@ fn connections_give_room_back_once_when_a_reader_finds_none() {
     bench.engine.handle_space(bench.now);
     bench.drain();
     assert_eq!(bench.room_needed, 2);
+}
+
+#[test]
+fn a_peer_that_hangs_up_on_a_paused_torrent_is_dialled_at_once_when_it_goes_on() {
+    let mut bench = Bench::large(8);
+    let named = [addr(1)];
+    bench
+        .engine
+        .handle_candidates(bench.now, PeerSource::Tracker, &named);
+    bench.drain();
+    assert_eq!(std::mem::take(&mut bench.dialled), named);
+    let peer = bench.connect(1, Direction::Outgoing).unwrap();
+    bench.engine.halt(Halt::Paused);
+    bench.engine.handle_closed(bench.now, peer);
+    // It connects now and then, and hangs up each time, as a seed does that is asked for nothing.
+    for _ in 0..6 {
+        bench.later(60);
+        let peer = bench.connect(1, Direction::Incoming).unwrap();
+        let hello = Hello {
+            listen_port: Some(addr(1).port()),
+            ..Hello::default()
+        };
+        bench.tell(peer, [Fact::Hello(hello)]);
+        bench.later(60);
+        bench.engine.handle_closed(bench.now, peer);
+        bench.drain();
+    }
+    assert_eq!(bench.dialled, []);
+    bench.engine.resume(bench.now);
+    bench.drain();
+    assert_eq!(bench.dialled, named);
 }

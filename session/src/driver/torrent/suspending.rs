@@ -76,9 +76,8 @@ impl Running {
         messages: VecDeque<TorrentMessage>,
     ) -> Suspended {
         let now = Instant::now();
-        let peers = self.engine.peer_stats(now).into_iter();
-        let connected = peers.filter(|peer| !peer.is_incoming).map(|peer| peer.addr);
-        let connected = connected.collect();
+        let peers = self.engine.peer_stats(now);
+        let connected = peers.iter().filter_map(|peer| peer.dial_addr).collect();
         let readers = self.engine.readers();
         let stats = self.before.plus(self.engine.stats(now));
         self.engine.handle_closing();
