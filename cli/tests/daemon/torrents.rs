@@ -212,7 +212,34 @@ fn a_list_is_filtered_sorted_and_cut_and_has_an_etag() {
     let again = format!("If-None-Match: {etag}\r\n");
     let same = daemon.send("GET", "/api/v1/torrents?fields=name", &again, b"");
     assert_eq!((same.status, same.body.len()), (304, 0));
+    // With a revision, only what has changed since.
+    let whole = daemon.get("/api/v1/torrents?since=0&fields=name");
+    assert_eq!(
+        (&whole["is_whole"], &whole["has_more"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(whole["torrents"].as_array().unwrap().len(), 3);
+    daemon.ctl(&["label", "2", "new"]);
+    daemon.ctl(&["remove", "3"]);
+    let since = format!(
+        "/api/v1/torrents?fields=name,labels&since={}",
+        whole["revision"]
+    );
+    let changed = daemon.get(&since);
+    assert_eq!(
+        (&changed["is_whole"], &changed["total"]),
+        (&false.into(), &2.into())
+    );
+    assert_eq!(
+        changed["torrents"],
+        serde_json::json!([{"name": "Beta", "labels": ["new"]}])
+    );
+    assert_eq!(changed["removed"].as_array().unwrap().len(), 1);
     for query in [
+        "since=0&sort=name",
+        "since=0&offset=1",
+        "since=0&limit=0",
+        "since=x",
         "sort=colour",
         "fields=colour",
         "limit=5001",

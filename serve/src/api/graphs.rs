@@ -16,7 +16,8 @@ use crate::control::{PiecesView, RateStep, RatesView};
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Samples {
-    /// Seconds from one sample to the next: 1 for the last five minutes, 10 for the last hour. Default: 1.
+    /// Seconds from one sample to the next: 1 for the last five minutes, 10 for the last hour; 60 for the last day, of all
+    /// torrents together alone. Default: 1.
     step: RateStep,
 }
 
@@ -36,7 +37,10 @@ pub(super) async fn pieces(
 /// The rates of a torrent in the past.
 #[utoipa::path(get, path = "/api/v1/torrents/{id}/rates", tag = "parts",
     params(("id" = String, Path, description = "Info-hash"), Samples),
-    responses((status = 200, description = "Samples", body = RatesView)))]
+    responses(
+        (status = 200, description = "Samples", body = RatesView),
+        (status = 422, description = "Torrents have no such samples", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn torrent_rates(
     State(shared): State<Arc<Shared>>,
     Id(id): Id,

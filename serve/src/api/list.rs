@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::input::Query;
 use super::problem::Problem;
 use super::server::Shared;
-use crate::control::{Control, TorrentState, TorrentView};
+use crate::control::{Control, TorrentId, TorrentState, TorrentView};
 
 /// How many torrents are listed if nothing else is said.
 const DEFAULT_LIMIT: usize = 100;
@@ -128,6 +128,9 @@ pub(super) struct ListQuery {
     search: Option<String>,
     /// The fields to list, with commas between them. Default: all but comment, `created_by` and magnet.
     fields: Option<String>,
+    /// Only torrents that have changed since this revision, of an earlier answer; 0 for all. It goes with fields and limit
+    /// alone. Ask again at once while `has_more`.
+    since: Option<u64>,
 }
 
 /// A part of the list.
@@ -139,12 +142,32 @@ pub(super) struct TorrentList {
     offset: usize,
     /// Those that are listed.
     torrents: Vec<TorrentView>,
+    /// What to ask with next time; it is there if `since` was asked.
+    revision: Option<u64>,
+    /// All torrents begin here: drop what is known. With `since`.
+    is_whole: Option<bool>,
+    /// More have changed. With `since`.
+    has_more: Option<bool>,
+    /// Those that were removed. With `since`.
+    #[schema(value_type = Option<Vec<String>>)]
+    removed: Option<Vec<TorrentId>>,
 }
 
 #[derive(Serialize)]
 struct Page<'a> {
     total: usize,
     offset: usize,
+    torrents: Vec<Selected<'a>>,
+}
+
+/// What has changed since a revision.
+#[derive(Serialize)]
+struct ChangesPage<'a> {
+    total: usize,
+    revision: u64,
+    is_whole: bool,
+    has_more: bool,
+    removed: &'a [TorrentId],
     torrents: Vec<Selected<'a>>,
 }
 
@@ -160,7 +183,10 @@ pub(super) async fn list(
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let json = page(&shared.control, &query)?;
+    let json = match query.since {
+        None => page(&shared.control, &query)?,
+        Some(since) => changes(&shared.control, &query, since)?,
+    };
     let mut hasher = DefaultHasher::new();
     json.hash(&mut hasher);
     let etag = format!("\"{:016x}\"", hasher.finish());
@@ -179,12 +205,77 @@ pub(super) fn is_listed(list: &str, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn page(control: &Control, query: &ListQuery) -> Result<Vec<u8>, Problem> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if limit > MAX_LIMIT {
-        let detail = format!("the query: limit is at most {MAX_LIMIT}");
+/// What has changed since a revision. A filter would hide what no longer passes it.
+fn changes(control: &Control, query: &ListQuery, since: u64) -> Result<Vec<u8>, Problem> {
+    let ListQuery {
+        offset,
+        sort,
+        state,
+        label,
+        search,
+        ..
+    } = query;
+    let is_alone = sort.is_none() && state.is_none() && label.is_none() && search.is_none();
+    if *offset != 0 || !is_alone {
+        let detail = "the query: since goes with fields and limit alone";
         return Err(Problem::bad_request(detail));
     }
+    let fields = mask(query.fields.as_deref())?;
+    let limit = limit(query)?;
+    if limit == 0 {
+        let detail = "the query: with since, limit is at least 1";
+        return Err(Problem::bad_request(detail));
+    }
+    let mut changed = control.torrents_since(since, limit);
+    complete(control, &mut changed.torrents, fields)?;
+    let torrents = changed.torrents.iter();
+    let torrents = torrents.map(|torrent| Selected { torrent, fields });
+    json(&ChangesPage {
+        total: changed.total,
+        revision: changed.revision,
+        is_whole: changed.is_whole,
+        has_more: changed.has_more,
+        removed: &changed.removed,
+        torrents: torrents.collect(),
+    })
+}
+
+fn limit(query: &ListQuery) -> Result<usize, Problem> {
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    match limit <= MAX_LIMIT {
+        true => Ok(limit),
+        false => {
+            let detail = format!("the query: limit is at most {MAX_LIMIT}");
+            Err(Problem::bad_request(detail))
+        }
+    }
+}
+
+/// Adds what lists rarely have, if it is asked for.
+fn complete(control: &Control, torrents: &mut [TorrentView], fields: u64) -> Result<(), Problem> {
+    if fields & mask(Some(&RARE.join(",")))? != 0 {
+        for torrent in torrents {
+            // One that was removed meanwhile is shown as it was.
+            if let Ok(all) = control.torrent(torrent.id) {
+                *torrent = all;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "system",
+            error.to_string(),
+        )
+    })
+}
+
+fn page(control: &Control, query: &ListQuery) -> Result<Vec<u8>, Problem> {
+    let limit = limit(query)?;
     let fields = mask(query.fields.as_deref())?;
     let order = query.sort.as_deref().map(order).transpose()?;
     let mut torrents = control.torrents();
@@ -198,26 +289,12 @@ fn page(control: &Control, query: &ListQuery) -> Result<Vec<u8>, Problem> {
         .skip(query.offset)
         .take(limit)
         .collect();
-    if fields & mask(Some(&RARE.join(",")))? != 0 {
-        for torrent in &mut shown {
-            // One that was removed meanwhile is shown as it was.
-            if let Ok(all) = control.torrent(torrent.id) {
-                *torrent = all;
-            }
-        }
-    }
+    complete(control, &mut shown, fields)?;
     let torrents = shown.iter().map(|torrent| Selected { torrent, fields });
-    let page = Page {
+    json(&Page {
         total,
         offset: query.offset,
         torrents: torrents.collect(),
-    };
-    serde_json::to_vec(&page).map_err(|error| {
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "system",
-            error.to_string(),
-        )
     })
 }
 

@@ -93,7 +93,7 @@ pub(super) async fn log_in(
     let Json(Credentials { token }) = Json::from_request(request, &()).await?;
     let login = shared.control.logins().open(token.trim(), from).await?;
     if let Some(before) = before {
-        shared.control.logins().close(&before);
+        shared.control.logins().close(&before).await;
     }
     let cookie = set_cookie(&shared, &login.secret, KEPT_FOR, is_tls);
     let access = login.access;
@@ -121,7 +121,7 @@ pub(super) async fn log_out(
         && let Some(login) = logins.find(secret).await?
     {
         access::check_csrf(&login, &headers)?;
-        logins.close(secret);
+        logins.close(secret).await;
     }
     let cookie = set_cookie(&shared, "", 0, is_tls(&shared, &headers));
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())

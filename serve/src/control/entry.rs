@@ -13,6 +13,7 @@ use super::error::ControlError;
 use super::id::TorrentId;
 use super::rates::History;
 use super::request::StorageChoice;
+use super::revision::Seen;
 use super::service::now;
 use super::store::{Figures, TorrentOptions, TorrentRow};
 use super::view::{TorrentState, TorrentView, share, times};
@@ -50,6 +51,8 @@ pub(super) struct EntryState {
     pub(super) runs_since: u64,
     /// When it had to be in the session last although it is paused, as a Unix time.
     pub(super) needed_at: u64,
+    /// As a client that follows changes saw it.
+    pub(super) seen: Seen,
     /// Its rates of the last hour, if there were any.
     pub(super) rates: Option<Box<History>>,
 }
@@ -105,6 +108,7 @@ impl Entry {
                 is_held: false,
                 runs_since: now(),
                 needed_at: 0,
+                seen: Seen::default(),
                 rates: None,
             }),
         }

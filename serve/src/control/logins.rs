@@ -1,27 +1,31 @@
-//! Logins of browsers: a token is shown once, and a cookie stands for it from then on. They are in memory alone: a daemon
-//! that is started anew asks for the token again.
+//! Logins of browsers: a token is shown once, and a cookie stands for it from then on. They outlast the process: the
+//! database has the hashes of their secrets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use data_encoding::BASE64URL_NOPAD;
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 
+use super::service::now;
+use super::store::{LoginRow, Store, StoreError};
 use super::tokens::{Access, Owner, TokenError, Tokens, is_same, random};
 
-/// Bytes of the secrets of a login: not to be guessed.
+/// Bytes of the secret of a login: not to be guessed.
 const SECRET_LEN: usize = 32;
 /// The longest secret that is looked at, in bytes.
 const MAX_SECRET_LEN: usize = 64;
 /// The most logins: more than the browsers of a household. One more displaces the one that was used least recently; only
 /// who has a token can make any.
 const MAX_LOGINS: usize = 1_000;
-/// A login that was not used for so long has ended.
-const IDLE_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// A login ends after so long however it is used.
-const LASTS_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// A login that was not used for so long has ended, in seconds.
+const IDLE_FOR: u64 = 7 * 24 * 60 * 60;
+/// A login ends after so long however it is used, in seconds.
+const LASTS_FOR: u64 = 30 * 24 * 60 * 60;
+/// When a login was used is saved this often at most, in seconds.
+const SAVE_EVERY: u64 = 60 * 60;
 
 /// A login, as its owner gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,29 +44,64 @@ pub struct Login {
 #[derive(Clone, Debug)]
 pub struct Logins {
     tokens: Tokens,
-    all: Arc<Mutex<HashMap<String, Known>>>,
+    store: Store,
+    all: Arc<Mutex<HashMap<Hash, Known>>>,
 }
+
+/// That of a secret.
+type Hash = [u8; 32];
 
 #[derive(Clone, Debug)]
 struct Known {
-    owner: Owner,
-    csrf: String,
-    begun: Instant,
-    used: Instant,
+    token: i64,
+    /// `None` until it is used for the first time since the daemon started.
+    owner: Option<Owner>,
+    begun: u64,
+    used: u64,
+    saved: u64,
 }
 
 impl Known {
-    fn has_ended(&self) -> bool {
-        self.used.elapsed() > IDLE_FOR || self.begun.elapsed() > LASTS_FOR
+    fn has_ended(&self, now: u64) -> bool {
+        now.saturating_sub(self.used) > IDLE_FOR || now.saturating_sub(self.begun) > LASTS_FOR
+    }
+
+    fn row(&self, hash: Hash) -> LoginRow {
+        LoginRow {
+            hash: hash.to_vec(),
+            token: self.token,
+            begun: self.begun,
+            used: self.used,
+        }
     }
 }
 
 impl Logins {
-    pub(super) fn new(tokens: Tokens) -> Self {
-        Self {
+    /// Those in a database.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(super) async fn read(store: Store, tokens: Tokens) -> Result<Self, StoreError> {
+        let rows = store.logins().await?;
+        let known = rows.into_iter().filter_map(|row| {
+            let known = Known {
+                token: row.token,
+                owner: None,
+                begun: row.begun,
+                used: row.used,
+                saved: row.used,
+            };
+            Some((Hash::try_from(row.hash).ok()?, known))
+        });
+        let logins = Self {
             tokens,
-            all: Arc::default(),
-        }
+            store,
+            all: Arc::new(Mutex::new(known.collect())),
+        };
+        let ended = logins.make_room(now(), MAX_LOGINS);
+        logins.remove(ended).await;
+        Ok(logins)
     }
 
     /// Logs in by a token. `from` is as for [`Tokens::check`].
@@ -72,28 +111,22 @@ impl Logins {
     /// When the token is wrong, or the caller has to wait.
     pub async fn open(&self, token: &str, from: IpAddr) -> Result<Login, TokenError> {
         let owner = self.tokens.identify(token, from).await?;
-        let text = |bytes: [u8; SECRET_LEN]| BASE64URL_NOPAD.encode(&bytes);
-        let (secret, csrf) = (text(random()?), text(random()?));
-        let now = Instant::now();
+        let secret = BASE64URL_NOPAD.encode(&random::<SECRET_LEN>()?);
+        let now = now();
         let known = Known {
-            owner,
-            csrf,
+            token: owner.id,
+            owner: Some(owner.clone()),
             begun: now,
             used: now,
+            saved: now,
         };
-        let login = known.login(&secret);
-        let mut all = self.all.lock();
-        if all.len() >= MAX_LOGINS {
-            all.retain(|_, known| !known.has_ended());
-            let oldest = all.iter().min_by_key(|(_, known)| known.used);
-            if let Some(oldest) = oldest.map(|(secret, _)| secret.clone())
-                && all.len() >= MAX_LOGINS
-            {
-                all.remove(&oldest);
-            }
-        }
-        all.insert(secret, known);
-        Ok(login)
+        let hash = hash(&secret);
+        let row = known.row(hash);
+        let displaced = self.make_room(now, MAX_LOGINS - 1);
+        self.all.lock().insert(hash, known);
+        self.remove(displaced).await;
+        self.save(row).await;
+        Ok(login(&secret, &owner))
     }
 
     /// The login of a cookie; `None` when there is none, it has ended, or its token has been deleted.
@@ -105,40 +138,99 @@ impl Logins {
         if secret.len() > MAX_SECRET_LEN {
             return Ok(None);
         }
-        let Some(known) = self.all.lock().get(secret).cloned() else {
+        let (hash, now) = (hash(secret), now());
+        let Some(known) = self.all.lock().get(&hash).cloned() else {
             return Ok(None);
         };
-        let owner = match known.has_ended() {
-            true => None,
-            false => self.tokens.still(&known.owner).await?,
+        let owner = match &known.owner {
+            _ if known.has_ended(now) => None,
+            Some(owner) => self.tokens.still(owner).await?,
+            None => self.tokens.owner(known.token).await?,
         };
-        let mut all = self.all.lock();
         let Some(owner) = owner else {
-            all.remove(secret);
+            self.all.lock().remove(&hash);
+            self.remove(vec![hash]).await;
             return Ok(None);
         };
-        // It may have been closed meanwhile.
-        Ok(all.get_mut(secret).map(|known| {
-            known.used = Instant::now();
-            known.owner = owner;
-            known.login(secret)
-        }))
+        let row = {
+            let mut all = self.all.lock();
+            // It may have been closed meanwhile.
+            let Some(known) = all.get_mut(&hash) else {
+                return Ok(None);
+            };
+            known.used = now;
+            known.owner = Some(owner.clone());
+            let is_due = now.saturating_sub(known.saved) >= SAVE_EVERY;
+            is_due.then(|| {
+                known.saved = now;
+                known.row(hash)
+            })
+        };
+        if let Some(row) = row {
+            self.save(row).await;
+        }
+        Ok(Some(login(secret, &owner)))
     }
 
     /// Ends a login.
-    pub fn close(&self, secret: &str) {
-        self.all.lock().remove(secret);
+    pub async fn close(&self, secret: &str) {
+        let hash = hash(secret);
+        if self.all.lock().remove(&hash).is_some() {
+            self.remove(vec![hash]).await;
+        }
+    }
+
+    /// Forgets those that have ended, and then those that were used least recently, until so many are left.
+    fn make_room(&self, now: u64, left: usize) -> Vec<Hash> {
+        let mut all = self.all.lock();
+        if all.len() <= left {
+            return Vec::new();
+        }
+        let mut by_use: Vec<_> = all
+            .iter()
+            .map(|(hash, known)| (!known.has_ended(now), known.used, *hash))
+            .collect();
+        by_use.sort_unstable();
+        let ended = by_use.iter().filter(|(lasts, _, _)| !lasts).count();
+        let gone = ended.max(by_use.len() - left);
+        let gone = by_use.into_iter().take(gone).map(|(_, _, hash)| hash);
+        gone.inspect(|hash| drop(all.remove(hash))).collect()
+    }
+
+    /// A login that is not saved ends with the process, which is no reason to refuse it.
+    async fn save(&self, row: LoginRow) {
+        if let Err(error) = self.store.save_login(row).await {
+            tracing::warn!("a login will not outlast the daemon: {error}");
+        }
+    }
+
+    async fn remove(&self, hashes: Vec<Hash>) {
+        if hashes.is_empty() {
+            return;
+        }
+        let hashes = hashes.iter().map(|hash| hash.to_vec()).collect();
+        if let Err(error) = self.store.remove_logins(hashes).await {
+            tracing::warn!("logins that have ended stay in the database: {error}");
+        }
     }
 }
 
-impl Known {
-    fn login(&self, secret: &str) -> Login {
-        Login {
-            secret: secret.to_owned(),
-            csrf: self.csrf.clone(),
-            access: self.owner.access,
-            token_name: self.owner.name.clone(),
-        }
+/// Secrets are random and long: no slow hash is needed.
+fn hash(secret: &str) -> Hash {
+    Sha256::digest(secret).into()
+}
+
+fn login(secret: &str, owner: &Owner) -> Login {
+    // It is known to whoever knows the cookie, and tells nothing of it.
+    let csrf = Sha256::new()
+        .chain_update(b"tailwater csrf ")
+        .chain_update(secret)
+        .finalize();
+    Login {
+        secret: secret.to_owned(),
+        csrf: BASE64URL_NOPAD.encode(&csrf),
+        access: owner.access,
+        token_name: owner.name.clone(),
     }
 }
 
@@ -157,15 +249,22 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn logins() -> (tempfile::TempDir, Logins) {
+    async fn logins() -> (tempfile::TempDir, Logins) {
         let dir = tempfile::tempdir().unwrap();
+        let logins = reopened(&dir).await;
+        (dir, logins)
+    }
+
+    /// As another process finds them.
+    async fn reopened(dir: &tempfile::TempDir) -> Logins {
         let store = Store::open(dir.path()).unwrap();
-        (dir, Logins::new(Tokens::new(store)))
+        let tokens = Tokens::new(store.clone());
+        Logins::read(store, tokens).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_login_stands_for_its_token_as_long_as_that_is_there() {
-        let (_dir, logins) = logins();
+        let (_dir, logins) = logins().await;
         let token = logins.tokens.add("mine", true).await.unwrap().token;
         let login = logins.open(&token, HERE).await.unwrap();
         let other = logins.open(&token, HERE).await.unwrap();
@@ -179,7 +278,7 @@ mod tests {
         for wrong in ["", "x", &token, &"x".repeat(1_000), &login.csrf] {
             assert_eq!(logins.find(wrong).await.unwrap(), None, "{wrong}");
         }
-        logins.close(&login.secret);
+        logins.close(&login.secret).await;
         assert_eq!(logins.find(&login.secret).await.unwrap(), None);
         logins.tokens.remove("mine").await.unwrap();
         assert_eq!(logins.find(&other.secret).await.unwrap(), None);
@@ -190,23 +289,53 @@ mod tests {
 
     #[tokio::test]
     async fn logins_are_bounded_and_end() {
-        let (_dir, logins) = logins();
+        let (_dir, logins) = logins().await;
         let token = logins.tokens.add("mine", false).await.unwrap().token;
         let first = logins.open(&token, HERE).await.unwrap();
+        if let Some(known) = logins.all.lock().get_mut(&hash(&first.secret)) {
+            known.used -= 1;
+        }
         for _ in 0..MAX_LOGINS {
             logins.open(&token, HERE).await.unwrap();
         }
         assert_eq!(logins.all.lock().len(), MAX_LOGINS);
         assert_eq!(logins.find(&first.secret).await.unwrap(), None);
-        let last = logins.open(&token, HERE).await.unwrap();
-        if let Some(known) = logins.all.lock().get_mut(&last.secret) {
-            let long_ago = Instant::now().checked_sub(IDLE_FOR + Duration::from_secs(1));
-            known.used = long_ago.unwrap_or(known.used);
-            // A machine that has not been up for so long cannot tell.
-            if long_ago.is_none() {
-                return;
+        assert_eq!(logins.store.logins().await.unwrap().len(), MAX_LOGINS);
+        for (begun, used) in [(0, IDLE_FOR + 1), (LASTS_FOR + 1, 0)] {
+            let last = logins.open(&token, HERE).await.unwrap();
+            if let Some(known) = logins.all.lock().get_mut(&hash(&last.secret)) {
+                known.begun -= begun;
+                known.used -= used;
+            }
+            assert_eq!(logins.find(&last.secret).await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_outlasts_the_process_and_its_secret_is_not_in_the_database() {
+        let (dir, logins) = logins().await;
+        let token = logins.tokens.add("mine", true).await.unwrap().token;
+        let kept = logins.open(&token, HERE).await.unwrap();
+        let closed = logins.open(&token, HERE).await.unwrap();
+        logins.close(&closed.secret).await;
+        drop(logins);
+
+        let logins = reopened(&dir).await;
+        assert_eq!(logins.find(&kept.secret).await.unwrap(), Some(kept.clone()));
+        assert_eq!(logins.find(&closed.secret).await.unwrap(), None);
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            for secret in [&kept.secret, &kept.csrf] {
+                let is_in = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
+                assert!(!is_in);
             }
         }
-        assert_eq!(logins.find(&last.secret).await.unwrap(), None);
+        // One whose token is deleted while no daemon runs is none.
+        logins.tokens.remove("mine").await.unwrap();
+        let logins = reopened(&dir).await;
+        assert_eq!(logins.find(&kept.secret).await.unwrap(), None);
+        assert!(logins.store.logins().await.unwrap().is_empty());
     }
 }

@@ -13,6 +13,7 @@
 //! | `queue` | how many torrents run at once |
 //! | `seeding`, `labels` | when seeds stop; what holds for all torrents with a label |
 //! | `relocation` | files are moved to other folders |
+//! | `revision` | what has changed since a client looked last |
 //! | `schedule` | rate limits by the hour |
 //! | `rates` | rates of the last hour, for graphs |
 //! | `upkeep` | follows the session's events, and saves figures now and then |
@@ -41,6 +42,7 @@ mod queue;
 mod rates;
 mod relocation;
 mod request;
+mod revision;
 mod schedule;
 mod seeding;
 mod service;
@@ -68,6 +70,7 @@ pub use rates::{RateStep, RatesView};
 pub use request::{
     AddParams, AddSource, FileChange, MAX_LABEL_LEN, MAX_LABELS, StorageChoice, TorrentPatch,
 };
+pub use revision::ChangedTorrents;
 pub use schedule::{AlternativeMode, Clock, ClockError, Day, ScheduleRule};
 pub use seeding::{Lifted, Limit, OwnLimits, ReachedLimit};
 pub use service::Control;

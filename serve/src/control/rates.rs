@@ -1,4 +1,4 @@
-//! A short history of rates, for graphs: in memory, bounded, and nothing for torrents that transfer nothing.
+//! A history of rates, for graphs: in memory, bounded, and nothing for torrents that transfer nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::service::{Control, Inner, now};
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Samples of a second that are kept: five minutes.
 const FINE_LEN: usize = 300;
-/// How many seconds a coarse sample has.
-const COARSE: u32 = 10;
-/// Coarse samples that are kept: an hour.
+/// Samples of ten seconds that are kept: an hour.
 const COARSE_LEN: usize = 360;
+/// Samples of a minute that are kept, of all torrents together: a day, in 23 kB.
+const DAY_LEN: usize = 1_440;
 /// A history without a byte for so many seconds is all zeros, and takes no memory any more.
 const SILENT_FOR: u32 = 3_600;
 
@@ -33,6 +33,9 @@ pub enum RateStep {
     /// Ten seconds, the mean over them; the last hour.
     #[serde(rename = "10")]
     TenSeconds,
+    /// A minute, the mean over it; the last day, of all torrents together alone.
+    #[serde(rename = "60")]
+    Minute,
 }
 
 /// Rates in the past.
@@ -57,20 +60,91 @@ struct Rate {
     up: u64,
 }
 
-/// The history of one torrent, or of all.
-#[derive(Debug, Default)]
-pub(super) struct History {
-    fine: VecDeque<Rate>,
-    coarse: VecDeque<Rate>,
-    /// The samples that are no coarse one yet.
+/// Samples that are so many seconds apart.
+#[derive(Debug)]
+struct Samples {
+    seconds: u32,
+    capacity: usize,
+    kept: VecDeque<Rate>,
+    /// The seconds that are no sample yet.
     sum: Rate,
     summed: u32,
+}
+
+impl Samples {
+    const fn new(seconds: u32, capacity: usize) -> Self {
+        Self {
+            seconds,
+            capacity,
+            kept: VecDeque::new(),
+            sum: Rate { down: 0, up: 0 },
+            summed: 0,
+        }
+    }
+
+    /// Takes the rate of one second.
+    fn push(&mut self, rate: Rate) {
+        self.sum.down = self.sum.down.saturating_add(rate.down);
+        self.sum.up = self.sum.up.saturating_add(rate.up);
+        self.summed += 1;
+        if self.summed < self.seconds {
+            return;
+        }
+        if self.kept.len() == self.capacity {
+            self.kept.pop_front();
+        }
+        let mean = |sum: u64| sum / u64::from(self.seconds);
+        self.kept.push_back(Rate {
+            down: mean(self.sum.down),
+            up: mean(self.sum.up),
+        });
+        (self.sum, self.summed) = (Rate::default(), 0);
+    }
+
+    fn view(&self, at: u64) -> RatesView {
+        RatesView {
+            step: self.seconds,
+            capacity: self.capacity,
+            at,
+            down: self.kept.iter().map(|rate| rate.down).collect(),
+            up: self.kept.iter().map(|rate| rate.up).collect(),
+        }
+    }
+}
+
+/// The history of one torrent, or of all.
+#[derive(Debug)]
+pub(super) struct History {
+    fine: Samples,
+    coarse: Samples,
+    /// Of all torrents together alone.
+    day: Option<Samples>,
     /// How many seconds ago something was transferred.
     silent: u32,
     at: u64,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            fine: Samples::new(1, FINE_LEN),
+            coarse: Samples::new(10, COARSE_LEN),
+            day: None,
+            silent: 0,
+            at: 0,
+        }
+    }
+}
+
 impl History {
+    /// That of all torrents together.
+    pub(super) fn of_all() -> Self {
+        Self {
+            day: Some(Samples::new(60, DAY_LEN)),
+            ..Self::default()
+        }
+    }
+
     /// Takes a sample, at a Unix time; whether the history has to be kept.
     pub(super) fn push(&mut self, at: u64, down: u64, up: u64) -> bool {
         let rate = Rate { down, up };
@@ -79,62 +153,50 @@ impl History {
             true => self.silent.saturating_add(1),
             false => 0,
         };
-        push(&mut self.fine, FINE_LEN, rate);
-        self.sum.down = self.sum.down.saturating_add(down);
-        self.sum.up = self.sum.up.saturating_add(up);
-        self.summed += 1;
-        if self.summed == COARSE {
-            let mean = |sum: u64| sum / u64::from(COARSE);
-            let (down, up) = (mean(self.sum.down), mean(self.sum.up));
-            push(&mut self.coarse, COARSE_LEN, Rate { down, up });
-            (self.sum, self.summed) = (Rate::default(), 0);
+        self.fine.push(rate);
+        self.coarse.push(rate);
+        if let Some(day) = &mut self.day {
+            day.push(rate);
         }
         self.silent < SILENT_FOR
     }
 
-    pub(super) fn view(&self, step: RateStep) -> RatesView {
-        let (samples, step, capacity) = match step {
-            RateStep::Second => (&self.fine, 1, FINE_LEN),
-            RateStep::TenSeconds => (&self.coarse, COARSE, COARSE_LEN),
+    /// Its samples, if it has any that are so far apart.
+    pub(super) fn view(&self, step: RateStep) -> Option<RatesView> {
+        let samples = match step {
+            RateStep::Second => &self.fine,
+            RateStep::TenSeconds => &self.coarse,
+            RateStep::Minute => self.day.as_ref()?,
         };
-        RatesView {
-            step,
-            capacity,
-            at: self.at,
-            down: samples.iter().map(|rate| rate.down).collect(),
-            up: samples.iter().map(|rate| rate.up).collect(),
-        }
+        Some(samples.view(self.at))
     }
-}
-
-fn push(ring: &mut VecDeque<Rate>, len: usize, rate: Rate) {
-    if ring.len() == len {
-        ring.pop_front();
-    }
-    ring.push_back(rate);
 }
 
 impl Control {
     /// The rates of all torrents together in the past.
     #[must_use]
     pub fn rates(&self, step: RateStep) -> RatesView {
-        self.inner.rates.lock().view(step)
+        // It has samples of every kind.
+        self.inner.rates.lock().view(step).unwrap_or_default()
     }
 
     /// The rates of a torrent in the past.
     ///
     /// # Errors
     ///
-    /// [`ControlError::NotFound`].
+    /// [`ControlError::NotFound`]; [`ControlError::Invalid`] for a step that torrents have no samples of.
     pub fn torrent_rates(&self, id: TorrentId, step: RateStep) -> Result<RatesView, ControlError> {
         let entry = self.inner.entry(id)?;
         let state = entry.state();
-        Ok(match &state.rates {
+        let view = match &state.rates {
             Some(history) => history.view(step),
-            None => RatesView {
-                at: now(),
-                ..History::default().view(step)
-            },
+            None => History::default()
+                .view(step)
+                .map(|none| RatesView { at: now(), ..none }),
+        };
+        view.ok_or_else(|| {
+            let detail = "a torrent has samples of 1 and of 10 seconds";
+            ControlError::Invalid(detail.to_owned())
         })
     }
 }
@@ -174,15 +236,29 @@ mod tests {
         for n in 0..10_000_u64 {
             assert!(history.push(n, n + 1, 2 * (n + 1)));
         }
-        let fine = history.view(RateStep::Second);
+        let fine = history.view(RateStep::Second).unwrap();
         assert_eq!((fine.step, fine.at, fine.down.len()), (1, 9_999, FINE_LEN));
         assert_eq!(fine.down.last(), Some(&10_000));
         assert_eq!(fine.up.last(), Some(&20_000));
-        let coarse = history.view(RateStep::TenSeconds);
+        let coarse = history.view(RateStep::TenSeconds).unwrap();
         assert_eq!((coarse.step, coarse.down.len()), (10, COARSE_LEN));
         // 9 991 to 10 000.
         assert_eq!(coarse.down.last(), Some(&9_995));
         assert_eq!(coarse.down.first(), Some(&(9_995 - 10 * 359)));
+        assert_eq!(history.view(RateStep::Minute), None);
+    }
+
+    #[test]
+    fn all_torrents_together_have_a_day() {
+        let mut history = History::of_all();
+        for n in 0..200_000_u64 {
+            history.push(n, n, 0);
+        }
+        let day = history.view(RateStep::Minute).unwrap();
+        assert_eq!((day.step, day.capacity, day.down.len()), (60, 1_440, 1_440));
+        // The last whole minute: 199 920 to 199 979.
+        assert_eq!(day.down.last(), Some(&199_949));
+        assert_eq!(day.down.first(), Some(&(199_949 - 60 * 1_439)));
     }
 
     #[test]
@@ -194,7 +270,7 @@ mod tests {
         assert!(history.push(3_000, 0, 1));
         let kept = (1..10_000).take_while(|at| history.push(*at, 0, 0)).count();
         assert_eq!(kept, 3_599);
-        let all = history.view(RateStep::TenSeconds);
+        let all = history.view(RateStep::TenSeconds).unwrap();
         assert!(all.down.iter().all(|rate| *rate == 0));
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::id::TorrentId;
+use super::request::StorageChoice;
 use super::seeding::Limit;
 use super::service::{Control, Inner};
 use super::view::TorrentView;
@@ -116,7 +117,9 @@ impl Control {
         revisions.look_at_all(&entries, newest_change);
         let is_whole = !revisions.knows(since);
         let since = if is_whole { 0 } else { since };
-        let revised = entries.iter().map(|entry| (entry.state().seen.revision, entry));
+        let revised = entries
+            .iter()
+            .map(|entry| (entry.state().seen.revision, entry));
         let mut changed: Vec<_> = revised.filter(|(revision, _)| *revision > since).collect();
         changed.sort_by_key(|(revision, _)| *revision);
         let has_more = changed.len() > limit;
@@ -205,7 +208,8 @@ fn fingerprint(view: &TorrentView) -> u64 {
     (down_rate, up_rate, eta, is_stalled).hash(hasher);
     (download_limit, upload_limit, max_peers, upload_slots).hash(hasher);
     (completed_folder, sequential, on_demand, super_seeding).hash(hasher);
-    (*storage as u8, folder, is_private, file_count).hash(hasher);
+    let is_on_disk = *storage == StorageChoice::Disk;
+    (is_on_disk, folder, is_private, file_count).hash(hasher);
     (piece_length, piece_count, pieces_have).hash(hasher);
     (peers, seeds, known_peers).hash(hasher);
     (comment, created_by, created, magnet).hash(hasher);
@@ -213,6 +217,104 @@ fn fingerprint(view: &TorrentView) -> u64 {
     (state_progress.map(bits), bits(*progress), bits(*ratio)).hash(hasher);
     let ratio_limit = ratio_limit.map(|limit| limit.value().map(bits));
     let seconds = |limit: Option<Limit<u64>>| limit.map(Limit::value);
-    (ratio_limit, seconds(*idle_limit), seconds(*seeding_time_limit)).hash(hasher);
+    (
+        ratio_limit,
+        seconds(*idle_limit),
+        seconds(*seeding_time_limit),
+    )
+        .hash(hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::control::tests::{add, start};
+
+    fn ids(changed: &ChangedTorrents) -> Vec<TorrentId> {
+        changed.torrents.iter().map(|torrent| torrent.id).collect()
+    }
+
+    #[tokio::test]
+    async fn a_client_gets_all_torrents_once_and_then_those_that_have_changed() {
+        let dir = TempDir::new().unwrap();
+        let control = start(dir.path()).await;
+        let (a, b) = (add(&control, "a").await, add(&control, "b").await);
+        for id in [a, b] {
+            control.pause(id).await.unwrap();
+            let mut torrent = control.handle(id).await.unwrap();
+            while torrent.status().phase != tailwater_session::Phase::Paused {
+                torrent.changed().await.unwrap();
+            }
+        }
+        let whole = control.torrents_since(0, 10);
+        assert!(whole.is_whole && !whole.has_more, "{whole:?}");
+        assert_eq!((ids(&whole).len(), whole.total), (2, 2));
+        let same = control.torrents_since(whole.revision, 10);
+        assert_eq!((same.is_whole, same.revision), (false, whole.revision));
+        assert!(same.torrents.is_empty() && same.removed.is_empty());
+
+        let patch = || serde_json::from_str(r#"{"labels":["new"]}"#).unwrap();
+        control.patch(b, patch()).await.unwrap();
+        let changed = control.torrents_since(whole.revision, 10);
+        assert_eq!((ids(&changed), changed.is_whole), (vec![b], false));
+        assert_eq!(changed.torrents[0].labels, ["new"]);
+        // Another client, which has not seen that, gets it too; one that has seen it does not.
+        assert_eq!(ids(&control.torrents_since(same.revision, 10)), [b]);
+        assert!(ids(&control.torrents_since(changed.revision, 10)).is_empty());
+
+        control.remove(a, false).await.unwrap();
+        let c = add(&control, "c").await;
+        let changed = control.torrents_since(changed.revision, 10);
+        assert_eq!((ids(&changed), changed.removed.clone()), (vec![c], vec![a]));
+        // What is no revision of this process is answered with everything.
+        for unknown in [1, changed.revision + 1_000_000] {
+            let whole = control.torrents_since(unknown, 10);
+            assert!(whole.is_whole && whole.removed.is_empty());
+            assert_eq!(ids(&whole).len(), 2);
+        }
+        control.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_long_list_comes_in_parts_and_each_torrent_in_one() {
+        let dir = TempDir::new().unwrap();
+        let control = start(dir.path()).await;
+        let mut all = Vec::new();
+        for name in ["a", "b", "c", "d", "e"] {
+            let id = add(&control, name).await;
+            control.pause(id).await.unwrap();
+            all.push(id);
+        }
+        // Nothing else happens to them meanwhile.
+        control.inner.session.close().await;
+        let (mut found, mut since, mut parts) = (Vec::new(), 0, 0);
+        loop {
+            let part = control.torrents_since(since, 2);
+            assert_eq!((part.is_whole, part.total), (parts == 0, 5));
+            found.extend(ids(&part));
+            (since, parts) = (part.revision, parts + 1);
+            if !part.has_more {
+                break;
+            }
+        }
+        found.sort();
+        all.sort();
+        assert_eq!((found, parts), (all, 3));
+    }
+
+    #[test]
+    fn what_was_removed_is_remembered_within_bounds() {
+        let id = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let mut revisions = Revisions::new(1_000);
+        for _ in 0..10_000 {
+            revisions.handle_removed(id);
+        }
+        assert_eq!(revisions.removed.len(), MAX_REMOVED);
+        assert!(!revisions.knows(1_000) && !revisions.knows(revisions.forgotten - 1));
+        assert!(revisions.knows(revisions.forgotten) && revisions.knows(revisions.newest));
+        assert!(!revisions.knows(revisions.newest + 1));
+    }
 }

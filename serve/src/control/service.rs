@@ -19,6 +19,7 @@ use super::id::TorrentId;
 use super::labels::LabelOptions;
 use super::logins::Logins;
 use super::rates::History;
+use super::revision::Revisions;
 use super::settings::{Settings, SettingsPatch};
 use super::store::{Store, StoreError, TorrentRow};
 use super::tokens::Tokens;
@@ -54,6 +55,7 @@ pub(super) struct Inner {
     changed: tokio::sync::Mutex<SettingsPatch>,
     tokens: Tokens,
     logins: Logins,
+    pub(super) revisions: Mutex<Revisions>,
     /// Of all torrents together.
     pub(super) rates: Mutex<History>,
     pub(super) closing: CancellationToken,
@@ -97,18 +99,20 @@ impl Control {
         let (settings, changed) = saved_settings(&store, &session).await?;
         let labels = store.labels().await?;
         let tokens = Tokens::new(store.clone());
+        let log = ChangeLog::new(SystemTime::now());
         let inner = Arc::new(Inner {
-            logins: Logins::new(tokens.clone()),
+            logins: Logins::read(store.clone(), tokens.clone()).await?,
             tokens,
             session,
             folders,
             store,
-            log: ChangeLog::new(SystemTime::now()),
+            revisions: Mutex::new(Revisions::new(log.newest())),
+            log,
             table: Mutex::default(),
             settings: Mutex::new(settings),
             labels: Mutex::new(labels),
             changed: tokio::sync::Mutex::new(changed),
-            rates: Mutex::default(),
+            rates: Mutex::new(History::of_all()),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             is_ready: watch::Sender::new(false),
@@ -352,6 +356,8 @@ impl Inner {
         let mut table = self.table.lock();
         table.by_number.remove(&entry.number);
         table.by_id.remove(&entry.id);
+        drop(table);
+        self.revise_removed(entry.id);
     }
 
     /// The place in the queue of the next torrent.

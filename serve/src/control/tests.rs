@@ -41,7 +41,7 @@ pub(super) fn hello() -> Vec<u8> {
     bytes
 }
 
-async fn add(control: &Control, name: &str) -> TorrentId {
+pub(super) async fn add(control: &Control, name: &str) -> TorrentId {
     let source = AddSource::TorrentFile(torrent(name));
     let params = AddParams {
         labels: vec!["a".to_owned()],

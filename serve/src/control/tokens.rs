@@ -117,7 +117,7 @@ pub struct Tokens {
 /// Whose token was right, and when that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
-    id: i64,
+    pub(super) id: i64,
     hash: String,
     pub(super) name: String,
     pub(super) access: Access,
@@ -250,6 +250,17 @@ impl Tokens {
         let row = self.store.token(known.id).await?;
         let row = row.filter(|row| row.hash == known.hash);
         Ok(row.map(|row| Owner::of(known.id, row, deleted)))
+    }
+
+    /// The owner of a token by its number; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub(super) async fn owner(&self, id: i64) -> Result<Option<Owner>, TokenError> {
+        let deleted = self.deleted();
+        let row = self.store.token(id).await?;
+        Ok(row.map(|row| Owner::of(id, row, deleted)))
     }
 
     fn deleted(&self) -> u64 {

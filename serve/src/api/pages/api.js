@@ -73,25 +73,6 @@ export async function call(method, path, body, options = {}) {
 
 export const get = (path, options) => call("GET", path, undefined, options);
 
-/** Asks for what may be as it was: null if so. */
-export function createCached(path) {
-  let etag = null;
-  return {
-    forget() { etag = null; },
-    async read() {
-      const answer = await send("GET", path, { headers: etag ? { "If-None-Match": etag } : {} });
-      if (answer.status === 304) return null;
-      if (!answer.ok) {
-        const error = await problem(answer);
-        if (answer.status === 401) onRefused(error);
-        throw error;
-      }
-      etag = answer.headers.get("etag");
-      return answer.json();
-    },
-  };
-}
-
 /** A stream of server-sent events, chunk by chunk, until it ends. */
 export async function stream(path, lastId, signal) {
   const headers = { Accept: "text/event-stream" };

@@ -8,6 +8,8 @@ import { colour } from "./theme.js";
 import { Blank } from "./ui.js";
 
 const SPANS = [["5 min", 300, 1], ["1 h", 3_600, 10]];
+/** The daemon has a day of all torrents together. */
+export const DAY = [...SPANS, ["24 h", 86_400, 60]];
 
 /** What the daemon says as uPlot wants it: times, download, upload. What it has no samples of was nothing. Pure. */
 export function series(rates) {
@@ -29,14 +31,14 @@ export function Graph({ torrent }) {
   return html`<${Rates} path=${`/torrents/${torrent.id}/rates`} />`;
 }
 
-export function Rates({ path }) {
-  const [span, setSpan] = useState(SPANS[0]);
+export function Rates({ path, spans = SPANS }) {
+  const [span, setSpan] = useState(spans[0]);
   const [rates, error] = usePoll(() => get(`${path}?step=${span[2]}`), span[2] * 1_000, `${path} ${span[2]}`);
   if (error && !rates) return html`<${Blank} title="The rates cannot be shown" isBad><p>${error.message}</p></${Blank}>`;
   const most = (samples) => rate((samples ?? []).reduce((top, it) => Math.max(top, it), 0));
   return html`<section class="card"><div class="graph-head">
       <p class="key"><span class="down">Download <small>up to ${most(rates?.down)}</small></span><span class="up">Upload <small>up to ${most(rates?.up)}</small></span></p>
-      <div class="segments" role="group" aria-label="How far back">${SPANS.map((it) => html`<button key=${it[0]} type="button" aria-pressed=${span === it ? "true" : "false"} onClick=${() => setSpan(it)}>${it[0]}</button>`)}</div>
+      <div class="segments" role="group" aria-label="How far back">${spans.map((it) => html`<button key=${it[0]} type="button" aria-pressed=${span === it ? "true" : "false"} onClick=${() => setSpan(it)}>${it[0]}</button>`)}</div>
     </div>
     ${rates && html`<${Chart} rates=${rates} span=${span[1]} />`}</section>`;
 }

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./lib.js";
 import { call, get } from "./api.js";
 import { ago, date, duration, readNumber, readRate, size, whole, writeLimit, writeRate } from "./format.js";
 import { Field, Switch } from "./fields.js";
-import { Rates } from "./graph.js";
+import { DAY, Rates } from "./graph.js";
 import { Icon } from "./icons.js";
 import { LabelsCard } from "./labels.js";
 import { check, Schedule } from "./schedule.js";
@@ -56,7 +56,7 @@ export function Settings() {
     <${LabelsCard} />
     <${Tokens} />
     <${Browser} />
-    <h2>Rates of all torrents</h2><${Rates} path="/stats/rates" />
+    <h2>Rates of all torrents</h2><${Rates} path="/stats/rates" spans=${DAY} />
     <${About} />
   </div>`;
 }

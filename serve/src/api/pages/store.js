@@ -33,23 +33,37 @@ export function mergeTorrent(known, news) {
   return known;
 }
 
-/**
- * Torrents by id with a newer list. A whole list has every torrent: what it lacks is gone. The same map comes back if
- * nothing differs. `unknown` has the ids that came without what a row needs.
- */
+/** Torrents by id with a newer list, which has every torrent: what it lacks is gone. The same map comes back if nothing differs. */
 export function mergeList(torrents, list) {
   let differs = torrents.size !== list.length;
   const next = new Map();
-  const unknown = [];
   for (const news of list) {
     const known = torrents.get(news.id);
     const merged = mergeTorrent(known, news);
     if (merged !== known) differs = true;
-    if (merged.name === undefined) unknown.push(news.id);
-    else next.set(news.id, merged);
+    next.set(news.id, merged);
   }
-  if (next.size !== torrents.size) differs = true;
-  return { torrents: differs ? next : torrents, unknown };
+  return differs ? next : torrents;
+}
+
+/** Torrents by id with those that have changed and without those that are gone. The same map comes back if nothing differs. */
+export function mergeChanges(torrents, { torrents: changed, removed }) {
+  let next = torrents;
+  const copy = () => { if (next === torrents) next = new Map(torrents); };
+  for (const id of removed) {
+    if (next.has(id)) {
+      copy();
+      next.delete(id);
+    }
+  }
+  for (const news of changed) {
+    const merged = mergeTorrent(next.get(news.id), news);
+    if (merged !== next.get(news.id)) {
+      copy();
+      next.set(news.id, merged);
+    }
+  }
+  return next;
 }
 
 /** One torrent is there or has changed. */

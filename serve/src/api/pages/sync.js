@@ -1,13 +1,13 @@
-// Keeps the store as the daemon is: events as they come, figures every second, and both again when a connection was lost.
+// Keeps the store as the daemon is: events as they come, every second what has changed of the torrents, and both again when
+// a connection was lost.
 
-import { ApiError, createCached, get, stream } from "./api.js";
-import { applyEvent, mergeList, put } from "./store.js";
+import { ApiError, get, stream } from "./api.js";
+import { applyEvent, mergeChanges, mergeList, put } from "./store.js";
 import { backoff, EventReader } from "./sse.js";
 
-// What a row shows and rarely changes is read when it is new or an event names it; the rest every second.
-const LASTING = "id,number,name,state,state_progress,error,labels,queue_position,added,completed,size,have,left,progress," +
+// What a row shows.
+const FIELDS = "id,number,name,state,state_progress,error,labels,queue_position,added,completed,size,have,left,progress," +
   "ratio,down_rate,up_rate,eta,is_stalled,peers,seeds,storage,on_demand,file_count";
-const CHANGING = "id,state,state_progress,error,progress,down_rate,up_rate,eta,is_stalled,peers,ratio,queue_position";
 /** The most torrents of one answer. */
 const PAGE = 5_000;
 const EVERY_MS = 1_000;
@@ -35,7 +35,8 @@ export function createSync(store, say) {
   let isResting = false;
   const waiting = new Set();
   let readTimer = null;
-  let changing = [];
+  // What the daemon is asked with for what has changed; 0 for everything.
+  let revision = 0;
 
   function lost(error) {
     if (store.get().link.state !== "lost") store.set({ link: { state: "lost", since: Date.now(), why: error.message } });
@@ -45,37 +46,48 @@ export function createSync(store, say) {
     if (store.get().link.state !== "open") store.set({ link: { state: "open" } });
   }
 
-  async function readAll() {
-    const torrents = [];
+  async function readChanges() {
+    let whole = null;
     for (;;) {
-      const page = await get(`/torrents?limit=${PAGE}&offset=${torrents.length}&fields=${LASTING}`);
-      torrents.push(...page.torrents);
-      if (torrents.length >= page.total || page.torrents.length === 0) break;
+      const asked = revision;
+      let page;
+      try {
+        page = await get(`/torrents?since=${asked}&limit=${PAGE}&fields=${FIELDS}`);
+      } catch (error) {
+        // A part of the whole list is nothing.
+        if (whole) revision = 0;
+        throw error;
+      }
+      if (!isRunning) return;
+      // It is to begin anew since.
+      if (revision !== asked) {
+        whole = null;
+        continue;
+      }
+      revision = page.revision;
+      if (page.is_whole) whole = new Map();
+      if (whole) whole = mergeChanges(whole, page);
+      else change(mergeChanges(store.get().torrents, page));
+      if (!page.has_more) break;
     }
-    changing = [];
-    store.set((now) => ({ torrents: mergeList(now.torrents, torrents).torrents, isLoaded: true }));
+    if (whole) change(mergeList(store.get().torrents, [...whole.values()]));
+    if (!store.get().isLoaded) store.set({ isLoaded: true });
   }
 
-  async function readFigures() {
-    const pages = Math.max(1, Math.ceil(store.get().torrents.size / PAGE));
-    while (changing.length < pages) {
-      changing.push(createCached(`/torrents?limit=${PAGE}&offset=${changing.length * PAGE}&fields=${CHANGING}`));
-    }
-    changing.length = pages;
-    const [stats, ...lists] = await Promise.all([get("/stats"), ...changing.map((page) => page.read())]);
+  function change(torrents) {
+    if (torrents !== store.get().torrents) store.set({ torrents });
+  }
+
+  function readAll() {
+    revision = 0;
+    return tick();
+  }
+
+  async function readStats() {
+    const stats = await get("/stats");
     const now = store.get();
     const history = [...now.history, { at: Date.now() / 1000, down: stats.down_rate, up: stats.up_rate }].slice(-HISTORY);
     store.set({ stats, history });
-    if (lists.every((list) => list === null)) return;
-    // Pages are told apart by their ETags only if all are there.
-    if (lists.some((list) => list === null)) {
-      for (const page of changing) page.forget();
-      return;
-    }
-    const list = lists.flatMap((page) => page.torrents);
-    const merged = mergeList(store.get().torrents, list);
-    if (merged.torrents !== store.get().torrents) store.set({ torrents: merged.torrents });
-    if (merged.unknown.length > 0 || (lists[0].total > list.length)) await readAll();
   }
 
   async function tick() {
@@ -84,8 +96,7 @@ export function createSync(store, say) {
     clearTimeout(timer);
     const begun = performance.now();
     try {
-      if (!store.get().isLoaded) await readAll();
-      await readFigures();
+      await Promise.all([readStats(), readChanges()]);
       found();
     } catch (error) {
       if (error instanceof ApiError && error.status !== 401) lost(error);
@@ -104,7 +115,7 @@ export function createSync(store, say) {
       const ids = [...waiting];
       waiting.clear();
       try {
-        if (ids.length > MANY) await readAll();
+        if (ids.length > MANY) await tick();
         else {
           const read = await Promise.all(ids.map((id) => get(`/torrents/${id}`).catch((error) => {
             // It was removed meanwhile, and its event comes.
@@ -126,7 +137,7 @@ export function createSync(store, say) {
     if (effect.say) say(effect.say.text, effect.say.isBad);
     if (effect.settings) store.set((now) => ({ settingsVersion: now.settingsVersion + 1 }));
     if (effect.labels) store.set((now) => ({ labelsVersion: now.labelsVersion + 1 }));
-    if (effect.reload) readAll().catch(() => {});
+    if (effect.reload) readAll();
     if (effect.read) readSoon(effect.read);
     store.set({ lastChange: change });
   }
@@ -198,6 +209,7 @@ export function createSync(store, say) {
       clearTimeout(restTimer);
       abort?.abort();
       lastId = null;
+      revision = 0;
     },
     /** Looks now: something was changed here, or the page is looked at again. */
     refresh() {

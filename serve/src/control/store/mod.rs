@@ -4,6 +4,7 @@
 //! The runtime never waits for the disk: calls go through a bounded queue to the thread that owns the connection.
 
 mod labels;
+mod logins;
 mod schema;
 mod settings;
 mod tokens;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use logins::LoginRow;
 pub use tokens::TokenRow;
 pub use torrents::{Figures, TorrentOptions, TorrentRow};
 

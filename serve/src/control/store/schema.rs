@@ -8,7 +8,7 @@ use super::{BUSY_FOR, StoreError};
 
 /// Each brings the schema to the version after it. Steps are only ever added: a database has been through all of those
 /// before its `user_version`.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
 CREATE TABLE torrents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -57,6 +57,17 @@ CREATE TABLE labels (
     "
 -- JSON: what is known of it without its files; null if nothing is.
 ALTER TABLE torrents ADD COLUMN facts TEXT NOT NULL DEFAULT 'null';
+",
+    "
+CREATE TABLE logins (
+    -- SHA-256 of its secret, which is random and long enough for that.
+    hash BLOB PRIMARY KEY,
+    -- The number of its token.
+    token INTEGER NOT NULL,
+    -- Unix times.
+    begun INTEGER NOT NULL,
+    used INTEGER NOT NULL
+) STRICT;
 ",
 ];
 
@@ -112,7 +123,7 @@ mod tests {
         let too_new = StoreError::TooNew {
             path,
             found: 99,
-            known: 3,
+            known: 4,
         };
         assert_eq!(refused, Err(too_new));
     }

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoff, EventReader } from "../sse.js";
-import { applyEvent, createStore, mergeList, mergeTorrent, put, without } from "../store.js";
+import { applyEvent, createStore, mergeChanges, mergeList, mergeTorrent, put, without } from "../store.js";
 
 const all = () => new Map([["a", { id: "a", name: "A", rate: 1, labels: ["x"] }], ["b", { id: "b", name: "B", rate: 2, labels: [] }]]);
 
 test("what did not change stays the very same object", () => {
   const known = all();
   const same = mergeList(known, [{ id: "a", rate: 1, labels: ["x"] }, { id: "b", rate: 2 }]);
-  assert.equal(same.torrents, known);
-  const { torrents } = mergeList(known, [{ id: "a", rate: 5 }, { id: "b", rate: 2 }]);
+  assert.equal(same, known);
+  const torrents = mergeList(known, [{ id: "a", rate: 5 }, { id: "b", rate: 2 }]);
   assert.notEqual(torrents, known);
   assert.equal(torrents.get("b"), known.get("b"));
   assert.deepEqual(torrents.get("a"), { id: "a", name: "A", rate: 5, labels: ["x"] });
@@ -17,10 +17,18 @@ test("what did not change stays the very same object", () => {
   assert.notEqual(mergeTorrent(known.get("a"), { labels: ["y"] }), known.get("a"));
 });
 
-test("what a list lacks is gone, and what is new without a name is asked for", () => {
-  const { torrents, unknown } = mergeList(all(), [{ id: "b", rate: 2 }, { id: "c", rate: 0 }]);
-  assert.deepEqual([...torrents.keys()], ["b"]);
-  assert.deepEqual(unknown, ["c"]);
+test("what a list lacks is gone", () => {
+  const torrents = mergeList(all(), [{ id: "b", rate: 2 }, { id: "c", rate: 0 }]);
+  assert.deepEqual([...torrents.keys()], ["b", "c"]);
+});
+
+test("changes leave the others alone, and what was removed and added again is there", () => {
+  const known = all();
+  assert.equal(mergeChanges(known, { torrents: [{ id: "b", rate: 2 }], removed: ["z"] }), known);
+  const next = mergeChanges(known, { torrents: [{ id: "c", rate: 7 }, { id: "a", rate: 1, name: "new" }], removed: ["b", "a"] });
+  assert.deepEqual([...next.keys()], ["c", "a"]);
+  assert.deepEqual([next.get("a"), known.size], [{ id: "a", rate: 1, name: "new" }, 2]);
+  assert.equal(mergeChanges(known, { torrents: [], removed: [] }).get("a"), known.get("a"));
 });
 
 test("one torrent is put and taken out", () => {
