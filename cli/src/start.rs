@@ -61,15 +61,28 @@ pub(crate) async fn builder(network: &Network, table: Table) -> Result<SessionBu
     if let Some(options) = dht_options(network, table) {
         builder = builder.dht(options);
     }
-    // What goes to the local network goes around a proxy.
-    let is_direct = network.proxy.is_none();
     Ok(builder
-        .local_discovery(network.lsd || is_direct && !network.no_lsd)
-        .port_mapping(network.port_map || is_direct && !network.no_port_map))
+        .local_discovery(uses_local_discovery(network))
+        .port_mapping(maps_port(network)))
+}
+
+/// Whether the DHT is used.
+pub(crate) const fn uses_dht(network: &Network) -> bool {
+    !network.no_dht
+}
+
+/// Whether peers are looked for on the local network, which goes around a proxy.
+pub(crate) const fn uses_local_discovery(network: &Network) -> bool {
+    network.lsd || network.proxy.is_none() && !network.no_lsd
+}
+
+/// Whether the gateway is asked to map the port, which goes around a proxy.
+pub(crate) const fn maps_port(network: &Network) -> bool {
+    network.port_map || network.proxy.is_none() && !network.no_port_map
 }
 
 fn dht_options(network: &Network, table: Table) -> Option<DhtOptions> {
-    if network.no_dht {
+    if !uses_dht(network) {
         return None;
     }
     let mut options = DhtOptions::new();

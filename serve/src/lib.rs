@@ -6,4 +6,5 @@ pub mod fetching;
 pub mod size;
 pub mod stream;
 pub mod tls;
+pub mod transmission;
 pub mod words;

@@ -24,6 +24,7 @@ Examples:
   tailwater daemon --print-config > ~/.config/tailwater/config.toml
   tailwater daemon --create-token phone           prints a token, and ends
   tailwater daemon --http 0.0.0.0:7870            for other machines; needs a token
+  tailwater daemon --transmission 9091            for Sonarr, transmission-remote and the like
 
 Then: tailwater ctl add debian.torrent; tailwater ctl list
 
@@ -51,6 +52,13 @@ pub(crate) struct Daemon {
     /// Fetch .torrent files from URLs in this machine's own networks too, as of an indexer beside it.
     #[arg(long, help_heading = "HTTP")]
     pub(crate) allow_private_urls: bool,
+    /// Serve Transmission's RPC here too, for its remotes, Sonarr, Radarr and scripts; a port alone serves this machine only.
+    ///
+    /// They are told the address as http://ADDR:PORT/transmission/rpc; 9091 is the port that they expect. A user name may be
+    /// any, and the password is a token of `--create-token`. What `--http` says of other machines, `--allow-host`,
+    /// `--require-token` and `--tls-cert` hold for it too. docs/transmission.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT", help_heading = "Other programs")]
+    pub(crate) transmission: Option<ServeAddr>,
     /// The folder for the files of torrents. Default: ~/Downloads.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Folders")]
     pub(crate) data: Option<PathBuf>,

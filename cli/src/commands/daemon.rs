@@ -2,6 +2,7 @@
 
 mod notify;
 mod reload;
+mod transmission;
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,7 @@ use tailwater_serve::api::{ApiConfig, ApiServer};
 use tailwater_serve::control::store::Store;
 use tailwater_serve::control::{ChangeKind, Control, ControlConfig, StateLock, Tokens, UrlPolicy};
 use tailwater_serve::tls::ServerTls;
+use tailwater_serve::transmission::TransmissionServer;
 use tailwater_session::Session;
 use tailwater_session::limits::DEFAULT_MEMORY_BUDGET;
 use tokio::net::TcpListener;
@@ -49,6 +51,8 @@ enum Line {
     Serving {
         http: SocketAddr,
         url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        transmission: Option<SocketAddr>,
         peers: Option<SocketAddr>,
         torrents: usize,
     },
@@ -66,7 +70,10 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
         return revoke_token(context, &state, name).await;
     }
     let _lock = lock(&state)?;
-    let listener = listen(args, &state).await?;
+    let listeners = Listeners {
+        http: listen(args, &state).await?,
+        transmission: transmission::listen(args, &state).await?,
+    };
     let tls = tls(args).await?;
     let builder = start::builder(&args.network, Table::Kept)
         .await?
@@ -91,7 +98,7 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
     reloader.tls = tls;
     let hook = reloader.hook.clone();
     tokio::spawn(tell(control.clone(), hook, context.progress.clone()));
-    let outcome = serve(context, args, listener, &mut reloader).await;
+    let outcome = serve(context, args, listeners, &state, &mut reloader).await;
     notify::stopping();
     close(&control, &session, &context.progress).await;
     outcome
@@ -124,10 +131,17 @@ async fn close(control: &Control, session: &Session, progress: &Progress) {
     }
 }
 
+/// Ports that were opened before anything else, so that a port that is taken costs nothing.
+struct Listeners {
+    http: TcpListener,
+    transmission: Option<TcpListener>,
+}
+
 async fn serve(
     context: &Context,
     args: &Daemon,
-    listener: TcpListener,
+    listeners: Listeners,
+    state: &Path,
     reloader: &mut Reloader,
 ) -> Result<(), CliError> {
     let control = &reloader.control.clone();
@@ -139,14 +153,19 @@ async fn serve(
         operation: "serve HTTP",
         source,
     };
-    let server = ApiServer::start(listener, control.clone(), &api).map_err(failed)?;
+    let server = ApiServer::start(listeners.http, control.clone(), &api).map_err(failed)?;
+    let rpc = listeners
+        .transmission
+        .map(|listener| transmission::serve(listener, control, args, state, reloader.tls.clone()));
+    let rpc = rpc.transpose()?;
     let run = async {
         let scheme = if args.tls_cert.is_some() {
             "https"
         } else {
             "http"
         };
-        announce(context, scheme, server.addr(), control)?;
+        let rpc = rpc.as_ref().map(TransmissionServer::addr);
+        announce(context, scheme, server.addr(), rpc, control)?;
         notify::ready();
         loop {
             context.interrupt.reload_requested().await;
@@ -155,9 +174,28 @@ async fn serve(
             notify::ready();
         }
     };
-    let outcome = context.interrupt.guard(run).await;
+    let closing = async {
+        match &rpc {
+            Some(rpc) => rpc.close_requested().await,
+            None => std::future::pending().await,
+        }
+        Ok(())
+    };
+    let until_closed = async {
+        tokio::select! {
+            outcome = run => outcome,
+            outcome = closing => outcome,
+        }
+    };
+    let outcome = context.interrupt.guard(until_closed).await;
     // Before the session: a client that still reads must not take its end for the file's.
-    let _ = timeout(CLOSE_HTTP_WITHIN, server.close()).await;
+    let close = async {
+        server.close().await;
+        if let Some(rpc) = &rpc {
+            rpc.close().await;
+        }
+    };
+    let _ = timeout(CLOSE_HTTP_WITHIN, close).await;
     outcome
 }
 
@@ -201,6 +239,7 @@ fn announce(
     context: &Context,
     scheme: &str,
     http: SocketAddr,
+    rpc: Option<SocketAddr>,
     control: &Control,
 ) -> Result<(), CliError> {
     let url = format!("{scheme}://{http}");
@@ -209,6 +248,7 @@ fn announce(
         return out::json(&Line::Serving {
             http,
             url,
+            transmission: rpc,
             peers: stats.listen_addr.and_then(|addr| addr.parse().ok()),
             torrents: stats.torrents,
         });
@@ -217,6 +257,11 @@ fn announce(
         context
             .progress
             .inform(format_args!("listening on {addr}"))?;
+    }
+    if let Some(rpc) = rpc {
+        context.progress.inform(format_args!(
+            "Transmission's RPC: {scheme}://{rpc}/transmission/rpc"
+        ))?;
     }
     let torrents = crate::words::count(stats.torrents, "torrent");
     context
@@ -228,6 +273,13 @@ fn announce(
 async fn listen(args: &Daemon, state: &Path) -> Result<TcpListener, CliError> {
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT));
     let addr = args.http.map_or(default, |ServeAddr(addr)| addr);
+    check_tokens(args, addr, state).await?;
+    let refused = |source| CliError::Http { addr, source };
+    TcpListener::bind(addr).await.map_err(refused)
+}
+
+/// Refuses an address that strangers reach while there is no token.
+async fn check_tokens(args: &Daemon, addr: SocketAddr, state: &Path) -> Result<(), CliError> {
     let is_local = addr.ip().to_canonical().is_loopback();
     if !is_local || args.require_token {
         let tokens = tokens(state).await?;
@@ -236,8 +288,7 @@ async fn listen(args: &Daemon, state: &Path) -> Result<TcpListener, CliError> {
             return Err(DaemonFailure::NoToken(addr).into());
         }
     }
-    let refused = |source| CliError::Http { addr, source };
-    TcpListener::bind(addr).await.map_err(refused)
+    Ok(())
 }
 
 /// The certificate, if connections are to be encrypted.

@@ -1,10 +1,13 @@
 //! Errors of the daemon, and of the command that drives one.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tailwater_serve::control::{ControlError, TokenError};
 use tailwater_serve::tls::TlsError;
+
+use super::plain;
 
 /// Why a daemon does not run, or does not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,8 @@ pub(crate) enum DaemonFailure {
         "{0} can be reached by other machines, and there is no token that would keep strangers out"
     )]
     NoToken(SocketAddr),
+    #[error("cannot serve Transmission's RPC at {addr}: {}", plain(source))]
+    Transmission { addr: SocketAddr, source: io::Error },
     #[error("{0}")]
     Control(#[from] ControlError),
     #[error("{0}")]
@@ -50,7 +55,10 @@ impl DaemonFailure {
             Self::NoFolder("state") => "name one with `--state DIR`",
             Self::NoFolder(_) => "name one with `--data DIR`",
             Self::NoToken(_) => {
-                "make one with `tailwater daemon --create-token NAME`, or leave `--http` out to serve this machine alone"
+                "make one with `tailwater daemon --create-token NAME`, or name a port alone to serve this machine alone"
+            }
+            Self::Transmission { .. } => {
+                "choose another address with `--transmission ADDR:PORT`; port 0 takes a free one"
             }
             Self::Address(_) => "write it as http://127.0.0.1:7870",
             Self::Unreachable { reason, .. } if reason.contains("certificate") => {

@@ -22,7 +22,10 @@ impl<'a> Daemon<'a> {
 
     /// The one that a command starts.
     pub(crate) fn of(place: &'a Place, command: Command) -> Self {
-        let process = Running::of(command);
+        Self::saying(place, Running::of(command))
+    }
+
+    fn saying(place: &'a Place, process: Running) -> Self {
         let line = process.line("daemon:");
         let url = line.split_whitespace().nth(1).unwrap();
         let addr = url.strip_prefix("http://").unwrap();
@@ -32,6 +35,13 @@ impl<'a> Daemon<'a> {
             process,
             addr,
         }
+    }
+
+    /// The same, and the line with this text that it prints before it says that it serves.
+    pub(crate) fn start_saying(place: &'a Place, more: &[&str], text: &str) -> (Self, String) {
+        let process = Running::of(place.command(&Self::args(more)));
+        let line = process.line(text);
+        (Self::saying(place, process), line)
     }
 
     /// What starts one.

@@ -7,6 +7,7 @@ mod choice;
 #[path = "../stream/chromium.rs"]
 mod chromium;
 mod ctl;
+#[allow(dead_code, reason = "the tests of other APIs use the rest of it")]
 mod daemon;
 mod examples;
 #[path = "../stream/film.rs"]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `id`, `view`, `request`, `settings`, `error` | the types that callers see |
 //! | `patch`, `check` | changes of which parts are missing; numbers that make sense |
-//! | `config`, `folders` | what the daemon is started with; which folders a caller may name |
+//! | `config`, `folders`, `space` | what the daemon is started with; which folders a caller may name, and the room there |
 //! | `change` | the log of changes: numbered, bounded, for any number of readers |
 //! | `entry`, `service` | the torrents of the daemon, in a session or not yet; start and end |
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
@@ -47,6 +47,7 @@ mod schedule;
 mod seeding;
 mod service;
 mod settings;
+mod space;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,7 @@ pub use schedule::{AlternativeMode, Clock, ClockError, Day, ScheduleRule};
 pub use seeding::{Lifted, Limit, OwnLimits, ReachedLimit};
 pub use service::Control;
 pub use settings::{Settings, SettingsPatch};
+pub use space::DiskSpace;
 pub use tokens::{Access, NewToken, TokenError, TokenInfo, Tokens};
 pub use view::{
     FilePriority, FileView, PeerView, StatsView, TorrentState, TorrentView, TrackerView,

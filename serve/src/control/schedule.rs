@@ -69,6 +69,22 @@ impl Clock {
     pub fn new(hour: i8, minute: i8) -> Option<Self> {
         Time::new(hour, minute, 0, 0).ok().map(Self)
     }
+
+    /// So many minutes after midnight; the next day begins anew.
+    #[must_use]
+    pub fn of_minutes(minutes: u16) -> Self {
+        let part = |part: u16| i8::try_from(part).unwrap_or(0);
+        let clock = Self::new(part(minutes / 60 % 24), part(minutes % 60));
+        clock.unwrap_or(Self(Time::midnight()))
+    }
+
+    /// Minutes since midnight.
+    #[must_use]
+    pub fn minutes(self) -> u16 {
+        // Neither is negative.
+        let part = |part: i8| u16::try_from(part).unwrap_or(0);
+        part(self.0.hour()) * 60 + part(self.0.minute())
+    }
 }
 
 impl std::str::FromStr for Clock {

@@ -94,6 +94,11 @@ const TYPES: [(&str, &str, Kind); 53] = [
     ("gz", "application/gzip", Kind::Other),
 ];
 
+/// The media type of a file of this name, in words.
+pub(crate) fn media_type(name: &str) -> &'static str {
+    of(name).content_type
+}
+
 /// The media type of a file of this name.
 pub(crate) fn of(name: &str) -> Media {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -51,6 +51,7 @@ pub use host::{HostName, Hosts, ParseHostError};
 pub use item::Item;
 pub use library::Library;
 pub use limits::Limits;
+pub(crate) use media::media_type;
 pub(crate) use mount::Mount;
 pub use pace::TooSlow;
 pub use program::Program;

@@ -120,10 +120,11 @@ fn patch(args: &Daemon) -> SettingsPatch {
 /// The options that a running daemon cannot change, with their values.
 fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
     let network = &args.network;
-    let options: [(&str, &dyn Debug); 19] = [
+    let options: [(&str, &dyn Debug); 20] = [
         ("--http", &args.http),
         ("--allow-host", &args.allow_host),
         ("--require-token", &args.require_token),
+        ("--transmission", &args.transmission),
         ("--tls-cert", &(&args.tls_cert, &args.tls_key)),
         ("--allow-private-urls", &args.allow_private_urls),
         ("--data", &args.data),

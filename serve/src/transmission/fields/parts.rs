@@ -1,0 +1,106 @@
+//! Parts of a torrent, which are asked for only where a field needs them. A torrent that cannot say has none.
+
+use data_encoding::BASE64;
+
+use super::Need;
+use crate::control::{
+    Control, FileView, PeerView, PiecesView, TorrentView, TrackerView, WebSeedView,
+};
+
+/// Which parts the fields of a request need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of seven")]
+pub(in crate::transmission) struct Needs {
+    whole: bool,
+    files: bool,
+    peers: bool,
+    trackers: bool,
+    web_seeds: bool,
+    pieces: bool,
+}
+
+impl Needs {
+    pub(in crate::transmission) const fn add(&mut self, need: Need) {
+        match need {
+            Need::View => {}
+            Need::Whole => self.whole = true,
+            Need::Files => self.files = true,
+            Need::Peers => self.peers = true,
+            Need::Trackers => self.trackers = true,
+            Need::WebSeeds => self.web_seeds = true,
+            Need::Pieces => self.pieces = true,
+        }
+    }
+}
+
+/// The parts.
+#[derive(Debug, Default)]
+pub(in crate::transmission) struct Parts {
+    pub(super) comment: String,
+    pub(super) creator: String,
+    pub(super) magnet: String,
+    pub(super) files: Vec<FileView>,
+    pub(super) peers: Vec<PeerView>,
+    pub(super) trackers: Vec<TrackerView>,
+    pub(super) web_seeds: Vec<WebSeedView>,
+    held: PiecesView,
+}
+
+impl Parts {
+    /// Asks for them.
+    pub(in crate::transmission) async fn of(
+        control: &Control,
+        view: &TorrentView,
+        needs: Needs,
+    ) -> Self {
+        let mut parts = Self::default();
+        let id = view.id;
+        if needs.whole
+            && let Ok(whole) = control.torrent(id)
+        {
+            parts.comment = whole.comment.unwrap_or_default();
+            parts.creator = whole.created_by.unwrap_or_default();
+            parts.magnet = whole.magnet;
+        }
+        // A link has neither.
+        let has_metadata = view.piece_count > 0;
+        if needs.files && has_metadata {
+            parts.files = control.files(id).await.unwrap_or_default();
+        }
+        if needs.pieces && has_metadata {
+            parts.held = control.pieces(id).await.unwrap_or_default();
+        }
+        if needs.peers {
+            parts.peers = control.peers(id).await.unwrap_or_default();
+        }
+        if needs.trackers {
+            parts.trackers = control.trackers(id).unwrap_or_default();
+        }
+        if needs.web_seeds {
+            parts.web_seeds = control.web_seeds(id).unwrap_or_default();
+        }
+        parts
+    }
+
+    /// The pieces that are held, as a bitfield in base64.
+    pub(super) fn pieces(&self) -> &str {
+        &self.held.have
+    }
+
+    /// How many peers have each piece; -1 for those that we have.
+    pub(super) fn availability(&self) -> Vec<i16> {
+        let bytes = |text: &str| BASE64.decode(text.as_bytes()).unwrap_or_default();
+        let have = bytes(&self.held.have);
+        let is_held = |at: usize| {
+            let byte = have.get(at / 8).copied().unwrap_or(0);
+            byte & (0x80 >> (at % 8)) != 0
+        };
+        let counts = bytes(&self.held.availability).into_iter().enumerate();
+        counts
+            .map(|(at, count)| match is_held(at) {
+                true => -1,
+                false => i16::from(count),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! The room on a disk, groups, the port, the blocklist, the end.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::{Outcome, nothing, of};
+use crate::transmission::failure::{Failure, Kind};
+use crate::transmission::params::Params;
+use crate::transmission::server::Shared;
+
+pub(super) async fn free_space(shared: &Shared, params: Params<'_>) -> Outcome {
+    let path = params
+        .text("path")
+        .ok_or_else(|| Failure::params("directory path argument is missing"))?;
+    if !Path::new(path).is_absolute() {
+        let detail = "directory path is not absolute";
+        return Err(Failure::new(Kind::RelativePath, detail));
+    }
+    let answer = |free: Value, total: Value| {
+        Map::from_iter([
+            ("path".to_owned(), path.into()),
+            ("size_bytes".to_owned(), free),
+            ("total_size".to_owned(), total),
+        ])
+    };
+    let unknown = || answer((-1).into(), (-1).into());
+    match shared.control.space(PathBuf::from(path)).await {
+        Ok(Some(space)) => Ok(answer(space.free.into(), space.total.into())),
+        Ok(None) => {
+            let detail = "No such file or directory";
+            Err(Failure::new(Kind::System, detail).with(unknown()))
+        }
+        Err(error) => Err(Failure::from(error).with(unknown())),
+    }
+}
+
+/// There are none.
+#[expect(clippy::unnecessary_wraps, reason = "what methods answer")]
+pub(super) fn group_get() -> Outcome {
+    Ok(of("group", Value::Array(Vec::new())))
+}
+
+/// A group is not kept.
+pub(super) fn group_set(params: Params<'_>) -> Outcome {
+    match params.text("name").map(str::trim) {
+        None | Some("") => Err(Failure::params("No group name given")),
+        Some(_) => nothing(),
+    }
+}
+
+/// It would take a service on the internet that connects to us.
+pub(super) fn port_test(params: Params<'_>) -> Outcome {
+    let protocol = params.text("ip_protocol");
+    if protocol.is_some_and(|it| !["ipv4", "ipv6"].contains(&it)) {
+        return Err(Failure::params("invalid ip protocol string"));
+    }
+    let result = protocol.map(|it| of("ip_protocol", it)).unwrap_or_default();
+    let detail = "Couldn't test port: tailwater asks no service on the internet to connect to it";
+    Err(Failure::new(Kind::Http, detail).with(result))
+}
+
+pub(super) fn blocklist_update() -> Outcome {
+    let detail = "Couldn't fetch blocklist: no URL is set; name a file with --ip-filter";
+    Err(Failure::new(Kind::Http, detail))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what methods answer")]
+pub(super) fn session_close(shared: &Shared) -> Outcome {
+    shared.close.notify_one();
+    Ok(Map::new())
+}
