@@ -65,6 +65,7 @@ MAY_USE_IN_TESTS = {
     "tailwater-tracker": {"tailwater-tracker"},
     "tailwater-storage": {"tailwater-storage"},
     "tailwater-storage-disk": {"tailwater-storage-disk"},
+    "tailwater-serve": {"tailwater-serve"},
 }
 # Machines without I/O: not even an optional dependency on a runtime.
 WITHOUT_TOKIO = {

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A daemon under load, on this machine alone:
 
-    bench/daemon/load.py [--parts torrents,polling] [--torrents N] [--clients N] [--mib N] [--rounds N]
+    bench/daemon/load.py [--parts torrents,pausing,polling] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
 
     torrents   N paused torrents (5000): from the start to the first answer, resident memory, a list of 8 fields
+    pausing    a fifth of N torrents that run: resident memory, and again when they have been paused
     polling    a torrent of N MiB (1024) from `tailwater seed` to a daemon, alone and while N clients (200) poll it as pages
-               do: each asks for the list once a second, a tenth of them for a torrent's peers and the events too. The rate
-               under load has to be at least 90 % of that alone; the polls' own times stand beside it.
+               do: each asks once a second what has changed of the list, a tenth of them for a torrent's peers and the events
+               too. The rate under load has to be at least 90 % of that alone; the polls' own times stand beside it. With
+               --wrk, wrk is the clients: each asks for the whole list once a second.
 
 $TAILWATER is the program (default: target/release/tailwater). Data lies below $TMPDIR and is removed. Needs no packages.
 """
@@ -19,6 +21,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -79,25 +82,45 @@ class Daemon:
         self.process.wait(60)
 
 
-def torrents(folder, count):
-    daemon = Daemon(folder, "many")
+def add(daemon, count, mib, query):
+    """Adds torrents of so many MiB, four at a time."""
 
-    def add(first):
+    def some(first):
         connection = http.client.HTTPConnection(daemon.addr, timeout=120)
         for number in range(first, count, 4):
-            pieces = hashlib.sha1(b"%d" % number).digest() * 668
-            info = {"length": 700_000_000, "name": f"part {number:05} of something", "piece length": 1 << 20, "pieces": pieces}
+            pieces = hashlib.sha1(b"%d" % number).digest() * mib
+            info = {"length": mib << 20, "name": f"part {number:05} of something", "piece length": 1 << 20, "pieces": pieces}
             body = bencode({"announce": "http://127.0.0.1:9/announce", "info": info})
             kind = {"Content-Type": "application/x-bittorrent"}
-            connection.request("POST", "/api/v1/torrents?paused=true&labels=linux", body, kind)
+            connection.request("POST", f"/api/v1/torrents?{query}", body, kind)
             answer = connection.getresponse()
             assert answer.read() and answer.status == 201
 
-    adding = [threading.Thread(target=add, args=(first,)) for first in range(4)]
+    adding = [threading.Thread(target=some, args=(first,)) for first in range(4)]
     for thread in adding:
         thread.start()
     for thread in adding:
         thread.join()
+
+
+def pausing(folder, count):
+    daemon = Daemon(folder, "pausing")
+    before, _ = daemon.memory()
+    add(daemon, count, 16, "labels=linux")
+    time.sleep(5)
+    running, _ = daemon.memory()
+    for torrent in json.loads(daemon.ask("/api/v1/torrents?limit=5000&fields=id"))["torrents"]:
+        daemon.ask(f"/api/v1/torrents/{torrent['id']}/pause", "POST")
+    # They leave the session some seconds later; their trackers are told.
+    time.sleep(15)
+    paused, _ = daemon.memory()
+    print(f"{count} torrents: resident {running:.0f} MB while they run, {paused:.0f} MB paused (empty: {before:.0f})", flush=True)
+    daemon.end()
+
+
+def torrents(folder, count):
+    daemon = Daemon(folder, "many")
+    add(daemon, count, 668, "paused=true&labels=linux")
     daemon.end()
     daemon = Daemon(folder, "many")
     first = json.loads(daemon.ask("/api/v1/torrents?limit=1"))
@@ -127,7 +150,8 @@ async def request(reader, writer, host, path):
 async def client(addr, number, torrent, stop, times):
     host, port = addr.rsplit(":", 1)
     reader, writer = await asyncio.open_connection(host, port)
-    paths = [LIST, "/api/v1/stats"]
+    paths = ["/api/v1/stats"]
+    revision = 0
     if number % 10 == 0:
         paths.append(f"/api/v1/torrents/{torrent}/peers")
         events = await asyncio.open_connection(host, port)
@@ -136,9 +160,11 @@ async def client(addr, number, torrent, stop, times):
     await asyncio.sleep(random.random())
     while not stop.is_set():
         begun = time.monotonic()
+        changes = await request(reader, writer, addr, f"/api/v1/torrents?since={revision}&limit=5000&fields={FIELDS}")
+        revision = json.loads(changes)["revision"]
         for path in paths:
             await request(reader, writer, addr, path)
-        times.append((time.monotonic() - begun) * 1_000 / len(paths))
+        times.append((time.monotonic() - begun) * 1_000 / (len(paths) + 1))
         await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
 
 
@@ -149,15 +175,33 @@ def poll(addr, clients, torrent, stop, times):
     asyncio.run(all_of_them())
 
 
-def download(folder, name, torrent, peer, mib, clients):
-    """The rate in MiB/s, the times of the polls, and the daemon's processor time."""
+class Wrk:
+    """wrk, with connections that each ask once a second."""
+
+    def __init__(self, folder, addr, clients):
+        script = folder / "wrk.lua"
+        script.write_text("function delay() return 1000 end\n")
+        command = ["wrk", "-t", "1", "-c", str(clients), "-d", "600s", "--latency", "-s", script, f"http://{addr}{LIST}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        said = self.process.communicate()[0].splitlines()
+        wanted = ("50%", "99%", "requests in", "Non-2xx", "Socket errors")
+        return " ".join(" ".join(line.split()) for line in said if any(word in line for word in wanted))
+
+
+def download(folder, name, torrent, peer, mib, clients, with_wrk):
+    """The rate in MiB/s, the times of the polls, the daemon's processor time, and what wrk says."""
     daemon = Daemon(folder, name)
     added = daemon.ask("/api/v1/torrents?paused=true", "POST", torrent, "application/x-bittorrent")
     hash_of = json.loads(added)["id"]
     stop, times = threading.Event(), []
     polling = threading.Thread(target=poll, args=(daemon.addr, clients, hash_of, stop, times))
-    if clients:
+    wrk = Wrk(folder, daemon.addr, clients) if clients and with_wrk else None
+    if clients and not wrk:
         polling.start()
+    if clients:
         time.sleep(2)
     begun, cpu = time.monotonic(), daemon.cpu()
     daemon.ask(f"/api/v1/torrents/{hash_of}/resume", "POST")
@@ -166,15 +210,16 @@ def download(folder, name, torrent, peer, mib, clients):
         time.sleep(0.05)
     rate, cpu = mib / (time.monotonic() - begun), daemon.cpu() - cpu
     stop.set()
-    if clients:
+    if clients and not wrk:
         polling.join()
+    said = wrk.end() if wrk else None
     daemon.end()
     shutil.rmtree(folder / f"{name}-data")
     shutil.rmtree(folder / name)
-    return rate, times, cpu
+    return rate, times, cpu, said
 
 
-def polling(folder, mib, clients, rounds):
+def polling(folder, mib, clients, rounds, with_wrk):
     payload = folder / "payload"
     with payload.open("wb") as file:
         for _ in range(mib):
@@ -190,9 +235,9 @@ def polling(folder, mib, clients, rounds):
         rates = {0: [], clients: []}
         for number in range(rounds):
             for load in (0, clients) if number % 2 == 0 else (clients, 0):
-                rate, times, cpu = download(folder, "one", torrent, peer, mib, load)
+                rate, times, cpu, said = download(folder, "one", torrent, peer, mib, load, with_wrk)
                 rates[load].append(rate)
-                polled = ""
+                polled = f"; wrk: {said}" if said else ""
                 if times:
                     times.sort()
                     polled = (
@@ -211,19 +256,22 @@ def polling(folder, mib, clients, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="torrents,polling")
+    parser.add_argument("--parts", default="torrents,pausing,polling")
     parser.add_argument("--torrents", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--mib", type=int, default=1_024)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--wrk", action="store_true", help="wrk is the clients")
     args = parser.parse_args()
     parts = args.parts.split(",")
     is_right = True
     with tempfile.TemporaryDirectory() as folder:
         if "torrents" in parts:
             torrents(Path(folder), args.torrents)
+        if "pausing" in parts:
+            pausing(Path(folder), args.torrents // 5)
         if "polling" in parts:
-            is_right = polling(Path(folder), args.mib, args.clients, args.rounds)
+            is_right = polling(Path(folder), args.mib, args.clients, args.rounds, args.wrk)
     raise SystemExit(0 if is_right else 1)
 
 

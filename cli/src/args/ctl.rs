@@ -81,12 +81,19 @@ pub(crate) enum CtlCommand {
     Events(CtlEvents),
 }
 
-/// Add torrents.
+/// Torrents that the daemon may not have yet.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct CtlAdd {
+pub(crate) struct CtlSources {
     /// .torrent files, magnet links, info-hashes or URLs; - for a .torrent file on standard input.
     #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
+}
+
+/// Add torrents.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CtlAdd {
+    #[command(flatten)]
+    pub(crate) what: CtlSources,
     /// The folder at the daemon's machine: relative to its data folder, or one that it allows.
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<String>,
@@ -113,9 +120,8 @@ pub(crate) struct CtlAdd {
 /// Show what is in torrents, without adding them.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CtlInspect {
-    /// .torrent files, magnet links, info-hashes or URLs; - for a .torrent file on standard input.
-    #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::FilePath)]
-    pub(crate) sources: Vec<Source>,
+    #[command(flatten)]
+    pub(crate) what: CtlSources,
     /// Ask this peer for the metadata of links; may be given again.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) peer: Vec<SocketAddr>,
@@ -170,8 +176,8 @@ pub(crate) struct CtlRemove {
 /// Replace the labels of a torrent; without any, it has none.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CtlLabel {
-    /// Info-hash, its beginning, number, or name.
-    pub(crate) torrent: String,
+    #[command(flatten)]
+    pub(crate) of: CtlOne,
     /// The labels.
     #[arg(value_name = "LABEL")]
     pub(crate) labels: Vec<String>,
@@ -180,8 +186,8 @@ pub(crate) struct CtlLabel {
 /// Move the files of a torrent to another folder.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CtlMove {
-    /// Info-hash, its beginning, number, or name.
-    pub(crate) torrent: String,
+    #[command(flatten)]
+    pub(crate) of: CtlOne,
     /// The folder at the daemon's machine.
     pub(crate) folder: String,
     /// Move them when it is complete, not now.
@@ -192,8 +198,8 @@ pub(crate) struct CtlMove {
 /// List the files of a torrent, or change how much they are wanted.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CtlFiles {
-    /// Info-hash, its beginning, number, or name.
-    pub(crate) torrent: String,
+    #[command(flatten)]
+    pub(crate) of: CtlOne,
     /// The numbers of files to change: 0,2,5.
     #[arg(
         long,

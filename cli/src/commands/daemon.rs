@@ -98,9 +98,11 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
     reloader.tls = tls;
     let hook = reloader.hook.clone();
     tokio::spawn(tell(control.clone(), hook, context.progress.clone()));
+    let alive = tokio::spawn(notify::keep_alive());
     let outcome = serve(context, args, listeners, &state, &mut reloader).await;
     notify::stopping();
     close(&control, &session, &context.progress).await;
+    alive.abort();
     outcome
 }
 

@@ -81,6 +81,38 @@ fn a_service_manager_is_told_when_it_is_ready_reloads_and_ends() {
 }
 
 #[test]
+fn a_service_manager_that_wants_signs_of_life_gets_them_to_the_end() {
+    let place = Place::new();
+    let socket = UnixDatagram::bind(place.path("notify")).unwrap();
+    socket.set_read_timeout(Some(HANGS_AFTER)).unwrap();
+    let told = || {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    // A tracker that never answers: the end has to wait for it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let tracker = format!("http://{}/announce", silent.local_addr().unwrap());
+    place.write("here/one", &noise(9, 100_000));
+    let torrent = place.create("here/one", &["--tracker", &tracker]);
+    let mut command = place.command(&Daemon::args(&[]));
+    command.env("NOTIFY_SOCKET", place.path("notify"));
+    command.env("WATCHDOG_USEC", "100000");
+    let daemon = Daemon::of(&place, command);
+    daemon.add(&torrent, "");
+    let _call = silent.accept().unwrap();
+    let mut signs = 0;
+    while signs < 5 {
+        signs += usize::from(told() == "WATCHDOG=1\n");
+    }
+    daemon.signal("TERM");
+    while told() != "STOPPING=1\n" {}
+    assert_eq!(told(), "WATCHDOG=1\n", "while it closes");
+    // A manager that reads nothing more does not hold it up.
+    assert_eq!(daemon.finish().code, Some(0));
+}
+
+#[test]
 fn a_long_end_says_what_it_waits_for_and_a_second_signal_is_the_end() {
     let place = Place::new();
     // A tracker that takes a call and never answers: the farewell has to wait for it.

@@ -184,7 +184,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// The token of a header: `Bearer TOKEN`, or the password of `Basic`.
-fn token(header: &HeaderValue) -> Option<String> {
+pub(super) fn token(header: &HeaderValue) -> Option<String> {
     let text = header.to_str().ok()?;
     if text.len() > MAX_AUTHORIZATION_LEN {
         return None;

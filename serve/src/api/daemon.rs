@@ -101,13 +101,11 @@ pub(super) async fn remove_token(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    match shared.control.tokens().remove(&name).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => {
-            let detail = "there is no token of this name";
-            Err(Problem::new(StatusCode::NOT_FOUND, "no-such-token", detail))
-        }
-    }
+    let was_there = shared.control.tokens().remove(&name).await?;
+    let missing = || Problem::missing("no-such-token", "there is no token of this name");
+    was_there
+        .then_some(StatusCode::NO_CONTENT)
+        .ok_or_else(missing)
 }
 
 /// Whether the process lives.

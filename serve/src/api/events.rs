@@ -46,14 +46,7 @@ pub(super) async fn events(
     Query(query): Query<Since>,
 ) -> Result<Response, Problem> {
     let control = shared.control.clone();
-    let last = headers.get("last-event-id").map(|value| {
-        let number = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        number.ok_or_else(|| Problem::bad_request("Last-Event-ID is not a number"))
-    });
-    let last = last.transpose()?.or(query.since);
+    let last = last_event(&headers)?.or(query.since);
     let at = last.unwrap_or_else(|| control.log().newest());
     let reader = Reader {
         control,
@@ -66,6 +59,16 @@ pub(super) async fn events(
     });
     let headers = [(CONTENT_TYPE, "text/event-stream")];
     Ok((headers, Body::from_stream(texts)).into_response())
+}
+
+/// The number of the last event that a client has, if it says so.
+pub(super) fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let last = headers.get("last-event-id").map(|value| {
+        let text = value.to_str().ok();
+        let number = text.and_then(|text| text.trim().parse().ok());
+        number.ok_or_else(|| Problem::bad_request("Last-Event-ID is not a number"))
+    });
+    last.transpose()
 }
 
 /// One client's place in the log; what it has not read costs nothing.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::input::{Id, Json, Query};
+use super::input::{Id, Json, Query, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
 use crate::control::{PiecesView, RateStep, RatesView};
@@ -22,7 +22,7 @@ pub(super) struct Samples {
 }
 
 /// The pieces of a torrent.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/pieces", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/pieces", tag = "parts", params(TorrentPath),
     responses(
         (status = 200, description = "What is held, what is fetched, and what peers have", body = PiecesView),
         (status = 409, description = "The metadata is not known yet, or the files are being checked", body = Problem, content_type = "application/problem+json"),
@@ -36,7 +36,7 @@ pub(super) async fn pieces(
 
 /// The rates of a torrent in the past.
 #[utoipa::path(get, path = "/api/v1/torrents/{id}/rates", tag = "parts",
-    params(("id" = String, Path, description = "Info-hash"), Samples),
+    params(TorrentPath, Samples),
     responses(
         (status = 200, description = "Samples", body = RatesView),
         (status = 422, description = "Torrents have no such samples", body = Problem, content_type = "application/problem+json"),

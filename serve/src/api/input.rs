@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use crate::control::TorrentId;
@@ -35,6 +36,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             Problem::bad_request(format!("the address does not name a torrent: {error}"))
         })
     }
+}
+
+/// The same in the description of the API.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TorrentPath {
+    /// Info-hash
+    id: String,
 }
 
 /// The query of an address.
@@ -93,36 +103,29 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         // What is not even JSON is said to be so.
         let _: serde::de::IgnoredAny = parse(bytes)?;
-        let detail = "the body: an object is expected";
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid",
-            detail,
-        ));
+        return Err(Problem::invalid("the body: an object is expected"));
     }
     parse(bytes)
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
+        match written(&self.0) {
             Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
-            Err(error) => {
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Problem::new(status, "system", error.to_string()).into_response()
-            }
+            Err(problem) => problem.into_response(),
         }
     }
+}
+
+/// Writes JSON.
+pub(super) fn written(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::system(error.to_string()))
 }
 
 /// Reads JSON.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
-        true => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid",
-            format!("the body: {error}"),
-        ),
+        true => Problem::invalid(format!("the body: {error}")),
         false => Problem::bad_request(format!("the body is not JSON: {error}")),
     })
 }

@@ -43,11 +43,9 @@ pub(super) async fn remove_label(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    match shared.control.remove_label(name).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => {
-            let detail = "there is no label of this name";
-            Err(Problem::new(StatusCode::NOT_FOUND, "no-such-label", detail))
-        }
-    }
+    let was_there = shared.control.remove_label(name).await?;
+    let missing = || Problem::missing("no-such-label", "there is no label of this name");
+    was_there
+        .then_some(StatusCode::NO_CONTENT)
+        .ok_or_else(missing)
 }

@@ -12,7 +12,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::Query;
+use super::input::{Query, written};
 use super::problem::Problem;
 use super::server::Shared;
 use crate::control::{Control, TorrentId, TorrentState, TorrentView};
@@ -205,6 +205,14 @@ pub(super) fn is_listed(list: &str, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
+/// Reads what a query says of fields and order, as the list does.
+#[cfg(feature = "__fuzz")]
+pub(super) fn check(query: &ListQuery) {
+    let _ = mask(query.fields.as_deref());
+    let _ = query.sort.as_deref().map(order);
+    let _ = limit(query);
+}
+
 /// What has changed since a revision. A filter would hide what no longer passes it.
 fn changes(control: &Control, query: &ListQuery, since: u64) -> Result<Vec<u8>, Problem> {
     let ListQuery {
@@ -230,7 +238,7 @@ fn changes(control: &Control, query: &ListQuery, since: u64) -> Result<Vec<u8>, 
     complete(control, &mut changed.torrents, fields)?;
     let torrents = changed.torrents.iter();
     let torrents = torrents.map(|torrent| Selected { torrent, fields });
-    json(&ChangesPage {
+    written(&ChangesPage {
         total: changed.total,
         revision: changed.revision,
         is_whole: changed.is_whole,
@@ -264,16 +272,6 @@ fn complete(control: &Control, torrents: &mut [TorrentView], fields: u64) -> Res
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    serde_json::to_vec(value).map_err(|error| {
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "system",
-            error.to_string(),
-        )
-    })
-}
-
 fn page(control: &Control, query: &ListQuery) -> Result<Vec<u8>, Problem> {
     let limit = limit(query)?;
     let fields = mask(query.fields.as_deref())?;
@@ -291,7 +289,7 @@ fn page(control: &Control, query: &ListQuery) -> Result<Vec<u8>, Problem> {
         .collect();
     complete(control, &mut shown, fields)?;
     let torrents = shown.iter().map(|torrent| Selected { torrent, fields });
-    json(&Page {
+    written(&Page {
         total,
         offset: query.offset,
         torrents: torrents.collect(),

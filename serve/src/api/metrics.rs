@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
@@ -27,10 +26,7 @@ type Number = Gauge<u64, AtomicU64>;
     responses((status = 200, description = "The figures, in the text format of OpenMetrics", content_type = "text/plain")))]
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let text = text(&shared.control.stats());
-    let text = text.map_err(|error| {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Problem::new(status, "system", error.to_string())
-    })?;
+    let text = text.map_err(|error| Problem::system(error.to_string()))?;
     Ok(([(CONTENT_TYPE, TEXT)], text).into_response())
 }
 

@@ -17,6 +17,9 @@
 mod access;
 mod daemon;
 mod events;
+#[cfg(feature = "__fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod graphs;
 mod input;
 mod inspect;

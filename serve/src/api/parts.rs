@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::input::{Id, Json, JsonArray};
+use super::input::{Id, Json, JsonArray, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
 use crate::control::{FileChange, FileView, PeerView, TrackerView, WebSeedView};
 
 /// The files of a torrent.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/files", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/files", tag = "parts", params(TorrentPath),
     responses(
         (status = 200, description = "All files, by index", body = Vec<FileView>),
         (status = 409, description = "The metadata is not known yet", body = Problem, content_type = "application/problem+json"),
@@ -27,7 +27,7 @@ pub(super) async fn files(
 }
 
 /// Changes how much files are wanted; those that are not named stay as they are.
-#[utoipa::path(patch, path = "/api/v1/torrents/{id}/files", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(patch, path = "/api/v1/torrents/{id}/files", tag = "parts", params(TorrentPath),
     request_body(content = Vec<FileChange>, example = json!([{"index": 0, "priority": "high"}])),
     responses(
         (status = 200, description = "The files as they are now", body = Vec<FileView>),
@@ -43,7 +43,7 @@ pub(super) async fn set_files(
 }
 
 /// The connected peers of a torrent.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/peers", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/peers", tag = "parts", params(TorrentPath),
     responses((status = 200, description = "The peers", body = Vec<PeerView>)))]
 pub(super) async fn peers(
     State(shared): State<Arc<Shared>>,
@@ -62,7 +62,7 @@ pub(super) struct Peers {
 }
 
 /// Connects to peers.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/peers", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/peers", tag = "parts", params(TorrentPath),
     request_body(content = Peers, example = json!({"peers": ["192.0.2.1:6881"]})), responses((status = 202, description = "They will be tried")))]
 pub(super) async fn add_peers(
     State(shared): State<Arc<Shared>>,
@@ -74,7 +74,7 @@ pub(super) async fn add_peers(
 }
 
 /// The trackers of a torrent.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/trackers", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/trackers", tag = "parts", params(TorrentPath),
     responses((status = 200, description = "The trackers, by tier", body = Vec<TrackerView>)))]
 pub(super) async fn trackers(
     State(shared): State<Arc<Shared>>,
@@ -92,7 +92,7 @@ pub(super) struct Tiers {
 }
 
 /// Replaces the trackers of a torrent.
-#[utoipa::path(put, path = "/api/v1/torrents/{id}/trackers", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(put, path = "/api/v1/torrents/{id}/trackers", tag = "parts", params(TorrentPath),
     request_body(content = Tiers, example = json!({"tiers": [["http://tracker.example/announce"]]})),
     responses(
         (status = 200, description = "The trackers as they are now", body = Vec<TrackerView>),
@@ -108,7 +108,7 @@ pub(super) async fn set_trackers(
 }
 
 /// The web seeds of a torrent.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/web-seeds", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/web-seeds", tag = "parts", params(TorrentPath),
     responses((status = 200, description = "The web seeds", body = Vec<WebSeedView>)))]
 pub(super) async fn web_seeds(
     State(shared): State<Arc<Shared>>,

@@ -47,6 +47,21 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
+    /// 422: it can be read, and makes no sense.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    }
+
+    /// 404: what a path names is not there.
+    pub(super) fn missing(name: &str, detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, name, detail)
+    }
+
+    /// 500: it is our fault, or the machine's.
+    pub(super) fn system(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "system", detail)
+    }
+
     /// 404: no such address.
     pub(super) fn no_route() -> Self {
         let detail = "there is nothing at this address; /api/v1/openapi.json has all that there is";
@@ -93,11 +108,9 @@ impl From<TokenError> for Problem {
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail)
             },
             TokenError::NameTaken(_) => Self::new(StatusCode::CONFLICT, "name-taken", detail),
-            TokenError::Name | TokenError::Full => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
-            }
+            TokenError::Name | TokenError::Full => Self::invalid(detail),
             TokenError::Store(error) => ControlError::from(error).into(),
-            TokenError::System(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "system", detail),
+            TokenError::System(_) => Self::system(detail),
         }
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::access::RequestedHost;
-use super::input::Id;
+use super::input::{Id, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
 use crate::control::TorrentId;
@@ -44,7 +43,7 @@ pub(super) async fn stream(
 }
 
 /// The live picture of a torrent's buffer: pieces, readers, memory.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}/buffer", tag = "parts", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}/buffer", tag = "parts", params(TorrentPath),
     responses((status = 200, description = "Pieces, readers, memory", content_type = "application/json")))]
 pub(super) async fn buffer(
     State(shared): State<Arc<Shared>>,
@@ -62,7 +61,7 @@ async fn answer(
     parts: Parts,
 ) -> Result<Response, Problem> {
     let torrent = shared.control.handle(id).await?;
-    let missing = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "system", "no connection");
+    let missing = || Problem::system("no connection");
     let client = parts.extensions.get::<Arc<Client>>().cloned();
     let client = client.ok_or_else(missing)?;
     let host = parts.extensions.get::<RequestedHost>().cloned();

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::{Id, Json, Query};
+use super::input::{Id, Json, Query, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
 use crate::control::{TorrentPatch, TorrentView};
@@ -30,7 +30,7 @@ pub(super) struct Removal {
 }
 
 /// A torrent, with all its fields.
-#[utoipa::path(get, path = "/api/v1/torrents/{id}", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(get, path = "/api/v1/torrents/{id}", tag = "torrents", params(TorrentPath),
     responses(
         (status = 200, description = "The torrent", body = TorrentView),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
@@ -43,7 +43,7 @@ pub(super) async fn show(
 }
 
 /// Changes labels, limits and the like; what is missing stays.
-#[utoipa::path(patch, path = "/api/v1/torrents/{id}", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(patch, path = "/api/v1/torrents/{id}", tag = "torrents", params(TorrentPath),
     request_body(content = TorrentPatch, example = json!({"labels": ["linux"], "upload_limit": 1_048_576, "ratio_limit": "none", "queue_position": 1})),
     responses(
         (status = 200, description = "The torrent as it is now", body = TorrentView),
@@ -60,7 +60,7 @@ pub(super) async fn change(
 
 /// Removes a torrent.
 #[utoipa::path(delete, path = "/api/v1/torrents/{id}", tag = "torrents",
-    params(("id" = String, Path, description = "Info-hash"), Removal),
+    params(TorrentPath, Removal),
     responses(
         (status = 204, description = "It is removed"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
@@ -75,7 +75,7 @@ pub(super) async fn remove(
 }
 
 /// Pauses a torrent.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/pause", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/pause", tag = "torrents", params(TorrentPath),
     responses((status = 200, description = "The torrent as it is now", body = TorrentView)))]
 pub(super) async fn pause(
     State(shared): State<Arc<Shared>>,
@@ -86,7 +86,7 @@ pub(super) async fn pause(
 }
 
 /// Has a torrent go on, or try again after an error.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/resume", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/resume", tag = "torrents", params(TorrentPath),
     responses((status = 200, description = "The torrent as it is now", body = TorrentView)))]
 pub(super) async fn resume(
     State(shared): State<Arc<Shared>>,
@@ -97,7 +97,7 @@ pub(super) async fn resume(
 }
 
 /// Begins to check the files of a torrent.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/recheck", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/recheck", tag = "torrents", params(TorrentPath),
     responses(
         (status = 202, description = "It has begun; the events tell its end"),
         (status = 409, description = "The metadata is not known yet", body = Problem, content_type = "application/problem+json"),
@@ -111,7 +111,7 @@ pub(super) async fn recheck(
 }
 
 /// Asks the trackers for peers, as soon as they allow.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/reannounce", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/reannounce", tag = "torrents", params(TorrentPath),
     responses((status = 202, description = "It will be done")))]
 pub(super) async fn reannounce(
     State(shared): State<Arc<Shared>>,
@@ -122,7 +122,7 @@ pub(super) async fn reannounce(
 }
 
 /// Begins to move the files of a torrent to another folder.
-#[utoipa::path(post, path = "/api/v1/torrents/{id}/move", tag = "torrents", params(("id" = String, Path, description = "Info-hash")),
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/move", tag = "torrents", params(TorrentPath),
     request_body(content = Folder, example = json!({"folder": "films/new"})),
     responses(
         (status = 202, description = "It has begun; the events tell its end"),

@@ -105,26 +105,28 @@ pub(super) async fn read(
     }
 }
 
-fn of_json(bytes: &[u8]) -> Result<(AddSource, AddParams), Problem> {
+pub(super) fn of_json(bytes: &[u8]) -> Result<(AddSource, AddParams), Problem> {
     let new: NewTorrent = object(bytes)?;
     let params = of_value(serde_json::Value::Object(new.params))?;
     let source = match (new.link, new.torrent) {
         (Some(link), None) => AddSource::Link(link),
         (None, Some(base64)) => {
             let file = BASE64.decode(base64.as_bytes());
-            AddSource::TorrentFile(file.map_err(|error| invalid(format!("torrent: {error}")))?)
+            AddSource::TorrentFile(
+                file.map_err(|error| Problem::invalid(format!("torrent: {error}")))?,
+            )
         }
-        _ => return Err(invalid("the body needs either link or torrent".to_owned())),
+        _ => {
+            return Err(Problem::invalid(
+                "the body needs either link or torrent".to_owned(),
+            ));
+        }
     };
     Ok((source, params))
 }
 
 fn of_value(value: serde_json::Value) -> Result<AddParams, Problem> {
-    serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
-}
-
-fn invalid(detail: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))
 }
 
 /// Options of a query: those of JSON, with lists separated by commas.
@@ -139,7 +141,7 @@ struct Options {
     on_demand: Option<bool>,
 }
 
-fn of_query(query: Option<&str>) -> Result<AddParams, Problem> {
+pub(super) fn of_query(query: Option<&str>) -> Result<AddParams, Problem> {
     let options: Options = input::query(query)?;
     let labels = options.labels.unwrap_or_default();
     let labels = labels.split(',').filter(|label| !label.is_empty());
@@ -154,7 +156,10 @@ fn of_query(query: Option<&str>) -> Result<AddParams, Problem> {
     })
 }
 
-async fn of_form(headers: &HeaderMap, bytes: Bytes) -> Result<(AddSource, AddParams), Problem> {
+pub(super) async fn of_form(
+    headers: &HeaderMap,
+    bytes: Bytes,
+) -> Result<(AddSource, AddParams), Problem> {
     let wrong = |error: multer::Error| Problem::bad_request(format!("the body: {error}"));
     let content_type = headers.get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
@@ -164,8 +169,9 @@ async fn of_form(headers: &HeaderMap, bytes: Bytes) -> Result<(AddSource, AddPar
     let (mut source, mut params) = (None, AddParams::default());
     for _ in 0..MAX_PARTS {
         let Some(field) = form.next_field().await.map_err(wrong)? else {
-            let source = source
-                .ok_or_else(|| invalid("the form needs a part named torrent or link".to_owned()))?;
+            let source = source.ok_or_else(|| {
+                Problem::invalid("the form needs a part named torrent or link".to_owned())
+            })?;
             return Ok((source, params));
         };
         match field.name() {
@@ -177,11 +183,15 @@ async fn of_form(headers: &HeaderMap, bytes: Bytes) -> Result<(AddSource, AddPar
             Some("options") => params = object(&field.bytes().await.map_err(wrong)?)?,
             name => {
                 let name: String = name.unwrap_or_default().chars().take(100).collect();
-                return Err(invalid(format!("the form has a part named {name:?}")));
+                return Err(Problem::invalid(format!(
+                    "the form has a part named {name:?}"
+                )));
             }
         }
     }
-    Err(invalid(format!("the form has more than {MAX_PARTS} parts")))
+    Err(Problem::invalid(format!(
+        "the form has more than {MAX_PARTS} parts"
+    )))
 }
 
 #[cfg(test)]

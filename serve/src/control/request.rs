@@ -88,7 +88,7 @@ pub struct AddParams {
 
 impl AddParams {
     /// Checks everything that needs no torrent.
-    pub(super) fn check(&mut self) -> Result<(), ControlError> {
+    pub(crate) fn check(&mut self) -> Result<(), ControlError> {
         self.labels = labels(std::mem::take(&mut self.labels))?;
         rate("download_limit", self.download_limit)?;
         rate("upload_limit", self.upload_limit)?;
@@ -187,7 +187,7 @@ patch! {
 
 impl TorrentPatch {
     /// Checks everything, so that either all of it is done or nothing.
-    pub(super) fn check(&mut self) -> Result<(), ControlError> {
+    pub(crate) fn check(&mut self) -> Result<(), ControlError> {
         if let Some(new) = self.labels.take() {
             self.labels = Some(labels(new)?);
         }

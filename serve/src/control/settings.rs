@@ -120,7 +120,7 @@ impl SettingsPatch {
     /// # Errors
     ///
     /// When a value makes no sense.
-    pub(super) fn on(&self, settings: &Settings) -> Result<Settings, ControlError> {
+    pub(crate) fn on(&self, settings: &Settings) -> Result<Settings, ControlError> {
         let changed = self.merged(settings);
         rate("download_limit", changed.download_limit)?;
         rate("upload_limit", changed.upload_limit)?;

@@ -18,7 +18,7 @@ impl Remote<'_> {
     pub(super) async fn add(&self, args: CtlAdd) -> Result<(), CliError> {
         let options = options(&args);
         let mut failed = false;
-        for source in &args.sources {
+        for source in &args.what.sources {
             if let Err(error) = self.add_one(source, &options).await {
                 failed = true;
                 self.context.progress.failure(&CliError::Source {
@@ -35,7 +35,7 @@ impl Remote<'_> {
 
     pub(super) async fn inspect(&self, args: CtlInspect) -> Result<(), CliError> {
         let peers = json!({ "peers": args.peer });
-        for source in &args.sources {
+        for source in &args.what.sources {
             let options = peers.as_object().cloned().unwrap_or_default();
             let body = body(source, options)?;
             let path = "/api/v1/torrents/inspect";

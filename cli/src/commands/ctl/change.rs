@@ -96,7 +96,7 @@ impl Remote<'_> {
     }
 
     pub(super) async fn label(&self, args: &CtlLabel) -> Result<(), CliError> {
-        let id = self.resolve(&args.torrent).await?;
+        let id = self.resolve(&args.of.torrent).await?;
         let path = format!("/api/v1/torrents/{id}");
         self.patch(&path, &json!({ "labels": args.labels })).await
     }
@@ -111,7 +111,7 @@ impl Remote<'_> {
     }
 
     pub(super) async fn move_to(&self, args: &CtlMove) -> Result<(), CliError> {
-        let id = self.resolve(&args.torrent).await?;
+        let id = self.resolve(&args.of.torrent).await?;
         if args.when_complete {
             let path = format!("/api/v1/torrents/{id}");
             let patch = json!({ "completed_folder": args.folder });
@@ -127,7 +127,7 @@ impl Remote<'_> {
     }
 
     pub(super) async fn files(&self, args: &CtlFiles) -> Result<(), CliError> {
-        let id = self.resolve(&args.torrent).await?;
+        let id = self.resolve(&args.of.torrent).await?;
         let path = format!("/api/v1/torrents/{id}/files");
         let files = match args.priority {
             None => self.api.call(Method::GET, &path, None).await?,

@@ -21,6 +21,24 @@ pub(super) fn stopping() {
     tell(&[sd_notify::NotifyState::Stopping]);
 }
 
+/// Says again and again that it lives, if the service manager asks for that (`WatchdogSec=`); to the end. It is a task of the
+/// runtime that serves everything else: a daemon that hangs says nothing, and is started anew.
+pub(super) async fn keep_alive() {
+    #[cfg(unix)]
+    if let Some(within) = sd_notify::watchdog_enabled() {
+        // Twice in the time that it has.
+        let every = (within / 2).max(std::time::Duration::from_millis(1));
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            // A manager that reads nothing holds up this task alone.
+            let told = tokio::task::spawn_blocking(|| tell(&[sd_notify::NotifyState::Watchdog]));
+            let _ = told.await;
+        }
+    }
+}
+
 #[cfg(unix)]
 fn tell(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {

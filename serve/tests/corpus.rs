@@ -1,0 +1,28 @@
+//! Replays the corpora of the fuzz targets.
+
+use std::path::PathBuf;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    if !folder.exists() {
+        // A packaged crate comes without the corpus.
+        return;
+    }
+    let mut count = 0;
+    for file in std::fs::read_dir(folder.join(target)).expect("a corpus") {
+        let path = file.expect("a readable corpus").path();
+        run(&std::fs::read(path).expect("a readable file"));
+        count += 1;
+    }
+    assert!(count > 0, "the corpus of {target} is empty");
+}
+
+#[test]
+fn serve_body() {
+    replay("serve_body", tailwater_serve::api::fuzz::body);
+}
+
+#[test]
+fn serve_query() {
+    replay("serve_query", tailwater_serve::api::fuzz::query_and_headers);
+}
