@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# and aria2, libtorrent and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
+# with its remote and daemon, and aria2, libtorrent, transmission-rpc and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
@@ -19,6 +19,8 @@ need() { # COMMAND PACKAGE
 need aria2c aria2
 need transmission-cli transmission-cli
 need transmission-create transmission-cli
+need transmission-remote transmission-cli
+need transmission-daemon transmission-daemon
 need ip iproute2
 need tc iproute2
 need ffmpeg ffmpeg
@@ -51,14 +53,19 @@ if ((${#packages[@]} > 0)); then
     fi
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
+    # The tests run their own transmission-daemon: where packages start services, Debian's is not left running.
+    had_service=$(pgrep -x transmission-da || true)
     apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null >/dev/null
+    if [[ -z $had_service ]] && command -v systemctl >/dev/null && systemctl is-active --quiet transmission-daemon 2>/dev/null; then
+        systemctl disable --quiet --now transmission-daemon
+    fi
 fi
 
-if ! "$venv/bin/python" -c 'import libtorrent, moto.server' 2>/dev/null; then
-    echo "installing libtorrent into $venv"
+if ! "$venv/bin/python" -c 'import libtorrent, moto.server, transmission_rpc' 2>/dev/null; then
+    echo "installing libtorrent, moto and transmission-rpc into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]'
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]' transmission-rpc
 fi
 
 if [[ ! -f "$pages/axe.min.js" ]]; then

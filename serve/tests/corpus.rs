@@ -26,3 +26,11 @@ fn serve_body() {
 fn serve_query() {
     replay("serve_query", tailwater_serve::api::fuzz::query_and_headers);
 }
+
+#[test]
+fn transmission_body() {
+    replay(
+        "transmission_body",
+        tailwater_serve::transmission::fuzz::body,
+    );
+}

@@ -13,19 +13,20 @@ mod dialects;
 #[path = "../daemon/http.rs"]
 mod http;
 mod methods;
-//mod oracle;
+mod oracle;
 #[allow(dead_code, reason = "the interop tests use the rest of it")]
 #[path = "../interop/process.rs"]
 mod process;
-//mod python;
+mod python;
 mod remote;
 mod rpc;
 #[allow(dead_code, reason = "the stream tests use the rest of it")]
 #[path = "../stream/seeder.rs"]
 mod seeder;
+mod sonarr;
 #[path = "../support/mod.rs"]
 mod support;
-//mod table;
+mod table;
 
 /// Whether the tests with programs of others are to run; says so if not.
 fn enabled() -> bool {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::rpc::Rpc;
+use crate::rpc::{Rpc, magnet, served};
 use crate::seeder::{Seeder, python};
 use crate::support::{Place, noise};
 use crate::{enabled, process};
@@ -160,28 +160,13 @@ fn transmission_remote_adds_a_magnet_link_and_a_url() {
         "127.0.0.1",
         0,
     );
-    let rpc = Rpc::start(
-        &place,
-        &["--allow-private-urls", "--peer", &seeder.addr.to_string()],
-    );
-    let hash = place.ok(&["inspect", "--json", &torrent]);
-    let hash: serde_json::Value = serde_json::from_str(&hash).unwrap();
-    let hash = hash["info_hash"]
-        .as_str()
-        .or(hash["info_hash_v1"].as_str())
-        .unwrap()
-        .to_owned();
-    let magnet = format!("magnet:?xt=urn:btih:{hash}&dn=film&x.pe={}", seeder.addr);
+    let rpc = Rpc::start(&place, &["--allow-private-urls"]);
+    let magnet = magnet(&place, &torrent, &seeder);
     let said = remote(&rpc, &place, &["-a", &magnet]);
     assert!(said.contains("success"), "{said}");
     rpc.until(&json!(1), "name", |name| name == "film.mp4");
-    rpc.until(&json!([hash]), "percentDone", |done| done == 1.0);
-    let mut server = Command::new("python3");
-    server.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]);
-    let server = process::Process::start("http.server", server.current_dir(place.work()));
-    let line = server.line("Serving HTTP on");
-    let port = line.split_whitespace().nth(5).unwrap();
-    let url = format!("http://127.0.0.1:{port}/{other}");
+    rpc.until(&json!(1), "percentDone", |done| done == 1.0);
+    let (_server, url) = served(&place, &other);
     let said = remote(&rpc, &place, &["-a", &url]);
     assert!(said.contains("success"), "{said}");
     assert_eq!(rpc.torrent(&json!(2), &["name"])["name"], "other.mp4");

@@ -1,11 +1,14 @@
 //! A daemon with the RPC, and a client that writes requests by hand.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 use crate::http::{Answer, raw};
+use crate::process::Process;
+use crate::seeder::Seeder;
 use crate::support::Place;
 
 /// Nothing here takes longer unless it hangs.
@@ -119,4 +122,25 @@ pub(crate) fn post(addr: &str, headers: &str, body: &[u8]) -> Answer {
         "POST /transmission/rpc HTTP/1.1\r\n{host}Content-Length: {length}\r\n{headers}\r\n"
     );
     raw(addr, &[head.as_bytes(), body].concat())
+}
+
+/// The magnet link of a torrent, with the address of its seeder.
+pub(crate) fn magnet(place: &Place, torrent: &str, seeder: &Seeder) -> String {
+    let torrent: Value = serde_json::from_str(&place.ok(&["inspect", "--json", torrent])).unwrap();
+    format!(
+        "{}&x.pe={}",
+        torrent["magnet"].as_str().unwrap(),
+        seeder.addr
+    )
+}
+
+/// Serves what is in the place over HTTP; the URL of a file.
+pub(crate) fn served(place: &Place, name: &str) -> (Process, String) {
+    let mut server = Command::new("python3");
+    server.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]);
+    let server = Process::start("http.server", server.current_dir(place.work()));
+    let line = server.line("Serving HTTP on");
+    let port = line.split_whitespace().nth(5).unwrap();
+    let url = format!("http://127.0.0.1:{port}/{name}");
+    (server, url)
 }

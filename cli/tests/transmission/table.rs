@@ -22,7 +22,10 @@ fn the_docs_say_of_each_method_and_field_how_far_it_goes() {
             assert!(["full", "partial", "ignored"].contains(&cells[1]), "{row}");
             // What is not full has a reason.
             assert!(cells[1] == "full" || !cells[2].is_empty(), "{row}");
-            for name in cells[0].split(',').map(|name| name.trim().trim_matches('`')) {
+            for name in cells[0]
+                .split(',')
+                .map(|name| name.trim().trim_matches('`'))
+            {
                 assert!(names.contains(&name), "{title}: {name}");
                 missing.retain(|it| it != &name);
             }

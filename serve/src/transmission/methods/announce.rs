@@ -69,11 +69,16 @@ fn changed(known: &[TrackerView], params: Params<'_>) -> Result<Option<Vec<Vec<S
     }
 }
 
-/// Pairs of an id and a URL, one after the other.
+/// Pairs of an id and a URL, one after the other; some clients make a list of each pair.
 fn replacements(params: Params<'_>) -> HashMap<i64, &str> {
     let list = params.list("tracker_replace").unwrap_or_default();
-    let pairs = list.chunks_exact(2);
-    let pairs = pairs.filter_map(|pair| Some((pair[0].as_i64()?, Value::as_str(&pair[1])?)));
+    let flat = list.iter().flat_map(|item| match item {
+        Value::Array(pair) => pair.as_slice(),
+        item => std::slice::from_ref(item),
+    });
+    let flat: Vec<&Value> = flat.collect();
+    let pairs = flat.chunks_exact(2);
+    let pairs = pairs.filter_map(|pair| Some((pair[0].as_i64()?, pair[1].as_str()?)));
     pairs.collect()
 }
 
@@ -117,6 +122,10 @@ mod tests {
         is(
             json!({"tracker_replace": [1, "http://e/", "x"]}),
             &[&["http://a/", "http://e/"], &["http://c/"]],
+        );
+        is(
+            json!({"tracker_replace": [[0, "http://f/"]]}),
+            &[&["http://f/", "http://b/"], &["http://c/"]],
         );
         is(
             json!({"tracker_list": "http://x/\n\nhttp://y/"}),
