@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use sha1::{Digest, Sha1};
-use tailwater_metainfo::{Bitfield, BlockRef, Geometry, InfoHash, PeerId, PieceIndex};
+use tailwater_metainfo::merkle::PieceLayers;
+use tailwater_metainfo::{
+    Bitfield, BlockRef, Geometry, Info, InfoHash, Metainfo, PeerId, PieceIndex,
+};
 use tailwater_wire::{Decoder, Holepunch, HolepunchError, Limits, PexFlags, PexMessage, PexPeer};
 
 use crate::metadata::link::{Fact as LinkFact, Link, LinkConfig};
 use crate::metadata::{self, Fetcher, LinkKey};
-use crate::peer::{self, Command, Connection, Direction, Fact, Hello};
+use crate::peer::{self, Command, Connection, Direction, Fact, HashQuery, Hello};
 use crate::torrent::{
     BlockDigest, Config, ConnectionKind, Engine, Full, Halt, NewPeer, Output, PeerKey, PeerSource,
     Priority, Space, Verdict, WebSeedId,
@@ -50,8 +53,13 @@ pub fn connection(data: &[u8]) {
         metadata: bytes::Bytes::new(),
         private: false,
         dht_port: None,
-        hashes: None,
+        hashes: (head & 4 == 4).then(layers),
     };
+    let missing = config.hashes.iter().flat_map(PieceLayers::missing).next();
+    let query = missing.map(|chunk| HashQuery {
+        root: chunk.root,
+        range: chunk.range,
+    });
     let mut connection = Connection::new(now, config);
     let mut asked = BTreeSet::new();
     let mut received = BytesMut::new();
@@ -67,6 +75,9 @@ pub fn connection(data: &[u8]) {
             2 => connection.handle_command(Command::Unchoke),
             3 => connection.handle_command(Command::Choke),
             4 => connection.handle_command(Command::AllowFast(block.piece())),
+            5 => query.into_iter().for_each(|query| {
+                connection.handle_command(Command::RequestHashes(query));
+            }),
             _ => {}
         }
         let (chunk, after) = after.split_at(after.len().min(usize::from(step)));
@@ -78,8 +89,13 @@ pub fn connection(data: &[u8]) {
             assert_eq!(u32::try_from(bytes.len()), Ok(block.len()));
         }
         for fact in connection.take_facts() {
-            if let Fact::Rejected(block) | Fact::Returned(block) = fact {
-                asked.remove(&block);
+            match fact {
+                Fact::Rejected(block) | Fact::Returned(block) => {
+                    asked.remove(&block);
+                }
+                // No fuzzer finds hashes with this root.
+                Fact::Hashes(..) => unreachable!("false hashes were taken"),
+                _ => {}
             }
         }
         while let Some(block) = connection.next_upload() {
@@ -96,6 +112,18 @@ pub fn connection(data: &[u8]) {
             break;
         }
     }
+}
+
+/// Nothing is known of the hashes of a file of 600 pieces.
+fn layers() -> PieceLayers {
+    let mut info = b"d9:file treed1:fd0:d6:lengthi9830400e11:pieces root32:".to_vec();
+    info.extend_from_slice(&[7; 32]);
+    info.extend_from_slice(b"eee12:meta versioni2e4:name1:f12:piece lengthi16384ee");
+    let Ok(info) = Info::from_bytes(&info) else {
+        unreachable!("it is an info dictionary");
+    };
+    let metainfo = Metainfo::from_info(info, Vec::new(), Vec::new());
+    metainfo.piece_layers().clone()
 }
 
 fn block(geometry: &Geometry, byte: u8) -> BlockRef {

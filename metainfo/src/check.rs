@@ -177,25 +177,56 @@ impl PieceHasher {
         }
     }
 
-    /// Whether all bytes so far are the piece.
+    /// Whether all bytes so far are the piece: by both hashes, if it has two.
     #[must_use]
     pub fn is_valid(self) -> bool {
+        self.finish() == PieceMatch::Right
+    }
+
+    /// What all bytes so far are by the hashes of the piece.
+    pub fn finish(self) -> PieceMatch {
         let is_v1 = |hash: PieceHash| {
             let found = self
                 .v1
                 .map(|hasher| PieceHash::new(hasher.finalize().into()));
             found == Some(hash)
         };
-        let Some(tree) = self.v2 else {
-            return matches!(self.expected, Expected::V1(hash) if is_v1(hash));
+        let is_v2 = |root: MerkleRoot, tree: Option<TreeHasher>| {
+            tree.and_then(|tree| tree.finish(root.height)) == Some(root.root)
         };
-        match self.expected {
+        let has_more = self.v2.as_ref().is_some_and(|tree| tree.has_more);
+        let is_right = match self.expected {
             Expected::V1(hash) => is_v1(hash),
-            Expected::V2(root) => !tree.has_more && tree.finish(root.height) == Some(root.root),
+            Expected::V2(root) => !has_more && is_v2(root, self.v2),
             // The rest is padding, which the v1 hash covers.
-            Expected::Both { v1, v2 } => is_v1(v1) && tree.finish(v2.height) == Some(v2.root),
+            Expected::Both { v1, v2 } => match (is_v1(v1), is_v2(v2, self.v2)) {
+                (true, true) => true,
+                (false, false) => false,
+                _ => return PieceMatch::Disagree,
+            },
+        };
+        match is_right {
+            true => PieceMatch::Right,
+            false => PieceMatch::Wrong,
         }
     }
+}
+
+/// What bytes are by the hashes of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "wrong bytes are not to be used"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a storage that ignored an outcome would accept wrong bytes"
+)]
+pub enum PieceMatch {
+    /// The piece.
+    Right,
+    /// Something else.
+    Wrong,
+    /// The piece by one hash of a hybrid torrent, and not by the other: the torrent contradicts itself (BEP 52, Upgrade
+    /// Path), and no peer is to blame.
+    Disagree,
 }
 
 /// The hash tree over the first bytes of a piece.

@@ -3,6 +3,7 @@
 mod check;
 mod create;
 mod edit;
+mod encode;
 mod error;
 #[cfg(feature = "__fuzz")]
 #[doc(hidden)]
@@ -18,7 +19,7 @@ mod parse;
 mod raw_path;
 mod safe_path;
 
-pub use check::{PieceHasher, PieceHashes, block_digest};
+pub use check::{PieceHasher, PieceHashes, PieceMatch, block_digest};
 pub use create::{
     CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, TorrentVersion, Visit,
     automatic_piece_length,

@@ -55,6 +55,15 @@ impl Metainfo {
         Self { outer }
     }
 
+    /// The same with these piece layers, such as those of the same torrent that were kept; others are left aside.
+    #[must_use]
+    pub fn with_piece_layers(mut self, layers: &PieceLayers) -> Self {
+        if self.outer.piece_layers == *layers {
+            self.outer.piece_layers = layers.clone();
+        }
+        self
+    }
+
     /// The info dictionary, on which all peers must agree.
     #[must_use]
     pub const fn info(&self) -> &Info {

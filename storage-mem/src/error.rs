@@ -30,6 +30,12 @@ pub enum Error {
         /// The piece.
         piece: u32,
     },
+    /// A piece of a hybrid torrent matches one of its two hashes and not the other (BEP 52).
+    #[error("piece {piece} is right by one of its two hashes and wrong by the other")]
+    HashesDisagree {
+        /// The piece.
+        piece: u32,
+    },
     /// The piece index comes from another torrent's geometry.
     #[error("there is no piece {piece}: the torrent has {count}")]
     NoSuchPiece {

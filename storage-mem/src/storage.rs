@@ -4,8 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use tailwater_metainfo::{
-    BLOCK_LEN, BlockRef, Expected, Geometry, PieceHasher, PieceHashes, PieceIndex, hash_many,
-    hashed_together,
+    BLOCK_LEN, BlockRef, Expected, Geometry, PieceHasher, PieceHashes, PieceIndex, PieceMatch,
+    hash_many, hashed_together,
 };
 
 use crate::budget::{BLOCK, Budget};
@@ -259,7 +259,7 @@ impl MemoryStorage {
     ///
     /// # Errors
     ///
-    /// [`Error::Incomplete`], [`Error::Verifying`], [`Error::HashUnknown`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
+    /// [`Error::Incomplete`], [`Error::Verifying`], [`Error::HashUnknown`], [`Error::HashesDisagree`]; [`Error::NotReserved`] also when the piece was given up meanwhile;
     /// [`Error::StaleHandle`], [`Error::Closed`].
     pub fn verify(&self, handle: TorrentHandle, piece: PieceIndex) -> Result<Verdict, Error> {
         let mut verdict = Err(Error::NotReserved { piece: piece.get() });
@@ -300,8 +300,16 @@ impl MemoryStorage {
         for (piece, running, expected, blocks) in trees {
             let mut hasher = PieceHasher::new(expected);
             blocks.iter().for_each(|block| hasher.update(block.bytes()));
-            let judged = self.judge(handle, piece, &running.subject, blocks, hasher.is_valid());
-            tell(piece, judged);
+            let found = hasher.finish();
+            let is_valid = found == PieceMatch::Right;
+            let judged = self.judge(handle, piece, &running.subject, blocks, is_valid);
+            tell(
+                piece,
+                match found {
+                    PieceMatch::Right | PieceMatch::Wrong => judged,
+                    PieceMatch::Disagree => Err(Error::HashesDisagree { piece: piece.get() }),
+                },
+            );
         }
     }
 

@@ -211,6 +211,10 @@ impl MemoryTorrent {
         let tell = |piece, verdict| {
             (self.completions)(match verdict {
                 Ok(verdict) => Completion::Verified { piece, verdict },
+                Err(Error::HashesDisagree { .. }) => Completion::VerifyFailed {
+                    piece,
+                    error: StorageError::HashesDisagree(piece),
+                },
                 Err(Error::HashUnknown { .. }) => Completion::VerifyFailed {
                     piece,
                     error: StorageError::HashUnknown(piece),

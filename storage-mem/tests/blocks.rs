@@ -6,7 +6,7 @@
 mod common;
 
 use common::{BLOCK, Content};
-use tailwater_metainfo::hashed_together;
+use tailwater_metainfo::{Expected, MerkleHash, MerkleRoot, PieceHashes, hashed_together};
 use tailwater_storage_mem::{Config, Error, Eviction, MemoryStorage, PieceState, Verdict, Written};
 
 fn streaming(pieces_of_two_blocks: u64) -> MemoryStorage {
@@ -43,6 +43,28 @@ fn a_wrong_piece_tells_which_block_was_wrong() {
     let right = storage.block_digests(handle, piece).unwrap();
     let wrong: Vec<_> = (0..6).filter(|&n| block_digests[n] != right[n]).collect();
     assert_eq!(wrong, [2]);
+}
+
+#[test]
+fn a_piece_of_a_hybrid_that_is_right_by_one_hash_alone_is_an_error_and_not_wrong() {
+    let content = Content::new(2 * BLOCK, 2 * 16_384, 1);
+    let storage = streaming(1);
+    let piece = content.piece(0);
+    let other = MerkleRoot {
+        root: MerkleHash::new([1; 32]),
+        height: 1,
+        len: 2 * 16_384,
+    };
+    let (v1, v2) = (content.hashes[0], other);
+    let hashes = PieceHashes::from_iter([Some(Expected::Both { v1, v2 })]);
+    let handle = storage
+        .add_torrent(content.geometry.clone(), hashes)
+        .unwrap();
+    let _ = storage.reserve(handle, piece).unwrap();
+    content.fill(&storage, handle, 0);
+    let disagree = Err(Error::HashesDisagree { piece: 0 });
+    assert_eq!(storage.verify(handle, piece), disagree);
+    assert_ne!(storage.piece_state(handle, piece), Ok(PieceState::Verified));
 }
 
 #[test]

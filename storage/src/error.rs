@@ -84,6 +84,11 @@ pub enum StorageError {
     /// A piece of a v2 torrent cannot be verified, as the torrent came without its piece layers (BEP 52).
     #[error("the hash of piece {0} is not known: the torrent came without its piece layers")]
     HashUnknown(PieceIndex),
+    /// A piece of a hybrid torrent matches one of its two hashes and not the other (BEP 52).
+    #[error(
+        "the torrent contradicts itself: piece {0} is right by one of its two hashes and wrong by the other"
+    )]
+    HashesDisagree(PieceIndex),
     /// More bytes were asked for at once than one read may return.
     #[error("a read of {len} bytes is longer than {max}")]
     ReadTooLong {

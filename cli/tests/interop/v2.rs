@@ -182,6 +182,45 @@ fn passed_on_by_a_link(version: &str, v2_alone: bool) {
     });
 }
 
+/// A hybrid with one seeder of ours, of which some know only the v1 hash and some only the v2 hash: everybody completes.
+#[test]
+fn a_swarm_of_both_versions_completes() {
+    each("hybrid", |place, torrent| {
+        let ours = Start::new(&place.path(""), &torrent, &[]).seed(&place.data());
+        let said = ours::inspect(&torrent);
+        let v1 = said["info_hash_v1"].as_str().unwrap();
+        let v2 = said["info_hash_v2"].as_str().unwrap();
+        let peer = ours.addr;
+        let links = [
+            format!("magnet:?xt=urn:btih:{v1}&x.pe={peer}"),
+            format!("magnet:?xt=urn:btmh:1220{v2}&x.pe={peer}"),
+        ];
+        let theirs = links.each_ref().map(|link| {
+            let out = place.folder(&format!("theirs-{}", link.len()));
+            let setting = Setting::default();
+            let (leecher, _) = libtorrent::leech_in(setting, Path::new(link), &out, &[]);
+            (leecher, out)
+        });
+        let downloads = links.each_ref().map(|link| {
+            let (home, out) = (
+                format!("home-{}", link.len()),
+                format!("ours-{}", link.len()),
+            );
+            let (home, out) = (place.folder(&home), place.folder(&out));
+            let ours = Start::new(&home, Path::new(link), &[]).download(&out);
+            (ours, out)
+        });
+        for (leecher, out) in &theirs {
+            libtorrent::complete(leecher);
+            place.assert_arrived(out);
+        }
+        for (mut ours, out) in downloads {
+            ours.process.succeed();
+            place.assert_arrived(&out);
+        }
+    });
+}
+
 #[test]
 fn v2_fetched_by_a_link() {
     fetched_by_a_link("v2", false);

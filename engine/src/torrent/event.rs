@@ -118,6 +118,8 @@ pub enum Notice {
     Banned(Origin),
     /// Every wanted piece is held.
     Completed,
+    /// The last hashes that were missing have come (BEP 52).
+    HashesKnown,
 }
 
 /// Why the torrent requests nothing.

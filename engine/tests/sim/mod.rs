@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tailwater_engine::peer::Direction;
 use tailwater_engine::torrent::{Config, Engine, Halt, Output, PeerSource, PeerStats, Stats};
-use tailwater_metainfo::{Bitfield, PeerId, PieceIndex};
+use tailwater_metainfo::{Bitfield, Metainfo, PeerId, PieceIndex};
 use tailwater_netsim::{Event, Link, Network};
 use tailwater_storage_mem as mem;
 
@@ -187,7 +187,15 @@ impl Swarm {
             max_peers: self.max_peers,
             ..Config::new(payload.info_hash, id)
         };
-        let store = Store::new(house.clone(), payload, &have);
+        let known = payload.known_to(have.is_all());
+        let hashes = known.as_ref().map(Metainfo::piece_hashes);
+        let hashes = hashes.unwrap_or_else(|| payload.hashes.clone());
+        let layers = known.map(|metainfo| metainfo.piece_layers().clone());
+        let store = Store::new(house.clone(), payload, hashes, &have);
+        let mut engine = Engine::new(config, payload.geometry.clone(), have, store.clone());
+        if let Some(layers) = &layers {
+            engine.await_hashes(layers.missing(), true);
+        }
         self.nodes.push(Node {
             host: self.net.add_host(addr, link),
             id,
@@ -195,7 +203,8 @@ impl Swarm {
             manner: Manner::Honest,
             verdict_delay: Duration::ZERO,
             payload: Rc::clone(payload),
-            engine: Engine::new(config, payload.geometry.clone(), have, store.clone()),
+            engine,
+            layers,
             store,
             space_wait: SpaceWait::default(),
             wires: BTreeMap::new(),

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tailwater_engine::peer::{self, Command, Connection, Direction, Fact};
+use tailwater_engine::peer::{self, Command, Connection, Consequence, Direction, Fact};
 use tailwater_engine::torrent::{
     ConnectionKind, Engine, NewPeer, Notice, Output, PeerKey, Verdict,
 };
+use tailwater_metainfo::merkle::PieceLayers;
 use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
 use tailwater_netsim::{ConnId, HostId};
-use tailwater_wire::{Handshake, Reserved, piece_header};
+use tailwater_wire::{Decoder, Handshake, Limits, Message, Reserved, piece_header};
 
 use super::payload::Payload;
 use super::player::{Board, Player};
@@ -28,6 +29,12 @@ pub(crate) enum Manner {
     Silent,
     /// It refuses every request.
     Refuser,
+    /// The hashes that it sends are false.
+    FalseHashes,
+    /// It takes requests for hashes and never answers.
+    SilentOnHashes,
+    /// It refuses requests for hashes.
+    NoHashes,
 }
 
 pub(super) struct Wire {
@@ -61,6 +68,8 @@ pub(crate) struct Node {
     pub(super) verdict_delay: Duration,
     pub(super) payload: Rc<Payload>,
     pub(super) engine: Engine<Store>,
+    /// What is known of the hashes of pieces, if they are exchanged.
+    pub(crate) layers: Option<PieceLayers>,
     pub(super) store: Store,
     pub(super) space_wait: SpaceWait,
     pub(super) wires: BTreeMap<ConnId, Wire>,
@@ -121,10 +130,15 @@ impl Node {
                 metadata: bytes::Bytes::new(),
                 private: self.private,
                 dht_port: None,
-                hashes: None,
+                hashes: self.layers.clone(),
             };
             match self.engine.handle_connected(now, new) {
-                Ok(key) => wire.peer = Some((key, Connection::new(now, config))),
+                Ok(key) => {
+                    if self.layers.is_some() {
+                        self.engine.handle_speaks_v2(now, key);
+                    }
+                    wire.peer = Some((key, Connection::new(now, config)));
+                }
                 Err(_) => {
                     self.wires.remove(&conn);
                     return true;
@@ -132,7 +146,16 @@ impl Node {
             }
         }
         match &mut wire.peer {
-            Some((_, connection)) => connection.handle_bytes(now, &mut wire.received).is_err(),
+            Some((key, connection)) => {
+                let Err(violation) = connection.handle_bytes(now, &mut wire.received) else {
+                    return false;
+                };
+                if violation.consequence() == Consequence::Ban {
+                    let key = *key;
+                    self.engine.handle_misbehaviour(now, key);
+                }
+                true
+            }
             None => false,
         }
     }
@@ -291,7 +314,14 @@ impl Node {
                     }
                 }
             }
-            wire.sending.extend_from_slice(&connection.take_out(now));
+            let out = connection.take_out(now);
+            match self.manner {
+                Manner::FalseHashes | Manner::SilentOnHashes | Manner::NoHashes => {
+                    wire.sending
+                        .extend_from_slice(&misanswered(self.manner, &out));
+                }
+                _ => wire.sending.extend_from_slice(&out),
+            }
             let facts = connection.take_facts();
             if connection.poll_backlog().is_some_and(|at| at <= now) {
                 busy = true;
@@ -348,4 +378,26 @@ impl Node {
             _ => None,
         })
     }
+}
+
+/// The messages of a node that treats requests for hashes badly.
+fn misanswered(manner: Manner, out: &[u8]) -> BytesMut {
+    let mut decoder = Decoder::new(Limits::default());
+    let (mut out, mut sent) = (BytesMut::from(out), BytesMut::new());
+    while let Some(message) = decoder.decode(&mut out).unwrap() {
+        match (message, manner) {
+            (Message::Hashes(mut answer), Manner::FalseHashes) => {
+                let mut hashes = answer.hashes.to_vec();
+                hashes[0] ^= 1;
+                answer.hashes = hashes.into();
+                Message::Hashes(answer).encode(&mut sent);
+            }
+            (Message::Hashes(answer), Manner::NoHashes) => {
+                Message::HashReject(Box::new(answer.request)).encode(&mut sent);
+            }
+            (Message::Hashes(_), _) => {}
+            (message, _) => message.encode(&mut sent),
+        }
+    }
+    sent
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use sha1::{Digest, Sha1};
 use tailwater_hostile::Content;
 use tailwater_metainfo::{
-    BLOCK_LEN, BlockRef, Expected, Geometry, InfoHash, MerkleHash, MerkleRoot, PieceHash,
-    PieceHashes, merkle,
+    BLOCK_LEN, BlockRef, Expected, Geometry, Info, InfoHash, MerkleHash, MerkleRoot, Metainfo,
+    PieceHash, PieceHashes, merkle,
 };
 
 /// A torrent with its content.
@@ -14,6 +14,8 @@ pub(crate) struct Payload {
     pub(crate) geometry: Geometry,
     pub(super) info_hash: InfoHash,
     pub(super) hashes: PieceHashes,
+    /// The torrent, if its peers exchange hashes (BEP 52).
+    pub(super) v2: Option<Metainfo>,
     /// The byte at each position.
     bytes: Vec<u8>,
 }
@@ -31,6 +33,7 @@ impl Payload {
             geometry,
             info_hash: InfoHash::new(info_hash),
             hashes: bytes.chunks(piece_length as usize).map(hash).collect(),
+            v2: None,
             bytes,
         }
     }
@@ -59,6 +62,52 @@ impl Payload {
         }
     }
 
+    /// One file of random bytes, longer than a piece, in a v2 torrent. Nodes that have nothing have no more than a link to it:
+    /// the hashes of its pieces come from peers.
+    pub(crate) fn v2(seed: u64, total: usize, piece_length: u32) -> Self {
+        let payload = Self::aligned(seed, &[total as u64], piece_length);
+        let layer: Vec<_> = payload
+            .geometry
+            .pieces()
+            .filter_map(|piece| match payload.hashes.expected(piece) {
+                Some(Expected::V2(root)) => Some(root.root),
+                _ => None,
+            })
+            .collect();
+        let height = merkle::piece_layer_height(piece_length);
+        let root = merkle::root(layer.iter().copied(), height).unwrap();
+        let tree = format!("d9:file treed4:filed0:d6:lengthi{total}e11:pieces root32:");
+        let rest = format!("eee12:meta versioni2e4:name4:file12:piece lengthi{piece_length}ee");
+        let info = [tree.as_bytes(), root.as_bytes(), rest.as_bytes()].concat();
+        let hashes: Vec<u8> = layer.iter().flat_map(|hash| *hash.as_bytes()).collect();
+        let len = format!("{}:", hashes.len());
+        let file = [
+            b"d4:info",
+            &info[..],
+            b"12:piece layersd32:",
+            root.as_bytes(),
+            len.as_bytes(),
+            &hashes,
+            b"ee",
+        ];
+        let metainfo = Metainfo::from_bytes(&file.concat()).unwrap();
+        Self {
+            info_hash: metainfo.info().info_hash(),
+            v2: Some(metainfo),
+            ..payload
+        }
+    }
+
+    /// What a node knows of the torrent that has all of it, or nothing.
+    pub(super) fn known_to(&self, is_seed: bool) -> Option<Metainfo> {
+        let metainfo = self.v2.as_ref()?;
+        let from_link = |info: &Info| Metainfo::from_info(info.clone(), Vec::new(), Vec::new());
+        Some(match is_seed {
+            true => metainfo.clone(),
+            false => from_link(metainfo.info()),
+        })
+    }
+
     /// A torrent of the hostile kit, so that its peers can serve it.
     pub(crate) fn of(content: &Content) -> Self {
         let geometry = content.geometry();
@@ -68,6 +117,7 @@ impl Payload {
             geometry: geometry.clone(),
             info_hash: content.info_hash(),
             hashes: pieces.map(hash).collect(),
+            v2: None,
             bytes: content.bytes().to_vec(),
         }
     }

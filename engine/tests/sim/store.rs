@@ -130,12 +130,17 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(house: House, payload: &Payload, have: &Bitfield) -> Self {
+    pub(super) fn new(
+        house: House,
+        payload: &Payload,
+        hashes: PieceHashes,
+        have: &Bitfield,
+    ) -> Self {
         /// No peer sent what a torrent has from the start.
         const NO_PEER: SupplierKey = SupplierKey::new(u64::MAX);
 
         let geometry = &payload.geometry;
-        let mut store = Self::empty(house, geometry.clone(), payload.hashes.clone());
+        let mut store = Self::empty(house, geometry.clone(), hashes);
         for piece in geometry.pieces().filter(|&piece| have.has(piece)) {
             store.reserve(piece).unwrap();
             for block in geometry.blocks(piece) {

@@ -218,3 +218,24 @@ fn a_piece_of_another_torrent_is_not_known() {
     let none = PieceHashes::from_iter([None::<Expected>]);
     assert_eq!(none.expected(two.piece(0).unwrap()), None);
 }
+
+#[test]
+fn bytes_that_match_one_of_two_hashes_are_told_from_wrong_ones() {
+    let bytes = content(3, 40_000);
+    let root = |bytes: &[u8]| MerkleRoot {
+        root: tree(bytes, 4),
+        height: 2,
+        len: 40_000,
+    };
+    let v1 = |bytes: &[u8]| PieceHash::new(Sha1::digest(bytes).into());
+    let other = content(4, 40_000);
+    let found = |v1, v2| {
+        let mut hasher = PieceHasher::new(Expected::Both { v1, v2 });
+        hasher.update(&bytes);
+        hasher.finish()
+    };
+    assert_eq!(found(v1(&bytes), root(&bytes)), PieceMatch::Right);
+    assert_eq!(found(v1(&bytes), root(&other)), PieceMatch::Disagree);
+    assert_eq!(found(v1(&other), root(&bytes)), PieceMatch::Disagree);
+    assert_eq!(found(v1(&other), root(&other)), PieceMatch::Wrong);
+}

@@ -1,62 +1,10 @@
 //! A torrent's metainfo as a .torrent file.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use tailwater_bencode::{Encoded, Item, Options, encode};
 use tailwater_metainfo::Metainfo;
-
-type Dict<'a> = BTreeMap<Cow<'a, [u8]>, Item<'a>>;
 
 /// The .torrent file of a torrent: its info dictionary byte for byte, and what is known around it. Keys that
 /// [`Metainfo`] does not know are not in it.
 #[must_use]
 pub fn torrent_file(metainfo: &Metainfo) -> Vec<u8> {
-    // It was read as a dictionary before.
-    let info = Encoded::new(metainfo.info().raw(), &Options::lenient());
-    let tiers = metainfo.trackers();
-    let list = Item::list(tiers.iter().map(|tier| texts(tier)));
-    let nodes = Item::list(metainfo.nodes().iter().map(|node| {
-        let port = i64::from(node.port);
-        Item::list([Item::bytes(&node.host), Item::Int(port)])
-    }));
-    let layers = piece_layers(metainfo);
-    let first = tiers.iter().flatten().next();
-    let entries = [
-        ("info", info.ok().map(Item::Raw)),
-        ("announce", first.map(Item::bytes)),
-        ("announce-list", (!tiers.is_empty()).then_some(list)),
-        ("comment", metainfo.comment().map(Item::bytes)),
-        ("created by", metainfo.created_by().map(Item::bytes)),
-        ("creation date", metainfo.creation_date().map(Item::Int)),
-        ("url-list", some_texts(metainfo.web_seeds())),
-        ("httpseeds", some_texts(metainfo.http_seeds())),
-        ("nodes", (!metainfo.nodes().is_empty()).then_some(nodes)),
-        (
-            "piece layers",
-            (!layers.is_empty()).then_some(Item::Dict(layers)),
-        ),
-    ];
-    let entries = entries.into_iter();
-    let entries = entries.filter_map(|(key, item)| Some((Cow::Borrowed(key.as_bytes()), item?)));
-    encode(&Item::Dict(entries.collect()))
-}
-
-fn piece_layers(metainfo: &Metainfo) -> Dict<'static> {
-    let files = metainfo.info().files().iter();
-    let layers = files.filter_map(|file| {
-        let (root, layer) = (file.pieces_root()?, metainfo.piece_layer(file)?);
-        let hashes: Vec<u8> = layer.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        let root = root.as_bytes().to_vec();
-        Some((Cow::Owned(root), Item::Bytes(Cow::Owned(hashes))))
-    });
-    layers.collect()
-}
-
-fn texts(texts: &[String]) -> Item<'_> {
-    Item::list(texts.iter().map(Item::bytes))
-}
-
-fn some_texts(all: &[String]) -> Option<Item<'_>> {
-    (!all.is_empty()).then(|| texts(all))
+    metainfo.to_bytes()
 }

@@ -136,6 +136,7 @@ impl Inner {
             banned,
             geometry: info.geometry().clone(),
             metainfo: Arc::clone(&metainfo),
+            saved: self.metadata.clone(),
             wants_nothing: options.disk.seed_partial,
             metadata: Bytes::copy_from_slice(info.raw()),
             storage,

@@ -1,5 +1,6 @@
 //! The store of info dictionaries that were fetched for magnet links: `<info-hash>.torrent` in the session's folder,
-//! beside the resume data, with nothing in it but the dictionary.
+//! beside the resume data. There is nothing in it but the dictionary, and later the hashes of pieces that were fetched (BEP
+//! 52).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,13 +9,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use tailwater_metainfo::{InfoHash, InfoHashes};
+use tailwater_metainfo::limits::MAX_PIECES;
+use tailwater_metainfo::{InfoHash, InfoHashes, Limits, Metainfo};
 
 use tailwater_storage::{Operation, StorageError};
 use tailwater_storage_disk::{IoPool, note_use, replace};
 
 use tailwater_engine::metadata::{MAX_METADATA_LEN, is_metadata_of};
 
+/// The longest file that is read, in bytes: a dictionary, and a hash for each of the most pieces that a torrent may have.
+const MAX_SAVED_LEN: usize = MAX_METADATA_LEN as usize + 33 * MAX_PIECES as usize;
 /// The bytes before the dictionary: a .torrent file with the one key `info`.
 const HEAD: &[u8] = b"d4:info";
 const TAIL: &[u8] = b"e";
@@ -46,12 +50,28 @@ impl MetadataStore {
         self.pool.run(save).await?
     }
 
-    /// The saved info dictionary with this hash, if there is one.
+    /// Saves a torrent of a link, with the hashes of pieces that came from peers, under each of its names.
     ///
     /// # Errors
     ///
     /// When the disk fails or the pool is closed.
-    pub(crate) async fn load(&self, hashes: InfoHashes) -> Result<Option<Bytes>, StorageError> {
+    pub(crate) async fn save_hashes(&self, metainfo: &Metainfo) -> Result<(), StorageError> {
+        let bytes = Bytes::from(metainfo.to_bytes());
+        for name in metainfo.info().info_hashes().names() {
+            let (folder, path) = (Arc::clone(&self.folder), self.path(name));
+            let bytes = bytes.clone();
+            let save = move || replace(&folder, &path, &bytes);
+            self.pool.run(save).await??;
+        }
+        Ok(())
+    }
+
+    /// The saved torrent with these hashes, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails or the pool is closed.
+    pub(crate) async fn load(&self, hashes: InfoHashes) -> Result<Option<Metainfo>, StorageError> {
         let Some(name) = hashes.wire() else {
             return Ok(None);
         };
@@ -64,36 +84,29 @@ impl MetadataStore {
     }
 }
 
-fn load(path: &Path, hashes: InfoHashes) -> Result<Option<Bytes>, StorageError> {
+fn load(path: &Path, hashes: InfoHashes) -> Result<Option<Metainfo>, StorageError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| StorageError::io(Operation::Open, path, &error))?,
     };
     let mut bytes = Vec::new();
-    // What is cut off here does not have the right hash.
-    file.take(u64::from(MAX_METADATA_LEN) + 16)
+    // What is cut off here is no torrent.
+    file.take(u64::try_from(MAX_SAVED_LEN).unwrap_or(u64::MAX))
         .read_to_end(&mut bytes)
         .map_err(|error| StorageError::io(Operation::Read, path, &error))?;
-    let bytes = Bytes::from(bytes);
-    let Some(info) = inside(&bytes) else {
-        return Ok(None);
-    };
-    let is_right = is_metadata_of(&info, hashes);
-    if is_right {
+    let mut limits = Limits::default();
+    limits.len = MAX_SAVED_LEN;
+    let found = Metainfo::from_bytes_with(&bytes, &limits).ok();
+    let found = found.filter(|found| is_metadata_of(found.info().raw(), hashes));
+    if found.is_some() {
         note_use(path, now());
     }
-    Ok(is_right.then_some(info))
+    Ok(found)
 }
 
 #[expect(clippy::disallowed_methods, reason = "files carry the clock's time")]
 fn now() -> SystemTime {
     SystemTime::now()
-}
-
-/// The dictionary in a file as [`MetadataStore::save`] makes it.
-fn inside(file: &Bytes) -> Option<Bytes> {
-    let info = file.strip_prefix(HEAD)?.strip_suffix(TAIL)?;
-    Some(file.slice_ref(info))
 }
 
 #[cfg(test)]
@@ -107,14 +120,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pool = IoPool::new(IoConfig::default()).unwrap();
         let store = MetadataStore::new(pool.clone(), dir.path().join("state"));
-        let info = Bytes::from_static(b"d4:name1:xe");
+        let info = b"d6:lengthi1e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+        let info = Bytes::from_static(info);
         let hash = InfoHash::new(Sha1::digest(&info).into());
         assert_eq!(store.load(hash.into()).await, Ok(None));
         store.save(hash, info.clone()).await.unwrap();
-        assert_eq!(store.load(hash.into()).await, Ok(Some(info)));
+        let loaded = store.load(hash.into()).await.unwrap().unwrap();
+        assert_eq!(loaded.info().raw(), info);
+        assert_eq!(store.load(InfoHash::new([1; 20]).into()).await, Ok(None));
 
         let path = dir.path().join(format!("state/{hash}.torrent"));
-        assert_eq!(std::fs::read(&path).unwrap(), b"d4:infod4:name1:xee");
+        assert_eq!(std::fs::read(&path).unwrap(), [HEAD, &info, TAIL].concat());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

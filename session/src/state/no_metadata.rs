@@ -1,7 +1,7 @@
 //! In place of the store of fetched metadata, without the feature `disk`: there is none.
 
 use bytes::Bytes;
-use tailwater_metainfo::{InfoHash, InfoHashes};
+use tailwater_metainfo::{InfoHash, InfoHashes, Metainfo};
 use tailwater_storage::StorageError;
 
 /// There is no store.
@@ -13,7 +13,11 @@ impl MetadataStore {
         match *self {}
     }
 
-    pub(crate) async fn load(&self, _: InfoHashes) -> Result<Option<Bytes>, StorageError> {
+    pub(crate) async fn save_hashes(&self, _: &Metainfo) -> Result<(), StorageError> {
+        match *self {}
+    }
+
+    pub(crate) async fn load(&self, _: InfoHashes) -> Result<Option<Metainfo>, StorageError> {
         match *self {}
     }
 }

@@ -1,9 +1,14 @@
 //! v2 and hybrid torrents (BEP 52) over a network in memory: transfers, magnet links, and the names under which both sides
 //! meet.
 
-use tailwater_metainfo::{HostPort, InfoHash, InfoHashes, Magnet, PeerId, TorrentVersion};
+use tailwater_metainfo::{
+    HostPort, InfoHash, InfoHashes, Magnet, Metainfo, PeerId, TorrentVersion,
+};
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
-use tailwater_session::{AddOptions, StorageKind};
+use tailwater_session::{
+    AddOptions, Encryption, Session, StorageError, StorageKind, TorrentError, Transports,
+    torrent_file,
+};
 use tailwater_wire::{Handshake, Reserved};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -174,4 +179,80 @@ async fn a_peer_of_the_v2_swarm_is_dialled_again_under_its_name() {
     .await;
     assert_eq!(names, [v1, v2]);
     close([end]).await;
+}
+
+/// A torrent whose two sides are not of the same bytes: nobody is to blame but its maker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hybrid_that_contradicts_itself_ends_in_an_error_and_is_not_seeded() {
+    let share = Share::of(TorrentVersion::Hybrid, 6, FILES, 16_384);
+    let mut file = torrent_file(&share.metainfo);
+    let hashes = file
+        .windows(8)
+        .position(|bytes| bytes == b"6:pieces")
+        .unwrap();
+    // A byte of the first SHA-1, behind `6:pieces` and the length.
+    file[hashes + 15] ^= 1;
+    let broken = Metainfo::from_bytes(&file).unwrap();
+    assert_ne!(broken.info().info_hash(), share.metainfo.info().info_hash());
+    let network = MemoryNetwork::new(MemoryConfig::default());
+    let origin = session(&network, 1);
+    // Whole files are refused when they are checked.
+    let options = AddOptions::new(StorageKind::Disk(share.dir.path().into()));
+    let torrent = origin.add(&broken, options).await.unwrap();
+    let error = within(torrent.wait_complete()).await.unwrap_err();
+    let disagree = |error: &StorageError| matches!(error, StorageError::HashesDisagree(piece) if piece.get() == 0);
+    assert!(
+        matches!(&error, TorrentError::Storage(error) if disagree(error)),
+        "{error}"
+    );
+    close([origin]).await;
+}
+
+/// Without them, what is on the disk could not be checked, and would be fetched again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hashes_that_came_from_peers_are_there_at_the_next_start() {
+    let share = Share::of(TorrentVersion::V2, 7, FILES, 16_384);
+    let (state, target) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let network = MemoryNetwork::new(MemoryConfig::default());
+    let origin = session(&network, 1);
+    seed(&origin, &share).await;
+    let mut magnet = Magnet::new(share.metainfo.info().info_hashes());
+    magnet.peers.push(HostPort::new("10.0.0.1", 6881).unwrap());
+    let start = |host| {
+        let builder = Session::builder().memory_network(network.host([10, 0, 0, host]));
+        let builder = builder.transports(Transports::Tcp).state_dir(state.path());
+        builder.encryption(Encryption::Allow).start().unwrap()
+    };
+    let first = start(2);
+    let mut fetch = first.fetch(&magnet);
+    let metainfo = within(fetch.wait()).await.unwrap();
+    assert!(!metainfo.piece_layers().missing().is_empty());
+    let options = || AddOptions::new(StorageKind::Disk(target.path().into()));
+    let torrent = first
+        .add(&metainfo, options().peers(fetch.peers()))
+        .await
+        .unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    close([first, origin]).await;
+
+    // Nobody is there, and the resume data is gone too.
+    let mut gone = 0;
+    for entry in std::fs::read_dir(state.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "resume")
+        {
+            std::fs::remove_file(path).unwrap();
+            gone += 1;
+        }
+    }
+    assert_eq!(gone, 1);
+    let second = start(3);
+    let metainfo = within(second.fetch(&magnet).wait()).await.unwrap();
+    assert_eq!(metainfo.piece_layers().missing(), []);
+    let torrent = second.add(&metainfo, options()).await.unwrap();
+    within(torrent.wait_complete()).await.unwrap();
+    close([second]).await;
+    share.assert_same(target.path());
 }

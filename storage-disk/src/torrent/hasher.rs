@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use tailwater_metainfo::{BlockRef, Expected, PieceHashes, PieceIndex};
+use tailwater_metainfo::{BlockRef, Expected, PieceHashes, PieceIndex, PieceMatch};
 
 /// The most pieces of one torrent that are hashed at a time; about 400 bytes each, and of v2 torrents 32 more for each
 /// block. A piece beyond that is read back when it is verified.
@@ -43,9 +43,9 @@ impl PieceHasher {
             .saturating_add(u32::try_from(data.len()).unwrap_or(u32::MAX));
     }
 
-    /// Whether all bytes taken are the piece.
-    pub(crate) fn finish(self) -> bool {
-        self.hasher.is_valid()
+    /// What all bytes taken are.
+    pub(crate) fn finish(self) -> PieceMatch {
+        self.hasher.finish()
     }
 }
 
@@ -200,11 +200,11 @@ mod tests {
             let (disk, hasher) = run(&steps, v1(b""));
             let hashed = hasher.hashed() as usize;
             let (_, hasher) = run(&steps, v1(&disk[..hashed]));
-            prop_assert!(hasher.finish());
+            prop_assert_eq!(hasher.finish(), PieceMatch::Right);
             let (_, mut hasher) = run(&steps, v2(&disk));
             prop_assert_eq!(hasher.hashed() as usize, hashed);
             hasher.update(&disk[hashed..]);
-            prop_assert!(hasher.finish());
+            prop_assert_eq!(hasher.finish(), PieceMatch::Right);
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
         for expected in [v1(&[9; LEN as usize]), v2(&[9; LEN as usize])] {
             let (_, hasher) = run(&steps, expected);
             assert_eq!(hasher.hashed(), LEN);
-            assert!(hasher.finish());
+            assert_eq!(hasher.finish(), PieceMatch::Right);
         }
     }
 

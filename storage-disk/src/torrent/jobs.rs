@@ -12,7 +12,7 @@ use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
-use tailwater_metainfo::{block_digest, hash_many_from};
+use tailwater_metainfo::{PieceMatch, block_digest, hash_many_from};
 use tailwater_storage::{Completion, StorageError};
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, Expected, PieceHash, PieceIndex, Verdict};
 
@@ -276,7 +276,11 @@ impl Shared {
             None => PieceHasher::new(self.expected(piece)?),
         };
         self.for_each_part(piece, hasher.hashed(), scratch, |part| hasher.update(part))?;
-        Ok(hasher.finish())
+        match hasher.finish() {
+            PieceMatch::Right => Ok(true),
+            PieceMatch::Wrong => Ok(false),
+            PieceMatch::Disagree => Err(StorageError::HashesDisagree(piece)),
+        }
     }
 
     fn expected(&self, piece: PieceIndex) -> Result<Expected, StorageError> {

@@ -117,10 +117,10 @@ impl Chunks {
         Some(query)
     }
 
-    /// Hashes are known now. They are asked for no more.
-    pub(super) fn handle_known(&mut self, query: HashQuery) {
+    /// Hashes are known now. They are asked for no more. Says whether they were missing.
+    pub(super) fn handle_known(&mut self, query: HashQuery) -> bool {
         let Some(number) = self.by_query.remove(&query) else {
-            return;
+            return false;
         };
         self.free.remove(&number);
         if let Some(chunk) = self.missing.remove(&number) {
@@ -132,6 +132,7 @@ impl Chunks {
             peer.asked.retain(|(asked, _)| *asked != number);
             peer.refused.remove(&number);
         }
+        true
     }
 
     /// A peer will not send what it was asked for.

@@ -17,7 +17,7 @@ use std::time::Instant;
 use tailwater_metainfo::merkle::LayerChunk;
 
 use crate::peer::{Command, HashQuery};
-use crate::torrent::{Engine, PeerKey, PieceState, Space};
+use crate::torrent::{Engine, Notice, Output, PeerKey, PieceState, Space};
 use chunks::Chunks;
 
 /// The hashes that are missing.
@@ -48,7 +48,10 @@ impl<S: Space> Engine<S> {
 
     /// Hashes have been proved: these pieces can be checked, and so begun.
     pub(crate) fn handle_hashes(&mut self, query: HashQuery, pieces: Vec<Range<u32>>) {
-        self.hashes.chunks.handle_known(query);
+        let is_news = self.hashes.chunks.handle_known(query);
+        if is_news && self.hashes.chunks.is_empty() {
+            self.outputs.push_back(Output::Notice(Notice::HashesKnown));
+        }
         for piece in pieces.into_iter().flatten() {
             let Ok(piece) = self.supply.geometry.piece(piece) else {
                 continue;
@@ -96,7 +99,9 @@ impl<S: Space> Engine<S> {
         if self.hashes.chunks.is_empty() || self.halted.any() {
             return;
         }
-        while let Some(peer) = self.peers.get(key) {
+        while let Some(peer) = self.peers.get(key)
+            && !peer.supply.bits.is_none()
+        {
             let readers = self.demand.readers.iter();
             let urgent = readers.map(|(_, reader)| reader.current);
             let (bits, geometry) = (&peer.supply.bits, &self.supply.geometry);

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tailwater_metainfo::merkle::PieceLayers;
 use tailwater_metainfo::{HostPort, Info, InfoHashes, Metainfo};
 use tailwater_wire::Reserved;
 use tailwater_wire::limits::METADATA_BLOCK_LEN;
@@ -74,7 +75,8 @@ pub(crate) struct FetchTask {
 struct Found {
     info: Bytes,
     known: Known,
-    is_saved: bool,
+    /// The hashes of pieces that were saved with it; `None` if it was not saved.
+    saved: Option<PieceLayers>,
 }
 
 impl FetchTask {
@@ -92,7 +94,8 @@ impl FetchTask {
             None => Err(FetchError::Closed),
             Some(found) => {
                 let fetched = make(&found, hashes, trackers, web_seeds);
-                if let (Some(saved), true, false) = (saved, fetched.is_ok(), found.is_saved) {
+                if let (Some(saved), true, false) = (saved, fetched.is_ok(), found.saved.is_some())
+                {
                     // Failing to save costs a fetch at the next start, nothing else.
                     if let Err(error) = saved.save(info_hash, found.info).await {
                         tracing::warn!("saving metadata: {error}");
@@ -118,9 +121,10 @@ impl FetchTask {
     /// Loads the metadata that an earlier run saved.
     async fn recall(&mut self) -> Option<Found> {
         let loaded = self.saved.as_ref()?.load(self.context.hashes).await;
-        let info = loaded
+        let metainfo = loaded
             .inspect_err(|error| tracing::warn!("saved metadata is of no use: {error}"))
             .ok()??;
+        let info = Bytes::copy_from_slice(metainfo.info().raw());
         let blocks = info.len().div_ceil(METADATA_BLOCK_LEN as usize);
         self.progress.send_modify(|progress| {
             (progress.blocks_have, progress.blocks_total) = (blocks, blocks);
@@ -143,7 +147,7 @@ impl FetchTask {
         Some(Found {
             info,
             known,
-            is_saved: true,
+            saved: Some(metainfo.piece_layers().clone()),
         })
     }
 }
@@ -165,7 +169,10 @@ fn make(
     let banned = found.known.banned();
     // Each tracker of a link is a tier of its own.
     let tiers = trackers.into_iter().map(|tracker| vec![tracker]).collect();
-    let metainfo = Metainfo::from_info(info, tiers, web_seeds);
+    let mut metainfo = Metainfo::from_info(info, tiers, web_seeds);
+    if let Some(layers) = &found.saved {
+        metainfo = metainfo.with_piece_layers(layers);
+    }
     Ok(Fetched {
         metainfo,
         peers,

@@ -106,7 +106,7 @@ impl Fetching {
         let found = Found {
             info,
             known: self.known,
-            is_saved: false,
+            saved: None,
         };
         (Some(found), announcing)
     }

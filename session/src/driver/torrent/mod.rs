@@ -41,6 +41,7 @@ use crate::mailbox::Mailbox;
 use crate::options::priorities;
 use crate::reader::board::ReaderBoard;
 use crate::settings::Settings;
+use crate::state::MetadataStore;
 use crate::status::{Phase, Status};
 use crate::torrent::{
     BufferMap, Config, Engine, Halt, Notice, Origin, Output, PeerKey, PeerSource, Priority,
@@ -101,6 +102,8 @@ pub(crate) struct TorrentTask {
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) geometry: Geometry,
     pub(crate) metainfo: Arc<Metainfo>,
+    /// Where the hashes of a magnet link's pieces are saved.
+    pub(crate) saved: Option<MetadataStore>,
     /// Whether nothing that is missing is fetched, whatever is asked for.
     pub(crate) wants_nothing: bool,
     /// The info dictionary, for peers that have only a magnet link.
@@ -508,6 +511,7 @@ impl Running {
                     piece: piece.get(),
                 }
             }
+            Notice::HashesKnown => return self.save_hashes(),
             Notice::Completed => return,
         };
         self.task.shared.events.send(event);

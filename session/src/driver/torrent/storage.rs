@@ -1,5 +1,6 @@
 //! Handles what the torrent's storage reports, and its failures.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Running;
@@ -81,6 +82,19 @@ impl Running {
         self.task.shared.events.send(Event::Failed {
             info_hash: self.task.info_hash(),
             error,
+        });
+    }
+
+    /// The hashes of pieces came from peers: the next start needs them to check the files.
+    pub(super) fn save_hashes(&self) {
+        let Some(saved) = self.task.saved.clone() else {
+            return;
+        };
+        let metainfo = Arc::clone(&self.task.metainfo);
+        self.tasks.spawn(async move {
+            if let Err(error) = saved.save_hashes(&metainfo).await {
+                tracing::warn!("saving hashes: {error}");
+            }
         });
     }
 
