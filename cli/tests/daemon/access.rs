@@ -1,7 +1,7 @@
 //! Who is let in.
 
 use crate::daemon::Daemon;
-use crate::support::Place;
+use crate::support::{Place, noise};
 
 const STATS: &str = "/api/v1/stats";
 
@@ -75,6 +75,7 @@ fn a_token_that_may_read_changes_nothing_and_a_wrong_one_is_refused_here_too() {
         .is_problem(401, "wrong-token");
     let list = daemon.send("GET", "/api/v1/tokens", &bearer(&full), b"");
     assert!(!String::from_utf8(list.body).unwrap().contains("tw_"));
+    has_playlist(&place, &daemon, &full);
     // As a password, for players: bWU6 is "me:".
     let basic = data_encoding::BASE64.encode(format!("me:{full}").as_bytes());
     let basic = format!("Authorization: Basic {basic}\r\n");
@@ -151,4 +152,32 @@ fn two_daemons_do_not_share_a_state_folder() {
     place.ok(&["daemon", "--state", "daemon", "--revoke-token", "mine"]);
     let gone = place.run(&["daemon", "--state", "daemon", "--revoke-token", "mine"]);
     assert_eq!(gone.code, Some(1), "{gone:?}");
+}
+
+/// The playlist of a player that gave a password has it in its URLs; that of a page has not.
+fn has_playlist(place: &Place, daemon: &Daemon<'_>, token: &str) {
+    place.write("here/film.mp4", &noise(1, 40_000));
+    let torrent = std::fs::read(place.path(&place.create("here/film.mp4", &[]))).unwrap();
+    let headers = bearer(token) + "Content-Type: application/x-bittorrent\r\n";
+    let added = daemon.send("POST", "/api/v1/torrents", &headers, &torrent);
+    let id = added.json()["id"].as_str().unwrap().to_owned();
+    let playlist = |headers: &str| {
+        let list = daemon.send("GET", &format!("/stream/{id}/playlist.m3u"), headers, b"");
+        String::from_utf8(list.body).unwrap()
+    };
+    let basic = data_encoding::BASE64.encode(format!("m/e:{token}").as_bytes());
+    let basic = playlist(&format!("Authorization: Basic {basic}\r\n"));
+    let url = format!(
+        "http://m%2Fe:{token}@{}/stream/{id}/0/film.mp4",
+        daemon.addr
+    );
+    assert!(basic.lines().any(|line| line == url), "{basic}");
+    assert!(!playlist(&bearer(token)).contains("tw_"));
+    let gone = daemon.send(
+        "DELETE",
+        &format!("/api/v1/torrents/{id}"),
+        &bearer(token),
+        b"",
+    );
+    assert_eq!(gone.status, 204);
 }

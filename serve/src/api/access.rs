@@ -190,16 +190,22 @@ pub(super) fn token(header: &HeaderValue) -> Option<String> {
         return None;
     }
     let (scheme, value) = text.split_once(' ')?;
-    let value = value.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(value.to_owned());
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => Some(value.trim().to_owned()),
+        false => basic(header).map(|(_, password)| password),
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
+}
+
+/// Name and password of `Basic`.
+pub(super) fn basic(header: &HeaderValue) -> Option<(String, String)> {
+    let text = header.to_str().ok()?;
+    let (scheme, value) = text.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || text.len() > MAX_AUTHORIZATION_LEN {
         return None;
     }
-    let decoded = String::from_utf8(BASE64.decode(value.as_bytes()).ok()?).ok()?;
-    let (_, password) = decoded.split_once(':')?;
-    Some(password.to_owned())
+    let decoded = String::from_utf8(BASE64.decode(value.trim().as_bytes()).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 /// Whether a request comes from no web page, or from one of ours. Browsers say where a page comes from with everything

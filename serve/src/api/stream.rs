@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::Response;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-use super::access::RequestedHost;
+use super::access::{self, RequestedHost};
 use super::input::{Id, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
@@ -67,10 +70,27 @@ async fn answer(
     let host = parts.extensions.get::<RequestedHost>().cloned();
     let RequestedHost(host) = host.ok_or_else(missing)?;
     let scheme = if shared.is_tls { "https" } else { "http" };
-    let base = format!("{scheme}://{host}{PREFIX}{id}");
+    let own = credentials(&parts.headers);
+    let base = format!("{scheme}://{own}{host}{PREFIX}{id}");
     let response = shared
         .mount
         .answer(torrent, path, &base, parts, &client)
         .await;
     Ok(response.map(Body::new))
 }
+
+/// What a player that gave a name and a password needs in the URLs of its playlist: many do not send it with them otherwise.
+fn credentials(headers: &HeaderMap) -> String {
+    let given = headers.get(AUTHORIZATION).and_then(access::basic);
+    given.map_or_else(String::new, |(name, password)| {
+        let encode = |text| percent_encoding::utf8_percent_encode(text, UNRESERVED).to_string();
+        format!("{}:{}@", encode(&name), encode(&password))
+    })
+}
+
+/// What stands for itself in every part of a URL.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
