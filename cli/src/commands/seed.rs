@@ -245,7 +245,8 @@ impl Seeds {
 
     async fn check_and_share(&self, loaded: &Loaded, dir: &Path) -> Result<(), CliError> {
         let metainfo = &loaded.metainfo;
-        let mut follower = self.open(loaded, dir).await?;
+        // In boxes: what is over leaves its memory, and there are many torrents that only wait.
+        let mut follower = Box::pin(self.open(loaded, dir)).await?;
         if !self.json.is_on() {
             let stats = follower.torrent().stats();
             let (name, all) = (metainfo.info().name(), Size(metainfo.info().payload_len()));
@@ -260,7 +261,8 @@ impl Seeds {
         let mut watch = Watch::new(self.args.goals, size, Instant::now());
         let ended = watch.seed(&mut follower).await;
         // Nothing is deleted, so nothing can fail.
-        let _ = follower.torrent().remove(RemoveOptions::default()).await;
+        let removing = follower.torrent().remove(RemoveOptions::default());
+        let _ = Box::pin(removing).await;
         let goal = ended?;
         follower.finish();
         if !self.json.is_on() {

@@ -31,6 +31,7 @@ impl Swarm {
         let torrent = place.torrent(&[]);
         let more = ["--http", "127.0.0.1:0", "--memory", "2MiB"];
         let process = run(&place, &relay, "stream", &torrent, &more);
+        process.line("listening on");
         Self {
             lab,
             place,
@@ -80,9 +81,7 @@ fn run(place: &Place, machine: &Machine, verb: &str, torrent: &Path, more: &[&st
         "--no-progress",
         "-vv",
     ]);
-    let process = Process::start(&format!("tailwater {verb}"), command.args(more));
-    process.line("listening on");
-    process
+    Process::start(&format!("tailwater {verb}"), command.args(more))
 }
 
 /// Waits for a connection over uTP, whichever side began it.
