@@ -9,7 +9,7 @@ other. Every client has the link to itself, takes turns with the others, and fin
 
     download     a payload of 512 MiB from libtorrent, over a link without a limit: MiB/s, processor time, peak memory
     seed         the same to libtorrent
-    first-frame  a film of 2 minutes, 1080p, 8 Mbit/s: from the client's launch until ffmpeg has decoded a picture from its
+    first-frame  a film of 2 minutes, 1080p, 8 Mbit/s, over several links: from the client's launch until ffmpeg has decoded a picture from its
                  URL, and from each jump's command (a new ffmpeg, as players reopen the connection) until it has; and from
                  the launch to the first byte
     magnet       the same first picture for a magnet link that names the tracker, in the first row's setting
@@ -20,6 +20,7 @@ What is not installed is left out. Data lies below $TMPDIR and is removed.
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -39,20 +40,43 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOME = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "race"
 LIBTORRENT = ROOT / "cli" / "src" / "commands" / "bench" / "libtorrent_side.py"
+LINK = LIBTORRENT.with_name("link.py")
 OURS = os.path.abspath(os.environ.get("TAILWATER", ROOT / "target" / "release" / "tailwater"))
-FAR, NEAR = "10.98.0.1", "10.98.0.2"
+# The ends of links. Each seeder has its own; the first has the tracker as well.
+FARS = ("10.98.0.1", "10.98.1.1", "10.98.2.1")
+NEARS = ("10.98.0.2", "10.98.1.2", "10.98.2.2")
+NEAR = NEARS[0]
+FAR = FARS[0]
 TRACKER = f"http://{FAR}:6969/announce"
 HTTP = 8899
 # What may pass at once after silence, and how long a packet may wait for the link.
 BURST, QUEUE = "64kb", "50ms"
 GIVE_UP = 60
 JUMPS = (60, 100, 61, 5)
-# Name, Mbit/s, where the film's index is, length of a piece in bytes.
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A link with a film at its far end: Mbit/s (of each seeder), where the film's index is, length of a piece in bytes,
+    milliseconds of a round trip, and how many seeders there are."""
+
+    title: str
+    mbit: int | None = None
+    index: str = "head"
+    piece: int = 1 << 20
+    rtt: int = 0
+    seeders: int = 1
+
+
 ROWS = (
-    ("20 Mbit/s, index at the head, 1 MiB", 20, "head", 1 << 20),
-    ("50 Mbit/s, index at the tail, 1 MiB", 50, "tail", 1 << 20),
-    ("20 Mbit/s, index at the tail, 4 MiB", 20, "tail", 4 << 20),
+    Row("20 Mbit/s, index at the head, 1 MiB", 20),
+    Row("50 Mbit/s, index at the tail, 1 MiB", 50, "tail"),
+    Row("20 Mbit/s, index at the tail, 4 MiB", 20, "tail", 4 << 20),
+    Row("100 Mbit/s, index at the tail, 1 MiB", 100, "tail"),
+    Row("20 Mbit/s with a round trip of 50 ms, index at the head, 1 MiB", 20, rtt=50),
+    Row("three seeders of 8 Mbit/s each, index at the head, 1 MiB", 8, seeders=3),
 )
+NO_LIMIT = Row("")
 
 
 class Failed(Exception):
@@ -67,33 +91,53 @@ def run(*command, **more):
 
 
 class Net:
-    """Two namespaces with a link of so many Mbit/s, or of what the machine can do."""
+    """Two namespaces with a row's link, or one of what the machine can do."""
 
-    def __init__(self, mbit=None):
+    def __init__(self, row=NO_LIMIT):
         self.names = [f"tailwater-race-{os.getpid()}-{side}" for side in "fn"]
-        self.mbit = mbit
+        self.row = row
+        self.fars = FARS[:row.seeders]
+        self.links = []
 
     def __enter__(self):
         try:
-            devices = [f"twr{os.getpid()}{side}" for side in "fn"]
             for name in self.names:
                 run("ip", "netns", "add", name)
-            run("ip", "link", "add", devices[0], "type", "veth", "peer", "name", devices[1])
-            for name, device, own in zip(self.names, devices, (FAR, NEAR)):
-                run("ip", "link", "set", device, "netns", name)
-                run("ip", "-n", name, "addr", "add", f"{own}/24", "dev", device)
-                run("ip", "-n", name, "link", "set", device, "up")
                 run("ip", "-n", name, "link", "set", "lo", "up")
-                run("ip", "-n", name, "route", "add", "default", "dev", device)
-                if self.mbit:
-                    run("tc", "-n", name, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.mbit}mbit",
-                        "burst", BURST, "latency", QUEUE)
+            for number, addresses in enumerate(zip(self.fars, NEARS)):
+                devices = [f"twr{os.getpid()}{side}{number}" for side in "fn"]
+                # Not every kernel can delay packets: a program does it where a row asks for that.
+                is_plain = not self.row.rtt and self.row.seeders == 1
+                self.join(devices) if is_plain else self.link(devices)
+                for name, device, own in zip(self.names, devices, addresses):
+                    run("ip", "link", "set", device, "netns", name)
+                    run("ip", "-n", name, "addr", "add", f"{own}/24", "dev", device)
+                    run("ip", "-n", name, "link", "set", device, "up")
+                    # libtorrent takes an interface without one for a local network, and announces nothing from it.
+                    run("ip", "-n", name, "route", "add", "default", "dev", device, "metric", number)
+                    if self.row.mbit and is_plain:
+                        run("tc", "-n", name, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.row.mbit}mbit",
+                            "burst", BURST, "latency", QUEUE)
         except BaseException:
             self.__exit__()
             raise
         return self
 
+    def join(self, devices):
+        run("ip", "link", "add", devices[0], "type", "veth", "peer", "name", devices[1])
+
+    def link(self, devices):
+        terms = [self.row.mbit * 1_000_000, self.row.rtt / 2_000, float(QUEUE.removesuffix("ms")) / 1_000]
+        command = [sys.executable, LINK, *devices, *map(str, terms)]
+        link = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.links.append(link)
+        if b"ready" not in link.stdout.readline():
+            raise Failed("the link does not start")
+
     def __exit__(self, *_):
+        for link in self.links:
+            link.stdin.close()
+            link.wait(10)
         for name in self.names:
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
 
@@ -174,8 +218,8 @@ def python():
 PYTHON = None
 
 
-def libtorrent(role, address, folder, torrent):
-    return [PYTHON, "-W", "ignore", LIBTORRENT, role, f"{address}:6881", "{}", folder, torrent]
+def libtorrent(role, address, folder, torrent, port=6881):
+    return [PYTHON, "-W", "ignore", LIBTORRENT, role, f"{address}:{port}", "{}", folder, torrent]
 
 
 class Client:
@@ -367,10 +411,13 @@ class Race:
 
     @contextlib.contextmanager
     def far_seeder(self, net, data, torrent):
-        with self.tracker(net) as tracker:
-            with Process([*net.at("far"), *libtorrent("seed", FAR, data, torrent)], self.folder / "seeder.log") as seeder:
-                seeder.until(lambda: self.seeders(tracker) > 0, "the seeder does not start")
-                yield
+        with contextlib.ExitStack() as stack:
+            tracker = stack.enter_context(self.tracker(net))
+            for number, address in enumerate(net.fars):
+                command = [*net.at("far"), *libtorrent("seed", address, data, torrent, 6881 + number)]
+                seeder = stack.enter_context(Process(command, self.folder / f"seeder-{address}.log"))
+            seeder.until(lambda: self.seeders(tracker) >= len(net.fars), "the seeders do not start")
+            yield
 
     def payload(self):
         path = self.folder / "payload" / "payload.bin"
@@ -455,24 +502,27 @@ class Race:
         return (time.monotonic() - process.began) * 1000
 
     def watch(self, client, row, part="first-frame"):
-        title, mbit, index, piece = row
+        title = row.title
         seconds = 110 if self.args.small else 120
-        path = film(self.folder, index, seconds)
+        path = film(self.folder, row.index, seconds)
         torrent = self.folder / "film.torrent"
-        info_hash = create(path, torrent, piece)
+        info_hash = create(path, torrent, row.piece)
         magnet = f"magnet:?xt=urn:btih:{info_hash}&tr={urllib.parse.quote(TRACKER, safe='')}"
         source = magnet if part == "magnet" else torrent
-        with Net(mbit) as net, self.far_seeder(net, path.parent, torrent):
+        with Net(row) as net, self.far_seeder(net, path.parent, torrent):
             with self.streaming(net, client, source, path.name, info_hash) as (process, url):
                 value = self.first_byte(net, process, url)
                 self.add(part, title, client.name, "first byte", "ms", value)
-        with Net(mbit) as net, self.far_seeder(net, path.parent, torrent):
+        with Net(row) as net, self.far_seeder(net, path.parent, torrent):
             with self.streaming(net, client, source, path.name, info_hash) as (process, url):
                 self.picture(net, process, url, 0)
                 self.add(part, title, client.name, "first frame", "ms", (time.monotonic() - process.began) * 1000)
                 for number, at in enumerate(JUMPS if part == "first-frame" else ()):
                     way = "back" if number and at < JUMPS[number - 1] else "jump"
                     self.add(part, title, client.name, f"{way} to {at} s", "ms", self.picture(net, process, url, at))
+                if part == "first-frame":
+                    # Who is slow in one jump has fetched more for the next.
+                    self.add(part, title, client.name, "all of these", "ms", (time.monotonic() - process.began) * 1000)
                 self.add(part, title, client.name, "peak", "MiB", process.peak)
 
     def run(self):

@@ -154,7 +154,10 @@ impl Running {
         let messages = self.task.messages_in.clone();
         let closing = self.ending.clone();
         let group = Arc::clone(&self.group);
-        let dialer = self.task.shared.dialer.clone();
+        let dialer = match self.task.config.on_demand {
+            true => self.task.shared.dialer.tcp_first(),
+            false => self.task.shared.dialer.clone(),
+        };
         self.tasks.spawn(async move {
             let dialling = async { dialer.dial(addr, ours, group.acquire().await).await };
             let dialled = tokio::select! {

@@ -110,6 +110,23 @@ async fn a_peer_that_has_both_gets_one_handshake_over_utp() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_the_first_bytes_gets_them_over_tcp_and_changes_nothing_for_others() {
+    let network = MemoryNetwork::default();
+    let dialer = dialer(network.host(OURS), Transports::Both, true);
+    let over_tcp = answer_over_tcp(network.host(PEER));
+    let _over_utp = answer_over_utp(network.host(PEER));
+    let (won, took) = dial(&dialer.tcp_first()).await;
+    assert_eq!(won, Transport::Tcp);
+    assert_after(took, Duration::ZERO);
+    assert_eq!(dial(&dialer).await.0, Transport::Utp);
+    over_tcp.abort();
+    network.silent_host(PEER);
+    let (won, took) = dial(&dialer.tcp_first()).await;
+    assert_eq!(won, Transport::Utp);
+    assert_after(took, HEAD_START);
+}
+
+#[tokio::test(start_paused = true)]
 async fn utp_is_tried_200_ms_after_a_tcp_that_worked_before_and_first_from_then_on() {
     let network = MemoryNetwork::default();
     let dialer = dialer(network.host(OURS), Transports::Both, true);
