@@ -4,7 +4,7 @@
     bench/daemon/load.py [--parts torrents,pausing,polling] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
 
     torrents   N paused torrents (5000): from the start to the first answer, resident memory, a list of 8 fields
-    pausing    a fifth of N torrents that run: resident memory, and again when they have been paused
+    pausing    a fifth of N torrents that run: resident memory and open files, when they are paused, and with as many others
     polling    a torrent of N MiB (1024) from `tailwater seed` to a daemon, alone and while N clients (200) poll it as pages
                do: each asks once a second what has changed of the list, a tenth of them for a torrent's peers and the events
                too. The rate under load has to be at least 90 % of that alone; the polls' own times stand beside it. With
@@ -72,6 +72,10 @@ class Daemon:
         values = dict(line.split(":", 1) for line in lines)
         return [int(values[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM")]
 
+    def files(self):
+        """Open files."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def cpu(self):
         """Processor time, in seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -82,12 +86,12 @@ class Daemon:
         self.process.wait(60)
 
 
-def add(daemon, count, mib, query):
+def add(daemon, numbers, mib, query):
     """Adds torrents of so many MiB, four at a time."""
 
     def some(first):
         connection = http.client.HTTPConnection(daemon.addr, timeout=120)
-        for number in range(first, count, 4):
+        for number in numbers[first::4]:
             pieces = hashlib.sha1(b"%d" % number).digest() * mib
             info = {"length": mib << 20, "name": f"part {number:05} of something", "piece length": 1 << 20, "pieces": pieces}
             body = bencode({"announce": "http://127.0.0.1:9/announce", "info": info})
@@ -105,22 +109,30 @@ def add(daemon, count, mib, query):
 
 def pausing(folder, count):
     daemon = Daemon(folder, "pausing")
-    before, _ = daemon.memory()
-    add(daemon, count, 16, "labels=linux")
+    before, files = daemon.memory()[0], daemon.files()
+    add(daemon, range(count), 16, "labels=linux")
     time.sleep(5)
-    running, _ = daemon.memory()
+    running, open_files = daemon.memory()[0], daemon.files()
     for torrent in json.loads(daemon.ask("/api/v1/torrents?limit=5000&fields=id"))["torrents"]:
         daemon.ask(f"/api/v1/torrents/{torrent['id']}/pause", "POST")
-    # They leave the session some seconds later; their trackers are told.
-    time.sleep(15)
-    paused, _ = daemon.memory()
-    print(f"{count} torrents: resident {running:.0f} MB while they run, {paused:.0f} MB paused (empty: {before:.0f})", flush=True)
+    # They leave the session some seconds later, when their trackers have been told.
+    while daemon.files() > files + 50:
+        time.sleep(0.5)
+    paused, left = daemon.memory()[0], daemon.files()
+    # What they gave back is used again.
+    add(daemon, range(count, 2 * count), 16, "labels=linux")
+    time.sleep(5)
+    print(
+        f"{count} torrents: resident {running:.0f} MB and {open_files} open files while they run (empty: {before:.0f} and {files}),"
+        f" {paused:.0f} MB and {left} paused, {daemon.memory()[0]:.0f} MB with {count} others that run",
+        flush=True,
+    )
     daemon.end()
 
 
 def torrents(folder, count):
     daemon = Daemon(folder, "many")
-    add(daemon, count, 668, "paused=true&labels=linux")
+    add(daemon, range(count), 668, "paused=true&labels=linux")
     daemon.end()
     daemon = Daemon(folder, "many")
     first = json.loads(daemon.ask("/api/v1/torrents?limit=1"))

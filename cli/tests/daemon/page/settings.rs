@@ -54,6 +54,9 @@ async fn settings_are_saved_refused_in_words_and_followed_in_other_windows() {
         daemon.send("GET", "/api/v1/stats", &header, b"").status,
         401
     );
+    // A day of rates, of all torrents together.
+    browser.press(".segments", "24 h").await;
+    browser.until_true("return document.querySelector('.segments [aria-pressed=true]').textContent === '24 h' && document.querySelector('.chart canvas') !== null").await;
     // The theme is kept.
     browser.click("[aria-label='Appearance and more']").await;
     browser.press(".menu-list", "Dark").await;
