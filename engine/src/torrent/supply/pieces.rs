@@ -226,7 +226,8 @@ impl Pieces {
         except: &[BlockRef],
     ) -> Option<BlockRef> {
         let partial = self.partials.get_mut(&piece)?;
-        let numbered = (0u32..).zip(&partial.blocks).skip(partial.first_free);
+        let searched = partial.blocks.get(partial.first_free..)?;
+        let numbered = (u32::try_from(partial.first_free).ok()?..).zip(searched);
         let mut free = numbered.filter_map(|(number, block)| match block {
             Block::Free => Some(number),
             Block::Requested(_) | Block::Stored(_) => None,
