@@ -140,7 +140,8 @@ impl Announcer {
                     if let (announce, Ok(response)) = &outcome {
                         named.insert(Arc::clone(&announce.url), response.peers.len());
                     }
-                    self.conclude(&mut schedule, outcome).await;
+                    // In a box, as what is seldom needed: each torrent has room for what is not.
+                    Box::pin(self.conclude(&mut schedule, outcome)).await;
                 }
                 // When all handles are gone, no more changes come.
                 Ok(()) = self.control.tiers.changed() => {
@@ -170,7 +171,7 @@ impl Announcer {
                 () = at(wake), if link.is_up() => {}
             }
         }
-        self.say_goodbye(schedule, under_way).await;
+        Box::pin(self.say_goodbye(schedule, under_way)).await;
     }
 
     fn tell(&self, tally: Tally) {
