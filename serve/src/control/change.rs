@@ -160,7 +160,7 @@ struct Ring {
 
 impl ChangeLog {
     /// An empty log, whose numbers begin with this time.
-    pub(super) fn new(now: SystemTime) -> Self {
+    pub(crate) fn new(now: SystemTime) -> Self {
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let first = seconds << SHIFT;
         Self {
@@ -173,7 +173,7 @@ impl ChangeLog {
     }
 
     /// Adds a change; returns its number.
-    pub(super) fn push(&self, torrent: Option<TorrentId>, kind: ChangeKind) -> u64 {
+    pub(crate) fn push(&self, torrent: Option<TorrentId>, kind: ChangeKind) -> u64 {
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
         let at = at.unwrap_or_default().as_millis();
         let mut ring = self.ring.lock();

@@ -8,12 +8,13 @@
 //! | `params`, `failure`, `ids` | what a request asks for, why it is refused, which torrents it means |
 //! | `methods` | what each method does |
 //! | `fields` | what is said of a torrent |
-//! | `remembered`, `recent` | numbers of limits that do not hold; what changed in the last minute |
+//! | `remembered`, `recent`, `at_rest` | numbers of limits that do not hold; what changed in the last minute; files of paused torrents |
 //!
 //! The facts are those of Transmission's own description of it (`docs/rpc-spec.md`, version 6.0.0 of the protocol), and of
 //! what Debian's transmission-daemon answers. `docs/transmission.md` says of each method and field how far it goes.
 
 mod access;
+mod at_rest;
 mod dialects;
 mod failure;
 mod fields;

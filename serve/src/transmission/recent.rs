@@ -90,3 +90,36 @@ impl Seen {
         self.removed.keys().copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::control::ChangeKind;
+
+    fn now() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap().as_secs()
+    }
+
+    #[test]
+    fn a_change_is_recent_for_a_minute() {
+        let log = ChangeLog::new(SystemTime::now());
+        let id: TorrentId = "11".repeat(20).parse().unwrap();
+        let mut seen = Seen {
+            change: log.newest(),
+            ..Seen::default()
+        };
+        log.push(Some(id), ChangeKind::Changed);
+        seen.read(&log, now());
+        assert_eq!((seen.changed.len(), seen.all_until), (1, 0));
+        seen.read(&log, now() + RECENT + 2);
+        assert!(seen.changed.is_empty());
+        // One that has missed changes takes everything for recent.
+        let mut late = Seen::default();
+        late.read(&log, now());
+        assert!(late.all_until > now());
+        assert_eq!(late.change, log.newest());
+    }
+}

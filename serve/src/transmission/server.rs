@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::access::{admit, no_session, text};
+use super::at_rest::AtRest;
 use super::dialects::{self, Call, Requests};
 use super::methods;
 use super::recent::Recent;
@@ -117,6 +118,7 @@ pub(super) struct Shared {
     pub(super) fixed: Fixed,
     pub(super) remembered: Remembered,
     pub(super) recent: Recent,
+    pub(super) at_rest: AtRest,
     /// A client asked for the end of the daemon.
     pub(super) close: Notify,
     bodies: Semaphore,
@@ -161,6 +163,7 @@ impl TransmissionServer {
             fixed: config.fixed,
             remembered: Remembered::default(),
             recent: Recent::default(),
+            at_rest: AtRest::default(),
             close: Notify::new(),
             bodies: Semaphore::new(LARGE_BODIES),
             lists: Semaphore::new(LISTS_AT_ONCE),

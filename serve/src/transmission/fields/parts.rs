@@ -1,11 +1,14 @@
 //! Parts of a torrent, which are asked for only where a field needs them. A torrent that cannot say has none.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64;
 
 use super::Need;
 use crate::control::{
-    Control, FileView, PeerView, PiecesView, TorrentView, TrackerView, WebSeedView,
+    FileView, PeerView, PiecesView, TorrentState, TorrentView, TrackerView, WebSeedView,
 };
+use crate::transmission::server::Shared;
 
 /// Which parts the fields of a request need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,20 +42,21 @@ pub(in crate::transmission) struct Parts {
     pub(super) comment: String,
     pub(super) creator: String,
     pub(super) magnet: String,
-    pub(super) files: Vec<FileView>,
+    pub(super) files: Arc<Vec<FileView>>,
     pub(super) peers: Vec<PeerView>,
     pub(super) trackers: Vec<TrackerView>,
     pub(super) web_seeds: Vec<WebSeedView>,
-    held: PiecesView,
+    held: Arc<PiecesView>,
 }
 
 impl Parts {
     /// Asks for them.
     pub(in crate::transmission) async fn of(
-        control: &Control,
+        shared: &Shared,
         view: &TorrentView,
         needs: Needs,
     ) -> Self {
+        let control = &shared.control;
         let mut parts = Self::default();
         let id = view.id;
         if needs.whole
@@ -65,10 +69,10 @@ impl Parts {
         // A link has neither.
         let has_metadata = view.piece_count > 0;
         if needs.files && has_metadata {
-            parts.files = control.files(id).await.unwrap_or_default();
+            parts.files = files(shared, view).await;
         }
         if needs.pieces && has_metadata {
-            parts.held = control.pieces(id).await.unwrap_or_default();
+            parts.held = pieces(shared, view).await;
         }
         if needs.peers {
             parts.peers = control.peers(id).await.unwrap_or_default();
@@ -103,4 +107,38 @@ impl Parts {
             })
             .collect()
     }
+}
+
+/// Its files; those of a paused torrent are remembered.
+async fn files(shared: &Shared, view: &TorrentView) -> Arc<Vec<FileView>> {
+    let is_paused = view.state == TorrentState::Paused;
+    if let Some(known) = shared.at_rest.files(view.id).filter(|_| is_paused) {
+        return known;
+    }
+    let Ok(files) = shared.control.files(view.id).await else {
+        return Arc::default();
+    };
+    let files = Arc::new(files);
+    if is_paused {
+        let log = shared.control.log();
+        shared.at_rest.keep_files(view.id, &files, log);
+    }
+    files
+}
+
+/// Its pieces, likewise.
+async fn pieces(shared: &Shared, view: &TorrentView) -> Arc<PiecesView> {
+    let is_paused = view.state == TorrentState::Paused;
+    if let Some(known) = shared.at_rest.pieces(view.id).filter(|_| is_paused) {
+        return known;
+    }
+    let Ok(pieces) = shared.control.pieces(view.id).await else {
+        return Arc::default();
+    };
+    let pieces = Arc::new(pieces);
+    if is_paused {
+        let log = shared.control.log();
+        shared.at_rest.keep_pieces(view.id, &pieces, log);
+    }
+    pieces
 }

@@ -35,6 +35,7 @@ pub(super) async fn get(shared: &Shared, params: Params<'_>, dialect: Dialect) -
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs();
+    shared.at_rest.refresh(shared.control.log());
     let mut rows = Vec::with_capacity(selected.torrents.len() + 1);
     if is_table {
         rows.push(named.iter().map(|(name, _)| *name).collect());
@@ -45,7 +46,7 @@ pub(super) async fn get(shared: &Shared, params: Params<'_>, dialect: Dialect) -
         }
         let row = Row {
             view,
-            parts: &Parts::of(&shared.control, view, needs).await,
+            parts: &Parts::of(shared, view, needs).await,
             held: Held::of(view, &labels, &settings),
             numbers: shared.remembered.torrent(view.number),
             dialect,
