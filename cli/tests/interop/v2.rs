@@ -8,10 +8,18 @@ use crate::client::Setting;
 use crate::enabled;
 use crate::libtorrent;
 use crate::ours::{self, Start};
-use crate::payload::{LAST_PIECE_OF_1_BYTE, MANY_FILES, ONE_FILE, PIECES_OF_16_KIB, Shape};
+use crate::payload::{
+    LAST_PIECE_OF_1_BYTE, MANY_FILES, ONE_FILE, PIECES_OF_16_KIB, PIECES_OF_16_MIB, Shape,
+};
 use crate::place::Place;
 
-const SHAPES: [Shape; 4] = [ONE_FILE, MANY_FILES, LAST_PIECE_OF_1_BYTE, PIECES_OF_16_KIB];
+const SHAPES: [Shape; 5] = [
+    ONE_FILE,
+    MANY_FILES,
+    LAST_PIECE_OF_1_BYTE,
+    PIECES_OF_16_KIB,
+    PIECES_OF_16_MIB,
+];
 
 /// The torrent of the payload, as libtorrent makes it.
 fn torrent(place: &Place, version: &str) -> PathBuf {
