@@ -29,6 +29,13 @@ struct Theatre {
 
 impl Theatre {
     async fn new(files: &[(&str, usize)], budget: u64) -> Self {
+        let theatre = Self::without_peers(files, budget).await;
+        theatre.find_seeder().await;
+        theatre
+    }
+
+    /// Nothing comes before the seeder is found: what is read on demand is begun before it has a reader.
+    async fn without_peers(files: &[(&str, usize)], budget: u64) -> Self {
         let share = Share::new(1, files, PIECE);
         let origin = session();
         seed(&origin, &share).await;
@@ -39,8 +46,7 @@ impl Theatre {
             .unwrap();
         let options = AddOptions::new(StorageKind::Memory)
             .on_demand(true)
-            .announce(false)
-            .peers(origin.listen_addr());
+            .announce(false);
         let torrent = house.add(&share.metainfo, options).await.unwrap();
         Self {
             share,
@@ -48,6 +54,11 @@ impl Theatre {
             house,
             torrent,
         }
+    }
+
+    async fn find_seeder(&self) {
+        let addr = self.origin.listen_addr().unwrap();
+        self.torrent.add_peer(addr).await.unwrap();
     }
 
     fn bytes(&self, file: usize) -> Vec<u8> {
@@ -92,9 +103,10 @@ async fn read_to_end(reader: &mut Reader) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_film_plays_out_of_a_tenth_of_its_size() {
-    let theatre = Theatre::new(&[("film", 20 << 20)], 2 * MIB).await;
+    let theatre = Theatre::without_peers(&[("film", 20 << 20)], 2 * MIB).await;
     let expected = theatre.bytes(0);
     let mut reader = theatre.reader(0);
+    theatre.find_seeder().await;
     let mut position = 0;
     while position < expected.len() {
         let bytes = within(reader.next_bytes(usize::MAX)).await.unwrap();
