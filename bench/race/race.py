@@ -91,12 +91,12 @@ def run(*command, **more):
 
 
 class Net:
-    """Two namespaces with a row's link, or one of what the machine can do."""
+    """A namespace for the client and one for each seeder, with a row's links between, or one of what the machine can do."""
 
     def __init__(self, row=NO_LIMIT):
-        self.names = [f"tailwater-race-{os.getpid()}-{side}" for side in "fn"]
         self.row = row
         self.fars = FARS[:row.seeders]
+        self.names = [f"tailwater-race-{os.getpid()}-{side}" for side in ["n", *range(row.seeders)]]
         self.links = []
 
     def __enter__(self):
@@ -109,7 +109,7 @@ class Net:
                 # Not every kernel can delay packets: a program does it where a row asks for that.
                 is_plain = not self.row.rtt and self.row.seeders == 1
                 self.join(devices) if is_plain else self.link(devices)
-                for name, device, own in zip(self.names, devices, addresses):
+                for name, device, own in zip((self.names[1 + number], self.names[0]), devices, addresses):
                     run("ip", "link", "set", device, "netns", name)
                     run("ip", "-n", name, "addr", "add", f"{own}/24", "dev", device)
                     run("ip", "-n", name, "link", "set", device, "up")
@@ -118,6 +118,8 @@ class Net:
                     if self.row.mbit and is_plain:
                         run("tc", "-n", name, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.row.mbit}mbit",
                             "burst", BURST, "latency", QUEUE)
+            # The other seeders reach the tracker through the client's namespace.
+            run(*self.at("near"), "sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1")
         except BaseException:
             self.__exit__()
             raise
@@ -141,8 +143,8 @@ class Net:
         for name in self.names:
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
 
-    def at(self, side):
-        return ["ip", "netns", "exec", self.names[0 if side == "far" else 1]]
+    def at(self, side, number=0):
+        return ["ip", "netns", "exec", self.names[1 + number if side == "far" else 0]]
 
 
 class Process:
@@ -218,8 +220,8 @@ def python():
 PYTHON = None
 
 
-def libtorrent(role, address, folder, torrent, port=6881):
-    return [PYTHON, "-W", "ignore", LIBTORRENT, role, f"{address}:{port}", "{}", folder, torrent]
+def libtorrent(role, address, folder, torrent):
+    return [PYTHON, "-W", "ignore", LIBTORRENT, role, f"{address}:6881", "{}", folder, torrent]
 
 
 class Client:
@@ -414,7 +416,7 @@ class Race:
         with contextlib.ExitStack() as stack:
             tracker = stack.enter_context(self.tracker(net))
             for number, address in enumerate(net.fars):
-                command = [*net.at("far"), *libtorrent("seed", address, data, torrent, 6881 + number)]
+                command = [*net.at("far", number), *libtorrent("seed", address, data, torrent)]
                 seeder = stack.enter_context(Process(command, self.folder / f"seeder-{address}.log"))
             seeder.until(lambda: self.seeders(tracker) >= len(net.fars), "the seeders do not start")
             yield
