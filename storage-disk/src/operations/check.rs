@@ -143,19 +143,18 @@ impl Worker {
             let pieces: Vec<_> = pieces
                 .filter_map(|piece| geometry.piece(piece).ok())
                 .collect();
-            self.check_group(shared, &pieces, scratch)?;
-            let lens = pieces.iter().map(|piece| geometry.piece_len(*piece));
-            hashed = lens.fold(hashed, u32::saturating_add);
+            hashed = hashed.saturating_add(self.check_group(shared, &pieces, scratch)?);
         }
         Ok(true)
     }
 
+    /// Returns how many bytes were hashed: pieces of missing files cost nothing.
     fn check_group(
         &self,
         shared: &Shared,
         pieces: &[PieceIndex],
         scratch: &mut [u8],
-    ) -> Result<(), StorageError> {
+    ) -> Result<u32, StorageError> {
         let layout = shared.store.layout();
         let is_covered = |piece: &PieceIndex| self.check.held.cover(layout, *piece);
         let covered: Vec<_> = pieces.iter().copied().filter(is_covered).collect();
@@ -187,6 +186,9 @@ impl Worker {
             let done = self.check.done.fetch_add(1, Ordering::Relaxed) + 1;
             (self.check.progress)(done, layout.geometry().piece_count());
         }
-        Ok(())
+        let lens = covered
+            .iter()
+            .map(|piece| layout.geometry().piece_len(*piece));
+        Ok(lens.fold(0, u32::saturating_add))
     }
 }

@@ -64,7 +64,7 @@ impl Partial {
         self.reserved_for.is_none_or(|owner| owner == peer)
     }
 
-    /// Nobody is asked for a block any more.
+    /// No peer is asked for this block any more.
     fn free(&mut self, number: usize) {
         self.blocks[number] = Block::Free;
         self.free += 1;
