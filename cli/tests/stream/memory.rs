@@ -14,6 +14,10 @@ const MIB: u64 = 1 << 20;
 /// of it is resident depends on how it was built.
 const BESIDES: u64 = 6 * MIB;
 
+/// The end of the file is fetched before the reader is there, at most a sixteenth of the budget. What of it is on its way when the
+/// reader begins to wait for the first bytes is given up, and comes again.
+const AGAIN: u64 = MIB;
+
 /// A file of bytes that do not compress, made by the first run.
 fn noise(len: u64) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("noise");
@@ -54,5 +58,5 @@ fn a_file_ten_times_the_budget_passes_through_it() {
         "{peak}, with {program} bytes of program"
     );
     let counts = place.seeder.counts();
-    assert_eq!(counts.again, 0, "{counts:?}");
+    assert!(counts.again <= AGAIN, "{counts:?}");
 }

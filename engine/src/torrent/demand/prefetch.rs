@@ -156,7 +156,8 @@ impl<S: Space> Engine<S> {
         let share = self.space.share().unwrap_or(u64::MAX);
         let edge = EDGE.min(share / EDGE_SHARE);
         let piece_length = u64::from(self.supply.geometry.piece_length());
-        let pieces = edge.div_ceil(piece_length.max(1)).max(1);
+        // Rounded down, as pins are: what is fetched beyond them would be evicted before the reader comes to it.
+        let pieces = (edge / piece_length.max(1)).max(1);
         self.demand.prefetch.aim(file, center, pieces);
     }
 

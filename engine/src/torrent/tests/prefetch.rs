@@ -34,9 +34,9 @@ fn a_file_that_will_be_read_is_begun_at_both_ends_and_fills_what_is_unused() {
     assert_eq!(bench.serve(seed), [], "nothing without being told");
     bench.prefetch();
     let came = bench.serve(seed);
-    // The first piece, a sixteenth of the budget at each end, then what follows the beginning.
-    let tail: Vec<_> = (993..1_000).rev().collect();
-    let order = [vec![0], tail, numbers(1..93)].concat();
+    // The first piece, the whole pieces of a sixteenth of the budget at each end, then what follows the beginning.
+    let tail: Vec<_> = (994..1_000).rev().collect();
+    let order = [vec![0], tail, numbers(1..94)].concat();
     assert_eq!(came, order);
     assert_eq!(
         bench.engine.space.held.len(),
