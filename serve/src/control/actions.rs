@@ -130,6 +130,9 @@ impl Control {
                 apply(&torrent, &patch).await?;
             }
             let position = patch.queue_position;
+            if patch.forced.is_some() {
+                inner.queue_changed.notify_one();
+            }
             record(&entry, patch);
             if let Some(position) = position {
                 let moved = inner.move_in_queue(&entry, position);
@@ -344,6 +347,10 @@ fn record(entry: &Entry, patch: TorrentPatch) {
     if let Some(folder) = patch.completed_folder {
         state.options.completed_folder = folder;
     }
+    if let Some(title) = patch.title {
+        state.options.title = title;
+    }
+    state.options.forced = patch.forced.unwrap_or(state.options.forced);
     let record = &mut state.record;
     record.download_limit = patch.download_limit.unwrap_or(record.download_limit);
     record.upload_limit = patch.upload_limit.unwrap_or(record.upload_limit);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tailwater_metainfo::Expected;
 use tailwater_session::TorrentError;
 use tokio::time::timeout;
 
@@ -50,6 +51,32 @@ impl Control {
             piece_count: file.piece_count,
         });
         Ok(files.collect())
+    }
+
+    /// The .torrent file of a torrent.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, or its metadata is not known.
+    pub async fn torrent_file(&self, id: TorrentId) -> Result<Vec<u8>, ControlError> {
+        self.inner.stored_file(&*self.inner.entry(id)?).await
+    }
+
+    /// The hashes of a torrent's pieces as it is described, in hexadecimal digits; none of pieces whose hashes are not known.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, or its metadata is not known.
+    pub async fn piece_hashes(&self, id: TorrentId) -> Result<Vec<String>, ControlError> {
+        let entry = self.inner.entry(id)?;
+        let metainfo = self.inner.stored_metainfo(&entry).await?;
+        let hashes = metainfo.piece_hashes();
+        let pieces = metainfo.info().geometry().pieces();
+        let hash = |piece| match hashes.expected(piece)? {
+            Expected::V1(hash) | Expected::Both { v1: hash, .. } => Some(hash.to_string()),
+            Expected::V2(tree) => Some(tree.root.to_string()),
+        };
+        Ok(pieces.map(|it| hash(it).unwrap_or_default()).collect())
     }
 
     /// The connected peers of a torrent; of a link none.

@@ -176,9 +176,13 @@ impl Inner {
 
     /// The metadata of a torrent that is not in the session.
     pub(super) async fn stored_metainfo(&self, entry: &Entry) -> Result<Metainfo, ControlError> {
+        read(&self.stored_file(entry).await?)
+    }
+
+    /// The .torrent file of a torrent.
+    pub(super) async fn stored_file(&self, entry: &Entry) -> Result<Vec<u8>, ControlError> {
         let file = self.store.torrent_file(entry.number).await?;
-        let unknown = || ControlError::Conflict("its metadata is not known yet".to_owned());
-        read(&file.ok_or_else(unknown)?)
+        file.ok_or_else(|| ControlError::Conflict("its metadata is not known yet".to_owned()))
     }
 
     /// The torrent whose files are to be deleted; `None` if none of them can be its own.

@@ -27,6 +27,9 @@ pub struct LabelOptions {
     /// The folder to which files are moved when a torrent is complete; an empty text for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_folder: Option<String>,
+    /// It is a category: programs that know categories beside tags show it as such.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_category: bool,
     /// When its torrents stop to seed.
     #[serde(flatten)]
     pub seeding: OwnLimits,

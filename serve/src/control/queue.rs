@@ -29,6 +29,7 @@ struct Candidate {
     position: u64,
     is_held: bool,
     is_stalled: bool,
+    is_forced: bool,
 }
 
 impl Inner {
@@ -56,8 +57,10 @@ impl Inner {
                 Role::Download => (max_downloads, &mut downloads),
                 Role::Seed => (max_seeds, &mut seeds),
             };
-            let may_run = limit.is_none_or(|limit| *taken < limit);
-            if may_run && !candidate.is_stalled {
+            let has_place = limit.is_none_or(|limit| *taken < limit);
+            // One that is forced to run takes no place.
+            let may_run = has_place || candidate.is_forced;
+            if may_run && !candidate.is_stalled && !candidate.is_forced {
                 *taken += 1;
             }
             if may_run == candidate.is_held {
@@ -107,6 +110,7 @@ fn candidate(entry: Arc<Entry>) -> Option<Candidate> {
         .max(state.runs_since);
     let is_stalled = role == Role::Download && !state.is_held && since + STALLED_AFTER < now();
     let (position, is_held) = (state.queue_position, state.is_held);
+    let is_forced = state.options.forced;
     drop(state);
     Some(Candidate {
         entry,
@@ -115,6 +119,7 @@ fn candidate(entry: Arc<Entry>) -> Option<Candidate> {
         position,
         is_held,
         is_stalled,
+        is_forced,
     })
 }
 
@@ -139,5 +144,47 @@ async fn hold(candidate: &Candidate, is_held: bool) {
             state.runs_since = now();
         }
         Err(error) => tracing::debug!("torrent {} in the queue: {error}", entry.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use crate::control::TorrentState;
+    use crate::control::tests::{add, start, until_state};
+
+    #[tokio::test]
+    async fn a_torrent_that_is_forced_runs_without_a_place() {
+        let dir = TempDir::new().unwrap();
+        let control = start(dir.path()).await;
+        let limit = serde_json::from_str(r#"{"max_downloads":1}"#).unwrap();
+        control.set_settings(limit).await.unwrap();
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.push(add(&control, name).await);
+        }
+        until_state(&control, ids[1], TorrentState::Queued).await;
+        until_state(&control, ids[2], TorrentState::Queued).await;
+        let patch = |json: &str| serde_json::from_str(json).unwrap();
+        let forced = patch(r#"{"forced":true,"title":"The third"}"#);
+        control.patch(ids[2], forced).await.unwrap();
+        until_state(&control, ids[2], TorrentState::Downloading).await;
+        // The place is still that of the first.
+        assert_eq!(
+            control.torrent(ids[0]).unwrap().state,
+            TorrentState::Downloading
+        );
+        assert_eq!(control.torrent(ids[1]).unwrap().state, TorrentState::Queued);
+        control.close().await;
+        let control = start(dir.path()).await;
+        let view = control.torrent(ids[2]).unwrap();
+        assert!(view.forced, "{view:?}");
+        assert_eq!(view.title.as_deref(), Some("The third"));
+        let free = patch(r#"{"forced":false,"title":null}"#);
+        control.patch(ids[2], free).await.unwrap();
+        until_state(&control, ids[2], TorrentState::Queued).await;
+        assert_eq!(control.torrent(ids[2]).unwrap().title, None);
+        control.close().await;
     }
 }

@@ -20,6 +20,8 @@ pub const MAX_LABELS: usize = 32;
 pub const MAX_LABEL_LEN: usize = 100;
 /// The most peers that are named when a torrent is added.
 const MAX_PEERS: usize = 200;
+/// The longest title of a torrent, in bytes.
+const MAX_TITLE_LEN: usize = 500;
 /// The longest URL of a tracker or web seed, in bytes.
 const MAX_URL_LEN: usize = 2_048;
 /// The most files that are chosen: as many as the longest .torrent file can have, and then some.
@@ -79,6 +81,10 @@ pub struct AddParams {
     /// The folder to which its files are moved when it is complete; an empty text for none. Default: what its labels say,
     /// then the daemon.
     pub completed_folder: Option<String>,
+    /// What its user calls it. Its files keep their names.
+    pub title: Option<String>,
+    /// Whether it runs whatever the queue and the limits on seeding say.
+    pub forced: bool,
     /// Addresses of peers to connect to.
     #[schema(value_type = Vec<String>)]
     pub peers: Vec<SocketAddr>,
@@ -94,6 +100,7 @@ impl AddParams {
         rate("upload_limit", self.upload_limit)?;
         count("max_peers", self.max_peers)?;
         self.seeding.check()?;
+        title(self.title.as_deref())?;
         let too_many = |what, most| Err(ControlError::Invalid(format!("more than {most} {what}")));
         if self.peers.len() > MAX_PEERS {
             return too_many("peers", MAX_PEERS);
@@ -140,6 +147,8 @@ impl AddParams {
         TorrentOptions {
             seeding: self.seeding,
             completed_folder: self.completed_folder.clone(),
+            title: self.title.clone(),
+            forced: self.forced,
             ..TorrentOptions::default()
         }
     }
@@ -180,6 +189,10 @@ patch! {
         sequential: bool,
         /// Whether it super-seeds (BEP 16).
         super_seeding: bool,
+        /// What its user calls it; null for its own name. Its files keep their names.
+        title: Option<String>,
+        /// Whether it runs whatever the queue and the limits on seeding say.
+        forced: bool,
         /// Its place in the queue, from 1; the others make room.
         queue_position: u64,
     }
@@ -195,6 +208,7 @@ impl TorrentPatch {
         rate("upload_limit", self.upload_limit.flatten())?;
         count("max_peers", self.max_peers.flatten())?;
         count("upload_slots", self.upload_slots.flatten())?;
+        title(self.title.as_ref().and_then(Option::as_deref))?;
         self.seeding(OwnLimits::default()).check()
     }
 
@@ -252,6 +266,19 @@ pub(super) fn labels(labels: Vec<String>) -> Result<Vec<String>, ControlError> {
     }
 }
 
+/// Checks what a torrent is to be called.
+fn title(title: Option<&str>) -> Result<(), ControlError> {
+    let is_wrong = |title: &str| {
+        title.trim().is_empty() || title.len() > MAX_TITLE_LEN || title.contains(char::is_control)
+    };
+    match title.is_some_and(is_wrong) {
+        true => Err(ControlError::Invalid(format!(
+            "a title has 1 to {MAX_TITLE_LEN} bytes, and no control character"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Checks that lists of trackers are not out of all proportion; the torrent checks the URLs.
 pub(super) fn trackers(tiers: &[Vec<String>]) -> Result<(), ControlError> {
     let mut urls = tiers.iter().flatten();
@@ -296,7 +323,14 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<AddParams>(json).is_err(), "{json}");
         }
-        let mut params: AddParams = serde_json::from_str(r#"{"download_limit":0}"#).unwrap();
-        assert!(params.check().is_err());
+        let long = format!(r#"{{"title":"{}"}}"#, "x".repeat(MAX_TITLE_LEN + 1));
+        for json in [r#"{"download_limit":0}"#, r#"{"title":" "}"#, &long] {
+            let mut params: AddParams = serde_json::from_str(json).unwrap();
+            assert!(params.check().is_err(), "{json}");
+        }
+        let mut patch: TorrentPatch = serde_json::from_str(r#"{"title":"a\nb"}"#).unwrap();
+        assert!(patch.check().is_err());
+        let mut patch: TorrentPatch = serde_json::from_str(r#"{"title":null}"#).unwrap();
+        assert!(patch.check().is_ok());
     }
 }

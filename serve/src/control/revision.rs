@@ -152,12 +152,14 @@ fn fingerprint(view: &TorrentView) -> u64 {
         id,
         number,
         name,
+        title,
         state,
         state_progress,
         error,
         warning,
         labels,
         queue_position,
+        forced,
         added,
         completed,
         last_activity,
@@ -202,7 +204,8 @@ fn fingerprint(view: &TorrentView) -> u64 {
         magnet,
     } = view;
     let hasher = &mut DefaultHasher::new();
-    (id, number, name, state.name(), error, warning, labels).hash(hasher);
+    (id, number, name, title, state.name()).hash(hasher);
+    (error, warning, labels, forced).hash(hasher);
     (queue_position, added, completed, last_activity).hash(hasher);
     (size, have, left, downloaded, uploaded, wasted).hash(hasher);
     (down_rate, up_rate, eta, is_stalled).hash(hasher);

@@ -135,7 +135,7 @@ impl Inner {
             state.figures.last_activity = Some(now());
         }
         state.is_dirty |= state.figures != before;
-        if status.phase != Phase::Complete || state.record.paused {
+        if status.phase != Phase::Complete || state.record.paused || state.options.forced {
             return None;
         }
         self.seeding_limits(&state).reached(&seeded(&state))

@@ -99,6 +99,8 @@ pub struct TorrentView {
     pub number: i64,
     /// Its name; of a magnet link, what the link says, or the info-hash.
     pub name: String,
+    /// What its user calls it, if that is not its name.
+    pub title: Option<String>,
     /// What it is doing.
     pub state: TorrentState,
     /// How far a check, a move or a fetch of metadata is, from 0 to 1.
@@ -111,6 +113,8 @@ pub struct TorrentView {
     pub labels: Vec<String>,
     /// Its place in the queue, from 1.
     pub queue_position: u64,
+    /// It runs whatever the queue and the limits on seeding say.
+    pub forced: bool,
     /// When it was added.
     pub added: u64,
     /// When it was complete for the first time.

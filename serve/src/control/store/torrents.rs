@@ -43,6 +43,12 @@ pub struct TorrentOptions {
     /// The folder to which its files are moved when it is complete; an empty text for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_folder: Option<String>,
+    /// What its user calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// It runs whatever the queue and the limits on seeding say.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
     /// Its files are being moved to this folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moving_to: Option<PathBuf>,
