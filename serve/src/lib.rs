@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api;
+pub mod compat;
 pub mod control;
 pub mod fetching;
 pub mod size;

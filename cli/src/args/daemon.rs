@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueHint};
 use tailwater_serve::size::Size;
 use tailwater_serve::stream::HostName;
 
-use super::{Hook, Network, ServeAddr};
+use super::{Compat, Hook, Network, ServeAddr};
 
 /// Keep torrents over restarts, and serve an HTTP API for programs and people, until Ctrl-C.
 ///
@@ -52,13 +52,8 @@ pub(crate) struct Daemon {
     /// Fetch .torrent files from URLs in this machine's own networks too, as of an indexer beside it.
     #[arg(long, help_heading = "HTTP")]
     pub(crate) allow_private_urls: bool,
-    /// Serve Transmission's RPC here too, for its remotes, Sonarr, Radarr and scripts; a port alone serves this machine only.
-    ///
-    /// They are told the address as http://ADDR:PORT/transmission/rpc; 9091 is the port that they expect. A user name may be
-    /// any, and the password is a token of `--create-token`. What `--http` says of other machines, `--allow-host`,
-    /// `--require-token` and `--tls-cert` hold for it too. docs/transmission.md says what of it works.
-    #[arg(long, value_name = "ADDR:PORT", help_heading = "Other programs")]
-    pub(crate) transmission: Option<ServeAddr>,
+    #[command(flatten)]
+    pub(crate) compat: Compat,
     /// The folder for the files of torrents. Default: ~/Downloads.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Folders")]
     pub(crate) data: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod addr;
 #[cfg(feature = "bench")]
 mod bench;
 mod common;
+mod compat;
 mod completions;
 mod config;
 mod create;
@@ -42,6 +43,7 @@ pub(crate) use bench::{
     BenchSwarm, BenchTransport, BenchVerify, Client, Measuring, Pair,
 };
 pub(crate) use common::{Common, Each, LogFormat, Network};
+pub(crate) use compat::Compat;
 pub(crate) use completions::{Completions, Man};
 pub(crate) use config::Config;
 pub(crate) use create::Create;

@@ -1,9 +1,11 @@
 //! `tailwater daemon`
 
+mod listeners;
 mod notify;
 mod reload;
 mod transmission;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,12 +17,12 @@ use tailwater_serve::api::{ApiConfig, ApiServer};
 use tailwater_serve::control::store::Store;
 use tailwater_serve::control::{ChangeKind, Control, ControlConfig, StateLock, Tokens, UrlPolicy};
 use tailwater_serve::tls::ServerTls;
-use tailwater_serve::transmission::TransmissionServer;
 use tailwater_session::Session;
 use tailwater_session::limits::DEFAULT_MEMORY_BUDGET;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
+use self::listeners::{Listeners, Opened};
 use self::reload::{Reloader, SharedHook};
 use super::Context;
 use super::hook::{self, Facts};
@@ -51,8 +53,9 @@ enum Line {
     Serving {
         http: SocketAddr,
         url: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        transmission: Option<SocketAddr>,
+        /// By the names of their options.
+        #[serde(flatten)]
+        listeners: BTreeMap<&'static str, SocketAddr>,
         peers: Option<SocketAddr>,
         torrents: usize,
     },
@@ -70,9 +73,10 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
         return revoke_token(context, &state, name).await;
     }
     let _lock = lock(&state)?;
-    let listeners = Listeners {
+    // Before anything else, so that a port that is taken costs nothing.
+    let ports = Ports {
         http: listen(args, &state).await?,
-        transmission: transmission::listen(args, &state).await?,
+        others: Opened::open(args, &state).await?,
     };
     let tls = tls(args).await?;
     let builder = start::builder(&args.network, Table::Kept)
@@ -99,7 +103,7 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
     let hook = reloader.hook.clone();
     tokio::spawn(tell(control.clone(), hook, context.progress.clone()));
     let alive = tokio::spawn(notify::keep_alive());
-    let outcome = serve(context, args, listeners, &state, &mut reloader).await;
+    let outcome = serve(context, args, ports, &state, &mut reloader).await;
     notify::stopping();
     close(&control, &session, &context.progress).await;
     alive.abort();
@@ -133,16 +137,16 @@ async fn close(control: &Control, session: &Session, progress: &Progress) {
     }
 }
 
-/// Ports that were opened before anything else, so that a port that is taken costs nothing.
-struct Listeners {
+/// Ports that are open, and not answered on yet.
+struct Ports {
     http: TcpListener,
-    transmission: Option<TcpListener>,
+    others: Opened,
 }
 
 async fn serve(
     context: &Context,
     args: &Daemon,
-    listeners: Listeners,
+    ports: Ports,
     state: &Path,
     reloader: &mut Reloader,
 ) -> Result<(), CliError> {
@@ -155,19 +159,17 @@ async fn serve(
         operation: "serve HTTP",
         source,
     };
-    let server = ApiServer::start(listeners.http, control.clone(), &api).map_err(failed)?;
-    let rpc = listeners
-        .transmission
-        .map(|listener| transmission::serve(listener, control, args, state, reloader.tls.clone()));
-    let rpc = rpc.transpose()?;
+    let server = ApiServer::start(ports.http, control.clone(), &api).map_err(failed)?;
+    let others = ports
+        .others
+        .serve(control, args, state, reloader.tls.as_ref())?;
     let run = async {
         let scheme = if args.tls_cert.is_some() {
             "https"
         } else {
             "http"
         };
-        let rpc = rpc.as_ref().map(TransmissionServer::addr);
-        announce(context, scheme, server.addr(), rpc, control)?;
+        announce(context, scheme, server.addr(), &others, control)?;
         notify::ready();
         loop {
             context.interrupt.reload_requested().await;
@@ -177,10 +179,7 @@ async fn serve(
         }
     };
     let closing = async {
-        match &rpc {
-            Some(rpc) => rpc.close_requested().await,
-            None => std::future::pending().await,
-        }
+        others.close_requested().await;
         Ok(())
     };
     let until_closed = async {
@@ -193,9 +192,7 @@ async fn serve(
     // Before the session: a client that still reads must not take its end for the file's.
     let close = async {
         server.close().await;
-        if let Some(rpc) = &rpc {
-            rpc.close().await;
-        }
+        others.close().await;
     };
     let _ = timeout(CLOSE_HTTP_WITHIN, close).await;
     outcome
@@ -241,7 +238,7 @@ fn announce(
     context: &Context,
     scheme: &str,
     http: SocketAddr,
-    rpc: Option<SocketAddr>,
+    others: &Listeners,
     control: &Control,
 ) -> Result<(), CliError> {
     let url = format!("{scheme}://{http}");
@@ -250,7 +247,7 @@ fn announce(
         return out::json(&Line::Serving {
             http,
             url,
-            transmission: rpc,
+            listeners: others.addrs().map(|(api, addr)| (api.key, addr)).collect(),
             peers: stats.listen_addr.and_then(|addr| addr.parse().ok()),
             torrents: stats.torrents,
         });
@@ -260,10 +257,11 @@ fn announce(
             .progress
             .inform(format_args!("listening on {addr}"))?;
     }
-    if let Some(rpc) = rpc {
-        context.progress.inform(format_args!(
-            "Transmission's RPC: {scheme}://{rpc}/transmission/rpc"
-        ))?;
+    for (api, addr) in others.addrs() {
+        let (name, path) = (api.name, api.path);
+        context
+            .progress
+            .inform(format_args!("{name}: {scheme}://{addr}{path}"))?;
     }
     let torrents = crate::words::count(stats.torrents, "torrent");
     context

@@ -22,8 +22,12 @@ pub(crate) enum DaemonFailure {
         "{0} can be reached by other machines, and there is no token that would keep strangers out"
     )]
     NoToken(SocketAddr),
-    #[error("cannot serve Transmission's RPC at {addr}: {}", plain(source))]
-    Transmission { addr: SocketAddr, source: io::Error },
+    #[error("cannot serve {name} at {addr}: {}", plain(source))]
+    Listener {
+        name: &'static str,
+        addr: SocketAddr,
+        source: io::Error,
+    },
     #[error("{0}")]
     Control(#[from] ControlError),
     #[error("{0}")]
@@ -57,8 +61,8 @@ impl DaemonFailure {
             Self::NoToken(_) => {
                 "make one with `tailwater daemon --create-token NAME`, or name a port alone to serve this machine alone"
             }
-            Self::Transmission { .. } => {
-                "choose another address with `--transmission ADDR:PORT`; port 0 takes a free one"
+            Self::Listener { .. } => {
+                "choose another address, as `ADDR:PORT`; port 0 takes a free one"
             }
             Self::Address(_) => "write it as http://127.0.0.1:7870",
             Self::Unreachable { reason, .. } if reason.contains("certificate") => {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod bad_input;
+mod cors;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/daemon.rs"]
 mod daemon;

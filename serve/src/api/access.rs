@@ -13,10 +13,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 
 use super::problem::Problem;
 use super::server::Shared;
+use crate::compat::basic;
 use crate::control::{Access, Login};
 use crate::stream::{Client, check_origin, requested_host};
 
@@ -194,18 +194,6 @@ pub(super) fn token(header: &HeaderValue) -> Option<String> {
         true => Some(value.trim().to_owned()),
         false => basic(header).map(|(_, password)| password),
     }
-}
-
-/// Name and password of `Basic`.
-pub(super) fn basic(header: &HeaderValue) -> Option<(String, String)> {
-    let text = header.to_str().ok()?;
-    let (scheme, value) = text.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || text.len() > MAX_AUTHORIZATION_LEN {
-        return None;
-    }
-    let decoded = String::from_utf8(BASE64.decode(value.trim().as_bytes()).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
 }
 
 /// Whether a request comes from no web page, or from one of ours. Browsers say where a page comes from with everything

@@ -10,10 +10,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-use super::access::{self, RequestedHost};
+use super::access::RequestedHost;
 use super::input::{Id, TorrentPath};
 use super::problem::Problem;
 use super::server::Shared;
+use crate::compat::basic;
 use crate::control::TorrentId;
 use crate::stream::Client;
 
@@ -81,7 +82,7 @@ async fn answer(
 
 /// What a player that gave a name and a password needs in the URLs of its playlist: many do not send it with them otherwise.
 fn credentials(headers: &HeaderMap) -> String {
-    let given = headers.get(AUTHORIZATION).and_then(access::basic);
+    let given = headers.get(AUTHORIZATION).and_then(basic);
     given.map_or_else(String::new, |(name, password)| {
         let encode = |text| percent_encoding::utf8_percent_encode(text, UNRESERVED).to_string();
         format!("{}:{}@", encode(&name), encode(&password))

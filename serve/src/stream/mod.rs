@@ -46,7 +46,7 @@ mod webvtt;
 
 pub(crate) use client::Client;
 pub use client::Patience;
-pub(crate) use guard::{host as requested_host, origin as check_origin};
+pub(crate) use guard::{Refused, host as requested_host, origin as check_origin};
 pub use host::{HostName, Hosts, ParseHostError};
 pub use item::Item;
 pub use library::Library;

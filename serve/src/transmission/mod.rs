@@ -3,7 +3,7 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `server`, `access` | how requests come in; who may ask: `Host`, passwords, the id of the session |
+//! | `server`, `access` | how requests come in; the id of the session. The rest of what all such listeners need is [`compat`](crate::compat) |
 //! | `dialects` | the two forms of a request and its answer, and the names of keys in each |
 //! | `params`, `failure`, `ids` | what a request asks for, why it is refused, which torrents it means |
 //! | `methods` | what each method does |
@@ -30,4 +30,4 @@ mod server;
 
 pub use fields::FIELDS;
 pub use methods::{METHODS, SESSION_FIELDS};
-pub use server::{Fixed, TransmissionConfig, TransmissionServer};
+pub use server::{Fixed, start};

@@ -10,6 +10,7 @@ use tailwater_serve::control::{Control, SettingsPatch, WatchedFolder};
 use tailwater_serve::tls::ServerTls;
 use tailwater_session::Session;
 
+use super::listeners::APIS;
 use crate::args::{self, Command, Daemon, Hook};
 use crate::error::{CliError, DaemonFailure};
 use crate::input::ip_filter;
@@ -124,7 +125,7 @@ fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
         ("--http", &args.http),
         ("--allow-host", &args.allow_host),
         ("--require-token", &args.require_token),
-        ("--transmission", &args.transmission),
+        ("--allow-origin", &args.compat.allow_origin),
         ("--tls-cert", &(&args.tls_cert, &args.tls_key)),
         ("--allow-private-urls", &args.allow_private_urls),
         ("--data", &args.data),
@@ -142,8 +143,10 @@ fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
         ("--no-port-map", &(network.no_port_map, network.port_map)),
         ("--peer", &network.peer),
     ];
+    let others = APIS
+        .iter()
+        .map(|api| (api.option, format!("{:?}", (api.addr)(&args.compat))));
     let values = options.into_iter();
-    values
-        .map(|(name, value)| (name, format!("{value:?}")))
-        .collect()
+    let values = values.map(|(name, value)| (name, format!("{value:?}")));
+    values.chain(others).collect()
 }

@@ -67,6 +67,6 @@ pub(super) fn blocklist_update() -> Outcome {
 
 #[expect(clippy::unnecessary_wraps, reason = "what methods answer")]
 pub(super) fn session_close(shared: &Shared) -> Outcome {
-    shared.close.notify_one();
+    shared.door.request_close();
     Ok(Map::new())
 }

@@ -1,0 +1,24 @@
+//! Listeners for programs that were written for another one, as typed: one option for the address of each, and what belongs to it.
+
+use clap::Args as ClapArgs;
+use tailwater_serve::compat::Origin;
+
+use super::ServeAddr;
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Other programs")]
+pub(crate) struct Compat {
+    /// Serve Transmission's RPC here too, for its remotes, Sonarr, Radarr and scripts; a port alone serves this machine only.
+    ///
+    /// They are told the address as http://ADDR:PORT/transmission/rpc; 9091 is the port that they expect. A user name may be
+    /// any, and the password is a token of `--create-token`. What `--http` says of other machines, `--allow-host`,
+    /// `--require-token` and `--tls-cert` hold for it too. docs/transmission.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) transmission: Option<ServeAddr>,
+    /// Let web pages of this origin use the listeners for other programs; may be given again. Default: none.
+    ///
+    /// It is what stands in the address bar of the page up to the path: http://films.example:8080. A page that may do so can do
+    /// all that the listeners offer, with the password that the page or the browser has.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<Origin>,
+}
