@@ -4,6 +4,7 @@ pub mod api;
 pub mod compat;
 pub mod control;
 pub mod fetching;
+pub mod on_demand;
 pub mod size;
 pub mod stream;
 pub mod tls;

@@ -189,7 +189,7 @@ impl Control {
     }
 
     /// Changes one torrent, alone, and to the end.
-    async fn change<W, F>(&self, id: TorrentId, work: W) -> Result<(), ControlError>
+    pub(super) async fn change<W, F>(&self, id: TorrentId, work: W) -> Result<(), ControlError>
     where
         W: FnOnce(Arc<Inner>, Arc<Entry>) -> F + Send + 'static,
         F: Future<Output = Result<(), ControlError>> + Send,
@@ -293,7 +293,7 @@ impl Inner {
     }
 
     /// Something was changed: says so, and saves it.
-    async fn changed(&self, entry: &Entry) -> Result<(), ControlError> {
+    pub(super) async fn changed(&self, entry: &Entry) -> Result<(), ControlError> {
         self.log.push(Some(entry.id), ChangeKind::Changed);
         Ok(self.save(entry, None).await?)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tailwater_metainfo::Expected;
-use tailwater_session::TorrentError;
+use tailwater_session::{BufferMap, TorrentError};
 use tokio::time::timeout;
 
 use super::error::ControlError;
@@ -94,6 +94,28 @@ impl Control {
             .iter()
             .map(|peer| PeerView::of(peer, pieces))
             .collect())
+    }
+
+    /// How many readers a torrent has; one that is not in the session has none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, or it is busy.
+    pub async fn readers(&self, id: TorrentId) -> Result<usize, ControlError> {
+        match self.inner.entry(id)?.torrent() {
+            Some(_) => Ok(self.buffer(id).await?.readers.len()),
+            None => Ok(0),
+        }
+    }
+
+    /// The pieces and readers of a torrent in the session.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such torrent, it is not in the session, or it is busy.
+    pub async fn buffer(&self, id: TorrentId) -> Result<BufferMap, ControlError> {
+        let torrent = self.inner.entry(id)?.running()?;
+        soon(torrent.buffer()).await
     }
 
     /// The trackers of a torrent; of a link, those that it names.

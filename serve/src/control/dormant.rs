@@ -145,6 +145,12 @@ impl Control {
     pub async fn handle(&self, id: TorrentId) -> Result<Torrent, ControlError> {
         self.inner.awake(id).await
     }
+
+    /// The torrent, if it is in the session now.
+    #[must_use]
+    pub fn running(&self, id: TorrentId) -> Option<Torrent> {
+        self.inner.find(id)?.torrent()
+    }
 }
 
 impl Inner {

@@ -85,7 +85,8 @@ impl Entry {
     pub(super) fn new(id: TorrentId, row: TorrentRow) -> Self {
         // What was in memory is gone, and what is to be moved has to run.
         let is_on_disk = matches!(row.record.storage, StorageRecord::Folder(_));
-        let may_wait = row.options.moving_to.is_none() && is_on_disk;
+        let held_some = row.facts.as_ref().is_some_and(|facts| facts.is_started);
+        let may_wait = row.options.moving_to.is_none() && (is_on_disk || !held_some);
         let run = match row.record.paused && may_wait && row.facts.is_some() {
             true => Run::Dormant,
             false => Run::Starting,

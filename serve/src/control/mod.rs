@@ -8,6 +8,7 @@
 //! | `change` | the log of changes: numbered, bounded, for any number of readers |
 //! | `entry`, `service` | the torrents of the daemon, in a session or not yet; start and end |
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
+//! | `attributes` | texts that clients keep with a torrent |
 //! | `actions`, `details`, `pieces` | what is done with one torrent, and what is known of it |
 //! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
@@ -23,6 +24,7 @@
 
 mod actions;
 mod add;
+mod attributes;
 mod change;
 mod check;
 mod config;
@@ -58,6 +60,7 @@ mod url;
 mod view;
 mod watch;
 
+pub use attributes::{Attributes, MAX_ATTRIBUTE_LEN, MAX_ATTRIBUTES};
 pub use change::{Change, ChangeKind, ChangeLog, Missed, RING_LEN};
 pub use config::{ControlConfig, StateLock, UrlPolicy};
 pub use dormant::Facts;

@@ -7,6 +7,7 @@ use tailwater_metainfo::FileIndex;
 use tailwater_session::{AddOptions, Priority, StorageKind, TorrentRecord, Totals, limits};
 use utoipa::ToSchema;
 
+use super::attributes::Attributes;
 use super::check::{count, rate};
 use super::error::ControlError;
 use super::patch::patch;
@@ -90,6 +91,9 @@ pub struct AddParams {
     pub peers: Vec<SocketAddr>,
     /// Trackers by tier, in place of those that the torrent names.
     pub trackers: Option<Vec<Vec<String>>>,
+    /// Texts that a client keeps with it, by name.
+    #[serde(skip)]
+    pub attributes: Attributes,
 }
 
 impl AddParams {
@@ -112,6 +116,7 @@ impl AddParams {
         for file in &self.priorities {
             file.file()?;
         }
+        super::attributes::check(&self.attributes)?;
         trackers(self.trackers.as_deref().unwrap_or_default())
     }
 
@@ -149,6 +154,7 @@ impl AddParams {
             completed_folder: self.completed_folder.clone(),
             title: self.title.clone(),
             forced: self.forced,
+            attributes: self.attributes.clone(),
             ..TorrentOptions::default()
         }
     }

@@ -11,7 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::details::soon;
 use super::dormant::Facts;
 use super::entry::{Entry, EntryState, Run};
-use super::service::{Inner, now};
+use super::error::ControlError;
+use super::id::TorrentId;
+use super::service::{Control, Inner, now};
 use super::upkeep::update;
 
 /// How long a torrent stays in the session when it is paused or something has been asked that needs its files, in seconds:
@@ -64,26 +66,55 @@ impl Inner {
                 return;
             }
         }
-        let peers = connected(&torrent).await;
+        if self.leave(entry, &torrent).await.is_err() {
+            // The log says it. It is tried again later.
+            entry.state().needed_at = now + 60;
+        }
+    }
+
+    /// Has a paused torrent leave the session; what is known of it is saved. Its lock is held by the caller.
+    async fn leave(&self, entry: &Entry, torrent: &Torrent) -> Result<(), ControlError> {
+        let peers = connected(torrent).await;
         let mut row = entry.row();
+        if !matches!(row.record.storage, StorageRecord::Folder(_)) {
+            // What was held is gone with it.
+            row.facts = Some(Facts::new(torrent.metainfo(), &row.record));
+        }
         let Some(facts) = &mut row.facts else {
-            return;
+            return Ok(());
         };
         facts.keep_peers(peers);
         let facts = facts.clone();
-        if self.save_row(entry.id, row, None).await.is_err() {
-            // The log says it. It is tried again later.
-            entry.state().needed_at = now + 60;
-            return;
-        }
+        self.save_row(entry.id, row, None).await?;
         entry.state().facts = Some(facts);
         entry.set_run(Run::Dormant);
         // Its files stay, whatever it says.
         let _ = torrent.remove(RemoveOptions::default()).await;
         let mut state = entry.state();
         let before = state.figures;
-        update(&mut state, &torrent);
+        update(&mut state, torrent);
         state.is_dirty |= state.figures != before;
+        Ok(())
+    }
+}
+
+impl Control {
+    /// Pauses a torrent that is kept in memory and has it leave the session: nothing of it is held any more. One on the disk
+    /// is only paused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Control::pause`].
+    pub async fn rest(&self, id: TorrentId) -> Result<(), ControlError> {
+        self.change(id, |inner, entry| async move {
+            inner.pause(&entry).await?;
+            let is_in_memory = entry.folder().is_none();
+            match entry.torrent().filter(|_| is_in_memory) {
+                Some(torrent) => inner.leave(&entry, &torrent).await,
+                None => Ok(()),
+            }
+        })
+        .await
     }
 }
 
@@ -252,6 +283,37 @@ mod tests {
         control.inner.entry(id).unwrap().state().figures.uploaded = 20;
         control.resume(id).await.unwrap();
         assert_eq!(control.torrent(id).unwrap().ratio_limit, Some(Limit::NONE));
+        control.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_torrent_in_memory_rests_as_an_entry_that_holds_nothing() {
+        let dir = TempDir::new().unwrap();
+        let control = start(dir.path()).await;
+        let in_memory = || AddParams {
+            storage: StorageChoice::Memory,
+            ..AddParams::default()
+        };
+        let source = AddSource::TorrentFile(hello());
+        let id = control.add(source, in_memory()).await.unwrap();
+        assert_eq!(control.readers(id).await.unwrap(), 0);
+        control.rest(id).await.unwrap();
+        assert_eq!(control.in_session(), 0);
+        let view = control.torrent(id).unwrap();
+        assert_eq!(
+            (view.state, view.have, view.file_count),
+            (TorrentState::Paused, 0, 1)
+        );
+        assert_eq!(control.files(id).await.unwrap()[0].path, "x");
+        assert_eq!(control.in_session(), 0, "its files are known without it");
+        // Again changes nothing.
+        control.rest(id).await.unwrap();
+        control.close().await;
+        let control = start(dir.path()).await;
+        assert_eq!(control.in_session(), 0);
+        control.resume(id).await.unwrap();
+        until_state(&control, id, TorrentState::Downloading).await;
+        assert_eq!(control.in_session(), 1);
         control.close().await;
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tailwater_session::TorrentRecord;
 
 use super::{Store, StoreError, int, uint};
+use crate::control::attributes::Attributes;
 use crate::control::dormant::Facts;
 use crate::control::seeding::OwnLimits;
 
@@ -52,6 +53,9 @@ pub struct TorrentOptions {
     /// Its files are being moved to this folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moving_to: Option<PathBuf>,
+    /// Texts that clients keep with it, by name.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
 }
 
 /// What changes by itself while a torrent runs.
