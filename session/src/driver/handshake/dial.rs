@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use tailwater_types::BoundedMap;
+use tailwater_types::address::is_local;
 use tailwater_wire::Handshake;
 use tokio::time::{Instant, timeout};
 
@@ -39,7 +40,7 @@ pub(crate) struct PeerDialer {
     settings: HandshakeSettings,
     filter: SharedFilter,
     transports: Transports,
-    /// TCP is tried before uTP.
+    /// TCP is tried before uTP, wherever the peer is.
     is_tcp_first: bool,
     /// The way that worked where another one was tried first.
     worked: Arc<Mutex<BoundedMap<SocketAddr, Way>>>,
@@ -171,13 +172,19 @@ impl PeerDialer {
             Transports::Both if can_utp => {}
             _ => return (Transport::Tcp, None),
         }
-        if self.is_tcp_first {
+        if self.tries_tcp_first(addr) {
             return (Transport::Tcp, Some(Transport::Utp));
         }
         match self.worked.lock().get(&addr) {
             Some(way) if way.transport == Transport::Tcp => (Transport::Tcp, Some(Transport::Utp)),
             _ => (Transport::Utp, Some(Transport::Tcp)),
         }
+    }
+
+    /// Whether TCP is tried before uTP. On the local network too: no other traffic there has to be given way to, and TCP
+    /// costs half the processor time (`bench/race`).
+    fn tries_tcp_first(&self, addr: SocketAddr) -> bool {
+        self.is_tcp_first || is_local(addr.ip())
     }
 
     /// Shakes hands over uTP if it connects in about the time that TCP needs, else over TCP. Only one of them gets a
@@ -318,7 +325,7 @@ impl PeerDialer {
         };
         let transport = match self.transports {
             Transports::Utp => Transport::Utp,
-            Transports::Both if self.dialer.can(Transport::Utp) && !self.is_tcp_first => {
+            Transports::Both if self.dialer.can(Transport::Utp) && !self.tries_tcp_first(addr) => {
                 Transport::Utp
             }
             Transports::Tcp | Transports::Both => Transport::Tcp,

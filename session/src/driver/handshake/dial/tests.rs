@@ -12,8 +12,9 @@ use crate::driver::permits::{ConnectionPermits, DialLimit};
 use crate::memory_network::{MemoryHost, MemoryNetwork};
 use crate::transport::{Listener, Network, UdpPort};
 
-const OURS: [u8; 4] = [10, 0, 0, 1];
-const PEER: [u8; 4] = [10, 0, 0, 2];
+const OURS: [u8; 4] = [203, 0, 113, 1];
+const PEER: [u8; 4] = [203, 0, 113, 2];
+const NEIGHBOUR: [u8; 4] = [192, 168, 0, 2];
 
 fn ours() -> Ours {
     Ours {
@@ -23,8 +24,8 @@ fn ours() -> Ours {
     }
 }
 
-fn peer_addr() -> SocketAddr {
-    SocketAddr::new(IpAddr::from(PEER), 6881)
+fn addr(host: [u8; 4]) -> SocketAddr {
+    SocketAddr::new(IpAddr::from(host), 6881)
 }
 
 /// Dials in plain from a host, over uTP too if it has a port for it.
@@ -64,12 +65,16 @@ fn answer_over_utp(host: MemoryHost) -> JoinHandle<()> {
     answer(Listener::Utp(utp_socket(&network), network.link()))
 }
 
-/// Dials once; which transport won, and after which time.
+/// Dials the peer once; which transport won, and after which time.
 async fn dial(dialer: &PeerDialer) -> (Transport, Duration) {
+    dial_host(dialer, PEER).await
+}
+
+async fn dial_host(dialer: &PeerDialer, host: [u8; 4]) -> (Transport, Duration) {
     let permits = ConnectionPermits::new(10, DialLimit::default());
-    let permit = permits.try_acquire_incoming(PEER.into()).unwrap();
+    let permit = permits.try_acquire_incoming(IpAddr::from(host)).unwrap();
     let began = Instant::now();
-    let peer = dialer.dial(peer_addr(), ours(), permit).await.unwrap();
+    let peer = dialer.dial(addr(host), ours(), permit).await.unwrap();
     (peer.stream.transport(), began.elapsed())
 }
 
@@ -127,6 +132,19 @@ async fn who_waits_for_the_first_bytes_gets_them_over_tcp_and_changes_nothing_fo
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_of_the_local_network_is_reached_over_tcp() {
+    let network = MemoryNetwork::default();
+    let dialer = dialer(network.host(OURS), Transports::Both, true);
+    let _over_tcp = answer_over_tcp(network.host(NEIGHBOUR));
+    let _over_utp = answer_over_utp(network.host(NEIGHBOUR));
+    for _ in 0..2 {
+        let (won, took) = dial_host(&dialer, NEIGHBOUR).await;
+        assert_eq!(won, Transport::Tcp);
+        assert_after(took, Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn utp_is_tried_200_ms_after_a_tcp_that_worked_before_and_first_from_then_on() {
     let network = MemoryNetwork::default();
     let dialer = dialer(network.host(OURS), Transports::Both, true);
@@ -142,7 +160,7 @@ async fn utp_is_tried_200_ms_after_a_tcp_that_worked_before_and_first_from_then_
     let (won, took) = dial(&dialer).await;
     assert_eq!(won, Transport::Utp);
     assert_after(took, Duration::ZERO);
-    assert!(dialer.worked.lock().get(&peer_addr()).is_none());
+    assert!(dialer.worked.lock().get(&addr(PEER)).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,11 +194,11 @@ async fn what_is_tried_first_anyway_takes_no_room() {
         let (won, took) = dial(&dialer).await;
         assert_eq!(won, Transport::Tcp);
         assert_after(took, Duration::ZERO);
-        assert!(dialer.worked.lock().get(&peer_addr()).is_none());
+        assert!(dialer.worked.lock().get(&addr(PEER)).is_none());
     }
     let network = MemoryNetwork::default();
     let dialer = dialer(network.host(OURS), Transports::Both, true);
     let _over_utp = answer_over_utp(network.host(PEER));
     assert_eq!(dial(&dialer).await.0, Transport::Utp);
-    assert!(dialer.worked.lock().get(&peer_addr()).is_none());
+    assert!(dialer.worked.lock().get(&addr(PEER)).is_none());
 }
