@@ -59,6 +59,46 @@ impl PieceHashes {
         }
     }
 
+    /// Whether pieces have SHA-1 hashes (BEP 3): those of a v2-only torrent have none.
+    #[must_use]
+    pub fn has_v1(&self) -> bool {
+        match &self.0 {
+            Source::V1(_) => true,
+            Source::Any(hashes) => hashes
+                .iter()
+                .any(|hash| !matches!(hash, None | Some(Expected::V2(_)))),
+            Source::Torrent { info, .. } => info.info_hashes().v1.is_some(),
+        }
+    }
+
+    /// Whether pieces have hash trees (BEP 52), so that blocks may be judged.
+    #[must_use]
+    pub fn has_trees(&self) -> bool {
+        match &self.0 {
+            Source::Torrent { info, .. } => info.info_hashes().v2.is_some(),
+            Source::V1(_) | Source::Any(_) => false,
+        }
+    }
+
+    /// How many bytes of a piece its hash tree covers, from its beginning; `None` if it has none, or it is not known.
+    #[must_use]
+    pub fn tree_len(&self, piece: PieceIndex) -> Option<u32> {
+        match self.expected(piece)? {
+            Expected::V1(_) => None,
+            Expected::V2(tree) | Expected::Both { v2: tree, .. } => Some(tree.len),
+        }
+    }
+
+    /// Whether these bytes are block `number` of a piece, by the block's own hash (BEP 52); `None` if that is not known. In
+    /// a hybrid torrent the piece has to match its v1 hash besides.
+    #[must_use]
+    pub fn judge(&self, piece: PieceIndex, number: u32, bytes: &[u8]) -> Option<bool> {
+        match &self.0 {
+            Source::Torrent { layers, .. } => layers.judge(piece.get(), number, bytes),
+            Source::V1(_) | Source::Any(_) => None,
+        }
+    }
+
     /// Whether these bytes, in order, are the piece. `None` where [`expected`](Self::expected) is.
     pub fn is_valid<'a>(
         &self,

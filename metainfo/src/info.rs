@@ -1,6 +1,6 @@
 //! The checked info dictionary of a torrent, and its files.
 
-use crate::merkle::{Layer, LayeredFile, PieceLayers};
+use crate::merkle::{Layer, PieceLayers, TreeFile};
 use crate::parse::parse_info;
 use crate::raw_path::on_this_platform;
 use crate::{
@@ -210,26 +210,32 @@ impl Info {
         PieceHashes::of_torrent(self.clone(), PieceLayers::default())
     }
 
-    /// The files that have a piece layer (BEP 52).
-    pub(crate) fn layered_files(&self) -> impl Iterator<Item = (&FileEntry, LayeredFile)> {
+    /// The files that have a hash tree (BEP 52).
+    pub(crate) fn tree_files(&self) -> impl Iterator<Item = (&FileEntry, TreeFile)> {
         let geometry = self.geometry();
-        let files = self.files().iter();
+        let files = self.files().iter().filter(|file| file.length() > 0);
         files.filter_map(move |file| {
-            let layered = LayeredFile {
+            let tree = TreeFile {
                 root: file.pieces_root()?,
                 len: file.length(),
                 first_piece: geometry.number_at(file.offset()),
             };
-            let is_longer = file.length() > u64::from(geometry.piece_length());
-            is_longer.then_some((file, layered))
+            Some((file, tree))
         })
+    }
+
+    /// The files that have a piece layer: they are longer than a piece.
+    pub(crate) fn layered_files(&self) -> impl Iterator<Item = (&FileEntry, TreeFile)> {
+        let piece_length = u64::from(self.geometry().piece_length());
+        self.tree_files()
+            .filter(move |(file, _)| file.length() > piece_length)
     }
 
     /// The piece layers, of which the dictionary says nothing.
     pub(crate) fn unknown_layers(&self) -> PieceLayers {
         let piece_length = self.geometry().piece_length();
-        let files = self.layered_files().map(|(_, file)| file);
-        PieceLayers::new(files, |file| {
+        let files = self.tree_files().map(|(_, file)| file);
+        PieceLayers::new(files, piece_length, |file| {
             Layer::unknown(file.root, file.len, piece_length)
         })
     }

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use tailwater_metainfo::hashed_together;
 use tailwater_storage::{
-    BlockParts, Claims, Finish, Full, Held, MovedBytes, Progress, Reply, Space, Storage,
-    StorageError, SupplierKey, Totals,
+    BlockParts, Claims, Finish, Full, Held, MerkleHash, MovedBytes, Progress, Refused, Reply,
+    Space, Storage, StorageError, SupplierKey, Totals,
 };
 use tailwater_types::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
 
 use crate::operations::opening::Opening;
-use crate::torrent::DiskTorrent;
+use crate::torrent::{DiskTorrent, Mark};
 
 /// How many bytes of a file a reader is handed at a time.
 const READ_GRAIN: u32 = 8 * BLOCK_LEN;
@@ -23,54 +23,63 @@ const READ_GRAIN: u32 = 8 * BLOCK_LEN;
 pub(crate) struct DiskStorage {
     pub(crate) torrent: DiskTorrent,
     pub(crate) opening: Arc<Opening>,
-    claims: Arc<Claims<u64>>,
     attempts: Arc<AtomicU64>,
 }
 
 impl DiskStorage {
     pub(crate) fn new(torrent: DiskTorrent, opening: Opening) -> Self {
         Self {
-            claims: Arc::new(Claims::new(torrent.geometry().clone())),
             torrent,
             opening: Arc::new(opening),
             attempts: Arc::default(),
         }
     }
 
-    async fn write_claimed(
-        self,
-        from: SupplierKey,
-        blocks: Vec<(BlockRef, Bytes)>,
-    ) -> Vec<BlockRef> {
-        let mut unwanted = Vec::new();
-        let (mut mine, mut claimed) = (Vec::new(), Vec::new());
+    async fn write_claimed(self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Refused {
+        let shared = Arc::clone(&self.torrent.shared);
+        let mut refused = Refused::default();
+        let (mut mine, mut marks) = (Vec::new(), Vec::new());
         for (block, data) in blocks {
-            match self.claims.claim(block, from) {
-                Some(attempt) => {
-                    claimed.push((block, attempt));
-                    mine.push((block, data));
-                }
-                None => unwanted.push(block),
+            let Some(attempt) = shared.claims.claim(block, from) else {
+                refused.unwanted.push(block);
+                continue;
+            };
+            // It is in the cache of this processor now.
+            let judgement = shared.hashes.judge(block.piece(), block.number(), &data);
+            if judgement == Some(false) {
+                shared.claims.disclaim(block, from, attempt);
+                refused.wrong.push(block);
+                continue;
             }
+            let is_right = judgement == Some(true);
+            marks.push(Mark { attempt, is_right });
+            mine.push((block, data));
         }
-        let (claims, attempts) = (Arc::clone(&self.claims), claimed.clone());
-        // Asked on the I/O thread. What a later attempt writes comes behind it, as a torrent has one thread.
-        let is_wanted = move |number: usize| {
-            let claim = attempts.get(number);
-            claim.is_some_and(|&(block, attempt)| claims.is_current(block, attempt))
-        };
-        let written = self.torrent.write_if(mine, is_wanted).await;
-        for (block, attempt) in claimed {
+        if mine.is_empty() {
+            return refused;
+        }
+        let mut claimed = Vec::with_capacity(mine.len());
+        claimed.extend(
+            mine.iter()
+                .zip(&marks)
+                .map(|((block, _), mark)| (*block, *mark)),
+        );
+        let written = self.torrent.write_marked(mine, marks).await;
+        for (block, mark) in claimed {
             match written {
-                Ok(()) => self.claims.stored(block, from, attempt),
+                Ok(()) => shared.claims.stored(block, from, mark.attempt),
                 // The torrent is told the reason by a completion.
                 Err(_) => {
-                    self.claims.disclaim(block, from, attempt);
-                    unwanted.push(block);
+                    shared.claims.disclaim(block, from, mark.attempt);
+                    refused.unwanted.push(block);
                 }
             }
         }
-        unwanted
+        refused
+    }
+
+    fn claims(&self) -> &Claims<u64> {
+        &self.torrent.shared.claims
     }
 }
 
@@ -89,7 +98,7 @@ impl Storage for DiskStorage {
         Reply::later(async move { this.opening.start(&this.torrent, progress).await })
     }
 
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
         Reply::later(self.clone().write_claimed(from, blocks))
     }
 
@@ -105,11 +114,14 @@ impl Storage for DiskStorage {
     }
 
     fn read_one(&self, range: BlockRef) -> Reply<Result<Option<Bytes>, StorageError>> {
-        // A reader that waits for a piece asks again and again: not a matter for the I/O threads.
-        if !self.torrent.has(range.piece()) {
-            return Reply::ready(Ok(None));
-        }
         let torrent = self.torrent.clone();
+        // A reader that waits for a piece asks again and again: not a matter for the I/O threads.
+        if !torrent.has(range.piece()) {
+            return match torrent.has_judged(range) {
+                true => Reply::later(async move { held(torrent.read_judged(range).await) }),
+                false => Reply::ready(Ok(None)),
+            };
+        }
         Reply::later(async move {
             let read = torrent.read(vec![range]).await.pop();
             held(read.unwrap_or(Err(StorageError::Closed)))
@@ -124,16 +136,25 @@ impl Storage for DiskStorage {
         self.torrent.verify(pieces)
     }
 
+    fn judge(&self, piece: PieceIndex) {
+        self.torrent.judge(piece);
+    }
+
+    fn leaves(&self, piece: PieceIndex) -> Reply<Option<Vec<MerkleHash>>> {
+        let torrent = self.torrent.clone();
+        Reply::later(async move { torrent.leaves(piece).await })
+    }
+
     fn digest(&self, piece: PieceIndex) -> Result<(), StorageError> {
         self.torrent.digests(piece)
     }
 
     fn settle(&self, piece: PieceIndex) {
-        self.claims.close(piece);
+        self.claims().close(piece);
     }
 
     fn disclaim(&self, blocks: &[BlockRef]) {
-        blocks.iter().for_each(|&block| self.claims.lose(block));
+        blocks.iter().for_each(|&block| self.claims().lose(block));
     }
 
     /// A file that is wanted again gets back what the parts file keeps of it.
@@ -195,16 +216,17 @@ impl Storage for DiskStorage {
 impl Space for DiskStorage {
     fn reserve(&mut self, piece: PieceIndex) -> Result<Vec<PieceIndex>, Full> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
-        self.claims.open(piece, attempt);
+        self.claims().open(piece, attempt);
         Ok(Vec::new())
     }
 
     fn release(&mut self, piece: PieceIndex) {
-        self.claims.close(piece);
+        self.claims().close(piece);
+        self.torrent.shared.judged.forget(piece);
     }
 
     fn is_stored(&self, block: BlockRef, supplier: SupplierKey) -> bool {
-        self.claims.is_stored(block, supplier)
+        self.claims().is_stored(block, supplier)
     }
 
     fn verify_together(&self) -> usize {

@@ -33,7 +33,7 @@ fn subject(remembers: bool, part_names: bool) -> Subject {
             _dir: dir,
         })
     };
-    Subject::new(make).keeps()
+    Subject::new(make).keeps().judges()
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
-use crate::budget::{Buffer, Token};
+use tailwater_metainfo::{BLOCK_LEN, BlockRef};
+
+use crate::budget::{Buffer, Tally, Token};
 use crate::loom::Arc;
 
 /// A lease of bytes of a verified piece, inside one block. The bytes stay in memory, unchanged, until the last lease of
@@ -29,6 +31,20 @@ impl Lease {
             start,
             end,
         }
+    }
+
+    /// The bytes of `range`, which is inside its piece, that lie in block `number`, which it touches.
+    pub(crate) fn of_block(
+        buffer: &Arc<Buffer>,
+        tally: &Arc<Tally>,
+        number: u32,
+        range: BlockRef,
+    ) -> Self {
+        let last = range.offset() + (range.len() - 1);
+        let begin = number * BLOCK_LEN;
+        let from = range.offset().saturating_sub(begin);
+        let to = (last - begin).min(BLOCK_LEN - 1) + 1;
+        Self::new(Arc::clone(buffer), Token::new(tally), from, to)
     }
 
     /// The same bytes as a [`Bytes`], without copying them. Its last clone or slice ends the lease.

@@ -33,7 +33,7 @@ pub use config::{
 pub use error::Error;
 pub use handle::TorrentHandle;
 pub use lease::Lease;
-pub use partial::Written;
+pub use partial::{Judged, Written};
 pub use room::{Evicted, Reservation, ReservationId};
 pub use space::SpaceAvailable;
 pub use stats::{PieceState, Stats};

@@ -1,6 +1,6 @@
 //! The storage's read interface: leases, block digests, the state of pieces, statistics.
 
-use tailwater_metainfo::block_digest;
+use tailwater_metainfo::{MerkleHash, block_digest, merkle};
 use tailwater_types::{BLOCK_LEN, BlockDigest, BlockRef, PieceIndex};
 
 use crate::budget::BLOCK;
@@ -20,13 +20,31 @@ impl MemoryStorage {
     /// [`Error::NotVerified`], [`Error::SpansBlocks`], [`Error::NoSuchBlock`], [`Error::StaleHandle`],
     /// [`Error::Closed`].
     pub fn read(&self, handle: TorrentHandle, block: BlockRef) -> Result<Lease, Error> {
+        self.read_in_block(handle, block, false)
+    }
+
+    /// As [`read`](Self::read), also of a block that was found right by its own hash (BEP 52) while its piece is not verified.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn read_judged(&self, handle: TorrentHandle, block: BlockRef) -> Result<Lease, Error> {
+        self.read_in_block(handle, block, true)
+    }
+
+    fn read_in_block(
+        &self,
+        handle: TorrentHandle,
+        block: BlockRef,
+        also_partial: bool,
+    ) -> Result<Lease, Error> {
         let (offset, len) = (block.offset(), block.len());
         let piece = block.piece().get();
         if u64::from(offset % BLOCK_LEN) + u64::from(len) > u64::from(BLOCK_LEN) {
             return Err(Error::SpansBlocks { piece, offset, len });
         }
         let mut lease = None;
-        self.lease(handle, block, |part| lease = Some(part))?;
+        self.lease(handle, block, also_partial, |part| lease = Some(part))?;
         lease.ok_or(Error::NotVerified { piece })
     }
 
@@ -43,7 +61,7 @@ impl MemoryStorage {
     ) -> Result<Vec<Lease>, Error> {
         let most = range.len().div_ceil(BLOCK_LEN) + 1;
         let mut leases = Vec::with_capacity(most as usize);
-        self.lease(handle, range, |part| leases.push(part))?;
+        self.lease(handle, range, false, |part| leases.push(part))?;
         Ok(leases)
     }
 
@@ -65,6 +83,31 @@ impl MemoryStorage {
         let (blocks, _token) = &running.subject;
         let digests = blocks.iter().map(|block| block_digest(block.bytes()));
         Ok(digests.collect())
+    }
+
+    /// The hashes of the blocks of a verified piece, as far as its hash tree covers it (BEP 52). Hashes the piece.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotVerified`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn leaves(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<Vec<MerkleHash>, Error> {
+        self.check(handle)?;
+        let len = self.directory()?.torrent(handle)?.hashes.tree_len(piece);
+        let len = len.ok_or(Error::HashUnknown { piece: piece.get() })?;
+        let Some(running) = self.inner.shards.begin_verified(handle, piece)? else {
+            return Err(self.absent(handle, Error::NotVerified { piece: piece.get() }));
+        };
+        let (blocks, _token) = &running.subject;
+        let lens = (0..len)
+            .step_by(BLOCK_LEN as usize)
+            .map(|start| (len - start).min(BLOCK_LEN));
+        let bytes = blocks.iter().zip(lens);
+        let bytes = bytes.map(|(block, len)| block.bytes().get(..len as usize).unwrap_or_default());
+        Ok(bytes.map(merkle::block_hash).collect())
     }
 
     /// The state of a piece.
@@ -136,10 +179,11 @@ impl MemoryStorage {
         &self,
         handle: TorrentHandle,
         range: BlockRef,
+        also_partial: bool,
         take: impl FnMut(Lease),
     ) -> Result<(), Error> {
         self.check(handle)?;
-        if self.inner.shards.read(handle, range, take)? {
+        if self.inner.shards.read(handle, range, also_partial, take)? {
             return Ok(());
         }
         let piece = range.piece().get();

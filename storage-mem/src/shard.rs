@@ -276,37 +276,34 @@ impl Shards {
         }
     }
 
-    /// Hands leases of `block` to `take`, one for each block of the grid that it touches.
+    /// Hands leases of `block` to `take`, one for each block of the grid that it touches. With `also_partial` its piece need
+    /// not be verified, if the blocks were found right.
     pub(crate) fn read(
         &self,
         handle: TorrentHandle,
         block: BlockRef,
+        also_partial: bool,
         mut take: impl FnMut(Lease),
     ) -> Result<bool, Error> {
         let key = Key::new(handle, block.piece());
         let mut state = self.lock(key);
-        let Some(Piece::Verified(piece)) = Self::find(&mut state, handle, key)? else {
-            return Ok(false);
+        let piece = match Self::find(&mut state, handle, key)? {
+            Some(Piece::Verified(piece)) => piece,
+            Some(Piece::Partial(partial)) if also_partial => {
+                let partial = Arc::clone(partial);
+                // Its own lock is below this one.
+                return partial.lease_range(block, take);
+            }
+            _ => return Ok(false),
         };
-        let end = u64::from(block.offset()) + u64::from(block.len());
-        if end > u64::from(piece.len) {
-            return Err(Error::NoSuchBlock {
-                piece: block.piece().get(),
-                offset: block.offset(),
-                len: block.len(),
-            });
-        }
+        check_range(block, piece.len)?;
         // The last byte is inside the piece, so it fits.
         let last = block.offset() + (block.len() - 1);
         for number in block.number()..=last / BLOCK_LEN {
             let Some(buffer) = piece.blocks.get(number as usize) else {
                 break;
             };
-            let begin = number * BLOCK_LEN;
-            let from = block.offset().saturating_sub(begin);
-            let to = (last - begin).min(BLOCK_LEN - 1) + 1;
-            let token = Token::new(&piece.tally);
-            take(Lease::new(Arc::clone(buffer), token, from, to));
+            take(Lease::of_block(buffer, &piece.tally, number, block));
         }
         // Most reads find it up to date, and do not write, so that the cache line stays shared.
         let now = self.clock.now();
@@ -328,6 +325,19 @@ impl Shards {
             drop(state);
             drop(held);
         }
+    }
+}
+
+/// Fails for a range that reaches past the end of its piece.
+pub(crate) fn check_range(range: BlockRef, piece_len: u32) -> Result<(), Error> {
+    let end = u64::from(range.offset()) + u64::from(range.len());
+    match end <= u64::from(piece_len) {
+        true => Ok(()),
+        false => Err(Error::NoSuchBlock {
+            piece: range.piece().get(),
+            offset: range.offset(),
+            len: range.len(),
+        }),
     }
 }
 

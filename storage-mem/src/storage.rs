@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::handle::TorrentHandle;
 use crate::loom::{Arc, Mutex, MutexGuard, lock};
 use crate::order::Order;
-use crate::partial::{Partial, Written};
+use crate::partial::{Judged, Partial, Written};
 use crate::room::{Reservation, ReservationId, Victim};
 use crate::shard::{Blocks, Held, Key, Piece, Shards, Verified};
 use crate::stats::PieceState;
@@ -162,7 +162,7 @@ impl MemoryStorage {
             return Ok(Reservation::existing(id));
         }
         let len = torrent.geometry.piece_len(piece);
-        let expected = torrent.hashes.expected(piece);
+        let hashes = torrent.hashes.clone();
         let needed = len.div_ceil(BLOCK_LEN);
         let full = |free| Error::Full {
             needed: u64::from(needed) * BLOCK,
@@ -187,7 +187,7 @@ impl MemoryStorage {
             return Err(full(free));
         };
         let id = ReservationId(self.inner.shards.clock.step());
-        let partial = Arc::new(Partial::new(id, piece, len, expected, space));
+        let partial = Arc::new(Partial::new(id, piece, len, hashes, space));
         let held = Held {
             generation: handle.generation,
             piece: Piece::Partial(partial),
@@ -247,6 +247,7 @@ impl MemoryStorage {
                 Err(Error::NotReserved { piece: piece.get() })
             }
             Some(running) => running.subject.write(block, data),
+            // It was whole and verified meanwhile.
             None => match self.piece_state(handle, piece)? {
                 PieceState::Verified => Ok(Written::Duplicate),
                 _ => Err(Error::NotReserved { piece: piece.get() }),
@@ -280,10 +281,19 @@ impl MemoryStorage {
         for &piece in pieces {
             let claim = self.partial(handle, piece);
             match claim.and_then(|running| Ok((running.subject.begin_verify()?, running))) {
-                Ok(((Expected::V1(hash), blocks), running)) => {
+                Ok(((Expected::V1(hash), blocks, _), running)) => {
                     begun.push((piece, running, hash, blocks));
                 }
-                Ok(((expected, blocks), running)) => trees.push((piece, running, expected, blocks)),
+                // Each block was found right by itself.
+                Ok(((Expected::V2(_), blocks, true), running)) => {
+                    tell(
+                        piece,
+                        self.judge_piece(handle, piece, &running.subject, blocks, true),
+                    );
+                }
+                Ok(((expected, blocks, _), running)) => {
+                    trees.push((piece, running, expected, blocks));
+                }
                 Err(error) => tell(piece, Err(error)),
             }
         }
@@ -294,7 +304,7 @@ impl MemoryStorage {
         let parts: Vec<&[&[u8]]> = parts.iter().map(Vec::as_slice).collect();
         let hashes = hash_many(&parts);
         for ((piece, running, hash, blocks), found) in begun.into_iter().zip(hashes) {
-            let judged = self.judge(handle, piece, &running.subject, blocks, found == hash);
+            let judged = self.judge_piece(handle, piece, &running.subject, blocks, found == hash);
             tell(piece, judged);
         }
         for (piece, running, expected, blocks) in trees {
@@ -302,7 +312,7 @@ impl MemoryStorage {
             blocks.iter().for_each(|block| hasher.update(block.bytes()));
             let found = hasher.finish();
             let is_valid = found == PieceMatch::Right;
-            let judged = self.judge(handle, piece, &running.subject, blocks, is_valid);
+            let judged = self.judge_piece(handle, piece, &running.subject, blocks, is_valid);
             tell(
                 piece,
                 match found {
@@ -313,7 +323,7 @@ impl MemoryStorage {
         }
     }
 
-    fn judge(
+    fn judge_piece(
         &self,
         handle: TorrentHandle,
         piece: PieceIndex,
@@ -325,6 +335,21 @@ impl MemoryStorage {
             Some(block_digests) => Ok(Verdict::Invalid { block_digests }),
             None => self.promote(handle, piece, partial),
         }
+    }
+
+    /// Judges the blocks of a piece that are stored and have not been judged, by their own hashes, as far as those are known
+    /// (BEP 52). A block that is written later is judged as it is written. Hashes blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReserved`], [`Error::StaleHandle`], [`Error::Closed`].
+    pub fn judge(
+        &self,
+        handle: TorrentHandle,
+        piece: PieceIndex,
+    ) -> Result<(ReservationId, Judged), Error> {
+        let running = self.partial(handle, piece)?;
+        Ok((running.subject.id(), running.subject.judge()))
     }
 
     /// How many pieces of the torrent are best verified together: [`hashed_together`] where those are not too much of the

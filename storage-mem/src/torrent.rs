@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_channel::oneshot;
 use tailwater_storage::{
     Access, BlockParts, Blocking, ByteWindow, Claims, Completion, CompletionSink, Figures, Full,
-    Held, LookbehindFigures, OpenError, OpenRequest, Opened, Progress, ReaderKey, Reply, Space,
-    Storage, StorageError, StorageFactory, SupplierKey,
+    Held, LookbehindFigures, MerkleHash, OpenError, OpenRequest, Opened, Progress, ReaderKey,
+    Refused, Reply, Space, Storage, StorageError, StorageFactory, SupplierKey,
 };
 use tailwater_types::{Bitfield, BlockRef, Geometry, PieceIndex};
 
@@ -176,23 +177,42 @@ impl MemoryTorrent {
         let _ = self.storage.remove_torrent(self.handle);
     }
 
-    /// Writes a block; returns whether it was wanted.
-    fn take(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
-        let Some(reservation) = self.claims.claim(block, from) else {
-            return false;
-        };
+    /// Writes a block; `None` when it was not wanted.
+    fn take(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> Option<Written> {
+        let reservation = self.claims.claim(block, from)?;
         let written = self
             .storage
             .write_block_into(self.handle, block, reservation, data);
-        let is_stored = matches!(written, Ok(Written::Stored { .. }));
-        match is_stored {
-            true => self.claims.stored(block, from, reservation),
-            false => self.claims.disclaim(block, from, reservation),
+        match written {
+            Ok(written @ Written::Stored { .. }) => {
+                self.claims.stored(block, from, reservation);
+                Some(written)
+            }
+            other => {
+                self.claims.disclaim(block, from, reservation);
+                other.ok().filter(|written| *written == Written::Wrong)
+            }
         }
-        is_stored
     }
 
-    /// A lease of a range that lies in one block.
+    /// Judges blocks that were stored before their hashes were known.
+    fn judge_stored(&self, piece: PieceIndex) {
+        let Ok((reservation, judged)) = self.storage.judge(self.handle, piece) else {
+            // Given up, or verified as a whole meanwhile.
+            return;
+        };
+        let block = |number: u32| self.geometry.nth_block(piece, number);
+        let right: Vec<_> = judged.right.into_iter().filter_map(block).collect();
+        let wrong = judged.wrong.into_iter().filter_map(block);
+        let wrong: Vec<_> = wrong
+            .filter_map(|block| Some((block, self.claims.withdraw(block, reservation)?)))
+            .collect();
+        if !right.is_empty() || !wrong.is_empty() {
+            (self.completions)(Completion::Judged { right, wrong });
+        }
+    }
+
+    /// A lease of a range that lies in one block of a verified piece.
     fn lease(&self, range: BlockRef) -> Option<Bytes> {
         let lease = self.storage.read(self.handle, range).ok()?;
         Some(lease.into_bytes())
@@ -232,11 +252,21 @@ impl Storage for MemoryTorrent {
         Reply::ready(Ok(Bitfield::none(&self.geometry)))
     }
 
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
-        let unwanted = blocks
-            .iter()
-            .filter(|(block, data)| !self.take(from, *block, data));
-        Reply::ready(unwanted.map(|(block, _)| *block).collect())
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
+        let (mut refused, mut right) = (Refused::default(), Vec::new());
+        for (block, data) in blocks {
+            match self.take(from, block, &data) {
+                Some(Written::Stored { is_right: true, .. }) => right.push(block),
+                Some(Written::Stored { .. }) => {}
+                Some(Written::Wrong) => refused.wrong.push(block),
+                Some(Written::Duplicate) | None => refused.unwanted.push(block),
+            }
+        }
+        if !right.is_empty() {
+            let wrong = Vec::new();
+            (self.completions)(Completion::Judged { right, wrong });
+        }
+        Reply::ready(refused)
     }
 
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {
@@ -245,13 +275,29 @@ impl Storage for MemoryTorrent {
     }
 
     fn read_one(&self, range: BlockRef) -> Reply<Result<Option<Bytes>, StorageError>> {
-        Reply::ready(Ok(self.lease(range)))
+        let lease = self.storage.read_judged(self.handle, range);
+        Reply::ready(Ok(lease.ok().map(Lease::into_bytes)))
     }
 
     fn verify(&self, pieces: Vec<PieceIndex>) -> Result<(), StorageError> {
         let this = self.clone();
         (self.blocking)(Box::new(move || this.hash(&pieces)));
         Ok(())
+    }
+
+    fn judge(&self, piece: PieceIndex) {
+        let this = self.clone();
+        (self.blocking)(Box::new(move || this.judge_stored(piece)));
+    }
+
+    fn leaves(&self, piece: PieceIndex) -> Reply<Option<Vec<MerkleHash>>> {
+        let (done, leaves) = oneshot::channel();
+        let this = self.clone();
+        (self.blocking)(Box::new(move || {
+            // Its caller may have gone.
+            let _ = done.send(this.storage.leaves(this.handle, piece).ok());
+        }));
+        Reply::later(async move { leaves.await.ok().flatten() })
     }
 
     fn digest(&self, piece: PieceIndex) -> Result<(), StorageError> {

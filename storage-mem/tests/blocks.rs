@@ -78,7 +78,13 @@ fn the_last_block_to_come_fills_the_piece() {
         let block = content.block(0, number);
         let written = storage.write_block(handle, block, content.data(block));
         let piece_full = number == 0;
-        assert_eq!(written, Ok(Written::Stored { piece_full }));
+        assert_eq!(
+            written,
+            Ok(Written::Stored {
+                is_right: false,
+                piece_full
+            })
+        );
     }
     assert_eq!(storage.verify(handle, piece), Ok(Verdict::Valid));
 }
@@ -239,7 +245,13 @@ fn writes_off_the_grid_are_refused() {
     };
     assert_eq!(storage.write_block(handle, block, b"abc"), Err(length));
     let stored = storage.write_block(handle, block, content.data(block));
-    assert_eq!(stored, Ok(Written::Stored { piece_full: false }));
+    assert_eq!(
+        stored,
+        Ok(Written::Stored {
+            is_right: false,
+            piece_full: false
+        })
+    );
     let again = storage.write_block(handle, block, content.data(block));
     assert_eq!(again, Ok(Written::Duplicate));
     let piece = 0;

@@ -15,6 +15,6 @@ fn factory(budget: u64) -> Arc<dyn StorageFactory> {
 
 #[test]
 fn it_does_what_every_storage_has_to_do() {
-    let subject = Subject::new(|| factory(4 << 20)).evicts(factory);
+    let subject = Subject::new(|| factory(4 << 20)).evicts(factory).judges();
     block_on(check(&subject));
 }

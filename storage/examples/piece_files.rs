@@ -13,8 +13,8 @@ use tailwater_metainfo::block_digest;
 use tailwater_storage::conformance::{Subject, block_on, check};
 use tailwater_storage::{
     Bitfield, BlockParts, BlockRef, Bytes, Claims, Completion, Full, Held, OpenError, OpenRequest,
-    Opened, Operation, PieceIndex, Progress, Reply, Space, Storage, StorageError, StorageFactory,
-    SupplierKey, Verdict,
+    Opened, Operation, PieceIndex, Progress, Refused, Reply, Space, Storage, StorageError,
+    StorageFactory, SupplierKey, Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -153,7 +153,7 @@ impl Storage for Torrent {
         self.elsewhere(Err(StorageError::Closed), move |this| this.find(&progress))
     }
 
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
         let mut unwanted = Vec::new();
         for (block, data) in blocks {
             match self.claims.claim(block, from) {
@@ -164,7 +164,7 @@ impl Storage for Torrent {
                 None => unwanted.push(block),
             }
         }
-        Reply::ready(unwanted)
+        Reply::ready(unwanted.into())
     }
 
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {

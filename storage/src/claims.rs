@@ -94,6 +94,18 @@ impl<A: Copy + PartialEq> Claims<A> {
         self.with(block, |_, claim| *claim = Claim::Free);
     }
 
+    /// A block that was stored in an attempt is taken out again. Returns whose it was, if the attempt is still under way.
+    pub fn withdraw(&self, block: BlockRef, attempt: A) -> Option<SupplierKey> {
+        self.with(block, |now, claim| match *claim {
+            Claim::Claimed(supplier) | Claim::Stored(supplier) if now == attempt => {
+                *claim = Claim::Free;
+                Some(supplier)
+            }
+            _ => None,
+        })
+        .flatten()
+    }
+
     /// Whether the piece is still in that attempt.
     pub fn is_current(&self, block: BlockRef, attempt: A) -> bool {
         self.with(block, |now, _| now == attempt).unwrap_or(false)

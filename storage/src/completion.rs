@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tailwater_types::{BlockDigest, BlockRef, PieceIndex, Verdict};
 
 use crate::error::StorageError;
+use crate::key::SupplierKey;
 
 /// The outcome of work that a storage did on its own time, in the order in which it was done. A torrent has to handle each
 /// of them, so a new one is a breaking change.
@@ -16,6 +17,14 @@ pub enum Completion {
         piece: PieceIndex,
         /// Whether it has the right hash. If so, it can be read from now on.
         verdict: Verdict,
+    },
+    /// Blocks of pieces that are not whole were judged by their own hashes (BEP 52).
+    Judged {
+        /// These are right: readers can have them.
+        right: Vec<BlockRef>,
+        /// These are not what their hashes promise, and whose they were. They are not stored any more, and have to be
+        /// downloaded again.
+        wrong: Vec<(BlockRef, SupplierKey)>,
     },
     /// A piece could not be hashed: reading failed, or an earlier write did. Nothing is known about its data.
     VerifyFailed {

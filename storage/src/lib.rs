@@ -19,12 +19,14 @@ pub use key::{ReaderKey, SupplierKey};
 pub use reply::Reply;
 pub use space::{ByteWindow, Full, Space};
 pub use storage::{
-    BlockParts, Figures, Finish, Held, LookbehindFigures, MovedBytes, Progress, Storage, Totals,
+    BlockParts, Figures, Finish, Held, LookbehindFigures, MovedBytes, Progress, Refused, Storage,
+    Totals,
 };
 
 /// Types in the signatures of the traits.
 pub use bytes::Bytes;
 pub use tailwater_metainfo::PieceHashes;
 pub use tailwater_types::{
-    BLOCK_LEN, Bitfield, BlockDigest, BlockRef, Geometry, InfoHash, PieceHash, PieceIndex, Verdict,
+    BLOCK_LEN, Bitfield, BlockDigest, BlockRef, Geometry, InfoHash, MerkleHash, PieceHash,
+    PieceIndex, Verdict,
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tailwater_metainfo::{BLOCK_LEN, Bitfield, BlockRef, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, Bitfield, BlockRef, MerkleHash, PieceIndex};
 
 use crate::error::StorageError;
 use crate::key::{ReaderKey, SupplierKey};
@@ -16,6 +16,27 @@ pub type BlockParts = VecDeque<Bytes>;
 
 /// The outcome of reading one block: `None` when its piece is not held.
 pub type Held = Result<Option<BlockParts>, StorageError>;
+
+/// The blocks of one [`Storage::write`] that were not taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a driver that ignored a reason would wait for the block"
+)]
+pub struct Refused {
+    /// Another copy was first, or their piece is not being fetched.
+    pub unwanted: Vec<BlockRef>,
+    /// They are not what their hashes promise: their sender is to blame (BEP 52).
+    pub wrong: Vec<BlockRef>,
+}
+
+/// Blocks that are not wanted, of which none was judged.
+impl From<Vec<BlockRef>> for Refused {
+    fn from(unwanted: Vec<BlockRef>) -> Self {
+        let wrong = Vec::new();
+        Self { unwanted, wrong }
+    }
+}
 
 /// Gets the number of pieces that have been looked at, and of all. Calls may overlap and come out of order.
 pub type Progress = Arc<dyn Fn(u32, u32) + Send + Sync>;
@@ -38,19 +59,26 @@ pub trait Storage: Send + Sync {
     /// Dropping the reply stops it.
     fn start(&self, progress: Progress) -> Reply<Result<Bitfield, StorageError>>;
 
-    /// Takes blocks that a supplier sent; replies when there is room for more (back-pressure). Returns those that are
-    /// not wanted: another copy was first, or their piece is not being fetched. Of the others
-    /// [`Space::is_stored`](crate::Space::is_stored) says later whether they still count.
+    /// Takes blocks that a supplier sent; replies when there is room for more (back-pressure). Returns those that it did
+    /// not take. Of the others [`Space::is_stored`](crate::Space::is_stored) says later whether they still count.
     ///
     /// The bytes need not be stored yet when the reply comes. If that fails, the torrent is told by
     /// [`Completion::WriteFailed`](crate::Completion::WriteFailed). Dropping the reply may lose a part of the blocks.
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>>;
+    ///
+    /// Where the hash of a block is known ([`PieceHashes::judge`](crate::PieceHashes::judge)), the block is judged by it: a wrong one is not taken, and
+    /// a right one can be read by [`read_one`](Self::read_one) as soon as
+    /// [`Completion::Judged`](crate::Completion::Judged) names it. A storage that judges no blocks takes them all, and has
+    /// readers wait for the whole piece.
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused>;
 
     /// Reads blocks, each within one piece and of any length up to 128 KiB, in the order in which they were asked for.
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>>;
 
     /// Reads a range that does not cross a multiple of [`read_grain`](Self::read_grain), for a reader. `None` when its
     /// piece is not held. A storage that can hand out one buffer without asking anything implements it so.
+    ///
+    /// Of a piece that is not whole, a storage that judges blocks gives as many bytes of the range's beginning as are
+    /// in blocks that were found right; `None` if there are none.
     fn read_one(&self, range: BlockRef) -> Reply<Result<Option<Bytes>, StorageError>> {
         match self.read(vec![range]).try_ready() {
             Ok(read) => Reply::ready(join(read)),
@@ -71,6 +99,19 @@ pub trait Storage: Send + Sync {
     ///
     /// When the storage is closed, or has failed and not been resumed.
     fn verify(&self, pieces: Vec<PieceIndex>) -> Result<(), StorageError>;
+
+    /// The hashes of blocks of a piece have become known: asks for those blocks that are stored already to be judged. The
+    /// answer is [`Completion::Judged`](crate::Completion::Judged), or none.
+    fn judge(&self, piece: PieceIndex) {
+        let _ = piece;
+    }
+
+    /// The hashes of the blocks of a verified piece, in their order, for peers that ask for them (BEP 52); `None` when the
+    /// piece is not held. It costs as much as hashing the piece, and its caller bounds how often it is asked.
+    fn leaves(&self, piece: PieceIndex) -> Reply<Option<Vec<MerkleHash>>> {
+        let _ = piece;
+        Reply::ready(None)
+    }
 
     /// Asks for a digest of each block of a verified piece, to compare with those of an earlier, invalid copy (smart
     /// ban). The answer is [`Completion::Digests`](crate::Completion::Digests), or none.

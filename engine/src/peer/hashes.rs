@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::MerkleHash;
-use tailwater_metainfo::merkle::{HashRange, PieceLayers};
+use tailwater_metainfo::merkle::{HashRange, PieceLayers, Proved};
 use tailwater_types::pacing::{Rate, TokenBucket};
 use tailwater_wire::{HashRequest, Hashes, Message};
 
 use super::messages::Charge;
 use super::{Connection, Fact, Violation};
 
-/// The most queries for hashes that are outstanding at one peer. libtorrent keeps two.
+/// The most queries for hashes of pieces that are outstanding at one peer. libtorrent keeps two.
 pub const MAX_HASH_QUERIES: usize = 4;
+/// The most queries for leaves, the hashes of blocks, beside those.
+pub const MAX_LEAF_QUERIES: usize = 4;
 /// The rate at which a peer is served, in answers: each has up to 512 hashes and their proof, so that this is a MiB a second,
 /// and the largest torrent's layers go out in a minute. Further requests are rejected.
 const SERVING: Rate = Rate::per_second(64, Duration::from_secs(8));
@@ -57,7 +59,7 @@ impl HashExchange {
 impl Connection {
     pub(super) fn request_hashes(&mut self, query: HashQuery) {
         let exchange = &mut self.hashes;
-        let is_free = exchange.outstanding.len() < MAX_HASH_QUERIES;
+        let is_free = exchange.outstanding.len() < MAX_HASH_QUERIES + MAX_LEAF_QUERIES;
         if exchange.layers.is_some() && is_free && !exchange.outstanding.contains(&query) {
             exchange.outstanding.push(query);
             self.send(&Message::HashRequest(Box::new(query.into())));
@@ -100,9 +102,12 @@ impl Connection {
         let layers = self.hashes.layers.as_ref();
         let layers = layers.ok_or(Violation::UnrequestedHashes)?;
         let hashes: Vec<_> = answer.iter().map(MerkleHash::new).collect();
-        let pieces = layers.accept(query.root, query.range, &hashes);
-        let pieces = pieces.map_err(|_| Violation::FalseHashes)?;
-        self.facts.push(Fact::Hashes(query, pieces));
+        let proved = layers.accept(query.root, query.range, &hashes);
+        self.facts
+            .push(match proved.map_err(|_| Violation::FalseHashes)? {
+                Proved::Pieces(pieces) => Fact::Hashes(query, pieces),
+                Proved::Leaves(pieces) => Fact::Leaves(query, pieces),
+            });
         Ok(Charge::Nothing)
     }
 

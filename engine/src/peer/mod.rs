@@ -25,7 +25,7 @@ use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 use tailwater_types::pacing::TokenBucket;
 use tailwater_wire::{Decoder, ExtensionIds, Holepunch, Limits, Message, PexMessage};
 
-pub use hashes::{HashQuery, MAX_HASH_QUERIES};
+pub use hashes::{HashQuery, MAX_HASH_QUERIES, MAX_LEAF_QUERIES};
 pub use violation::{Consequence, Violation};
 
 use budget::MessageBudget;
@@ -143,6 +143,10 @@ pub enum Fact {
     UploadOnly(bool),
     /// The hashes that were asked for came, and have been proved: these pieces have theirs now (BEP 52).
     Hashes(HashQuery, Vec<Range<u32>>),
+    /// Leaves that were asked for came, and have been proved: blocks of these pieces can be judged one by one (BEP 52).
+    Leaves(HashQuery, Vec<Range<u32>>),
+    /// A requested block came that is not what its leaf promises (BEP 52); it has not been stored.
+    Wrong(BlockRef),
     /// Hashes that were asked for will not come (BEP 52).
     HashesRefused(HashQuery),
 }
@@ -429,6 +433,12 @@ impl Connection {
         self.facts.retain(|fact| *fact != Fact::Block(block));
         self.facts.push(Fact::Redundant(u64::from(block.len())));
         self.facts.push(Fact::Returned(block));
+    }
+
+    /// A received block is not what its hash promises: the torrent is told.
+    pub fn handle_wrong(&mut self, block: BlockRef) {
+        self.facts.retain(|fact| *fact != Fact::Block(block));
+        self.facts.push(Fact::Wrong(block));
     }
 
     /// Takes the messages to send, encoded; empty when there are none.

@@ -91,6 +91,9 @@ pub enum Output {
     /// Check the hashes of pieces, together if that is cheaper; answer for each with
     /// [`handle_verdict`](super::Engine::handle_verdict).
     Verify(Vec<PieceIndex>),
+    /// The hashes of blocks of a piece have become known (BEP 52): judge those that are stored by them; answer for wrong ones
+    /// with [`handle_wrong`](super::Engine::handle_wrong).
+    Judge(PieceIndex),
     /// Take digests of a valid piece's blocks; answer with [`handle_digests`](super::Engine::handle_digests).
     Digest(PieceIndex),
     /// A reader waits for a piece that there is no room for; see [`Engine::wanted_space`](super::Engine::wanted_space).

@@ -196,12 +196,21 @@ impl<S: Space> Engine<S> {
                     self.handle_hashes(query, pieces);
                     true
                 }
+                Fact::Leaves(query, pieces) => {
+                    self.handle_leaves(now, key, query, pieces.into_iter().flatten());
+                    true
+                }
+                Fact::Wrong(block) => {
+                    self.handle_wrong_block(now, key, from, block);
+                    true
+                }
                 fact => self.handle_fact(now, key, fact),
             };
         }
         self.update_interest(now, key);
         self.reveal_pieces(now);
         self.ask_for_hashes(now, key);
+        self.ask_for_leaves(now);
         match freed {
             // Once, however many of the facts freed blocks.
             true => self.fill_all(now),
@@ -216,7 +225,7 @@ impl<S: Space> Engine<S> {
         };
         match fact {
             // Taken by `handle_facts`, with or without a peer.
-            Fact::Block(_) | Fact::Hashes(..) => {}
+            Fact::Block(_) | Fact::Wrong(_) | Fact::Hashes(..) | Fact::Leaves(..) => {}
             Fact::Redundant(bytes) => self.traffic.wasted += bytes,
             Fact::Bitfield(bits) => {
                 self.handle_bitfield(key, bits);
@@ -311,7 +320,7 @@ impl<S: Space> Engine<S> {
                     .handle_block(now, block.len(), waited, was_full);
             }
         }
-        match self.supply.pieces.store(block, from) {
+        match self.supply.pieces.store(block, key, from) {
             Arrival::Redundant => self.traffic.wasted += len,
             Arrival::Stored { others, complete } => {
                 if self.supply.late.remove(&block) || others > 0 || was_late {

@@ -24,7 +24,7 @@ pub(crate) use node::{Manner, Node};
 pub(crate) use payload::Payload;
 pub(crate) use player::{Play, Player};
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub(crate) use store::{Counts, Faults, House, Ledger, Store};
+pub(crate) use store::{Counts, Faults, House, Ledger, Store, Taken};
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub(crate) use stranger::{Stranger, StrangerId};
@@ -194,6 +194,7 @@ impl Swarm {
         let store = Store::new(house.clone(), payload, hashes, &have);
         let mut engine = Engine::new(config, payload.geometry.clone(), have, store.clone());
         if let Some(layers) = &layers {
+            engine.set_layers(layers.clone());
             engine.await_hashes(layers.missing(), true);
         }
         self.nodes.push(Node {

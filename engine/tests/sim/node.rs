@@ -17,7 +17,7 @@ use tailwater_wire::{Decoder, Handshake, Limits, Message, Reserved, piece_header
 
 use super::payload::Payload;
 use super::player::{Board, Player};
-use super::store::{SpaceWait, Store};
+use super::store::{SpaceWait, Store, Taken};
 
 /// How a node treats the requests of its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +195,12 @@ impl Node {
                 }
                 self.hear_verdicts(now);
             }
+            Output::Judge(piece) => {
+                let wrong = self.store.judge(piece);
+                if !wrong.is_empty() {
+                    self.engine.handle_wrong(now, &wrong);
+                }
+            }
             Output::Digest(piece) => {
                 let digests = self.store.storage().block_digests(self.store.handle, piece);
                 // A piece that is evicted already convicts no sender.
@@ -257,8 +263,15 @@ impl Node {
         }
     }
 
-    /// Wakes the players that wait for a piece which has come.
+    /// Wakes the players that wait for a piece or a block which has come.
     pub(super) fn wake_players(&mut self, now: Instant) {
+        let right = self.store.take_right();
+        for player in &mut self.players {
+            let awaited = player.awaited_block(&self.payload.geometry);
+            if awaited.is_some_and(|awaited| right.contains(&awaited)) {
+                player.poll(now, &self.store, &self.payload, &mut self.board);
+            }
+        }
         let heard = std::mem::replace(&mut self.heard, self.notes.len());
         for note in &self.notes[heard..] {
             let Notice::PieceVerified(piece) = note else {
@@ -287,8 +300,10 @@ impl Node {
                 continue;
             };
             for (block, data) in connection.take_blocks() {
-                if !self.store.write((*key).into(), block, &data) {
-                    connection.handle_duplicate(block);
+                match self.store.write((*key).into(), block, &data) {
+                    Taken::Stored => {}
+                    Taken::Unwanted => connection.handle_duplicate(block),
+                    Taken::Wrong => connection.handle_wrong(block),
                 }
             }
             while self.manner != Manner::Silent
@@ -335,7 +350,11 @@ impl Node {
         }
         for (key, from, facts) in told {
             for fact in &facts {
-                if let Fact::Block(block) | Fact::Returned(block) | Fact::Rejected(block) = fact {
+                if let Fact::Block(block)
+                | Fact::Wrong(block)
+                | Fact::Returned(block)
+                | Fact::Rejected(block) = fact
+                {
                     self.store.ledger().handle_answer(key, *block);
                 }
             }

@@ -165,6 +165,13 @@ impl Player {
         self.is_waiting.then(awaited).flatten()
     }
 
+    /// The block of the grid that it waits for.
+    pub(super) fn awaited_block(&self, geometry: &Geometry) -> Option<BlockRef> {
+        let piece = self.awaited(geometry)?;
+        let offset = (self.position - geometry.piece_start(piece)) as u32;
+        geometry.nth_block(piece, offset / BLOCK_LEN)
+    }
+
     /// Whether it waits now.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.is_waiting
@@ -195,7 +202,7 @@ impl Player {
         while self.due <= now && !(self.is_paused || self.is_closed || self.is_at_end()) {
             self.open(board);
             let block = self.block(&payload.geometry);
-            match store.storage().read(store.handle, block) {
+            match store.storage().read_judged(store.handle, block) {
                 Ok(lease) => {
                     let is_right = *lease == *payload.block(block);
                     assert!(is_right, "wrong bytes in {block:?}");

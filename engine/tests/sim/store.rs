@@ -127,6 +127,17 @@ pub(crate) struct Store {
     pub(crate) geometry: Geometry,
     claims: Arc<Claims<ReservationId>>,
     ledger: Arc<Mutex<Ledger>>,
+    /// Blocks that were found right by themselves, and that no player has been told of.
+    right: Arc<Mutex<Vec<BlockRef>>>,
+}
+
+/// What became of a block that a peer sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Stored,
+    Unwanted,
+    /// It is not what its hash promises.
+    Wrong,
 }
 
 impl Store {
@@ -144,7 +155,8 @@ impl Store {
         for piece in geometry.pieces().filter(|&piece| have.has(piece)) {
             store.reserve(piece).unwrap();
             for block in geometry.blocks(piece) {
-                assert!(store.write(NO_PEER, block, payload.block(block)));
+                let taken = store.write(NO_PEER, block, payload.block(block));
+                assert_eq!(taken, Taken::Stored);
             }
             assert_eq!(store.verify(&[piece]), [(piece, Ok(Verdict::Valid))]);
             store.settle(piece);
@@ -160,6 +172,7 @@ impl Store {
             claims: Arc::new(Claims::new(geometry.clone())),
             geometry,
             ledger: Arc::default(),
+            right: Arc::default(),
         }
     }
 
@@ -176,26 +189,56 @@ impl Store {
         self.ledger.lock().unwrap()
     }
 
-    /// Whether the storage wanted the block.
-    pub(crate) fn write(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> bool {
+    /// Takes a block, if it is wanted and not wrong.
+    pub(crate) fn write(&self, from: SupplierKey, block: BlockRef, data: &[u8]) -> Taken {
         let Some(attempt) = self.claims.claim(block, from) else {
             let mut ledger = self.ledger();
             match ledger.held.contains(&block) {
                 true => ledger.counts.faults.twice += 1,
                 false => ledger.counts.homeless += 1,
             }
-            return false;
+            return Taken::Unwanted;
         };
         let written = self.storage().write_block(self.handle, block, data);
-        assert!(
-            matches!(written, Ok(Written::Stored { .. })),
-            "{block:?}: {written:?}"
-        );
+        match written {
+            Ok(Written::Stored { is_right, .. }) => {
+                self.right().extend(is_right.then_some(block));
+            }
+            Ok(Written::Wrong) => {
+                self.claims.disclaim(block, from, attempt);
+                return Taken::Wrong;
+            }
+            other => panic!("{block:?}: {other:?}"),
+        }
         self.claims.stored(block, from, attempt);
         let mut ledger = self.ledger();
         ledger.counts.stored += 1;
         ledger.held.insert(block);
-        true
+        Taken::Stored
+    }
+
+    /// Judges what was stored before its hashes were known; returns what was wrong, and whose it was.
+    pub(crate) fn judge(&self, piece: PieceIndex) -> Vec<(BlockRef, SupplierKey)> {
+        let Ok((attempt, judged)) = self.storage().judge(self.handle, piece) else {
+            return Vec::new();
+        };
+        let block = |number: u32| self.geometry.nth_block(piece, number).unwrap();
+        self.right().extend(judged.right.into_iter().map(block));
+        let mut ledger = self.ledger();
+        let wrong = judged.wrong.into_iter().map(block).map(|block| {
+            ledger.held.remove(&block);
+            (block, self.claims.withdraw(block, attempt).unwrap())
+        });
+        wrong.collect()
+    }
+
+    /// The blocks that were found right since the last time.
+    pub(crate) fn take_right(&self) -> Vec<BlockRef> {
+        std::mem::take(&mut *self.right())
+    }
+
+    fn right(&self) -> MutexGuard<'_, Vec<BlockRef>> {
+        self.right.lock().unwrap()
     }
 
     pub(crate) fn verify(

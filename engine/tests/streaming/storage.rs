@@ -10,12 +10,12 @@ use tailwater_metainfo::{BlockRef, PieceIndex};
 use tailwater_storage::conformance::{Subject, block_on, check};
 use tailwater_storage::{
     Access, Bitfield, BlockParts, ByteWindow, Bytes, Completion, CompletionSink, Figures, Full,
-    Held, LookbehindFigures, OpenError, OpenRequest, Opened, Progress, ReaderKey, Reply, Space,
-    Storage, StorageError, StorageFactory, SupplierKey,
+    Held, LookbehindFigures, OpenError, OpenRequest, Opened, Progress, ReaderKey, Refused, Reply,
+    Space, Storage, StorageError, StorageFactory, SupplierKey,
 };
 use tailwater_storage_mem::{Config, Error, Eviction, Lease, ReaderId, TorrentHandle};
 
-use crate::sim::{House, Store};
+use crate::sim::{House, Store, Taken};
 
 /// The torrents of a simulated storage, to be told what they lost to each other.
 type Neighbours = Arc<Mutex<HashMap<TorrentHandle, (Store, CompletionSink)>>>;
@@ -59,6 +59,13 @@ impl StorageFactory for Factory {
 }
 
 impl Torrent {
+    fn tell_judged(&self, wrong: Vec<(BlockRef, SupplierKey)>) {
+        let right = self.store.take_right();
+        if !right.is_empty() || !wrong.is_empty() {
+            (self.completions)(Completion::Judged { right, wrong });
+        }
+    }
+
     fn parts(&self, range: BlockRef) -> Option<BlockParts> {
         let storage = self.store.storage();
         let leases = storage.read_vectored(self.store.handle, range).ok()?;
@@ -71,11 +78,21 @@ impl Storage for Torrent {
         Reply::ready(Ok(Bitfield::none(&self.store.geometry)))
     }
 
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
-        let late = blocks
-            .into_iter()
-            .filter(|(block, data)| !self.store.write(from, *block, data));
-        Reply::ready(late.map(|(block, _)| block).collect())
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
+        let mut refused = Refused::default();
+        for (block, data) in blocks {
+            match self.store.write(from, block, &data) {
+                Taken::Stored => {}
+                Taken::Unwanted => refused.unwanted.push(block),
+                Taken::Wrong => refused.wrong.push(block),
+            }
+        }
+        self.tell_judged(Vec::new());
+        Reply::ready(refused)
+    }
+
+    fn judge(&self, piece: PieceIndex) {
+        self.tell_judged(self.store.judge(piece));
     }
 
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use tailwater_storage::{
     BLOCK_LEN, Bitfield, BlockDigest, BlockParts, BlockRef, Claims, Completion, Figures, Full,
-    Geometry, Held, OpenError, OpenRequest, Opened, PieceIndex, Progress, Reply, Space, Storage,
-    StorageError, StorageFactory, SupplierKey, Verdict,
+    Geometry, Held, OpenError, OpenRequest, Opened, PieceIndex, Progress, Refused, Reply, Space,
+    Storage, StorageError, StorageFactory, SupplierKey, Verdict,
 };
 use tokio::runtime::Handle;
 
@@ -290,7 +290,7 @@ impl Storage for BucketTorrent {
         })
     }
 
-    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
+    fn write(&self, from: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
         let shared = &self.shared;
         let mut unwanted = Vec::new();
         for (block, data) in blocks {
@@ -311,7 +311,7 @@ impl Storage for BucketTorrent {
                 }
             }
         }
-        Reply::ready(unwanted)
+        Reply::ready(unwanted.into())
     }
 
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {

@@ -77,6 +77,16 @@ impl Layer {
         Some(layer)
     }
 
+    /// Whether it is the layer at this height.
+    pub(crate) const fn is_at(&self, base: u32) -> bool {
+        self.base == base
+    }
+
+    /// The height of the root.
+    pub(crate) const fn top(&self) -> u32 {
+        self.top
+    }
+
     /// The hash of a piece, counted from the beginning of the file.
     pub(crate) fn get(&self, number: u32) -> Option<MerkleHash> {
         let chunk = self.chunks.get((number / MAX_HASHES) as usize)?.get()?;

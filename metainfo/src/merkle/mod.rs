@@ -5,6 +5,7 @@
 //! | What is the root of a layer? | here, [`root`] |
 //! | Which hashes does a hash request name, and which prove them? | `range.rs`: [`HashRange`] |
 //! | What is known of the layer of a file's pieces? | `layer.rs` |
+//! | What is known of the hashes of single blocks? | `leaves.rs` |
 //! | And of those of all files of a torrent? | `layers.rs`: [`PieceLayers`] |
 //!
 //! Height 0 is the leaves, one for each block. The piece layer is as high as makes one hash cover one piece. A file's root
@@ -12,11 +13,12 @@
 
 mod layer;
 mod layers;
+mod leaves;
 mod range;
 
 pub(crate) use layer::{Layer, padded_root};
-pub(crate) use layers::LayeredFile;
-pub use layers::{HashesError, LayerChunk, PieceLayers};
+pub use layers::{HashesError, LayerChunk, PieceLayers, Proved};
+pub(crate) use leaves::TreeFile;
 pub use range::{HashRange, MAX_HASHES};
 
 use crate::{BLOCK_LEN, MerkleHash};

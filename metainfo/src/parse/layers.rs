@@ -62,8 +62,8 @@ pub(super) fn read(
             FieldProblem::StrayLayer,
         )),
         None => {
-            let files = info.layered_files().map(|(_, file)| file);
-            Ok(PieceLayers::new(files, |file| {
+            let files = info.tree_files().map(|(_, file)| file);
+            Ok(PieceLayers::new(files, piece_length, |file| {
                 let known = layers.remove(&file.root);
                 known.unwrap_or_else(|| Layer::unknown(file.root, file.len, piece_length))
             }))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
-use tailwater_metainfo::PieceIndex;
+use tailwater_metainfo::{BlockRef, PieceIndex};
 use tokio::sync::Notify;
 
 use super::options::ReadError;
@@ -41,6 +41,8 @@ pub(crate) struct News {
 #[derive(Debug)]
 struct Wait {
     piece: PieceIndex,
+    /// The byte of the piece that it waits for.
+    offset: u32,
     waker: Waker,
     /// Whether its read fails when there is no room.
     fails_when_full: bool,
@@ -115,12 +117,12 @@ impl ReaderBoard {
         }
     }
 
-    /// Registers a waker for a piece that is there, or never will be. The caller looks for the piece once more
+    /// Registers a waker for the beginning of a range that is there, or never will be. The caller looks for it once more
     /// afterwards.
     pub(crate) fn wait(
         &self,
         key: ReaderKey,
-        piece: PieceIndex,
+        range: BlockRef,
         waker: &Waker,
         fails_when_full: bool,
     ) -> Result<(), ReadError> {
@@ -128,8 +130,10 @@ impl ReaderBoard {
         if let Some(error) = &state.ended {
             return Err(error.clone().into());
         }
+        let piece = range.piece();
         let wait = Wait {
             piece,
+            offset: range.offset(),
             waker: waker.clone(),
             fails_when_full,
             full: false,
@@ -153,6 +157,17 @@ impl ReaderBoard {
     /// A piece is there.
     pub(crate) fn wake(&self, piece: PieceIndex) {
         self.wake_those(|_, wait| wait.piece == piece);
+    }
+
+    /// Blocks of pieces that are not whole are there.
+    pub(crate) fn wake_blocks(&self, blocks: &[BlockRef]) {
+        self.wake_those(|_, wait| {
+            let has_it = |block: &BlockRef| {
+                let end = block.offset().saturating_add(block.len());
+                block.piece() == wait.piece && (block.offset()..end).contains(&wait.offset)
+            };
+            blocks.iter().any(has_it)
+        });
     }
 
     /// Wakes all readers, which look again for what they wait for.

@@ -170,7 +170,7 @@ impl Reader {
     }
 
     /// The next bytes of the file, at most `max` and, in memory, at most a block; none at the end. Waits until they are
-    /// there and verified. Nothing is copied: they are a lease, and count against the memory budget until they are
+    /// there and verified: with their piece or, in a v2 torrent whose peers serve the hashes of blocks, by themselves. Nothing is copied: they are a lease, and count against the memory budget until they are
     /// dropped.
     ///
     /// # Cancel safety
@@ -206,12 +206,12 @@ impl Reader {
         if let Some(bytes) = ready!(self.poll_fetch(context))? {
             return Poll::Ready(Ok(self.take(bytes, max)));
         }
-        let Some((piece, _)) = self.block() else {
+        let Some((_, range)) = self.block() else {
             return Poll::Ready(Ok(Bytes::new()));
         };
         let fails_when_full = self.options.when_full == WhenFull::Fail;
         let board = &self.shared.board;
-        if let Err(error) = board.wait(self.key, piece, context.waker(), fails_when_full) {
+        if let Err(error) = board.wait(self.key, range, context.waker(), fails_when_full) {
             self.waiting = false;
             self.tell(0, false);
             return Poll::Ready(Err(error));

@@ -119,6 +119,7 @@ async fn what_was_stored_before_a_piece_was_given_up_counts_for_nothing_when_it_
         storage
             .write(first.into(), vec![(block(0), copy(66))])
             .await
+            .unwanted
             .is_empty()
     );
     engine.set_priorities(now, [(piece(), Priority::Skip)]);
@@ -131,7 +132,8 @@ async fn what_was_stored_before_a_piece_was_given_up_counts_for_nothing_when_it_
     for (number, fill) in [(0, 7), (1, 8)] {
         let unwanted = storage
             .write(second.into(), vec![(block(number), copy(fill))])
-            .await;
+            .await
+            .unwanted;
         assert!(unwanted.is_empty(), "block {number} is missing");
         let told = [Fact::Block(block(number))];
         engine.handle_facts(now, second, ip(second), told);

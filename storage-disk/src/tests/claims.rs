@@ -103,7 +103,7 @@ async fn a_copy_that_waits_for_room_while_its_piece_is_begun_anew_is_dropped() {
     let busy = disk.hold();
     // Takes all the room there is.
     let unwanted = disk.storage.write(ALICE, vec![(one, copy(1))]).await;
-    assert!(unwanted.is_empty());
+    assert!(unwanted.unwanted.is_empty());
     let mut late = pin!(disk.storage.write(ALICE, vec![(zero, copy(66))]));
     assert!(poll_once(late.as_mut()).is_pending(), "no room");
 
@@ -113,8 +113,8 @@ async fn a_copy_that_waits_for_room_while_its_piece_is_begun_anew_is_dropped() {
     assert!(poll_once(good.as_mut()).is_pending(), "behind Alice");
     drop(busy);
     // Whichever copy comes first, the block is Bob's and so are its bytes.
-    assert!(late.await.is_empty());
-    assert!(good.await.is_empty(), "Bob's copy is wanted");
+    assert!(late.await.unwanted.is_empty());
+    assert!(good.await.unwanted.is_empty(), "Bob's copy is wanted");
     disk.storage.flush().await.unwrap();
     assert_eq!(disk.first_byte(), Some(7));
     assert!(disk.storage.is_stored(zero, BOB));
@@ -129,7 +129,7 @@ async fn a_copy_of_a_piece_that_was_given_up_is_not_written() {
     disk.storage.reserve(piece).unwrap();
     let busy = disk.hold();
     let unwanted = disk.storage.write(ALICE, vec![(zero, copy(66))]).await;
-    assert!(unwanted.is_empty());
+    assert!(unwanted.unwanted.is_empty());
     assert!(disk.storage.is_stored(zero, ALICE));
     disk.storage.release(piece);
     disk.storage.reserve(piece).unwrap();

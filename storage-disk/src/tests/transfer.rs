@@ -1,4 +1,5 @@
 use super::{Faulty, Payload, Rig, mixed, right};
+use crate::torrent::Mark;
 use crate::{Completion, StorageError};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -71,10 +72,15 @@ async fn blocks_that_follow_each_other_are_written_by_one_call() {
     // A gap; and a block that is not wanted any more is another.
     let rest = [&blocks[10..12], &blocks[13..]].concat();
     let mine = rig.payload.with_bytes(rest);
-    rig.torrent
-        .write_if(mine, |number| number != 4)
-        .await
-        .unwrap();
+    let claims = &rig.torrent.shared.claims;
+    let marks = mine.iter().zip(0..).map(|((block, _), number)| {
+        claims.open(block.piece(), 1);
+        let attempt = u64::from(number != 4);
+        let is_right = false;
+        Mark { attempt, is_right }
+    });
+    let marks = marks.collect();
+    rig.torrent.write_marked(mine, marks).await.unwrap();
     rig.torrent.flush().await.unwrap();
     assert_eq!(writes(), 3);
 

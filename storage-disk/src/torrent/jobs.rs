@@ -5,6 +5,7 @@ use crate::threads::buffers::LARGEST;
 use crate::threads::pool::Permit;
 use crate::torrent::Shared;
 use crate::torrent::hasher::{Hashers, PieceHasher};
+use crate::torrent::judging::{Found, Mark};
 use crate::torrent::reading::MAX_READ;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -30,28 +31,41 @@ impl Shared {
         &self,
         epoch: u64,
         blocks: &[(BlockRef, Bytes)],
-        is_wanted: &dyn Fn(usize) -> bool,
+        marks: &[Mark],
         permit: Permit,
     ) {
         let mut done = 0;
         let mut result = Ok(());
+        let mut found = Found::default();
+        // What a later attempt writes comes behind this, as a torrent has one thread.
+        let is_wanted = |number: usize| match (blocks.get(number), marks.get(number)) {
+            (Some((block, _)), Some(mark)) => self.claims.is_current(*block, mark.attempt),
+            // Nothing was claimed.
+            (block, _) => block.is_some(),
+        };
         {
             let mut cursor = self.store.cursor();
             let mut hashers = self.hashers();
             while done < blocks.len() {
                 let run = self.run_to_write(&blocks[done..], |number| is_wanted(done + number));
-                result = self
-                    .health
-                    .check(epoch)
-                    .and_then(|()| self.write_run(&mut cursor, &mut hashers, run));
+                result = self.health.check(epoch).and_then(|()| {
+                    self.write_run(
+                        &mut cursor,
+                        &mut hashers,
+                        run,
+                        &marks[done.min(marks.len())..],
+                    )
+                });
                 if result.is_err() {
                     break;
                 }
+                self.note_written(run, &marks[done.min(marks.len())..], &mut found);
                 // What is not to be written is a run of none.
                 done += run.len().max(1);
             }
         }
         drop(permit);
+        self.tell_found(found);
         if let Err(error) = result {
             self.health.fail(epoch, &error);
             let lost = (done..blocks.len()).filter(|&number| is_wanted(number));
@@ -94,10 +108,12 @@ impl Shared {
         cursor: &mut Cursor<'_>,
         hashers: &mut Hashers,
         run: &[(BlockRef, Bytes)],
+        marks: &[Mark],
     ) -> Result<(), StorageError> {
         let Some(&(first, _)) = run.first() else {
             return Ok(());
         };
+        self.note_overwritten(run);
         for (block, _) in run {
             self.touched.set(block.piece());
         }
@@ -107,8 +123,12 @@ impl Shared {
         if let Some(segment) = in_one_file.filter(|segment| segment.file.is_some()) {
             let mut parts: Vec<_> = run.iter().map(|(_, data)| IoSlice::new(data)).collect();
             cursor.write(&segment, &mut parts)?;
-            for (block, data) in run {
-                self.hash_written(hashers, *block, data);
+            for (number, (block, data)) in run.iter().enumerate() {
+                match marks.get(number) {
+                    // Its piece need not be hashed, if all are right.
+                    Some(mark) if mark.is_right && !self.hashes.has_v1() => hashers.skip(*block),
+                    _ => self.hash_written(hashers, *block, data),
+                }
             }
             return Ok(());
         }
@@ -172,10 +192,12 @@ impl Shared {
                 let hash = together.get(&piece);
                 let valid = match hash.and_then(|hash| self.judge(piece, hash)) {
                     Some(valid) => valid,
+                    None if self.is_right_by_blocks(piece) => true,
                     None => self.finish(piece, hasher, scratch)?,
                 };
                 if valid {
                     self.verified.set(piece);
+                    self.judged.forget(piece);
                     self.name_files_of(piece)?;
                     return Ok(Verdict::Valid);
                 }
@@ -302,7 +324,7 @@ impl Shared {
     }
 
     /// Reads a piece from offset `from` to its end, in parts as large as `scratch`.
-    fn for_each_part(
+    pub(crate) fn for_each_part(
         &self,
         piece: PieceIndex,
         from: u32,
@@ -406,10 +428,10 @@ impl Shared {
     }
 }
 
-fn len_of(block: BlockRef) -> usize {
+pub(crate) fn len_of(block: BlockRef) -> usize {
     usize::try_from(block.len()).unwrap_or(usize::MAX)
 }
 
-fn block_len() -> usize {
+pub(crate) fn block_len() -> usize {
     usize::try_from(BLOCK_LEN).unwrap_or(usize::MAX)
 }

@@ -11,11 +11,14 @@ use crate::threads::pool::IoPool;
 use crate::torrent::bitmap::AtomicBitmap;
 use crate::torrent::hasher::Hashers;
 use crate::torrent::health::{Health, Pending};
+use crate::torrent::judging::JudgedBlocks;
+pub(crate) use crate::torrent::judging::Mark;
 mod bitmap;
 mod finishing;
 mod hasher;
 mod health;
 mod jobs;
+mod judging;
 mod naming;
 mod reading;
 mod rechecking;
@@ -26,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tailwater_metainfo::PieceHashes;
-use tailwater_storage::{CompletionSink, StorageError};
+use tailwater_storage::{Claims, CompletionSink, StorageError};
 use tailwater_types::{Bitfield, BlockRef, Geometry, PieceIndex};
 use tokio::sync::oneshot;
 
@@ -71,6 +74,10 @@ pub(crate) struct Shared {
     pub(crate) verifying: AtomicBitmap,
     /// The same for digests.
     pub(crate) digesting: AtomicBitmap,
+    /// Which supplier's copy of a block counts.
+    pub(crate) claims: Claims<u64>,
+    /// Blocks of pieces that are not whole, and whether they are right.
+    pub(crate) judged: JudgedBlocks,
     /// Pieces that have been written to.
     pub(crate) touched: AtomicBitmap,
     /// Verified pieces of files that another program has touched since.
@@ -154,6 +161,8 @@ impl DiskTorrent {
                 verified: AtomicBitmap::new(&geometry),
                 verifying: AtomicBitmap::new(&geometry),
                 digesting: AtomicBitmap::new(&geometry),
+                claims: Claims::new(geometry.clone()),
+                judged: JudgedBlocks::default(),
                 touched: AtomicBitmap::new(&geometry),
                 doubted: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
@@ -213,15 +222,15 @@ impl DiskTorrent {
     /// [`Completion::WriteFailed`].
     #[cfg(test)]
     pub(crate) async fn write(&self, blocks: Vec<(BlockRef, Bytes)>) -> Result<(), StorageError> {
-        self.write_if(blocks, |_| true).await
+        self.write_marked(blocks, Vec::new()).await
     }
 
-    /// As `write`, but when a block's turn comes `is_wanted` is asked, by the number of the block in `blocks`, whether it
-    /// is to be written still: the wait may have been long.
-    pub(crate) async fn write_if(
+    /// As `write`, of blocks that were claimed, each with its mark. When a block's turn comes it is not written if its
+    /// attempt is over: the wait may have been long.
+    pub(crate) async fn write_marked(
         &self,
         blocks: Vec<(BlockRef, Bytes)>,
-        is_wanted: impl Fn(usize) -> bool + Send + 'static,
+        marks: Vec<Mark>,
     ) -> Result<(), StorageError> {
         for (block, data) in &blocks {
             if u32::try_from(data.len()) != Ok(block.len()) {
@@ -238,7 +247,7 @@ impl DiskTorrent {
         let permit = self.pool().write_room(cost).await?;
         self.pool().submit(
             thread,
-            Box::new(move |_| ticket.shared.write(epoch, &blocks, &is_wanted, permit)),
+            Box::new(move |_| ticket.shared.write(epoch, &blocks, &marks, permit)),
         )
     }
 

@@ -19,7 +19,10 @@ fn loom_two_writes_of_one_block() {
             .write(&storage, handle, torrent.block(0, 0))
             .unwrap();
         let theirs = thread.join().unwrap().unwrap();
-        let stored = Written::Stored { piece_full: true };
+        let stored = Written::Stored {
+            is_right: false,
+            piece_full: true,
+        };
         assert!((mine == stored) ^ (theirs == stored));
         assert!((mine == Written::Duplicate) ^ (theirs == Written::Duplicate));
         assert_eq!(storage.verify(handle, torrent.piece(0)), Ok(Verdict::Valid));
@@ -39,7 +42,10 @@ fn loom_two_writes_fill_a_piece_once() {
             .write(&storage, handle, torrent.block(0, 0))
             .unwrap();
         let theirs = thread.join().unwrap().unwrap();
-        let full = Written::Stored { piece_full: true };
+        let full = Written::Stored {
+            is_right: false,
+            piece_full: true,
+        };
         assert!((mine == full) ^ (theirs == full));
         assert_eq!(storage.verify(handle, torrent.piece(0)), Ok(Verdict::Valid));
     });
@@ -130,7 +136,13 @@ fn loom_write_against_remove_and_slot_reuse() {
         let written = thread.join().unwrap();
         assert!(matches!(written, Ok(_) | Err(Error::StaleHandle)));
         let mine = new.write(&storage, next, new.block(0, 0));
-        assert_eq!(mine, Ok(Written::Stored { piece_full: true }));
+        assert_eq!(
+            mine,
+            Ok(Written::Stored {
+                is_right: false,
+                piece_full: true
+            })
+        );
         assert_eq!(storage.verify(next, new.piece(0)), Ok(Verdict::Valid));
         assert_eq!(used(&storage), 1);
     });

@@ -255,7 +255,10 @@ impl World {
             Some(State::Partial(there)) => {
                 there.insert(number, is_right);
                 let piece_full = there.len() == blocks as usize;
-                Ok(Written::Stored { piece_full })
+                Ok(Written::Stored {
+                    is_right: false,
+                    piece_full,
+                })
             }
         };
         assert_eq!(result, expected);

@@ -30,7 +30,7 @@ pub(super) async fn after_close_nothing_is_taken_or_held(subject: &Subject) {
     rig.storage.close().await;
     let block = rig.torrent.block(1, 0);
     let copy = vec![(block, rig.torrent.bytes(block))];
-    assert_eq!(rig.storage.write(ALICE, copy).await, [block]);
+    assert_eq!(rig.storage.write(ALICE, copy).await.unwanted, [block]);
     // It says that it is closed, or has nothing.
     let read = rig.try_read(rig.torrent.block(0, 0)).await;
     assert!(matches!(read, Ok(None) | Err(_)), "{read:?} after close");

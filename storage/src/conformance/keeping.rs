@@ -49,7 +49,11 @@ pub(super) async fn what_was_not_verified_is_not_found(subject: &Subject) {
     rig.space.reserve(wrong).unwrap();
     let blocks = torrent.geometry().blocks(wrong);
     let blocks = blocks.map(|block| (block, TestTorrent::wrong(block, 6)));
-    let unwanted = rig.storage.write(super::rig::ALICE, blocks.collect()).await;
+    let unwanted = rig
+        .storage
+        .write(super::rig::ALICE, blocks.collect())
+        .await
+        .unwanted;
     assert_eq!(unwanted, []);
     end(&rig).await;
     drop(rig);

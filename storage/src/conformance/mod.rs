@@ -19,6 +19,7 @@
 
 mod closing;
 mod evicting;
+mod judging;
 mod keeping;
 mod pieces;
 mod rig;
@@ -42,6 +43,7 @@ type MakeBounded = Box<dyn Fn(u64) -> Arc<dyn StorageFactory>>;
 pub struct Subject {
     make: Make,
     keeps: bool,
+    judges: bool,
     bounded: Option<MakeBounded>,
 }
 
@@ -52,6 +54,7 @@ impl Subject {
         Self {
             make: Box::new(make),
             keeps: false,
+            judges: false,
             bounded: None,
         }
     }
@@ -60,6 +63,13 @@ impl Subject {
     #[must_use]
     pub const fn keeps(mut self) -> Self {
         self.keeps = true;
+        self
+    }
+
+    /// It judges blocks one by one where their hashes are known, and serves the hashes of blocks (BEP 52).
+    #[must_use]
+    pub const fn judges(mut self) -> Self {
+        self.judges = true;
         self
     }
 
@@ -98,6 +108,10 @@ checks! {
     trees::a_piece_that_its_tree_does_not_fit_is_invalid,
     trees::odd_ranges_are_read_where_files_end,
     trees::a_piece_whose_hash_is_not_known_is_never_valid,
+    judging::a_wrong_block_is_refused_alone_and_right_ones_are_read_at_once,
+    judging::blocks_that_came_before_their_hashes_are_judged_when_those_come,
+    judging::a_block_counts_for_the_attempt_in_which_it_came,
+    judging::the_hashes_of_blocks_are_those_of_the_files,
     suppliers::the_first_copy_of_a_block_counts,
     suppliers::a_piece_takes_blocks_only_while_it_is_fetched,
     suppliers::what_one_attempt_wrote_counts_for_nothing_in_the_next,
@@ -116,7 +130,7 @@ checks! {
     evicting::what_lies_behind_a_reader_is_told,
 }
 
-/// Runs all checks, one after the other. Those of evicting and of keeping are run for a [`Subject`] that says it does.
+/// Runs all checks, one after the other. Those of evicting, keeping and judging are run for a [`Subject`] that says it does.
 ///
 /// # Panics
 ///

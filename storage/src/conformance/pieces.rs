@@ -47,7 +47,7 @@ pub(super) async fn a_wrong_piece_is_invalid_and_has_the_digests_of_its_blocks(s
     let (wrong, _) = blocks[1];
     blocks[1].1 = TestTorrent::wrong(wrong, 66);
     let expected: Vec<_> = blocks.iter().map(|(_, bytes)| digest(bytes)).collect();
-    assert_eq!(rig.storage.write(ALICE, blocks).await, []);
+    assert_eq!(rig.storage.write(ALICE, blocks).await.unwanted, []);
     let block_digests = expected.clone();
     assert_eq!(rig.verify(piece).await, Verdict::Invalid { block_digests });
     assert_eq!(rig.read(wrong).await, None, "an invalid piece was read");

@@ -120,8 +120,27 @@ impl Rig {
         }
     }
 
+    /// The next completion. What was found of single blocks is left aside: a file of one block has its hash from the start.
     pub(super) async fn next_completion(&self) -> Completion {
-        self.reports.next().await
+        loop {
+            match self.reports.next().await {
+                Completion::Judged { .. } => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// What is found next of single blocks: those that are right, and those that are not, with their suppliers.
+    pub(super) async fn next_judged(&self) -> (Vec<BlockRef>, Vec<(BlockRef, SupplierKey)>) {
+        match self.reports.next().await {
+            Completion::Judged { right, wrong } => (right, wrong),
+            other => panic!("{other:?} instead of what was found of blocks"),
+        }
+    }
+
+    /// Reads the beginning of a range, as for a reader.
+    pub(super) async fn read_one(&self, range: BlockRef) -> Option<Bytes> {
+        self.storage.read_one(range).await.unwrap()
     }
 
     /// Reserves a piece and writes its right blocks; all have to be wanted.
@@ -130,7 +149,7 @@ impl Rig {
         let mut blocks = self.torrent.blocks(piece);
         // Blocks seldom come in order.
         blocks.rotate_left(1);
-        let unwanted = self.storage.write(ALICE, blocks).await;
+        let unwanted = self.storage.write(ALICE, blocks).await.unwanted;
         assert_eq!(unwanted, [], "a block of a reserved piece was refused");
         evicted
     }

@@ -171,6 +171,30 @@ impl TestTorrent {
         }
     }
 
+    /// The hashes of a piece's blocks, as far as they hold bytes of its file.
+    #[must_use]
+    pub fn leaves(&self, piece: PieceIndex) -> Vec<MerkleHash> {
+        let geometry = self.geometry();
+        let range = geometry.piece_range(piece);
+        let files = self.metainfo.info().files().iter();
+        let mut files = files.filter(|file| !file.is_pad());
+        let file = files.find(|file| file.range().contains(&range.start));
+        let end = file.unwrap().range().end.min(range.end);
+        let bytes = usize::try_from(range.start).unwrap()..usize::try_from(end).unwrap();
+        let blocks = self.data[bytes].chunks(block_len());
+        blocks.map(merkle::block_hash).collect()
+    }
+
+    /// The hashes of a piece's blocks come to be known, as a peer's answer makes them.
+    pub fn learn_leaves(&self, piece: PieceIndex) {
+        let layers = self.metainfo.piece_layers();
+        let missing = layers.missing_leaves(piece.get(), 0).unwrap();
+        let (root, range) = (missing.root, missing.range);
+        let answer = layers.serve_leaves(root, range, &self.leaves(piece));
+        layers.accept(root, range, &answer.unwrap()).unwrap();
+        assert!(layers.knows_leaf(piece.get(), 0));
+    }
+
     /// The torrent's name on the wire.
     #[must_use]
     pub fn info_hash(&self) -> InfoHash {

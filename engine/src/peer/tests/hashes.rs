@@ -197,7 +197,8 @@ fn a_query_is_refused_once_and_there_are_few_at_a_time() {
         .handle_command(Command::RequestHashes(chunk));
     pair.receive(&[reject(chunk), reject(chunk)]).unwrap();
     assert_eq!(pair.connection.take_facts(), [Fact::HashesRefused(chunk)]);
-    for index in 0..u32::try_from(MAX_HASH_QUERIES).unwrap() + 1 {
+    let most = MAX_HASH_QUERIES + MAX_LEAF_QUERIES;
+    for index in 0..u32::try_from(most).unwrap() + 1 {
         let range = HashRange {
             index,
             ..chunk.range
@@ -207,7 +208,7 @@ fn a_query_is_refused_once_and_there_are_few_at_a_time() {
             .handle_command(Command::RequestHashes(query));
     }
     assert_eq!(pair.connection.take_facts().len(), 1);
-    assert_eq!(pair.sent().len(), MAX_HASH_QUERIES + 1);
+    assert_eq!(pair.sent().len(), most + 1);
 }
 
 #[test]

@@ -30,6 +30,7 @@ impl<S: Space> Engine<S> {
         self.refit_windows(now);
         self.update_pipelines();
         self.cancel_outside_windows();
+        self.ask_for_leaves(now);
         self.fill_all(now);
     }
 
@@ -43,6 +44,7 @@ impl<S: Space> Engine<S> {
         if update.seeked {
             self.cancel_outside_windows();
         }
+        self.ask_for_leaves(now);
         // A seek cancels requests, and peers that have room now are asked for something else.
         if changed || update.waiting || update.seeked {
             self.fill_all(now);

@@ -19,9 +19,9 @@ const STOPPED: Duration = Duration::from_secs(3_600);
 /// Two peers' estimated times that differ by less than this are equal.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(50);
 
-/// The urgency of a piece: when it is needed, since when a reader has been waiting for it, and which it is: of several
-/// readers that wait, the first comes first.
-type Rank = (Duration, Instant, PieceIndex);
+/// The urgency of a piece, or of the part of it from a block on: when it is needed, since when a reader has been waiting for
+/// it, and which it is: of several readers that wait, the first comes first.
+type Rank = (Duration, Instant, PieceIndex, u32);
 
 impl<S: Space> Engine<S> {
     /// The block that some reader needs first, of those that this peer can deliver in time.
@@ -33,9 +33,9 @@ impl<S: Space> Engine<S> {
         let mut refused = None;
         loop {
             let rank = self.most_urgent(now, key, refused)?;
-            let (.., piece) = rank;
+            let (.., piece, from) = rank;
             if (self.supply.pieces.is_open(piece) || self.start_for_reader(now, key, piece))
-                && let Some(block) = self.supply.pieces.request_next(piece, &late)
+                && let Some(block) = self.supply.pieces.request_from(piece, from, &late)
             {
                 return Some(block);
             }
@@ -54,29 +54,56 @@ impl<S: Space> Engine<S> {
         let quicker = self.quicker_than(own, now);
         let of_reader = |reader: &Reader| {
             let first = self.supply.geometry.piece(reader.current).ok()?;
+            let in_blocks = self.rank_in_blocks(now, key, reader);
             let rank = |piece: PieceIndex| {
                 let waiting = reader.waiting.filter(|_| piece.get() == reader.current);
                 let deadline = reader.deadline(now, &self.supply.geometry, piece);
-                (deadline, waiting.unwrap_or(now), piece)
+                (deadline, waiting.unwrap_or(now), piece, 0)
             };
-            let fits = |piece: &PieceIndex| {
-                let is_left = |deadline| {
-                    own * SAFETY > deadline && quicker.iter().any(|other| other.can_serve(*piece))
+            let fits = |rank: &Rank| {
+                let (deadline, _, piece, _) = *rank;
+                let is_left = || {
+                    own * SAFETY > deadline && quicker.iter().any(|other| other.can_serve(piece))
                 };
-                peer.supply.bits.has(*piece)
-                    && peer.lets_us_request(*piece)
-                    && refused.is_none_or(|refused| rank(*piece) > refused)
-                    && !is_left(rank(*piece).0)
+                peer.supply.bits.has(piece)
+                    && peer.lets_us_request(piece)
+                    && refused.is_none_or(|refused| *rank > refused)
+                    && !is_left()
             };
+            let is_split = reader.block_at_cursor(&self.supply.geometry).is_some();
+            let is_whole = |piece: &PieceIndex| !is_split || *piece != first;
             let inside = |piece: &PieceIndex| piece.get() < reader.window.end;
             let open = self.supply.pieces.open_from(first, key);
-            let open = open.take_while(inside).find(fits);
+            let open = open.take_while(inside).filter(is_whole);
             let ahead = reader.current..reader.window.end;
-            let new = self.supply.picker.listed_in(ahead).find(fits);
-            open.into_iter().chain(new).min().map(rank)
+            let new = self.supply.picker.listed_in(ahead).filter(is_whole);
+            let (open, new) = (open.map(rank).find(fits), new.map(rank).find(fits));
+            let in_blocks = in_blocks.filter(fits);
+            in_blocks.into_iter().chain(open).chain(new).min()
         };
         let candidates = self.demand.readers.iter();
         candidates.filter_map(|(_, reader)| of_reader(reader)).min()
+    }
+
+    /// The urgency of what is left of the piece that a reader gets block by block: from its cursor on, else what is before
+    /// it.
+    fn rank_in_blocks(&self, now: Instant, key: PeerKey, reader: &Reader) -> Option<Rank> {
+        let (geometry, pieces) = (&self.supply.geometry, &self.supply.pieces);
+        let from = reader.block_at_cursor(geometry)?;
+        let piece = geometry.piece(reader.current).ok()?;
+        let is_new = self.supply.picker.is_listed(piece);
+        if !is_new && !pieces.is_open_for(piece, key) {
+            return None;
+        }
+        let rank = match is_new || pieces.has_free_from(piece, from) {
+            true => {
+                let block = geometry.nth_block(piece, from)?;
+                let deadline = reader.deadline_of(now, geometry, block);
+                (deadline, reader.waiting.unwrap_or(now), piece, from)
+            }
+            false => (reader.deadline_of_rest(now, geometry), now, piece, 0),
+        };
+        Some(rank)
     }
 
     /// The peers that would bring a block much sooner than in `own` time.
@@ -152,7 +179,7 @@ impl<S: Space> Engine<S> {
             if left <= own * 2 + CLOSE_ENOUGH || !asker.can_serve(block.piece()) {
                 return None;
             }
-            let due = self.demand.readers.deadline(now, block.piece())?;
+            let due = self.demand.readers.deadline(now, block)?;
             (left > due).then_some((due, block))
         };
         let others = self.peers.iter().filter(|(other, _)| *other != key);
@@ -202,7 +229,7 @@ impl Peer {
 impl Supplier {
     /// How long the last of `blocks` queued blocks takes to come, at the peer's pace. A peer that has stopped, or had
     /// when it was asked last, is not counted on.
-    fn estimate(&self, blocks: usize, now: Instant) -> Duration {
+    pub(crate) fn estimate(&self, blocks: usize, now: Instant) -> Duration {
         if self.snubbed || self.has_stopped(now) {
             return STOPPED;
         }

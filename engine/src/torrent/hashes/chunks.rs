@@ -10,7 +10,7 @@ use crate::peer::{HashQuery, MAX_HASH_QUERIES};
 use crate::torrent::PeerKey;
 
 /// After this time without an answer another peer is asked too.
-const LATE_AFTER: Duration = Duration::from_secs(5);
+pub(super) const LATE_AFTER: Duration = Duration::from_secs(5);
 /// A peer that refused hashes is not asked for the same ones again within this time.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// How many chunks are looked at for one that a peer may have.

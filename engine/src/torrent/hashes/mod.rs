@@ -10,6 +10,7 @@
 //! (`engine/src/peer/hashes.rs`). What is asked for first is what a reader waits for.
 
 mod chunks;
+mod leaves;
 
 use std::ops::Range;
 use std::time::Instant;
@@ -19,11 +20,13 @@ use tailwater_metainfo::merkle::LayerChunk;
 use crate::peer::{Command, HashQuery};
 use crate::torrent::{Engine, Notice, Output, PeerKey, PieceState, Space};
 use chunks::Chunks;
+use leaves::Leaves;
 
 /// The hashes that are missing.
 #[derive(Debug, Default)]
 pub(crate) struct MissingHashes {
     chunks: Chunks,
+    leaves: Leaves,
 }
 
 impl<S: Space> Engine<S> {
@@ -43,6 +46,7 @@ impl<S: Space> Engine<S> {
     /// A connected peer speaks v2: it can be asked for hashes.
     pub fn handle_speaks_v2(&mut self, now: Instant, key: PeerKey) {
         self.hashes.chunks.add_peer(key);
+        self.hashes.leaves.add_peer(key);
         self.ask_for_hashes(now, key);
     }
 
@@ -67,6 +71,10 @@ impl<S: Space> Engine<S> {
     }
 
     pub(crate) fn handle_hashes_refused(&mut self, now: Instant, key: PeerKey, query: HashQuery) {
+        if self.hashes.leaves.handle_refused(now, key, query) {
+            self.ask_for_leaves(now);
+            return;
+        }
         self.hashes.chunks.handle_refused(now, key, query);
         self.ask_all_for_hashes(now);
     }
@@ -74,11 +82,15 @@ impl<S: Space> Engine<S> {
     /// A peer has gone.
     pub(crate) fn forget_hash_peer(&mut self, now: Instant, key: PeerKey) {
         self.hashes.chunks.remove_peer(key);
+        self.hashes.leaves.remove_peer(key);
+        self.ask_for_leaves(now);
         self.ask_all_for_hashes(now);
     }
 
     /// Time has passed: others are asked for what is late.
     pub(crate) fn tend_hashes(&mut self, now: Instant) {
+        self.hashes.leaves.expire(now);
+        self.ask_for_leaves(now);
         if !self.hashes.chunks.is_empty() {
             self.hashes.chunks.expire(now);
             self.ask_all_for_hashes(now);

@@ -5,7 +5,9 @@ use std::time::Instant;
 use tailwater_metainfo::{BlockRef, PieceIndex};
 
 use crate::peer::Command;
-use crate::torrent::{BlockDigest, Engine, Notice, Output, PieceState, Space, Verdict};
+use crate::torrent::{
+    BlockDigest, Engine, Notice, Origin, Output, PeerKey, PieceState, Space, SupplierKey, Verdict,
+};
 
 impl<S: Space> Engine<S> {
     /// A piece's hash has been checked.
@@ -67,6 +69,41 @@ impl<S: Space> Engine<S> {
         self.outputs
             .push_back(Output::Notice(Notice::PieceEvicted(piece)));
         self.tell_upload_only(now);
+    }
+
+    /// A block came that is not what its hash promises; it has not been stored. Its sender is banned at once, and only
+    /// this block is asked for again.
+    pub(crate) fn handle_wrong_block(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        from: Origin,
+        block: BlockRef,
+    ) {
+        self.traffic.down.add(now, block.len().into());
+        self.traffic.wasted += u64::from(block.len());
+        self.handle_returned(key, block);
+        self.ban_origin(now, from);
+    }
+
+    /// Blocks that were stored before their hashes were known are not what those promise: the storage has given them up, and
+    /// tells whose they were. Their senders are banned, and the blocks alone are fetched again.
+    pub fn handle_wrong(&mut self, now: Instant, blocks: &[(BlockRef, SupplierKey)]) {
+        for (block, supplier) in blocks {
+            let sender = self.supply.pieces.sender(*block, *supplier);
+            let of_peers = || {
+                let mut peers = self.peers.iter();
+                let peer = peers.find(|(key, _)| SupplierKey::from(*key) == *supplier);
+                peer.map(|(_, peer)| peer.origin())
+            };
+            let sender = sender.or_else(of_peers);
+            self.traffic.wasted += u64::from(block.len());
+            self.supply.pieces.lose_of(*block, *supplier);
+            if let Some(sender) = sender {
+                self.ban_origin(now, sender);
+            }
+        }
+        self.fill_all(now);
     }
 
     /// Blocks that were reported as stored are lost; they are fetched again.

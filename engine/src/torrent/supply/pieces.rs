@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceIndex};
 
-use crate::torrent::{Origin, PeerKey};
+use crate::torrent::{Origin, PeerKey, SupplierKey};
 
 /// The state of a piece. `Have` is not for ever: a bounded storage may evict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,8 @@ struct Partial {
     first_free: usize,
     /// Blocks not yet stored.
     missing: usize,
-    contributors: Vec<Origin>,
+    /// Each supplier that a stored block came from, and the origin that is blamed for it.
+    contributors: Vec<(SupplierKey, Origin)>,
     /// Only this peer may fetch it: an earlier attempt failed with several contributors.
     reserved_for: Option<PeerKey>,
 }
@@ -225,9 +226,20 @@ impl Pieces {
         piece: PieceIndex,
         except: &[BlockRef],
     ) -> Option<BlockRef> {
+        self.request_from(piece, 0, except)
+    }
+
+    /// As [`Self::request_next`], of block `from` and those behind it.
+    pub(crate) fn request_from(
+        &mut self,
+        piece: PieceIndex,
+        from: u32,
+        except: &[BlockRef],
+    ) -> Option<BlockRef> {
         let partial = self.partials.get_mut(&piece)?;
-        let searched = partial.blocks.get(partial.first_free..)?;
-        let numbered = (u32::try_from(partial.first_free).ok()?..).zip(searched);
+        let begin = partial.first_free.max(from as usize);
+        let searched = partial.blocks.get(begin..)?;
+        let numbered = (u32::try_from(begin).ok()?..).zip(searched);
         let mut free = numbered.filter_map(|(number, block)| match block {
             Block::Free => Some(number),
             Block::Requested(_) | Block::Stored(_) => None,
@@ -241,13 +253,24 @@ impl Pieces {
                 .chain(free)
                 .find(|number| !is_excepted(*number))?,
         };
-        partial.first_free = first as usize + usize::from(chosen == first);
+        if begin == partial.first_free {
+            partial.first_free = first as usize + usize::from(chosen == first);
+        }
         partial.blocks[chosen as usize] = Block::Requested(1);
         partial.free -= 1;
         if partial.free == 0 {
             self.open.remove(&piece);
         }
         nth_block(chosen)
+    }
+
+    /// Whether no supplier has been asked for some block of a piece, from block `from` on.
+    pub(crate) fn has_free_from(&self, piece: PieceIndex, from: u32) -> bool {
+        self.partials.get(&piece).is_some_and(|partial| {
+            let begin = partial.first_free.max(from as usize);
+            let mut blocks = partial.blocks.iter().skip(begin);
+            partial.free > 0 && blocks.any(|block| *block == Block::Free)
+        })
     }
 
     /// Requests a block from one more peer, although others were asked for it already (end-game).
@@ -293,7 +316,13 @@ impl Pieces {
     }
 
     /// A peer's block has been stored. `Partial` → `Verifying` when it was the last.
-    pub(crate) fn store(&mut self, block: BlockRef, from: Origin) -> Arrival {
+    pub(crate) fn store(
+        &mut self,
+        block: BlockRef,
+        supplier: impl Into<SupplierKey>,
+        from: Origin,
+    ) -> Arrival {
+        let supplier = supplier.into();
         let piece = block.piece();
         let Some(partial) = self.partials.get_mut(&piece) else {
             return Arrival::Redundant;
@@ -315,11 +344,11 @@ impl Pieces {
         let contributor = match partial
             .contributors
             .iter()
-            .position(|origin| *origin == from)
+            .position(|(key, _)| *key == supplier)
         {
             Some(position) => position,
             None => {
-                partial.contributors.push(from);
+                partial.contributors.push((supplier, from));
                 partial.contributors.len() - 1
             }
         };
@@ -345,6 +374,26 @@ impl Pieces {
             self.open.insert(piece);
             self.states[piece.as_usize()] = PieceState::Partial;
         }
+    }
+
+    /// As [`Self::lose`], if the block is this supplier's.
+    pub(crate) fn lose_of(&mut self, block: BlockRef, supplier: SupplierKey) {
+        let partial = self.partials.get(&block.piece());
+        let stored = partial.and_then(|partial| partial.blocks.get(block.number() as usize));
+        if let (Some(partial), Some(Block::Stored(contributor))) = (partial, stored)
+            && let Some((key, _)) = partial.contributors.get(usize::from(*contributor))
+            && *key == supplier
+        {
+            self.lose(block);
+        }
+    }
+
+    /// The origin of a supplier that has sent blocks of this block's piece.
+    pub(crate) fn sender(&self, block: BlockRef, supplier: SupplierKey) -> Option<Origin> {
+        let partial = self.partials.get(&block.piece())?;
+        let mut contributors = partial.contributors.iter();
+        let contributor = contributors.find(|(key, _)| *key == supplier)?;
+        Some(contributor.1)
     }
 
     /// `Verifying` → `Have`.
@@ -394,7 +443,8 @@ impl Pieces {
         };
         let source = |block: &Block| match *block {
             Block::Stored(contributor) => {
-                partial.contributors.get(usize::from(contributor)).copied()
+                let contributor = partial.contributors.get(usize::from(contributor));
+                contributor.map(|(_, origin)| *origin)
             }
             Block::Free | Block::Requested(_) => None,
         };
@@ -451,6 +501,9 @@ mod tests {
     const ALICE: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
     const BOB: Origin = Origin::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
 
+    const ALICE_KEY: SupplierKey = SupplierKey::new(1);
+    const BOB_KEY: SupplierKey = SupplierKey::new(2);
+
     fn pieces() -> (Geometry, Pieces) {
         let geometry = Geometry::new(3 * 32_768 - 1, 32_768).unwrap();
         let pieces = Pieces::new(geometry.clone(), Bitfield::none(&geometry));
@@ -469,15 +522,15 @@ mod tests {
         pieces.request_again(second);
         pieces.check_invariants();
         assert_eq!(
-            pieces.store(second, BOB),
+            pieces.store(second, BOB_KEY, BOB),
             Arrival::Stored {
                 others: 1,
                 complete: false
             }
         );
-        assert_eq!(pieces.store(second, ALICE), Arrival::Redundant);
+        assert_eq!(pieces.store(second, ALICE_KEY, ALICE), Arrival::Redundant);
         assert_eq!(
-            pieces.store(first, ALICE),
+            pieces.store(first, ALICE_KEY, ALICE),
             Arrival::Stored {
                 others: 0,
                 complete: true
@@ -499,8 +552,8 @@ mod tests {
         let piece = geometry.piece(0).unwrap();
         pieces.start(piece, None);
         let blocks: Vec<_> = geometry.blocks(piece).collect();
-        pieces.store(blocks[1], ALICE);
-        pieces.store(blocks[0], BOB);
+        pieces.store(blocks[1], ALICE_KEY, ALICE);
+        pieces.store(blocks[0], BOB_KEY, BOB);
         assert_eq!(pieces.failed(piece), [BOB, ALICE]);
         assert_eq!(pieces.state(piece), PieceState::Missing);
         pieces.check_invariants();
@@ -513,7 +566,7 @@ mod tests {
         pieces.start(piece, None);
         let blocks: Vec<_> = geometry.blocks(piece).collect();
         for &block in &blocks {
-            pieces.store(block, ALICE);
+            pieces.store(block, ALICE_KEY, ALICE);
         }
         pieces.lose(blocks[1]);
         pieces.check_invariants();

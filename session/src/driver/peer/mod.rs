@@ -240,8 +240,12 @@ impl PeerTask {
         }
         let blocks = self.connection.take_blocks();
         if !blocks.is_empty() {
-            for duplicate in self.storage.write(self.key.into(), blocks).await {
+            let refused = self.storage.write(self.key.into(), blocks).await;
+            for duplicate in refused.unwanted {
                 self.connection.handle_duplicate(duplicate);
+            }
+            for wrong in refused.wrong {
+                self.connection.handle_wrong(wrong);
             }
         }
         let facts = self.connection.take_facts();

@@ -188,12 +188,7 @@ impl TorrentTask {
         };
         let files = Files::new(Arc::clone(&self.metainfo), &have);
         let mut engine = Engine::new(config, self.geometry.clone(), have, space);
-        let missing = self.metainfo.piece_layers().missing();
-        if !missing.is_empty() {
-            // A hybrid torrent has v1 hashes to check its pieces by meanwhile.
-            let needed = self.metainfo.info().info_hashes().v1.is_none();
-            engine.await_hashes(missing, needed);
-        }
+        storage::tell_hashes(&mut engine, &self.metainfo);
         // The files were looked at when the storage was opened.
         let is_finished = engine.is_complete() || self.wants_nothing;
         engine.set_priorities(now, priorities);
@@ -450,6 +445,7 @@ impl Running {
                         self.fail(error);
                     }
                 }
+                Output::Judge(piece) => self.task.storage.judge(piece),
                 Output::Digest(piece) => {
                     // Without digests no sender can be convicted; the piece itself is fine.
                     let _ = self.task.storage.digest(piece);

@@ -6,8 +6,23 @@ use std::time::Instant;
 use super::Running;
 use crate::error::TorrentError;
 use crate::events::Event;
-use crate::torrent::{Halt, PieceState};
-use tailwater_storage::{Completion, Finish, StorageError};
+use crate::torrent::{Engine, Halt, PieceState};
+use tailwater_metainfo::Metainfo;
+use tailwater_storage::{Completion, Finish, Space, StorageError};
+
+/// Tells the torrent's machine what is known of its hash trees, and what is missing (BEP 52).
+pub(super) fn tell_hashes<S: Space>(engine: &mut Engine<S>, metainfo: &Metainfo) {
+    let hashes = metainfo.info().info_hashes();
+    if hashes.v2.is_none() {
+        return;
+    }
+    engine.set_layers(metainfo.piece_layers().clone());
+    let missing = metainfo.piece_layers().missing();
+    if !missing.is_empty() {
+        // A hybrid torrent has v1 hashes to check its pieces by meanwhile.
+        engine.await_hashes(missing, hashes.v1.is_none());
+    }
+}
 
 impl Running {
     /// Tells the storage which files are wanted: a file that is wanted again may get back what the storage keeps of it
@@ -47,6 +62,12 @@ impl Running {
                     self.task.storage.settle(piece);
                 }
                 self.engine.handle_verdict(now, piece, &verdict);
+            }
+            Completion::Judged { right, wrong } => {
+                self.task.board.wake_blocks(&right);
+                if !wrong.is_empty() {
+                    self.engine.handle_wrong(now, &wrong);
+                }
             }
             Completion::Digests {
                 piece,

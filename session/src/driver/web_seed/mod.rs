@@ -253,7 +253,12 @@ impl WebSeedTask {
             } = &self.settings;
             let sum = blocks.iter().map(|(block, _)| u64::from(block.len())).sum();
             status.add_bytes(*id, sum);
-            for duplicate in storage.write((*key).into(), blocks).await {
+            let refused = storage.write((*key).into(), blocks).await;
+            for wrong in refused.wrong {
+                self.facts.retain(|fact| *fact != Fact::Block(wrong));
+                self.facts.push(Fact::Wrong(wrong));
+            }
+            for duplicate in refused.unwanted {
                 self.facts.retain(|fact| *fact != Fact::Block(duplicate));
                 let len = u64::from(duplicate.len());
                 self.facts

@@ -3,11 +3,12 @@
 mod refetch;
 mod sizing;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
+use tailwater_metainfo::{BLOCK_LEN, Bitfield, BlockRef, Geometry, PieceIndex};
 use tailwater_storage::{ByteWindow, ReaderKey};
 
 use crate::torrent::rate::Rate;
@@ -74,6 +75,8 @@ pub(crate) struct Reader {
     pub(crate) current: u32,
     /// The most pieces ahead that its pace has ever asked for: a pause must not shrink the window.
     ahead: u64,
+    /// The blocks at its cursor are judged one by one: it waits for a block, and not for a piece.
+    by_block: bool,
 }
 
 impl Reader {
@@ -143,8 +146,49 @@ impl Reader {
         if self.waiting.is_some() && piece.get() == self.current {
             return Duration::ZERO;
         }
-        let start = geometry.piece_start(piece);
-        let distance = start.saturating_sub(self.cursor);
+        self.deadline_at(now, geometry.piece_start(piece))
+    }
+
+    /// When it will need a block at or after its cursor, from now. In the piece of its cursor each block has its own
+    /// time where blocks are judged one by one; those behind the cursor, which only make the piece whole, come after all
+    /// that the window covers.
+    pub(crate) fn deadline_of(
+        &self,
+        now: Instant,
+        geometry: &Geometry,
+        block: BlockRef,
+    ) -> Duration {
+        match self.block_at_cursor(geometry) {
+            Some(at) if block.piece().get() == self.current => match block.number().cmp(&at) {
+                Ordering::Less => self.deadline_of_rest(now, geometry),
+                Ordering::Equal if self.waiting.is_some() => Duration::ZERO,
+                _ => self.deadline_at(now, geometry.block_start(block)),
+            },
+            _ => self.deadline(now, geometry, block.piece()),
+        }
+    }
+
+    /// When what lies behind its cursor in a piece is needed: after all else.
+    pub(crate) fn deadline_of_rest(&self, now: Instant, geometry: &Geometry) -> Duration {
+        self.deadline_at(now, geometry.start_of_number(self.window.end))
+    }
+
+    /// The block at its cursor in its piece, if the reader gets that block by block.
+    pub(crate) fn block_at_cursor(&self, geometry: &Geometry) -> Option<u32> {
+        let (_, block) = self.at(geometry).filter(|_| self.by_block)?;
+        Some(block)
+    }
+
+    /// The piece and the block at its cursor.
+    pub(crate) fn at(&self, geometry: &Geometry) -> Option<(PieceIndex, u32)> {
+        let piece = geometry.piece_at(self.cursor)?;
+        let offset = self.cursor - geometry.piece_start(piece);
+        let block = u32::try_from(offset / u64::from(BLOCK_LEN)).ok()?;
+        (piece.get() == self.current).then_some((piece, block))
+    }
+
+    fn deadline_at(&self, now: Instant, position: u64) -> Duration {
+        let distance = position.saturating_sub(self.cursor);
         let measured = match self.pace.total() {
             0 => ASSUMED_PACE,
             _ => self.pace(now).max(SLOWEST_PACE),
@@ -203,13 +247,21 @@ impl Readers {
         Some((file, reader.current))
     }
 
-    /// When a reader needs the piece first, from now; `None` if no reader will come to it within its window.
-    pub(crate) fn deadline(&self, now: Instant, piece: PieceIndex) -> Option<Duration> {
-        let wants = |reader: &&Reader| (reader.current..reader.window.end).contains(&piece.get());
+    /// When a reader needs the block first, from now; `None` if no reader will come to its piece within its window.
+    pub(crate) fn deadline(&self, now: Instant, block: BlockRef) -> Option<Duration> {
+        let piece = block.piece().get();
+        let wants = |reader: &&Reader| (reader.current..reader.window.end).contains(&piece);
         let readers = self.readers.values().filter(wants);
         readers
-            .map(|reader| reader.deadline(now, &self.geometry, piece))
+            .map(|reader| reader.deadline_of(now, &self.geometry, block))
             .min()
+    }
+
+    /// Says of each reader whether it gets the blocks of its piece one by one.
+    pub(crate) fn set_by_block(&mut self, by_block: impl Fn(&Reader) -> bool) {
+        for reader in self.readers.values_mut() {
+            reader.by_block = by_block(reader);
+        }
     }
 
     pub(crate) fn open(&mut self, key: ReaderKey, config: ReaderConfig) {
@@ -225,6 +277,7 @@ impl Readers {
             window: current..current,
             current,
             ahead: 0,
+            by_block: false,
         };
         self.readers.insert(key, reader);
     }

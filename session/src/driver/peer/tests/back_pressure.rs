@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, PieceIndex};
-use tailwater_storage::{BlockParts, Held, Progress, Reply, Storage, StorageError, SupplierKey};
+use tailwater_storage::{
+    BlockParts, Held, Progress, Refused, Reply, Storage, StorageError, SupplierKey,
+};
 use tailwater_wire::mse::Rc4;
 use tailwater_wire::{BlockRequest, Decoder, Limits, Message};
 use tokio::task::JoinHandle;
@@ -42,8 +44,9 @@ impl Storage for Complete {
         Reply::ready(Ok(Bitfield::all(&geometry())))
     }
 
-    fn write(&self, _: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
-        Reply::ready(blocks.into_iter().map(|(block, _)| block).collect())
+    fn write(&self, _: SupplierKey, blocks: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
+        let unwanted: Vec<_> = blocks.into_iter().map(|(block, _)| block).collect();
+        Reply::ready(unwanted.into())
     }
 
     fn read(&self, blocks: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tailwater_metainfo::PieceIndex;
-use tailwater_storage::{Held, Progress, Reply, Storage, StorageError, SupplierKey};
+use tailwater_storage::{Held, Progress, Refused, Reply, Storage, StorageError, SupplierKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,8 +17,8 @@ impl Storage for Nowhere {
         Reply::later(std::future::pending())
     }
 
-    fn write(&self, _: SupplierKey, _: Vec<(BlockRef, Bytes)>) -> Reply<Vec<BlockRef>> {
-        Reply::ready(Vec::new())
+    fn write(&self, _: SupplierKey, _: Vec<(BlockRef, Bytes)>) -> Reply<Refused> {
+        Reply::ready(Refused::default())
     }
 
     fn read(&self, _: Vec<BlockRef>) -> Reply<Vec<(BlockRef, Held)>> {
