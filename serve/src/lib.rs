@@ -8,5 +8,6 @@ pub mod on_demand;
 pub mod size;
 pub mod stream;
 pub mod tls;
+pub mod torrserver;
 pub mod transmission;
 pub mod words;

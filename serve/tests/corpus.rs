@@ -34,3 +34,18 @@ fn transmission_body() {
         tailwater_serve::transmission::fuzz::body,
     );
 }
+
+#[test]
+fn torrserver_body() {
+    replay("torrserver_body", tailwater_serve::torrserver::fuzz::body);
+}
+
+#[test]
+fn torrserver_link() {
+    replay("torrserver_link", tailwater_serve::torrserver::fuzz::link);
+}
+
+#[test]
+fn torrserver_form() {
+    replay("torrserver_form", tailwater_serve::torrserver::fuzz::form);
+}

@@ -15,6 +15,13 @@ pub(crate) struct Compat {
     /// `--require-token` and `--tls-cert` hold for it too. docs/transmission.md says what of it works.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) transmission: Option<ServeAddr>,
+    /// Serve TorrServer's API here too, for Lampa, Kodi and scripts of mpv; a port alone serves this machine only.
+    ///
+    /// 8090 is the port that they expect. What they add is streamed from memory (`--memory`) and let go when no one watches it.
+    /// A user name may be any, and the password is a token of `--create-token`; it may also stand in the address that a program
+    /// is told: http://HOST:8090/TOKEN. docs/torrserver.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) torrserver: Option<ServeAddr>,
     /// Let web pages of this origin use the listeners for other programs; may be given again. Default: none.
     ///
     /// It is what stands in the address bar of the page up to the path: http://films.example:8080. A page that may do so can do

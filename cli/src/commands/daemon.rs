@@ -3,6 +3,7 @@
 mod listeners;
 mod notify;
 mod reload;
+mod torrserver;
 mod transmission;
 
 use std::collections::BTreeMap;

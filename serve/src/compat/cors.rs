@@ -18,6 +18,8 @@ use super::origin::Origin;
 const REQUEST_PRIVATE: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+/// Which sites may show what is answered.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// How long a browser may remember an answer, in seconds.
 const MAX_AGE: &str = "600";
 /// Methods of all APIs.
@@ -62,6 +64,11 @@ pub(super) fn tell(headers: &mut HeaderMap, origin: &Origin, exposed: &'static s
         ACCESS_CONTROL_ALLOW_CREDENTIALS,
         HeaderValue::from_static("true"),
     );
+    // A film says that other sites may not show it: this one may.
+    if headers.contains_key(RESOURCE_POLICY) {
+        let cross = HeaderValue::from_static("cross-origin");
+        headers.insert(RESOURCE_POLICY, cross);
+    }
     if !exposed.is_empty() {
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,

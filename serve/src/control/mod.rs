@@ -8,7 +8,7 @@
 //! | `change` | the log of changes: numbered, bounded, for any number of readers |
 //! | `entry`, `service` | the torrents of the daemon, in a session or not yet; start and end |
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
-//! | `attributes` | texts that clients keep with a torrent |
+//! | `attributes`, `kept` | texts that clients keep with a torrent, and with the daemon |
 //! | `actions`, `details`, `pieces` | what is done with one torrent, and what is known of it |
 //! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
@@ -35,6 +35,7 @@ mod error;
 mod folders;
 mod id;
 mod inspect;
+mod kept;
 mod labels;
 mod logins;
 mod metadata;

@@ -99,6 +99,11 @@ pub(crate) fn media_type(name: &str) -> &'static str {
     of(name).content_type
 }
 
+/// Whether some player plays files of such a name.
+pub(crate) fn is_playable_name(name: &str) -> bool {
+    of(name).kind.is_playable()
+}
+
 /// The media type of a file of this name.
 pub(crate) fn of(name: &str) -> Media {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

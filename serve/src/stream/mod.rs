@@ -46,12 +46,13 @@ mod webvtt;
 
 pub(crate) use client::Client;
 pub use client::Patience;
+pub(crate) use escape::{Line, disposition, segment};
 pub(crate) use guard::{Refused, host as requested_host, origin as check_origin};
 pub use host::{HostName, Hosts, ParseHostError};
 pub use item::Item;
 pub use library::Library;
 pub use limits::Limits;
-pub(crate) use media::media_type;
+pub(crate) use media::{is_playable_name, media_type};
 pub(crate) use mount::Mount;
 pub use pace::TooSlow;
 pub use program::Program;

@@ -6,15 +6,16 @@ use std::task::Poll;
 
 use tailwater_serve::compat::{CompatConfig, CompatServer};
 use tailwater_serve::control::Control;
+use tailwater_serve::on_demand::OnDemand;
 use tailwater_serve::tls::ServerTls;
 use tokio::net::TcpListener;
 
-use super::{check_tokens, transmission};
+use super::{check_tokens, torrserver, transmission};
 use crate::args::{Compat, Daemon, ServeAddr};
 use crate::error::{CliError, DaemonFailure};
 
 /// All of them.
-pub(super) const APIS: &[Api] = &[transmission::API];
+pub(super) const APIS: &[Api] = &[transmission::API, torrserver::API];
 
 /// An API of another program.
 pub(super) struct Api {
@@ -35,6 +36,8 @@ pub(super) struct Api {
 /// What a listener is started with.
 pub(super) struct Start<'a> {
     pub(super) control: Control,
+    /// Torrents that are streamed from memory, of all listeners together.
+    pub(super) on_demand: OnDemand,
     pub(super) config: CompatConfig,
     pub(super) args: &'a Daemon,
     /// The folder of the daemon's state.
@@ -79,6 +82,7 @@ impl Opened {
             .origins(args.compat.allow_origin.iter().cloned())
             .requires_password(args.require_token)
             .tls(tls.cloned());
+        let on_demand = OnDemand::start(control.clone());
         let mut running = Vec::new();
         for (api, listener) in self.0 {
             let failed = |source| CliError::System {
@@ -87,6 +91,7 @@ impl Opened {
             };
             let start = Start {
                 control: control.clone(),
+                on_demand: on_demand.clone(),
                 config: config.clone(),
                 args,
                 state,
