@@ -5,6 +5,7 @@ pub mod compat;
 pub mod control;
 pub mod fetching;
 pub mod on_demand;
+pub mod qbittorrent;
 pub mod size;
 pub mod stream;
 pub mod tls;

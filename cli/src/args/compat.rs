@@ -22,6 +22,12 @@ pub(crate) struct Compat {
     /// is told: http://HOST:8090/TOKEN. docs/torrserver.md says what of it works.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) torrserver: Option<ServeAddr>,
+    /// Serve qBittorrent's Web API here too, for Sonarr, Radarr, VueTorrent and scripts; a port alone serves this machine only.
+    ///
+    /// 8080 is the port that they expect. The user name may be any, and the password is a token of `--create-token`; on this
+    /// machine none is needed. The rest is as for `--transmission`. docs/qbittorrent.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) qbittorrent: Option<ServeAddr>,
     /// Let web pages of this origin use the listeners for other programs; may be given again. Default: none.
     ///
     /// It is what stands in the address bar of the page up to the path: http://films.example:8080. A page that may do so can do

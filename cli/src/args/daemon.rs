@@ -25,6 +25,7 @@ Examples:
   tailwater daemon --create-token phone           prints a token, and ends
   tailwater daemon --http 0.0.0.0:7870            for other machines; needs a token
   tailwater daemon --transmission 9091            for Sonarr, transmission-remote and the like
+  tailwater daemon --qbittorrent 8080             for Sonarr, VueTorrent and the like
 
 Then: tailwater ctl add debian.torrent; tailwater ctl list
 

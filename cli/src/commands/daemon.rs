@@ -1,7 +1,9 @@
 //! `tailwater daemon`
 
+mod fixed;
 mod listeners;
 mod notify;
+mod qbittorrent;
 mod reload;
 mod torrserver;
 mod transmission;

@@ -19,7 +19,7 @@ use super::body::{Bodies, Read};
 use super::config::CompatConfig;
 use super::origin::{Origin, Page, page};
 use super::server::ForeignPages;
-use crate::control::{Access, Control, TokenError};
+use crate::control::{Access, Control, Login, TokenError};
 use crate::stream::{Client, Hosts, Refused, check_origin, requested_host};
 
 /// The host and port as which the client knows us, among the extensions of a request.
@@ -130,6 +130,20 @@ impl Door {
     ) -> Result<Access, TokenError> {
         let tokens = self.control.tokens();
         tokens.check(password, from(request)).await
+    }
+
+    /// Exchanges a password for a login, whose secret stands for it from then on. Who sends wrong ones has to wait after a few.
+    ///
+    /// # Errors
+    ///
+    /// As of a token.
+    pub(crate) async fn log_in(
+        &self,
+        password: &str,
+        request: &Parts,
+    ) -> Result<Login, TokenError> {
+        let logins = self.control.logins();
+        logins.open(password, from(request)).await
     }
 
     /// Has all of these routes need a password where one is needed. [`Access`] is among the extensions of their requests.

@@ -9,6 +9,7 @@
 //! | `basic` | names and passwords in HTTP headers |
 //! | `body` | bodies: how long they may be, and how many of the long ones are in memory at once |
 //! | `answer` | answers in words and in JSON |
+//! | `fixed` | what clients are told of the daemon that cannot change while it runs |
 //!
 //! # To add an API
 //!
@@ -28,6 +29,7 @@ mod body;
 mod config;
 mod cors;
 mod door;
+mod fixed;
 mod origin;
 mod server;
 
@@ -36,6 +38,7 @@ pub(crate) use basic::basic;
 pub use config::CompatConfig;
 #[allow(unused_imports, reason = "not all APIs need it")]
 pub(crate) use door::{Door, NamedHost, read_only, token_refused};
+pub use fixed::Fixed;
 pub use origin::{Origin, ParseOriginError};
 pub use server::CompatServer;
 pub(crate) use server::{ForeignPages, Rules};

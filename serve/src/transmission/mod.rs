@@ -30,4 +30,4 @@ mod server;
 
 pub use fields::FIELDS;
 pub use methods::{METHODS, SESSION_FIELDS};
-pub use server::{Fixed, start};
+pub use server::start;

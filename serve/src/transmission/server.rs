@@ -1,6 +1,5 @@
 //! The listener: how requests come in, and what all of them share.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,7 +20,9 @@ use super::dialects::{self, Call, Requests};
 use super::methods;
 use super::recent::Recent;
 use super::remembered::Remembered;
-use crate::compat::{CompatConfig, CompatServer, Door, ForeignPages, Rules, empty, json, text};
+use crate::compat::{
+    CompatConfig, CompatServer, Door, Fixed, ForeignPages, Rules, empty, json, text,
+};
 use crate::control::{Access, Control};
 use crate::stream::Limits;
 
@@ -37,26 +38,6 @@ const SESSION_ID_LEN: usize = 30;
 const LISTS_AT_ONCE: usize = 8;
 /// The longest answer to a batch, in bytes.
 const MAX_BATCH_ANSWER: usize = 64 * 1_024 * 1_024;
-
-/// What a client is told of the daemon that cannot change while it runs.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Fixed {
-    /// The folder of the daemon's state.
-    pub state_dir: PathBuf,
-    /// The DHT is used.
-    pub dht: bool,
-    /// Peers are looked for on the local network.
-    pub local_discovery: bool,
-    /// The gateway is asked to map the port.
-    pub port_mapping: bool,
-    /// Peers are connected to over uTP too.
-    pub utp: bool,
-    /// Peers are connected to over TCP too.
-    pub tcp: bool,
-    /// How connections are encrypted, as Transmission calls it: `required`, `preferred` or `tolerated`.
-    pub encryption: String,
-}
 
 /// What all requests share.
 pub(super) struct Shared {

@@ -10,12 +10,12 @@ use tailwater_serve::on_demand::OnDemand;
 use tailwater_serve::tls::ServerTls;
 use tokio::net::TcpListener;
 
-use super::{check_tokens, torrserver, transmission};
+use super::{check_tokens, qbittorrent, torrserver, transmission};
 use crate::args::{Compat, Daemon, ServeAddr};
 use crate::error::{CliError, DaemonFailure};
 
 /// All of them.
-pub(super) const APIS: &[Api] = &[transmission::API, torrserver::API];
+pub(super) const APIS: &[Api] = &[qbittorrent::API, torrserver::API, transmission::API];
 
 /// An API of another program.
 pub(super) struct Api {

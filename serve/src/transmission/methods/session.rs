@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
+use crate::compat::Fixed;
 use crate::control::{AlternativeMode, Day, ScheduleRule, Settings, StatsView};
 use crate::transmission::access::SEMVER;
 use crate::transmission::dialects::Dialect;
 use crate::transmission::params::Params;
 use crate::transmission::remembered::{MINUTE, OfDaemon, kilo};
-use crate::transmission::server::{Fixed, Shared};
+use crate::transmission::server::Shared;
 
 /// The version that is claimed: clients compare its number, and leave out what is in parentheses.
 const VERSION: &str = concat!("4.1.3 (tailwater ", env!("CARGO_PKG_VERSION"), ")");

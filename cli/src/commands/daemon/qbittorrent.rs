@@ -1,0 +1,18 @@
+//! The listener of `tailwater daemon --qbittorrent`.
+
+use tailwater_serve::qbittorrent;
+
+use super::fixed::fixed;
+use super::listeners::Api;
+
+pub(super) const API: Api = Api {
+    option: "--qbittorrent",
+    key: "qbittorrent",
+    name: "qBittorrent's Web API",
+    path: "",
+    addr: |args| args.qbittorrent,
+    start: |listener, with| {
+        let fixed = fixed(with.args, with.state);
+        qbittorrent::start(listener, with.control, &with.config, fixed)
+    },
+};
