@@ -346,3 +346,72 @@ fn a_folder_that_is_not_there_is_named_with_what_to_do() {
                     help: make the folder first: mkdir -p 'no dir/deep'\n";
     assert_eq!(finished.err, expected);
 }
+
+#[test]
+fn links_are_followed_or_kept() {
+    let place = Place::new();
+    place.write("box/deep/film", &noise(1, 40_000));
+    std::os::unix::fs::symlink("deep/film", place.path("box/link")).unwrap();
+    place.create("box", &["--hybrid"]);
+    let length = |said: &Value| {
+        said["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|file| file["path"] == "box/link")
+            .map(|file| file["length"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(length(&inspect(&place, "box.torrent")), 40_000);
+    let keep = ["create", "box", "--hybrid", "--keep-symlinks", "--force"];
+    place.ok(&keep);
+    let said = inspect(&place, "box.torrent");
+    assert_eq!(length(&said), 0);
+    let link = said["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["path"] == "box/link");
+    assert_eq!(link.unwrap()["symlink"], "box/deep/film");
+    // One that leads out is told of, and no torrent is made.
+    std::os::unix::fs::symlink("../../elsewhere", place.path("box/deep/out")).unwrap();
+    let refused = place.run(&keep);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let told = "box/deep/out: it is a link that leads out of the folder";
+    assert!(refused.err.contains(told), "{}", refused.err);
+}
+
+#[test]
+fn inspect_shows_trees() {
+    let place = Place::new();
+    place.write("box/long", &noise(1, 40_000));
+    place.write("box/short", &noise(2, 5));
+    place.write("box/none", b"");
+    place.create("box", &["--v2", "--piece-length", "16KiB"]);
+    let said = json(&place.ok(&["inspect", "box.torrent", "--json", "--trees"]));
+    assert_eq!(said["version"], "v2");
+    assert_eq!(said["info_hash_v2"].as_str().unwrap().len(), 64);
+    let [long, none, short] = [0, 1, 2].map(|file| &said["files"][file]);
+    let layer = long["piece_layer"].as_array().unwrap();
+    assert_eq!(
+        (layer.len(), long["piece_layer_len"].as_u64()),
+        (3, Some(3))
+    );
+    assert!(layer.iter().all(|hash| hash.as_str().unwrap().len() == 64));
+    assert_eq!(short["pieces_root"].as_str().unwrap().len(), 64);
+    assert_eq!(
+        (&short["piece_layer"], &none["pieces_root"]),
+        (&Value::Null, &Value::Null)
+    );
+    let without = inspect(&place, "box.torrent");
+    assert_eq!(without["files"][0]["piece_layer_len"], 3);
+    assert_eq!(without["files"][0]["piece_layer"], Value::Null);
+    let text = place.ok(&["inspect", "box.torrent", "--trees"]);
+    let root = long["pieces_root"].as_str().unwrap();
+    assert!(
+        text.contains(&format!("root {root}, a layer of 3 hashes")),
+        "{text}"
+    );
+    assert!(text.contains("no layer: it is one piece"), "{text}");
+    assert!(!place.ok(&["inspect", "box.torrent"]).contains(root));
+}

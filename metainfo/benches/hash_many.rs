@@ -3,6 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sha1::{Digest, Sha1};
 use std::hint::black_box;
+use tailwater_metainfo::merkle::{block_hash, block_hashes};
 use tailwater_metainfo::{BLOCK_LEN, hash_many};
 
 const PIECE_LEN: usize = 1 << 20;
@@ -28,6 +29,17 @@ fn hashing(criterion: &mut Criterion) {
             bencher.iter(|| hash_many(black_box(&parts)));
         });
     }
+    for count in [4, 6, 8, 10, 12, MOST] {
+        let parts = &blocks[0][..count];
+        group.throughput(Throughput::Bytes((count * BLOCK_LEN as usize) as u64));
+        group.bench_function(format!("block_hashes/{count}"), |bencher| {
+            bencher.iter(|| block_hashes(black_box(parts)));
+        });
+    }
+    group.throughput(Throughput::Bytes(BLOCK_LEN as u64));
+    group.bench_function("block_hash", |bencher| {
+        bencher.iter(|| block_hash(black_box(blocks[0][0])));
+    });
     group.throughput(Throughput::Bytes(PIECE_LEN as u64));
     group.bench_function("sha1", |bencher| {
         bencher.iter_batched(|| &pieces[0], Sha1::digest, BatchSize::SmallInput);

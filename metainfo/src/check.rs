@@ -294,6 +294,12 @@ impl TreeHasher {
         let (mut bytes, rest) = bytes.split_at(bytes.len().min(self.left));
         self.has_more |= !rest.is_empty();
         self.left -= bytes.len();
+        if self.block.1 == 0 {
+            let (whole, rest) = bytes.as_chunks::<{ BLOCK_LEN as usize }>();
+            let whole: Vec<_> = whole.iter().map(<[u8; _]>::as_slice).collect();
+            self.leaves.extend(merkle::block_hashes(&whole));
+            bytes = rest;
+        }
         while !bytes.is_empty() {
             let room = BLOCK_LEN as usize - self.block.1;
             let (part, rest) = bytes.split_at(bytes.len().min(room));

@@ -21,8 +21,8 @@ mod safe_path;
 
 pub use check::{PieceHasher, PieceHashes, PieceMatch, block_digest};
 pub use create::{
-    CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, TorrentVersion, Visit,
-    automatic_piece_length,
+    CreateError, Created, Creator, Found, LeftOut, LeftOutReason, Progress, Symlinks,
+    TorrentVersion, Visit, automatic_piece_length,
 };
 pub use edit::{Edited, Editor};
 pub use error::{FieldProblem, MetainfoError, Warning};

@@ -8,7 +8,8 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use tailwater_metainfo::{
-    BLOCK_LEN, CreateError, Created, Creator, Expected, Metainfo, TorrentVersion, Visit, merkle,
+    BLOCK_LEN, CreateError, Created, Creator, Expected, FileEntry, LeftOutReason, Metainfo,
+    Symlinks, TorrentVersion, Visit, merkle,
 };
 
 const PIECE: u32 = 4 * BLOCK_LEN;
@@ -168,4 +169,91 @@ fn a_preview_has_the_names_and_the_pieces_without_reading_a_file() {
         };
         assert_eq!(paths(preview), paths(made));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_kept_where_they_lead_to_something_inside() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("t");
+    fs::create_dir_all(root.join("deep/er")).unwrap();
+    fs::write(root.join("deep/file"), content(5, 1)).unwrap();
+    fs::write(dir.path().join("outside"), content(7, 2)).unwrap();
+    let real = root.canonicalize().unwrap();
+    let inside = [
+        ("a", "deep/file".into(), "t/deep/file"),
+        ("deep/er/up", "../file".into(), "t/deep/file"),
+        ("folder", "deep".into(), "t/deep"),
+        ("nothing", "./missing".into(), "t/missing"),
+        ("whole", real.join("deep/file"), "t/deep/file"),
+    ];
+    for (name, target, _) in &inside {
+        symlink(target, root.join(name)).unwrap();
+    }
+    for version in [
+        TorrentVersion::V1,
+        TorrentVersion::V2,
+        TorrentVersion::Hybrid,
+    ] {
+        let creator = Creator::new().version(version).symlinks(Symlinks::Keep);
+        let made = creator
+            .create(&root, |_| ControlFlow::Continue(()))
+            .unwrap();
+        let files = made
+            .metainfo
+            .info()
+            .files()
+            .iter()
+            .filter(|file| !file.is_pad());
+        let links: Vec<_> = files
+            .clone()
+            .filter_map(|file| Some((file.path().as_str(), file.symlink_target()?.as_str())))
+            .collect();
+        let expected: Vec<_> = inside
+            .iter()
+            .map(|(name, _, target)| (format!("t/{name}"), *target))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, target)| (&**name, *target))
+            .collect();
+        assert_eq!(links, expected, "{version:?}");
+        assert_eq!(files.map(FileEntry::length).sum::<u64>(), 5);
+        let followed = Creator::new().version(version);
+        // Without it, the link to nothing cannot be shared.
+        assert!(
+            followed
+                .create(&root, |_| ControlFlow::Continue(()))
+                .is_err()
+        );
+    }
+    let outside = [
+        ("b", "../outside".into()),
+        ("deep/b", "../../outside".into()),
+        ("etc", Path::new("/etc").to_owned()),
+        // Behind a link, `..` leads elsewhere than it says.
+        ("folder-up", "folder/../deep/er/../../deep/file".into()),
+        ("root", ".".into()),
+    ];
+    symlink("deep/er", root.join("far")).unwrap();
+    symlink("far/../file", root.join("behind")).unwrap();
+    for (name, target) in &outside {
+        symlink(target, root.join(name)).unwrap();
+    }
+    let creator = Creator::new().symlinks(Symlinks::Keep);
+    let found = creator.find(&root, |_, _| Visit::Take).unwrap();
+    let left: Vec<_> = found.left_out().iter().collect();
+    assert!(
+        left.iter()
+            .all(|left| matches!(left.reason, LeftOutReason::LeadsOut)),
+        "{left:?}"
+    );
+    let names = left
+        .iter()
+        .map(|left| left.path.strip_prefix(&root).unwrap().to_str().unwrap());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["b", "behind", "deep/b", "etc", "root"]
+    );
 }

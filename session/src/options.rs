@@ -68,6 +68,7 @@ pub struct AddOptions {
     pub(crate) on_demand: bool,
     pub(crate) disk: DiskChoices,
     pub(crate) replaced: Vec<PathBuf>,
+    pub(crate) reuse: Vec<PathBuf>,
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) banned: Vec<IpAddr>,
     pub(crate) announce: bool,
@@ -107,6 +108,7 @@ impl AddOptions {
             on_demand: false,
             disk: DiskChoices::new(),
             replaced: Vec::new(),
+            reuse: Vec::new(),
             peers: Vec::new(),
             banned: Vec::new(),
             announce: true,
@@ -219,6 +221,17 @@ impl AddOptions {
     pub fn replaces(mut self, previous: &Info) -> Self {
         let files = previous.files().iter().filter(|file| !file.is_pad());
         self.replaced = files.map(|file| file.path().under(Path::new(""))).collect();
+        self
+    }
+
+    /// Wanted files that are missing are looked for below these folders first, by length and by the root of their hash tree
+    /// (BEP 52): one that is there is linked (reflink, else hard link) or copied, never downloaded. Default: none. A v1 torrent
+    /// has no such roots, and a torrent in memory no files.
+    ///
+    /// A hard link is the same file under another name: a program that changes one changes both.
+    #[must_use]
+    pub fn reuse(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.reuse = folders.into_iter().collect();
         self
     }
 

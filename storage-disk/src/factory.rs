@@ -141,6 +141,15 @@ impl DiskFolder {
         self
     }
 
+    /// Wanted files that are missing are looked for below these folders, by length and by the root of their hash tree (BEP
+    /// 52), and linked (reflink, else hard link) or copied instead of downloaded. Default: none. A v1 torrent has no such
+    /// roots.
+    #[must_use]
+    pub fn reuse(mut self, folders: Vec<PathBuf>) -> Self {
+        self.choices.reuse = folders;
+        self
+    }
+
     /// Whether resume data is used and saved, if the disk has a folder for it. Default: yes.
     #[must_use]
     pub const fn remembers(mut self, remembers: bool) -> Self {

@@ -109,6 +109,7 @@ Clients: ours, lt (libtorrent), aria2, transmission. A pair is SEEDER-DOWNLOADER
 Examples:
   tailwater bench swarm --size 64MiB --rounds 1 --pairs ours-ours
   tailwater bench swarm --pairs lt-lt,lt-ours,ours-lt --rounds 6 --dir /dev/shm
+  tailwater bench swarm --pairs lt-lt,lt-ours,ours-lt --torrent v2
   tailwater bench swarm --pairs lt-lt,lt-ours --torrents 50 --size 16MiB
   tailwater bench swarm --pairs lt-lt,lt-ours --rate 100 --rtt 100 --seeders 8")]
 pub(crate) struct BenchSwarm {
@@ -130,6 +131,9 @@ pub(crate) struct BenchSwarm {
     /// How many seeders there are.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) seeders: u32,
+    /// Which torrents they are; aria2 and Transmission know v1 alone.
+    #[arg(long, value_enum, default_value_t = BenchVersion::V1)]
+    pub(crate) torrent: BenchVersion,
     /// Where our downloads go; other clients have a disk alone.
     #[arg(long, value_enum, default_value_t = BenchStorage::Disk)]
     pub(crate) storage: BenchStorage,
@@ -242,6 +246,17 @@ pub(crate) enum BenchTransport {
     Tcp,
     /// UTP alone.
     Utp,
+}
+
+/// Which torrents are transferred (BEP 52).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchVersion {
+    /// BitTorrent v1.
+    V1,
+    /// BitTorrent v2 alone.
+    V2,
+    /// Both in one.
+    Hybrid,
 }
 
 /// Whether connections are encrypted.

@@ -16,7 +16,7 @@ const LONGEST_PIECE: u32 = 256 * 1024 * 1024;
 /// Make a .torrent file out of a file or a folder.
 ///
 /// Prints the info-hash and a magnet link. Without `--v2` or `--hybrid` it is a v1 torrent, which every client can use.
-/// Hidden files are included, symbolic links are followed. What cannot be shared (a link to nothing, a name that is not
+/// Hidden files are included, symbolic links are followed unless `--keep-symlinks` is given. What cannot be shared (a link to nothing, a name that is not
 /// UTF-8, a socket, a file that may not be read) is listed, and no torrent is made without `--skip-unreadable`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -27,6 +27,7 @@ Examples:
   tailwater create album/ --exclude '*.nfo' --exclude scans --dry-run
   tailwater create data/ --tracker http://10.0.0.1:6969/announce --private
   tailwater create film.mkv --tracker udp://a.example:1,udp://b.example:1 --tracker udp://c.example:1
+  tailwater create rootfs/ --hybrid --keep-symlinks    links stay links
   tailwater create film.mkv -o - | ssh seedbox 'cat > watch/film.torrent'
 
 Then share it: tailwater seed film.mkv.torrent --data FOLDER-OF-FILM")]
@@ -71,6 +72,10 @@ pub(crate) struct Create {
     /// one with a slash with the path inside the folder: `*.nfo`, `scans`, `disc1/*.log`, `**/tmp/*.wav`.
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub(crate) exclude: Vec<Glob>,
+    /// Keep symbolic links inside the folder as links (BEP 47), instead of sharing what they point to. A link that leads
+    /// out of the folder cannot be shared.
+    #[arg(long)]
+    pub(crate) keep_symlinks: bool,
     /// Leave out what cannot be shared, with a warning for each, instead of giving up.
     #[arg(long)]
     pub(crate) skip_unreadable: bool,

@@ -61,6 +61,10 @@ pub(crate) struct Daemon {
     /// Torrents may be put below this folder too; may be given again. Default: below `--data` alone.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Folders")]
     pub(crate) allow_dir: Vec<PathBuf>,
+    /// Look in this folder for files of a torrent that begins, before they are downloaded; may be given again. They are known
+    /// by the hashes of v2 and hybrid torrents, and are linked (reflink, else hard link) or copied.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Folders")]
+    pub(crate) reuse: Vec<PathBuf>,
     /// Add what is put into this folder: .torrent files, and .magnet files with a link; may be given again.
     ///
     /// A file that was added is renamed to NAME.added, and one that cannot be to NAME.refused.

@@ -34,6 +34,7 @@ Examples:
   tailwater download -i list --stop-timeout 1h     each source of a list
   tailwater download a.torrent --on-complete 'notify-send Complete'
   tailwater download a.torrent --storage memory --memory 2GiB
+  tailwater download new.torrent --reuse old/      what is there by hash is not downloaded
   tailwater download a.torrent --peer 192.168.1.20:6881
 
 Exit codes: 0 everything is complete, 1 something failed, 2 wrong usage, 130 interrupted.
@@ -48,6 +49,11 @@ pub(crate) struct Download {
     pub(crate) existing: Existing,
     #[command(flatten)]
     pub(crate) new_files: NewFiles,
+    /// Look in this folder for files of the torrent before they are downloaded; may be given again. They are known by the
+    /// roots of v2 and hybrid torrents, under any name, and are linked (reflink, else hard link) or else copied. A hard link
+    /// is the same file: what changes one changes both.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Files")]
+    pub(crate) reuse: Vec<PathBuf>,
     /// Where the pieces are kept.
     #[arg(long, value_enum, default_value_t = StorageChoice::Disk, help_heading = "Files")]
     pub(crate) storage: StorageChoice,

@@ -40,7 +40,7 @@ pub(crate) use addr::{ListenAddr, ServeAddr};
 #[cfg(feature = "bench")]
 pub(crate) use bench::{
     Bench, BenchCommand, BenchEncryption, BenchIdle, BenchNetwork, BenchStart, BenchStorage,
-    BenchSwarm, BenchTransport, BenchVerify, Client, Measuring, Pair,
+    BenchSwarm, BenchTransport, BenchVerify, BenchVersion, Client, Measuring, Pair,
 };
 pub(crate) use common::{Common, Each, LogFormat, Network};
 pub(crate) use compat::Compat;

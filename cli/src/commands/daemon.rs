@@ -89,6 +89,7 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
     let session = builder.start()?;
     let config = ControlConfig::new(session.clone(), &state, data_dir(args)?)
         .folders(args.allow_dir.iter().cloned())
+        .reuse(args.reuse.iter().cloned())
         .urls(match args.allow_private_urls {
             true => UrlPolicy::Any,
             false => UrlPolicy::Public,

@@ -16,6 +16,8 @@ use crate::out::{self, Harmless};
 #[derive(Serialize)]
 struct Said {
     name: String,
+    /// `v1`, `v2` or `hybrid`.
+    version: &'static str,
     info_hash_v1: Option<String>,
     info_hash_v2: Option<String>,
     piece_length: u32,
@@ -37,6 +39,22 @@ struct SaidFile {
     path: String,
     length: u64,
     pad: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    executable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hidden: bool,
+    /// What it points to, if it is a symlink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symlink: Option<String>,
+    /// The root of its hash tree, in a v2 or hybrid torrent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pieces_root: Option<String>,
+    /// How many hashes of pieces its tree has, if it is longer than a piece and they need not come from peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    piece_layer_len: Option<usize>,
+    /// These hashes, with `--trees`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    piece_layer: Option<Vec<String>>,
 }
 
 pub(super) async fn run(context: &Context, args: &Inspect) -> Result<(), CliError> {
@@ -67,26 +85,30 @@ async fn one(
     is_next: bool,
 ) -> Result<(), CliError> {
     let metainfo = context.load(source, &args.network).await?.metainfo;
-    let said = said(&metainfo);
+    let said = said(&metainfo, args.trees);
     if context.common.json() {
         return out::json(&said);
     }
     if is_next {
         out::line("")?;
     }
-    out::line(Human(&said, &metainfo).to_string().trim_end())
+    out::line(Human(&said, &metainfo, args.trees).to_string().trim_end())
 }
 
-fn said(metainfo: &Metainfo) -> Said {
+fn said(metainfo: &Metainfo, has_trees: bool) -> Said {
     let info = metainfo.info();
     let hashes = info.info_hashes();
-    let files = info.files().iter().map(|file| SaidFile {
-        path: file.path().to_string(),
-        length: file.length(),
-        pad: file.is_pad(),
-    });
+    let files = info
+        .files()
+        .iter()
+        .map(|file| said_file(metainfo, file, has_trees));
     Said {
         name: info.name().to_owned(),
+        version: match (hashes.v1, hashes.v2) {
+            (Some(_), Some(_)) => "hybrid",
+            (None, Some(_)) => "v2",
+            _ => "v1",
+        },
         info_hash_v1: hashes.v1.map(|hash| hash.to_string()),
         info_hash_v2: hashes.v2.map(|hash| hash.to_string()),
         piece_length: info.geometry().piece_length(),
@@ -108,13 +130,34 @@ fn said(metainfo: &Metainfo) -> Said {
     }
 }
 
-/// The same for people.
-struct Human<'a>(&'a Said, &'a Metainfo);
+fn said_file(metainfo: &Metainfo, file: &FileEntry, has_trees: bool) -> SaidFile {
+    let layer = metainfo.piece_layer(file);
+    let attributes = file.attributes();
+    SaidFile {
+        path: file.path().to_string(),
+        length: file.length(),
+        pad: file.is_pad(),
+        executable: attributes.executable,
+        hidden: attributes.hidden,
+        symlink: file.symlink_target().map(ToString::to_string),
+        pieces_root: file.pieces_root().map(|root| root.to_string()),
+        piece_layer_len: layer.as_ref().map(Vec::len),
+        piece_layer: layer
+            .filter(|_| has_trees)
+            .map(|layer| layer.iter().map(ToString::to_string).collect()),
+    }
+}
+
+/// The same for people; with trees, if they are asked for.
+struct Human<'a>(&'a Said, &'a Metainfo, bool);
 
 impl Display for Human<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(said, metainfo) = self;
+        let Self(said, metainfo, has_trees) = self;
         writeln!(f, "name:          {}", said.name)?;
+        if said.info_hash_v2.is_some() {
+            writeln!(f, "version:       {}", said.version)?;
+        }
         for (label, hash) in [("v1", &said.info_hash_v1), ("v2", &said.info_hash_v2)] {
             if let Some(hash) = hash {
                 writeln!(f, "info-hash {label}:  {hash}")?;
@@ -173,10 +216,32 @@ impl Display for Human<'_> {
                 write!(f, " -> {target}")?;
             }
             writeln!(f)?;
+            if *has_trees {
+                tree(f, metainfo, file, width)?;
+            }
         }
         for warning in &said.warnings {
             writeln!(f, "warning: {}", Harmless(warning))?;
         }
         Ok(())
     }
+}
+
+/// The root of a file, and what is known of the layer that has a hash for each piece.
+fn tree(
+    f: &mut std::fmt::Formatter<'_>,
+    metainfo: &Metainfo,
+    file: &FileEntry,
+    width: usize,
+) -> std::fmt::Result {
+    let Some(root) = file.pieces_root() else {
+        return Ok(());
+    };
+    let piece_length = u64::from(metainfo.info().geometry().piece_length());
+    let layer = match metainfo.piece_layer(file) {
+        Some(layer) => format!("a layer of {} hashes", layer.len()),
+        None if file.length() <= piece_length => "no layer: it is one piece".to_owned(),
+        None => "its layer is not in the torrent: it comes from peers".to_owned(),
+    };
+    writeln!(f, "  {:width$}  {:>10}  root {root}, {layer}", "", "")
 }

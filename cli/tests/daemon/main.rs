@@ -34,3 +34,4 @@ mod support;
 #[cfg(unix)]
 mod tls;
 mod torrents;
+mod v2;

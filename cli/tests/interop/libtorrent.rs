@@ -120,6 +120,16 @@ pub(crate) fn create_with(
     process::run("libtorrent create", &mut command);
 }
 
+/// The info-hashes of the torrents that it makes of a folder: v1, v2, hybrid, in this order.
+pub(crate) fn hashes(payload: &Path, piece_kib: u64, symlinks: &str) -> Vec<Value> {
+    let mut command = Command::new(python());
+    command.args(["-c", TORRENT, "hashes"]).arg(payload);
+    command.args([&piece_kib.to_string(), symlinks]);
+    let said = process::run("libtorrent hashes", &mut command);
+    let said = said.lines().map(serde_json::from_str);
+    said.collect::<Result<_, _>>().unwrap()
+}
+
 /// What libtorrent reads in a torrent.
 pub(crate) fn inspect(torrent: &Path) -> Value {
     inspect_all(&[torrent]).remove(0)

@@ -2,8 +2,10 @@
 
     libtorrent_torrent.py create PAYLOAD TORRENT PIECE_KIB v1|v2|hybrid [WEB_SEED...]
     libtorrent_torrent.py inspect TORRENT...
+    libtorrent_torrent.py hashes PAYLOAD PIECE_KIB follow|keep
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -21,6 +23,38 @@ def create(payload, torrent, piece_kib, version, *web_seeds):
     lt.set_piece_hashes(torrent_file, os.path.dirname(payload))
     with open(torrent, "wb") as out:
         out.write(lt.bencode(torrent_file.generate()))
+
+
+def hashes(payload, piece_kib, symlinks):
+    """The info-hashes of each version, and whether libtorrent reads the torrent that it has made."""
+    creator = lt.create_torrent
+    more = creator.symlinks if symlinks == "keep" else 0
+    # Attributes of files that are no links are not in v1 torrents of other programs.
+    attributes = 0 if symlinks == "keep" else creator.no_attributes
+    for version, flags in {
+        "v1": creator.v1_only | attributes,
+        "v2": creator.v2_only,
+        "hybrid": 0,
+    }.items():
+        files = lt.list_files(payload, flags=flags | more)
+        if version == "v1":
+            # It would take them in the order in which the file system lists them.
+            files.sort(key=lambda file: file.filename.encode().split(b"/"))
+        torrent = creator(files, int(piece_kib) * 1024, flags | more)
+        lt.set_piece_hashes(torrent, os.path.dirname(payload))
+        made = torrent.generate()
+        info = lt.bencode(made[b"info"])
+        try:
+            lt.torrent_info(made)
+            is_read = True
+        except RuntimeError:
+            is_read = False
+        print(json.dumps({
+            "version": version,
+            "info_hash_v1": hashlib.sha1(info).hexdigest() if version != "v2" else None,
+            "info_hash_v2": hashlib.sha256(info).hexdigest() if version != "v1" else None,
+            "is_read": is_read,
+        }))
 
 
 def inspect(*torrents):
@@ -46,4 +80,4 @@ def inspect_one(torrent):
     }))
 
 
-{"create": create, "inspect": inspect}[sys.argv[1]](*sys.argv[2:])
+{"create": create, "inspect": inspect, "hashes": hashes}[sys.argv[1]](*sys.argv[2:])

@@ -101,14 +101,15 @@ impl Nginx {
 
     /// A torrent of the payload that names it as a web seed.
     pub(crate) fn torrent(&self, place: &Place) -> PathBuf {
+        self.torrent_with(place, &[])
+    }
+
+    /// The same, made with more options.
+    pub(crate) fn torrent_with(&self, place: &Place, more: &[&str]) -> PathBuf {
         let path = self.log.with_file_name("web-seed.torrent");
         let piece_kib = place.shape().piece_kib;
-        crate::ours::create_with(
-            &place.payload(),
-            &path,
-            piece_kib,
-            &["--web-seed", &self.url],
-        );
+        let more = [&["--web-seed", &self.url], more].concat();
+        crate::ours::create_with(&place.payload(), &path, piece_kib, &more);
         path
     }
 

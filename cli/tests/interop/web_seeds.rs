@@ -45,6 +45,28 @@ fn we_download_from_nginx_without_a_peer() {
     }
 }
 
+/// The files of a v2 torrent lie at the same paths as those of a v1 torrent, and pad files are not asked for.
+#[test]
+fn v2_and_hybrid_torrents_come_from_nginx_without_a_peer() {
+    if !enabled() {
+        return;
+    }
+    for option in ["--v2", "--hybrid"] {
+        for shape in [payload::ONE_FILE, payload::MANY_FILES] {
+            let place = Place::new(shape);
+            let nginx = Nginx::new(&place);
+            let torrent = nginx.torrent_with(&place, &[option]);
+            download(&place, &torrent, None);
+            let served = nginx.served();
+            assert!(
+                served.iter().all(|it| !it.path.contains(".pad")),
+                "{served:?}"
+            );
+            ours::verify(&torrent, &place.path("out"));
+        }
+    }
+}
+
 #[test]
 fn we_download_over_http2_and_tls_by_one_connection() {
     if !enabled() {

@@ -3,7 +3,7 @@
 use super::hasher::PieceHashed;
 use super::layout::Layout;
 use super::walk::{Found, FoundFile};
-use super::{Creator, TorrentVersion};
+use super::{Creator, Symlinks, TorrentVersion};
 use crate::MerkleHash;
 use crate::merkle::{piece_layer_height, root};
 use std::borrow::Cow;
@@ -79,18 +79,19 @@ impl Creator {
             ("name", name.into()),
             ("piece length", i64::from(piece_length).into()),
         ];
-        let has_v2 = hashed.v2.is_some();
+        // The v1 torrents that were made so far have none, and keep their info-hash.
+        let has_attributes = hashed.v2.is_some() || self.symlinks == Symlinks::Keep;
         if let Some(pieces) = &hashed.v1 {
             info.push(("pieces", pieces.as_slice().into()));
             if found.is_folder {
                 let files = found.files.iter().zip(&layout.pads);
-                let files = files.flat_map(|(file, pad)| file_items(file, *pad, has_v2));
+                let files = files.flat_map(|(file, pad)| file_items(file, *pad, has_attributes));
                 info.push(("files", Item::list(files)));
             } else {
                 let length = found.files.iter().map(|file| file.length).sum();
                 info.push(("length", length_item(length)));
                 let attributes = found.files.first().map(FoundFile::attributes);
-                info.extend(attributes.filter(|_| has_v2).flatten().map(attr));
+                info.extend(attributes.filter(|_| has_attributes).flatten().map(attr));
             }
         }
         if let Some(files) = &hashed.v2 {
@@ -144,13 +145,13 @@ fn strings(texts: &[String]) -> Item<'_> {
 }
 
 /// A file in the v1 list, and the pad file behind it (BEP 47).
-fn file_items(file: &FoundFile, pad: u64, has_v2: bool) -> impl Iterator<Item = Item<'_>> {
+fn file_items(file: &FoundFile, pad: u64, has_attributes: bool) -> impl Iterator<Item = Item<'_>> {
     let mut entries = vec![
         ("length", length_item(file.length)),
         ("path", strings(&file.components)),
     ];
-    // The v1 torrents that were made so far have none, and keep their info-hash.
-    entries.extend(file.attributes().filter(|_| has_v2).map(attr));
+    entries.extend(file.attributes().filter(|_| has_attributes).map(attr));
+    entries.extend(symlink_path(file));
     let pad = (pad > 0).then(|| {
         let path = [".pad".to_owned(), pad.to_string()];
         dict(vec![
@@ -167,6 +168,12 @@ fn file_items(file: &FoundFile, pad: u64, has_v2: bool) -> impl Iterator<Item = 
 
 fn attr(attributes: &'static str) -> (&'static str, Item<'static>) {
     ("attr", attributes.into())
+}
+
+/// What a symlink points to, from the torrent's folder on.
+fn symlink_path(file: &FoundFile) -> Option<(&'static str, Item<'_>)> {
+    let link = file.link.as_ref()?;
+    Some(("symlink path", strings(link)))
 }
 
 /// A folder of the tree of files, or a file with what the tree says of it.
@@ -190,8 +197,10 @@ impl<'a> Node<'a> {
 fn file_tree<'a>(name: &'a str, found: &'a Found, hashed: &'a [FileHashed]) -> Item<'a> {
     let mut tree = Node::default();
     for (file, hashed) in found.files.iter().zip(hashed) {
-        let mut entries = vec![("length", length_item(file.length))];
+        let length = ("length", length_item(file.length));
+        let mut entries: Vec<_> = file.link.is_none().then_some(length).into_iter().collect();
         entries.extend(file.attributes().map(attr));
+        entries.extend(symlink_path(file));
         let root = hashed.root.as_ref();
         entries.extend(root.map(|root| ("pieces root", root.as_bytes().as_slice().into())));
         let names = file.components.iter().map(String::as_str);

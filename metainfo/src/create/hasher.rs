@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::walk::FoundFile;
 use super::{CreateError, Progress, TorrentVersion, io_error};
-use crate::merkle::{block_hash, padded_root, piece_layer_height, root};
+use crate::merkle::{block_hashes, padded_root, piece_layer_height, root};
 use crate::{BLOCK_LEN, Geometry, MerkleHash, PieceIndex};
 use sha1::{Digest, Sha1};
 use std::fs::File;
@@ -164,7 +164,8 @@ impl Job<'_> {
                 }
                 if self.version.has_v2() {
                     // A part begins at a multiple of blocks, as READ_LEN is one.
-                    leaves.extend(part.chunks(BLOCK_LEN as usize).map(block_hash));
+                    let blocks: Vec<_> = part.chunks(BLOCK_LEN as usize).collect();
+                    leaves.extend(block_hashes(&blocks));
                     of_file = Some(file.length);
                 }
                 offset += part.len() as u64;

@@ -6,6 +6,7 @@
 mod encoding;
 mod hasher;
 mod layout;
+mod links;
 mod walk;
 
 use crate::safe_path::mend;
@@ -149,10 +150,22 @@ impl TorrentVersion {
     }
 }
 
+/// What becomes of the symlinks in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Symlinks {
+    /// The torrent holds what they point to, even outside the folder.
+    #[default]
+    Follow,
+    /// They are links in the torrent too (BEP 47), if they point to something inside the folder.
+    Keep,
+}
+
 /// Makes torrents: set what you need, then [`Creator::create`].
 #[derive(Clone, Debug, Default)]
 pub struct Creator {
     version: TorrentVersion,
+    symlinks: Symlinks,
     name: Option<String>,
     piece_length: Option<u32>,
     trackers: Vec<Vec<String>>,
@@ -178,6 +191,13 @@ impl Creator {
     #[must_use]
     pub fn version(mut self, version: TorrentVersion) -> Self {
         self.version = version;
+        self
+    }
+
+    /// What becomes of symlinks. Default [`Symlinks::Follow`].
+    #[must_use]
+    pub const fn symlinks(mut self, symlinks: Symlinks) -> Self {
+        self.symlinks = symlinks;
         self
     }
 
@@ -276,8 +296,8 @@ impl Creator {
 
     /// Finds the files for a new torrent, without reading them.
     ///
-    /// They come sorted by the bytes of their names, folder by folder, hidden ones included. Symlinks are followed: the
-    /// torrent holds their targets, even outside the folder. Entries that are no files, cannot be opened or have a name
+    /// They come sorted by the bytes of their names, folder by folder, hidden ones included. Symlinks are followed, even out
+    /// of the folder, unless [`Creator::symlinks`] keeps them. Entries that are no files, cannot be opened or have a name
     /// that no torrent can represent are in [`Found::left_out`]; empty folders, which no torrent can represent either,
     /// in [`Found::empty_folders`].
     ///
@@ -291,7 +311,7 @@ impl Creator {
         path: &Path,
         mut visit: impl FnMut(&Path, bool) -> Visit,
     ) -> Result<Found, CreateError> {
-        walk(path, &mut visit)
+        walk(path, self.symlinks, &mut visit)
     }
 
     /// The pieces of the files.

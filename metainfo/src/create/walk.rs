@@ -1,6 +1,7 @@
 //! Finds the files of a folder, for a new torrent.
 
-use super::{CreateError, io_error};
+use super::links::target;
+use super::{CreateError, Symlinks, io_error};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -16,14 +17,19 @@ pub(super) struct FoundFile {
     pub(super) length: u64,
     /// Its owner may execute it.
     pub(super) is_executable: bool,
+    /// What it points to inside the folder, if it is a symlink that is kept as one.
+    pub(super) link: Option<Vec<String>>,
 }
 
 impl FoundFile {
     /// Its attributes (BEP 47), if it has any.
     pub(super) const fn attributes(&self) -> Option<&'static str> {
-        match self.is_executable {
-            true => Some("x"),
-            false => None,
+        match (self.is_executable, self.link.is_some()) {
+            // As libtorrent has it: the system says of every link that it may be executed.
+            (true, true) => Some("xl"),
+            (true, false) => Some("x"),
+            (false, true) => Some("l"),
+            (false, false) => None,
         }
     }
 }
@@ -83,6 +89,9 @@ pub enum LeftOutReason {
     /// Its name is not UTF-8, which BEP 3 demands.
     #[error("its name is not UTF-8")]
     NotUtf8,
+    /// A symlink that was to be kept leads out of the folder, or to the folder itself.
+    #[error("it is a link that leads out of the folder")]
+    LeadsOut,
     /// A symlink to something that is not there.
     #[error("it is a link to nothing")]
     DanglingLink,
@@ -118,11 +127,12 @@ struct Open {
     is_empty: bool,
 }
 
-/// The files under `path`, sorted by the bytes of their names, folder by folder; symlinks are followed.
+/// The files under `path`, sorted by the bytes of their names, folder by folder.
 ///
 /// `visit` is asked about each entry by its path below `path`, and whether it is a folder.
 pub(super) fn walk(
     path: &Path,
+    symlinks: Symlinks,
     visit: &mut dyn FnMut(&Path, bool) -> Visit,
 ) -> Result<Found, CreateError> {
     let metadata = fs::metadata(path).map_err(io_error("open", path))?;
@@ -146,7 +156,10 @@ pub(super) fn walk(
             names.pop();
             continue;
         };
-        let metadata = fs::metadata(&path);
+        let metadata = match symlinks {
+            Symlinks::Follow => fs::metadata(&path),
+            Symlinks::Keep => fs::symlink_metadata(&path),
+        };
         let is_dir = metadata.as_ref().is_ok_and(Metadata::is_dir);
         let relative = path.strip_prefix(&found.root).unwrap_or(&path);
         match visit(relative, is_dir) {
@@ -167,6 +180,11 @@ pub(super) fn walk(
             }
         };
         names.push(name);
+        if metadata.is_symlink() {
+            found.add_link(&path, &names, &metadata);
+            names.pop();
+            continue;
+        }
         if !is_dir {
             found.add(&path, &names, &metadata);
             names.pop();
@@ -203,7 +221,22 @@ impl Found {
             components: components.to_vec(),
             length: metadata.len(),
             is_executable: is_executable(metadata),
+            link: None,
         });
+    }
+
+    /// Takes a symlink that points to something inside the folder, whether that is there or not.
+    fn add_link(&mut self, path: &Path, components: &[String], metadata: &Metadata) {
+        match target(&self.root, path, components) {
+            Ok(link) => self.files.push(FoundFile {
+                path: path.to_owned(),
+                components: components.to_vec(),
+                length: 0,
+                is_executable: is_executable(metadata),
+                link: Some(link),
+            }),
+            Err(reason) => self.leave_out(path.to_owned(), reason),
+        }
     }
 
     fn leave_out(&mut self, path: PathBuf, reason: LeftOutReason) {

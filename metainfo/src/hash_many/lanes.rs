@@ -59,6 +59,19 @@ impl Vectors {
         }
     }
 
+    /// The same for SHA-256 and blocks of 16 KiB. SHA instructions are faster than the lanes of AVX2.
+    pub(super) fn worthwhile_sha256(self) -> usize {
+        match self {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2(_) => match std::arch::is_x86_feature_detected!("sha") {
+                true => usize::MAX,
+                false => 8,
+            },
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512(_) => 9,
+        }
+    }
+
     fn compress(self, state: &mut [[u32; LANES]; 5], blocks: &[&[[u8; BLOCK]]; LANES]) {
         match self {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -141,7 +154,7 @@ fn pad(rest: &[u8], bits: u64) -> [[u8; BLOCK]; 2] {
     padded
 }
 
-type Words<S> = u32x16<S>;
+pub(super) type Words<S> = u32x16<S>;
 
 /// Twenty rounds, unrolled: which words take part in which is then known to the compiler, and all stay in registers.
 macro_rules! twenty_rounds {
@@ -183,7 +196,7 @@ fn compress<S: Simd>(simd: S, state: &mut [[u32; LANES]; 5], blocks: &[&[[u8; BL
 /// Transposes words by lane into lanes by word. Four perfect shuffles of 256 words swap the halves of each word's
 /// index.
 #[inline(always)]
-fn transpose<S: Simd>(mut rows: [Words<S>; 16]) -> [Words<S>; 16] {
+pub(super) fn transpose<S: Simd>(mut rows: [Words<S>; 16]) -> [Words<S>; 16] {
     for _ in 0..4 {
         let old = rows;
         rows = std::array::from_fn(|row| {

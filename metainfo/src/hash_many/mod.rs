@@ -3,14 +3,17 @@
 //! One SHA-1 is a chain: each of its rounds waits for the one before, and most of the processor is idle meanwhile. As
 //! many chains as a vector has lanes run side by side in hardly more time than one takes: with AVX-512 sixteen pieces
 //! are hashed at more than three times the rate of the processor's own SHA instructions
-//! (`cargo bench -p tailwater-metainfo`).
+//! (`cargo bench -p tailwater-metainfo`). The same goes for SHA-256 (BEP 52), where even the blocks of one piece are
+//! messages of their own.
 
 mod lanes;
+mod sha256;
 
-use crate::PieceHash;
+use crate::{BLOCK_LEN, MerkleHash, PieceHash};
 use fearless_simd::Level;
 use lanes::{BLOCK, Lanes, Vectors};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 /// The most pieces that are hashed side by side.
 const LANES: usize = 16;
@@ -78,6 +81,39 @@ pub fn hash_many_from<E>(
         }
     }
     Ok(hashes)
+}
+
+/// The hash of one block, a leaf of a tree (BEP 52). The last block of a file is hashed as short as it is.
+#[must_use]
+pub fn block_hash(block: &[u8]) -> MerkleHash {
+    MerkleHash::new(Sha256::digest(block).into())
+}
+
+/// The hashes of blocks, the leaves of a tree (BEP 52), in their order. Whole blocks are hashed side by side where that is
+/// faster; shorter ones, such as the last of a file, one by one.
+#[must_use]
+pub fn block_hashes(blocks: &[&[u8]]) -> Vec<MerkleHash> {
+    hash_blocks(Vectors::of(Level::new()), blocks)
+}
+
+fn hash_blocks(vectors: Option<Vectors>, blocks: &[&[u8]]) -> Vec<MerkleHash> {
+    let mut hashes = Vec::with_capacity(blocks.len());
+    for group in blocks.chunks(LANES) {
+        let is_whole = |block: &&[u8]| block.len() == BLOCK_LEN as usize;
+        let whole = group.iter().take_while(|block| is_whole(block)).count();
+        let (whole, others) = group.split_at(whole);
+        match (vectors, whole) {
+            (Some(vectors), [first, ..]) if whole.len() >= vectors.worthwhile_sha256() => {
+                // Lanes that are left over hash the first once more.
+                let block = |lane: usize| whole.get(lane).copied().unwrap_or(first);
+                let leaves = sha256::hash(vectors, &std::array::from_fn(block));
+                hashes.extend(leaves.into_iter().take(whole.len()).map(MerkleHash::new));
+            }
+            _ => hashes.extend(whole.iter().map(|block| block_hash(block))),
+        }
+        hashes.extend(others.iter().map(|block| block_hash(block)));
+    }
+    hashes
 }
 
 fn hash_group(vectors: Option<Vectors>, group: &[&[&[u8]]]) -> Vec<PieceHash> {
@@ -263,6 +299,44 @@ mod tests {
                     prop_assert_eq!(asked, vec![len; count]);
                 }
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// However many blocks, and some of them short: each leaf is the SHA-256 of its block.
+        #[test]
+        fn leaves_are_those_of_sha256(
+            lens in vec(prop_oneof![6 => Just(16_384usize), 1 => 0usize..16_384, 1 => Just(64)], 0..40),
+            seed in any::<u64>(),
+        ) {
+            let mut rng = seed;
+            let mut byte = || {
+                rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                rng.to_be_bytes()[0]
+            };
+            let blocks: Vec<Vec<u8>> = lens.iter().map(|len| (0..*len).map(|_| byte()).collect()).collect();
+            let blocks: Vec<&[u8]> = blocks.iter().map(Vec::as_slice).collect();
+            let expected: Vec<_> = blocks.iter().map(|block| block_hash(block)).collect();
+            prop_assert_eq!(&block_hashes(&blocks), &expected);
+            for vectors in vectors() {
+                prop_assert_eq!(&hash_blocks(vectors, &blocks), &expected);
+            }
+        }
+    }
+
+    /// Where lanes are not worthwhile, they would not be tried by the test above.
+    #[test]
+    fn all_lanes_of_all_vectors_are_those_of_sha256() {
+        let blocks: Vec<Vec<u8>> = (0..16).map(|lane| vec![lane ^ 0xa5; 16_384]).collect();
+        let expected: Vec<_> = blocks
+            .iter()
+            .map(|block| *block_hash(block).as_bytes())
+            .collect();
+        for vectors in vectors().into_iter().flatten() {
+            let hashes = sha256::hash(vectors, &std::array::from_fn(|lane| &blocks[lane][..]));
+            assert_eq!(hashes.as_slice(), expected, "{vectors:?}");
         }
     }
 

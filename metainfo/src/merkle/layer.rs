@@ -60,21 +60,26 @@ impl Layer {
         hashes: &[MerkleHash],
     ) -> Option<Self> {
         let layer = Self::unknown(root, file_len, piece_length);
-        if u32::try_from(hashes.len()) != Ok(layer.len) {
-            return None;
+        layer.learn(hashes).then_some(layer)
+    }
+
+    /// Takes the whole layer; says whether these hashes are it.
+    pub(crate) fn learn(&self, hashes: &[MerkleHash]) -> bool {
+        if u32::try_from(hashes.len()) != Ok(self.len) {
+            return false;
         }
         let parts = hashes.chunks(MAX_HASHES as usize);
-        let subtrees: Vec<_> = parts.clone().map(|part| layer.subtree(part)).collect();
-        let (found, proofs) = proofs(subtrees, layer.chunk_height());
-        if found != root {
-            return None;
+        let subtrees: Vec<_> = parts.clone().map(|part| self.subtree(part)).collect();
+        let (found, proofs) = proofs(subtrees, self.chunk_height());
+        if found != self.root {
+            return false;
         }
-        for ((chunk, hashes), uncles) in layer.chunks.iter().zip(parts).zip(proofs) {
+        for ((chunk, hashes), uncles) in self.chunks.iter().zip(parts).zip(proofs) {
             let hashes = hashes.into();
-            // It is new: nothing else has set it.
+            // What is known already says the same: both are proved.
             let _ = chunk.set(Chunk { hashes, uncles });
         }
-        Some(layer)
+        true
     }
 
     /// Whether it is the layer at this height.

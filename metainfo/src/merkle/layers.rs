@@ -149,6 +149,13 @@ impl PieceLayers {
         }
     }
 
+    /// Takes the layer of a file that is there. Says whether it is that of the root.
+    #[must_use]
+    pub fn learn(&self, root: &MerkleHash, hashes: &[MerkleHash]) -> bool {
+        let file = self.0.layers.get(root);
+        file.is_some_and(|file| file.layer.learn(hashes))
+    }
+
     /// The answer to a peer's request: the hashes, and the uncles that prove them. `None` for what is not known or makes no
     /// sense; leaves may be [asked of the storage](Self::leaves_of) then.
     #[must_use]

@@ -7,15 +7,19 @@
 //! | What is known of the layer of a file's pieces? | `layer.rs` |
 //! | What is known of the hashes of single blocks? | `leaves.rs` |
 //! | And of those of all files of a torrent? | `layers.rs`: [`PieceLayers`] |
+//! | What is the tree of a file that is there? | `file_tree.rs`: [`FileTreeHasher`] |
 //!
 //! Height 0 is the leaves, one for each block. The piece layer is as high as makes one hash cover one piece. A file's root
 //! is at the height at which one hash covers all its blocks.
 
+mod file_tree;
 mod layer;
 mod layers;
 mod leaves;
 mod range;
 
+pub use crate::hash_many::{block_hash, block_hashes};
+pub use file_tree::{FileTree, FileTreeHasher};
 pub(crate) use layer::{Layer, padded_root};
 pub use layers::{HashesError, LayerChunk, PieceLayers, Proved};
 pub(crate) use leaves::TreeFile;
@@ -23,12 +27,6 @@ pub use range::{HashRange, MAX_HASHES};
 
 use crate::{BLOCK_LEN, MerkleHash};
 use sha2::{Digest, Sha256};
-
-/// The hash of one block, a leaf of the tree. The last block of a file is hashed as short as it is.
-#[must_use]
-pub fn block_hash(block: &[u8]) -> MerkleHash {
-    MerkleHash::new(Sha256::digest(block).into())
-}
 
 /// The hash of a node with two children.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Parses the info dictionary: versions, sizes, and the two file lists of a hybrid, which must agree.
 
 use super::context::{Context, Node};
-use super::paths::{RawFile, excerpt, raw_path, rooted, settle};
+use super::paths::{RawFile, excerpt, mend_symlinks, raw_path, rooted, settle};
 use super::{v1, v2};
 use crate::info::Inner;
 use crate::limits::MAX_PIECE_LENGTH;
@@ -284,11 +284,12 @@ fn match_hybrid(
 }
 
 fn finish(
-    files: Vec<RawFile>,
+    mut files: Vec<RawFile>,
     offsets: &[u64],
     (root, raw_name): (Option<&str>, &[u8]),
     context: &mut Context<'_>,
 ) -> Result<Vec<FileEntry>, MetainfoError> {
+    mend_symlinks(&mut files);
     let paths = settle(&files, root, context, v1::field_of)?;
     let mut raw_paths = Vec::with_capacity(files.len());
     for (number, (file, path)) in files.iter().zip(&paths).enumerate() {

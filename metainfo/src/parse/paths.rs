@@ -133,6 +133,34 @@ pub(super) fn symlink_target(
         .map_err(fail)
 }
 
+/// Takes the target of a symlink from the link's own folder on, where it is not in the torrent from the torrent's folder
+/// on (BEP 47) and is there: older versions of libtorrent wrote it so, and its newer ones read it so.
+pub(super) fn mend_symlinks(files: &mut [RawFile]) {
+    if files.iter().all(|file| file.symlink.is_none()) {
+        return;
+    }
+    let paths = files.iter().filter(|file| !file.attributes.pad);
+    let mut paths: Vec<_> = paths.map(|file| file.path.safe.as_str()).collect();
+    paths.sort_unstable();
+    let is_there = |path: &str| {
+        let folder = format!("{path}/");
+        let inside = paths.partition_point(|other| *other < folder.as_str());
+        let has_inside = paths
+            .get(inside)
+            .is_some_and(|other| other.starts_with(&folder));
+        has_inside || paths.binary_search(&path).is_ok()
+    };
+    let beside = |file: &RawFile| {
+        let target = file.symlink.as_ref().filter(|target| !is_there(target))?;
+        let (folder, _) = file.path.safe.rsplit_once('/')?;
+        Some(format!("{folder}/{target}")).filter(|target| is_there(target))
+    };
+    let mended: Vec<_> = files.iter().map(beside).collect();
+    for (file, target) in files.iter_mut().zip(mended) {
+        file.symlink = target.or(file.symlink.take());
+    }
+}
+
 /// Gives every file that is not a pad file a path that no earlier file and no directory has, ignoring case, as some
 /// file systems do. Directories keep their names, files are renamed.
 pub(super) fn settle(

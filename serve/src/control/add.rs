@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tailwater_metainfo::{InfoHash, InfoHashes, Magnet};
-use tailwater_session::{AddError, FetchError, Source, StorageKind, TorrentRecord};
+use tailwater_session::{AddError, AddOptions, FetchError, Source, StorageKind, TorrentRecord};
 
 use super::change::ChangeKind;
 use super::dormant::{Facts, check_files};
@@ -144,6 +144,17 @@ impl Inner {
         Ok(id)
     }
 
+    /// The options of a torrent, which looks for its files elsewhere if it has never run.
+    pub(super) fn first_time(&self, entry: &Entry, options: AddOptions) -> AddOptions {
+        let state = entry.state();
+        let figures = &state.figures;
+        let has_run = figures.downloading_seconds + figures.seeding_seconds > 0;
+        match has_run || state.facts.as_ref().is_some_and(|facts| facts.is_started) {
+            true => options,
+            false => options.reuse(self.config.reuse.iter().cloned()),
+        }
+    }
+
     /// Adds a torrent to the session, or fetches its metadata first. Its lock is held by the caller.
     pub(super) async fn activate(
         self: &Arc<Self>,
@@ -166,7 +177,7 @@ impl Inner {
         if let Some(facts) = &mut entry.state().facts {
             peers.append(&mut facts.peers);
         }
-        let options = record.options().peers(peers);
+        let options = self.first_time(entry, record.options()).peers(peers);
         let torrent = self.session.add(Source::from(file), options).await?;
         // Files of these names may be its own from now on.
         if let Some(facts) = &mut entry.state().facts {

@@ -29,6 +29,7 @@ pub struct ControlConfig {
     pub(super) state_dir: PathBuf,
     pub(super) data_dir: PathBuf,
     pub(super) folders: Vec<PathBuf>,
+    pub(super) reuse: Vec<PathBuf>,
     pub(super) urls: UrlPolicy,
     pub(super) proxy: Option<Proxy>,
 }
@@ -46,6 +47,7 @@ impl ControlConfig {
             state_dir: state_dir.into(),
             data_dir: data_dir.into(),
             folders: Vec::new(),
+            reuse: Vec::new(),
             urls: UrlPolicy::default(),
             proxy: None,
         }
@@ -56,6 +58,14 @@ impl ControlConfig {
     #[must_use]
     pub fn folders(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
         self.folders.extend(folders);
+        self
+    }
+
+    /// Folders in which files of v2 and hybrid torrents are looked for, by hash, when a torrent begins for the first time:
+    /// what is there is linked or copied, and not downloaded. Default: none.
+    #[must_use]
+    pub fn reuse(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.reuse.extend(folders);
         self
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tailwater_metainfo::Metainfo;
+use tailwater_metainfo::{InfoHash, InfoHashV2, InfoHashes, Metainfo};
 use tailwater_session::{Phase, Torrent, TorrentRecord};
 use tokio::time::timeout;
 
@@ -53,6 +53,9 @@ pub struct Facts {
     pub comment: Option<String>,
     /// The program that made it.
     pub created_by: Option<String>,
+    /// Its v2 info-hash (BEP 52), as 64 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info_hash_v2: Option<String>,
     /// Peers to connect to when it goes on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<SocketAddr>,
@@ -81,6 +84,7 @@ impl Facts {
             created: metainfo.creation_date(),
             comment: short(metainfo.comment()),
             created_by: short(metainfo.created_by()),
+            info_hash_v2: info.info_hashes().v2.map(|hash| hash.to_string()),
             peers: Vec::new(),
         }
     }
@@ -99,6 +103,16 @@ impl Facts {
             pieces_have: status.stats.pieces_have,
             ..Self::new(torrent.metainfo(), record)
         })
+    }
+
+    /// Its info-hashes, of which `wire` is the one that names it.
+    pub(super) fn info_hashes(&self, wire: InfoHash) -> InfoHashes {
+        let v2: Option<InfoHashV2> = self.info_hash_v2.as_deref().and_then(|it| it.parse().ok());
+        InfoHashes {
+            // A v2-only torrent is named by its v2 hash, truncated.
+            v1: Some(wire).filter(|hash| v2.is_none_or(|v2| v2.truncated() != *hash)),
+            v2,
+        }
     }
 
     /// What is shown of it.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use tailwater_metainfo::{InfoHashes, Magnet};
+use tailwater_metainfo::{InfoHash, Magnet};
 use tailwater_session::{FetchProgress, Phase, StorageRecord, Torrent, TorrentRecord, Totals};
 use tokio_util::sync::CancellationToken;
 
@@ -224,7 +224,7 @@ impl Entry {
             view.created_by = metainfo.created_by().map(str::to_owned);
             view.magnet = metainfo.magnet().to_string();
         } else if view.magnet.is_empty() {
-            view.magnet = magnet_of(&self.record());
+            view.magnet = magnet_of(&self.state(), self.id.info_hash());
         }
         view
     }
@@ -411,14 +411,9 @@ impl EntryState {
 }
 
 /// A magnet link for a torrent that is not in the session.
-fn magnet_of(record: &TorrentRecord) -> String {
-    let Ok(hash) = record.info_hash.parse() else {
-        return String::new();
-    };
-    let mut magnet = Magnet::new(InfoHashes {
-        v1: Some(hash),
-        v2: None,
-    });
+fn magnet_of(state: &EntryState, name: InfoHash) -> String {
+    let (record, facts) = (&state.record, state.facts.clone().unwrap_or_default());
+    let mut magnet = Magnet::new(facts.info_hashes(name));
     magnet.name = Some(record.name.clone()).filter(|name| !name.is_empty());
     magnet.trackers = record.trackers.iter().flatten().cloned().collect();
     magnet.to_string()

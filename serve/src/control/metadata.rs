@@ -71,7 +71,7 @@ impl Inner {
         metainfo: Metainfo,
     ) -> Result<(), ControlError> {
         let record = entry.record();
-        let options = record.options();
+        let options = self.first_time(entry, record.options());
         let mut options = options.peers(fetch.peers()).banned(fetch.banned());
         if let Some(files) = selected(&record, &metainfo) {
             options = options.files(files);

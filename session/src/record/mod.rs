@@ -70,6 +70,8 @@ pub struct TorrentRecord {
     pub part_names: bool,
     /// See [`AddOptions::preallocate`].
     pub preallocate: bool,
+    /// See [`AddOptions::reuse`].
+    pub reuse: Vec<PathBuf>,
     /// See [`AddOptions::super_seeding`].
     pub super_seeding: bool,
     /// See [`AddOptions::max_peers`].
@@ -121,6 +123,7 @@ impl Default for TorrentRecord {
             overwrite: false,
             part_names: false,
             preallocate: false,
+            reuse: Vec::new(),
             super_seeding: false,
             max_peers: None,
             upload_slots: None,
@@ -201,6 +204,7 @@ impl TorrentRecord {
             overwrite: options.disk.overwrite,
             part_names: options.disk.part_names,
             preallocate: options.disk.preallocate,
+            reuse: options.reuse.clone(),
             super_seeding: options.super_seeding,
             max_peers: options.max_peers,
             upload_slots: options.upload_slots,
@@ -238,6 +242,7 @@ impl TorrentRecord {
             .overwrite(self.overwrite)
             .part_names(self.part_names)
             .preallocate(self.preallocate)
+            .reuse(self.reuse.iter().cloned())
             .super_seeding(self.super_seeding)
             .totals(self.totals);
         if self.other_files == Priority::Skip {

@@ -55,6 +55,7 @@ impl DiskStorage {
             .part_names(choices.part_names)
             .preallocate(choices.preallocate)
             .replaces(options.replaced.clone())
+            .reuse(options.reuse.clone())
             // No resume data is kept of an incomplete folder that is only shared.
             .remembers(!choices.seed_partial);
         Ok(Arc::new(folder))

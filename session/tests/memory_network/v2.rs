@@ -256,3 +256,39 @@ async fn hashes_that_came_from_peers_are_there_at_the_next_start() {
     close([second]).await;
     share.assert_same(target.path());
 }
+
+/// By a link, the hashes of pieces are not known. Files that are whole have a tree of their own, at their places and where
+/// they can be reused: its root is that of the metadata.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_files_of_a_link_need_no_hashes_of_peers() {
+    for version in BOTH {
+        let share = Share::of(version, 8, FILES, 16_384);
+        let network = MemoryNetwork::new(MemoryConfig::default());
+        let [origin, end] = [1, 2].map(|host| session(&network, host));
+        seed(&origin, &share).await;
+        let mut magnet = Magnet::new(share.metainfo.info().info_hashes());
+        magnet.peers.push(HostPort::new("10.0.0.1", 6881).unwrap());
+        let metainfo = within(end.fetch(&magnet).wait()).await.unwrap();
+        assert!(!metainfo.piece_layers().missing().is_empty());
+        // Nobody is left to ask.
+        close([origin]).await;
+        let elsewhere = TempDir::new().unwrap();
+        let options = AddOptions::new(StorageKind::Disk(elsewhere.path().into()));
+        let options = options.reuse([share.dir.path().to_path_buf()]);
+        let torrent = end.add(&metainfo, options).await.unwrap();
+        within(torrent.wait_complete()).await.unwrap();
+        assert_eq!(torrent.metainfo().piece_layers().missing(), []);
+        assert_eq!(torrent.status().stats.downloaded, 0);
+        share.assert_same(elsewhere.path());
+        close([end]).await;
+
+        let end = session(&network, 3);
+        let metainfo = Metainfo::from_info(metainfo.info().clone(), Vec::new(), Vec::new());
+        assert!(!metainfo.piece_layers().missing().is_empty());
+        let options = AddOptions::new(StorageKind::Disk(share.dir.path().into()));
+        let torrent = end.add(&metainfo, options).await.unwrap();
+        within(torrent.wait_complete()).await.unwrap();
+        assert_eq!(torrent.metainfo().piece_layers().missing(), []);
+        close([end]).await;
+    }
+}

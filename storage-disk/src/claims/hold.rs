@@ -66,6 +66,18 @@ impl Hold {
         Ok(())
     }
 
+    /// Locks the files that were not there when the storage was opened, if nothing is locked yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`] with the path that another process has.
+    pub(crate) fn begin_later(&mut self, layout: &Layout) -> Result<(), StorageError> {
+        match self.held.is_empty() {
+            true => self.begin(layout),
+            false => Ok(()),
+        }
+    }
+
     /// Whether all is locked as a torrent that writes needs it.
     ///
     /// # Errors

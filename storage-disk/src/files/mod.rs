@@ -348,6 +348,7 @@ impl Store {
             below: &self.below(slot, &names),
             links: self.links,
             may_make: !self.known.has(slot),
+            executable: self.span(slot).is_some_and(|span| span.executable),
         };
         self.pool.file_system().open(&spot, access)
     }

@@ -23,6 +23,8 @@ pub(crate) struct FileSpan {
     pub pad: bool,
     /// What it points to, below the download folder, if it is a symbolic link (BEP 47); it has no bytes then.
     pub link: Option<PathBuf>,
+    /// Whether it is made as a program that may be run (BEP 47).
+    pub executable: bool,
 }
 
 /// A part of a range that lies in one file.

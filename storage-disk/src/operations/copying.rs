@@ -83,9 +83,13 @@ impl Copying<'_> {
             let error = io::Error::other("the copy differs from what was written");
             return Err(write(error));
         }
-        // A user who sorts files by time is to find them where they were. It is no loss if that fails.
-        if let Ok(time) = source.metadata().and_then(|found| found.modified()) {
-            let _ = copy.set_times(FileTimes::new().set_modified(time));
+        // A user who sorts files by time is to find them where they were, and may run what could be run. It is no loss if
+        // that fails.
+        if let Ok(found) = source.metadata() {
+            let _ = copy.set_permissions(found.permissions());
+            if let Ok(time) = found.modified() {
+                let _ = copy.set_times(FileTimes::new().set_modified(time));
+            }
         }
         Ok(())
     }
@@ -123,6 +127,7 @@ impl Copying<'_> {
             below,
             links: Links::Refused,
             may_make: access == Access::Write,
+            executable: false,
         };
         open(&spot, access)
     }

@@ -7,5 +7,6 @@ pub(crate) mod foreign;
 pub(crate) mod opening;
 pub(crate) mod place;
 pub(crate) mod relocate;
+mod reuse;
 pub(crate) mod space;
 pub(crate) mod whole;

@@ -31,6 +31,8 @@ pub(crate) struct Choices {
     pub(crate) preallocate: bool,
     /// Paths that may be overwritten.
     pub(crate) replaced: Vec<PathBuf>,
+    /// Folders with files that may be the torrent's.
+    pub(crate) reuse: Vec<PathBuf>,
 }
 
 /// The options for opening a torrent's files.
@@ -73,13 +75,24 @@ impl Opening {
         progress: Progress,
     ) -> Result<Bitfield, StorageError> {
         let is_written = self.access != Access::Seed;
+        let reused = match is_written {
+            true => self.reuse(disk).await?,
+            false => 0,
+        };
         // Looking comes first: making files would disturb what resume data says of them.
         let remembered = self.adopt(disk).await?;
         if remembered != Remembered::All {
+            if let Some(relocation) = &self.relocation {
+                disk.learn_layers(&relocation.metainfo).await?;
+            }
             disk.check(move |done, total| progress(done, total)).await?;
         }
         if is_written {
             disk.name_complete_files().await?;
+        }
+        if disk.verified().is_all() && reused > 0 {
+            // Nothing is to be written, but empty files and links are to be made.
+            disk.prepare().await?;
         }
         if disk.verified().is_all() && is_written {
             // What belongs to no piece may be another program's still: a file that should be empty is cut.
@@ -96,6 +109,22 @@ impl Opening {
             self.prepare(disk, &remembered).await?;
         }
         Ok(have)
+    }
+
+    /// Takes files that are elsewhere, instead of downloading them.
+    async fn reuse(&self, disk: &DiskTorrent) -> Result<usize, StorageError> {
+        let folders = &self.choices.reuse;
+        let Some(relocation) = self.relocation.as_ref().filter(|_| !folders.is_empty()) else {
+            return Ok(0);
+        };
+        let (info_hash, metainfo) = (relocation.info_hash, &relocation.metainfo);
+        if metainfo.info().info_hashes().v2.is_none() {
+            tracing::warn!("no file is reused: a v1 torrent has no hashes of files");
+            return Ok(0);
+        }
+        let reused = disk.reuse(info_hash, metainfo, folders).await?;
+        tracing::info!("{reused} files are reused");
+        Ok(reused)
     }
 
     /// Gets ready to write, where that destroys nothing. Seeding needs no right to write.

@@ -47,6 +47,7 @@ impl Place {
             link: file
                 .symlink_target()
                 .map(|target| target.under(Path::new(""))),
+            executable: file.attributes().executable,
         });
         let layout = Layout::new(root.to_path_buf(), files.collect(), info.geometry().clone())?;
         let root = canonical(root);

@@ -32,6 +32,8 @@ pub(crate) struct Spot<'a> {
     pub(crate) links: Links,
     /// Whether a missing file is made when it is opened to be written.
     pub(crate) may_make: bool,
+    /// Whether it is made as a program that may be run.
+    pub(crate) executable: bool,
 }
 
 /// Opens a file; folders that lead to one that may be made are made too.
@@ -73,6 +75,15 @@ pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), 
     }
 }
 
+/// Gives the file at `source` a second name below the download folder (a hard link). The folder of the new name exists.
+///
+/// # Errors
+///
+/// When the file system cannot, as between two of them, and when the name is taken.
+pub(crate) fn hard_link(root: &Path, below: &Path, source: &Path) -> Result<(), StorageError> {
+    imp::hard_link(root, below, source)
+}
+
 /// Renames a file in its folder. A file that has the new name is not replaced.
 ///
 /// # Errors
@@ -109,7 +120,9 @@ fn is_link(path: &Path) -> bool {
 #[cfg(unix)]
 mod imp {
     use super::{Access, File, Operation, Path, Spot, StorageError, failed, make_root};
-    use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
+    use rustix::fs::{
+        AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat, renameat, statat, symlinkat,
+    };
     #[cfg(target_os = "linux")]
     use rustix::fs::{RenameFlags, renameat_with};
     use rustix::io::Errno;
@@ -139,7 +152,10 @@ mod imp {
             flags |= OFlags::CREATE;
         }
         // What the user's umask takes away is the user's choice, as for every program.
-        let mode = Mode::from_raw_mode(0o666);
+        let mode = Mode::from_raw_mode(match spot.executable {
+            true => 0o777,
+            false => 0o666,
+        });
         openat(&folder, name_of(spot.below), flags, mode)
             .map(File::from)
             .map_err(|error| failed(Operation::Open, &path, &error.into()))
@@ -151,6 +167,13 @@ mod imp {
         let up = below.components().skip(1).map(|_| "..");
         let relative: std::path::PathBuf = up.map(Path::new).chain([target]).collect();
         symlinkat(&relative, &folder, name_of(below))
+            .map_err(|error| StorageError::io(Operation::Create, &root.join(below), &error.into()))
+    }
+
+    pub(crate) fn hard_link(root: &Path, below: &Path, source: &Path) -> Result<(), StorageError> {
+        let folder = folder_of(root, below, false)?;
+        // A link in the place of the source is not followed.
+        linkat(CWD, source, &folder, name_of(below), AtFlags::empty())
             .map_err(|error| StorageError::io(Operation::Create, &root.join(below), &error.into()))
     }
 
@@ -233,6 +256,13 @@ mod imp {
 
     pub(crate) fn make_link(root: &Path, below: &Path, _: &Path) -> Result<(), StorageError> {
         look(root, below, true)
+    }
+
+    pub(crate) fn hard_link(root: &Path, below: &Path, source: &Path) -> Result<(), StorageError> {
+        look(root, below, false)?;
+        let path = root.join(below);
+        fs::hard_link(source, &path)
+            .map_err(|error| StorageError::io(Operation::Create, &path, &error))
     }
 
     pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), StorageError> {

@@ -21,6 +21,7 @@ fn spans(lengths: &[(u64, bool)], aligned: bool) -> Vec<FileSpan> {
             length,
             pad,
             link: None,
+            executable: false,
             is_part: false,
         }
     });
@@ -102,6 +103,7 @@ fn file_lists_that_do_not_fit_are_refused() {
         length,
         pad,
         link: None,
+        executable: false,
         is_part: false,
     };
     let cases = [

@@ -154,6 +154,7 @@ async fn a_link_is_made_by_a_path_that_can_be_moved_and_what_is_there_stays() {
             length: 0,
             pad: false,
             link: Some(target.into()),
+            executable: false,
         });
     }
     let rig = Rig::new(payload).await;
@@ -167,4 +168,26 @@ async fn a_link_is_made_by_a_path_that_can_be_moved_and_what_is_there_stays() {
         let found = std::fs::read(rig.root().join(path)).unwrap();
         assert_eq!(found, rig.payload.content(&rig.payload.spans[0]), "{path}");
     }
+}
+
+/// What can be run when it is shared can be run when it has arrived (BEP 47), as far as the user's umask allows it.
+#[cfg(unix)]
+#[tokio::test]
+async fn programs_are_made_executable_and_other_files_are_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut payload = Payload::new(
+        &[("t/program", 20_000, false), ("t/text", 5, false)],
+        16_384,
+        1,
+    );
+    payload.spans[0].executable = true;
+    let rig = Rig::new(payload).await;
+    rig.torrent.prepare().await.unwrap();
+    rig.write(rig.payload.blocks()).await;
+    rig.torrent.flush().await.unwrap();
+    let mode = |path| {
+        let found = std::fs::metadata(rig.root().join(path)).unwrap();
+        found.permissions().mode() & 0o100
+    };
+    assert_eq!((mode("t/program"), mode("t/text")), (0o100, 0));
 }

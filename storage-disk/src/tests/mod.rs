@@ -60,6 +60,7 @@ impl Payload {
                 length,
                 pad,
                 link: None,
+                executable: false,
                 is_part: false,
             });
             data.extend((0..length).map(|_| if pad { 0 } else { random.u8(..) }));

@@ -229,7 +229,8 @@ impl Shared {
             // The scratch memory is a multiple of a block, so a block never lies in two parts.
             let part = &part[..part.len().min(left)];
             left -= part.len();
-            leaves.extend(part.chunks(block_len()).map(merkle::block_hash));
+            let blocks: Vec<_> = part.chunks(block_len()).collect();
+            leaves.extend(merkle::block_hashes(&blocks));
         });
         read.ok().map(|()| leaves)
     }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::lab::{Lab, Side};
-use crate::args::{BenchEncryption, BenchStorage, BenchTransport, Client};
+use crate::args::{BenchEncryption, BenchStorage, BenchTransport, BenchVersion, Client};
 use crate::error::CliError;
 
 /// What libtorrent does, in Python.
@@ -33,6 +33,7 @@ pub(super) struct Terms {
     pub(super) memory: u64,
     pub(super) transport: BenchTransport,
     pub(super) encryption: BenchEncryption,
+    pub(super) torrent: BenchVersion,
 }
 
 /// One process of a transfer.
@@ -99,6 +100,9 @@ impl Found {
         is_loopback: bool,
     ) -> Option<&'static str> {
         match self.client {
+            Client::Aria2 | Client::Transmission if terms.torrent != BenchVersion::V1 => {
+                Some("it knows v1 torrents alone")
+            }
             Client::Aria2 if terms.transport == BenchTransport::Utp => Some("aria2 has no uTP"),
             Client::Transmission if torrents > 1 => {
                 Some("transmission-cli takes one torrent at a time")

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::{BLOCK_LEN, block_digest, hash_many, hashed_together};
+use tailwater_metainfo::merkle::{block_hash, block_hashes};
+use tailwater_metainfo::{BLOCK_LEN, hash_many, hashed_together};
 
 use super::machine::About;
 use super::report::{Measure, Report};
@@ -34,13 +35,14 @@ impl Sha1 {
 const SIDE_BY_SIDE: &str = "SHA-1, pieces side by side";
 const ONE_BY_ONE: &str = "SHA-1, one by one";
 const SHA1_OPENSSL: &str = "SHA-1, openssl";
+const BLOCKS_SIDE_BY_SIDE: &str = "SHA-256, blocks side by side";
 const BLOCKS: &str = "SHA-256, blocks of 16 KiB";
 const SHA256_OPENSSL: &str = "SHA-256, openssl";
 
 pub(super) async fn run(context: &Context, args: &Measuring) -> Result<(), CliError> {
     let output = Output::new(args)?;
     let mut report = Report::new(About::of("hash"));
-    let mut cases = vec![SIDE_BY_SIDE, ONE_BY_ONE, BLOCKS];
+    let mut cases = vec![SIDE_BY_SIDE, ONE_BY_ONE, BLOCKS_SIDE_BY_SIDE, BLOCKS];
     match openssl_version() {
         Some(version) => {
             cases.extend([SHA1_OPENSSL, SHA256_OPENSSL]);
@@ -67,6 +69,7 @@ pub(super) async fn run(context: &Context, args: &Measuring) -> Result<(), CliEr
     context.interrupt.guard(measuring).await?;
     report.compare_beside(SIDE_BY_SIDE, SHA1_OPENSSL);
     report.compare_beside(ONE_BY_ONE, SHA1_OPENSSL);
+    report.compare_beside(BLOCKS_SIDE_BY_SIDE, SHA256_OPENSSL);
     report.compare_beside(BLOCKS, SHA256_OPENSSL);
     output.show(context, &report)
 }
@@ -122,9 +125,10 @@ fn rate(case: &str) -> f64 {
                     black_box(hash_many(black_box(&[piece])));
                 }
             }
+            BLOCKS_SIDE_BY_SIDE => drop(black_box(block_hashes(black_box(&blocks)))),
             _ => {
                 for block in &blocks {
-                    black_box(block_digest(black_box(block)));
+                    black_box(block_hash(black_box(block)));
                 }
             }
         }

@@ -57,7 +57,8 @@ def add(torrent):
     params.ti = lt.torrent_info(torrent)
     params.save_path = folder
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-    if role in ("seed", "idle"):
+    # A v2 torrent is checked instead: it would hash everything when it is first asked for a hash.
+    if role in ("seed", "idle") and params.ti.info_hashes().has_v1():
         params.flags |= lt.torrent_flags.seed_mode
     return session.add_torrent(params)
 

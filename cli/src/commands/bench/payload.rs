@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use tailwater_metainfo::{CreateError, Creator};
+use tailwater_metainfo::{CreateError, Creator, TorrentVersion};
 use tailwater_serve::size::Size;
 
 use crate::commands::Context;
@@ -27,6 +27,7 @@ pub(super) struct Shape {
     pub(super) files: u32,
     pub(super) piece: u32,
     pub(super) tracker: Option<String>,
+    pub(super) version: TorrentVersion,
 }
 
 /// Makes a payload below `dir`, beside others there, and its torrent.
@@ -40,7 +41,9 @@ pub(super) async fn make(
     let work = tokio::task::spawn_blocking(move || {
         let root = dir.join(&shape.name);
         write(&root, shape.size, shape.files, &interrupt)?;
-        let mut creator = Creator::new().piece_length(shape.piece);
+        let mut creator = Creator::new()
+            .piece_length(shape.piece)
+            .version(shape.version);
         if let Some(tracker) = shape.tracker {
             creator = creator.tier([tracker]);
         }

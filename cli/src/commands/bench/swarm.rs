@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tailwater_metainfo::TorrentVersion;
 use tokio::time::sleep;
 
 use super::clients::{Found, Task, Terms, transmission_is_done};
@@ -14,7 +15,7 @@ use super::payload::{self, Shape};
 use super::process::{CpuTime, Ended, Process};
 use super::report::{Measure, Report};
 use super::{Output, Turns, in_folder, piece_length};
-use crate::args::{BenchSwarm, Client, Pair};
+use crate::args::{BenchSwarm, BenchVersion, Client, Pair};
 use crate::commands::Context;
 use crate::error::CliError;
 
@@ -157,6 +158,11 @@ impl<'a> Bed<'a> {
                 files: args.files,
                 piece,
                 tracker: Some(format!("http://{tracker}/announce")),
+                version: match args.torrent {
+                    BenchVersion::V1 => TorrentVersion::V1,
+                    BenchVersion::V2 => TorrentVersion::V2,
+                    BenchVersion::Hybrid => TorrentVersion::Hybrid,
+                },
             };
             payload::make(context, shape, dir.join("data"), torrent.clone()).await?;
             torrents.push(torrent);
@@ -167,6 +173,7 @@ impl<'a> Bed<'a> {
             memory: total.saturating_add(SPARE_MEMORY),
             transport: args.transport,
             encryption: args.encryption,
+            torrent: args.torrent,
         };
         Ok(Self {
             args,

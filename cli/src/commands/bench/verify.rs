@@ -36,6 +36,7 @@ pub(super) async fn run(context: &Context, args: &BenchVerify) -> Result<(), Cli
             files: 1,
             piece,
             tracker: None,
+            version: tailwater_metainfo::TorrentVersion::V1,
         };
         let torrent = dir.join("payload.torrent");
         payload::make(context, shape, dir.join("data"), torrent).await?;

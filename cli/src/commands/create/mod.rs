@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tailwater_metainfo::{CreateError, Created, Creator, Found, GeometryError, TorrentVersion};
+use tailwater_metainfo::{
+    CreateError, Created, Creator, Found, GeometryError, Symlinks, TorrentVersion,
+};
 use tailwater_serve::size::Size;
 
 use self::exclusion::Exclusion;
@@ -66,6 +68,9 @@ fn creator(context: &Context, args: &Create) -> Creator {
         (false, true) => TorrentVersion::Hybrid,
         (false, false) => TorrentVersion::V1,
     });
+    if args.keep_symlinks {
+        creator = creator.symlinks(Symlinks::Keep);
+    }
     let warn = |text: String| context.progress.note(text);
     for tier in tracker_list::tiers(&args.tracker, warn) {
         creator = creator.tier(tier);

@@ -121,7 +121,7 @@ fn patch(args: &Daemon) -> SettingsPatch {
 /// The options that a running daemon cannot change, with their values.
 fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
     let network = &args.network;
-    let options: [(&str, &dyn Debug); 20] = [
+    let options: [(&str, &dyn Debug); 21] = [
         ("--http", &args.http),
         ("--allow-host", &args.allow_host),
         ("--require-token", &args.require_token),
@@ -130,6 +130,7 @@ fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
         ("--allow-private-urls", &args.allow_private_urls),
         ("--data", &args.data),
         ("--allow-dir", &args.allow_dir),
+        ("--reuse", &args.reuse),
         ("--state", &args.state),
         ("--memory", &args.memory),
         ("--listen", &network.listen),

@@ -87,6 +87,7 @@ impl Job {
             .banned(self.loaded.banned.iter().copied());
         let options = args.each.apply(options);
         let options = args.new_files.apply(args.existing.apply(options));
+        let options = options.reuse(args.reuse.iter().cloned());
         let options = match &self.previous {
             Some(previous) => options.replaces(previous),
             None => options,

@@ -87,6 +87,9 @@ fn check_flags(args: &Download) -> Result<(), CliError> {
     args.new_files.check_storage(args.storage)?;
     let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
     match args.storage {
+        StorageChoice::Memory if !args.reuse.is_empty() => {
+            usage("`--reuse` needs `--storage disk`: in memory there are no files")
+        }
         StorageChoice::Memory if args.output.is_some() => {
             usage("`--output` has no meaning with `--storage memory`: nothing touches the disk")
         }
