@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
 # with its remote and daemon, and aria2, libtorrent, transmission-rpc and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
-# driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
+# driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,10 +36,12 @@ need node nodejs
 need miniupnpd miniupnpd-nftables
 need nft nftables
 need sysctl procps
+need pgrep procps
 need tcpdump tcpdump
 need upnpc miniupnpc
 need danted dante-server
 need tinyproxy tinyproxy-bin
+need tmux tmux
 need python3 python3
 # Debian splits off the module that puts pip into a new environment.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)

@@ -68,6 +68,8 @@ struct Shared {
     quit_after: Mutex<Option<Duration>>,
     /// Files and folders to remove at the end of the process.
     leftovers: Mutex<Vec<PathBuf>>,
+    /// What is done before the process is ended without its clean end.
+    before_quit: Mutex<Option<fn()>>,
 }
 
 impl Interrupt {
@@ -97,6 +99,9 @@ impl Interrupt {
             .spawn(move || {
                 runtime.block_on(watched.clone().watch(signals, progress));
                 watched.remove_leftovers();
+                if let Some(last) = *watched.shared.before_quit.lock() {
+                    last();
+                }
                 std::process::exit(i32::from(INTERRUPTED));
             })
             .map_err(refused)?;
@@ -161,6 +166,11 @@ impl Interrupt {
         let leftovers = &self.shared.leftovers;
         let mut leftovers = leftovers.lock();
         leftovers.push(path.to_owned());
+    }
+
+    /// Has this done if the process is ended before its clean end, which does it as well: a terminal is given back.
+    pub(crate) fn before_quit(&self, last: fn()) {
+        *self.shared.before_quit.lock() = Some(last);
     }
 
     fn remove_leftovers(&self) {

@@ -27,6 +27,7 @@ mod sim_utp;
 mod source;
 mod sources;
 mod stream;
+mod top;
 mod tracker;
 mod trackers;
 mod typed;
@@ -72,6 +73,7 @@ pub(crate) use sim_utp::SimUtp;
 pub(crate) use source::{STDIN, Source};
 pub(crate) use sources::Sources;
 pub(crate) use stream::{Behind, Stream};
+pub(crate) use top::Top;
 pub(crate) use tracker::Tracker;
 pub(crate) use trackers::{Announce, Asked, Scrape};
 pub(crate) use typed::{command, parse, parse_again};
@@ -95,6 +97,7 @@ Examples:
   tailwater seed debian.torrent --data ~/iso      share them
   tailwater create album/ --tracker http://10.0.0.1:6969/announce
   tailwater daemon                                keep torrents, and serve an API; `tailwater ctl` drives it
+  tailwater top                                   the same in a terminal, with all that happens
   tailwater tracker                               run a tracker for a swarm of your own
   tailwater dht peers HASH                        find a torrent's peers without a tracker
 
@@ -118,6 +121,7 @@ pub(crate) enum Command {
     Seed(Seed),
     Daemon(Daemon),
     Ctl(Ctl),
+    Top(Top),
     Create(Create),
     Edit(Edit),
     Inspect(Inspect),

@@ -40,15 +40,17 @@ use crate::start::{self, Table};
 /// The port of the API.
 const DEFAULT_PORT: u16 = 7870;
 /// Of the time for a clean end, what HTTP may take.
-const CLOSE_HTTP_WITHIN: Duration = Duration::from_millis(300);
+pub(super) const CLOSE_HTTP_WITHIN: Duration = Duration::from_millis(300);
 /// What the rest may take: thousands of torrents tell their trackers and are saved.
 const CLOSE_SESSION_WITHIN: Duration = Duration::from_secs(20);
+/// What all of it may take.
+pub(super) const CLOSE_WITHIN: Duration = CLOSE_HTTP_WITHIN.saturating_add(CLOSE_SESSION_WITHIN);
 /// An end that takes no longer needs no explanation.
 const SILENT_FOR: Duration = Duration::from_millis(700);
 /// How often it is said what is still waited for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Where files go if nothing else is said.
-const DEFAULT_DATA: &str = "~/Downloads";
+pub(super) const DEFAULT_DATA: &str = "~/Downloads";
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -97,7 +99,7 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
         .proxy(args.network.proxy.as_ref().map(Into::into));
     let control = Control::start(config).await.map_err(DaemonFailure::from)?;
     let interrupt = &context.interrupt;
-    interrupt.close_within(CLOSE_HTTP_WITHIN.saturating_add(CLOSE_SESSION_WITHIN));
+    interrupt.close_within(CLOSE_WITHIN);
     // Where there is a terminal, SIGHUP says that it was closed.
     if !std::io::stderr().is_terminal() {
         interrupt.reloads_on_hangup();
@@ -115,7 +117,7 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
 }
 
 /// Closes the daemon. What it waits for is said if that takes long.
-async fn close(control: &Control, session: &Session, progress: &Progress) {
+pub(super) async fn close(control: &Control, session: &Session, progress: &Progress) {
     let closing = control.close();
     tokio::pin!(closing);
     if timeout(SILENT_FOR, &mut closing).await.is_ok() {
@@ -322,7 +324,7 @@ fn data_dir(args: &Daemon) -> Result<PathBuf, CliError> {
     }
 }
 
-fn lock(state: &Path) -> Result<StateLock, CliError> {
+pub(super) fn lock(state: &Path) -> Result<StateLock, CliError> {
     let taken = StateLock::take(state).map_err(|error| DaemonFailure::State {
         dir: state.to_owned(),
         reason: plain(&error).to_string(),

@@ -8,6 +8,7 @@ mod config;
 mod create;
 mod ctl;
 mod daemon;
+mod daemon_client;
 mod demo;
 pub(crate) mod dht;
 mod download;
@@ -21,6 +22,7 @@ mod scrape;
 mod seed;
 mod sim;
 mod stream;
+mod top;
 mod torrent_output;
 mod tracker;
 mod tracker_list;
@@ -70,7 +72,11 @@ pub(crate) async fn run(
 /// Whether a command ends only when it is stopped or fails. Others finish, and a signal cuts them short.
 const fn runs_until_stopped(command: &Command) -> bool {
     match command {
-        Command::Seed(_) | Command::Stream(_) | Command::Daemon(_) | Command::Tracker(_) => true,
+        Command::Seed(_)
+        | Command::Stream(_)
+        | Command::Daemon(_)
+        | Command::Top(_)
+        | Command::Tracker(_) => true,
         Command::Ctl(ctl) => ctl.command.is_endless(),
         Command::Dht(dht) => matches!(dht.command, DhtCommand::Node(_)),
         _ => false,
@@ -85,6 +91,7 @@ async fn perform(context: Context, command: Command) -> Result<(), CliError> {
         Command::Seed(args) => seed::run(&context, &args).await,
         Command::Daemon(args) => daemon::run(&context, &args).await,
         Command::Ctl(args) => ctl::run(&context, args).await,
+        Command::Top(args) => top::run(&context, args).await,
         Command::Create(args) => create::run(&context, args).await,
         Command::Edit(args) => edit::run(&context, &args).await,
         Command::Inspect(args) => inspect::run(&context, &args).await,

@@ -44,6 +44,8 @@ pub(crate) enum DaemonFailure {
     Strange { url: String, reason: String },
     #[error("{detail}")]
     Refused { status: u16, detail: String },
+    #[error("{0}, and `tailwater top` draws on one")]
+    NoTerminal(&'static str),
     #[error("there is no torrent {0:?}")]
     NoTorrent(String),
     #[error("{0:?} means several torrents: {1}")]
@@ -73,6 +75,9 @@ impl DaemonFailure {
             }
             Self::Refused { status: 401, .. } => {
                 "give a token with `--token`, or in TAILWATER_CTL_TOKEN; `tailwater daemon --create-token NAME` makes one"
+            }
+            Self::NoTerminal(_) => {
+                "`tailwater ctl list` prints the torrents; `tailwater ctl events` what happens"
             }
             Self::NoTorrent(_) => "`tailwater ctl list` shows all torrents with their numbers",
             Self::Several(..) => {

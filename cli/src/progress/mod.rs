@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tailwater_session::Torrent;
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinError;
 
 use crate::args::{Common, LogFormat, Show};
@@ -49,6 +50,18 @@ pub(crate) struct Progress {
     is_quiet: bool,
     /// The log has what is shown on standard error, and shows it there.
     is_logged: bool,
+    /// Where lines for the terminal go while something else is drawn there.
+    held: Arc<Mutex<Option<Sender<String>>>>,
+}
+
+/// Lines are written to the terminal again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<Mutex<Option<Sender<String>>>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
 }
 
 impl Progress {
@@ -64,6 +77,7 @@ impl Progress {
             known: Known::default(),
             is_quiet: common.quiet,
             is_logged,
+            held: Arc::default(),
             show: match common.json() {
                 true => Show::default(),
                 false => common.show(),
@@ -146,7 +160,30 @@ impl Progress {
         });
     }
 
+    /// Gives what is said to someone else, as long as the terminal is theirs. Where standard error is no terminal, it goes
+    /// there as ever.
+    pub(crate) fn hold(&self, lines: Sender<String>) -> Held {
+        if io::stderr().is_terminal() {
+            *self.held.lock() = Some(lines);
+        }
+        Held(Arc::clone(&self.held))
+    }
+
+    /// Whether someone else takes a line. One that has no time for it misses it.
+    fn is_taken(&self, text: &str) -> bool {
+        match &*self.held.lock() {
+            Some(lines) => {
+                let _ = lines.try_send(text.to_owned());
+                true
+            }
+            None => false,
+        }
+    }
+
     fn write(&self, text: &str) {
+        if self.is_taken(text) {
+            return;
+        }
         // A failure to write to standard error has no place to be reported.
         self.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
@@ -192,7 +229,9 @@ impl Progress {
 /// The standard error of a log, written above the rows.
 impl Write for Progress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.suspend(|| io::stderr().write_all(bytes))?;
+        if !self.is_taken(&String::from_utf8_lossy(bytes)) {
+            self.suspend(|| io::stderr().write_all(bytes))?;
+        }
         Ok(bytes.len())
     }
 

@@ -1,16 +1,12 @@
 //! Adds torrents to a daemon.
 
-use std::io::Read;
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
-use tailwater_metainfo::Limits;
 use tailwater_serve::size::Size;
 
 use super::Remote;
-use super::client::{self, Content, Method};
 use super::table::Table;
 use crate::args::{CtlAdd, CtlInspect, Source, StorageChoice};
+use crate::commands::daemon_client::{Method, source_body};
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 
@@ -37,7 +33,7 @@ impl Remote<'_> {
         let peers = json!({ "peers": args.peer });
         for source in &args.what.sources {
             let options = peers.as_object().cloned().unwrap_or_default();
-            let body = body(source, options)?;
+            let body = source_body(source, options)?;
             let path = "/api/v1/torrents/inspect";
             let found = self.api.call(Method::POST, path, Some(body)).await?;
             if self.is_json() {
@@ -61,7 +57,7 @@ impl Remote<'_> {
     }
 
     async fn add_one(&self, source: &Source, options: &Map<String, Value>) -> Result<(), CliError> {
-        let body = body(source, options.clone())?;
+        let body = source_body(source, options.clone())?;
         let path = "/api/v1/torrents";
         let torrent = self.api.call(Method::POST, path, Some(body)).await?;
         if self.is_json() {
@@ -72,35 +68,6 @@ impl Remote<'_> {
         let id = id.unwrap_or_default();
         out::line(format_args!("added {number}: {} ({id})", Harmless(name)))
     }
-}
-
-/// The body of a request that names a torrent, with these options.
-fn body(source: &Source, mut body: Map<String, Value>) -> Result<Content, CliError> {
-    match source {
-        Source::Url(link) | Source::Magnet(link) => {
-            body.insert("link".to_owned(), json!(link));
-        }
-        Source::File(path) => {
-            let bytes = read(path)?;
-            body.insert("torrent".to_owned(), json!(base64(&bytes)));
-        }
-        Source::Stdin => {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin()
-                .lock()
-                .take(longest())
-                .read_to_end(&mut bytes);
-            read.map_err(|source| CliError::System {
-                operation: "read standard input",
-                source,
-            })?;
-            body.insert("torrent".to_owned(), json!(base64(&bytes)));
-        }
-        Source::Bytes(bytes) => {
-            body.insert("torrent".to_owned(), json!(base64(bytes)));
-        }
-    }
-    Ok(client::json(&Value::Object(body)))
 }
 
 fn options(args: &CtlAdd) -> Map<String, Value> {
@@ -122,23 +89,4 @@ fn options(args: &CtlAdd) -> Map<String, Value> {
         set("files", json!(args.files));
     }
     options
-}
-
-/// One byte more than a .torrent file may have: the daemon says that it is too long.
-fn longest() -> u64 {
-    u64::try_from(Limits::default().len)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let file = std::fs::File::open(path).map_err(CliError::io("read", path))?;
-    let mut bytes = Vec::new();
-    let read = file.take(longest()).read_to_end(&mut bytes);
-    read.map_err(CliError::io("read", path))?;
-    Ok(bytes)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    data_encoding::BASE64.encode(bytes)
 }

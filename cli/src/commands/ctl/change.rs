@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 use tailwater_serve::size::Size;
 
-use super::client::{self, Method};
 use super::{Remote, pick};
 use crate::args::{CtlFiles, CtlLabel, CtlLimit, CtlMany, CtlMove, CtlPriority, CtlRemove};
+use crate::commands::daemon_client::{self, Method};
 use crate::error::CliError;
 use crate::out;
 
@@ -102,7 +102,7 @@ impl Remote<'_> {
     }
 
     async fn patch(&self, path: &str, patch: &Value) -> Result<(), CliError> {
-        let body = client::json(patch);
+        let body = daemon_client::json(patch);
         let answer = self.api.call(Method::PATCH, path, Some(body)).await?;
         match self.is_json() {
             true => Self::print(&answer),
@@ -118,7 +118,7 @@ impl Remote<'_> {
             return self.patch(&path, &patch).await;
         }
         let path = format!("/api/v1/torrents/{id}/move");
-        let body = client::json(&json!({ "folder": args.folder }));
+        let body = daemon_client::json(&json!({ "folder": args.folder }));
         self.api.call(Method::POST, &path, Some(body)).await?;
         match self.is_json() {
             true => Self::print(&json!({ "moving": id })),
@@ -140,7 +140,7 @@ impl Remote<'_> {
                 };
                 let change = |index: &usize| json!({ "index": index, "priority": priority });
                 let changes = Value::Array(args.set.iter().map(change).collect());
-                let body = client::json(&changes);
+                let body = daemon_client::json(&changes);
                 self.api.call(Method::PATCH, &path, Some(body)).await?
             }
         };

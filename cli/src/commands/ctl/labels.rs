@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Remote;
-use super::client::{self, Method};
 use super::show::text;
 use super::table::Table;
 use crate::args::CtlLabels;
+use crate::commands::daemon_client::{self, Method};
 use crate::error::CliError;
 use crate::out;
 
@@ -18,7 +18,7 @@ impl Remote<'_> {
         let Some(name) = &args.name else {
             return self.list_labels(&labels);
         };
-        let path = format!("{LABELS}/{}", client::encoded_path(name));
+        let path = format!("{LABELS}/{}", daemon_client::encoded_path(name));
         if args.delete {
             self.api.call(Method::DELETE, &path, None).await?;
             return match self.is_json() {
@@ -47,7 +47,7 @@ impl Remote<'_> {
             }
         }
         let options = Value::Object(options);
-        let body = client::json(&options);
+        let body = daemon_client::json(&options);
         self.api.call(Method::PUT, &path, Some(body)).await?;
         match self.is_json() {
             true => Self::print(&options),

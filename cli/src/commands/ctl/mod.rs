@@ -2,7 +2,6 @@
 
 mod add;
 mod change;
-mod client;
 mod events;
 mod labels;
 mod show;
@@ -11,10 +10,10 @@ mod table;
 use serde_json::Value;
 
 use super::Context;
+use super::daemon_client::{Api, Method};
 use crate::args::{Ctl, CtlCommand};
 use crate::error::{CliError, DaemonFailure};
 use crate::out;
-use client::{Api, Method};
 
 pub(super) async fn run(context: &Context, args: Ctl) -> Result<(), CliError> {
     let api = Api::new(&args.daemon, args.token.as_deref(), args.ca_cert.as_deref())?;

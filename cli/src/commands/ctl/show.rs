@@ -6,9 +6,9 @@ use serde_json::Value;
 use tailwater_serve::size::Size;
 
 use super::Remote;
-use super::client::{Method, encoded};
 use super::table::Table;
 use crate::args::CtlList;
+use crate::commands::daemon_client::{Method, encoded};
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::words::{duration, eta, rate};

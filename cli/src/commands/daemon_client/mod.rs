@@ -1,23 +1,30 @@
 //! The client of a daemon's API.
 
+pub(crate) mod events;
+mod source;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-pub(super) use hyper::Method;
+pub(crate) use hyper::Method;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tailwater_serve::tls::ClientTls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
+
+pub(crate) use source::{source_body, source_fields};
 
 use crate::error::{DaemonFailure, plain};
 
@@ -29,7 +36,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
 /// A daemon's API.
-pub(super) struct Api {
+pub(crate) struct Api {
     /// Without a slash at its end.
     url: String,
     /// The host alone, which its certificate has to name.
@@ -38,18 +45,23 @@ pub(super) struct Api {
     host: String,
     token: Option<HeaderValue>,
     tls: Option<ClientTls>,
+    /// A connection that waits for the next request.
+    idle: Mutex<Option<Sender>>,
 }
 
+/// A connection to a daemon.
+type Sender = SendRequest<Full<Bytes>>;
+
 /// The body of a request: its type and its bytes.
-pub(super) type Content = (&'static str, Vec<u8>);
+pub(crate) type Content = (&'static str, Vec<u8>);
 
 /// JSON as a body.
-pub(super) fn json(value: &Value) -> Content {
+pub(crate) fn json(value: &Value) -> Content {
     ("application/json", value.to_string().into_bytes())
 }
 
 impl Api {
-    pub(super) fn new(
+    pub(crate) fn new(
         url: &str,
         token: Option<&str>,
         authorities: Option<&Path>,
@@ -80,43 +92,111 @@ impl Api {
             host: format!("{host}:{port}"),
             token,
             tls,
+            idle: Mutex::new(None),
         })
     }
 
+    /// The address, as it was named.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same daemon, over connections of its own: for a task that asks while another waits.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            name: self.name.clone(),
+            host: self.host.clone(),
+            token: self.token.clone(),
+            tls: self.tls.clone(),
+            idle: Mutex::default(),
+        }
+    }
+
     /// Asks, and reads the answer; `Null` if it has none.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
         content: Option<Content>,
     ) -> Result<Value, DaemonFailure> {
-        let answering = async {
-            let response = self.open(method, path, content).await?;
-            let body = Limited::new(response.into_body(), MAX_ANSWER_LEN);
-            let body = body.collect().await;
-            body.map_err(|error| self.strange(error.to_string()))
-        };
-        let answer = timeout(ANSWER_WITHIN, answering).await;
-        let answer = answer.map_err(|_| self.unreachable("it does not answer".to_owned()))??;
-        let bytes = answer.to_bytes();
+        let bytes = self.answer(method, path, content).await?;
         match bytes.is_empty() {
             true => Ok(Value::Null),
-            false => {
-                serde_json::from_slice(&bytes).map_err(|error| self.strange(error.to_string()))
-            }
+            false => self.read(&bytes),
         }
     }
 
+    /// Reads something of this type.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, DaemonFailure> {
+        self.read(&self.answer(Method::GET, path, None).await?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, DaemonFailure> {
+        serde_json::from_slice(bytes).map_err(|error| self.strange(error.to_string()))
+    }
+
+    /// Asks over the connection that is idle, if there is one, and keeps the connection for the next request.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<Content>,
+    ) -> Result<Bytes, DaemonFailure> {
+        let answering = async {
+            let (response, sender) = self.exchange(method, path, content).await?;
+            let body = Limited::new(response.into_body(), MAX_ANSWER_LEN);
+            let body = body.collect().await;
+            let body = body.map_err(|error| self.strange(error.to_string()))?;
+            *self.idle.lock() = Some(sender).filter(|sender| !sender.is_closed());
+            Ok(body.to_bytes())
+        };
+        let answer = timeout(ANSWER_WITHIN, answering).await;
+        answer.map_err(|_| self.unreachable("it does not answer".to_owned()))?
+    }
+
     /// Asks, and returns the answer with its body still to come.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &self,
         method: Method,
         path: &str,
         content: Option<Content>,
     ) -> Result<Response<Incoming>, DaemonFailure> {
-        let connecting = timeout(CONNECT_WITHIN, self.connect()).await;
-        let mut sender =
-            connecting.map_err(|_| self.unreachable("it does not answer".to_owned()))??;
+        let sender = self.connect_in_time().await?;
+        let request = self.request(method, path, content)?;
+        Ok(self.send(sender, request).await?.0)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<Content>,
+    ) -> Result<(Response<Incoming>, Sender), DaemonFailure> {
+        let request = self.request(method, path, content)?;
+        let idle = self.idle.lock().take().filter(|idle| !idle.is_closed());
+        let Some(mut idle) = idle else {
+            return self.send(self.connect_in_time().await?, request).await;
+        };
+        // The server may close an idle connection at any time. A request that changes nothing is sent again then; of any
+        // other only one that was not sent at all.
+        let again = (request.method() == Method::GET).then(|| request.clone());
+        let unsent = match idle.try_send_request(request).await {
+            Ok(response) => return Ok((self.judge(response).await?, idle)),
+            Err(mut failed) => match failed.take_message().or(again) {
+                Some(request) => request,
+                None => return Err(self.unreachable(failed.into_error().to_string())),
+            },
+        };
+        self.send(self.connect_in_time().await?, unsent).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<Content>,
+    ) -> Result<Request<Full<Bytes>>, DaemonFailure> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -131,16 +211,35 @@ impl Api {
             body = bytes.into();
         }
         let request = request.body(Full::new(body));
-        let request = request.map_err(|error| self.strange(error.to_string()))?;
+        request.map_err(|error| self.strange(error.to_string()))
+    }
+
+    async fn send(
+        &self,
+        mut sender: Sender,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, Sender), DaemonFailure> {
         let response = sender.send_request(request).await;
         let response = response.map_err(|error| self.unreachable(error.to_string()))?;
+        Ok((self.judge(response).await?, sender))
+    }
+
+    async fn judge(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<Response<Incoming>, DaemonFailure> {
         match response.status().is_success() {
             true => Ok(response),
             false => Err(self.refused(response).await),
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, DaemonFailure> {
+    async fn connect_in_time(&self) -> Result<Sender, DaemonFailure> {
+        let connected = timeout(CONNECT_WITHIN, self.connect()).await;
+        connected.map_err(|_| self.unreachable("it does not answer".to_owned()))?
+    }
+
+    async fn connect(&self) -> Result<Sender, DaemonFailure> {
         let failed = |error: io::Error| self.unreachable(plain(&error).to_string());
         let stream = TcpStream::connect(&self.host).await.map_err(failed)?;
         match &self.tls {
@@ -155,7 +254,7 @@ impl Api {
     async fn converse(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<SendRequest<Full<Bytes>>, DaemonFailure> {
+    ) -> Result<Sender, DaemonFailure> {
         let connected = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) =
             connected.map_err(|error| self.unreachable(error.to_string()))?;
@@ -189,19 +288,19 @@ impl Api {
         DaemonFailure::Unreachable { url, reason }
     }
 
-    pub(super) fn strange(&self, reason: String) -> DaemonFailure {
+    pub(crate) fn strange(&self, reason: String) -> DaemonFailure {
         let url = self.url.clone();
         DaemonFailure::Strange { url, reason }
     }
 }
 
 /// A text as a part of a query.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// A text as a part of a path.
-pub(super) fn encoded_path(text: &str) -> String {
+pub(crate) fn encoded_path(text: &str) -> String {
     encoded(text).replace('+', "%20")
 }
 

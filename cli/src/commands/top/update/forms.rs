@@ -1,0 +1,240 @@
+//! Forms: what they show at first, and what follows from what was typed.
+
+use serde_json::{Map, Value, json};
+use tailwater_serve::size::Size;
+
+use super::super::model::dialog::{Dialog, Form, Line, Purpose, labels};
+use super::super::model::{Model, Screen};
+use super::action::Action;
+use super::order::Order;
+use crate::words::count;
+
+const RATE: &str = "bytes a second: 2MiB, 500kB; empty for none";
+const PEERS: &str = "a number; empty for the daemon's";
+const RATIO: &str = "as 1.5; none, inherit; empty for as it is";
+
+pub(super) fn open_limits(model: &mut Model) {
+    let ids = model.meant();
+    let Some(first) = ids.first().and_then(|id| model.torrents.get(id)) else {
+        return;
+    };
+    // Of several, only what is typed is changed.
+    let is_one = ids.len() == 1;
+    let shown = |limit: Option<u64>| match limit.filter(|_| is_one) {
+        Some(rate) => Size(rate).as_argument(),
+        None => String::new(),
+    };
+    let peers = first.max_peers.filter(|_| is_one);
+    let lines = vec![
+        Line::new("Download", RATE, shown(first.download_limit)),
+        Line::new("Upload", RATE, shown(first.upload_limit)),
+        Line::new(
+            "Peers",
+            PEERS,
+            peers.map(|it| it.to_string()).unwrap_or_default(),
+        ),
+        Line::new("Ratio", RATIO, ""),
+    ];
+    open(model, Purpose::Limits(ids), "Limits", lines);
+}
+
+pub(super) fn open_daemon_limits(model: &mut Model) {
+    let shown = |limit: Option<u64>| limit.map_or(String::new(), |it| Size(it).as_argument());
+    let lines = vec![
+        Line::new("Download", RATE, shown(model.stats.download_limit)),
+        Line::new("Upload", RATE, shown(model.stats.upload_limit)),
+    ];
+    open(model, Purpose::DaemonLimits, "Limits of the daemon", lines);
+}
+
+pub(super) fn open_labels(model: &mut Model) {
+    let ids = model.meant();
+    let Some(first) = ids.first().and_then(|id| model.torrents.get(id)) else {
+        return;
+    };
+    let lines = vec![Line::new(
+        "Labels",
+        "with commas between them; empty for none",
+        first.labels.join(", "),
+    )];
+    open(model, Purpose::Labels(ids), "Labels", lines);
+}
+
+pub(super) fn open_move(model: &mut Model) {
+    let ids = model.meant();
+    if ids.is_empty() {
+        return;
+    }
+    let folder = match &model.screen {
+        Screen::Details(details) => match &details.info {
+            Some(Ok(info)) => info.folder.clone(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let hint = "at the daemon's machine; relative to its data folder";
+    let lines = vec![Line::new("Folder", hint, folder.unwrap_or_default())];
+    open(model, Purpose::Move(ids), "Move the files", lines);
+}
+
+fn open(model: &mut Model, purpose: Purpose, title: &str, lines: Vec<Line>) {
+    let ids = match &purpose {
+        Purpose::Limits(ids) | Purpose::Labels(ids) | Purpose::Move(ids) => ids.as_slice(),
+        Purpose::DaemonLimits => &[],
+    };
+    let of = match ids {
+        [] => String::new(),
+        [id] => model
+            .torrents
+            .get(id)
+            .map(|torrent| format!(": {}", torrent.name))
+            .unwrap_or_default(),
+        several => format!(": {}", count(several.len(), "torrent")),
+    };
+    model.dialog = Some(Dialog::Form(Form {
+        purpose,
+        title: format!("{title}{of}"),
+        lines,
+        at: 0,
+        error: None,
+    }));
+}
+
+pub(super) fn handle(model: &mut Model, mut form: Form, action: Action) -> Vec<Order> {
+    let last = form.lines.len().saturating_sub(1);
+    match action {
+        Action::Back => return Vec::new(),
+        Action::NextLine => form.at = if form.at >= last { 0 } else { form.at + 1 },
+        Action::PreviousLine => form.at = form.at.checked_sub(1).unwrap_or(last),
+        Action::Accept => match orders(&form) {
+            Ok(orders) => return orders,
+            Err((at, reason)) => {
+                form.at = at;
+                form.error = Some(reason);
+            }
+        },
+        _ => {}
+    }
+    model.dialog = Some(Dialog::Form(form));
+    Vec::new()
+}
+
+/// What is asked of the daemon, or which line is wrong and why.
+fn orders(form: &Form) -> Result<Vec<Order>, (usize, String)> {
+    let text = |at: usize| {
+        form.lines
+            .get(at)
+            .map_or("", |line| line.field.text().trim())
+    };
+    match &form.purpose {
+        Purpose::Labels(ids) => {
+            let patch = [("labels".to_owned(), json!(labels(text(0))))];
+            Ok(vec![Order::Patch(ids.clone(), patch.into_iter().collect())])
+        }
+        Purpose::Move(_) if text(0).is_empty() => Err((0, "name a folder".to_owned())),
+        Purpose::Move(ids) => Ok(vec![Order::Move(ids.clone(), text(0).to_owned())]),
+        Purpose::Limits(ids) => {
+            let patch = limits(form)?;
+            Ok(match patch.is_empty() {
+                true => Vec::new(),
+                false => vec![Order::Patch(ids.clone(), patch)],
+            })
+        }
+        Purpose::DaemonLimits => {
+            let patch = limits(form)?;
+            Ok(match patch.is_empty() {
+                true => Vec::new(),
+                false => vec![Order::Settings(patch)],
+            })
+        }
+    }
+}
+
+/// Reads what was typed, into what the API takes.
+type Read = fn(&str) -> Result<Value, String>;
+
+/// The limits that have changed, as the API has them.
+fn limits(form: &Form) -> Result<Map<String, Value>, (usize, String)> {
+    let read: [(&str, Read); 4] = [
+        ("download_limit", rate),
+        ("upload_limit", rate),
+        ("max_peers", peers),
+        ("ratio_limit", ratio),
+    ];
+    let mut patch = Map::new();
+    for (at, (line, (name, read))) in form.lines.iter().zip(read).enumerate() {
+        if line.is_changed() {
+            let value = read(line.field.text().trim()).map_err(|reason| (at, reason))?;
+            patch.insert(name.to_owned(), value);
+        }
+    }
+    Ok(patch)
+}
+
+fn rate(text: &str) -> Result<Value, String> {
+    if text.is_empty() || text == "none" {
+        return Ok(Value::Null);
+    }
+    let size: Size = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(json!(Some(size.0).filter(|rate| *rate > 0)))
+}
+
+fn peers(text: &str) -> Result<Value, String> {
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let peers: Result<u32, _> = text.parse();
+    match peers {
+        Ok(peers) if peers > 0 => Ok(json!(peers)),
+        _ => Err("this is not a number of peers".to_owned()),
+    }
+}
+
+fn ratio(text: &str) -> Result<Value, String> {
+    match text {
+        "none" | "0" => return Ok(json!("none")),
+        "inherit" | "" => return Ok(Value::Null),
+        _ => {}
+    }
+    let ratio: Result<f64, _> = text.parse();
+    match ratio {
+        Ok(ratio) if ratio.is_finite() && ratio > 0.0 => Ok(json!(ratio)),
+        _ => Err("this is not a ratio, none or inherit".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_as_they_are_typed() {
+        assert_eq!(rate("2MiB"), Ok(json!(2_097_152)));
+        assert_eq!(rate("0"), Ok(Value::Null));
+        assert_eq!(rate(""), Ok(Value::Null));
+        assert!(rate("fast").is_err());
+        assert_eq!(peers("7"), Ok(json!(7)));
+        assert!(peers("0").is_err() && peers("-1").is_err());
+        assert_eq!(ratio("1.5"), Ok(json!(1.5)));
+        assert_eq!(ratio("none"), Ok(json!("none")));
+        assert!(ratio("-1").is_err() && ratio("nan").is_err());
+    }
+
+    #[test]
+    fn only_what_was_changed_is_sent() {
+        let mut form = Form {
+            purpose: Purpose::DaemonLimits,
+            title: String::new(),
+            lines: vec![Line::new("a", "", "1MiB"), Line::new("b", "", "2MiB")],
+            at: 0,
+            error: None,
+        };
+        assert_eq!(orders(&form), Ok(Vec::new()));
+        form.lines[1].field = super::super::super::model::field::Field::new("");
+        let patch = [("upload_limit".to_owned(), Value::Null)];
+        let patch = patch.into_iter().collect();
+        assert_eq!(orders(&form), Ok(vec![Order::Settings(patch)]));
+        form.lines[1].field = super::super::super::model::field::Field::new("x");
+        assert_eq!(orders(&form).unwrap_err().0, 1);
+    }
+}
