@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# with its remote and daemon, and aria2, libtorrent, transmission-rpc and moto (an S3 server) from PyPI in a virtual environment below the target folder, and Debian's ffmpeg, mpv, Chromium with its
+# with its remote and daemon, qbittorrent-nox and aria2, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
+# folder, @ctrl/qbittorrent from npm beside it, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
@@ -10,6 +11,8 @@ venv="${CARGO_TARGET_DIR:-target}/interop-venv"
 # axe-core looks for faults of accessibility in the daemon's pages; it is used by tests alone, and never shipped.
 pages="${CARGO_TARGET_DIR:-target}/pages"
 axe=axe-core-4.14.1
+modules="${CARGO_TARGET_DIR:-target}/interop-npm"
+ctrl_qbittorrent=@ctrl/qbittorrent@9.12.1
 axe_sha256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 
 packages=()
@@ -21,6 +24,7 @@ need transmission-cli transmission-cli
 need transmission-create transmission-cli
 need transmission-remote transmission-cli
 need transmission-daemon transmission-daemon
+need qbittorrent-nox qbittorrent-nox
 need ip iproute2
 need tc iproute2
 need ffmpeg ffmpeg
@@ -33,6 +37,8 @@ need openssl openssl
 need valgrind valgrind
 need curl curl
 need node nodejs
+# Debian's npm brings hundreds of packages; where there is another one, it is used.
+need npm npm
 need miniupnpd miniupnpd-nftables
 need nft nftables
 need sysctl procps
@@ -63,11 +69,19 @@ if ((${#packages[@]} > 0)); then
     fi
 fi
 
-if ! "$venv/bin/python" -c 'import libtorrent, moto.server, transmission_rpc' 2>/dev/null; then
-    echo "installing libtorrent, moto and transmission-rpc into $venv"
+if ! "$venv/bin/python" -c 'import libtorrent, moto.server, qbittorrentapi, transmission_rpc' 2>/dev/null; then
+    echo "installing libtorrent, moto, qbittorrent-api and transmission-rpc into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]' transmission-rpc
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'libtorrent>=2.0.9' 'moto[server]' transmission-rpc qbittorrent-api==2026.10.1
+fi
+
+if [[ ! -d "$modules/node_modules/@ctrl/qbittorrent" ]]; then
+    echo "installing $ctrl_qbittorrent into $modules"
+    mkdir -p "$modules"
+    echo '{"private":true}' >"$modules/package.json"
+    # Later versions need node 22, which Debian 12 does not have.
+    npm install --prefix "$modules" --silent --no-audit --no-fund --ignore-scripts "$ctrl_qbittorrent" >/dev/null
 fi
 
 if [[ ! -f "$pages/axe.min.js" ]]; then

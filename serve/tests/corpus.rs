@@ -49,3 +49,16 @@ fn torrserver_link() {
 fn torrserver_form() {
     replay("torrserver_form", tailwater_serve::torrserver::fuzz::form);
 }
+
+#[test]
+fn qbittorrent_body() {
+    replay("qbittorrent_body", tailwater_serve::qbittorrent::fuzz::body);
+}
+
+#[test]
+fn qbittorrent_preferences() {
+    replay(
+        "qbittorrent_preferences",
+        tailwater_serve::qbittorrent::fuzz::preferences,
+    );
+}

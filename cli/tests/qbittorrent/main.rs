@@ -6,6 +6,7 @@
 
 mod api;
 mod bad_input;
+mod clients;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/daemon.rs"]
 mod daemon;
@@ -13,6 +14,7 @@ mod daemon;
 #[path = "../daemon/http.rs"]
 mod http;
 mod load;
+mod oracle;
 #[allow(dead_code, reason = "the interop tests use the rest of it")]
 #[path = "../interop/process.rs"]
 mod process;
@@ -26,7 +28,6 @@ mod sync;
 mod table;
 
 /// Whether the tests with programs of others are to run; says so if not.
-#[allow(dead_code)]
 fn enabled() -> bool {
     let enabled = std::env::var_os("TAILWATER_INTEROP").is_some_and(|value| value == "1");
     if !enabled {

@@ -28,7 +28,8 @@ pub(in crate::qbittorrent) async fn peers(
     shared: &Shared,
     params: &Params,
 ) -> Result<Answer, Failure> {
-    let view = torrent(shared, params)?;
+    // Without a hash there is no torrent either, as in the original.
+    let view = torrent(shared, params).map_err(|_| Failure::not_found())?;
     let peers = shared.control.peers(view.id).await.unwrap_or_default();
     let all: Map<String, Value> = peers
         .iter()

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Row, has_metadata, is_complete};
+use super::state::is_looking;
+use super::{has_metadata, is_complete};
 use crate::control::{Limit, OwnLimits, Settings, TorrentState, TorrentView, TrackerView};
 use crate::qbittorrent::categories::Labels;
 
@@ -119,7 +120,15 @@ pub(super) const fn active_seconds(view: &TorrentView) -> u64 {
 
 /// Bytes of what is wanted; what is held and not wanted any more counts.
 pub(super) const fn wanted(view: &TorrentView) -> u64 {
-    view.have.saturating_add(view.left)
+    view.have.saturating_add(left(view))
+}
+
+/// Bytes of what is wanted and missing; all of it until it is known.
+pub(super) const fn left(view: &TorrentView) -> u64 {
+    match is_looking(view) && view.left == 0 {
+        true => view.size,
+        false => view.left,
+    }
 }
 
 /// Bytes of it that are held.
@@ -168,11 +177,11 @@ pub(in crate::qbittorrent) fn totals(view: &TorrentView, trackers: &[TrackerView
     (seeds, leeches)
 }
 
-/// Its place in the queue, from 1; 0 where there is none, or no queue.
-pub(super) fn place(row: &Row<'_>) -> u64 {
-    match row.has_queue && !is_complete(row.view) {
-        true => row.view.queue_position,
-        false => 0,
+/// Its place in the queue, from 1; 0 of what is complete.
+pub(super) const fn place(view: &TorrentView) -> u64 {
+    match is_complete(view) {
+        true => 0,
+        false => view.queue_position,
     }
 }
 

@@ -31,8 +31,6 @@ pub(super) struct Row<'a> {
     pub(super) trackers: &'a [TrackerView],
     pub(super) labels: &'a Labels,
     pub(super) limits: Limits,
-    /// Places of the queue are shown.
-    pub(super) has_queue: bool,
     /// A Unix time.
     pub(super) now: u64,
 }
@@ -43,7 +41,7 @@ type Field = (&'static str, fn(&Row<'_>) -> Value);
 /// All fields, in the order of their names.
 const FIELDS_OF: [Field; 57] = [
     ("added_on", |row| row.view.added.into()),
-    ("amount_left", |row| row.view.left.into()),
+    ("amount_left", |row| figures::left(row.view).into()),
     ("auto_tmm", |_| false.into()),
     ("availability", |row| figures::availability(row.view).into()),
     ("category", |row| {
@@ -91,7 +89,7 @@ const FIELDS_OF: [Field; 57] = [
     ("num_leechs", |row| figures::leeches(row.view).into()),
     ("num_seeds", |row| row.view.seeds.into()),
     ("popularity", |row| popularity(row.view).into()),
-    ("priority", |row| figures::place(row).into()),
+    ("priority", |row| figures::place(row.view).into()),
     ("private", |row| match has_metadata(row.view) {
         true => row.view.is_private.into(),
         false => Value::Null,
@@ -190,7 +188,6 @@ impl Rows {
             trackers,
             labels: &self.labels,
             limits: Limits::of(view, &self.labels, &self.settings),
-            has_queue: has_queue(&self.settings),
             now: self.now,
         }
     }

@@ -3,9 +3,14 @@
 use super::has_metadata;
 use crate::control::{TorrentState, TorrentView};
 
-/// Everything that is wanted is held.
+/// Everything that is wanted is held, as far as that is known.
 pub(in crate::qbittorrent) const fn is_complete(view: &TorrentView) -> bool {
-    view.left == 0 && has_metadata(view)
+    view.left == 0 && has_metadata(view) && !is_looking(view)
+}
+
+/// What it holds is being found out.
+pub(super) const fn is_looking(view: &TorrentView) -> bool {
+    matches!(view.state, TorrentState::Starting | TorrentState::Checking) && view.have == 0
 }
 
 /// What it is doing.
