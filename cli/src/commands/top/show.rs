@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::Event;
+use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -94,7 +95,9 @@ impl Show {
         terminal: &mut Terminal<CrosstermBackend<Stdout>>,
     ) -> io::Result<()> {
         if is_redraw(event) {
-            terminal.clear()?;
+            // To clear it would ask the terminal where its cursor is, and the thread that reads keys would take the answer.
+            let size = terminal.size()?;
+            terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         }
         let orders = handle_event(&mut self.model, event);
         self.send(orders);
