@@ -101,6 +101,9 @@ pub fn connection(data: &[u8]) {
         while let Some(block) = connection.next_upload() {
             connection.handle_unavailable(block);
         }
+        while connection.next_leaves().is_some() {
+            connection.handle_leaves(None);
+        }
         let mut sent = BytesMut::from(&connection.take_out(now)[..]);
         let mut decoder = Decoder::new(Limits::default());
         while decoder

@@ -32,6 +32,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) local: bool,
     /// Next to nothing is sent of the payload, and it takes its time to come.
     pub(crate) mean: bool,
+    /// The most bytes a second that libtorrent sends.
+    pub(crate) max_up: Option<&'a str>,
     /// Encryption (MSE): by the client's own default, unless set. Ours has an option of its own.
     pub(crate) encrypted: Option<After>,
     /// Connections over uTP alone. Otherwise over TCP alone.

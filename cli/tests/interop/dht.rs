@@ -29,6 +29,7 @@ const fn in_dht<'a>(machine: &'a Machine, nodes: &'a [std::net::SocketAddr]) -> 
         exchange: false,
         local: false,
         mean: false,
+        max_up: None,
         encrypted: None,
         utp: false,
     }

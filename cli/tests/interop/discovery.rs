@@ -24,6 +24,7 @@ const fn told(machine: &Machine) -> Setting<'_> {
         exchange: true,
         local: false,
         mean: false,
+        max_up: None,
         encrypted: None,
         utp: false,
     }
@@ -142,6 +143,7 @@ const fn on_network(machine: &Machine) -> Setting<'_> {
         exchange: false,
         local: true,
         mean: false,
+        max_up: None,
         encrypted: None,
         utp: false,
     }

@@ -88,6 +88,9 @@ fn start(
     if setting.mean {
         command.args(["--max-up", MEAN_UP, "--max-down", MEAN_DOWN]);
     }
+    if let Some(rate) = setting.max_up {
+        command.args(["--max-up", rate]);
+    }
     command.arg(role).arg(torrent).arg(dir);
     command.args(peers.iter().map(ToString::to_string));
     let process = Process::start(&format!("libtorrent {role}"), &mut command);

@@ -196,6 +196,7 @@ const fn at_home(home: &Home) -> Setting<'_> {
         exchange: true,
         local: false,
         mean: false,
+        max_up: None,
         encrypted: None,
         utp: true,
     }

@@ -1,6 +1,7 @@
 //! BitTorrent v2 (BEP 52) with libtorrent on the other side: v2-only and hybrid torrents, to and from the disk and memory,
 //! by torrent files and by magnet links.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::payload::{
     LAST_PIECE_OF_1_BYTE, MANY_FILES, ONE_FILE, PIECES_OF_16_KIB, PIECES_OF_16_MIB, Shape,
 };
 use crate::place::Place;
+use crate::web_seeds;
 
 const SHAPES: [Shape; 5] = [
     ONE_FILE,
@@ -289,4 +291,56 @@ fn hybrid_from_our_disk() {
 #[test]
 fn hybrid_through_our_memory() {
     through_our_memory("hybrid");
+}
+
+/// Bytes of the middle of a piece of 16 MiB are read while the piece is not whole, from a seed that needs minutes for
+/// the whole piece.
+fn read_before_their_piece_is_whole(
+    versions: &[&str],
+    seed: impl Fn(&Place, &Path) -> (Box<dyn Any>, SocketAddr),
+) {
+    if !enabled() {
+        return;
+    }
+    for &version in versions {
+        let place = Place::new(PIECES_OF_16_MIB);
+        let torrent = torrent(&place, version);
+        let (_seed, addr) = seed(&place, &torrent);
+        let (home, peers) = (place.folder("viewer"), [addr]);
+        let ours = Start::new(&home, &torrent, &peers).stream("64MiB");
+        let urls = ours.event_where("listening", |event| event["page"].is_string());
+        let (at, len) = (20_000_000, 1_000);
+        let range = format!("Range: bytes={at}-{}\r\n", at + len - 1);
+        let body = web_seeds::get(urls["file"].as_str().unwrap(), &range);
+        let film = std::fs::read(place.payload()).unwrap();
+        assert!(body == film[at..at + len], "{version}: other bytes");
+        let stats = web_seeds::get(urls["stats"].as_str().unwrap(), "");
+        let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
+        let have = &stats["pieces"]["have"];
+        assert_eq!(have.as_array().unwrap().len(), 0, "{version}: {have}");
+    }
+}
+
+#[test]
+fn read_from_libtorrent_before_their_piece_is_whole() {
+    let slow = Setting {
+        max_up: Some("50000"),
+        ..Setting::default()
+    };
+    // Of a hybrid, a seed of libtorrent does not serve us hashes of blocks: there we wait for the piece, as in v1.
+    read_before_their_piece_is_whole(&["v2"], |place, torrent| {
+        let (seeder, addr) = libtorrent::seed_in(slow, torrent, &place.data(), &[]);
+        (Box::new(seeder), addr)
+    });
+}
+
+#[test]
+fn read_from_us_before_their_piece_is_whole() {
+    read_before_their_piece_is_whole(&["v2", "hybrid"], |place, torrent| {
+        let home = place.folder("seed");
+        let start = Start::new(&home, torrent, &[]).max_up("20KiB");
+        let ours = start.seed(&place.data());
+        let addr = ours.addr;
+        (Box::new(ours), addr)
+    });
 }

@@ -197,7 +197,7 @@ fn stream(place: &Place, nginx: &Nginx) {
 }
 
 /// The body of an answer.
-fn get(url: &str, headers: &str) -> Vec<u8> {
+pub(crate) fn get(url: &str, headers: &str) -> Vec<u8> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

@@ -35,6 +35,25 @@ pub(crate) enum Manner {
     SilentOnHashes,
     /// It refuses requests for hashes.
     NoHashes,
+    /// The hashes of blocks that it sends are false.
+    FalseLeaves,
+    /// It takes requests for the hashes of blocks and never answers.
+    SilentOnLeaves,
+    /// It refuses requests for the hashes of blocks.
+    NoLeaves,
+}
+
+impl Manner {
+    /// What it does to an answer with hashes, of pieces or of blocks.
+    const fn on_hashes(self, are_leaves: bool) -> Self {
+        match (self, are_leaves) {
+            (Self::FalseLeaves, true) => Self::FalseHashes,
+            (Self::SilentOnLeaves, true) => Self::SilentOnHashes,
+            (Self::NoLeaves, true) => Self::NoHashes,
+            (manner @ (Self::FalseHashes | Self::SilentOnHashes | Self::NoHashes), _) => manner,
+            _ => Self::Honest,
+        }
+    }
 }
 
 pub(super) struct Wire {
@@ -329,9 +348,18 @@ impl Node {
                     }
                 }
             }
+            while let Some(piece) = connection.next_leaves() {
+                let leaves = self.store.storage().leaves(self.store.handle, piece);
+                connection.handle_leaves(leaves.ok().as_deref());
+            }
             let out = connection.take_out(now);
             match self.manner {
-                Manner::FalseHashes | Manner::SilentOnHashes | Manner::NoHashes => {
+                Manner::FalseHashes
+                | Manner::SilentOnHashes
+                | Manner::NoHashes
+                | Manner::FalseLeaves
+                | Manner::SilentOnLeaves
+                | Manner::NoLeaves => {
                     wire.sending
                         .extend_from_slice(&misanswered(self.manner, &out));
                 }
@@ -404,18 +432,22 @@ fn misanswered(manner: Manner, out: &[u8]) -> BytesMut {
     let mut decoder = Decoder::new(Limits::default());
     let (mut out, mut sent) = (BytesMut::from(out), BytesMut::new());
     while let Some(message) = decoder.decode(&mut out).unwrap() {
-        match (message, manner) {
-            (Message::Hashes(mut answer), Manner::FalseHashes) => {
+        let Message::Hashes(mut answer) = message else {
+            message.encode(&mut sent);
+            continue;
+        };
+        match manner.on_hashes(answer.request.base_layer == 0) {
+            Manner::FalseHashes => {
                 let mut hashes = answer.hashes.to_vec();
                 hashes[0] ^= 1;
                 answer.hashes = hashes.into();
                 Message::Hashes(answer).encode(&mut sent);
             }
-            (Message::Hashes(answer), Manner::NoHashes) => {
+            Manner::NoHashes => {
                 Message::HashReject(Box::new(answer.request)).encode(&mut sent);
             }
-            (Message::Hashes(_), _) => {}
-            (message, _) => message.encode(&mut sent),
+            Manner::Honest => Message::Hashes(answer).encode(&mut sent),
+            _ => {}
         }
     }
     sent

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::leaves::{Branch, Leaves};
-use super::{HashRange, Layer, TreeFile, block_hash};
+use super::{HashRange, Layer, TreeFile, block_hash, padded_root};
 use crate::{BLOCK_LEN, MerkleHash};
 
 /// The piece layers of a v2 torrent's files, by the file's root: those that came with the .torrent file, and those that
@@ -188,7 +188,12 @@ impl PieceLayers {
         leaves: &[MerkleHash],
     ) -> Option<Vec<MerkleHash>> {
         let branch = self.branch_of(root, range)?;
+        // What the storage holds may have been changed by another program: peers would ban us for its hashes.
+        let hash = self.hash_of(&branch)?;
         let mut answer = branch.answer(range, leaves)?;
+        if padded_root(leaves, 0, branch.height) != hash {
+            return None;
+        }
         if range.proof_layers >= branch.height {
             answer.extend(self.above(&branch, range)?);
         }

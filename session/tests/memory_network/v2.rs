@@ -6,8 +6,8 @@ use tailwater_metainfo::{
 };
 use tailwater_session::memory_network::{MemoryConfig, MemoryNetwork};
 use tailwater_session::{
-    AddOptions, Encryption, Session, StorageError, StorageKind, TorrentError, Transports,
-    torrent_file,
+    AddOptions, Encryption, ReaderOptions, Session, StorageError, StorageKind, TorrentError,
+    Transports, torrent_file,
 };
 use tailwater_wire::{Handshake, Reserved};
 use tempfile::TempDir;
@@ -290,5 +290,57 @@ async fn whole_files_of_a_link_need_no_hashes_of_peers() {
         within(torrent.wait_complete()).await.unwrap();
         assert_eq!(torrent.metainfo().piece_layers().missing(), []);
         close([end]).await;
+    }
+}
+
+/// Readers get blocks whose piece is not whole, out of memory and from the disk, and the rest of the piece later: the hashes
+/// of blocks come from the seed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_gets_blocks_before_their_piece_is_whole() {
+    /// A piece takes ten seconds.
+    const RATE: u64 = 100_000;
+    const PIECE: u64 = 1 << 20;
+    for version in BOTH {
+        let share = Share::of(version, 6, &[("film.bin", 3_000_000)], 1 << 20);
+        let network = MemoryNetwork::new(MemoryConfig::default());
+        let origin = session(&network, 1);
+        seed(&origin, &share).await;
+        let target = TempDir::new().unwrap();
+        for (host, storage) in [
+            (2, StorageKind::Memory),
+            (3, StorageKind::Disk(target.path().into())),
+        ] {
+            let viewer = session(&network, host);
+            viewer.set_download_limit(Some(RATE)).unwrap();
+            let options = AddOptions::new(storage).on_demand(true);
+            let options = options.peers(origin.listen_addr());
+            let torrent = viewer.add(&share.metainfo, options).await.unwrap();
+            let mut reader = torrent.reader(0, ReaderOptions::default()).unwrap();
+            let at = PIECE + 700_000;
+            reader.seek_to(at);
+            let bytes = within(reader.next_bytes(1_000)).await.unwrap();
+            let film = std::fs::read(share.dir.path().join("share/film.bin")).unwrap();
+            let at = usize::try_from(at).unwrap();
+            assert!(bytes[..] == film[at..at + bytes.len()]);
+            let have = within(torrent.have()).await.unwrap();
+            assert!(have.is_none(), "{version:?}: the piece is whole already");
+            // It reads on from there to the end, and whole pieces are held then.
+            viewer.set_download_limit(None).unwrap();
+            let mut read = bytes.to_vec();
+            within(async {
+                loop {
+                    let more = reader.next_bytes(usize::MAX).await.unwrap();
+                    if more.is_empty() {
+                        break;
+                    }
+                    read.extend_from_slice(&more);
+                }
+            })
+            .await;
+            assert!(read[..] == film[at..]);
+            drop(reader);
+            close([viewer]).await;
+        }
+        close([origin]).await;
     }
 }

@@ -14,7 +14,10 @@ const PIECE: u32 = 32_768;
 /// A v2 torrent of one file with these pieces, and its layer.
 fn torrent() -> (Vec<u8>, Vec<MerkleHash>) {
     let layer: Vec<_> = (0..PIECES)
-        .map(|number| merkle::block_hash(&number.to_be_bytes()))
+        .map(|number| {
+            let [left, right] = leaves(number);
+            merkle::parent_hash(&left, &right)
+        })
         .collect();
     let root = merkle::root(layer.iter().copied(), 1).unwrap();
     let len = u64::from(PIECES) * u64::from(PIECE);
@@ -25,6 +28,17 @@ fn torrent() -> (Vec<u8>, Vec<MerkleHash>) {
         format!("eee12:meta versioni2e4:name4:file12:piece lengthi{PIECE}ee").as_bytes(),
     );
     (info, layer)
+}
+
+/// The hashes of the blocks of a piece.
+fn leaves(piece: u32) -> [MerkleHash; 2] {
+    [0u8, 1].map(|block| merkle::block_hash(&[&piece.to_be_bytes()[..], &[block]].concat()))
+}
+
+/// The request for the leaves of a piece.
+fn leaf_query(piece: u32) -> HashQuery {
+    let missing = known().missing_leaves(piece, 0).unwrap();
+    query(&missing)
 }
 
 fn unknown() -> PieceLayers {
@@ -53,6 +67,7 @@ fn pair(layers: Option<PieceLayers>) -> Pair {
     let mut pair = Pair::new(true);
     let config = Config {
         hashes: layers,
+        geometry: Geometry::new(u64::from(PIECES) * u64::from(PIECE), PIECE).unwrap(),
         ..pair.connection.config.clone()
     };
     pair.connection = Connection::new(pair.now, config);
@@ -232,4 +247,109 @@ fn ten_thousand_requests_get_a_bounded_number_of_answers() {
     let turns = seed.receive_all(&flood).unwrap();
     let later = count(&turns.sent);
     assert!((32..=64).contains(&later), "{later}");
+}
+
+#[test]
+fn hashes_of_blocks_are_served_when_the_storage_has_hashed_them() {
+    let mut seed = pair(Some(known()));
+    let (first, second) = (leaf_query(3), leaf_query(5));
+    seed.receive(&[request(first), request(second), request(first)])
+        .unwrap();
+    assert_eq!(seed.sent(), [], "they wait");
+    let asked = seed.connection.next_leaves().unwrap();
+    assert_eq!(asked.get(), 3);
+    assert_eq!(seed.connection.next_leaves(), None, "one at a time");
+    seed.connection.handle_leaves(Some(&leaves(3)));
+    // Both requests for the piece are answered.
+    let answered = answer(first, &leaves(3));
+    assert_eq!(seed.sent(), [answered.clone(), answered.clone()]);
+    let asked = seed.connection.next_leaves().unwrap();
+    assert_eq!(asked.get(), 5);
+    // Another program has changed the file: no false hash goes out.
+    seed.connection.handle_leaves(Some(&leaves(4)));
+    assert_eq!(seed.sent(), [reject(second)]);
+    seed.receive(&[request(second)]).unwrap();
+    seed.connection.next_leaves().unwrap();
+    seed.connection.handle_leaves(None);
+    assert_eq!(seed.sent(), [reject(second)], "it is not held");
+    assert_eq!(seed.connection.next_leaves(), None);
+    // The other side takes them, and knows them from then on.
+    let layers = known();
+    let mut leech = pair(Some(layers.clone()));
+    leech
+        .connection
+        .handle_command(Command::RequestHashes(first));
+    leech.receive(std::slice::from_ref(&answered)).unwrap();
+    let told = vec![std::ops::Range { start: 3, end: 4 }];
+    assert_eq!(leech.connection.take_facts(), [Fact::Leaves(first, told)]);
+    assert!(layers.knows_leaf(3, 1));
+    leech.sent();
+    leech.receive(&[request(first)]).unwrap();
+    assert_eq!(leech.sent(), [answered], "without the storage");
+}
+
+#[test]
+fn false_hashes_of_blocks_ban() {
+    let layers = known();
+    let mut pair = pair(Some(layers.clone()));
+    let query = leaf_query(3);
+    pair.connection
+        .handle_command(Command::RequestHashes(query));
+    let end = pair.receive(&[answer(query, &leaves(4))]).unwrap_err();
+    assert_eq!(end, Violation::FalseHashes);
+    assert_eq!(end.consequence(), Consequence::Ban);
+    assert!(!layers.knows_leaf(3, 0));
+}
+
+#[test]
+fn ten_thousand_requests_for_hashes_of_blocks_hash_a_bounded_number() {
+    const LARGE: u32 = 16 * 1024 * 1024;
+    let mut info = b"d9:file treed4:filed0:d6:lengthi".to_vec();
+    let layer: Vec<_> = (0..8u32)
+        .map(|number| merkle::block_hash(&number.to_be_bytes()))
+        .collect();
+    let root = merkle::root(layer.iter().copied(), 10).unwrap();
+    info.extend_from_slice(format!("{}e11:pieces root32:", 8 * u64::from(LARGE)).as_bytes());
+    info.extend_from_slice(root.as_bytes());
+    info.extend_from_slice(
+        format!("eee12:meta versioni2e4:name4:file12:piece lengthi{LARGE}ee").as_bytes(),
+    );
+    let mut file = [
+        b"d4:info",
+        &info[..],
+        b"12:piece layersd32:",
+        root.as_bytes(),
+    ]
+    .concat();
+    file.extend_from_slice(b"256:");
+    file.extend(layer.iter().flat_map(|hash| *hash.as_bytes()));
+    file.extend_from_slice(b"ee");
+    let metainfo = Metainfo::from_bytes(&file).unwrap();
+    let layers = metainfo.piece_layers().clone();
+    let mut seed = Pair::new(true);
+    let config = Config {
+        hashes: Some(layers.clone()),
+        geometry: metainfo.info().geometry().clone(),
+        ..seed.connection.config.clone()
+    };
+    seed.connection = Connection::new(seed.now, config);
+    let queries: Vec<_> = (0..8)
+        .map(|piece| query(&layers.missing_leaves(piece, 0).unwrap()))
+        .collect();
+    let mut hashed = 0;
+    let mut flood = |seed: &mut Pair| {
+        for number in 0..5_000 {
+            seed.receive(&[request(queries[number % queries.len()])])
+                .unwrap();
+            if seed.connection.next_leaves().is_some() {
+                hashed += 1;
+                seed.connection.handle_leaves(None);
+            }
+            seed.sent();
+        }
+        std::mem::take(&mut hashed)
+    };
+    assert_eq!(flood(&mut seed), 4, "pieces of 16 MiB at once");
+    seed.now += Duration::from_secs(2);
+    assert_eq!(flood(&mut seed), 2, "one more each second");
 }

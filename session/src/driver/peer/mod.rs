@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tailwater_metainfo::BlockRef;
+use tailwater_metainfo::{BlockRef, MerkleHash};
 use tailwater_wire::piece_header;
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, mpsc};
@@ -61,6 +61,8 @@ pub(crate) struct PeerTask {
     /// The batches of facts that may wait for the torrent.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) buffers: Arc<ReceiveBuffers>,
+    /// The right to have a piece's blocks hashed for a peer: one in a torrent has it at a time.
+    pub(crate) hashing: Arc<Semaphore>,
     pub(crate) down_limit: RateLimits,
     pub(crate) up_limit: RateLimits,
     pub(crate) dht: Option<DhtHandle>,
@@ -69,6 +71,7 @@ pub(crate) struct PeerTask {
 }
 
 type PendingRead = Reply<Vec<(BlockRef, Held)>>;
+type PendingLeaves = Reply<Option<Vec<MerkleHash>>>;
 
 /// The state of a peer task beside its machine: buffers, and the times at which the rate limits let it go on.
 struct Io {
@@ -77,6 +80,8 @@ struct Io {
     outbox: Outbox,
     /// A read of the storage under way.
     pending_read: Option<PendingRead>,
+    /// Hashes of blocks that the peer has asked for, on their way.
+    pending_leaves: Option<PendingLeaves>,
     /// The storage needs room: a read under way is given back as soon as it is done.
     yields: bool,
     read_again_at: Option<Instant>,
@@ -127,6 +132,7 @@ impl PeerTask {
             let received = self.receive(io)?;
             self.hand_over().await?;
             self.start_reading(io);
+            self.start_hashing(io);
             self.queue_messages(io);
             match wrote || received {
                 true => tokio::task::consume_budget().await,
@@ -289,6 +295,20 @@ impl PeerTask {
         }
     }
 
+    /// Begins to have the blocks of a piece hashed, if the peer has asked for their hashes.
+    fn start_hashing(&mut self, io: &mut Io) {
+        if io.pending_leaves.is_none()
+            && let Some(piece) = self.connection.next_leaves()
+        {
+            let (storage, hashing) = (Arc::clone(&self.storage), Arc::clone(&self.hashing));
+            io.pending_leaves = Some(Reply::later(async move {
+                // The semaphore is never closed.
+                let _permit = hashing.acquire().await;
+                storage.leaves(piece).await
+            }));
+        }
+    }
+
     fn queue_blocks(&mut self, io: &mut Io, blocks: Vec<(BlockRef, Held)>) {
         let mut headers = BytesMut::with_capacity(blocks.len() * 13);
         for (block, held) in blocks {
@@ -344,9 +364,19 @@ impl PeerTask {
                 None => std::future::pending().await,
             }
         };
+        let leaves = async {
+            match io.pending_leaves.as_mut() {
+                Some(leaves) => leaves.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.mailbox.ready() => {}
             ready = socket => ready?,
+            leaves = leaves => {
+                io.pending_leaves = None;
+                self.connection.handle_leaves(leaves.as_deref());
+            }
             blocks = read => {
                 io.pending_read = None;
                 self.queue_blocks(io, blocks);
@@ -375,6 +405,7 @@ impl Io {
             buffer_size: SMALL_BUFFER,
             outbox: Outbox::default(),
             pending_read: None,
+            pending_leaves: None,
             yields: false,
             read_again_at: None,
             write_again_at: None,

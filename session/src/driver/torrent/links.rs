@@ -122,6 +122,7 @@ impl Running {
             messages: self.task.messages_in.clone(),
             in_flight: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
             buffers: Arc::clone(&self.buffers),
+            hashing: Arc::clone(&self.hashing),
             down_limit: self.task.shared.down_limit.clone(),
             up_limit: self.task.shared.up_limit.clone(),
             dht: self.task.shared.dht.clone(),

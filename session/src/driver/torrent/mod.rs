@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tailwater_metainfo::{Bitfield, Geometry, InfoHash, Metainfo, PieceIndex};
 use tailwater_wire::Reserved;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -131,6 +131,8 @@ pub(crate) struct Running {
     dirty: Vec<PeerKey>,
     tasks: TaskTracker,
     buffers: Arc<ReceiveBuffers>,
+    /// The right to have a piece's blocks hashed for a peer.
+    hashing: Arc<Semaphore>,
     /// The torrent's share of the session's connections.
     group: Arc<PermitGroup>,
     shed_again_at: Instant,
@@ -211,6 +213,7 @@ impl TorrentTask {
             dirty: Vec::new(),
             tasks: TaskTracker::new(),
             buffers: Arc::default(),
+            hashing: Arc::new(Semaphore::new(1)),
             group: self.shared.permits.new_group(),
             shed_again_at: now,
             limits: (config.max_peers, config.upload_slots),

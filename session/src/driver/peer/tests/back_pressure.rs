@@ -12,6 +12,7 @@ use tailwater_storage::{
 };
 use tailwater_wire::mse::Rc4;
 use tailwater_wire::{BlockRequest, Decoder, Limits, Message};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::super::*;
@@ -162,6 +163,7 @@ impl Bench {
             messages: messages_in,
             in_flight: Arc::new(Semaphore::new(10)),
             buffers: Arc::default(),
+            hashing: Arc::new(Semaphore::new(1)),
             down_limit: RateLimits::default(),
             up_limit: RateLimits::default(),
             dht: None,
