@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# with its remote and daemon, qbittorrent-nox and aria2, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
+# with its remotes, its daemon and its web page, qbittorrent-nox and aria2, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
 # folder, @ctrl/qbittorrent from npm beside it, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
@@ -20,6 +20,11 @@ need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null || packages+=("$2")
 }
 need aria2c aria2
+# A remote with windows, the screen that it is tested on, and the hand that presses its keys.
+need transmission-remote-gtk transmission-remote-gtk
+need Xvfb xvfb
+need xdotool xdotool
+[[ -e /usr/share/transmission/web/index.html ]] || packages+=(transmission-common)
 need transmission-cli transmission-cli
 need transmission-create transmission-cli
 need transmission-remote transmission-cli
@@ -83,6 +88,44 @@ if [[ ! -d "$modules/node_modules/@ctrl/qbittorrent" ]]; then
     # Later versions need node 22, which Debian 12 does not have.
     npm install --prefix "$modules" --silent --no-audit --no-fund --ignore-scripts "$ctrl_qbittorrent" >/dev/null
 fi
+
+# Programs that drive a daemon by the APIs of others, apart from libtorrent: what they need is theirs.
+clients="${CARGO_TARGET_DIR:-target}/clients-venv"
+of_pypi=(rqbit-client==0.0.2 stig==0.15.0a0)
+if ! "$clients/bin/pip" freeze 2>/dev/null | grep -qx "${of_pypi[0]}" || [[ ! -x "$clients/bin/stig" ]]; then
+    echo "installing ${of_pypi[*]} into $clients"
+    rm -rf "$clients"
+    python3 -m venv "$clients"
+    "$clients/bin/pip" install --quiet --disable-pip-version-check "${of_pypi[@]}"
+fi
+
+# @ctrl/transmission and what it loads, from npm: packages of plain JavaScript, whose contents are checked.
+npm="${CARGO_TARGET_DIR:-target}/clients-npm"
+of_npm=(
+    '@ctrl/magnet-link 4.2.0 8d2151da039526a2c94aa82ddeb198882ef89da54d9bcf8cb5c5e2bdf18bf754'
+    '@ctrl/shared-torrent 6.5.0 92709987c9f7725ce6bbf4dd767963e9b176778d89de58d9a02d4b982d1eca08'
+    '@ctrl/transmission 7.4.0 ae92ac4a20cdfe43a443653cece4386b5a99e0b3079620239a40b1ee6d2b8a61'
+    'destr 2.0.5 74e712f47d901d65965728643865cd47c85a59908f48de042deb96823bd20a64'
+    'node-fetch-native 1.6.7 f60116b7c99ef401e3c46ec7d3ad97d66f5ccf1fd45eee9a2d95136c981314a7'
+    'ofetch 1.5.1 0483ce6fbfce9f9d67eda8d2544bb8677737729b6a1b2fec7c3b8f290b4a51fa'
+    'rfc4648 1.5.4 9e709665e914e309f9b1625ef8bd8eeba7697840d57078b3d58a05f92e41acf5'
+    'ufo 1.6.4 b060e20d485ef8f6a8b9d58dc0fb28e8b9607dfeabf2b6007a73e60f012e6ab0'
+    'uint8array-extras 1.6.0 ca13493601febc703dfc271eebfdd79342eba2a76817aab88e07737ca4db5c88'
+)
+for package in "${of_npm[@]}"; do
+    read -r name version sha256 <<<"$package"
+    folder="$npm/node_modules/$name"
+    grep -qs "\"version\": \"$version\"" "$folder/package.json" && continue
+    echo "installing $name $version into $npm"
+    mkdir -p "$folder"
+    # A mirror, if npm is set up to use one.
+    registry="$(npm config get registry 2>/dev/null || true)"
+    [[ $registry == http* ]] || registry=https://registry.npmjs.org/
+    curl -fsSL --retry 3 -o "$folder.tgz" "${registry%/}/$name/-/${name##*/}-$version.tgz"
+    echo "$sha256  $folder.tgz" | sha256sum --check --quiet
+    tar -xzf "$folder.tgz" -C "$folder" --strip-components=1
+    rm "$folder.tgz"
+done
 
 if [[ ! -f "$pages/axe.min.js" ]]; then
     echo "installing $axe into $pages"

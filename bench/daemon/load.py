@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A daemon under load, on this machine alone:
 
-    bench/daemon/load.py [--parts torrents,pausing,polling] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
+    bench/daemon/load.py [--parts torrents,pausing,polling,transmission,rqbit] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
 
     torrents   N paused torrents (5000): from the start to the first answer, resident memory, a list of 8 fields
     pausing    a fifth of N torrents that run: resident memory and open files, when they are paused, and with as many others
@@ -9,6 +9,9 @@
                do: each asks once a second what has changed of the list, a tenth of them for a torrent's peers and the events
                too. The rate under load has to be at least 90 % of that alone; the polls' own times stand beside it. With
                --wrk, wrk is the clients: each asks for the whole list once a second.
+    transmission, rqbit
+               the same, polled by programs of others at the listener for them: each asks once a second for what Sonarr asks for
+               of all torrents, a tenth of Transmission's for all that a remote shows of one
 
 $TAILWATER is the program (default: target/release/tailwater). Data lies below $TMPDIR and is removed. Needs no packages.
 """
@@ -34,6 +37,12 @@ PROGRAM = os.environ.get("TAILWATER", str(ROOT / "target/release/tailwater"))
 LOCAL = ["--no-config", "--no-dht", "--no-lsd", "--no-port-map", "--no-progress", "--listen", "127.0.0.1:0"]
 FIELDS = "id,number,name,state,progress,down_rate,up_rate,size"
 LIST = f"/api/v1/torrents?limit=5000&fields={FIELDS}"
+# What Sonarr asks for of all torrents, and what a remote shows of one.
+OF_SONARR = (
+    "id hashString name downloadDir totalSize leftUntilDone isFinished eta status secondsDownloading secondsSeeding errorString"
+    " uploadedEver downloadedEver seedRatioLimit seedRatioMode seedIdleLimit seedIdleMode fileCount file-count labels"
+).split()
+OF_REMOTES = "id files fileStats peers peersFrom trackerStats pieces webseedsSendingToUs rateDownload rateUpload".split()
 # The share of the rate alone that a download has to keep.
 KEEPS = 0.9
 
@@ -52,11 +61,15 @@ def bencode(value):
 
 
 class Daemon:
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, listener=None):
         self.begun = time.monotonic()
-        args = ["daemon", "--http", "127.0.0.1:0", "--json", "--data", folder / f"{name}-data", "--state", folder / name]
-        self.process = subprocess.Popen([PROGRAM, *args, *LOCAL], stdout=subprocess.PIPE)
-        self.addr = json.loads(self.process.stdout.readline())["http"]
+        more = [f"--{listener}", "127.0.0.1:0"] if listener else []
+        args = ["daemon", "--http", "127.0.0.1:0", "--json", "--data", folder / "one-data", "--state", folder / name]
+        self.process = subprocess.Popen([PROGRAM, *args, *more, *LOCAL], stdout=subprocess.PIPE)
+        serving = json.loads(self.process.stdout.readline())
+        self.addr = serving["http"]
+        # Where programs of others ask.
+        self.other = serving[listener] if listener else self.addr
 
     def ask(self, path, method="GET", body=None, kind="application/json"):
         connection = http.client.HTTPConnection(self.addr, timeout=120)
@@ -151,8 +164,10 @@ def torrents(folder, count):
     daemon.end()
 
 
-async def request(reader, writer, host, path):
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+async def request(reader, writer, host, path, headers="", body=None):
+    method = "GET" if body is None else "POST"
+    length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n".encode() + (body or b""))
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200"), head
     length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
@@ -180,7 +195,52 @@ async def client(addr, number, torrent, stop, times):
         await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
 
 
-def poll(addr, clients, torrent, stop, times):
+async def transmission_client(addr, number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+    path = "/transmission/rpc"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n".encode())
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+    lines = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
+    await reader.readexactly(int(lines["content-length"]))
+    # It has letters and digits alone, and letters are upper case.
+    session = f"X-Transmission-Session-Id: {lines['x-transmission-session-id'].upper()}\r\n"
+
+    def ask(arguments):
+        return json.dumps({"method": "torrent-get", "arguments": arguments}).encode()
+
+    bodies = [ask({"fields": OF_SONARR})]
+    if number % 10 == 0:
+        bodies.append(ask({"fields": OF_REMOTES, "ids": [torrent]}))
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        for body in bodies:
+            answer = await request(reader, writer, addr, path, session, body)
+            assert b'"result":"success"' in answer, answer
+        times.append((time.monotonic() - begun) * 1_000 / len(bodies))
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
+async def rqbit_client(addr, _number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        answer = await request(reader, writer, addr, "/torrents?with_stats=true")
+        assert torrent.encode() in answer, answer
+        times.append((time.monotonic() - begun) * 1_000)
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
+# What polls, by the part.
+CLIENTS = {"polling": client, "transmission": transmission_client, "rqbit": rqbit_client}
+
+
+def poll(part, addr, clients, torrent, stop, times):
+    client = CLIENTS[part]
+
     async def all_of_them():
         await asyncio.gather(*(client(addr, number, torrent, stop, times) for number in range(clients)))
 
@@ -203,13 +263,13 @@ class Wrk:
         return " ".join(" ".join(line.split()) for line in said if any(word in line for word in wanted))
 
 
-def download(folder, name, torrent, peer, mib, clients, with_wrk):
+def download(folder, part, torrent, peer, mib, clients, with_wrk):
     """The rate in MiB/s, the times of the polls, the daemon's processor time, and what wrk says."""
-    daemon = Daemon(folder, name)
+    daemon = Daemon(folder, "one", None if part == "polling" else part)
     added = daemon.ask("/api/v1/torrents?paused=true", "POST", torrent, "application/x-bittorrent")
     hash_of = json.loads(added)["id"]
     stop, times = threading.Event(), []
-    polling = threading.Thread(target=poll, args=(daemon.addr, clients, hash_of, stop, times))
+    polling = threading.Thread(target=poll, args=(part, daemon.other, clients, hash_of, stop, times))
     wrk = Wrk(folder, daemon.addr, clients) if clients and with_wrk else None
     if clients and not wrk:
         polling.start()
@@ -226,18 +286,18 @@ def download(folder, name, torrent, peer, mib, clients, with_wrk):
         polling.join()
     said = wrk.end() if wrk else None
     daemon.end()
-    shutil.rmtree(folder / f"{name}-data")
-    shutil.rmtree(folder / name)
+    shutil.rmtree(folder / "one-data")
+    shutil.rmtree(folder / "one")
     return rate, times, cpu, said
 
 
-def polling(folder, mib, clients, rounds, with_wrk):
+def polling(folder, part, mib, clients, rounds, with_wrk):
     payload = folder / "payload"
     with payload.open("wb") as file:
         for _ in range(mib):
             file.write(random.randbytes(1 << 20))
     file = folder / "payload.torrent"
-    subprocess.run([PROGRAM, "create", payload, "--output", file, "--no-config", "-q"], check=True)
+    subprocess.run([PROGRAM, "create", payload, "--output", file, "--force", "--no-config", "-q"], check=True)
     seed = [PROGRAM, "seed", file, "--data", folder, "--json", *LOCAL]
     seeder = subprocess.Popen(seed, stdout=subprocess.PIPE)
     try:
@@ -247,7 +307,7 @@ def polling(folder, mib, clients, rounds, with_wrk):
         rates = {0: [], clients: []}
         for number in range(rounds):
             for load in (0, clients) if number % 2 == 0 else (clients, 0):
-                rate, times, cpu, said = download(folder, "one", torrent, peer, mib, load, with_wrk)
+                rate, times, cpu, said = download(folder, part, torrent, peer, mib, load, with_wrk)
                 rates[load].append(rate)
                 polled = f"; wrk: {said}" if said else ""
                 if times:
@@ -256,19 +316,19 @@ def polling(folder, mib, clients, rounds, with_wrk):
                         f"; {len(times)} polls, median {statistics.median(times):.1f} ms,"
                         f" 99 % within {times[len(times) * 99 // 100]:.1f} ms"
                     )
-                print(f"{mib} MiB with {load} clients: {rate:.0f} MiB/s, {cpu:.1f} s of processor{polled}", flush=True)
+                print(f"{part}: {mib} MiB with {load} clients: {rate:.0f} MiB/s, {cpu:.1f} s of processor{polled}", flush=True)
     finally:
         seeder.terminate()
         seeder.wait(60)
     alone, loaded = (statistics.median(rates[load]) for load in (0, clients))
     kept = loaded / alone
-    print(f"median: {alone:.0f} MiB/s alone, {loaded:.0f} MiB/s with {clients} clients: {kept:.0%} kept")
+    print(f"{part}, median: {alone:.0f} MiB/s alone, {loaded:.0f} MiB/s with {clients} clients: {kept:.0%} kept")
     return kept >= KEEPS
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="torrents,pausing,polling")
+    parser.add_argument("--parts", default="torrents,pausing,polling,transmission,rqbit")
     parser.add_argument("--torrents", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--mib", type=int, default=1_024)
@@ -282,8 +342,10 @@ def main():
             torrents(Path(folder), args.torrents)
         if "pausing" in parts:
             pausing(Path(folder), args.torrents // 5)
-        if "polling" in parts:
-            is_right = polling(Path(folder), args.mib, args.clients, args.rounds, args.wrk)
+        for part in CLIENTS:
+            if part in parts:
+                wrk = args.wrk and part == "polling"
+                is_right &= polling(Path(folder), part, args.mib, args.clients, args.rounds, wrk)
     raise SystemExit(0 if is_right else 1)
 
 

@@ -114,7 +114,7 @@ impl FileEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info(Arc<Inner>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inner {
     pub(crate) raw: Vec<u8>,
     pub(crate) name: SafePath,
@@ -132,6 +132,10 @@ pub(crate) struct Inner {
 impl Info {
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    pub(crate) fn to_inner(&self) -> Inner {
+        Inner::clone(&self.0)
     }
 
     /// Checks a raw info dictionary, such as peers send (BEP 9), within the default [`Limits`].

@@ -17,6 +17,7 @@ pub mod merkle;
 mod metainfo;
 mod parse;
 mod raw_path;
+mod renaming;
 mod safe_path;
 
 pub use check::{PieceHasher, PieceHashes, PieceMatch, block_digest};
@@ -32,6 +33,7 @@ pub use info::{Attributes, FileEntry, Info};
 pub use limits::Limits;
 pub use magnet::{Magnet, MagnetError};
 pub use metainfo::Metainfo;
+pub use renaming::RenameError;
 pub use safe_path::SafePath;
 // Those that stand in this crate's signatures, and what goes with them.
 pub use tailwater_types::{

@@ -64,6 +64,10 @@ impl Metainfo {
         self
     }
 
+    pub(crate) const fn outer_mut(&mut self) -> &mut Outer {
+        &mut self.outer
+    }
+
     /// The info dictionary, on which all peers must agree.
     #[must_use]
     pub const fn info(&self) -> &Info {

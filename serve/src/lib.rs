@@ -6,6 +6,7 @@ pub mod control;
 pub mod fetching;
 pub mod on_demand;
 pub mod qbittorrent;
+pub mod rqbit;
 pub mod size;
 pub mod stream;
 pub mod tls;

@@ -62,3 +62,8 @@ fn qbittorrent_preferences() {
         tailwater_serve::qbittorrent::fuzz::preferences,
     );
 }
+
+#[test]
+fn rqbit_request() {
+    replay("rqbit_request", tailwater_serve::rqbit::fuzz::request);
+}

@@ -1,6 +1,8 @@
 //! Listeners for programs that were written for another one, as typed: one option for the address of each, and what belongs to it.
 
-use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueHint};
 use tailwater_serve::compat::Origin;
 
 use super::ServeAddr;
@@ -28,6 +30,15 @@ pub(crate) struct Compat {
     /// machine none is needed. The rest is as for `--transmission`. docs/qbittorrent.md says what of it works.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) qbittorrent: Option<ServeAddr>,
+    /// The folder of a web page for Transmission's RPC, served at /transmission/web/. Debian's package transmission-common has
+    /// Transmission's own in /usr/share/transmission/web.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "transmission")]
+    pub(crate) transmission_web: Option<PathBuf>,
+    /// Serve the calls of rqbit's API here too that Sonarr's client for it makes; 3030 is the port that it expects.
+    ///
+    /// All else is as with `--transmission`. docs/rqbit.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) rqbit: Option<ServeAddr>,
     /// Let web pages of this origin use the listeners for other programs; may be given again. Default: none.
     ///
     /// It is what stands in the address bar of the page up to the path: http://films.example:8080. A page that may do so can do

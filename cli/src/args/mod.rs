@@ -119,7 +119,7 @@ pub(crate) enum Command {
     Download(Download),
     Stream(Stream),
     Seed(Seed),
-    Daemon(Daemon),
+    Daemon(Box<Daemon>),
     Ctl(Ctl),
     Top(Top),
     Create(Create),

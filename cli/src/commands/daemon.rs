@@ -5,6 +5,7 @@ mod listeners;
 mod notify;
 mod qbittorrent;
 mod reload;
+mod rqbit;
 mod torrserver;
 mod transmission;
 
@@ -166,9 +167,7 @@ async fn serve(
         source,
     };
     let server = ApiServer::start(ports.http, control.clone(), &api).map_err(failed)?;
-    let others = ports
-        .others
-        .serve(control, args, state, reloader.tls.as_ref())?;
+    let others = ports.others.serve(reloader, args, state)?;
     let run = async {
         let scheme = if args.tls_cert.is_some() {
             "https"

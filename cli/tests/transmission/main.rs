@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod bad_input;
+#[allow(dead_code, reason = "the stream tests use the rest of it")]
+#[path = "../stream/chromium.rs"]
+mod chromium;
 mod cors;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/daemon.rs"]
@@ -14,12 +17,14 @@ mod dialects;
 #[path = "../daemon/http.rs"]
 mod http;
 mod methods;
+mod names;
 mod oracle;
 #[allow(dead_code, reason = "the interop tests use the rest of it")]
 #[path = "../interop/process.rs"]
 mod process;
 mod python;
 mod remote;
+mod remotes;
 mod rpc;
 #[allow(dead_code, reason = "the stream tests use the rest of it")]
 #[path = "../stream/seeder.rs"]
@@ -28,6 +33,7 @@ mod sonarr;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod web;
 
 /// Whether the tests with programs of others are to run; says so if not.
 fn enabled() -> bool {

@@ -240,16 +240,6 @@ fn what_tailwater_does_not_do_is_said() {
     let torrent = place.create("here/film.mp4", &[]);
     let rpc = Rpc::start(&place, &[]);
     rpc.add(&place, &torrent, json!({"paused": true}));
-    let elsewhere = json!({"ids": 1, "location": place.path("data/other")});
-    assert!(
-        rpc.refused("torrent-set-location", elsewhere)
-            .contains("moves them")
-    );
-    let rename = json!({"ids": [1], "path": "film.mp4", "name": "x"});
-    assert!(
-        rpc.refused("torrent-rename-path", rename)
-            .contains("does not rename")
-    );
     assert!(
         rpc.refused("port-test", json!({}))
             .starts_with("Couldn't test port")

@@ -178,7 +178,12 @@ impl Inner {
             peers.append(&mut facts.peers);
         }
         let options = self.first_time(entry, record.options()).peers(peers);
-        let torrent = self.session.add(Source::from(file), options).await?;
+        let is_renamed = !entry.state().options.names.is_empty();
+        let source = match is_renamed {
+            true => Source::from(entry.metainfo(&file)?),
+            false => Source::from(file),
+        };
+        let torrent = self.session.add(source, options).await?;
         // Files of these names may be its own from now on.
         if let Some(facts) = &mut entry.state().facts {
             facts.is_started = true;

@@ -15,7 +15,6 @@ use super::change::ChangeKind;
 use super::entry::{Entry, EntryState, Run};
 use super::error::ControlError;
 use super::id::TorrentId;
-use super::inspect::read;
 use super::request::FileChange;
 use super::service::{Control, Inner};
 use super::view::{FileView, TorrentView, share};
@@ -196,7 +195,7 @@ impl Inner {
 
     /// The metadata of a torrent that is not in the session.
     pub(super) async fn stored_metainfo(&self, entry: &Entry) -> Result<Metainfo, ControlError> {
-        read(&self.stored_file(entry).await?)
+        entry.metainfo(&self.stored_file(entry).await?)
     }
 
     /// The .torrent file of a torrent.

@@ -13,7 +13,7 @@
 //! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
 //! | `seeding`, `labels` | when seeds stop; what holds for all torrents with a label |
-//! | `relocation` | files are moved to other folders |
+//! | `relocation`, `renaming` | files are moved to other folders, looked for there, or get other names |
 //! | `revision` | what has changed since a client looked last |
 //! | `schedule` | rate limits by the hour |
 //! | `rates` | rates of the last hour, for graphs |
@@ -44,6 +44,7 @@ mod pieces;
 mod queue;
 mod rates;
 mod relocation;
+mod renaming;
 mod request;
 mod revision;
 mod schedule;
@@ -72,6 +73,7 @@ pub use labels::{LabelOptions, LabelView};
 pub use logins::{Login, Logins};
 pub use pieces::PiecesView;
 pub use rates::{RateStep, RatesView};
+pub use renaming::NewName;
 pub use request::{
     AddParams, AddSource, FileChange, MAX_LABEL_LEN, MAX_LABELS, StorageChoice, TorrentPatch,
 };

@@ -12,7 +12,6 @@ use super::change::ChangeKind;
 use super::entry::Entry;
 use super::error::ControlError;
 use super::id::TorrentId;
-use super::inspect::read;
 use super::service::{Control, Inner};
 
 impl Control {
@@ -127,7 +126,9 @@ impl Inner {
     /// A process that was killed when everything had been moved, and before it could say so, finds it in the new folder.
     pub(super) async fn find_moved(&self, entry: &Entry, file: Option<&[u8]>) {
         let folders = entry.folder().zip(entry.state().options.moving_to.clone());
-        let (Some((old, new)), Some(Ok(metainfo))) = (folders, file.map(read)) else {
+        let (Some((old, new)), Some(Ok(metainfo))) =
+            (folders, file.map(|file| entry.metainfo(file)))
+        else {
             return;
         };
         let looking = tokio::task::spawn_blocking(move || {

@@ -446,6 +446,7 @@ impl Inner {
         }
         let started = match self.store.torrent_file(entry.number).await {
             Ok(file) => {
+                self.finish_renaming(entry).await;
                 self.find_moved(entry, file.as_deref()).await;
                 self.activate(entry, file, Vec::new()).await
             }

@@ -138,7 +138,7 @@ impl EntryState {
 }
 
 /// The peers that it would connect to again. Those of a private torrent come from its tracker, each time (BEP 27).
-async fn connected(torrent: &Torrent) -> Vec<SocketAddr> {
+pub(super) async fn connected(torrent: &Torrent) -> Vec<SocketAddr> {
     if torrent.info().is_private() {
         return Vec::new();
     }

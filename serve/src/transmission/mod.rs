@@ -4,6 +4,7 @@
 //! | file | knows |
 //! |---|---|
 //! | `server`, `access` | how requests come in; the id of the session. The rest of what all such listeners need is [`compat`](crate::compat) |
+//! | `web`, `blocklist` | the files of its web page; lists of addresses, which are those of the command line |
 //! | `dialects` | the two forms of a request and its answer, and the names of keys in each |
 //! | `params`, `failure`, `ids` | what a request asks for, why it is refused, which torrents it means |
 //! | `methods` | what each method does |
@@ -15,6 +16,7 @@
 
 mod access;
 mod at_rest;
+mod blocklist;
 mod dialects;
 mod failure;
 mod fields;
@@ -27,7 +29,9 @@ mod params;
 mod recent;
 mod remembered;
 mod server;
+mod web;
 
+pub use blocklist::Blocklist;
 pub use fields::FIELDS;
 pub use methods::{METHODS, SESSION_FIELDS};
-pub use server::start;
+pub use server::{TransmissionOptions, start};

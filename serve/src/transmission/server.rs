@@ -1,5 +1,6 @@
 //! The listener: how requests come in, and what all of them share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -16,10 +17,12 @@ use tokio::sync::Semaphore;
 
 use super::access::{EXPOSED, no_session};
 use super::at_rest::AtRest;
+use super::blocklist::Blocklist;
 use super::dialects::{self, Call, Requests};
 use super::methods;
 use super::recent::Recent;
 use super::remembered::Remembered;
+use super::web;
 use crate::compat::{
     CompatConfig, CompatServer, Door, Fixed, ForeignPages, Rules, empty, json, text,
 };
@@ -39,12 +42,23 @@ const LISTS_AT_ONCE: usize = 8;
 /// The longest answer to a batch, in bytes.
 const MAX_BATCH_ANSWER: usize = 64 * 1_024 * 1_024;
 
+/// What this listener has beside what all have.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TransmissionOptions {
+    /// The folder of a web page that drives the RPC.
+    pub web: Option<PathBuf>,
+    /// The lists of addresses that are not connected with.
+    pub blocklist: Option<Arc<dyn Blocklist>>,
+}
+
 /// What all requests share.
 pub(super) struct Shared {
     pub(super) control: Control,
     pub(super) door: Arc<Door>,
     pub(super) session_id: String,
     pub(super) fixed: Fixed,
+    pub(super) options: TransmissionOptions,
     pub(super) remembered: Remembered,
     pub(super) recent: Recent,
     pub(super) at_rest: AtRest,
@@ -61,6 +75,7 @@ pub fn start(
     control: Control,
     config: &CompatConfig,
     fixed: Fixed,
+    options: TransmissionOptions,
 ) -> std::io::Result<CompatServer> {
     let mut id = [0; SESSION_ID_LEN];
     getrandom::fill(&mut id).map_err(std::io::Error::other)?;
@@ -79,6 +94,7 @@ pub fn start(
             door: Arc::clone(door),
             session_id: BASE32_NOPAD.encode(&id),
             fixed,
+            options,
             remembered: Remembered::default(),
             recent: Recent::default(),
             at_rest: AtRest::default(),
@@ -92,6 +108,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(PATH, any(rpc))
         .route(&format!("{PATH}/"), any(rpc))
+        .merge(web::router(shared.options.web.as_deref()))
         .fallback(nothing_here)
         .with_state(shared)
 }

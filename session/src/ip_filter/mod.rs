@@ -245,6 +245,10 @@ impl SharedFilter {
         }
     }
 
+    pub(crate) fn get(&self) -> Arc<IpFilter> {
+        Arc::clone(&self.filter.read())
+    }
+
     pub(crate) fn replace(&self, filter: IpFilter) {
         *self.filter.write() = Arc::new(filter);
     }

@@ -1,5 +1,7 @@
 //! The running session: its torrents, its numbers, and the settings that can be changed.
 
+use std::sync::Arc;
+
 use tailwater_metainfo::InfoHash;
 use tailwater_types::interface::Interface;
 
@@ -117,6 +119,12 @@ impl Session {
     /// on; those that stand are left alone.
     pub fn set_ip_filter(&self, filter: IpFilter) {
         self.inner.shared.filter.replace(filter);
+    }
+
+    /// The addresses that are neither dialled nor accepted.
+    #[must_use]
+    pub fn ip_filter(&self) -> Arc<IpFilter> {
+        self.inner.shared.filter.get()
     }
 
     /// The download rate limit over all torrents, in bytes a second; `None` for no limit.

@@ -7,15 +7,21 @@ use std::task::Poll;
 use tailwater_serve::compat::{CompatConfig, CompatServer};
 use tailwater_serve::control::Control;
 use tailwater_serve::on_demand::OnDemand;
-use tailwater_serve::tls::ServerTls;
+use tailwater_session::Session;
 use tokio::net::TcpListener;
 
-use super::{check_tokens, qbittorrent, torrserver, transmission};
+use super::reload::Reloader;
+use super::{check_tokens, qbittorrent, rqbit, torrserver, transmission};
 use crate::args::{Compat, Daemon, ServeAddr};
 use crate::error::{CliError, DaemonFailure};
 
 /// All of them.
-pub(super) const APIS: &[Api] = &[qbittorrent::API, torrserver::API, transmission::API];
+pub(super) const APIS: &[Api] = &[
+    qbittorrent::API,
+    rqbit::API,
+    torrserver::API,
+    transmission::API,
+];
 
 /// An API of another program.
 pub(super) struct Api {
@@ -42,6 +48,7 @@ pub(super) struct Start<'a> {
     pub(super) args: &'a Daemon,
     /// The folder of the daemon's state.
     pub(super) state: &'a Path,
+    pub(super) session: Session,
 }
 
 /// Ports that are open, and not answered on yet.
@@ -72,17 +79,16 @@ impl Opened {
     /// Answers on all of them.
     pub(super) fn serve(
         self,
-        control: &Control,
+        reloader: &Reloader,
         args: &Daemon,
         state: &Path,
-        tls: Option<&ServerTls>,
     ) -> Result<Listeners, CliError> {
         let config = CompatConfig::default()
             .host_names(args.allow_host.iter().cloned())
             .origins(args.compat.allow_origin.iter().cloned())
             .requires_password(args.require_token)
-            .tls(tls.cloned());
-        let on_demand = OnDemand::start(control.clone());
+            .tls(reloader.tls.clone());
+        let on_demand = OnDemand::start(reloader.control.clone());
         let mut running = Vec::new();
         for (api, listener) in self.0 {
             let failed = |source| CliError::System {
@@ -90,11 +96,12 @@ impl Opened {
                 source,
             };
             let start = Start {
-                control: control.clone(),
+                control: reloader.control.clone(),
                 on_demand: on_demand.clone(),
                 config: config.clone(),
                 args,
                 state,
+                session: reloader.session.clone(),
             };
             running.push((api, (api.start)(listener, start).map_err(failed)?));
         }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use tailwater_session::TorrentRecord;
 
+use super::super::renaming::NewName;
 use super::{Store, StoreError, int, uint};
 use crate::control::attributes::Attributes;
 use crate::control::dormant::Facts;
@@ -50,6 +51,12 @@ pub struct TorrentOptions {
     /// It runs whatever the queue and the limits on seeding say.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,
+    /// Files and folders that got other names, one after the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NewName>,
+    /// The last of these may not have been given on the disk yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_renaming: bool,
     /// Its files are being moved to this folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moving_to: Option<PathBuf>,

@@ -89,33 +89,42 @@ pub(super) async fn set_location(shared: &Shared, params: Params<'_>) -> Outcome
         return Err(Failure::new(Kind::RelativePath, detail));
     }
     let torrents = select(shared, params).torrents;
-    if !params.flag("move").unwrap_or(false) {
-        let is_there = |it: &TorrentView| it.folder.as_deref() == Some(location);
-        return match torrents.iter().all(is_there) {
-            true => nothing(),
-            false => Err(Failure::new(
-                Kind::System,
-                "tailwater does not look for files elsewhere; it moves them (move: true)",
-            )),
+    let is_moved = params.flag("move").unwrap_or(false);
+    let mut first = Ok(());
+    for torrent in torrents {
+        let folder = PathBuf::from(location);
+        let done = match is_moved {
+            true => shared.control.move_to(torrent.id, folder).await,
+            false => shared.control.relocate(torrent.id, folder).await,
         };
+        // One that is busy stays where it is, which its user has to know.
+        match done {
+            Ok(()) | Err(ControlError::NotFound(_)) => {}
+            Err(error) => first = first.and(Err(error)),
+        }
     }
-    each(&torrents, |it| {
-        shared.control.move_to(it.id, PathBuf::from(location))
-    })
-    .await
+    first?;
+    nothing()
 }
 
-pub(super) fn rename_path(shared: &Shared, params: Params<'_>) -> Outcome {
+/// Renames a file or a folder. The answer names what was asked for, even if it failed.
+pub(super) async fn rename_path(shared: &Shared, params: Params<'_>) -> Outcome {
     let torrents = select(shared, params).torrents;
     let [torrent] = torrents.as_slice() else {
         return Err(Failure::params("torrent_rename_path requires 1 torrent"));
     };
     let text = |name: &str| params.text(name).unwrap_or_default();
+    let (path, name) = (text("path"), text("name"));
     let result = Map::from_iter([
         ("id".to_owned(), torrent.number.into()),
-        ("path".to_owned(), text("path").into()),
-        ("name".to_owned(), text("name").into()),
+        ("path".to_owned(), path.into()),
+        ("name".to_owned(), name.into()),
     ]);
-    let detail = "tailwater does not rename files of a torrent";
-    Err(Failure::new(Kind::System, detail).with(result))
+    let renamed = shared
+        .control
+        .rename(torrent.id, path.to_owned(), name.to_owned());
+    match renamed.await {
+        Ok(()) => Ok(result),
+        Err(error) => Err(Failure::from(error).with(result)),
+    }
 }

@@ -84,7 +84,7 @@ pub(super) async fn run(shared: &Shared, access: Access, call: &Call) -> Outcome
     }
     let params = Params(&call.params);
     match name {
-        "blocklist_update" => others::blocklist_update(),
+        "blocklist_update" => others::blocklist_update(shared).await,
         "free_space" => others::free_space(shared, params).await,
         "group_get" => others::group_get(),
         "group_set" => others::group_set(params),
@@ -101,7 +101,7 @@ pub(super) async fn run(shared: &Shared, access: Access, call: &Call) -> Outcome
         "torrent_get" => get::get(shared, params, call.dialect).await,
         "torrent_reannounce" => actions::reannounce(shared, params),
         "torrent_remove" => actions::remove(shared, params).await,
-        "torrent_rename_path" => actions::rename_path(shared, params),
+        "torrent_rename_path" => actions::rename_path(shared, params).await,
         "torrent_set" => set::set(shared, params).await,
         "torrent_set_location" => actions::set_location(shared, params).await,
         "torrent_start" => actions::start(shared, params).await,

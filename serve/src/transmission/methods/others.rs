@@ -60,9 +60,24 @@ pub(super) fn port_test(params: Params<'_>) -> Outcome {
     Err(Failure::new(Kind::Http, detail).with(result))
 }
 
-pub(super) fn blocklist_update() -> Outcome {
-    let detail = "Couldn't fetch blocklist: no URL is set; name a file with --ip-filter";
-    Err(Failure::new(Kind::Http, detail))
+/// Reads the lists again that the command line names.
+pub(super) async fn blocklist_update(shared: &Shared) -> Outcome {
+    let refused = |why: &str| {
+        let detail = format!("Couldn't fetch blocklist: {why}");
+        Err(Failure::new(Kind::Http, detail))
+    };
+    let lists = shared
+        .options
+        .blocklist
+        .as_ref()
+        .filter(|it| it.is_enabled());
+    let Some(lists) = lists else {
+        return refused("no list is named; name one with --ip-filter");
+    };
+    match lists.update().await {
+        Ok(()) => Ok(of("blocklist_size", lists.size())),
+        Err(why) => refused(&why),
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what methods answer")]

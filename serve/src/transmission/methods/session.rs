@@ -228,6 +228,7 @@ impl State<'_> {
 
     /// What cannot change while the daemon runs, or is not there.
     fn fixed(&self, fixed: &Fixed, name: &str) -> Option<Value> {
+        let lists = self.shared.options.blocklist.as_ref();
         Some(match name {
             "config_dir" => fixed.state_dir.to_string_lossy().into(),
             "dht_enabled" => fixed.dht.into(),
@@ -253,9 +254,10 @@ impl State<'_> {
             // A download that has got nothing for a minute does not count.
             "queue_stalled_minutes" => 1.into(),
             "reqq" => QUEUED_REQUESTS.into(),
-            "blocklist_size" => 0.into(),
-            "blocklist_url"
-            | "default_trackers"
+            "blocklist_enabled" => lists.is_some_and(|it| it.is_enabled()).into(),
+            "blocklist_size" => lists.map_or(0, |it| it.size()).into(),
+            "blocklist_url" => lists.and_then(|it| it.url()).unwrap_or_default().into(),
+            "default_trackers"
             | "script_torrent_added_filename"
             | "script_torrent_done_filename"
             | "script_torrent_done_seeding_filename" => "".into(),
