@@ -20,7 +20,6 @@ mod process;
 #[path = "../stream/seeder.rs"]
 mod seeder;
 mod sonarr;
-#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -127,8 +127,10 @@ assert client.get_groups() == {}
 client.set_group("x")
 refused(client.port_test, "Couldn't test port")
 refused(client.blocklist_update, "Couldn't fetch blocklist")
-refused(lambda: client.rename_torrent_path(1, "x", "y"), "does not rename")
-refused(lambda: client.move_torrent_data(1, f"{data}/other", move=False), "moves them")
+refused(lambda: client.rename_torrent_path(1, "x", "y"), "no file or folder")
+assert client.rename_torrent_path(1, "Show/a.mkv", "c.mkv") == ("Show/a.mkv", "c.mkv")
+assert client.get_torrent(1).get_files()[0].name == "Show/c.mkv"
+refused(lambda: client.move_torrent_data(1, "/elsewhere", move=False), "not below a folder")
 done("others")
 
 client.remove_torrent(1, delete_data=True)

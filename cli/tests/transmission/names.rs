@@ -33,7 +33,7 @@ fn files_and_folders_are_renamed_and_stay_so() {
     assert_eq!(
         (
             &shown["name"],
-            &shown["files"][0]["name"],
+            &shown["files"][1]["name"],
             &shown["leftUntilDone"]
         ),
         (

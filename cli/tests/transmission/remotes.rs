@@ -108,9 +108,12 @@ const until = async (is) => {
 };
 const session = await client.getSession();
 expect(session.arguments.version.startsWith('4.'), session);
-const added = await client.normalizedAddTorrent(readFileSync(file), { startPaused: true, label: 'tv' });
+// Where it says nothing, it wants /downloads.
+const wish = { 'download-dir': dir, paused: true };
+const answer = await client.addTorrent(readFileSync(file).toString('base64'), wish);
+const added = await client.getTorrent(answer.arguments['torrent-added'].hashString);
 expect(added.name === 'Show' && added.state === 'paused', added);
-console.log('added');
+console.log('it is there');
 await client.resumeTorrent(added.id);
 await until(([it]) => it.isCompleted);
 await client.setTorrent(added.id, { downloadLimit: 300, downloadLimited: true, labels: ['seen'] });
@@ -147,7 +150,7 @@ fn ctrl_transmission_of_npm_runs_its_methods() {
     command.arg(&script).arg(format!("http://{}/", rpc.addr));
     command.arg(&file).arg(place.path("data"));
     let mut client = Process::start("@ctrl/transmission", &mut command);
-    client.line("added");
+    client.line("it is there");
     connect(&rpc, &seeder);
     client.succeed();
     fs::remove_file(&script).unwrap();

@@ -7,10 +7,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tailwater_metainfo::Metainfo;
-use tailwater_session::{Phase, RemoveOptions, StorageRecord};
+use tailwater_session::{Phase, RemoveOptions, StorageRecord, Torrent};
+use tokio::time::timeout;
 
 use super::change::ChangeKind;
 use super::entry::{Entry, Run};
@@ -23,6 +25,8 @@ use super::upkeep::update;
 
 /// The most names that are kept for a torrent: each is looked for among all files when it is added to the session.
 const MAX_NAMES: usize = 256;
+/// How long a torrent may take to start, or be checked, before it is renamed: one that was just renamed has just started.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 /// What a file may have behind its name while it is not complete.
 const PART: &str = ".part";
 
@@ -163,10 +167,10 @@ impl Inner {
             return Ok(false);
         }
         let torrent = entry.running()?;
-        if matches!(
-            torrent.status().phase,
-            Phase::Starting | Phase::Checking { .. } | Phase::Moving { .. }
-        ) {
+        if timeout(SETTLED_WITHIN, settled(torrent.clone()))
+            .await
+            .is_err()
+        {
             let busy = "the torrent is busy: its files are being checked or moved";
             return Err(ControlError::Conflict(busy.to_owned()));
         }
@@ -237,6 +241,18 @@ fn entry_folder(storage: &StorageRecord) -> Option<PathBuf> {
     match storage {
         StorageRecord::Folder(folder) => Some(folder.clone()),
         _ => None,
+    }
+}
+
+/// Waits until a torrent neither starts nor is checked or moved.
+async fn settled(mut torrent: Torrent) {
+    while matches!(
+        torrent.status().phase,
+        Phase::Starting | Phase::Checking { .. } | Phase::Moving { .. }
+    ) {
+        if torrent.changed().await.is_err() {
+            return;
+        }
     }
 }
 
