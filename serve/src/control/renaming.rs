@@ -105,7 +105,7 @@ impl Inner {
         {
             let mut state = entry.state();
             state.options.names = names;
-            state.options.is_renaming = on_disk.is_some();
+            state.options.renaming = on_disk.is_some().then(|| change.clone());
             new.info().name().clone_into(&mut state.record.name);
         }
         let mut outcome = self.save(entry, None).await.map_err(ControlError::from);
@@ -118,7 +118,7 @@ impl Inner {
             state.options.names = before;
             old.info().name().clone_into(&mut state.record.name);
         }
-        entry.state().options.is_renaming = false;
+        entry.state().options.renaming = None;
         let saved = self.save(entry, None).await.map_err(ControlError::from);
         self.log.push(Some(entry.id), ChangeKind::Changed);
         let back = match was_running {
@@ -206,17 +206,14 @@ impl Inner {
     pub(super) async fn finish_renaming(&self, entry: &Entry) {
         let (folder, change) = {
             let state = entry.state();
-            let change = state.options.names.last().cloned();
-            (
-                entry_folder(&state.record.storage),
-                change.filter(|_| state.options.is_renaming),
-            )
+            let change = state.options.renaming.clone();
+            (entry_folder(&state.record.storage), change)
         };
         let (Some(folder), Some(change)) = (folder, change) else {
             return;
         };
         match blocking(move || on_the_disk(&folder, &change)).await {
-            Ok(()) => entry.state().options.is_renaming = false,
+            Ok(()) => entry.state().options.renaming = None,
             // It is tried again at the next start.
             Err(error) => tracing::warn!("torrent {}: {error}", entry.id),
         }
@@ -462,14 +459,17 @@ mod tests {
         let entry = control.inner.entry(id).unwrap();
         {
             let mut state = entry.state();
-            state.options.names = vec![name("x", "y")];
-            state.options.is_renaming = true;
+            state.options.names = vec![name("x", "z")];
+            // It is called y by now.
+            state.options.renaming = Some(name("y", "z"));
         }
+        let data = |name: &str| dir.path().join("data").join(name);
+        std::fs::rename(data("x"), data("y")).unwrap();
         control.inner.save(&entry, None).await.unwrap();
         control.close().await;
         let control = start(dir.path()).await;
         until_state(&control, id, TorrentState::Seeding).await;
-        assert_eq!(std::fs::read(dir.path().join("data/y")).unwrap(), b"hello");
+        assert_eq!(std::fs::read(data("z")).unwrap(), b"hello");
         control.close().await;
     }
 

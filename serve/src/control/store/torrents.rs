@@ -54,9 +54,9 @@ pub struct TorrentOptions {
     /// Files and folders that got other names, one after the other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NewName>,
-    /// The last of these may not have been given on the disk yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_renaming: bool,
+    /// What is being renamed on the disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renaming: Option<NewName>,
     /// Its files are being moved to this folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moving_to: Option<PathBuf>,
