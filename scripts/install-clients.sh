@@ -2,7 +2,7 @@
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
 # with its remotes, its daemon and its web page, qbittorrent-nox and aria2, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
 # folder, @ctrl/qbittorrent from npm beside it, and Debian's ffmpeg, mpv, Chromium with its
-# driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
+# driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, two files of stremio-video, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,9 @@ axe=axe-core-4.14.1
 modules="${CARGO_TARGET_DIR:-target}/interop-npm"
 ctrl_qbittorrent=@ctrl/qbittorrent@9.12.1
 axe_sha256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+# The client of Stremio's streaming server: two of its files run in Chromium.
+stremio=stremio-video-0.0.98
+stremio_sha256=0bd0ad3e8690e833b9ef797e97aa0a5bf2e9ef4c4597c7996a5b1981a286bcf2
 
 packages=()
 need() { # COMMAND PACKAGE
@@ -139,6 +142,21 @@ if [[ ! -f "$pages/axe.min.js" ]]; then
         echo "$axe_sha256  $axe.tgz" | sha256sum --check --quiet
         tar -xzf "$axe.tgz" --strip-components=1 package/axe.min.js
         rm "$axe.tgz"
+    )
+fi
+
+if [[ ! -f "$pages/stremio-video/fetchVideoParams.js" ]]; then
+    echo "installing $stremio into $pages"
+    mkdir -p "$pages/stremio-video"
+    (
+        cd "$pages/stremio-video"
+        file="stremio-$stremio.tgz"
+        if ! { command -v npm && npm pack --silent "@stremio/${stremio%-*}@${stremio##*-}"; } >/dev/null; then
+            curl -fsSL -o "$file" "https://registry.npmjs.org/@stremio/${stremio%-*}/-/$stremio.tgz"
+        fi
+        echo "$stremio_sha256  $file" | sha256sum --check --quiet
+        tar -xzf "$file" --strip-components=3 package/src/withStreamingServer/{createTorrent,fetchVideoParams}.js
+        rm "$file"
     )
 fi
 

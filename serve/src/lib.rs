@@ -9,6 +9,7 @@ pub mod qbittorrent;
 pub mod rqbit;
 pub mod size;
 pub mod stream;
+pub mod stremio;
 pub mod tls;
 pub mod torrserver;
 pub mod transmission;

@@ -67,3 +67,8 @@ fn qbittorrent_preferences() {
 fn rqbit_request() {
     replay("rqbit_request", tailwater_serve::rqbit::fuzz::request);
 }
+
+#[test]
+fn stremio_body() {
+    replay("stremio_body", tailwater_serve::stremio::fuzz::body);
+}

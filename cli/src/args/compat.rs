@@ -39,6 +39,12 @@ pub(crate) struct Compat {
     /// All else is as with `--transmission`. docs/rqbit.md says what of it works.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) rqbit: Option<ServeAddr>,
+    /// Serve the playback routes of Stremio's streaming server here too; a port alone serves this machine only.
+    ///
+    /// 11470 is the port that its clients expect. What they play is streamed from memory, as for `--torrserver`. Its web client
+    /// is a page: name its origin with `--allow-origin`. Its clients know no password. docs/stremio.md says what of it works.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) stremio: Option<ServeAddr>,
     /// Let web pages of this origin use the listeners for other programs; may be given again. Default: none.
     ///
     /// It is what stands in the address bar of the page up to the path: http://films.example:8080. A page that may do so can do

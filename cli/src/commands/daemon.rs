@@ -6,6 +6,7 @@ mod notify;
 mod qbittorrent;
 mod reload;
 mod rqbit;
+mod stremio;
 mod torrserver;
 mod transmission;
 

@@ -65,7 +65,7 @@ impl Cache {
             hash: view.id.to_string(),
             // On a disk there is room for all of it.
             capacity: buffer.memory.budget.unwrap_or(view.size),
-            filled: view.have,
+            filled: filled(geometry, &buffer.pieces),
             pieces_length: geometry.piece_length().into(),
             pieces_count: geometry.piece_count(),
             torrent: Status::of(shared, view),
@@ -91,6 +91,15 @@ fn reader(torrent: &Torrent, view: &ReaderView) -> Option<Reader> {
         end: at(view.cursor.saturating_add(view.ahead)),
         reader: at(view.cursor),
     })
+}
+
+/// Bytes of the pieces that are held.
+fn filled(geometry: &Geometry, views: &[PieceView]) -> u64 {
+    let held = (0..)
+        .zip(views)
+        .filter(|(_, view)| view.state == PieceState::Have);
+    let lengths = held.filter_map(|(id, _)| Some(geometry.piece_len(geometry.piece(id).ok()?)));
+    lengths.map(u64::from).sum()
 }
 
 /// The pieces of which something is held or fetched.

@@ -11,7 +11,7 @@ use tailwater_session::Session;
 use tokio::net::TcpListener;
 
 use super::reload::Reloader;
-use super::{check_tokens, qbittorrent, rqbit, torrserver, transmission};
+use super::{check_tokens, qbittorrent, rqbit, stremio, torrserver, transmission};
 use crate::args::{Compat, Daemon, ServeAddr};
 use crate::error::{CliError, DaemonFailure};
 
@@ -19,6 +19,7 @@ use crate::error::{CliError, DaemonFailure};
 pub(super) const APIS: &[Api] = &[
     qbittorrent::API,
     rqbit::API,
+    stremio::API,
     torrserver::API,
     transmission::API,
 ];
