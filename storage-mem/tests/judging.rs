@@ -277,3 +277,35 @@ proptest! {
         world.end();
     }
 }
+
+/// The other block is fetched again, and no reader of the right one waits for it.
+#[test]
+fn right_blocks_stay_when_their_piece_is_wrong() {
+    for is_hybrid in [false, true] {
+        let mut world = World::new(is_hybrid);
+        let (wrong, right) = (1, 0);
+        let steps = [
+            Step::Reserve,
+            Step::Write {
+                block: wrong,
+                is_right: false,
+            },
+            Step::Learn,
+            Step::Write {
+                block: right,
+                is_right: true,
+            },
+            Step::Verify,
+            Step::Read { block: right },
+        ];
+        for step in steps {
+            world.step(0, step);
+        }
+        assert_eq!(
+            world.states[0],
+            State::Partial([Block::Right, Block::Missing])
+        );
+        assert_eq!(world.leases.len(), 1);
+        world.end();
+    }
+}

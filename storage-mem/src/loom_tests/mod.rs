@@ -4,6 +4,7 @@
 
 mod closing;
 mod filling;
+mod judging;
 mod room;
 mod waiting;
 
