@@ -463,3 +463,19 @@ async fn a_budget_below_one_piece_is_refused_at_once() {
     assert_eq!(refused.err(), Some(expected));
     within(house.close()).await;
 }
+
+/// A player opens a film as soon as its torrent has been added, while its files are still looked at.
+#[tokio::test]
+async fn a_reader_that_comes_before_the_files_are_checked_is_woken_when_they_are() {
+    let share = Share::new(1, &[("film", 8 << 20)], PIECE);
+    let house = session();
+    let options = AddOptions::to_folder(share.dir.path()).announce(false);
+    let torrent = house.add(&share.metainfo, options).await.unwrap();
+    let mut reader = torrent.reader(0, ReaderOptions::default()).unwrap();
+    // Something looks again after a minute in any case.
+    let reading = tokio::time::timeout(Duration::from_secs(45), reader.next_bytes(1));
+    let bytes = reading.await.expect("it is not woken").unwrap();
+    assert_eq!(bytes.len(), 1);
+    drop(reader);
+    within(house.close()).await;
+}

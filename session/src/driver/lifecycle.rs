@@ -195,6 +195,8 @@ impl Life {
             }
             Some(Ok(have)) => have,
         };
+        // Those that came before it was known what is held look again: nothing else tells them of pieces that are there.
+        task.board.wake_all();
         match done {
             Some(done) => done.tell(&self.events, &have),
             None => self.events.send(Event::Started {
