@@ -13,11 +13,11 @@
 //!
 //! # To add an API
 //!
-//! 1. A folder in `serve/src` with a function `start(listener, control, config, …)` that calls [`CompatServer::start`] with its
-//!    [`Rules`] and its routes. Everything below [`Door::guard`] needs a password where one is needed, and finds the
-//!    [`Access`](crate::control::Access) of the caller among the extensions of the request, as it finds the [`NamedHost`] and
-//!    the connection ([`Client`](crate::stream::Client)). What is not below it is open, as a login has to be.
-//!    Handlers read bodies with [`Door::body`], and ask [`read_only`] before they change something.
+//! 1. A folder in `serve/src` with a function `start(listener, control, config, …)` that calls `CompatServer::start` with its
+//!    `Rules` and its routes. Everything below `Door::guard` needs a password where one is needed, and finds the
+//!    [`Access`](crate::control::Access) of the caller among the extensions of the request, as it finds the `NamedHost` and
+//!    the connection (`Client`). What is not below it is open, as a login has to be.
+//!    Handlers read bodies with `Door::body`, and ask `read_only` before they change something.
 //! 2. An option in `cli/src/args/compat.rs`, and an `Api` in a file of its own in `cli/src/commands/daemon`, which
 //!    `listeners.rs` there lists. The address, the rule that strangers need a password, the configuration file and the lines at
 //!    the start follow from that.
