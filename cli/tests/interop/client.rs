@@ -180,7 +180,7 @@ impl Client {
                 let (_tracker, url) = place.tracker();
                 let torrent = place.torrent(&[&url]);
                 let ours = start(&torrent, &[]);
-                ours.event("tracker_answered");
+                ours.event_by_now("tracker_answered");
                 let peer = self.leech_in(setting, place, &torrent, out);
                 peer.complete(place, out);
             }

@@ -192,6 +192,14 @@ impl Ours {
         find(&self.process, name, wanted)
     }
 
+    /// Waits for an event of that name, unless one came while something else was waited for.
+    pub(crate) fn event_by_now(&self, name: &str) {
+        // Every line is in the log before it can be waited for.
+        if self.events(name).is_empty() {
+            self.event(name);
+        }
+    }
+
     /// All events of that name so far.
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         let said = self.process.said();
