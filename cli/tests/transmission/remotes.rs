@@ -151,6 +151,8 @@ fn ctrl_transmission_of_npm_runs_its_methods() {
     command.arg(&file).arg(place.path("data"));
     let mut client = Process::start("@ctrl/transmission", &mut command);
     client.line("it is there");
+    // It resumes it: what is named while it starts would be forgotten.
+    rpc.until(&json!(1), "status", |it| it == 4);
     connect(&rpc, &seeder);
     client.succeed();
     fs::remove_file(&script).unwrap();
