@@ -222,7 +222,9 @@ mod tests {
     #[test]
     fn what_is_zero_is_left_out() {
         let json = serde_json::to_value(Status::default()).unwrap();
-        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        let mut keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        // Their order hangs on what else is built with serde_json.
+        keys.sort_unstable();
         let kept = [
             "category",
             "hash",
