@@ -31,7 +31,8 @@ async fn kind(seeding: &Torrent) -> (Transport, Encrypted) {
 async fn each_pair_of_transports_meets_over_what_both_have() {
     use Transports::{Both, Tcp, Utp};
     for (dials, answers, expected) in [
-        (Both, Both, Transport::Utp),
+        // These hosts are of one local network.
+        (Both, Both, Transport::Tcp),
         (Both, Utp, Transport::Utp),
         (Utp, Both, Transport::Utp),
         (Utp, Utp, Transport::Utp),
