@@ -77,10 +77,8 @@ fn lampa_connects_adds_preloads_plays_and_lets_go() {
     assert!(subtitles.body == noise(2, 3_000));
     // `stat` of the player: figures, and the pieces ahead of the reader
     let stat = server.get(&url("stat")).json();
-    assert_eq!(
-        (&stat["stat"], &stat["active_peers"]),
-        (&json!(3), &json!(1))
-    );
+    // Whether its seeder is still connected is the seeder's to say: all has been sent.
+    assert_eq!(stat["stat"], 3);
     let cache = call("/cache", &json!({"action": "get", "hash": hash})).json();
     assert!(
         cache["Readers"].is_array() && cache["Pieces"].is_object(),
