@@ -59,7 +59,6 @@ fn frames(input: &OsStr, second: u32) -> String {
 }
 
 #[test]
-#[ignore = "waited 90 s in one of five whole runs, and it is not known why"]
 fn ffmpeg_jumps_about_in_a_film_whose_index_is_last() {
     if !enabled() {
         return;
