@@ -58,6 +58,8 @@ fn lampa_connects_adds_preloads_plays_and_lets_go() {
     let [done, size] = ["preloaded_bytes", "preload_size"].map(|name| stat[name].as_u64().unwrap());
     assert!(size > 1 << 20 && size <= 4 << 20, "{stat}");
     assert_eq!(done, size);
+    // Figures follow within a second; its seeder has more to send.
+    server.until(&hash, |torrent| torrent["active_peers"] == 1);
     // `play`, by a player that first looks at the end
     let ranged = |range: &str| {
         server.send(
