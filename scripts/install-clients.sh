@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# with its remotes, its daemon and its web page, qbittorrent-nox and aria2, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
+# with its remotes, its daemon and its web page, qbittorrent-nox, aria2 and rTorrent, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
 # folder, @ctrl/qbittorrent from npm beside it, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, two files of stremio-video, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
@@ -33,6 +33,7 @@ need transmission-create transmission-cli
 need transmission-remote transmission-cli
 need transmission-daemon transmission-daemon
 need qbittorrent-nox qbittorrent-nox
+need rtorrent rtorrent
 need ip iproute2
 need tc iproute2
 need ffmpeg ffmpeg

@@ -1,4 +1,4 @@
-//! Hybrid torrents among clients that know both versions, and what clients do that know v1 alone.
+//! Hybrid torrents among clients that know both versions, and with clients that know v1 alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,22 +7,47 @@ use crate::client::{Client, Setting};
 use crate::ours::{self, Start};
 use crate::payload::{MANY_FILES, ONE_FILE};
 use crate::place::Place;
-use crate::{aria2, enabled, libtorrent};
+use crate::{aria2, enabled, libtorrent, rtorrent};
 
 /// The hybrid torrent of the payload, as we make it.
 fn torrent(place: &Place) -> PathBuf {
+    torrent_with(place, &[])
+}
+
+/// The same with more options.
+fn torrent_with(place: &Place, more: &[&str]) -> PathBuf {
     let path = place.path("hybrid.torrent");
-    ours::create_with(
-        &place.payload(),
-        &path,
-        place.shape().piece_kib,
-        &["--hybrid"],
-    );
+    let more = [&["--hybrid"], more].concat();
+    ours::create_with(&place.payload(), &path, place.shape().piece_kib, &more);
     path
 }
 
+/// rTorrent knows v1 alone, and pad files only as files. It downloads a hybrid from us, and then we from it.
+#[test]
+fn rtorrent_downloads_hybrids_and_seeds_them() {
+    if !enabled() {
+        return;
+    }
+    for shape in [ONE_FILE, MANY_FILES] {
+        let place = Place::new(shape);
+        // Nobody answers there.
+        let torrent = torrent_with(&place, &["--tracker", "http://127.0.0.1:9/announce"]);
+        let theirs = place.folder("theirs");
+        let (client, addr) = rtorrent::leech(&place, &torrent, &theirs);
+        let ours = Start::new(&place.path(""), &torrent, &[addr]).seed(&place.data());
+        rtorrent::complete(&client);
+        drop(ours);
+        place.assert_arrived_beside_padding(&theirs);
+        let out = place.folder("out");
+        let mut ours = Start::new(&place.folder("home"), &torrent, &[addr]).download(&out);
+        ours.process.succeed();
+        place.assert_arrived(&out);
+        ours::verify(&torrent, &out);
+    }
+}
+
 /// Neither can take part in a swarm of hybrids, whoever made them: Transmission 3 takes them for no torrents, and aria2
-/// encodes what it has decoded and gets another info-hash. When one of them can, it belongs in the test below.
+/// encodes what it has decoded and gets another info-hash. When one of them can, it belongs in the tests here.
 #[test]
 fn clients_of_v1_alone_cannot_read_hybrids() {
     if !enabled() {
