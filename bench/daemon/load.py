@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A daemon under load, on this machine alone:
 
-    bench/daemon/load.py [--parts torrents,pausing,polling,transmission,rqbit] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
+    bench/daemon/load.py [--parts PART,PART…] [--torrents N] [--clients N] [--mib N] [--rounds N] [--wrk]
 
     torrents   N paused torrents (5000): from the start to the first answer, resident memory, a list of 8 fields
     pausing    a fifth of N torrents that run: resident memory and open files, when they are paused, and with as many others
@@ -12,6 +12,12 @@
     transmission, rqbit
                the same, polled by programs of others at the listener for them: each asks once a second for what Sonarr asks for
                of all torrents, a tenth of Transmission's for all that a remote shows of one
+    torrserver, stremio
+               the same, by players at the listener for them: each asks once a second for the state of the torrent that is
+               downloaded, as its client does while a film plays: Lampa for the torrent and its cache, a tenth for the list too;
+               Stremio for the figures of the file
+
+All parts by default.
 
 $TAILWATER is the program (default: target/release/tailwater). Data lies below $TMPDIR and is removed. Needs no packages.
 """
@@ -234,8 +240,49 @@ async def rqbit_client(addr, _number, torrent, stop, times):
         await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
 
 
+async def torrserver_client(addr, number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+
+    async def ask(path, expected, **body):
+        kind = "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
+        answer = await request(reader, writer, addr, path, kind, json.dumps(body).encode())
+        assert expected in answer, answer
+
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        # Nothing is said of one that does not run.
+        await ask("/cache", b"{", action="get", hash=torrent)
+        await ask("/torrents", torrent.encode(), action="get", hash=torrent)
+        asked = 2
+        if number % 10 == 0:
+            await ask("/torrents", torrent.encode(), action="list")
+            asked += 1
+        times.append((time.monotonic() - begun) * 1_000 / asked)
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
+async def stremio_client(addr, _number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        answer = await request(reader, writer, addr, f"/{torrent}/0/stats.json")
+        assert b'"downloadSpeed":' in answer, answer
+        times.append((time.monotonic() - begun) * 1_000)
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
 # What polls, by the part.
-CLIENTS = {"polling": client, "transmission": transmission_client, "rqbit": rqbit_client}
+CLIENTS = {
+    "polling": client,
+    "transmission": transmission_client,
+    "rqbit": rqbit_client,
+    "torrserver": torrserver_client,
+    "stremio": stremio_client,
+}
 
 
 def poll(part, addr, clients, torrent, stop, times):
@@ -284,6 +331,7 @@ def download(folder, part, torrent, peer, mib, clients, with_wrk):
     stop.set()
     if clients and not wrk:
         polling.join()
+        assert times, "no client was answered"
     said = wrk.end() if wrk else None
     daemon.end()
     shutil.rmtree(folder / "one-data")
@@ -328,7 +376,7 @@ def polling(folder, part, mib, clients, rounds, with_wrk):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="torrents,pausing,polling,transmission,rqbit")
+    parser.add_argument("--parts", default=",".join(["torrents", "pausing", *CLIENTS]))
     parser.add_argument("--torrents", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--mib", type=int, default=1_024)

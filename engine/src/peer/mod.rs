@@ -151,6 +151,18 @@ pub enum Fact {
     HashesRefused(HashQuery),
 }
 
+impl Fact {
+    /// The storage did not take a copy of a block: takes one [`Fact::Block`] of it back, the last. A block may come twice in one
+    /// turn, when its piece was given up and wanted again while the first copy was on its way; then the other copy stands, as
+    /// a torrent that is not told of it asks for the block for ever, and the storage refuses each answer.
+    pub fn withdraw(facts: &mut Vec<Self>, block: BlockRef) {
+        let told = facts.iter().rposition(|fact| *fact == Self::Block(block));
+        if let Some(position) = told {
+            facts.remove(position);
+        }
+    }
+}
+
 /// A peer's extension handshake (BEP 10). It may send more later, and need not repeat itself: what is `None` is
 /// unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -430,14 +442,14 @@ impl Connection {
 
     /// A received block turned out to be held already: the torrent is told that it was in vain.
     pub fn handle_duplicate(&mut self, block: BlockRef) {
-        self.facts.retain(|fact| *fact != Fact::Block(block));
+        Fact::withdraw(&mut self.facts, block);
         self.facts.push(Fact::Redundant(u64::from(block.len())));
         self.facts.push(Fact::Returned(block));
     }
 
     /// A received block is not what its hash promises: the torrent is told.
     pub fn handle_wrong(&mut self, block: BlockRef) {
-        self.facts.retain(|fact| *fact != Fact::Block(block));
+        Fact::withdraw(&mut self.facts, block);
         self.facts.push(Fact::Wrong(block));
     }
 

@@ -143,6 +143,27 @@ fn a_block_that_was_taken_back_is_no_offence_and_may_be_of_use() {
 }
 
 #[test]
+fn of_two_copies_of_a_block_in_one_turn_the_one_that_was_taken_is_told() {
+    let mut pair = Pair::new(true);
+    let wanted = block(0, 0);
+    // The torrent gave the piece up, took it up again, and was told then that the first request is void.
+    let request = || Command::Request(wanted);
+    pair.connection.handle_command(request());
+    pair.connection.handle_command(request());
+    pair.receive(&[piece_message(wanted), piece_message(wanted)])
+        .unwrap();
+    assert_eq!(pair.connection.take_blocks().len(), 2);
+    pair.connection.handle_duplicate(wanted);
+    let len = u64::from(wanted.len());
+    let told = [
+        Fact::Block(wanted),
+        Fact::Redundant(len),
+        Fact::Returned(wanted),
+    ];
+    assert_eq!(pair.connection.take_facts(), told);
+}
+
+#[test]
 fn a_request_that_was_taken_back_and_is_wanted_again_waits_for_the_answer_to_the_first() {
     let wanted = block(0, 0);
     let request = Message::Request(wanted.into());

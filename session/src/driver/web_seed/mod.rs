@@ -255,11 +255,11 @@ impl WebSeedTask {
             status.add_bytes(*id, sum);
             let refused = storage.write((*key).into(), blocks).await;
             for wrong in refused.wrong {
-                self.facts.retain(|fact| *fact != Fact::Block(wrong));
+                Fact::withdraw(&mut self.facts, wrong);
                 self.facts.push(Fact::Wrong(wrong));
             }
             for duplicate in refused.unwanted {
-                self.facts.retain(|fact| *fact != Fact::Block(duplicate));
+                Fact::withdraw(&mut self.facts, duplicate);
                 let len = u64::from(duplicate.len());
                 self.facts
                     .extend([Fact::Redundant(len), Fact::Returned(duplicate)]);
