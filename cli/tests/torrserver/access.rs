@@ -89,7 +89,7 @@ fn a_password_may_stand_in_a_header_or_in_the_path_and_wrong_ones_have_to_wait()
         place.ok(&[&args, more].concat()).trim().to_owned()
     };
     let (full, read) = (token("lampa", &[]), token("viewer", &["--read-only"]));
-    let args = ["--torrserver", "127.0.0.1:0", "--require-token"];
+    let args = ["--torrserver", "127.0.0.1:0", "--require-token", "-vvv"];
     let (daemon, line) = Daemon::start_saying(&place, &args, "TorrServer's API:");
     let addr = addr(&line);
     let basic = |password: &str| {
@@ -156,7 +156,14 @@ fn a_password_may_stand_in_a_header_or_in_the_path_and_wrong_ones_have_to_wait()
     assert_eq!((statuses[0], statuses[14]), (401, 429), "{statuses:?}");
     assert!(wrong(0).header("retry-after").is_some());
     assert_eq!(post(&format!("/{full}/torrents"), "", LIST).status, 200);
-    daemon.stop();
+    // The log says what was asked, and not by which token.
+    daemon.signal("TERM");
+    let said = daemon.finish().err;
+    assert!(said.contains("/(token)/playlist"), "{said}");
+    assert!(
+        !said.contains(&full) && !said.contains("wrong/torrents"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use axum::response::Response;
 use tokio::sync::Notify;
 
 use super::answer::text;
+use super::asker::Base;
 use super::basic::basic;
 use super::body::{Bodies, Read};
 use super::config::CompatConfig;
@@ -21,10 +22,6 @@ use super::origin::{Origin, Page, page};
 use super::server::ForeignPages;
 use crate::control::{Access, Control, Login, TokenError};
 use crate::stream::{Client, Hosts, Refused, check_origin, requested_host};
-
-/// The host and port as which the client knows us, among the extensions of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct NamedHost(#[allow(dead_code, reason = "not all APIs need it")] pub(crate) String);
 
 /// What all requests to a listener share.
 pub(crate) struct Door {
@@ -41,7 +38,8 @@ pub(crate) struct Door {
 
 /// A request that names us, and that no foreign page sent.
 pub(super) struct Visit {
-    pub(super) host: NamedHost,
+    /// Where it reaches us.
+    pub(super) base: Base,
     /// The page that sent it, if it is one that the user allows.
     pub(super) allowed: Option<Origin>,
 }
@@ -91,7 +89,7 @@ impl Door {
             }
         };
         Ok(Visit {
-            host: NamedHost(host),
+            base: Base(format!("{}://{host}", self.scheme())),
             allowed,
         })
     }
@@ -156,13 +154,11 @@ impl Door {
     }
 
     /// Whether every request needs a password.
-    #[allow(dead_code, reason = "not all APIs need it")]
     pub(crate) const fn requires_password(&self) -> bool {
         self.requires_password
     }
 
     /// The scheme of URLs that lead here.
-    #[allow(dead_code, reason = "not all APIs need it")]
     pub(crate) const fn scheme(&self) -> &'static str {
         if self.is_tls { "https" } else { "http" }
     }
@@ -202,13 +198,6 @@ async fn guarded(State(door): State<Arc<Door>>, request: Request<Body>, next: Ne
     }
 }
 
-/// The answer to one who may only read, and wants to change something.
-#[allow(dead_code, reason = "not all APIs need it")]
-pub(crate) fn read_only(access: Access) -> Option<Response> {
-    let refused = || text(StatusCode::FORBIDDEN, "this password may only read");
-    (access != Access::Full).then(refused)
-}
-
 /// The address group of the client.
 fn from(request: &Parts) -> IpAddr {
     let client = request.extensions.get::<Arc<Client>>();
@@ -217,7 +206,7 @@ fn from(request: &Parts) -> IpAddr {
 }
 
 /// The answer to one who has to wait, or whose password could not be looked up.
-pub(crate) fn token_refused(error: &TokenError) -> Response {
+fn token_refused(error: &TokenError) -> Response {
     match error {
         TokenError::TooMany(wait) => {
             let mut response = text(StatusCode::TOO_MANY_REQUESTS, &error.to_string());

@@ -31,6 +31,21 @@ pub(crate) struct Rules {
     pub(crate) exposed: &'static str,
 }
 
+impl Rules {
+    /// At most so many connections, of which one more displaces one that does nothing; pages are kept out that the user has
+    /// not allowed.
+    pub(crate) fn of(connections: usize) -> Self {
+        Self {
+            limits: Limits {
+                connections,
+                ..Limits::default()
+            },
+            foreign: ForeignPages::Refused,
+            exposed: "",
+        }
+    }
+}
+
 /// What requests of pages may do that say that they are of another origin, and that the user has not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForeignPages {
@@ -122,7 +137,7 @@ impl Handler for Routes {
             }
             Ok(visit) => {
                 parts.extensions.insert(Arc::clone(client));
-                parts.extensions.insert(visit.host);
+                parts.extensions.insert(visit.base);
                 let request = Request::from_parts(parts, Body::new(body));
                 let response = match self.router.clone().call(request).await {
                     Ok(response) => response,

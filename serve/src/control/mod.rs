@@ -83,6 +83,7 @@ pub use seeding::{Lifted, Limit, OwnLimits, ReachedLimit};
 pub use service::Control;
 pub use settings::{Settings, SettingsPatch};
 pub use space::DiskSpace;
+pub(crate) use tokens::TOKEN_PREFIX;
 pub use tokens::{Access, NewToken, TokenError, TokenInfo, Tokens};
 pub use view::{
     FilePriority, FileView, PeerView, StatsView, TorrentState, TorrentView, TrackerView,

@@ -17,7 +17,7 @@ use super::service::now;
 use super::store::{Store, StoreError, TokenRow};
 
 /// What all tokens begin with, so that one is known where it should not be.
-const PREFIX: &str = "tw_";
+pub(crate) const TOKEN_PREFIX: &str = "tw_";
 /// Bytes of a secret: not to be guessed, whatever the hash costs.
 const SECRET_LEN: usize = 32;
 /// Bytes of the salt of a hash.
@@ -170,7 +170,7 @@ impl Tokens {
         let secret = BASE64URL_NOPAD.encode(&secret);
         Ok(NewToken {
             name: name.to_owned(),
-            token: format!("{PREFIX}{id}_{secret}"),
+            token: format!("{TOKEN_PREFIX}{id}_{secret}"),
             is_read_only,
         })
     }
@@ -365,7 +365,7 @@ fn parse(token: &str) -> Option<(i64, Vec<u8>)> {
     if token.len() > MAX_TOKEN_LEN {
         return None;
     }
-    let (id, secret) = token.strip_prefix(PREFIX)?.split_once('_')?;
+    let (id, secret) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
     let secret = BASE64URL_NOPAD.decode(secret.as_bytes()).ok()?;
     let is_number = id.bytes().all(|byte| byte.is_ascii_digit());
     let id = is_number.then(|| id.parse().ok())??;

@@ -24,9 +24,8 @@ use super::failure::Failure;
 use super::params::Params;
 use super::sync::Table;
 use super::torrent::{About, Known, Rows};
-use crate::compat::{CompatConfig, CompatServer, Door, Fixed, ForeignPages, Rules};
+use crate::compat::{CompatConfig, CompatServer, Door, Fixed, Rules};
 use crate::control::{Access, Control, TorrentId, TrackerView};
-use crate::stream::Limits;
 
 /// The most connections. One more displaces one that does nothing.
 const CONNECTIONS: usize = 256;
@@ -62,14 +61,7 @@ pub fn start(
     fixed: Fixed,
 ) -> std::io::Result<CompatServer> {
     let addr = listener.local_addr()?;
-    let rules = Rules {
-        limits: Limits {
-            connections: CONNECTIONS,
-            ..Limits::default()
-        },
-        foreign: ForeignPages::Refused,
-        exposed: "",
-    };
+    let rules = Rules::of(CONNECTIONS);
     CompatServer::start(listener, control, config, rules, |door| {
         let shared = Arc::new(Shared {
             control: door.control.clone(),

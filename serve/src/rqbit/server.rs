@@ -14,13 +14,10 @@ use tokio::net::TcpListener;
 
 use super::answers::{details, error, inspected, is_alone, listed, refused, root, stats};
 use super::query::{OnlyFiles, Query, named};
-use crate::compat::{
-    CompatConfig, CompatServer, Door, ForeignPages, Rules, json as answer, read_only,
-};
+use crate::compat::{CompatConfig, CompatServer, Door, Rules, json as answer, read_only};
 use crate::control::{
     Access, Control, ControlError, FileChange, FilePriority, FileView, TorrentView,
 };
-use crate::stream::Limits;
 
 /// The most connections. One more displaces one that does nothing.
 const CONNECTIONS: usize = 256;
@@ -79,14 +76,7 @@ pub fn start(
     control: Control,
     config: &CompatConfig,
 ) -> std::io::Result<CompatServer> {
-    let rules = Rules {
-        limits: Limits {
-            connections: CONNECTIONS,
-            ..Limits::default()
-        },
-        foreign: ForeignPages::Refused,
-        exposed: "",
-    };
+    let rules = Rules::of(CONNECTIONS);
     CompatServer::start(listener, control, config, rules, |door| {
         door.guard(router(door))
     })

@@ -1,5 +1,6 @@
 //! The HTTP server: accepts connections, enforces their limits, closes them.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -27,6 +29,7 @@ use super::places::{Place, Places};
 use super::site::Site;
 use super::source::Source;
 use super::watched::Watched;
+use crate::control::TOKEN_PREFIX;
 use crate::tls::ServerTls;
 
 /// The read buffer of a request's head, and the write buffer of a connection, in bytes: four blocks of a file, which
@@ -195,6 +198,21 @@ impl Connection {
     }
 }
 
+/// A path for the log: a token that stands in it, as in URLs of the listener for TorrServer's clients, is left out.
+fn without_tokens(path: &str) -> Cow<'_, str> {
+    if !path.contains(TOKEN_PREFIX) && !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let shown = path.split('/').map(|part| {
+        let decoded = percent_decode_str(part).decode_utf8_lossy();
+        match decoded.contains(TOKEN_PREFIX) {
+            true => "(token)",
+            false => part,
+        }
+    });
+    Cow::Owned(shown.collect::<Vec<_>>().join("/"))
+}
+
 /// Answers requests until the client goes.
 async fn converse<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
@@ -209,8 +227,8 @@ async fn converse<H: Handler>(
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let range = request.headers().get(RANGE).cloned();
             let response = handler.handle(request, &client).await;
-            let path = uri.path();
-            tracing::debug!(%method, path, ?range, status = %response.status(), "asked");
+            let path = without_tokens(uri.path());
+            tracing::debug!(%method, %path, ?range, status = %response.status(), "asked");
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, answering)))
         }
     };
@@ -223,5 +241,23 @@ async fn converse<H: Handler>(
     // Clients disconnect at any time: not an error of ours.
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_path_is_not_for_the_log() {
+        for (path, shown) in [
+            ("/stream/a%20b.mkv", "/stream/a%20b.mkv"),
+            ("/tw_1_ab/stream/a.mkv", "/(token)/stream/a.mkv"),
+            ("/tw%5F1_ab/stream/a.mkv", "/(token)/stream/a.mkv"),
+            ("//tw_1_ab", "//(token)"),
+            ("", ""),
+        ] {
+            assert_eq!(without_tokens(path), shown);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -16,15 +16,10 @@ use super::create::{self, Create};
 use super::guess::Episode;
 use super::route::{File, Route};
 use super::{opensub, settings, stats};
-use crate::compat::{
-    CompatConfig, CompatServer, Door, ForeignPages, NamedHost, Rules, json as json_answer,
-    read_only, text,
-};
-use crate::control::{
-    Access, AddSource, Attributes, Control, ControlError, TorrentId, TorrentView,
-};
+use crate::compat::{Asker, CompatConfig, CompatServer, Door, Rules, json as json_answer, text};
+use crate::control::{AddSource, Attributes, Control, ControlError, TorrentId, TorrentView};
 use crate::on_demand::{Keeping, OnDemand};
-use crate::stream::{Client, Limits, Mount};
+use crate::stream::Mount;
 
 /// The most connections. One more displaces one that does nothing.
 const CONNECTIONS: usize = 256;
@@ -41,14 +36,6 @@ struct Shared {
     uses_dht: bool,
 }
 
-/// Who sent a request.
-struct Asker {
-    access: Access,
-    client: Arc<Client>,
-    /// Where the client reaches us, with the scheme.
-    base: String,
-}
-
 /// Serves the routes to all who connect to `listener`. `uses_dht`: whether peers are looked for in the DHT.
 ///
 /// # Errors
@@ -60,39 +47,23 @@ pub fn start(
     config: &CompatConfig,
     uses_dht: bool,
 ) -> std::io::Result<CompatServer> {
-    let limits = Limits {
-        connections: CONNECTIONS,
-        ..Limits::default()
-    };
     let rules = Rules {
-        limits,
-        foreign: ForeignPages::Refused,
         exposed: "content-length, content-range, accept-ranges, content-type, etag",
+        ..Rules::of(CONNECTIONS)
     };
     let control = on_demand.control().clone();
     CompatServer::start(listener, control, config, rules, |door| {
         let shared = Arc::new(Shared {
             on_demand,
             door: Arc::clone(door),
-            mount: Mount::new(limits),
+            mount: Mount::new(rules.limits),
             uses_dht,
         });
         door.guard(Router::new().fallback(handle).with_state(shared))
     })
 }
 
-async fn handle(
-    State(shared): State<Arc<Shared>>,
-    Extension(access): Extension<Access>,
-    Extension(NamedHost(host)): Extension<NamedHost>,
-    Extension(client): Extension<Arc<Client>>,
-    request: Request,
-) -> Response {
-    let asker = Asker {
-        access,
-        client,
-        base: format!("{}://{host}", shared.door.scheme()),
-    };
+async fn handle(State(shared): State<Arc<Shared>>, asker: Asker, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     match shared.answer(&asker, parts, body).await {
         Ok(response) | Err(response) => response,
@@ -309,13 +280,6 @@ impl Shared {
             File::Best => stats::best(&torrent, Episode::default()),
         };
         opensub::hash(&torrent, index.ok_or("there is no such file")?).await
-    }
-}
-
-impl Asker {
-    /// The answer to one who may only read.
-    fn refused(&self) -> Option<Response> {
-        read_only(self.access)
     }
 }
 

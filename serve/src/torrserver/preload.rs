@@ -1,4 +1,5 @@
-//! Preloading: the bytes of a file from the position that was asked for, and its end, are fetched before it is played.
+//! Preloading: the bytes of a file from the position that was asked for are fetched before it is played; from its beginning, its
+//! end too.
 //!
 //! A preload goes on when its client has gone: clients begin one, and then ask how far it is. There is one for each torrent.
 
@@ -59,8 +60,11 @@ impl Parts {
     /// Those of a preload of at most `size` bytes from a position.
     fn new(len: u64, position: u64, size: u64) -> Self {
         let position = position.min(len);
-        // A part of it goes to the end, unless the head comes there.
-        let end_len = END.min(size / 2).min(len - position);
+        // A part of it goes to the end, unless the head comes there. A player that jumps has read its index.
+        let end_len = match position {
+            0 => END.min(size / 2).min(len),
+            _ => 0,
+        };
         let end = len - end_len..len;
         let head_end = position.saturating_add(size - end_len).min(len);
         match head_end >= end.start {
@@ -205,7 +209,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn the_head_is_where_it_was_asked_for_and_the_end_is_at_the_end() {
+    fn the_head_is_where_it_was_asked_for_and_the_end_comes_with_the_beginning() {
         let parts = Parts::new(1_000 * MIB, 0, 32 * MIB);
         assert_eq!(
             (parts.head, parts.end),
@@ -214,7 +218,7 @@ mod tests {
         let parts = Parts::new(1_000 * MIB, 500 * MIB, 32 * MIB);
         assert_eq!(
             (parts.head, parts.end),
-            (500 * MIB..524 * MIB, 992 * MIB..1_000 * MIB)
+            (500 * MIB..532 * MIB, 1_000 * MIB..1_000 * MIB)
         );
         let near = Parts::new(1_000 * MIB, 980 * MIB, 32 * MIB);
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use crate::compat::Asker;
 use crate::control::ControlError;
 
 /// Why a request is not done.
@@ -23,6 +24,12 @@ impl Refused {
     pub(super) fn bad(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
+}
+
+/// Refuses what a password may not do that may only read.
+pub(super) fn may_change(asker: &Asker) -> Result<(), Refused> {
+    let refused = || Refused::new(StatusCode::FORBIDDEN, "this password may only read");
+    asker.may_change().then_some(()).ok_or_else(refused)
 }
 
 impl From<ControlError> for Refused {

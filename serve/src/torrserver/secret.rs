@@ -7,10 +7,8 @@ use axum::http::{HeaderMap, Request, Uri};
 use data_encoding::BASE64;
 
 use crate::compat::basic;
+use crate::control::TOKEN_PREFIX;
 use crate::stream::segment;
-
-/// What every token begins with.
-const PREFIX: &str = "tw_";
 
 /// The password that stood in the path of a request, among its extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub(super) async fn take_secret(mut request: Request<Body>) -> Request<Body> {
 pub(super) fn in_urls(secret: Option<&Secret>, headers: &HeaderMap) -> String {
     let of_header = || {
         let (_, password) = basic(headers.get(AUTHORIZATION)?)?;
-        password.starts_with(PREFIX).then_some(password)
+        password.starts_with(TOKEN_PREFIX).then_some(password)
     };
     let password = secret
         .map(|Secret(secret)| secret.clone())
@@ -46,7 +44,7 @@ pub(super) fn in_urls(secret: Option<&Secret>, headers: &HeaderMap) -> String {
 fn split(uri: &Uri) -> Option<(String, Uri)> {
     let path = uri.path().strip_prefix('/')?;
     let (secret, rest) = path.split_once('/').unwrap_or((path, ""));
-    if !secret.starts_with(PREFIX) {
+    if !secret.starts_with(TOKEN_PREFIX) {
         return None;
     }
     let target = match uri.query() {

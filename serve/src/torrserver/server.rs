@@ -17,16 +17,16 @@ use super::body::Body;
 use super::files::{File, KnownTorrents};
 use super::preload::Preloads;
 use super::query::Query;
-use super::refused::Refused;
+use super::refused::{Refused, may_change};
 use super::secret::{Secret, in_urls, take_secret};
 use super::settings::{Fixed, Settings};
 use super::texts::{self, Texts};
 use super::viewed::Viewed;
 use super::{answer, cache, download, link, playlist, stream, torrents, upload};
-use crate::compat::{CompatConfig, CompatServer, Door, ForeignPages, NamedHost, Rules};
-use crate::control::{Access, Attributes, Control, MAX_ATTRIBUTE_LEN, TorrentId};
+use crate::compat::{Asker, CompatConfig, CompatServer, Door, Rules};
+use crate::control::{Attributes, Control, MAX_ATTRIBUTE_LEN, TorrentId};
 use crate::on_demand::OnDemand;
-use crate::stream::{Client, Limits, Mount};
+use crate::stream::Mount;
 
 /// What a client is told of the version: programs compare the number behind the point.
 const VERSION: &str = "MatriX.143";
@@ -51,27 +51,6 @@ pub(super) struct Shared {
     /// What is kept with the daemon has been read.
     is_loaded: OnceCell<()>,
     large: Semaphore,
-}
-
-/// Who sent a request, and what is needed to answer it.
-pub(super) struct Asker {
-    access: Access,
-    pub(super) client: Arc<Client>,
-    /// Where the client reaches us: scheme, host, and the password if it stands in the path.
-    pub(super) base: String,
-}
-
-impl Asker {
-    /// Refuses what a password may not do that may only read.
-    pub(super) fn may_change(&self) -> Result<(), Refused> {
-        match self.access {
-            Access::Full => Ok(()),
-            _ => Err(Refused::new(
-                StatusCode::FORBIDDEN,
-                "this password may only read",
-            )),
-        }
-    }
 }
 
 impl Shared {
@@ -118,21 +97,16 @@ pub fn start(
     config: &CompatConfig,
     fixed: Fixed,
 ) -> std::io::Result<CompatServer> {
-    let limits = Limits {
-        connections: CONNECTIONS,
-        ..Limits::default()
-    };
     let rules = Rules {
-        limits,
-        foreign: ForeignPages::Refused,
         exposed: "content-length, content-range, accept-ranges, etag",
+        ..Rules::of(CONNECTIONS)
     };
     let control = on_demand.control().clone();
     CompatServer::start(listener, control, config, rules, |door| {
         let shared = Arc::new(Shared {
             on_demand,
             door: Arc::clone(door),
-            mount: Mount::new(limits),
+            mount: Mount::new(rules.limits),
             known: KnownTorrents::default(),
             preloads: Preloads::default(),
             viewed: Viewed::default(),
@@ -154,20 +128,13 @@ async fn echo() -> Response {
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
-    Extension(access): Extension<Access>,
-    Extension(NamedHost(host)): Extension<NamedHost>,
-    Extension(client): Extension<Arc<Client>>,
+    mut asker: Asker,
     secret: Option<Extension<Secret>>,
     request: Request,
 ) -> Response {
-    let scheme = shared.door.scheme();
+    // What plays the URLs that it is given may know no password.
     let secret = secret.map(|Extension(secret)| secret);
-    let secret = in_urls(secret.as_ref(), request.headers());
-    let asker = Asker {
-        access,
-        client,
-        base: format!("{scheme}://{host}{secret}"),
-    };
+    asker.base += &in_urls(secret.as_ref(), request.headers());
     let (parts, body) = request.into_parts();
     match route(&shared, &asker, parts, body).await {
         Ok(response) => response,
@@ -218,7 +185,7 @@ async fn route(
             Ok(posted(shared, asker, first, &body).await?)
         }
         "torrent" if is_posted && rest == "upload" => {
-            asker.may_change()?;
+            may_change(asker)?;
             let limit = TorrentLimits::default().len + AROUND;
             let read = shared.door.body(&parts.headers, body, limit).await;
             let read = read.map_err(Answer::Made)?;
@@ -308,11 +275,11 @@ async fn settings(shared: &Shared, asker: &Asker, body: &Body) -> Result<Respons
     match body.text("action")? {
         "get" => return Ok(answer::json_of(&shared.settings.show(shared.control()))),
         "set" => {
-            asker.may_change()?;
+            may_change(asker)?;
             shared.settings.set(shared.control(), body).await?;
         }
         "def" => {
-            asker.may_change()?;
+            may_change(asker)?;
             shared.settings.reset(shared.control()).await?;
         }
         _ => return Err(Refused::bad("action has to be get, set or def")),
@@ -336,7 +303,7 @@ async fn viewed(shared: &Shared, asker: &Asker, body: &Body) -> Result<Response,
         };
         return Ok(answer::json_of(&views));
     }
-    asker.may_change()?;
+    may_change(asker)?;
     let keeps_time = shared.settings.keeps_time();
     let control = shared.control();
     shared

@@ -11,10 +11,11 @@ use super::files::{self, File};
 use super::link::{self, Link};
 use super::playlist;
 use super::query::{Query, position};
-use super::refused::Refused;
-use super::server::{Asker, Shared};
+use super::refused::{Refused, may_change};
+use super::server::Shared;
 use super::texts::Texts;
 use super::torrents;
+use crate::compat::Asker;
 use crate::control::{StorageChoice, TorrentId};
 use crate::on_demand::Keeping;
 
@@ -94,7 +95,7 @@ async fn find(
     if let Some(id) = known {
         return Ok(id);
     }
-    asker.may_change()?;
+    may_change(asker)?;
     let texts = Texts {
         title: query.text("title").to_owned(),
         poster: query.text("poster").to_owned(),
@@ -114,7 +115,7 @@ async fn save(
     if shared.on_demand.keeping(id) != Some(Keeping::Passing) {
         return Ok(());
     }
-    asker.may_change()?;
+    may_change(asker)?;
     shared.on_demand.save(id).await?;
     shared.remember_files(id, files).await;
     Ok(())
@@ -190,7 +191,7 @@ async fn play(
     request: Parts,
 ) -> Result<Response<Body>, Refused> {
     if request.method == Method::GET
-        && asker.may_change().is_ok()
+        && asker.may_change()
         && let Ok(number) = u32::try_from(file.id)
     {
         shared.viewed.on_played(shared.control(), id, number).await;

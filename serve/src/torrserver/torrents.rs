@@ -7,10 +7,11 @@ use serde_json::json;
 use super::answer::{empty, json_of};
 use super::body::Body;
 use super::link::{self, Link};
-use super::refused::Refused;
-use super::server::{Asker, Shared};
+use super::refused::{Refused, may_change};
+use super::server::Shared;
 use super::status::Status;
 use super::texts::Texts;
+use crate::compat::Asker;
 use crate::control::{ControlError, StorageChoice, TorrentId, TorrentPatch, TorrentView};
 use crate::on_demand::Keeping;
 
@@ -27,23 +28,23 @@ pub(super) async fn run(
         "list" => Ok(list(shared)),
         "get" => get(shared, asker, body).await,
         "add" => {
-            asker.may_change()?;
+            may_change(asker)?;
             add(shared, body).await
         }
         "set" => {
-            asker.may_change()?;
+            may_change(asker)?;
             set(shared, body).await
         }
         "rem" => {
-            asker.may_change()?;
+            may_change(asker)?;
             remove(shared, body).await
         }
         "drop" => {
-            asker.may_change()?;
+            may_change(asker)?;
             let_go(shared, body).await
         }
         "wipe" => {
-            asker.may_change()?;
+            may_change(asker)?;
             wipe(shared).await
         }
         _ => Err(Refused::bad(
@@ -83,7 +84,7 @@ async fn get(shared: &Shared, asker: &Asker, body: &Body) -> Result<Response<Htt
         ));
     };
     shared.on_demand.touch(id);
-    if asker.may_change().is_ok() {
+    if asker.may_change() {
         shared.on_demand.wake(id).await?;
         let torrent = shared.control().running(id);
         let is_saved = shared.on_demand.keeping(id) == Some(Keeping::Saved);

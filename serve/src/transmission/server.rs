@@ -27,7 +27,6 @@ use crate::compat::{
     CompatConfig, CompatServer, Door, Fixed, ForeignPages, Rules, empty, json, text,
 };
 use crate::control::{Access, Control};
-use crate::stream::Limits;
 
 /// The path of the RPC; some clients write a slash behind it.
 const PATH: &str = "/transmission/rpc";
@@ -80,13 +79,10 @@ pub fn start(
     let mut id = [0; SESSION_ID_LEN];
     getrandom::fill(&mut id).map_err(std::io::Error::other)?;
     let rules = Rules {
-        limits: Limits {
-            connections: CONNECTIONS,
-            ..Limits::default()
-        },
         // The id of the session does.
         foreign: ForeignPages::KeptOutByApi,
         exposed: EXPOSED,
+        ..Rules::of(CONNECTIONS)
     };
     CompatServer::start(listener, control, config, rules, |door| {
         let shared = Arc::new(Shared {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::PieceIndex;
+use tailwater_types::pacing::{Rate, TokenBucket};
 
-/// The period over which fetches are counted.
-const PERIOD: Duration = Duration::from_secs(60);
-/// How often one piece may be fetched again within [`PERIOD`]. A person who jumps back and forth stays below.
-const MAX_REFETCHES: u32 = 12;
+/// How often one piece may be fetched again: so often at once, then once every 5 s. A person who jumps back and forth stays
+/// below; a player that opens a file anew for each jump, and reads its end each time, waits no longer than that.
+const RATE: Rate = Rate::every(Duration::from_secs(5), 12);
 
 #[derive(Debug, Default)]
 pub(crate) struct Refetches {
-    /// When the period of a piece began, and how often it has been fetched again in it.
-    counts: BTreeMap<PieceIndex, (Instant, u32)>,
+    /// Of pieces that were fetched again of late.
+    buckets: BTreeMap<PieceIndex, TokenBucket>,
     /// A piece had to wait since the last look.
     has_refused: bool,
 }
@@ -21,32 +21,23 @@ pub(crate) struct Refetches {
 impl Refetches {
     /// Whether an evicted piece may be fetched again now.
     pub(crate) fn may(&mut self, now: Instant, piece: PieceIndex) -> bool {
-        let allowed = self
-            .counts
-            .get(&piece)
-            .is_none_or(|(began, count)| is_over(now, *began) || *count < MAX_REFETCHES);
+        let bucket = self.buckets.get(&piece);
+        let allowed = bucket.is_none_or(|bucket| bucket.has(now, RATE, 1));
         self.has_refused |= !allowed;
         allowed
     }
 
     /// An evicted piece is being fetched again.
     pub(crate) fn count(&mut self, now: Instant, piece: PieceIndex) {
-        let (began, count) = self.counts.entry(piece).or_insert((now, 0));
-        if is_over(now, *began) {
-            (*began, *count) = (now, 0);
-        }
-        *count += 1;
+        let bucket = self.buckets.entry(piece).or_default();
+        bucket.spend(now, RATE, 1);
     }
 
     /// Forgets what no longer counts; says whether a piece was refused since the last time, and may be allowed now.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.counts.retain(|_, (began, _)| !is_over(now, *began));
+        self.buckets.retain(|_, bucket| !bucket.is_full(now));
         std::mem::take(&mut self.has_refused)
     }
-}
-
-fn is_over(now: Instant, began: Instant) -> bool {
-    now.saturating_duration_since(began) >= PERIOD
 }
 
 #[cfg(test)]
@@ -55,12 +46,12 @@ mod tests {
     use tailwater_metainfo::Geometry;
 
     #[test]
-    fn a_piece_is_fetched_again_only_so_often_a_minute() {
+    fn a_piece_is_fetched_again_a_dozen_times_and_then_once_every_five_seconds() {
         let geometry = Geometry::new(2, 1).unwrap();
         let (piece, other) = (geometry.piece(0).unwrap(), geometry.piece(1).unwrap());
         let start = crate::testing::epoch();
         let mut refetches = Refetches::default();
-        for _ in 0..MAX_REFETCHES {
+        for _ in 0..12 {
             assert!(refetches.may(start, piece));
             refetches.count(start, piece);
         }
@@ -68,8 +59,14 @@ mod tests {
         assert!(refetches.may(start, other));
         assert!(refetches.handle_timeout(start), "somebody waits");
         assert!(!refetches.handle_timeout(start));
-        assert!(refetches.may(start + PERIOD, piece));
-        refetches.count(start + PERIOD, piece);
-        assert!(refetches.may(start + PERIOD, piece));
+        let mut now = start;
+        for _ in 0..3 {
+            now += Duration::from_secs(5);
+            assert!(!refetches.may(now - Duration::from_millis(1), piece));
+            assert!(refetches.may(now, piece));
+            refetches.count(now, piece);
+        }
+        refetches.handle_timeout(start + Duration::from_secs(76));
+        assert!(refetches.buckets.is_empty());
     }
 }
