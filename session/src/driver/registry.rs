@@ -171,6 +171,19 @@ impl Registry {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
+    /// Removes a torrent, by its first name, if it is the one with this queue: another may have taken the name since.
+    pub(crate) fn remove_same(&self, info_hash: InfoHash, messages: &mpsc::Sender<TorrentMessage>) {
+        let mut torrents = self.lock();
+        let entry = torrents.by_hash.get(&info_hash);
+        if entry.is_none_or(|entry| !entry.messages.same_channel(messages)) {
+            return;
+        }
+        let entry = torrents.remove(info_hash);
+        drop(torrents);
+        drop(entry);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
     /// All hashes of the torrent with this name, if it takes incoming connections.
     pub(crate) fn accepts(&self, name: InfoHash) -> Option<InfoHashes> {
         self.lock().get_open(name).map(|entry| entry.hashes)

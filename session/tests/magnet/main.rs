@@ -262,14 +262,14 @@ async fn a_fetch_that_is_dropped_or_closed_leaves_nothing() {
     let duplicate = AddError::Duplicate(first.info_hash());
     assert_eq!(within(refused).await.unwrap_err(), duplicate);
     drop(first);
-    // Its place is free again as soon as its tasks have ended.
-    let mut second = loop {
-        let mut fetch = leecher.fetch(&link);
-        let is_over = async { fetch.changed().await.is_err() };
-        if !within(is_over).await {
-            break fetch;
-        }
-    };
+    // Its name is free again at once, although its tasks have not ended, and stays the second's when they have.
+    let mut second = leecher.fetch(&link);
+    let connected = async { while second.changed().await.unwrap().peers_connected < 2 {} };
+    within(connected).await;
+    assert_eq!(
+        within(leecher.fetch(&link).wait()).await,
+        Err(FetchError::Duplicate(second.info_hash()))
+    );
     within(leecher.close()).await;
     assert_eq!(within(second.wait()).await, Err(FetchError::Closed));
     assert_eq!(second.add_peers(Vec::new()).await, Err(FetchError::Closed));

@@ -100,6 +100,7 @@ impl FetchContext<'_> {
             progress,
             outcome,
             messages: messages_in,
+            registry: Arc::clone(self.registry),
             _ends_tasks: self.closing.drop_guard(),
         }
     }

@@ -85,6 +85,7 @@ impl FetchTask {
         let (info_hash, hashes) = (self.context.info_hash, self.context.hashes);
         let (trackers, web_seeds) = (self.trackers.clone(), self.web_seeds.clone());
         let (saved, registry) = (self.saved.clone(), Arc::clone(&self.registry));
+        let messages = self.context.messages.clone();
         let (outcome, events) = (self.outcome.clone(), self.events.clone());
         let (found, goodbyes) = match self.recall().await {
             Some(found) => (Some(found), Vec::new()),
@@ -104,7 +105,7 @@ impl FetchTask {
                 fetched
             }
         };
-        registry.remove(info_hash);
+        registry.remove_same(info_hash, &messages);
         if let Ok(fetched) = &result {
             events.send(Event::MetadataFetched {
                 info_hash,

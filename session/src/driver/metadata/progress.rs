@@ -1,12 +1,14 @@
 //! The progress and the outcome of a fetch, which its task shares with its handle.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use tailwater_metainfo::{InfoHash, Metainfo};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
 
 use crate::driver::message::TorrentMessage;
+use crate::driver::registry::Registry;
 use crate::error::FetchError;
 
 /// The progress of a fetch.
@@ -59,5 +61,14 @@ pub(crate) struct FetchHandle {
     pub(crate) progress: watch::Receiver<FetchProgress>,
     pub(crate) outcome: watch::Receiver<Outcome>,
     pub(crate) messages: mpsc::Sender<TorrentMessage>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) _ends_tasks: DropGuard,
+}
+
+impl Drop for FetchHandle {
+    /// Its name is free at once for another fetch or the torrent: its task may be reading a file, and hears later that it has
+    /// ended.
+    fn drop(&mut self) {
+        self.registry.remove_same(self.info_hash, &self.messages);
+    }
 }
