@@ -1,6 +1,5 @@
 //! What is done with one torrent.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tailwater_session::{Phase, RemoveOptions, Torrent, TorrentError};
@@ -12,9 +11,6 @@ use super::id::TorrentId;
 use super::request::{FileChange, TorrentPatch, trackers};
 use super::service::{Control, Inner, now};
 use super::upkeep::seeded;
-
-/// The most peers that are added at once.
-const MAX_PEERS: usize = 1_000;
 
 impl Control {
     /// Pauses a torrent: nothing more is requested, and soon its connections end. One that is paused stays so.
@@ -37,6 +33,19 @@ impl Control {
             .await
     }
 
+    /// As [`Control::resume`], and whatever the queue says, until it is paused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Control::resume`].
+    pub async fn resume_now(&self, id: TorrentId) -> Result<(), ControlError> {
+        self.change(id, |inner, entry| async move {
+            entry.state().skips_queue = true;
+            inner.resume(&entry).await
+        })
+        .await
+    }
+
     /// Removes a torrent, and its files if `delete_files`.
     ///
     /// # Errors
@@ -49,7 +58,7 @@ impl Control {
             // First the database: a process that is killed in between does not download again what was deleted.
             inner.store.remove_torrent(entry.number).await?;
             inner.forget(&entry);
-            entry.set_run(Run::Idle);
+            entry.end_fetch().await;
             let options = RemoveOptions::default().delete_files(delete_files);
             let removed = match torrent {
                 Some(torrent) => torrent.remove(options).await,
@@ -85,33 +94,6 @@ impl Control {
     pub fn reannounce(&self, id: TorrentId) -> Result<(), ControlError> {
         let torrent = self.inner.entry(id)?.running()?;
         Ok(torrent.reannounce()?)
-    }
-
-    /// Connects to these peers too; one that is paused, when it goes on.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such torrent, its metadata is not known, it failed, or there are too many.
-    pub async fn add_peers(
-        &self,
-        id: TorrentId,
-        peers: Vec<SocketAddr>,
-    ) -> Result<(), ControlError> {
-        if peers.len() > MAX_PEERS {
-            return Err(ControlError::Invalid(format!(
-                "more than {MAX_PEERS} peers"
-            )));
-        }
-        let entry = self.inner.entry(id)?;
-        {
-            let mut state = entry.state();
-            let is_dormant = matches!(state.run, Run::Dormant);
-            if let Some(facts) = state.facts.as_mut().filter(|_| is_dormant) {
-                facts.keep_peers(peers);
-                return Ok(());
-            }
-        }
-        Ok(entry.running()?.add_peers(peers).await?)
     }
 
     /// Changes labels, limits and the like.
@@ -217,6 +199,7 @@ impl Inner {
         {
             let mut state = entry.state();
             state.is_held = false;
+            state.skips_queue = false;
             state.needed_at = now();
         }
         // Its place is another's.
@@ -228,7 +211,7 @@ impl Inner {
                 Ok(()) | Err(TorrentError::Storage(_) | TorrentError::Incomplete { .. }) => {}
                 Err(error) => return Err(error.into()),
             },
-            None if is_link => entry.set_run(Run::Idle),
+            None if is_link => entry.end_fetch().await,
             None => {}
         }
         if !was_paused {
@@ -249,6 +232,10 @@ impl Inner {
         }
         self.queue_changed.notify_one();
         let torrent = entry.torrent();
+        if let (Some(_), Some(facts)) = (&torrent, &mut entry.state().facts) {
+            // It has them already.
+            facts.peers.clear();
+        }
         let has_failed = torrent
             .as_ref()
             .is_some_and(|torrent| matches!(torrent.status().phase, Phase::Failed(_)));

@@ -13,6 +13,7 @@ use super::entry::{Entry, Run, link};
 use super::error::ControlError;
 use super::id::TorrentId;
 use super::inspect::read;
+use super::peers::name_peers;
 use super::request::{AddParams, AddSource, StorageChoice, trackers};
 use super::service::{Control, Inner, now};
 use super::store::{Figures, TorrentRow};
@@ -177,17 +178,27 @@ impl Inner {
         if let Some(facts) = &mut entry.state().facts {
             peers.append(&mut facts.peers);
         }
+        let named = peers.clone();
         let options = self.first_time(entry, record.options()).peers(peers);
         let is_renamed = !entry.state().options.names.is_empty();
         let source = match is_renamed {
             true => Source::from(entry.metainfo(&file)?),
             false => Source::from(file),
         };
-        let torrent = self.session.add(source, options).await?;
+        let torrent = match self.session.add(source, options).await {
+            Ok(torrent) => torrent,
+            Err(error) => {
+                if let Some(facts) = &mut entry.state().facts {
+                    facts.keep_peers(named);
+                }
+                return Err(error.into());
+            }
+        };
         // Files of these names may be its own from now on.
         if let Some(facts) = &mut entry.state().facts {
             facts.is_started = true;
         }
+        self.limit_by_group(entry, Some(&torrent));
         entry.set_run(Run::Running(torrent));
         Ok(())
     }
@@ -230,6 +241,9 @@ fn of_link(text: &str, params: &AddParams, storage: StorageKind) -> Result<New, 
     let mut record = TorrentRecord::of_magnet(&magnet, &params.options(storage));
     params.complete(&mut record);
     trackers(&record.trackers)?;
+    if record.paused {
+        name_peers(&mut record, &params.peers);
+    }
     Ok(New {
         id: hash.into(),
         record,

@@ -1,11 +1,13 @@
 //! A torrent of the daemon: in a session, or not yet, or not any more.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{InfoHash, Magnet};
 use tailwater_session::{FetchProgress, Phase, StorageRecord, Torrent, TorrentRecord, Totals};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::dormant::Facts;
@@ -47,6 +49,8 @@ pub(super) struct EntryState {
     pub(super) run: Run,
     /// It would run, but waits for its place in the queue.
     pub(super) is_held: bool,
+    /// It was started whatever the queue says, until it is paused.
+    pub(super) skips_queue: bool,
     /// Since when it runs or waits, as a Unix time.
     pub(super) runs_since: u64,
     /// When it had to be in the session last although it is paused, as a Unix time.
@@ -78,6 +82,10 @@ pub(super) enum Run {
 #[derive(Clone, Debug)]
 pub(super) struct Fetching {
     pub(super) cancel: CancellationToken,
+    /// Cancelled when nothing of it is left in the session.
+    pub(super) over: CancellationToken,
+    /// Peers that were named meanwhile.
+    pub(super) peers: mpsc::Sender<Vec<SocketAddr>>,
     pub(super) progress: Arc<Mutex<FetchProgress>>,
 }
 
@@ -107,6 +115,7 @@ impl Entry {
                 is_dirty: false,
                 run,
                 is_held: false,
+                skips_queue: false,
                 runs_since: now(),
                 needed_at: 0,
                 seen: Seen::default(),
@@ -158,6 +167,19 @@ impl Entry {
         self.running()
     }
 
+    /// Ends a fetch that is under way, and waits until the session has forgotten it: its name is free then. The lock of the
+    /// torrent is held by the caller.
+    pub(super) async fn end_fetch(&self) {
+        let fetching = match &self.state().run {
+            Run::Fetching(fetching) => Some(fetching.clone()),
+            _ => None,
+        };
+        self.set_run(Run::Idle);
+        if let Some(fetching) = fetching {
+            fetching.over.cancelled().await;
+        }
+    }
+
     /// Changes how it runs, and ends a fetch that is under way.
     pub(super) fn set_run(&self, run: Run) {
         let mut state = self.state();
@@ -192,7 +214,12 @@ impl Entry {
             let mut record = torrent.record();
             record.torrent_file = None;
             record.paused = paused;
-            state.facts = Facts::of(&torrent, &record).or(state.facts.take());
+            let before = state.facts.take();
+            let peers = before.as_ref().map(|facts| facts.peers.clone());
+            state.facts = Facts::of(&torrent, &record).map_or(before, |facts| {
+                let peers = peers.unwrap_or_default();
+                Some(Facts { peers, ..facts })
+            });
             state.record = record;
         }
         TorrentRow {

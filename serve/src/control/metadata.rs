@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use tailwater_metainfo::{Magnet, Metainfo};
 use tailwater_session::{FetchProgress, MetadataFetch, Priority, TorrentRecord};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::change::ChangeKind;
 use super::entry::{Entry, Fetching, Run, link};
 use super::error::ControlError;
 use super::service::Inner;
+
+/// How often peers may be named while a fetch is busy.
+const NAMED_QUEUE: usize = 16;
 
 impl Inner {
     /// Begins to fetch the metadata of a link; the torrent starts when it is there.
@@ -19,8 +24,11 @@ impl Inner {
         magnet: &Magnet,
         peers: Vec<SocketAddr>,
     ) {
+        let (named_in, mut named) = mpsc::channel(NAMED_QUEUE);
         let fetching = Fetching {
             cancel: self.closing.child_token(),
+            over: CancellationToken::new(),
+            peers: named_in,
             progress: Arc::default(),
         };
         entry.set_run(Run::Fetching(fetching.clone()));
@@ -28,17 +36,28 @@ impl Inner {
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
         self.tasks.spawn(async move {
             let cancel = fetching.cancel.clone();
-            let fetched = inner.fetch(fetch, peers, fetching);
-            let Some((fetch, metainfo)) = cancel.run_until_cancelled(fetched).await else {
+            // Dropped after the fetch.
+            let _over = fetching.over.clone().drop_guard();
+            let fetched = async {
+                let fetched = inner.fetch(fetch, peers, &mut named, fetching).await;
+                (fetched, entry.changing.lock().await)
+            };
+            // Who pauses or removes it holds the lock, and waits until this is over.
+            let Some(((fetch, metainfo), _changing)) = cancel.run_until_cancelled(fetched).await
+            else {
                 return;
             };
-            let _changing = entry.changing.lock().await;
-            // It may have been paused or removed while the lock was taken.
             if cancel.is_cancelled() {
                 return;
             }
             let started = match metainfo {
-                Ok(metainfo) => inner.begin_torrent(&entry, &fetch, metainfo).await,
+                Ok(metainfo) => {
+                    let mut peers = fetch.peers();
+                    while let Ok(mut addrs) = named.try_recv() {
+                        peers.append(&mut addrs);
+                    }
+                    inner.begin_torrent(&entry, &fetch, metainfo, peers).await
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = started {
@@ -51,12 +70,21 @@ impl Inner {
         &self,
         mut fetch: MetadataFetch,
         peers: Vec<SocketAddr>,
+        named: &mut mpsc::Receiver<Vec<SocketAddr>>,
         fetching: Fetching,
     ) -> (MetadataFetch, Result<Metainfo, ControlError>) {
         // A fetch that is over has an outcome.
         let _ = fetch.add_peers(peers).await;
-        while let Ok(progress) = fetch.changed().await {
-            set(&fetching, progress);
+        loop {
+            tokio::select! {
+                progress = fetch.changed() => match progress {
+                    Ok(progress) => set(&fetching, progress),
+                    Err(_) => break,
+                },
+                Some(peers) = named.recv() => {
+                    let _ = fetch.add_peers(peers).await;
+                }
+            }
         }
         let metainfo = fetch.wait().await;
         let metainfo = metainfo.map_err(tailwater_session::AddError::from);
@@ -69,16 +97,18 @@ impl Inner {
         entry: &Entry,
         fetch: &MetadataFetch,
         metainfo: Metainfo,
+        peers: Vec<SocketAddr>,
     ) -> Result<(), ControlError> {
         let record = entry.record();
         let options = self.first_time(entry, record.options());
-        let mut options = options.peers(fetch.peers()).banned(fetch.banned());
+        let mut options = options.peers(peers).banned(fetch.banned());
         if let Some(files) = selected(&record, &metainfo) {
             options = options.files(files);
         }
         let torrent = self.session.add(metainfo, options).await?;
         let name = torrent.info().name().to_owned();
         let file = torrent.record().torrent_file;
+        self.limit_by_group(entry, Some(&torrent));
         entry.set_run(Run::Running(torrent));
         self.log
             .push(Some(entry.id), ChangeKind::MetadataFetched { name });

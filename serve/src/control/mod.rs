@@ -10,9 +10,11 @@
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
 //! | `attributes`, `kept` | texts that clients keep with a torrent, and with the daemon |
 //! | `actions`, `details`, `pieces` | what is done with one torrent, and what is known of it |
+//! | `peers` | peers that a caller names |
 //! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
 //! | `seeding`, `labels` | when seeds stop; what holds for all torrents with a label |
+//! | `groups` | torrents that share rate limits |
 //! | `relocation`, `renaming` | files are moved to other folders, looked for there, or get other names |
 //! | `revision` | what has changed since a client looked last |
 //! | `schedule` | rate limits by the hour |
@@ -33,6 +35,7 @@ mod dormant;
 mod entry;
 mod error;
 mod folders;
+mod groups;
 mod id;
 mod inspect;
 mod kept;
@@ -40,6 +43,7 @@ mod labels;
 mod logins;
 mod metadata;
 mod patch;
+mod peers;
 mod pieces;
 mod queue;
 mod rates;
@@ -67,6 +71,7 @@ pub use change::{Change, ChangeKind, ChangeLog, Missed, RING_LEN};
 pub use config::{ControlConfig, StateLock, UrlPolicy};
 pub use dormant::Facts;
 pub use error::ControlError;
+pub(crate) use groups::{GroupOptions, GroupPatch, Standing};
 pub use id::{ParseIdError, TorrentId};
 pub use inspect::{InspectedFile, Inspection};
 pub use labels::{LabelOptions, LabelView};

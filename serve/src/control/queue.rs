@@ -110,7 +110,7 @@ fn candidate(entry: Arc<Entry>) -> Option<Candidate> {
         .max(state.runs_since);
     let is_stalled = role == Role::Download && !state.is_held && since + STALLED_AFTER < now();
     let (position, is_held) = (state.queue_position, state.is_held);
-    let is_forced = state.options.forced;
+    let is_forced = state.options.forced || state.skips_queue;
     drop(state);
     Some(Candidate {
         entry,
@@ -153,6 +153,30 @@ mod tests {
 
     use crate::control::TorrentState;
     use crate::control::tests::{add, start, until_state};
+
+    #[tokio::test]
+    async fn a_torrent_that_is_started_now_runs_without_a_place_until_it_is_paused() {
+        let dir = TempDir::new().unwrap();
+        let control = start(dir.path()).await;
+        let limit = serde_json::from_str(r#"{"max_downloads":1}"#).unwrap();
+        control.set_settings(limit).await.unwrap();
+        let first = add(&control, "a").await;
+        let second = add(&control, "b").await;
+        until_state(&control, second, TorrentState::Queued).await;
+        control.resume_now(second).await.unwrap();
+        until_state(&control, second, TorrentState::Downloading).await;
+        let view = control.torrent(first).unwrap();
+        assert_eq!(
+            view.state,
+            TorrentState::Downloading,
+            "its place is its own"
+        );
+        assert!(!control.torrent(second).unwrap().forced);
+        control.pause(second).await.unwrap();
+        control.resume(second).await.unwrap();
+        until_state(&control, second, TorrentState::Queued).await;
+        control.close().await;
+    }
 
     #[tokio::test]
     async fn a_torrent_that_is_forced_runs_without_a_place() {

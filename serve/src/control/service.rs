@@ -15,6 +15,7 @@ use super::config::ControlConfig;
 use super::entry::{Entry, Run};
 use super::error::ControlError;
 use super::folders::Folders;
+use super::groups::Groups;
 use super::id::TorrentId;
 use super::labels::LabelOptions;
 use super::logins::Logins;
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     pub(super) settings: Mutex<Settings>,
     /// What holds for the torrents of a label.
     pub(super) labels: Mutex<BTreeMap<String, LabelOptions>>,
+    pub(super) groups: Groups,
     /// What was changed of the settings, by a caller, ever. Held while it is saved.
     changed: tokio::sync::Mutex<SettingsPatch>,
     tokens: Tokens,
@@ -98,6 +100,7 @@ impl Control {
         let session = config.session.clone();
         let (settings, changed) = saved_settings(&store, &session).await?;
         let labels = store.labels().await?;
+        let groups = Groups::read(&store).await?;
         let tokens = Tokens::new(store.clone());
         let log = ChangeLog::new(SystemTime::now());
         let inner = Arc::new(Inner {
@@ -111,6 +114,7 @@ impl Control {
             table: Mutex::default(),
             settings: Mutex::new(settings),
             labels: Mutex::new(labels),
+            groups,
             changed: tokio::sync::Mutex::new(changed),
             rates: Mutex::new(History::of_all()),
             closing: CancellationToken::new(),

@@ -23,8 +23,6 @@ pub(super) const LINGERS_FOR: u64 = 5;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How many leave at once: each tells its trackers, which may be slow.
 const AT_ONCE: usize = 32;
-/// The most addresses of peers that are kept for the time when it goes on.
-const MAX_PEERS: usize = 200;
 
 impl Inner {
     /// Has paused torrents leave the session, to the end.
@@ -144,18 +142,6 @@ pub(super) async fn connected(torrent: &Torrent) -> Vec<SocketAddr> {
     }
     let peers = soon(torrent.peers()).await.unwrap_or_default();
     peers.iter().filter_map(|peer| peer.dial_addr).collect()
-}
-
-impl Facts {
-    /// Keeps addresses for the time when it goes on; the latest come first, and displace the earliest.
-    pub(super) fn keep_peers(&mut self, addrs: Vec<SocketAddr>) {
-        let before = std::mem::take(&mut self.peers);
-        for addr in addrs.into_iter().chain(before) {
-            if self.peers.len() < MAX_PEERS && !self.peers.contains(&addr) {
-                self.peers.push(addr);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::announce::TrackersHandle;
 use super::message::TorrentMessage;
 use super::peer_limits::TorrentLimits;
-use super::rate_limiter::RateLimits;
+use super::rate_limits::RateLimits;
 use super::removal::Removal;
 use super::web_seed::status::WebSeeds;
 use crate::reader::Readers;

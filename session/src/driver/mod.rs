@@ -17,7 +17,7 @@
 //! | dialling and its timeout, sockets | `transport/` beside this folder |
 //! | the network interface that sockets are bound to | `interface.rs`; `transport/uplink.rs` |
 //! | the limit of connections, the rate of dials | `permits/` |
-//! | upload and download rate limits | `rate_limiter.rs` |
+//! | upload and download rate limits | `rate_limiter.rs`, `rate_limits.rs` |
 //! | sources of peers: trackers; DHT, local network | `announce/`; `discovery/` |
 //! | metadata of a magnet link | `metadata/` |
 //! | which torrent an incoming handshake names | `registry.rs` |
@@ -40,6 +40,7 @@ pub(crate) mod peer;
 pub(crate) mod peer_limits;
 pub(crate) mod permits;
 pub(crate) mod rate_limiter;
+pub(crate) mod rate_limits;
 pub(crate) mod registry;
 pub(crate) mod removal;
 mod saver;

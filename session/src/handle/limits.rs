@@ -1,11 +1,14 @@
 //! Limits of one torrent, the order in which it fetches, and whether it super-seeds.
 
+use std::sync::Arc;
+
 use tailwater_metainfo::PieceIndex;
 
 use super::Torrent;
 use crate::driver::message::{Request, TorrentMessage};
 use crate::error::{SettingError, TorrentError};
 use crate::limits::{check, check_rate};
+use crate::rate_group::RateGroup;
 use crate::torrent::Priority;
 
 impl Torrent {
@@ -51,6 +54,26 @@ impl Torrent {
         }
         self.shared.settings.lock().options.upload_limit = bytes_per_second;
         Ok(())
+    }
+
+    /// Has the torrent share the rate limits of a group, in place of the one before; `None` for no group. It holds at once.
+    pub fn set_rate_group(&self, group: Option<&RateGroup>) {
+        let download = group.map(|group| Arc::clone(&group.download));
+        let upload = group.map(|group| Arc::clone(&group.upload));
+        self.shared.download_limit.set_group(download);
+        self.shared.upload_limit.set_group(upload);
+    }
+
+    /// Whether the rate limits of the session and of a group hold for the torrent, as they do unless told otherwise.
+    #[must_use]
+    pub fn keeps_session_limits(&self) -> bool {
+        !self.shared.download_limit.stands_alone()
+    }
+
+    /// Has the torrent keep to the rate limits of the session and of its group, or to its own alone. It holds at once.
+    pub fn set_keeps_session_limits(&self, keeps: bool) {
+        self.shared.download_limit.set_stands_alone(!keeps);
+        self.shared.upload_limit.set_stands_alone(!keeps);
     }
 
     /// The most connected peers: its own limit, or the session's.

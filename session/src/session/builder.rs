@@ -21,7 +21,7 @@ use crate::driver::discovery::own_port::OwnPort;
 use crate::driver::handshake::{HandshakeSettings, PeerDialer, reserved};
 use crate::driver::peer_limits::PeerLimits;
 use crate::driver::permits::{self, ConnectionPermits, DialLimit};
-use crate::driver::rate_limiter::RateLimits;
+use crate::driver::rate_limits::RateLimits;
 use crate::driver::registry::Registry;
 use crate::driver::torrent::Shared;
 use crate::encryption::Encryption;

@@ -51,6 +51,12 @@ pub struct TorrentOptions {
     /// It runs whatever the queue and the limits on seeding say.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,
+    /// The group of torrents with which it shares rate limits; empty for none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// The rate limits of the daemon and of its group do not hold for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_limits_alone: bool,
     /// Files and folders that got other names, one after the other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NewName>,

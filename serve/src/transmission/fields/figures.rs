@@ -24,9 +24,10 @@ pub(super) fn value(name: &str, row: &Row<'_>) -> Option<Value> {
     let view = row.view;
     Some(match name {
         "activity_date" => view.last_activity.unwrap_or(0).into(),
-        // It says when something was changed last; the daemon does not remember that.
-        "added_date" | "edit_date" | "start_date" => view.added.into(),
-        "bandwidth_priority" | "have_unchecked" | "sequential_download_from_piece" => 0.into(),
+        // `edit_date` says when something was changed last; the daemon does not remember that.
+        "added_date" | "edit_date" => view.added.into(),
+        "bandwidth_priority" => row.parts.priority.into(),
+        "have_unchecked" | "sequential_download_from_piece" => 0.into(),
         "comment" => row.parts.comment.as_str().into(),
         "corrupt_ever" => view.wasted.into(),
         "creator" => row.parts.creator.as_str().into(),
@@ -47,7 +48,11 @@ pub(super) fn value(name: &str, row: &Row<'_>) -> Option<Value> {
         "eta" => eta(row).into(),
         "eta_idle" => row.held.idle_left(view, row.now).unwrap_or(NONE).into(),
         "file_count" => view.file_count.into(),
-        "group" | "source" | "torrent_file" => "".into(),
+        "group" => {
+            let standing = row.parts.standing.as_ref();
+            standing.map_or("", |it| it.group.as_str()).into()
+        }
+        "source" | "torrent_file" => "".into(),
         "hash_string" => view.id.to_string().into(),
         "have_valid" => view.have.into(),
         "id" => view.number.into(),
@@ -76,6 +81,11 @@ pub(super) fn value(name: &str, row: &Row<'_>) -> Option<Value> {
         "seconds_seeding" => view.seeding_seconds.into(),
         "sequential_download" => view.sequential.into(),
         "size_when_done" => view.have.saturating_add(view.left).into(),
+        "start_date" => {
+            let standing = row.parts.standing.as_ref();
+            let since = standing.and_then(|it| it.runs_since);
+            since.unwrap_or(view.added).into()
+        }
         "status" => status(view).into(),
         "total_size" => view.size.into(),
         "upload_ratio" => ratio(view).into(),

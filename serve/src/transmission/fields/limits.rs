@@ -104,7 +104,10 @@ pub(super) fn value(name: &str, row: &Row<'_>) -> Option<Value> {
     Some(match name {
         "download_limit" => view.download_limit.map_or(numbers.down, kilo).into(),
         "download_limited" => view.download_limit.is_some().into(),
-        "honors_session_limits" => true.into(),
+        "honors_session_limits" => {
+            let standing = row.parts.standing.as_ref();
+            standing.is_none_or(|it| it.keeps_session_limits).into()
+        }
         "max_connected_peers" | "peer_limit" => view.max_peers.unwrap_or(row.held.max_peers).into(),
         "seed_idle_limit" => {
             let own = view.idle_limit.and_then(Limit::value);

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub(super) use files::changes as file_changes;
 pub(super) use limits::{Held, labels as label_limits};
-pub(super) use parts::{Needs, Parts};
+pub(super) use parts::{Needs, PRIORITY, Parts};
 pub(super) use trackers::parse as parse_trackers;
 
 use super::dialects::Dialect;
@@ -33,6 +33,8 @@ pub(super) enum Need {
     View,
     /// What takes longer: comment, program, link.
     Whole,
+    /// What is rarely asked for: its group, since when it runs.
+    Standing,
     Files,
     Peers,
     Trackers,
@@ -45,7 +47,7 @@ pub(super) const ALL: [(&str, Need); 81] = [
     ("activity_date", Need::View),
     ("added_date", Need::View),
     ("availability", Need::Pieces),
-    ("bandwidth_priority", Need::View),
+    ("bandwidth_priority", Need::Standing),
     ("bytes_completed", Need::Files),
     ("comment", Need::Whole),
     ("corrupt_ever", Need::View),
@@ -65,11 +67,11 @@ pub(super) const ALL: [(&str, Need); 81] = [
     ("file_count", Need::View),
     ("file_stats", Need::Files),
     ("files", Need::Files),
-    ("group", Need::View),
+    ("group", Need::Standing),
     ("hash_string", Need::View),
     ("have_unchecked", Need::View),
     ("have_valid", Need::View),
-    ("honors_session_limits", Need::View),
+    ("honors_session_limits", Need::Standing),
     ("id", Need::View),
     ("is_finished", Need::View),
     ("is_private", Need::View),
@@ -108,7 +110,7 @@ pub(super) const ALL: [(&str, Need); 81] = [
     ("sequential_download_from_piece", Need::View),
     ("size_when_done", Need::View),
     ("source", Need::View),
-    ("start_date", Need::View),
+    ("start_date", Need::Standing),
     ("status", Need::View),
     ("torrent_file", Need::View),
     ("total_size", Need::View),

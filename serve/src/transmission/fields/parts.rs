@@ -6,15 +6,19 @@ use data_encoding::BASE64;
 
 use super::Need;
 use crate::control::{
-    FileView, PeerView, PiecesView, TorrentState, TorrentView, TrackerView, WebSeedView,
+    FileView, PeerView, PiecesView, Standing, TorrentState, TorrentView, TrackerView, WebSeedView,
 };
 use crate::transmission::server::Shared;
 
+/// The text that keeps a torrent's priority among others.
+pub(in crate::transmission) const PRIORITY: &str = "transmission_priority";
+
 /// Which parts the fields of a request need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of seven")]
+#[expect(clippy::struct_excessive_bools, reason = "a set of eight")]
 pub(in crate::transmission) struct Needs {
     whole: bool,
+    standing: bool,
     files: bool,
     peers: bool,
     trackers: bool,
@@ -27,6 +31,7 @@ impl Needs {
         match need {
             Need::View => {}
             Need::Whole => self.whole = true,
+            Need::Standing => self.standing = true,
             Need::Files => self.files = true,
             Need::Peers => self.peers = true,
             Need::Trackers => self.trackers = true,
@@ -42,6 +47,9 @@ pub(in crate::transmission) struct Parts {
     pub(super) comment: String,
     pub(super) creator: String,
     pub(super) magnet: String,
+    pub(super) standing: Option<Standing>,
+    /// Its priority among others: -1, 0 or 1.
+    pub(super) priority: i8,
     pub(super) files: Arc<Vec<FileView>>,
     pub(super) peers: Vec<PeerView>,
     pub(super) trackers: Vec<TrackerView>,
@@ -65,6 +73,12 @@ impl Parts {
             parts.comment = whole.comment.unwrap_or_default();
             parts.creator = whole.created_by.unwrap_or_default();
             parts.magnet = whole.magnet;
+        }
+        if needs.standing {
+            parts.standing = control.standing(id);
+            let kept = control.attributes(id).unwrap_or_default();
+            let priority = kept.get(PRIORITY).and_then(|text| text.parse().ok());
+            parts.priority = priority.unwrap_or(0);
         }
         // A link has neither.
         let has_metadata = view.piece_count > 0;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Map;
 
 use super::{Outcome, nothing};
-use crate::control::{ControlError, TorrentPatch, TorrentView};
+use crate::control::{ControlError, TorrentView};
 use crate::transmission::failure::{Failure, Kind};
 use crate::transmission::ids::select;
 use crate::transmission::params::Params;
@@ -37,19 +37,9 @@ pub(super) async fn start(shared: &Shared, params: Params<'_>) -> Outcome {
     each(&torrents, |it| shared.control.resume(it.id)).await
 }
 
-/// The queue is not passed over here: it begins at its top.
 pub(super) async fn start_now(shared: &Shared, params: Params<'_>) -> Outcome {
-    let mut torrents = select(shared, params).torrents;
-    torrents.sort_by_key(|torrent| std::cmp::Reverse(torrent.queue_position));
-    each(&torrents, |it| async move {
-        let patch = TorrentPatch {
-            queue_position: Some(1),
-            ..TorrentPatch::default()
-        };
-        shared.control.patch(it.id, patch).await?;
-        shared.control.resume(it.id).await
-    })
-    .await
+    let torrents = select(shared, params).torrents;
+    each(&torrents, |it| shared.control.resume_now(it.id)).await
 }
 
 pub(super) async fn stop(shared: &Shared, params: Params<'_>) -> Outcome {

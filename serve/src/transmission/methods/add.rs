@@ -1,7 +1,6 @@
 //! `torrent_add`
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use data_encoding::BASE64;
 use serde_json::{Map, Value};
@@ -28,7 +27,7 @@ pub(super) async fn add(shared: &Shared, params: Params<'_>) -> Outcome {
     let mut source = source(params)?;
     let mut wished = options(params)?;
     if params.flag("paused").is_none() {
-        wished.paused = shared.remembered.adds_paused.load(Ordering::Relaxed);
+        wished.paused = shared.remembered.adds_paused();
     }
     if OF_FILES.iter().any(|name| params.value(name).is_some()) {
         wished.priorities = match &source {
@@ -97,6 +96,7 @@ fn options(params: Params<'_>) -> Result<AddParams, Failure> {
         paused: params.flag("paused").unwrap_or(false),
         sequential: params.flag("sequential_download").unwrap_or(false),
         max_peers: super::set::peers(params),
+        attributes: super::set::priority(params).unwrap_or_default(),
         ..AddParams::default()
     })
 }

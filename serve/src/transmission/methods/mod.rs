@@ -8,13 +8,17 @@
 //! | `actions` | start, stop, verify, reannounce, remove, move, rename |
 //! | `queue` | the queue |
 //! | `session`, `session_set`, `stats` | the daemon: its settings, and figures |
-//! | `others` | the room on a disk, groups, the port, the blocklist, the end |
+//! | `groups` | groups of torrents |
+//! | `port` | whether peers reach us |
+//! | `others` | the room on a disk, the blocklist, the end |
 
 mod actions;
 mod add;
 mod announce;
 mod get;
+mod groups;
 mod others;
+mod port;
 mod queue;
 mod session;
 mod session_set;
@@ -83,22 +87,29 @@ pub(super) async fn run(shared: &Shared, access: Access, call: &Call) -> Outcome
         return Err(Failure::new(Kind::Internal, "this password may only read"));
     }
     let params = Params(&call.params);
+    shared.remembered.load(&shared.control).await;
+    let outcome = one(shared, name, params, call.dialect).await;
+    shared.remembered.save(&shared.control).await;
+    outcome
+}
+
+async fn one(shared: &Shared, name: &str, params: Params<'_>, dialect: Dialect) -> Outcome {
     match name {
         "blocklist_update" => others::blocklist_update(shared).await,
         "free_space" => others::free_space(shared, params).await,
-        "group_get" => others::group_get(),
-        "group_set" => others::group_set(params),
-        "port_test" => others::port_test(params),
+        "group_get" => Ok(groups::get(shared, params)),
+        "group_set" => groups::set(shared, params).await,
+        "port_test" => port::test(shared, params).await,
         "queue_move_bottom" => queue::bottom(shared, params).await,
         "queue_move_down" => queue::down(shared, params).await,
         "queue_move_top" => queue::top(shared, params).await,
         "queue_move_up" => queue::up(shared, params).await,
         "session_close" => others::session_close(shared),
-        "session_get" => session::get(shared, params, call.dialect).await,
+        "session_get" => session::get(shared, params, dialect).await,
         "session_set" => session_set::set(shared, params).await,
         "session_stats" => Ok(stats::get(shared)),
         "torrent_add" => add::add(shared, params).await,
-        "torrent_get" => get::get(shared, params, call.dialect).await,
+        "torrent_get" => get::get(shared, params, dialect).await,
         "torrent_reannounce" => actions::reannounce(shared, params),
         "torrent_remove" => actions::remove(shared, params).await,
         "torrent_rename_path" => actions::rename_path(shared, params).await,

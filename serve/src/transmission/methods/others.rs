@@ -1,10 +1,10 @@
-//! The room on a disk, groups, the port, the blocklist, the end.
+//! The room on a disk, the blocklist, the end.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{Outcome, nothing, of};
+use super::{Outcome, of};
 use crate::transmission::failure::{Failure, Kind};
 use crate::transmission::params::Params;
 use crate::transmission::server::Shared;
@@ -33,31 +33,6 @@ pub(super) async fn free_space(shared: &Shared, params: Params<'_>) -> Outcome {
         }
         Err(error) => Err(Failure::from(error).with(unknown())),
     }
-}
-
-/// There are none.
-#[expect(clippy::unnecessary_wraps, reason = "what methods answer")]
-pub(super) fn group_get() -> Outcome {
-    Ok(of("group", Value::Array(Vec::new())))
-}
-
-/// A group is not kept.
-pub(super) fn group_set(params: Params<'_>) -> Outcome {
-    match params.text("name").map(str::trim) {
-        None | Some("") => Err(Failure::params("No group name given")),
-        Some(_) => nothing(),
-    }
-}
-
-/// It would take a service on the internet that connects to us.
-pub(super) fn port_test(params: Params<'_>) -> Outcome {
-    let protocol = params.text("ip_protocol");
-    if protocol.is_some_and(|it| !["ipv4", "ipv6"].contains(&it)) {
-        return Err(Failure::params("invalid ip protocol string"));
-    }
-    let result = protocol.map(|it| of("ip_protocol", it)).unwrap_or_default();
-    let detail = "Couldn't test port: tailwater asks no service on the internet to connect to it";
-    Err(Failure::new(Kind::Http, detail).with(result))
 }
 
 /// Reads the lists again that the command line names.

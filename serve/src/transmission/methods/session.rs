@@ -1,7 +1,6 @@
 //! `session_get`
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
@@ -247,10 +246,7 @@ impl State<'_> {
             "tcp_enabled" => fixed.tcp.into(),
             "utp_enabled" => fixed.utp.into(),
             "anti_brute_force_enabled" | "pex_enabled" | "queue_stalled_enabled" => true.into(),
-            "start_added_torrents" => {
-                let adds_paused = &self.shared.remembered.adds_paused;
-                (!adds_paused.load(Ordering::Relaxed)).into()
-            }
+            "start_added_torrents" => (!self.shared.remembered.adds_paused()).into(),
             // A download that has got nothing for a minute does not count.
             "queue_stalled_minutes" => 1.into(),
             "reqq" => QUEUED_REQUESTS.into(),

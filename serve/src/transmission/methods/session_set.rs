@@ -1,7 +1,5 @@
 //! `session_set`
 
-use std::sync::atomic::Ordering;
-
 use super::session::{DAYS, EVERY_DAY, USUAL_HOURS};
 use super::set::limit;
 use super::{Outcome, nothing};
@@ -20,8 +18,7 @@ pub(super) async fn set(shared: &Shared, params: Params<'_>) -> Outcome {
     let mut numbers = shared.remembered.daemon();
     let settings = shared.control.settings();
     if let Some(starts) = params.flag("start_added_torrents") {
-        let adds_paused = &shared.remembered.adds_paused;
-        adds_paused.store(!starts, Ordering::Relaxed);
+        shared.remembered.set_adds_paused(!starts);
     }
     let is_alternative = shared.control.stats().are_limits_alternative;
     let patch = patch(params, &settings, is_alternative, &mut numbers);

@@ -1,9 +1,9 @@
 //! `torrent_set`
 
 use super::{Outcome, announce, nothing};
-use crate::control::{Limit, TorrentPatch, TorrentView};
+use crate::control::{Attributes, Limit, TorrentPatch, TorrentView};
 use crate::transmission::failure::Failure;
-use crate::transmission::fields::file_changes;
+use crate::transmission::fields::{PRIORITY, file_changes};
 use crate::transmission::ids::select;
 use crate::transmission::params::Params;
 use crate::transmission::remembered::{MINUTE, OfTorrent, kilo, rate};
@@ -33,6 +33,15 @@ async fn one(shared: &Shared, view: &TorrentView, params: Params<'_>) -> Result<
     if patch != TorrentPatch::default() {
         shared.control.patch(view.id, patch).await?;
     }
+    if let Some(name) = params.text("group") {
+        shared.control.join_group(view.id, name).await?;
+    }
+    if let Some(keeps) = params.flag("honors_session_limits") {
+        shared.control.keep_session_limits(view.id, keeps).await?;
+    }
+    if let Some(attributes) = priority(params) {
+        shared.control.set_attributes(view.id, attributes).await?;
+    }
     if chooses_files(params) {
         let files = shared.control.files(view.id).await?;
         let changes = file_changes(params, &files)?;
@@ -41,6 +50,18 @@ async fn one(shared: &Shared, view: &TorrentView, params: Params<'_>) -> Result<
         }
     }
     announce::set(shared, view, params).await
+}
+
+/// The priority of a torrent among others: it is kept, and has no effect.
+pub(super) fn priority(params: Params<'_>) -> Option<Attributes> {
+    let priority = params.int("bandwidth_priority")?;
+    let text = match priority {
+        -1 | 1 => priority.to_string(),
+        // The usual one is not kept.
+        0 => String::new(),
+        _ => return None,
+    };
+    Some(Attributes::from([(PRIORITY.to_owned(), text)]))
 }
 
 fn chooses_files(params: Params<'_>) -> bool {

@@ -22,7 +22,7 @@ use self::outbox::Outbox;
 use crate::driver::discovery::dht::DhtHandle;
 use crate::driver::message::{End, FactBatch, TorrentMessage};
 use crate::driver::permits::ConnectionPermit;
-use crate::driver::rate_limiter::{RateChanges, RateLimits};
+use crate::driver::rate_limits::{RateChanges, RateLimits};
 use crate::mailbox::Mailbox;
 
 use crate::peer::{Command, Connection, Violation};

@@ -31,7 +31,7 @@ use crate::driver::message::{Request, TorrentMessage};
 use crate::driver::peer::buffers::ReceiveBuffers;
 use crate::driver::peer_limits::TorrentLimits;
 use crate::driver::permits::{ConnectionPermits, PermitGroup};
-use crate::driver::rate_limiter::RateLimits;
+use crate::driver::rate_limits::RateLimits;
 use crate::driver::upkeep::Upkeep;
 use crate::driver::web_seed::status::{WebSeedState, WebSeeds};
 use crate::error::TorrentError;

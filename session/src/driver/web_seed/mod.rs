@@ -34,7 +34,7 @@ use self::source::Protocol;
 pub(crate) use self::source::WebSeedUrl;
 use self::status::{WebSeedState, WebSeeds};
 use crate::driver::message::{BATCHES_IN_FLIGHT, End, FactBatch, TorrentMessage};
-use crate::driver::rate_limiter::{RateChanges, RateLimits};
+use crate::driver::rate_limits::{RateChanges, RateLimits};
 use crate::mailbox::Mailbox;
 use crate::peer::{Command, Fact};
 use crate::torrent::{PeerKey, WebSeedId};
