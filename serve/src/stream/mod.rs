@@ -47,6 +47,7 @@ mod webvtt;
 pub(crate) use client::Client;
 pub use client::Patience;
 pub(crate) use escape::{Line, disposition, segment};
+pub(crate) use fresh::Fresh;
 pub(crate) use guard::{Refused, host as requested_host, origin as check_origin};
 pub use host::{HostName, Hosts, ParseHostError};
 pub use item::Item;

@@ -13,18 +13,23 @@ pub(super) fn empty() -> Response<Body> {
 }
 
 /// Some text of a type.
-pub(super) fn text(content_type: &'static str, text: impl Into<String>) -> Response<Body> {
-    let mut response = Response::new(Body::from(text.into()));
+pub(super) fn text(content_type: &'static str, text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
+/// What is JSON already.
+pub(super) fn json(json: impl Into<Body>) -> Response<Body> {
+    text("application/json; charset=utf-8", json)
+}
+
 /// A value as JSON.
 pub(super) fn json_of(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_string(value) {
-        Ok(json) => text("application/json; charset=utf-8", json),
+        Ok(text) => json(text),
         Err(error) => refused(&Refused::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             error.to_string(),

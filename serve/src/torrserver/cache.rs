@@ -1,26 +1,70 @@
 //! `/cache`: which pieces of a torrent are held, and where it is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
+use axum::http::StatusCode;
+use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tailwater_metainfo::Geometry;
 use tailwater_session::{BufferMap, PieceState, PieceView, ReaderView, Torrent};
 
+use super::refused::Refused;
 use super::server::Shared;
 use super::status::Status;
-use crate::control::TorrentView;
+use crate::control::{TorrentId, TorrentView};
+use crate::stream::Fresh;
 
 /// The most pieces that are listed: those near to readers come first.
 const MAX_PIECES: usize = 4_096;
+/// A picture is made anew no sooner than this: clients ask once a second or less often, and one of thousands of pieces takes
+/// the torrent's time.
+const KEPT_FOR: Duration = Duration::from_millis(250);
+/// The most torrents of which the last picture is kept; at the limit, all are made anew when they are asked for.
+const MAX_TORRENTS: usize = 32;
 /// How wanted a piece is, as it is called there.
 const NOW: u8 = 5;
 const READAHEAD: u8 = 3;
 const NORMAL: u8 = 1;
 
+/// The last pictures, as JSON: all who ask at once get the same one.
+#[derive(Default)]
+pub(super) struct Caches {
+    made: Mutex<HashMap<TorrentId, Arc<Fresh<Bytes>>>>,
+}
+
+impl Caches {
+    /// The picture of a torrent in the session.
+    pub(super) async fn get(
+        &self,
+        shared: &Shared,
+        view: &TorrentView,
+        torrent: &Torrent,
+    ) -> Result<Bytes, Refused> {
+        let made = {
+            let mut made = self.made.lock();
+            if made.len() >= MAX_TORRENTS && !made.contains_key(&view.id) {
+                made.clear();
+            }
+            let fresh = made.entry(view.id);
+            Arc::clone(fresh.or_insert_with(|| Arc::new(Fresh::new(KEPT_FOR))))
+        };
+        let make = async {
+            let buffer = shared.control().buffer(view.id).await?;
+            let json = serde_json::to_vec(&Cache::of(shared, view, torrent, &buffer));
+            json.map(Bytes::from)
+                .map_err(|error| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        };
+        made.get(make).await
+    }
+}
+
 /// What is held of a torrent.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Cache {
+struct Cache {
     hash: String,
     capacity: u64,
     filled: u64,
@@ -52,12 +96,7 @@ struct Reader {
 
 impl Cache {
     /// That of a torrent in the session, whose pieces and readers are these.
-    pub(super) fn of(
-        shared: &Shared,
-        view: &TorrentView,
-        torrent: &Torrent,
-        buffer: &BufferMap,
-    ) -> Self {
+    fn of(shared: &Shared, view: &TorrentView, torrent: &Torrent, buffer: &BufferMap) -> Self {
         let geometry = torrent.info().geometry();
         let readers = buffer.readers.iter();
         let readers: Vec<_> = readers.filter_map(|it| reader(torrent, it)).collect();

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::body::Body;
+use super::cache::Caches;
 use super::files::{File, KnownTorrents};
 use super::preload::Preloads;
 use super::query::Query;
@@ -22,7 +23,7 @@ use super::secret::{Secret, in_urls, take_secret};
 use super::settings::{Fixed, Settings};
 use super::texts::{self, Texts};
 use super::viewed::Viewed;
-use super::{answer, cache, download, link, playlist, stream, torrents, upload};
+use super::{answer, download, link, playlist, stream, torrents, upload};
 use crate::compat::{Asker, CompatConfig, CompatServer, Door, Rules};
 use crate::control::{Attributes, Control, MAX_ATTRIBUTE_LEN, TorrentId};
 use crate::on_demand::OnDemand;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) preloads: Preloads,
     pub(super) viewed: Viewed,
     pub(super) settings: Settings,
+    caches: Caches,
     /// What is kept with the daemon has been read.
     is_loaded: OnceCell<()>,
     large: Semaphore,
@@ -111,6 +113,7 @@ pub fn start(
             preloads: Preloads::default(),
             viewed: Viewed::default(),
             settings: Settings::new(fixed),
+            caches: Caches::default(),
             is_loaded: OnceCell::new(),
             large: Semaphore::new(LARGE_AT_ONCE),
         });
@@ -265,10 +268,8 @@ async fn cached(shared: &Shared, body: &Body) -> Result<Response, Refused> {
     let Some(torrent) = shared.control().running(id) else {
         return Ok(answer::json_of(&serde_json::json!({})));
     };
-    let buffer = shared.control().buffer(id).await?;
-    Ok(answer::json_of(&cache::Cache::of(
-        shared, &view, &torrent, &buffer,
-    )))
+    let json = shared.caches.get(shared, &view, &torrent).await?;
+    Ok(answer::json(json))
 }
 
 async fn settings(shared: &Shared, asker: &Asker, body: &Body) -> Result<Response, Refused> {
