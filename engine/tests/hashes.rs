@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use sim::{Manner, Payload, Play, Swarm, Viewer};
 use tailwater_engine::peer::Command;
-use tailwater_engine::torrent::{Notice, Origin};
+use tailwater_engine::torrent::{Halt, Notice, Origin};
+use tailwater_metainfo::PieceIndex;
 use tailwater_netsim::Link;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,6 +25,16 @@ const PIECE: u32 = 16_384;
 
 fn payload(seed: u64) -> Payload {
     Payload::v2(seed, PIECES * PIECE as usize - 5, PIECE)
+}
+
+/// A hybrid torrent with two parts of a layer, of which these pieces contradict themselves.
+fn hybrid(seed: u64, wrong: &[u32]) -> Payload {
+    Payload::hybrid(seed, 600 * PIECE as usize - 5, PIECE, wrong)
+}
+
+/// The hashes of all pieces come sooner than a few of the pieces.
+fn slow() -> Link {
+    Link::lan().with_rate(2_000_000)
 }
 
 fn all_complete(swarm: &Swarm) -> bool {
@@ -42,6 +53,15 @@ fn asked(swarm: &Swarm, node: usize) -> Vec<u32> {
         _ => None,
     });
     queries.collect()
+}
+
+fn held(swarm: &Swarm, node: usize) -> usize {
+    let pieces = swarm.payload(node).geometry.pieces();
+    pieces.filter(|piece| swarm.holds(node, *piece)).count()
+}
+
+fn halted(swarm: &Swarm, node: usize) -> Option<Halt> {
+    swarm.nodes[node].halted()
 }
 
 fn banned(swarm: &Swarm, node: usize) -> Vec<std::net::IpAddr> {
@@ -91,6 +111,21 @@ fn who_sends_false_hashes_is_banned_and_others_are_asked() {
         found.sort_unstable();
         assert_eq!(found, liars, "seed {seed}");
     }
+}
+
+#[test]
+fn who_sends_proofs_of_the_wrong_length_is_let_go_and_others_are_asked() {
+    let mut swarm = Swarm::new(8, payload(8));
+    swarm.seed(Link::lan(), Manner::ShortHashes);
+    let honest = swarm.seed(Link::lan(), Manner::Honest);
+    let leech = swarm.leech(Link::lan());
+    swarm.introduce(leech, &[0]);
+    swarm.run_for(Duration::from_secs(2));
+    assert_eq!(missing(&swarm, leech), 3);
+    assert_eq!(swarm.peers(leech), []);
+    swarm.introduce(leech, &[honest]);
+    swarm.run_until(5 * MINUTE, |swarm| swarm.is_complete(leech));
+    assert_eq!(banned(&swarm, leech), [] as [std::net::IpAddr; 0]);
 }
 
 #[test]
@@ -144,4 +179,69 @@ fn what_a_reader_waits_for_is_asked_for_first() {
     swarm.introduce(node, &[seed]);
     swarm.run_until(MINUTE, |swarm| swarm.player(player).position > start);
     assert_eq!(asked(&swarm, node).first(), Some(&1_024));
+}
+
+/// The node has them by their SHA-1 before their second hashes come.
+#[test]
+fn pieces_of_a_hybrid_that_are_held_are_checked_again_when_their_hashes_come() {
+    let hybrid = hybrid(5, &[]);
+    let mut swarm = Swarm::new(5, hybrid);
+    swarm.seed(slow(), Manner::NoHashes);
+    swarm.seed(slow(), Manner::Honest);
+    let leech = swarm.leech(Link::lan());
+    swarm.introduce(leech, &[0]);
+    swarm.run_until(5 * MINUTE, |swarm| held(swarm, leech) > 50);
+    let pieces = swarm.payload(leech).geometry.pieces();
+    let early: Vec<_> = pieces.filter(|piece| swarm.holds(leech, *piece)).collect();
+    assert_eq!(missing(&swarm, leech), 2);
+    assert_eq!(swarm.nodes[leech].rechecked, []);
+    swarm.introduce(leech, &[1]);
+    swarm.run_until(5 * MINUTE, |swarm| swarm.is_complete(leech));
+    assert_eq!(missing(&swarm, leech), 0);
+    // Each once, whatever the order in which their hashes came.
+    let rechecked = &swarm.nodes[leech].rechecked;
+    let once: std::collections::BTreeSet<_> = rechecked.iter().collect();
+    assert_eq!(once.len(), rechecked.len());
+    assert!(early.iter().all(|piece| once.contains(piece)));
+    // What came later was checked by both.
+    assert!(rechecked.len() < 500, "{}", rechecked.len());
+    assert_eq!(halted(&swarm, leech), None);
+}
+
+#[test]
+fn a_hybrid_that_contradicts_itself_is_given_up_when_its_hashes_come() {
+    // A piece that is held by then, or one that comes later.
+    for (seed, wrong) in [(6, None), (7, Some(599))] {
+        let first = |swarm: &Swarm, node| {
+            let mut pieces = swarm.payload(node).geometry.pieces();
+            pieces.find(|piece| swarm.holds(node, *piece))
+        };
+        // Which piece is fetched first does not depend on its hash.
+        let mut swarm = Swarm::new(seed, hybrid(seed, &[]));
+        swarm.seed(slow(), Manner::NoHashes);
+        let leech = swarm.leech(Link::lan());
+        swarm.introduce(leech, &[0]);
+        swarm.run_until(MINUTE, |swarm| held(swarm, leech) > 20);
+        let wrong = wrong.or(first(&swarm, leech).map(PieceIndex::get));
+
+        let mut swarm = Swarm::new(seed, hybrid(seed, &[wrong.unwrap()]));
+        swarm.seed(slow(), Manner::NoHashes);
+        swarm.seed(slow(), Manner::Honest);
+        let (leech, other) = (swarm.leech(Link::lan()), swarm.leech(Link::lan()));
+        swarm.introduce(leech, &[0]);
+        swarm.run_until(MINUTE, |swarm| held(swarm, leech) > 20);
+        swarm.introduce(leech, &[1]);
+        swarm.run_until(MINUTE, |swarm| halted(swarm, leech).is_some());
+        assert_eq!(
+            halted(&swarm, leech),
+            Some(Halt::Contradiction),
+            "{wrong:?}"
+        );
+        assert_eq!(swarm.peers(leech), []);
+        // No peer is to blame, and none is served.
+        assert_eq!(banned(&swarm, leech), [] as [std::net::IpAddr; 0]);
+        swarm.introduce(other, &[leech]);
+        swarm.run_for(Duration::from_secs(5));
+        assert_eq!((swarm.peers(leech).len(), held(&swarm, other)), (0, 0));
+    }
 }

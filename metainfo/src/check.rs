@@ -80,6 +80,20 @@ impl PieceHashes {
         }
     }
 
+    /// Whether a piece of a hybrid torrent can be checked by its SHA-1 alone, as the hash of its tree is not known yet (BEP
+    /// 52). When that comes, the piece has to be checked again.
+    #[must_use]
+    pub fn lacks_tree(&self, piece: PieceIndex) -> bool {
+        match &self.0 {
+            Source::Torrent { info, layers } => {
+                info.info_hashes().v2.is_some()
+                    && matches!(of_torrent(info, layers, piece), Some(Expected::V1(_)))
+                    && file_of(info, piece).is_some()
+            }
+            Source::V1(_) | Source::Any(_) => false,
+        }
+    }
+
     /// How many bytes of a piece its hash tree covers, from its beginning; `None` if it has none, or it is not known.
     #[must_use]
     pub fn tree_len(&self, piece: PieceIndex) -> Option<u32> {
@@ -90,11 +104,16 @@ impl PieceHashes {
     }
 
     /// Whether these bytes are block `number` of a piece, by the block's own hash (BEP 52); `None` if that is not known. In
-    /// a hybrid torrent the piece has to match its v1 hash besides.
+    /// a hybrid torrent the piece has to match its v1 hash besides: a piece of one block is judged by both at once, as a piece.
     #[must_use]
     pub fn judge(&self, piece: PieceIndex, number: u32, bytes: &[u8]) -> Option<bool> {
         match &self.0 {
-            Source::Torrent { layers, .. } => layers.judge(piece.get(), number, bytes),
+            Source::Torrent { info, layers } => {
+                let is_piece = info.geometry().block_count(piece) == 1;
+                // A torrent that contradicts itself is to be found out, and no sender to be blamed.
+                let is_enough = !is_piece || info.info_hashes().v1.is_none();
+                is_enough.then(|| layers.judge(piece.get(), number, bytes))?
+            }
             Source::V1(_) | Source::Any(_) => None,
         }
     }

@@ -145,6 +145,10 @@ impl Storage for DiskStorage {
         Reply::later(async move { torrent.leaves(piece).await })
     }
 
+    fn confirm(&self, piece: PieceIndex) {
+        self.torrent.confirm(piece);
+    }
+
     fn digest(&self, piece: PieceIndex) -> Result<(), StorageError> {
         self.torrent.digests(piece)
     }

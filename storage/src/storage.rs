@@ -113,6 +113,12 @@ pub trait Storage: Send + Sync {
         Reply::ready(None)
     }
 
+    /// A piece of a hybrid torrent that was verified by its SHA-1 alone has been read and found right by its hash tree too,
+    /// which became known later (BEP 52): what is saved of it may vouch for it from now on.
+    fn confirm(&self, piece: PieceIndex) {
+        let _ = piece;
+    }
+
     /// Asks for a digest of each block of a verified piece, to compare with those of an earlier, invalid copy (smart
     /// ban). The answer is [`Completion::Digests`](crate::Completion::Digests), or none.
     ///

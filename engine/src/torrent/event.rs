@@ -45,6 +45,8 @@ pub enum Refusal {
     OtherTracker,
     /// Neither side has anything that the other lacks.
     NothingToShare,
+    /// The torrent contradicts itself and is given up.
+    Contradiction,
 }
 
 /// The reason, for people: to be read after a colon.
@@ -60,6 +62,7 @@ impl fmt::Display for Refusal {
             Self::Inactive => "nothing has moved for a long time",
             Self::OtherTracker => "it belongs to a tracker that has been left",
             Self::NothingToShare => "neither side has anything that the other lacks",
+            Self::Contradiction => "the torrent contradicts itself",
         })
     }
 }
@@ -94,6 +97,9 @@ pub enum Output {
     /// The hashes of blocks of a piece have become known (BEP 52): judge those that are stored by them; answer for wrong ones
     /// with [`handle_wrong`](super::Engine::handle_wrong).
     Judge(PieceIndex),
+    /// The hashes of the trees of these pieces of a hybrid torrent have become known after they were verified by their SHA-1
+    /// (BEP 52): compare them again, in the background; where the hashes disagree, [`give_up`](super::Engine::give_up).
+    Recheck(Vec<PieceIndex>),
     /// Take digests of a valid piece's blocks; answer with [`handle_digests`](super::Engine::handle_digests).
     Digest(PieceIndex),
     /// A reader waits for a piece that there is no room for; see [`Engine::wanted_space`](super::Engine::wanted_space).
@@ -133,4 +139,6 @@ pub enum Halt {
     Paused,
     /// The storage failed: nothing is requested until it works again.
     Storage,
+    /// The two hashes of a piece of this hybrid torrent disagree (BEP 52): nothing is requested, sent or accepted, for ever.
+    Contradiction,
 }

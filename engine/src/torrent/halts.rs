@@ -8,6 +8,7 @@ use super::Halt;
 pub(super) struct Halts {
     paused: bool,
     storage: bool,
+    contradiction: bool,
 }
 
 impl Halts {
@@ -15,6 +16,7 @@ impl Halts {
         match why {
             Halt::Paused => self.paused = true,
             Halt::Storage => self.storage = true,
+            Halt::Contradiction => self.contradiction = true,
         }
     }
 
@@ -22,18 +24,20 @@ impl Halts {
         match why {
             Halt::Paused => self.paused,
             Halt::Storage => self.storage,
+            Halt::Contradiction => self.contradiction,
         }
     }
 
     pub(super) const fn first(self) -> Option<Halt> {
-        match (self.paused, self.storage) {
-            (true, _) => Some(Halt::Paused),
-            (false, true) => Some(Halt::Storage),
-            (false, false) => None,
+        match (self.contradiction, self.paused, self.storage) {
+            (true, ..) => Some(Halt::Contradiction),
+            (_, true, _) => Some(Halt::Paused),
+            (_, _, true) => Some(Halt::Storage),
+            (false, false, false) => None,
         }
     }
 
     pub(super) const fn any(self) -> bool {
-        self.paused || self.storage
+        self.paused || self.storage || self.contradiction
     }
 }

@@ -349,8 +349,19 @@ impl<S: Space> Engine<S> {
         }
     }
 
-    /// Requests again, for whatever reasons it had stopped.
+    /// The torrent contradicts itself, which nothing mends: lets all peers go, and admits none any more.
+    pub fn give_up(&mut self, now: Instant) {
+        self.halt(Halt::Contradiction);
+        for key in self.peers.connected_keys() {
+            self.disconnect(now, key, Refusal::Contradiction);
+        }
+    }
+
+    /// Requests again, for whatever reasons it had stopped; not after [`give_up`](Self::give_up).
     pub fn resume(&mut self, now: Instant) {
+        if self.halted.has(Halt::Contradiction) {
+            return;
+        }
         let was = std::mem::take(&mut self.halted);
         if was.has(Halt::Storage) {
             // The failed storage may never have answered for these.

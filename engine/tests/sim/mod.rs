@@ -188,14 +188,17 @@ impl Swarm {
             ..Config::new(payload.info_hash, id)
         };
         let known = payload.known_to(have.is_all());
-        let hashes = known.as_ref().map(Metainfo::piece_hashes);
+        // A seed has what its peers can verify, even where the torrent contradicts itself.
+        let hashes = known.as_ref().filter(|_| !have.is_all());
+        let hashes = hashes.map(Metainfo::piece_hashes);
         let hashes = hashes.unwrap_or_else(|| payload.hashes.clone());
+        let is_v2_only = hashes.has_trees() && !hashes.has_v1();
         let layers = known.map(|metainfo| metainfo.piece_layers().clone());
-        let store = Store::new(house.clone(), payload, hashes, &have);
+        let store = Store::new(house.clone(), payload, hashes.clone(), &have);
         let mut engine = Engine::new(config, payload.geometry.clone(), have, store.clone());
         if let Some(layers) = &layers {
             engine.set_layers(layers.clone());
-            engine.await_hashes(layers.missing(), true);
+            engine.await_hashes(layers.missing(), is_v2_only);
         }
         self.nodes.push(Node {
             host: self.net.add_host(addr, link),
@@ -207,6 +210,8 @@ impl Swarm {
             engine,
             layers,
             store,
+            hashes,
+            rechecked: Vec::new(),
             space_wait: SpaceWait::default(),
             wires: BTreeMap::new(),
             players: Vec::new(),

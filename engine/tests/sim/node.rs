@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tailwater_engine::peer::{self, Command, Connection, Consequence, Direction, Fact};
 use tailwater_engine::torrent::{
-    ConnectionKind, Engine, NewPeer, Notice, Output, PeerKey, Verdict,
+    ConnectionKind, Engine, Halt, NewPeer, Notice, Output, PeerKey, Verdict,
 };
 use tailwater_metainfo::merkle::PieceLayers;
-use tailwater_metainfo::{BlockRef, PeerId, PieceIndex};
+use tailwater_metainfo::{BlockRef, PeerId, PieceHashes, PieceIndex, PieceMatch};
 use tailwater_netsim::{ConnId, HostId};
+use tailwater_storage_mem::Error;
 use tailwater_wire::{Decoder, Handshake, Limits, Message, Reserved, piece_header};
 
 use super::payload::Payload;
@@ -31,6 +32,8 @@ pub(crate) enum Manner {
     Refuser,
     /// The hashes that it sends are false.
     FalseHashes,
+    /// The proofs that it sends lack a hash.
+    ShortHashes,
     /// It takes requests for hashes and never answers.
     SilentOnHashes,
     /// It refuses requests for hashes.
@@ -44,13 +47,33 @@ pub(crate) enum Manner {
 }
 
 impl Manner {
+    /// What it sends in place of messages.
+    fn send(self, messages: Bytes) -> Bytes {
+        match self {
+            Self::FalseHashes
+            | Self::ShortHashes
+            | Self::SilentOnHashes
+            | Self::NoHashes
+            | Self::FalseLeaves
+            | Self::SilentOnLeaves
+            | Self::NoLeaves => misanswered(self, messages),
+            _ => messages,
+        }
+    }
+
     /// What it does to an answer with hashes, of pieces or of blocks.
     const fn on_hashes(self, are_leaves: bool) -> Self {
         match (self, are_leaves) {
             (Self::FalseLeaves, true) => Self::FalseHashes,
             (Self::SilentOnLeaves, true) => Self::SilentOnHashes,
             (Self::NoLeaves, true) => Self::NoHashes,
-            (manner @ (Self::FalseHashes | Self::SilentOnHashes | Self::NoHashes), _) => manner,
+            (
+                manner @ (Self::FalseHashes
+                | Self::ShortHashes
+                | Self::SilentOnHashes
+                | Self::NoHashes),
+                _,
+            ) => manner,
             _ => Self::Honest,
         }
     }
@@ -90,6 +113,10 @@ pub(crate) struct Node {
     /// What is known of the hashes of pieces, if they are exchanged.
     pub(crate) layers: Option<PieceLayers>,
     pub(super) store: Store,
+    /// What its pieces have to be, as far as it knows.
+    pub(super) hashes: PieceHashes,
+    /// The pieces that were compared again when their second hash came.
+    pub(crate) rechecked: Vec<PieceIndex>,
     pub(super) space_wait: SpaceWait,
     pub(super) wires: BTreeMap<ConnId, Wire>,
     pub(super) players: Vec<Player>,
@@ -110,6 +137,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Why its torrent asks for nothing.
+    pub(crate) fn halted(&self) -> Option<Halt> {
+        self.engine.halted()
+    }
+
     pub(super) fn shake_hands(&mut self, conn: ConnId) {
         let handshake = Handshake {
             reserved: Reserved::FAST | Reserved::EXTENSION_PROTOCOL,
@@ -209,8 +241,13 @@ impl Node {
                 for (piece, verdict) in self.store.verify(&pieces) {
                     // Each block that was taken has been told to the torrent before.
                     self.store.settle(piece);
-                    self.verdicts
-                        .push_back((now + self.verdict_delay, piece, verdict.unwrap()));
+                    match verdict {
+                        Err(Error::HashesDisagree { .. }) => self.engine.give_up(now),
+                        verdict => {
+                            let at = now + self.verdict_delay;
+                            self.verdicts.push_back((at, piece, verdict.unwrap()));
+                        }
+                    }
                 }
                 self.hear_verdicts(now);
             }
@@ -218,6 +255,15 @@ impl Node {
                 let wrong = self.store.judge(piece);
                 if !wrong.is_empty() {
                     self.engine.handle_wrong(now, &wrong);
+                }
+            }
+            Output::Recheck(pieces) => {
+                for piece in pieces {
+                    self.rechecked.push(piece);
+                    let found = self.store.compare(&self.hashes, piece);
+                    if found == PieceMatch::Disagree {
+                        self.engine.give_up(now);
+                    }
                 }
             }
             Output::Digest(piece) => {
@@ -331,7 +377,7 @@ impl Node {
             {
                 match self.store.storage().read(self.store.handle, block) {
                     Ok(lease) if self.manner != Manner::Refuser => {
-                        let out = connection.take_out(now);
+                        let out = self.manner.send(connection.take_out(now));
                         wire.sending.extend_from_slice(&out);
                         let header = piece_header(block.piece().get(), block.offset(), block.len());
                         wire.sending.extend_from_slice(&header);
@@ -352,19 +398,8 @@ impl Node {
                 let leaves = self.store.storage().leaves(self.store.handle, piece);
                 connection.handle_leaves(leaves.ok().as_deref());
             }
-            let out = connection.take_out(now);
-            match self.manner {
-                Manner::FalseHashes
-                | Manner::SilentOnHashes
-                | Manner::NoHashes
-                | Manner::FalseLeaves
-                | Manner::SilentOnLeaves
-                | Manner::NoLeaves => {
-                    wire.sending
-                        .extend_from_slice(&misanswered(self.manner, &out));
-                }
-                _ => wire.sending.extend_from_slice(&out),
-            }
+            let out = self.manner.send(connection.take_out(now));
+            wire.sending.extend_from_slice(&out);
             let facts = connection.take_facts();
             if connection.poll_backlog().is_some_and(|at| at <= now) {
                 busy = true;
@@ -428,7 +463,7 @@ impl Node {
 }
 
 /// The messages of a node that treats requests for hashes badly.
-fn misanswered(manner: Manner, out: &[u8]) -> BytesMut {
+fn misanswered(manner: Manner, out: Bytes) -> Bytes {
     let mut decoder = Decoder::new(Limits::default());
     let (mut out, mut sent) = (BytesMut::from(out), BytesMut::new());
     while let Some(message) = decoder.decode(&mut out).unwrap() {
@@ -443,6 +478,10 @@ fn misanswered(manner: Manner, out: &[u8]) -> BytesMut {
                 answer.hashes = hashes.into();
                 Message::Hashes(answer).encode(&mut sent);
             }
+            Manner::ShortHashes => {
+                answer.hashes = answer.hashes.slice(32..);
+                Message::Hashes(answer).encode(&mut sent);
+            }
             Manner::NoHashes => {
                 Message::HashReject(Box::new(answer.request)).encode(&mut sent);
             }
@@ -450,5 +489,5 @@ fn misanswered(manner: Manner, out: &[u8]) -> BytesMut {
             _ => {}
         }
     }
-    sent
+    sent.freeze()
 }

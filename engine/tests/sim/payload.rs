@@ -74,11 +74,42 @@ impl Payload {
                 _ => None,
             })
             .collect();
-        let height = merkle::piece_layer_height(piece_length);
+        let rest = format!("12:meta versioni2e4:name4:file12:piece lengthi{piece_length}ee");
+        payload.with_tree(&layer, total, &rest.into_bytes())
+    }
+
+    /// The same as a hybrid torrent. In its v2 half, the pieces of `wrong` are not those of the v1 half: it contradicts itself.
+    pub(crate) fn hybrid(seed: u64, total: usize, piece_length: u32, wrong: &[u32]) -> Self {
+        let v2 = Self::v2(seed, total, piece_length);
+        let v1 = Self::new(seed, total, piece_length);
+        let layer = v2
+            .geometry
+            .pieces()
+            .map(|piece| match v2.hashes.expected(piece) {
+                Some(Expected::V2(_)) if wrong.contains(&piece.get()) => MerkleHash::new([9; 32]),
+                Some(Expected::V2(root)) => root.root,
+                other => panic!("{other:?} is no tree"),
+            });
+        let layer: Vec<_> = layer.collect();
+        let mut rest = format!("6:lengthi{total}e12:meta versioni2e4:name4:file").into_bytes();
+        rest.extend(format!("12:piece lengthi{piece_length}e").bytes());
+        rest.extend(format!("6:pieces{}:", 20 * layer.len()).bytes());
+        for piece in v1.geometry.pieces() {
+            let Some(Expected::V1(hash)) = v1.hashes.expected(piece) else {
+                panic!("{piece:?} has no SHA-1");
+            };
+            rest.extend(hash.as_bytes());
+        }
+        rest.push(b'e');
+        v1.with_tree(&layer, total, &rest)
+    }
+
+    /// One file with this layer; `rest` is what follows its tree in the info dictionary.
+    fn with_tree(self, layer: &[MerkleHash], total: usize, rest: &[u8]) -> Self {
+        let height = merkle::piece_layer_height(self.geometry.piece_length());
         let root = merkle::root(layer.iter().copied(), height).unwrap();
         let tree = format!("d9:file treed4:filed0:d6:lengthi{total}e11:pieces root32:");
-        let rest = format!("eee12:meta versioni2e4:name4:file12:piece lengthi{piece_length}ee");
-        let info = [tree.as_bytes(), root.as_bytes(), rest.as_bytes()].concat();
+        let info = [tree.as_bytes(), root.as_bytes(), b"eee", rest].concat();
         let hashes: Vec<u8> = layer.iter().flat_map(|hash| *hash.as_bytes()).collect();
         let len = format!("{}:", hashes.len());
         let file = [
@@ -94,7 +125,7 @@ impl Payload {
         Self {
             info_hash: metainfo.info().info_hash(),
             v2: Some(metainfo),
-            ..payload
+            ..self
         }
     }
 

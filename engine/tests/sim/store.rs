@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tailwater_engine::torrent::{ByteWindow, Full, PeerKey, ReaderKey, Space, SupplierKey};
-use tailwater_metainfo::{Bitfield, BlockRef, Geometry, PieceHashes, PieceIndex};
+use tailwater_metainfo::{
+    Bitfield, BlockRef, Geometry, PieceHasher, PieceHashes, PieceIndex, PieceMatch,
+};
 use tailwater_storage::Claims;
 use tailwater_storage_mem::{
     self as mem, Error, MemoryStorage, PieceState, ReaderId, ReservationId, SpaceAvailable,
@@ -260,6 +262,15 @@ impl Store {
         }
         drop(ledger);
         verdicts
+    }
+
+    /// Compares a piece that is held with its hashes once more.
+    pub(crate) fn compare(&self, hashes: &PieceHashes, piece: PieceIndex) -> PieceMatch {
+        let mut hasher = PieceHasher::new(hashes.expected(piece).unwrap());
+        for block in self.geometry.blocks(piece) {
+            hasher.update(&self.storage().read(self.handle, block).unwrap());
+        }
+        hasher.finish()
     }
 
     /// The torrent knows the verdict: no more of its blocks are taken.

@@ -178,6 +178,14 @@ fn without_layers_only_files_of_one_piece_can_be_checked() {
     for piece in info.geometry().pieces().skip(1) {
         let v1 = info.piece_hash(piece).map(Expected::V1);
         assert_eq!(info.piece_hashes().expected(piece), v1);
+        assert!(info.piece_hashes().lacks_tree(piece));
+    }
+    // Those have their trees: the file of one piece, and those of a torrent with its layers.
+    let first = info.geometry().piece(0).unwrap();
+    assert!(!info.piece_hashes().lacks_tree(first));
+    let whole = Metainfo::from_bytes(&torrent(&files, true, true)).unwrap();
+    for piece in whole.info().geometry().pieces() {
+        assert!(!whole.piece_hashes().lacks_tree(piece));
     }
 }
 
@@ -194,6 +202,29 @@ fn a_file_of_one_block_has_its_hash_as_root() {
     };
     let expected = metainfo.piece_hashes().expected(piece);
     assert_eq!(expected, Some(Expected::V2(root)));
+}
+
+/// It has to match its SHA-1 too, which says more of who is to blame.
+#[test]
+fn a_piece_of_one_block_of_a_hybrid_is_judged_as_a_piece() {
+    let file = content(1, 16_384);
+    let judged = |is_hybrid| {
+        let mut bytes = torrent(std::slice::from_ref(&file), is_hybrid, true);
+        // Pieces as long as blocks: that of a tree of one leaf is its root.
+        let at = bytes.windows(5).position(|it| it == b"65536").unwrap();
+        bytes[at..at + 5].copy_from_slice(b"16384");
+        if is_hybrid {
+            // Without the padding that the longer piece needed.
+            let at = bytes.windows(8).position(|it| it == b"d4:attr1").unwrap();
+            let end = at + bytes[at..].windows(3).position(|it| it == b"aee").unwrap() + 3;
+            bytes.drain(at..end);
+        }
+        let metainfo = Metainfo::from_bytes(&bytes).unwrap();
+        let piece = metainfo.info().geometry().piece(0).unwrap();
+        metainfo.piece_hashes().judge(piece, 0, &content(2, 16_384))
+    };
+    assert_eq!(judged(false), Some(false));
+    assert_eq!(judged(true), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod encryption;
 mod limits;
 mod peers;
+mod recheck;
 #[path = "../support/mod.rs"]
 mod support;
 mod transports;

@@ -163,14 +163,13 @@ impl Worker {
         }
         let hashes = shared.hash_together(&covered, scratch);
         for &piece in pieces {
+            let by_sha1 = shared.hashes.lacks_tree(piece);
             let is_right = match is_covered(&piece) {
                 true => shared.is_right(piece, hashes.get(&piece), scratch),
                 false => Ok(false),
             };
             match is_right {
-                Ok(true) => {
-                    shared.verified.set(piece);
-                }
+                Ok(true) => shared.set_verified(piece, by_sha1),
                 Ok(false) => {
                     shared.verified.clear(piece);
                 }

@@ -318,6 +318,7 @@ async fn save_in(
             synced?;
             data.unsynced.clear();
             data.have = disk.verified().as_bytes().to_vec();
+            data.by_sha1 = disk.by_sha1();
             disk.check_unchanged().await?;
             data.files = disk.untouched_states().await?;
         }
@@ -333,12 +334,13 @@ async fn saved_before(
 ) -> Result<Option<ResumeData>, StorageError> {
     disk.check_unchanged().await?;
     let states = disk.untouched_states().await?;
-    let verified = disk.verified();
+    let (verified, by_sha1) = (disk.verified(), disk.by_sha1());
     // One that cannot be read is replaced.
     let saved = resume.load(disk.key()).await.unwrap_or_default();
     Ok(saved.filter(|saved| {
         let is_synced = saved.unsynced.is_empty();
-        is_synced && saved.have == verified.as_bytes() && saved.files == states
+        let is_same = saved.have == verified.as_bytes() && saved.by_sha1 == by_sha1;
+        is_synced && is_same && saved.files == states
     }))
 }
 
@@ -359,6 +361,7 @@ fn vouch_for_nothing(disk: &DiskTorrent, totals: Totals) -> ResumeData {
         top: disk.top(),
         have: Vec::new(),
         unsynced: Vec::new(),
+        by_sha1: disk.by_sha1(),
         files: Vec::new(),
         uploaded: totals.uploaded,
         downloaded: totals.downloaded,

@@ -164,6 +164,7 @@ mod tests {
             top: top.into(),
             have: Vec::new(),
             unsynced: Vec::new(),
+            by_sha1: Vec::new(),
             files: Vec::new(),
             uploaded: 0,
             downloaded: 0,

@@ -5,6 +5,7 @@
 //!
 //! | key | value |
 //! |---|---|
+//! | `by-sha1` | in the form of `have`, the pieces of a hybrid torrent that were verified before the hashes of their trees were known; not there in older ones |
 //! | `downloaded`, `uploaded` | bytes over all runs |
 //! | `files` | for each file, and at last the parts file, a list of length and time of change, empty where there is none |
 //! | `format` | 2 |
@@ -69,6 +70,8 @@ pub(crate) struct ResumeData {
     /// In the same form, those that were verified though the device may not have held them yet: they have to be checked,
     /// but the files that have them were the torrent's. Empty when `have` is not.
     pub unsynced: Vec<u8>,
+    /// In the same form, the pieces of a hybrid torrent that were verified by their SHA-1 alone. Empty if there are none.
+    pub by_sha1: Vec<u8>,
     /// The files as they were, as [`DiskTorrent::file_states`](crate::torrent::DiskTorrent::file_states) tells.
     pub(crate) files: Vec<Option<FileState>>,
     /// Bytes sent over all runs.
@@ -85,7 +88,8 @@ impl ResumeData {
             let fields = file.map(|file| [int(file.len), Item::Int(file.mtime_ns)]);
             Item::List(fields.into_iter().flatten().collect())
         });
-        let entries: [(&[u8], Item<'_>); 9] = [
+        let entries: [(&[u8], Item<'_>); 10] = [
+            (b"by-sha1", Item::bytes(&self.by_sha1)),
             (b"downloaded", int(self.downloaded)),
             (b"files", Item::List(files.collect())),
             (b"format", Item::Int(FORMAT)),
@@ -123,7 +127,8 @@ impl ResumeData {
         let info_hash = <[u8; 20]>::try_from(info_hash).map_err(|_| "info-hash is not 20 bytes")?;
         let have = bytes_of(dict, "have")?;
         let unsynced = dict.get_bytes("unsynced").unwrap_or_default();
-        if is_too_long(have) || is_too_long(unsynced) {
+        let by_sha1 = dict.get_bytes("by-sha1").unwrap_or_default();
+        if [have, unsynced, by_sha1].into_iter().any(is_too_long) {
             return Err("have is too long".to_owned());
         }
         let files = dict
@@ -139,6 +144,7 @@ impl ResumeData {
             top: bytes_of(dict, "top")?.to_vec(),
             have: have.to_vec(),
             unsynced: unsynced.to_vec(),
+            by_sha1: by_sha1.to_vec(),
             files: files.ok_or("files has an odd entry")?,
             uploaded: count(dict, "uploaded")?,
             downloaded: count(dict, "downloaded")?,

@@ -15,6 +15,7 @@ pub(crate) async fn data_of(rig: &Rig) -> ResumeData {
         top: rig.torrent.top(),
         have,
         unsynced: Vec::new(),
+        by_sha1: rig.torrent.by_sha1(),
         files: rig.torrent.file_states().await.unwrap(),
         uploaded: 5,
         downloaded: 6,
@@ -30,6 +31,29 @@ async fn half_done() -> Rig {
         rig.verify(index).await;
     }
     rig
+}
+
+/// Of a hybrid torrent: the tree of a piece may become known between two runs.
+#[tokio::test]
+async fn what_a_sha1_alone_vouches_for_is_checked_once_its_tree_is_known() {
+    let rig = half_done().await;
+    let piece = rig.payload.piece(3);
+    rig.torrent.shared.by_sha1.set(piece);
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let by_one = data_of(&rig).await;
+    store.save(by_one.clone()).await.unwrap();
+    rig.torrent.confirm(piece);
+    let by_both = data_of(&rig).await;
+    assert_eq!(by_both.by_sha1, []);
+
+    let rig = rig.again(&[]).await;
+    let store = ResumeStore::new(rig.pool.clone(), rig.dir.path().join("state"));
+    let loaded = store.load(&by_one.key).await.unwrap().unwrap();
+    assert_eq!(loaded, by_one);
+    // Nothing is to become known of these pieces any more.
+    assert_eq!(rig.torrent.adopt(&loaded).await, Ok(false));
+    assert!(rig.torrent.verified().is_none());
+    assert_eq!(rig.torrent.adopt(&by_both).await, Ok(true));
 }
 
 #[tokio::test]
@@ -264,6 +288,7 @@ proptest! {
             top: root.into_bytes(),
             have,
             unsynced,
+            by_sha1: Vec::new(),
             files: files.collect(),
             uploaded,
             downloaded,

@@ -16,6 +16,7 @@ const MAX_AHEAD_BYTES: usize = 512 * 1024;
 
 /// The hashes of a piece's first bytes.
 pub(crate) struct PieceHasher {
+    expected: Expected,
     hasher: tailwater_metainfo::PieceHasher,
     next: u32,
 }
@@ -24,9 +25,15 @@ impl PieceHasher {
     /// A hasher that has seen no byte.
     pub(crate) fn new(expected: Expected) -> Self {
         Self {
+            expected,
             hasher: tailwater_metainfo::PieceHasher::new(expected),
             next: 0,
         }
+    }
+
+    /// What the piece has to be, as it was known when it was begun.
+    pub(crate) const fn expected(&self) -> Expected {
+        self.expected
     }
 
     /// How many bytes of the piece are in the hash.

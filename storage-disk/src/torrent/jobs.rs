@@ -183,7 +183,10 @@ impl Shared {
         let together = self.hash_together(&unhashed, scratch);
         for &piece in pieces {
             self.verifying.clear(piece);
+            // One that was begun before the piece's tree was known says nothing of that.
             let hasher = self.hashers().take(piece);
+            let hasher = hasher.filter(|it| Some(it.expected()) == self.hashes.expected(piece));
+            let by_sha1 = self.hashes.lacks_tree(piece);
             let outcome = self.health.check(epoch).and_then(|()| {
                 if self.verified.has(piece) {
                     self.name_files_of(piece)?;
@@ -196,7 +199,7 @@ impl Shared {
                     None => self.finish(piece, hasher, scratch)?,
                 };
                 if valid {
-                    self.verified.set(piece);
+                    self.set_verified(piece, by_sha1);
                     self.judged.forget(piece);
                     self.name_files_of(piece)?;
                     return Ok(Verdict::Valid);

@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) claims: Claims<u64>,
     /// Blocks of pieces that are not whole, and whether they are right.
     pub(crate) judged: JudgedBlocks,
+    /// Verified pieces of a hybrid torrent whose trees were not known then: their SHA-1 alone speaks for them.
+    pub(crate) by_sha1: AtomicBitmap,
     /// Pieces that have been written to.
     pub(crate) touched: AtomicBitmap,
     /// Verified pieces of files that another program has touched since.
@@ -108,6 +110,15 @@ impl Shared {
         {
             self.store.share();
         }
+    }
+
+    /// A piece has been found right; `by_sha1` if the hash of its tree was not known when it was looked at.
+    pub(crate) fn set_verified(&self, piece: PieceIndex, by_sha1: bool) {
+        match by_sha1 {
+            true => self.by_sha1.set(piece),
+            false => self.by_sha1.clear(piece),
+        };
+        self.verified.set(piece);
     }
 
     /// Whether closing has begun, so that long work should end.
@@ -163,6 +174,7 @@ impl DiskTorrent {
                 digesting: AtomicBitmap::new(&geometry),
                 claims: Claims::new(geometry.clone()),
                 judged: JudgedBlocks::default(),
+                by_sha1: AtomicBitmap::new(&geometry),
                 touched: AtomicBitmap::new(&geometry),
                 doubted: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
@@ -376,6 +388,21 @@ impl DiskTorrent {
         self.shared.verified.snapshot(self.geometry())
     }
 
+    /// A verified piece of a hybrid torrent is right by its tree too.
+    pub(crate) fn confirm(&self, piece: PieceIndex) {
+        self.shared.by_sha1.clear(piece);
+    }
+
+    /// The verified pieces of a hybrid torrent for which their SHA-1 alone speaks, as the payload of a `bitfield` message;
+    /// empty if there are none.
+    pub(crate) fn by_sha1(&self) -> Vec<u8> {
+        let pieces = self.shared.by_sha1.snapshot(self.geometry());
+        match pieces.is_none() {
+            true => Vec::new(),
+            false => pieces.as_bytes().to_vec(),
+        }
+    }
+
     /// The name of its resume data.
     pub(crate) fn key(&self) -> &ResumeKey {
         &self.shared.key
@@ -415,13 +442,19 @@ impl DiskTorrent {
         let trusted = states == data.files;
         let held = self.run(|shared| shared.store.held_lengths()).await??;
         let layout = self.shared.store.layout();
+        let by_sha1 = Bitfield::from_bytes(self.geometry(), &data.by_sha1);
+        let by_sha1 = by_sha1.unwrap_or_else(|_| Bitfield::none(self.geometry()));
+        // Trees that have become known since say more of a hybrid's pieces than what was saved.
+        let is_proved = |piece| !by_sha1.has(piece) || self.shared.hashes.lacks_tree(piece);
         let is_there = |have: &Bitfield| {
             let mut pieces = self.geometry().pieces();
-            pieces.all(|piece| !have.has(piece) || held.cover(layout, piece))
+            let is_right = |piece| held.cover(layout, piece) && is_proved(piece);
+            pieces.all(|piece| !have.has(piece) || is_right(piece))
         };
         let have = Bitfield::from_bytes(self.geometry(), &data.have).ok();
         match have.filter(|have| trusted && is_there(have)) {
             Some(have) => {
+                self.shared.by_sha1.replace(&by_sha1);
                 self.shared.verified.replace(&have);
                 self.shared.store.touched.begin(states);
                 Ok(true)

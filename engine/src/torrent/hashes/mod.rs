@@ -12,9 +12,11 @@
 mod chunks;
 mod leaves;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
+use tailwater_metainfo::PieceIndex;
 use tailwater_metainfo::merkle::LayerChunk;
 
 use crate::peer::{Command, HashQuery};
@@ -25,6 +27,8 @@ use leaves::Leaves;
 /// The hashes that are missing.
 #[derive(Debug, Default)]
 pub(crate) struct MissingHashes {
+    /// Pieces of a hybrid torrent that were begun before their hashes came: they may be verified without those.
+    by_sha1: BTreeSet<PieceIndex>,
     chunks: Chunks,
     leaves: Leaves,
 }
@@ -50,23 +54,40 @@ impl<S: Space> Engine<S> {
         self.ask_for_hashes(now, key);
     }
 
-    /// Hashes have been proved: these pieces can be checked, and so begun.
+    /// Hashes have been proved: these pieces can be checked, and so begun. Those of a hybrid torrent that are held already
+    /// were checked by their SHA-1 alone, and are checked again.
     pub(crate) fn handle_hashes(&mut self, query: HashQuery, pieces: Vec<Range<u32>>) {
         let is_news = self.hashes.chunks.handle_known(query);
         if is_news && self.hashes.chunks.is_empty() {
             self.outputs.push_back(Output::Notice(Notice::HashesKnown));
         }
+        let mut held = Vec::new();
         for piece in pieces.into_iter().flatten() {
             let Ok(piece) = self.supply.geometry.piece(piece) else {
                 continue;
             };
-            let is_to_come = matches!(
-                self.supply.pieces.state(piece),
-                PieceState::Missing | PieceState::Evicted
-            );
+            let state = self.supply.pieces.state(piece);
+            match state {
+                PieceState::Have if is_news => held.push(piece),
+                PieceState::Partial | PieceState::Verifying if is_news => {
+                    self.hashes.by_sha1.insert(piece);
+                }
+                _ => {}
+            }
+            let is_to_come = matches!(state, PieceState::Missing | PieceState::Evicted);
             if self.supply.picker.release(piece) && is_to_come {
                 self.supply.picker.insert(piece, &mut self.supply.rng);
             }
+        }
+        if !held.is_empty() {
+            self.outputs.push_back(Output::Recheck(held));
+        }
+    }
+
+    /// A piece has been verified. If that began before its second hash was known, it is checked again.
+    pub(crate) fn recheck_if_early(&mut self, piece: PieceIndex) {
+        if self.hashes.by_sha1.remove(&piece) {
+            self.outputs.push_back(Output::Recheck(vec![piece]));
         }
     }
 

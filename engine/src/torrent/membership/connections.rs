@@ -126,6 +126,9 @@ impl<S: Space> Engine<S> {
 
     /// Decides whether a newcomer is admitted.
     pub(crate) fn admit(&mut self, now: Instant, new: &NewPeer) -> Result<(), Refusal> {
+        if self.halted.has(Halt::Contradiction) {
+            return Err(Refusal::Contradiction);
+        }
         if new.id == self.config.peer_id {
             return Err(Refusal::Ourselves);
         }
@@ -259,6 +262,7 @@ impl<S: Space> Engine<S> {
 
     pub(crate) fn may_connect(&self) -> bool {
         !self.halted.has(Halt::Paused)
+            && !self.halted.has(Halt::Contradiction)
             && self.dials_left() > 0
             // A seed waits: peers that want data connect to it.
             && (self.supply.wanted > 0 || self.peers.connections() == 0)

@@ -23,6 +23,7 @@ impl<S: Space> Engine<S> {
                 if is_suspect {
                     self.outputs.push_back(Output::Digest(piece));
                 }
+                self.recheck_if_early(piece);
                 self.announce_have(now, piece);
                 self.check_complete(now);
             }

@@ -198,7 +198,7 @@ impl Bench {
                     self.verify.extend(pieces);
                     self.verify_calls += 1;
                 }
-                Output::Digest(_) | Output::Judge(_) => {}
+                Output::Digest(_) | Output::Judge(_) | Output::Recheck(_) => {}
                 Output::Starved(reader) => self.starved.push(reader),
                 Output::RoomNeeded => self.room_needed += 1,
                 Output::Notice(note) => self.notes.push(note),

@@ -2,6 +2,7 @@
 
 mod files;
 mod links;
+mod rechecking;
 mod storage;
 mod suspending;
 mod web_seeds;
@@ -449,6 +450,7 @@ impl Running {
                     }
                 }
                 Output::Judge(piece) => self.task.storage.judge(piece),
+                Output::Recheck(pieces) => self.recheck(pieces),
                 Output::Digest(piece) => {
                     // Without digests no sender can be convicted; the piece itself is fine.
                     let _ = self.task.storage.digest(piece);

@@ -35,6 +35,10 @@ impl Running {
 
     /// Tries again after a pause or a failure of the storage.
     pub(super) async fn resume(&mut self, now: Instant) -> Result<(), TorrentError> {
+        if let Some(error @ TorrentError::Storage(StorageError::HashesDisagree(_))) = &self.failure
+        {
+            return Err(error.clone());
+        }
         self.task.storage.resume().await?;
         // Losses from before the failure come ahead of whatever is fetched from now on.
         let mut completions = Vec::new();
@@ -96,7 +100,11 @@ impl Running {
         if self.failure.is_some() || error.is_closed() {
             return;
         }
-        self.engine.halt(Halt::Storage);
+        match error {
+            // No other peers and no other bytes make it right.
+            StorageError::HashesDisagree(_) => self.engine.give_up(Instant::now()),
+            _ => self.engine.halt(Halt::Storage),
+        }
         let error = TorrentError::Storage(error);
         self.failure = Some(error.clone());
         self.task.board.end(error.clone());
