@@ -16,6 +16,10 @@
                the same, by players at the listener for them: each asks once a second for the state of the torrent that is
                downloaded, as its client does while a film plays: Lampa for the torrent and its cache, a tenth for the list too;
                Stremio for the figures of the file
+    qbittorrent
+               the same: each asks once a second for the list of a category, a tenth of them for what has changed, as pages do
+    sync       N paused torrents at the listener for qBittorrent's clients: the first sync/maindata and one of what has changed,
+               and how long the daemon's own list of 8 fields takes meanwhile
 
 All parts by default.
 
@@ -170,6 +174,51 @@ def torrents(folder, count):
     daemon.end()
 
 
+def sync(folder, count):
+    daemon = Daemon(folder, "sync", "qbittorrent")
+    add(daemon, range(count), 668, "paused=true&labels=linux")
+    daemon.end()
+    daemon = Daemon(folder, "sync", "qbittorrent")
+    daemon.ask("/api/v1/torrents?limit=1")
+
+    def asked(rid):
+        """How long an answer takes, and the answer."""
+        begun = time.monotonic()
+        connection = http.client.HTTPConnection(daemon.other, timeout=120)
+        connection.request("GET", f"/api/v2/sync/maindata?rid={rid}")
+        text = connection.getresponse().read()
+        return (time.monotonic() - begun) * 1_000, text
+
+    def beside(rid):
+        """The same for one, and the slowest list of the daemon's own meanwhile."""
+        over, lists = threading.Event(), []
+
+        def listing():
+            while not over.is_set():
+                begun = time.monotonic()
+                daemon.ask("/api/v1/torrents?limit=1")
+                lists.append((time.monotonic() - begun) * 1_000)
+
+        thread = threading.Thread(target=listing)
+        thread.start()
+        took, text = asked(rid)
+        over.set()
+        thread.join()
+        return took, text, max(lists)
+
+    first, text, slowest = beside(0)
+    rid = json.loads(text)["rid"]
+    again, _, slow = beside(0)
+    changes = sorted(asked(rid)[0] for _ in range(50))
+    print(
+        f"{count} paused torrents: the first sync/maindata {first:.0f} ms, {len(text) / 1e6:.1f} MB (another full one {again:.0f} ms);"
+        f" short requests to the daemon meanwhile within {max(slowest, slow):.0f} ms; what has changed {changes[25]:.1f} ms"
+        f" (slowest {changes[-1]:.1f}); resident {daemon.memory()[0]:.0f} MB (peak {daemon.memory()[1]:.0f})",
+        flush=True,
+    )
+    daemon.end()
+
+
 async def request(reader, writer, host, path, headers="", body=None):
     method = "GET" if body is None else "POST"
     length = "" if body is None else f"Content-Length: {len(body)}\r\n"
@@ -275,6 +324,23 @@ async def stremio_client(addr, _number, torrent, stop, times):
         await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
 
 
+async def qbittorrent_client(addr, number, torrent, stop, times):
+    host, port = addr.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, port)
+    is_page, rid = number % 10 == 0, 0
+    await asyncio.sleep(random.random())
+    while not stop.is_set():
+        begun = time.monotonic()
+        if is_page:
+            answer = await request(reader, writer, addr, f"/api/v2/sync/maindata?rid={rid}")
+            rid = json.loads(answer)["rid"]
+        else:
+            answer = await request(reader, writer, addr, "/api/v2/torrents/info?category=")
+            assert torrent.encode() in answer, answer
+        times.append((time.monotonic() - begun) * 1_000)
+        await asyncio.sleep(max(0, 1 - (time.monotonic() - begun)))
+
+
 # What polls, by the part.
 CLIENTS = {
     "polling": client,
@@ -282,6 +348,7 @@ CLIENTS = {
     "rqbit": rqbit_client,
     "torrserver": torrserver_client,
     "stremio": stremio_client,
+    "qbittorrent": qbittorrent_client,
 }
 
 
@@ -376,7 +443,7 @@ def polling(folder, part, mib, clients, rounds, with_wrk):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default=",".join(["torrents", "pausing", *CLIENTS]))
+    parser.add_argument("--parts", default=",".join(["torrents", "pausing", "sync", *CLIENTS]))
     parser.add_argument("--torrents", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--mib", type=int, default=1_024)
@@ -390,6 +457,8 @@ def main():
             torrents(Path(folder), args.torrents)
         if "pausing" in parts:
             pausing(Path(folder), args.torrents // 5)
+        if "sync" in parts:
+            sync(Path(folder), args.torrents)
         for part in CLIENTS:
             if part in parts:
                 wrk = args.wrk and part == "polling"

@@ -30,6 +30,11 @@ pub(crate) struct Compat {
     /// machine none is needed. The rest is as for `--transmission`. docs/qbittorrent.md says what of it works.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) qbittorrent: Option<ServeAddr>,
+    /// The folder of a web page for qBittorrent's Web API, served at / of its port: that of VueTorrent, as it is unpacked.
+    ///
+    /// It is served without a login; all else of that port needs one where one is needed.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "qbittorrent")]
+    pub(crate) qbittorrent_web: Option<PathBuf>,
     /// The folder of a web page for Transmission's RPC, served at /transmission/web/. Debian's package transmission-common has
     /// Transmission's own in /usr/share/transmission/web.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "transmission")]

@@ -158,6 +158,26 @@ fn refused_calls(api: &Api<'_>, known: &str, unknown: &str) {
         }
     }
     wrong_parameters(api, known);
+    wrong_names(api, known);
+}
+
+/// Names that lead elsewhere, or that nothing has.
+fn wrong_names(api: &Api<'_>, known: &str) {
+    let film = "film.mp4";
+    for (call, old, new) in [
+        ("torrents/renameFile", "a", "b"),
+        ("torrents/renameFile", film, "../film.mp4"),
+        ("torrents/renameFile", film, ".."),
+        ("torrents/renameFile", film, "/film.mp4"),
+        ("torrents/renameFile", film, ""),
+        ("torrents/renameFolder", film, "film"),
+        ("torrents/renameFolder", "", "film"),
+    ] {
+        let params = [("hash", known), ("oldPath", old), ("newPath", new)];
+        api.refused(call, 409, &params);
+        api.refused(call, 400, &params[..2]);
+    }
+    api.refused("torrents/setShareLimits", 400, &[("hashes", known)]);
 }
 
 fn wrong_parameters(api: &Api<'_>, known: &str) {
@@ -199,11 +219,6 @@ fn wrong_parameters(api: &Api<'_>, known: &str) {
             409,
             vec![("origUrl", "http://none/"), ("newUrl", "http://b/")],
         ),
-        (
-            "torrents/renameFile",
-            409,
-            vec![("oldPath", "a"), ("newPath", "b")],
-        ),
         ("torrents/rename", 409, vec![("name", " \n")]),
         ("torrents/createCategory", 409, vec![("category", "a,b")]),
         ("torrents/createCategory", 400, vec![("category", "")]),
@@ -234,6 +249,34 @@ fn long_bodies_are_refused_and_others_are_answered_meanwhile() {
         form(&api.addr, "", &[], &[("long.torrent", &long)]).status,
         415
     );
+    // As much JSON, and as many parameters.
+    let form_type = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for (call, status, body) in [
+        (
+            "app/setPreferences",
+            200,
+            format!("json={}", "[".repeat(10_000_000)),
+        ),
+        (
+            "app/setPreferences",
+            200,
+            format!("json={{\"dl_limit\":{}}}", "9".repeat(10_000_000)),
+        ),
+        (
+            "torrents/info",
+            200,
+            format!("hashes={}", "f".repeat(10_000_000)),
+        ),
+        (
+            "torrents/add",
+            400,
+            "a=1&".repeat(201) + &(0..2_000_000).map(|n| format!("{n}&")).collect::<String>(),
+        ),
+    ] {
+        let answer = send(&api.addr, call, form_type, body.as_bytes());
+        assert_eq!(answer.status, status, "{call}: {answer:?}");
+    }
+    assert_eq!(api.get("app/preferences", &[])["dl_limit"], 0);
     let head = |length: usize| {
         let addr = &api.addr;
         format!(

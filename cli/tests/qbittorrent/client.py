@@ -6,6 +6,7 @@ TORRENT has two files and is seeded, and so is what MAGNET names; URL leads to a
 folder. TOKEN is the password. Prints what it has done, a line each.
 """
 
+import os
 import sys
 import time
 
@@ -134,8 +135,6 @@ client.torrents_remove_trackers(show, urls="http://127.0.0.1:1/announce")
 assert sorted(it.url for it in client.torrents_trackers(show)[3:]) == sorted([*trackers, "http://127.0.0.1:3/announce"])
 client.torrents_remove_trackers(show, urls=["http://127.0.0.1:3/announce"])
 refused(Conflict409Error, lambda: client.torrents_add_webseeds(show, urls="http://127.0.0.1:1/"))
-refused(Conflict409Error, lambda: client.torrents_rename_file(show, old_path="a", new_path="b"))
-refused(Conflict409Error, lambda: client.torrents_rename_folder(show, old_path="a", new_path="b"))
 refused(Conflict409Error, lambda: client.torrents_set_download_path("x", torrent_hashes=show))
 done("trackers")
 
@@ -167,6 +166,27 @@ done("transfer")
 client.torrents_start(torrent_hashes=show)
 wait(lambda: client.sync_torrent_peers(torrent_hash=show).peers or one(show).progress == 1, "peers")
 wait(lambda: one(show).progress == 1, "progress")
+for call, old, new in (
+    (client.torrents_rename_file, "Show/a.mkv", "Show/first.mkv"),
+    (client.torrents_rename_folder, "Show", "The Show"),
+    (client.torrents_rename_folder, "The Show/", "Show"),
+):
+    call(show, old_path=old, new_path=new)
+assert [it.name for it in client.torrents_files(show)] == ["Show/first.mkv", "Show/b.mkv"]
+assert sorted(os.listdir(f"{one(show).content_path}")) == ["b.mkv", "first.mkv"]
+for call, old, new in (
+    (client.torrents_rename_file, "Show/a.mkv", "Show/c.mkv"),
+    (client.torrents_rename_file, "Show", "Other"),
+    (client.torrents_rename_file, "Show/b.mkv", "Show/FIRST.mkv"),
+    (client.torrents_rename_file, "Show/b.mkv", "Show/.."),
+    (client.torrents_rename_file, "Show/b.mkv", "b.mkv"),
+    (client.torrents_rename_folder, "Show/b.mkv", "Show/c.mkv"),
+    (client.torrents_rename_folder, "Show", "/etc"),
+    (client.torrents_rename_folder, "", "x"),
+):
+    refused(Conflict409Error, lambda: call(show, old_path=old, new_path=new))
+client.torrents_rename_file(show, file_id=0, new_file_name="Show/a.mkv")
+wait(lambda: one(show).state in ("uploading", "stalledUP"), "seeds under its new names")
 client.torrents_reannounce(torrent_hashes=show)
 client.torrents_recheck(torrent_hashes=show)
 wait(lambda: one(show).state in ("uploading", "stalledUP"), "seeds after the check")

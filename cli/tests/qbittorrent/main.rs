@@ -26,6 +26,8 @@ mod sonarr;
 mod support;
 mod sync;
 mod table;
+mod vuetorrent;
+mod web;
 
 /// Whether the tests with programs of others are to run; says so if not.
 fn enabled() -> bool {

@@ -368,6 +368,27 @@ fn changes(pair: &mut Pair<'_>, hash: &str) {
         ("torrents/rename", vec![of, ("name", "Renamed")]),
         ("torrents/rename", vec![of, ("name", " ")]),
         (
+            "torrents/renameFile",
+            vec![
+                of,
+                ("oldPath", "Show/b.srt"),
+                ("newPath", "Show/subtitles.srt"),
+            ],
+        ),
+        (
+            "torrents/renameFile",
+            vec![of, ("oldPath", "Show/none"), ("newPath", "Show/x")],
+        ),
+        ("torrents/renameFile", vec![of, ("oldPath", "Show/a.mkv")]),
+        (
+            "torrents/renameFolder",
+            vec![of, ("oldPath", "Show"), ("newPath", "The Show")],
+        ),
+        (
+            "torrents/renameFolder",
+            vec![of, ("oldPath", "Show"), ("newPath", "x")],
+        ),
+        (
             "torrents/addTrackers",
             vec![of, ("urls", "http://127.0.0.1:1/announce")],
         ),

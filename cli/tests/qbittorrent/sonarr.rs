@@ -1,9 +1,20 @@
 //! The calls of Sonarr and Radarr, as their source makes them.
 
+use std::cell::RefCell;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::api::{Api, get, hash, post, text};
+use crate::api::{Api, form, get, hash, post, text};
+use crate::enabled;
+use crate::http::Answer;
+use crate::seeder::{Seeder, python};
 use crate::support::{Place, noise};
+
+/// Nothing here takes longer unless it hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// A field, and what it has to be.
 type Field = (&'static str, fn(&Value) -> bool);
@@ -246,4 +257,242 @@ fn a_category_outlasts_the_daemon_and_a_queue_has_a_top() {
     );
     api.post("torrents/deleteTags", &[("tags", "x")]);
     assert_eq!(api.torrent(&hashes[2])["tags"], "");
+}
+
+/// Sonarr with a user name and a password: it sends them with each request, and logs in besides.
+struct Sonarr<'a> {
+    addr: &'a str,
+    password: &'a str,
+    cookie: RefCell<Option<String>>,
+}
+
+impl<'a> Sonarr<'a> {
+    fn new(addr: &'a str, password: &'a str) -> Self {
+        Self {
+            addr,
+            password,
+            cookie: RefCell::default(),
+        }
+    }
+
+    fn headers(&self) -> String {
+        let basic = BASE64.encode(format!("sonarr:{}", self.password).as_bytes());
+        let cookie = self.cookie.borrow();
+        let cookie = cookie.as_ref().map(|it| format!("Cookie: {it}\r\n"));
+        format!(
+            "User-Agent: Sonarr/4.0.17.2950 (debian 13)\r\nAccept-Encoding: gzip, br\r\nAuthorization: Basic {basic}\r\n{}",
+            cookie.unwrap_or_default()
+        )
+    }
+
+    /// Whether it is let in; what it does before the first request, and after one that was refused.
+    fn log_in(&self) -> bool {
+        let params = [("username", "sonarr"), ("password", self.password)];
+        let answer = post(self.addr, "auth/login", &self.headers(), &params);
+        let is_in = answer.status == 200 && text(&answer) == "Ok.";
+        let cookie = answer.header("set-cookie").unwrap_or_default();
+        let cookie = cookie.split(';').next().unwrap_or_default();
+        *self.cookie.borrow_mut() = is_in.then(|| cookie.to_owned());
+        is_in
+    }
+
+    #[track_caller]
+    fn ask(&self, send: impl Fn(&str) -> Answer) -> Answer {
+        if self.cookie.borrow().is_none() {
+            assert!(self.log_in());
+        }
+        let mut answer = send(&self.headers());
+        if answer.status == 403 {
+            assert!(self.log_in());
+            answer = send(&self.headers());
+        }
+        answer
+    }
+
+    #[track_caller]
+    fn get(&self, call: &str, params: &[(&str, &str)]) -> Value {
+        let answer = self.ask(|headers| get(self.addr, call, headers, params));
+        assert_eq!(answer.status, 200, "{call}: {answer:?}");
+        answer.json()
+    }
+
+    #[track_caller]
+    fn post(&self, call: &str, status: u16, params: &[(&str, &str)]) -> String {
+        let answer = self.ask(|headers| post(self.addr, call, headers, params));
+        assert_eq!(answer.status, status, "{call}: {answer:?}");
+        text(&answer)
+    }
+
+    /// Waits until a torrent of a category is in one of some states; the torrent.
+    fn until(&self, category: &str, hash: &str, states: &[&str]) -> Value {
+        let begun = Instant::now();
+        loop {
+            let list = self.get("torrents/info", &[("category", category)]);
+            let all = list.as_array().unwrap();
+            let found = all.iter().find(|it| it["hash"] == hash);
+            if let Some(found) = found
+                && states.contains(&found["state"].as_str().unwrap())
+            {
+                return found.clone();
+            }
+            assert!(begun.elapsed() < HANGS_AFTER, "{states:?}: {list}");
+        }
+    }
+}
+
+#[test]
+fn sonarr_downloads_a_file_and_a_magnet_with_a_password() {
+    if !enabled() {
+        return;
+    }
+    let place = Place::new();
+    place.write("here/Show.S01E01.mkv", &noise(1, 600_000));
+    place.write("here/Show.S01E02/Show.S01E02.mkv", &noise(2, 500_000));
+    place.write("here/Show.S01E02/Show.S01E02.srt", &noise(3, 5_000));
+    let (_tracker, announce) = place.tracker();
+    let names = ["here/Show.S01E01.mkv", "here/Show.S01E02"];
+    let torrents = names.map(|name| place.create(name, &["--tracker", &announce]));
+    let _seeders = torrents.each_ref().map(|torrent| {
+        let command = Command::new(python());
+        let (torrent, data) = (place.path(torrent), place.path("here"));
+        Seeder::start(command, &torrent, &data, "127.0.0.1", 0)
+    });
+    let [first, second] = torrents.each_ref().map(|torrent| hash(&place, torrent));
+    let magnet = place.ok(&["inspect", "--json", &torrents[1]]);
+    let magnet: Value = serde_json::from_str(&magnet).unwrap();
+    let args = ["daemon", "--state", "daemon", "--create-token", "sonarr"];
+    let token = place.ok(&args).trim().to_owned();
+    let api = Api::start(&place, &["--require-token"]);
+    it_is_told_what_is_wrong_with_its_password(&api.addr);
+    let sonarr = Sonarr::new(&api.addr, &token);
+    let data = place.path("data").to_str().unwrap().to_owned();
+    it_looks_at_the_settings(&sonarr, &data);
+    it_grabs_both(
+        &sonarr,
+        &place,
+        &torrents[0],
+        &first,
+        magnet["magnet"].as_str().unwrap(),
+    );
+    for (hash, names) in [
+        (&first, &["Show.S01E01.mkv"][..]),
+        (
+            &second,
+            &["Show.S01E02/Show.S01E02.mkv", "Show.S01E02/Show.S01E02.srt"],
+        ),
+    ] {
+        let done = ["uploading", "stalledUP", "forcedUP"];
+        let torrent = sonarr.until("tv", hash, &done);
+        for (name, is_so) in FIELDS {
+            assert!(is_so(&torrent[name]), "{name}: {}", torrent[name]);
+        }
+        let files = sonarr.get("torrents/files", &[("hash", hash)]);
+        let listed: Vec<&str> = files
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(listed, names);
+        let properties = sonarr.get("torrents/properties", &[("hash", hash)]);
+        assert_eq!(properties["save_path"], format!("{data}/tv"));
+        assert!(std::path::Path::new(&format!("{data}/tv/{}", names[0])).is_file());
+        assert_ne!(torrent["content_path"], torrent["save_path"]);
+    }
+    let limits = &sonarr.until("tv", &first, &["forcedUP"]);
+    assert_eq!(
+        (
+            &limits["ratio_limit"],
+            &limits["inactive_seeding_time_limit"],
+            &limits["seeding_time_limit"]
+        ),
+        (&json!(2.5), &json!(90), &json!(-2))
+    );
+    it_imports_and_removes(&sonarr, &first, &second, &data);
+    api.daemon.stop();
+}
+
+fn it_is_told_what_is_wrong_with_its_password(addr: &str) {
+    let version = "app/webapiVersion";
+    // Without one, it knows that it has to log in.
+    assert_eq!(get(addr, version, "", &[]).status, 403);
+    let wrong = Sonarr::new(addr, "adminadmin");
+    assert_eq!(get(addr, version, &wrong.headers(), &[]).status, 401);
+    assert!(!wrong.log_in());
+    // With the API key of its newer versions.
+    let key = "Authorization: Bearer wrong\r\n";
+    assert!([401, 403].contains(&get(addr, version, key, &[]).status));
+}
+
+fn it_looks_at_the_settings(sonarr: &Sonarr<'_>, data: &str) {
+    for (call, words) in [("app/webapiVersion", "2.11.4"), ("app/version", "v5.1.4")] {
+        let answer = sonarr.ask(|headers| get(sonarr.addr, call, headers, &[]));
+        assert_eq!(text(&answer), words);
+    }
+    let preferences = sonarr.get("app/preferences", &[]);
+    for (name, is_so) in PREFERENCES {
+        assert!(is_so(&preferences[name]), "{name}: {}", preferences[name]);
+    }
+    assert_eq!(preferences["save_path"], data);
+    assert_eq!(sonarr.get("torrents/categories", &[]), json!({}));
+    for category in ["tv", "tv-imported"] {
+        sonarr.post("torrents/createCategory", 200, &[("category", category)]);
+    }
+    let folder = [("category", "tv"), ("savePath", "tv")];
+    sonarr.post("torrents/editCategory", 200, &folder);
+    assert_eq!(
+        sonarr.get("torrents/info", &[("category", "tv")]),
+        json!([])
+    );
+}
+
+fn it_grabs_both(sonarr: &Sonarr<'_>, place: &Place, torrent: &str, hash: &str, magnet: &str) {
+    let bytes = std::fs::read(place.path(torrent)).unwrap();
+    let options = [
+        ("category", "tv"),
+        ("stopped", "True"),
+        ("sequentialDownload", "True"),
+        ("contentLayout", "Original"),
+        ("ratioLimit", "2.5"),
+        ("inactiveSeedingTimeLimit", "90"),
+    ];
+    let name = "Show S01E01 [1080p] 'x' – é.torrent";
+    let added = sonarr.ask(|headers| form(sonarr.addr, headers, &options, &[(name, &bytes)]));
+    assert_eq!((added.status, text(&added).as_str()), (200, "Ok."));
+    sonarr.get("torrents/properties", &[("hash", hash)]);
+    sonarr.until("tv", hash, &["stoppedDL"]);
+    let words = sonarr.post("torrents/topPrio", 409, &[("hashes", hash)]);
+    assert_eq!(words, "Torrent queueing must be enabled");
+    let force = [("hashes", hash), ("value", "true")];
+    sonarr.post("torrents/setForceStart", 200, &force);
+    let link = [("urls", magnet), ("category", "tv"), ("stopped", "False")];
+    assert_eq!(sonarr.post("torrents/add", 200, &link), "Ok.");
+    assert_eq!(sonarr.post("torrents/add", 200, &link), "Fails.");
+}
+
+fn it_imports_and_removes(sonarr: &Sonarr<'_>, first: &str, second: &str, data: &str) {
+    sonarr.post(
+        "torrents/addTags",
+        200,
+        &[("hashes", second), ("tags", "show,hd")],
+    );
+    // It names one of the two times; the other one stays.
+    let limits = [
+        ("hashes", second),
+        ("ratioLimit", "0"),
+        ("seedingTimeLimit", "-2"),
+    ];
+    sonarr.post("torrents/setShareLimits", 200, &limits);
+    let reached = sonarr.until("tv", second, &["stoppedUP"]);
+    assert_eq!(reached["inactive_seeding_time_limit"], -2);
+    let imported = [("hashes", second), ("category", "tv-imported")];
+    sonarr.post("torrents/setCategory", 200, &imported);
+    sonarr.until("tv-imported", second, &["stoppedUP"]);
+    // Without a word on files, they stay.
+    sonarr.post("torrents/delete", 200, &[("hashes", first)]);
+    let gone = [("hashes", second), ("deleteFiles", "true")];
+    sonarr.post("torrents/delete", 200, &gone);
+    assert_eq!(sonarr.get("torrents/info", &[]), json!([]));
+    assert!(std::path::Path::new(&format!("{data}/tv/Show.S01E01.mkv")).is_file());
+    assert!(!std::path::Path::new(&format!("{data}/tv/Show.S01E02")).exists());
 }

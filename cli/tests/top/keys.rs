@@ -163,6 +163,9 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
             (&["2"], "one.flac"),
             (&["3"], "no peer is connected"),
             (&["4"], "no trackers"),
+            (&["+"], "Add a tracker: album"),
+            (&["x", "Enter"], "type the URL of a tracker"),
+            (&["Escape"], "no trackers"),
             (&["5"], "pieces of 16.0 KiB held"),
             (&["6"], "received in 5 minutes"),
             (&["t"], "received in an hour"),
@@ -174,6 +177,7 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
             (&["2"], "one.flac"),
         ],
     );
+    trackers(tmux, daemon, album);
     let priority = |file: usize, expected: &str| {
         let path = format!("/api/v1/torrents/{album}/files");
         let begun = Instant::now();
@@ -189,6 +193,33 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
     see(tmux, &[(&["Space", "j", "-"], "low")]);
     priority(1, "low");
     see(tmux, &[(&["Escape"], "of 2")]);
+}
+
+fn trackers(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
+    let tiers = || {
+        let all = daemon.get(&format!("/api/v1/torrents/{album}/trackers"));
+        let all = all.as_array().unwrap().iter();
+        let urls = all.map(|it| it["url"].as_str().unwrap().to_owned());
+        urls.collect::<Vec<_>>()
+    };
+    let [first, second] = ["http://127.0.0.1:1/announce", "udp://127.0.0.1:1/announce"];
+    tmux.press(&["4"]);
+    for url in [first, second] {
+        tmux.press(&["+"]);
+        tmux.see("Add a tracker: album");
+        tmux.type_in(url);
+        tmux.press(&["Enter"]);
+        tmux.miss("Add a tracker");
+        tmux.see(url);
+    }
+    assert_eq!(tiers(), [first, second]);
+    see(tmux, &[(&["+"], "Add a tracker: album")]);
+    tmux.type_in(second);
+    see(tmux, &[(&["Enter"], "has this tracker already")]);
+    miss(tmux, &["Escape"], "Add a tracker");
+    miss(tmux, &["Home", "-"], first);
+    assert_eq!(tiers(), [second]);
+    see(tmux, &[(&["-"], "no trackers"), (&["2"], "one.flac")]);
 }
 
 fn dialogs(tmux: &Tmux, daemon: &Daemon<'_>, film: &str) {

@@ -13,6 +13,7 @@ mod ends;
 mod http;
 mod keys;
 mod link;
+mod own;
 #[allow(dead_code, reason = "the interop tests use the rest of it")]
 #[path = "../interop/process.rs"]
 mod process;

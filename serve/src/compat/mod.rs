@@ -9,6 +9,7 @@
 //! | `origin`, `cors` | the origins that the user allows (`--allow-origin`), and what their browsers are told |
 //! | `basic` | names and passwords in HTTP headers |
 //! | `body` | bodies: how long they may be, and how many of the long ones are in memory at once |
+//! | `web` | the files of a web page, from a folder that the user names |
 //! | `answer` | answers in words and in JSON |
 //! | `fixed` | what clients are told of the daemon that cannot change while it runs |
 //!
@@ -34,6 +35,7 @@ mod door;
 mod fixed;
 mod origin;
 mod server;
+mod web;
 
 pub(crate) use answer::{empty, json, text};
 pub(crate) use asker::{Asker, read_only};
@@ -44,3 +46,4 @@ pub use fixed::Fixed;
 pub use origin::{Origin, ParseOriginError};
 pub use server::CompatServer;
 pub(crate) use server::{ForeignPages, Rules};
+pub(crate) use web::page;

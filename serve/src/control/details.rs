@@ -9,10 +9,13 @@ use tokio::time::timeout;
 use super::error::ControlError;
 use super::id::TorrentId;
 use super::service::Control;
-use super::view::{FileView, PeerView, TrackerView, WebSeedView};
+use super::view::{FileView, PeerView, TorrentView, TrackerView, WebSeedView};
 
 /// How long a torrent may take for an answer: one whose files are checked or moved answers afterwards.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The same for the DHT node: one that has not started does not hold up who asks for other figures too.
+const DHT_WITHIN: Duration = Duration::from_millis(100);
 
 /// What a torrent answers, unless it is busy.
 pub(super) async fn soon<T>(
@@ -27,6 +30,25 @@ pub(super) async fn soon<T>(
 }
 
 impl Control {
+    /// A torrent as the list shows it: without what takes long to find out.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::NotFound`].
+    pub fn listed(&self, id: TorrentId) -> Result<TorrentView, ControlError> {
+        Ok(self.inner.entry(id)?.brief())
+    }
+
+    /// How many nodes the DHT node's tables have; 0 without one, and until it runs.
+    pub async fn dht_nodes(&self) -> usize {
+        let found = timeout(DHT_WITHIN, async {
+            let node = self.inner.session.dht().await?;
+            node.stats().await.ok()
+        });
+        let nodes = found.await.ok().flatten().map(|stats| stats.nodes);
+        nodes.into_iter().flatten().sum()
+    }
+
     /// The files of a torrent, without padding.
     ///
     /// # Errors

@@ -11,6 +11,9 @@ use super::entry::{Entry, EntryState};
 use super::error::ControlError;
 use super::service::Inner;
 
+/// A ratio up to this is reached by a torrent that has sent nothing: programs of others say 0 for torrents that are not to seed.
+const AT_ONCE: f64 = 0.000_001;
+
 /// A limit of one torrent or label: a value, or `"none"`. Where neither is said, that of the label or daemon holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "expected a number, \"none\" or null")]
@@ -97,7 +100,9 @@ impl SeedingLimits {
 
     /// The first that is reached.
     pub(super) fn reached(&self, seeded: &Seeded) -> Option<ReachedLimit> {
-        let ratio = self.ratio.is_some_and(|limit| seeded.ratio >= limit);
+        let ratio = self
+            .ratio
+            .is_some_and(|limit| limit <= AT_ONCE || seeded.ratio >= limit);
         let idle = self.idle.is_some_and(|limit| seeded.idle_seconds >= limit);
         let time = self.seeding_time;
         let time = time.is_some_and(|limit| seeded.seeding_seconds >= limit);
@@ -242,5 +247,15 @@ mod tests {
         assert_eq!(reached(Some(2.0), None, None), Some(Ratio));
         assert_eq!(reached(Some(3.0), Some(60), None), Some(Idle));
         assert_eq!(reached(None, None, Some(3_600)), Some(SeedingTime));
+        let nothing = Seeded {
+            ratio: 0.0,
+            ..seeded
+        };
+        let at = |ratio| SeedingLimits {
+            ratio: Some(ratio),
+            ..SeedingLimits::default()
+        };
+        assert_eq!(at(AT_ONCE).reached(&nothing), Some(Ratio));
+        assert_eq!(at(0.01).reached(&nothing), None);
     }
 }

@@ -26,5 +26,5 @@ mod sync;
 mod torrent;
 
 pub use calls::{CALLS, CHANGEABLE, PREFERENCES};
-pub use server::start;
+pub use server::{QBittorrentOptions, start};
 pub use torrent::FIELDS;

@@ -44,11 +44,9 @@ impl Params {
     /// When there are too many.
     pub(super) fn of_query(query: &[u8]) -> Result<Self, Failure> {
         let mut params = Self::default();
-        // It is never an error: what is no text is replaced.
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(query)
-            .map_err(|error| Failure::params(format!("the parameters: {error}")))?;
-        for (name, value) in pairs {
-            params.insert(name, value)?;
+        // It is never an error: what is no text is replaced. One at a time, as a body has room for millions.
+        for (name, value) in form_urlencoded::parse(query) {
+            params.insert(name.into_owned(), value.into_owned())?;
         }
         Ok(params)
     }

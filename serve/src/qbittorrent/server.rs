@@ -1,6 +1,7 @@
 //! The listener: how requests come in, and what all of them share.
 
 use std::net::SocketAddr;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,8 +24,8 @@ use super::categories::Labels;
 use super::failure::Failure;
 use super::params::Params;
 use super::sync::Table;
-use super::torrent::{About, Known, Rows};
-use crate::compat::{CompatConfig, CompatServer, Door, Fixed, Rules};
+use super::torrent::{About, Begun, Known, Rows};
+use crate::compat::{CompatConfig, CompatServer, Door, Fixed, Rules, page};
 use crate::control::{Access, Control, TorrentId, TrackerView};
 
 /// The most connections. One more displaces one that does nothing.
@@ -33,6 +34,15 @@ const CONNECTIONS: usize = 256;
 const MAX_BODY: usize = 16 * 1_024 * 1_024;
 /// The most lists of torrents that are made at once: those of thousands of torrents are large.
 const LISTS_AT_ONCE: usize = 8;
+
+/// What this listener has beside what all have.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct QBittorrentOptions {
+    /// The folder of a web page that drives the API, or one with such a folder named `public` in it. It is served without a
+    /// login, as its own page for that is in it.
+    pub web: Option<PathBuf>,
+}
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -44,9 +54,11 @@ pub(super) struct Shared {
     pub(super) lists: Semaphore,
     /// How many torrents run at once while there is a queue.
     pub(super) queue: Mutex<QueueNumbers>,
-    pub(super) table: Mutex<Table>,
+    /// Who looks has it for that long, with turns for others in between.
+    pub(super) table: tokio::sync::Mutex<Table>,
     adds_paused: AtomicBool,
     known: Known,
+    pub(super) begun: Arc<Begun>,
 }
 
 /// Serves the API to all who connect to `listener`.
@@ -59,6 +71,7 @@ pub fn start(
     control: Control,
     config: &CompatConfig,
     fixed: Fixed,
+    options: &QBittorrentOptions,
 ) -> std::io::Result<CompatServer> {
     let addr = listener.local_addr()?;
     let rules = Rules::of(CONNECTIONS);
@@ -71,15 +84,34 @@ pub fn start(
             journal: Journal::since(door.control.log().newest()),
             lists: Semaphore::new(LISTS_AT_ONCE),
             queue: Mutex::default(),
-            table: Mutex::new(Table::new(now())),
+            table: tokio::sync::Mutex::new(Table::new(now())),
             adds_paused: AtomicBool::new(false),
             known: Known::default(),
+            begun: Arc::new(Begun::now(&door.control)),
         });
-        Router::new()
-            .route("/api/v2/{scope}/{call}", any(call))
-            .fallback(nothing_here)
-            .with_state(shared)
+        router(shared, options.web.as_deref())
     })
+}
+
+fn router(shared: Arc<Shared>, web: Option<&FilePath>) -> Router {
+    let api = Router::new()
+        .route("/api/v2/{scope}/{call}", any(call))
+        .with_state(shared);
+    match web {
+        Some(folder) => api
+            .route("/api/{*path}", any(nothing_here))
+            .fallback_service(page(&public(folder))),
+        None => api.route("/", any(no_page)).fallback(nothing_here),
+    }
+}
+
+/// Where the files are: pages made for the original have them in a folder of this name.
+fn public(folder: &FilePath) -> PathBuf {
+    let public = folder.join("public");
+    match public.join("index.html").is_file() {
+        true => public,
+        false => folder.to_path_buf(),
+    }
 }
 
 impl Shared {
@@ -95,7 +127,8 @@ impl Shared {
     /// What is the same for all rows of an answer.
     pub(super) fn rows(&self, labels: Labels) -> Rows {
         self.known.refresh(&self.control);
-        Rows::new(labels, self.control.settings(), now())
+        let settings = self.control.settings();
+        Rows::new(labels, settings, Arc::clone(&self.begun), now())
     }
 
     /// What of a torrent is not in lists.
@@ -113,6 +146,11 @@ pub(super) fn now() -> u64 {
 
 async fn nothing_here() -> Response {
     failed(&Failure::not_found())
+}
+
+async fn no_page() -> Response {
+    let found = "there is no web page: name the folder of one with --qbittorrent-web";
+    plain(StatusCode::NOT_FOUND, found.to_owned())
 }
 
 async fn call(

@@ -3,13 +3,11 @@
 
 use std::path::Path;
 
+use crate::compat::{page as files, text};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
-use tower_http::services::ServeDir;
-
-use crate::compat::text;
 
 /// Where the page is. It asks for `../rpc`.
 const PATH: &str = "/transmission/web";
@@ -24,13 +22,11 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(folder: Option<&Path>) ->
             .route(&format!("{PATH}/{{*path}}"), any(no_page))
             .route(&format!("{PATH}/"), any(no_page));
     };
-    // Never what lies above the folder; links in it are its owner's.
-    let files = ServeDir::new(folder).append_index_html_on_directories(true);
     ["/", "/transmission", "/transmission/", PATH]
         .into_iter()
         .fold(router, |router, path| router.route(path, get(page)))
         // With the slash, as paths below it are relative.
-        .nest_service(&format!("{PATH}/"), files)
+        .nest_service(&format!("{PATH}/"), files(folder))
 }
 
 async fn no_page() -> Response {

@@ -121,10 +121,11 @@ fn patch(args: &Daemon) -> SettingsPatch {
 /// The options that a running daemon cannot change, with their values.
 fn fixed(args: &Daemon) -> Vec<(&'static str, String)> {
     let network = &args.network;
-    let options: [(&str, &dyn Debug); 22] = [
+    let options: [(&str, &dyn Debug); 23] = [
         ("--http", &args.http),
         ("--allow-host", &args.allow_host),
         ("--require-token", &args.require_token),
+        ("--qbittorrent-web", &args.compat.qbittorrent_web),
         ("--transmission-web", &args.compat.transmission_web),
         ("--allow-origin", &args.compat.allow_origin),
         ("--tls-cert", &(&args.tls_cert, &args.tls_key)),

@@ -32,9 +32,6 @@ fn reason(name: &str) -> &'static str {
         "torrents/addWebSeeds" | "torrents/editWebSeed" | "torrents/removeWebSeeds" => {
             "tailwater uses the web seeds that the torrent names"
         }
-        "torrents/renameFile" | "torrents/renameFolder" => {
-            "tailwater does not rename files of a torrent"
-        }
         "torrents/setDownloadPath" => "tailwater has one folder for a torrent, complete or not",
         "torrents/setSSLParameters" => "tailwater has no torrents over TLS",
         "transfer/banPeers" => {

@@ -53,7 +53,7 @@ pub(super) async fn run(shared: &Shared, name: &str, params: &Params) -> Outcome
             nothing()
         }
         "torrents/delete" => {
-            params.need(["deleteFiles"])?;
+            // Sonarr leaves it out where the files are to stay.
             let delete_files = params.flag("deleteFiles").unwrap_or(false);
             each(torrents, |it| control.remove(it.id, delete_files)).await
         }

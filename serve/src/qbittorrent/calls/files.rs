@@ -152,9 +152,100 @@ pub(super) async fn set(shared: &Shared, params: &Params) -> Outcome {
     nothing()
 }
 
+/// Gives a file or a folder another name. Its path begins with the name of the torrent.
+pub(super) async fn rename(shared: &Shared, name: &str, params: &Params) -> Outcome {
+    let [_, old, new] = params.need(["hash", "oldPath", "newPath"])?;
+    let view = torrent(shared, params)?;
+    let (old, new) = (old.trim_end_matches('/'), new.trim_end_matches('/'));
+    let kind = match name {
+        "torrents/renameFile" => Named::File,
+        _ => Named::Folder,
+    };
+    let files = match has_metadata(&view) {
+        true => shared.control.files(view.id).await?,
+        false => Vec::new(),
+    };
+    if !files.iter().any(|file| kind.is_at(&file.path, old)) {
+        return Err(Failure::conflict(kind.missing(old)));
+    }
+    if old != new {
+        let renamed =
+            shared
+                .control
+                .rename(view.id, old.to_owned(), last_part(old, new)?.to_owned());
+        renamed.await?;
+    }
+    nothing()
+}
+
+/// What is renamed.
+#[derive(Clone, Copy)]
+enum Named {
+    File,
+    Folder,
+}
+
+impl Named {
+    /// Whether a file of the torrent shows that there is something of this kind at a path.
+    fn is_at(self, file: &str, path: &str) -> bool {
+        match (self, file.strip_prefix(path)) {
+            (Self::File, Some(rest)) => rest.is_empty(),
+            (Self::Folder, Some(rest)) => rest.starts_with('/') && !path.is_empty(),
+            (_, None) => false,
+        }
+    }
+
+    fn missing(self, path: &str) -> String {
+        match self {
+            Self::File => format!("No such file: '{path}'."),
+            Self::Folder => format!("No such folder: '{path}'."),
+        }
+    }
+}
+
+/// The new name of what stays in its folder.
+fn last_part<'a>(old: &str, new: &'a str) -> Result<&'a str, Failure> {
+    let (folder, name) = match new.rsplit_once('/') {
+        Some((folder, name)) => (Some(folder), name),
+        None => (None, new),
+    };
+    match old.rsplit_once('/').map(|(folder, _)| folder) == folder {
+        true => Ok(name),
+        false => Err(Failure::conflict(
+            "tailwater renames files and folders where they are, and does not move them to another folder",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_renamed_stays_in_its_folder() {
+        for (old, new, name) in [("a", "b", "b"), ("a/b", "a/c", "c"), ("a/b/c", "a/b/", "")] {
+            assert_eq!(last_part(old, new), Ok(name), "{old} {new}");
+        }
+        for (old, new) in [
+            ("a", "b/a"),
+            ("a/b", "c"),
+            ("a/b", "c/b"),
+            ("a/b", "/a/b"),
+            ("a", "/a"),
+        ] {
+            let refused = last_part(old, new).unwrap_err();
+            assert_eq!(refused.status.as_u16(), 409, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn files_and_folders_are_told_apart() {
+        let is_file = |path: &str| Named::File.is_at("a/b/c", path);
+        let is_folder = |path: &str| Named::Folder.is_at("a/b/c", path);
+        assert!(is_file("a/b/c") && !is_file("a/b") && !is_file(""));
+        assert!(is_folder("a") && is_folder("a/b"));
+        assert!(!is_folder("a/b/c") && !is_folder("") && !is_folder("a/") && !is_folder("b"));
+    }
 
     #[test]
     fn places_of_files_are_checked() {

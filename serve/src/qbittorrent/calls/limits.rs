@@ -54,10 +54,19 @@ pub(super) async fn run(shared: &Shared, name: &str, params: &Params) -> Outcome
     let mut patch = TorrentPatch::default();
     match name {
         "torrents/setShareLimits" => {
-            params.need(["ratioLimit", "seedingTimeLimit", "inactiveSeedingTimeLimit"])?;
-            patch.ratio_limit = Some(ratio(params.float("ratioLimit").unwrap_or(0.0)));
-            patch.seeding_time_limit = Some(minutes(params.int("seedingTimeLimit").unwrap_or(0)));
-            patch.idle_limit = Some(minutes(params.int("inactiveSeedingTimeLimit").unwrap_or(0)));
+            // Sonarr names one of the two times: what is not named stays as it is.
+            let time = |name: &str| {
+                let named = params.text(name).is_some();
+                named.then(|| minutes(params.int(name).unwrap_or(0)))
+            };
+            patch.ratio_limit = params
+                .text("ratioLimit")
+                .map(|_| ratio(params.float("ratioLimit").unwrap_or(0.0)));
+            patch.seeding_time_limit = time("seedingTimeLimit");
+            patch.idle_limit = time("inactiveSeedingTimeLimit");
+            if patch == TorrentPatch::default() {
+                return Err(Failure::missing());
+            }
         }
         "torrents/setDownloadLimit" => {
             params.need(["limit"])?;

@@ -242,6 +242,9 @@ async fn write(shared: &Shared, name: &str, params: &Params) -> Outcome {
         "torrents/editTracker" => trackers::edit(shared, params).await,
         "torrents/removeTrackers" => trackers::remove(shared, params).await,
         "torrents/filePrio" => files::set(shared, params).await,
+        "torrents/renameFile" | "torrents/renameFolder" => {
+            files::rename(shared, name, params).await
+        }
         "torrents/bottomPrio"
         | "torrents/decreasePrio"
         | "torrents/increasePrio"
@@ -261,8 +264,6 @@ async fn write(shared: &Shared, name: &str, params: &Params) -> Outcome {
         "torrents/addWebSeeds"
         | "torrents/editWebSeed"
         | "torrents/removeWebSeeds"
-        | "torrents/renameFile"
-        | "torrents/renameFolder"
         | "torrents/setDownloadPath"
         | "torrents/setSSLParameters" => absent::run(name),
         _ => actions::run(shared, name, params).await,

@@ -13,7 +13,10 @@ pub(super) async fn run(shared: &Shared, name: &str, params: &Params) -> Outcome
     let stats = shared.control.stats();
     let number = |number: u64| Ok(Answer::Text(number.to_string()));
     match name {
-        "transfer/info" => Ok(Answer::Json(Value::Object(info(&stats)))),
+        "transfer/info" => {
+            let nodes = shared.control.dht_nodes().await;
+            Ok(Answer::Json(Value::Object(info(&stats, nodes))))
+        }
         "transfer/downloadLimit" => number(stats.download_limit.unwrap_or(0)),
         "transfer/uploadLimit" => number(stats.upload_limit.unwrap_or(0)),
         "transfer/speedLimitsMode" => number(stats.are_limits_alternative.into()),
@@ -66,7 +69,7 @@ async fn alternative(shared: &Shared, holds: bool) -> Outcome {
 }
 
 /// The figures that `sync/maindata` has too.
-pub(in crate::qbittorrent) fn info(stats: &StatsView) -> Map<String, Value> {
+pub(in crate::qbittorrent) fn info(stats: &StatsView, dht_nodes: usize) -> Map<String, Value> {
     let info = json!({
         "connection_status": match (&stats.listen_addr, stats.peers) {
             (None, _) => "disconnected",
@@ -74,7 +77,7 @@ pub(in crate::qbittorrent) fn info(stats: &StatsView) -> Map<String, Value> {
             (Some(_), 0) => "firewalled",
             _ => "connected",
         },
-        "dht_nodes": 0,
+        "dht_nodes": dht_nodes,
         "dl_info_data": stats.downloaded,
         "dl_info_speed": stats.down_rate,
         "dl_rate_limit": stats.download_limit.unwrap_or(0),

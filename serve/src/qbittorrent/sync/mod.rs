@@ -6,8 +6,6 @@ mod state;
 mod table;
 mod tracked;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 pub(super) use peers::peers;
@@ -21,6 +19,9 @@ use super::server::Shared;
 use super::torrent::FIELDS;
 use crate::control::TorrentId;
 
+/// So many torrents are looked at before others have their turn.
+const BATCH: usize = 200;
+
 /// The torrents that are told, by the numbers of their fields.
 type Wanted = Vec<(TorrentId, Vec<usize>)>;
 
@@ -29,20 +30,22 @@ pub(super) async fn maindata(shared: &Shared, params: &Params) -> Result<Answer,
     let _permit = shared.lists.acquire().await.ok();
     let since = params.int("rid").and_then(|rid| u32::try_from(rid).ok());
     let labels = Labels::of(&shared.control);
-    let server = state::server(shared).await;
     let (mut answer, wanted, is_whole) = {
-        let mut table = shared.table.lock();
-        table.refresh(shared, &labels, &server);
+        let mut table = shared.table.lock().await;
+        if table.is_due(shared) {
+            let server = state::server(shared).await;
+            table.refresh(shared, &labels, server).await;
+        }
         let since = since.filter(|rid| table.knows(*rid));
         let mut answer = Map::from_iter([("rid".to_owned(), table.newest().into())]);
         if since.is_none() {
             answer.insert("full_update".to_owned(), true.into());
         }
         let since = since.unwrap_or(0);
-        table.tell(since, &labels, &server, &mut answer);
+        table.tell(since, &labels, &mut answer);
         (answer, table.torrents_since(since), since == 0)
     };
-    let torrents = torrents(shared, labels, &wanted);
+    let torrents = torrents(shared, labels, &wanted).await;
     if is_whole || !torrents.is_empty() {
         answer.insert("torrents".to_owned(), Value::Object(torrents));
     }
@@ -50,28 +53,29 @@ pub(super) async fn maindata(shared: &Shared, params: &Params) -> Result<Answer,
 }
 
 /// The wanted fields of torrents, as they are now.
-fn torrents(shared: &Shared, labels: Labels, wanted: &Wanted) -> Map<String, Value> {
+async fn torrents(shared: &Shared, labels: Labels, wanted: &Wanted) -> Map<String, Value> {
+    let mut told = Map::new();
     if wanted.is_empty() {
-        return Map::new();
+        return told;
     }
     let rows = shared.rows(labels);
-    let views: BTreeMap<TorrentId, _> = shared
-        .control
-        .torrents()
-        .into_iter()
-        .map(|view| (view.id, view))
-        .collect();
-    let told = wanted.iter().filter_map(|(id, fields)| {
-        let view = views.get(id)?;
+    for (at, (id, fields)) in wanted.iter().enumerate() {
+        if at % BATCH == BATCH - 1 {
+            tokio::task::yield_now().await;
+        }
+        let Ok(view) = shared.control.listed(*id) else {
+            continue;
+        };
         let (about, trackers) = shared.parts(*id);
-        let values: Vec<Value> = rows.row(view, &about, &trackers).values().collect();
+        let row = rows.row(&view, &about, &trackers);
+        let values: Vec<Value> = row.values().collect();
         let named = fields.iter().filter_map(|at| {
             let name = FIELDS.get(*at).filter(|name| **name != "hash")?;
             Some(((*name).to_owned(), values.get(*at)?.clone()))
         });
-        Some((id.to_string(), Value::Object(named.collect())))
-    });
-    told.collect()
+        told.insert(id.to_string(), Value::Object(named.collect()));
+    }
+    told
 }
 
 /// An object of objects without anything in it is left out.

@@ -27,7 +27,7 @@ pub(super) async fn server(shared: &Shared) -> Map<String, Value> {
         .sum::<u64>()
         .max(stats.uploaded);
     let wasted: u64 = torrents.iter().map(|it| it.wasted).sum();
-    let mut state = transfer_info(&stats);
+    let mut state = transfer_info(&stats, control.dht_nodes().await);
     let more = json!({
         "alltime_dl": downloaded,
         "alltime_ul": uploaded,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::tracked::{Tracked, fingerprint, first_revision};
-use super::{Wanted, put, put_gone};
+use super::{BATCH, Wanted, put, put_gone};
 use crate::control::{TorrentId, TorrentView};
 use crate::qbittorrent::categories::Labels;
 use crate::qbittorrent::server::Shared;
@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 struct Seen {
     fingerprints: [u64; FIELDS.len()],
     revisions: [u32; FIELDS.len()],
+    /// The last of them.
+    revised: u32,
     trackers: Vec<String>,
 }
 
@@ -31,6 +33,8 @@ pub(in crate::qbittorrent) struct Table {
     /// Revisions before this one are not known any more.
     oldest: u32,
     looked: Option<Instant>,
+    /// It looks, or who had it look went away in the middle.
+    is_looking: bool,
     /// The last revision of the daemon's own, and the last change, that were looked at.
     daemon_revision: u64,
     change: u64,
@@ -40,6 +44,9 @@ pub(in crate::qbittorrent) struct Table {
     tags: Tracked,
     trackers: Tracked,
     server: Tracked,
+    /// The torrents of each tracker, and the state of the server, as they were seen.
+    tracker_lists: Map<String, Value>,
+    server_state: Map<String, Value>,
 }
 
 impl Table {
@@ -50,6 +57,7 @@ impl Table {
             newest: first,
             oldest: first,
             looked: None,
+            is_looking: false,
             daemon_revision: 0,
             change: 0,
             torrents: BTreeMap::new(),
@@ -58,6 +66,8 @@ impl Table {
             tags: Tracked::default(),
             trackers: Tracked::default(),
             server: Tracked::default(),
+            tracker_lists: Map::new(),
+            server_state: Map::new(),
         }
     }
 
@@ -82,37 +92,55 @@ impl Table {
         revision > oldest && revision <= self.newest
     }
 
-    /// Looks at everything.
-    pub(super) fn refresh(
+    /// Whether it is time to look.
+    pub(super) fn is_due(&self, shared: &Shared) -> bool {
+        let is_quiet = self.change == shared.control.log().newest();
+        !(is_quiet && self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY))
+    }
+
+    /// Looks at everything; `server` is what the daemon is doing.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was looked at is kept, and the next look is at everything again that this one was for.
+    pub(super) async fn refresh(
         &mut self,
         shared: &Shared,
         labels: &Labels,
-        server: &Map<String, Value>,
+        server: Map<String, Value>,
     ) {
-        let is_quiet = self.change == shared.control.log().newest();
-        if is_quiet && self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-            return;
-        }
-        self.looked = Some(Instant::now());
+        let begun = Instant::now();
         let next = self.newest.saturating_add(1);
-        let mut has_changed = self.refresh_torrents(shared, labels, next);
+        let was_cut_short = std::mem::replace(&mut self.is_looking, true);
+        let mut has_changed = self
+            .refresh_torrents(shared, labels, next, was_cut_short)
+            .await;
         has_changed |= self.categories.look(hashes(&labels.categories()), next);
         let tags = labels.all_tags().map(|tag| (tag.to_owned(), 0));
         has_changed |= self.tags.look(tags, next);
-        has_changed |= self.server.look(hashes(server), next);
+        has_changed |= self.server.look(hashes(&server), next);
+        self.server_state = server;
         if has_changed {
             self.newest = next;
         }
+        self.is_looking = false;
+        self.looked = Some(begun);
     }
 
-    fn refresh_torrents(&mut self, shared: &Shared, labels: &Labels, next: u32) -> bool {
+    async fn refresh_torrents(
+        &mut self,
+        shared: &Shared,
+        labels: &Labels,
+        next: u32,
+        was_cut_short: bool,
+    ) -> bool {
         // A change of a tracker list is in the log alone.
-        let named = changed(&shared.control, &mut self.change);
+        let mut change = self.change;
+        let named = changed(&shared.control, &mut change);
         let found = shared
             .control
             .torrents_since(self.daemon_revision, usize::MAX);
-        self.daemon_revision = found.revision;
-        let mut has_changed = false;
+        let mut has_changed = was_cut_short;
         let rows = shared.rows(labels.clone());
         if found.is_whole {
             let there: HashSet<TorrentId> = found.torrents.iter().map(|view| view.id).collect();
@@ -130,16 +158,20 @@ impl Table {
         match named {
             Some(named) => {
                 let named = named.into_iter().filter(|id| !seen.contains(id));
-                views.extend(named.filter_map(|id| shared.control.torrent(id).ok()));
+                views.extend(named.filter_map(|id| shared.control.listed(id).ok()));
             }
             None => views = shared.control.torrents(),
         }
-        for view in &views {
+        for (at, view) in views.iter().enumerate() {
+            if at % BATCH == BATCH - 1 {
+                tokio::task::yield_now().await;
+            }
             has_changed |= self.look(shared, &rows, view, next);
         }
+        (self.daemon_revision, self.change) = (found.revision, change);
         if has_changed {
-            let lists = self.tracker_lists();
-            self.trackers.look(hashes(&lists), next);
+            self.tracker_lists = self.list_trackers();
+            self.trackers.look(hashes(&self.tracker_lists), next);
         }
         has_changed
     }
@@ -168,6 +200,7 @@ impl Table {
             let seen = Seen {
                 fingerprints,
                 revisions: [next; FIELDS.len()],
+                revised: next,
                 trackers: urls,
             };
             self.torrents.insert(view.id, seen);
@@ -179,6 +212,7 @@ impl Table {
         for ((known, revision), now) in fields.zip(fingerprints) {
             if *known != now {
                 (*known, *revision) = (now, next);
+                seen.revised = next;
                 has_changed = true;
             }
         }
@@ -186,7 +220,7 @@ impl Table {
     }
 
     /// The torrents of each tracker.
-    fn tracker_lists(&self) -> Map<String, Value> {
+    fn list_trackers(&self) -> Map<String, Value> {
         let mut lists: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for (id, seen) in &self.torrents {
             for url in &seen.trackers {
@@ -202,36 +236,33 @@ impl Table {
     /// Torrents with the fields that have changed since a revision.
     pub(super) fn torrents_since(&self, since: u32) -> Wanted {
         let all = self.torrents.iter();
+        let all = all.filter(|(_, seen)| seen.revised > since);
         let changed = all.map(|(id, seen)| {
             let fields = seen.revisions.iter().enumerate();
             let fields = fields.filter(|(_, revision)| **revision > since);
             (*id, fields.map(|(at, _)| at).collect::<Vec<_>>())
         });
-        changed.filter(|(_, fields)| !fields.is_empty()).collect()
+        changed.collect()
     }
 
     /// Tells all else that has changed since a revision; everything since 0.
-    pub(super) fn tell(
-        &self,
-        since: u32,
-        labels: &Labels,
-        server: &Map<String, Value>,
-        answer: &mut Map<String, Value>,
-    ) {
+    pub(super) fn tell(&self, since: u32, labels: &Labels, answer: &mut Map<String, Value>) {
         let is_whole = since == 0;
-        let newer = |tracked: &Tracked, all: Map<String, Value>| {
+        let newer = |tracked: &Tracked, all: &Map<String, Value>| {
             let newer = all
-                .into_iter()
+                .iter()
                 .filter(|(name, _)| tracked.has_changed(name, since));
-            newer.collect::<Map<_, _>>()
+            newer
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<Map<_, _>>()
         };
-        let categories = newer(&self.categories, labels.categories());
+        let categories = newer(&self.categories, &labels.categories());
         let tags: Vec<&str> = labels
             .all_tags()
             .filter(|tag| self.tags.has_changed(tag, since))
             .collect();
-        let trackers = newer(&self.trackers, self.tracker_lists());
-        let server = newer(&self.server, server.clone());
+        let trackers = newer(&self.trackers, &self.tracker_lists);
+        let server = newer(&self.server, &self.server_state);
         put(answer, "categories", Value::Object(categories), is_whole);
         put(answer, "tags", tags.into(), is_whole);
         put(answer, "trackers", Value::Object(trackers), is_whole);

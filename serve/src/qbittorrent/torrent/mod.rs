@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `state` | what it is doing, in the original's words; which filter takes it |
 //! | `figures` | its figures, times and limits |
+//! | `begun` | what torrents had transferred when the listener began |
 //! | `about` | what takes long to find out, and is remembered |
 
 mod about;
+mod begun;
 mod figures;
 mod state;
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(super) use about::{About, Known, changed};
+pub(super) use begun::Begun;
 pub(super) use figures::{Limits, eta, popularity, ratio, totals};
 pub(super) use state::{Filter, is_complete, state};
 
@@ -31,6 +34,7 @@ pub(super) struct Row<'a> {
     pub(super) trackers: &'a [TrackerView],
     pub(super) labels: &'a Labels,
     pub(super) limits: Limits,
+    pub(super) begun: &'a Begun,
     /// A Unix time.
     pub(super) now: u64,
 }
@@ -57,7 +61,9 @@ const FIELDS_OF: [Field; 57] = [
     ("dlspeed", |row| row.view.down_rate.into()),
     ("download_path", |_| "".into()),
     ("downloaded", |row| row.view.downloaded.into()),
-    ("downloaded_session", |row| row.view.downloaded.into()),
+    ("downloaded_session", |row| {
+        row.begun.downloaded(row.view).into()
+    }),
     ("eta", |row| eta(row.view, &row.limits, row.now).into()),
     ("f_l_piece_prio", |_| false.into()),
     ("force_start", |row| row.view.forced.into()),
@@ -127,7 +133,9 @@ const FIELDS_OF: [Field; 57] = [
     ("trackers_count", |row| row.trackers.len().into()),
     ("up_limit", |row| row.view.upload_limit.unwrap_or(0).into()),
     ("uploaded", |row| row.view.uploaded.into()),
-    ("uploaded_session", |row| row.view.uploaded.into()),
+    ("uploaded_session", |row| {
+        row.begun.uploaded(row.view).into()
+    }),
     ("upspeed", |row| row.view.up_rate.into()),
 ];
 
@@ -164,14 +172,21 @@ impl Row<'_> {
 pub(super) struct Rows {
     pub(super) labels: Labels,
     settings: Settings,
+    begun: Arc<Begun>,
     now: u64,
 }
 
 impl Rows {
-    pub(super) fn new(labels: Labels, settings: Settings, now: u64) -> Self {
+    pub(super) const fn new(
+        labels: Labels,
+        settings: Settings,
+        begun: Arc<Begun>,
+        now: u64,
+    ) -> Self {
         Self {
             labels,
             settings,
+            begun,
             now,
         }
     }
@@ -188,6 +203,7 @@ impl Rows {
             trackers,
             labels: &self.labels,
             limits: Limits::of(view, &self.labels, &self.settings),
+            begun: &self.begun,
             now: self.now,
         }
     }

@@ -88,6 +88,11 @@ async fn perform(api: &Api, order: Order) -> Result<Option<String>, String> {
             send(api, Method::PATCH, &path, Some(&change)).await?;
             Ok(None)
         }
+        Order::Trackers { id, tiers } => {
+            let path = format!("{TORRENTS}/{id}/trackers");
+            send(api, Method::PUT, &path, Some(&json!({ "tiers": tiers }))).await?;
+            Ok(Some("the trackers are changed".to_owned()))
+        }
         Order::Settings(patch) => {
             let patch = Value::Object(patch);
             send(api, Method::PATCH, "/api/v1/settings", Some(&patch)).await?;

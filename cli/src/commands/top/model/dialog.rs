@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     Labels(Vec<Id>),
     /// The folder to which the files of torrents are moved.
     Move(Vec<Id>),
+    /// A tracker that is added to those that a torrent has, which are here by tier.
+    Tracker(Id, Vec<Vec<String>>),
 }
 
 /// Some lines to fill in.

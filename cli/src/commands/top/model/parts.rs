@@ -289,6 +289,22 @@ impl Details {
         &mut self.cursors[self.tab.place()]
     }
 
+    /// The tracker at the cursor.
+    pub(crate) fn tracker(&self) -> Option<&Tracker> {
+        let trackers = self.trackers.as_ref()?.as_ref().ok()?;
+        trackers.get(self.cursors[Tab::Trackers.place()].at)
+    }
+
+    /// The URLs of the trackers, by tier.
+    pub(crate) fn tiers(&self) -> Vec<Vec<String>> {
+        let mut tiers: std::collections::BTreeMap<usize, Vec<String>> = Default::default();
+        for tracker in self.trackers.iter().flatten().flatten() {
+            let tier = tiers.entry(tracker.tier).or_default();
+            tier.push(tracker.url.clone());
+        }
+        tiers.into_values().collect()
+    }
+
     /// The file at the cursor.
     pub(crate) fn file(&self) -> Option<&File> {
         let files = self.files.as_ref()?.as_ref().ok()?;

@@ -54,6 +54,8 @@ pub(crate) enum Action {
     RaisePriority,
     LowerPriority,
     ToggleFile,
+    AddTracker,
+    RemoveTracker,
     NextSpan,
     // Of dialogs.
     Edit(Edit),

@@ -20,6 +20,7 @@ pub(super) fn order(model: &Model, action: Action) -> Vec<Order> {
         Action::RaisePriority | Action::LowerPriority | Action::ToggleFile => {
             return prioritise(model, action).into_iter().collect();
         }
+        Action::RemoveTracker => return remove_tracker(model).into_iter().collect(),
         _ => return Vec::new(),
     };
     match ids.is_empty() {
@@ -64,6 +65,23 @@ fn queue(model: &Model, is_down: bool) -> Vec<Order> {
         vec![torrent.id.clone()],
         patch.into_iter().collect(),
     )]
+}
+
+/// All trackers but the one at the cursor.
+fn remove_tracker(model: &Model) -> Option<Order> {
+    let Screen::Details(details) = &model.screen else {
+        return None;
+    };
+    let url = details.tracker()?.url.clone();
+    let mut tiers = details.tiers();
+    for tier in &mut tiers {
+        tier.retain(|it| *it != url);
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    Some(Order::Trackers {
+        id: details.id.clone(),
+        tiers,
+    })
 }
 
 fn prioritise(model: &Model, action: Action) -> Option<Order> {

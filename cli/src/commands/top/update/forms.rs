@@ -77,9 +77,24 @@ pub(super) fn open_move(model: &mut Model) {
     open(model, Purpose::Move(ids), "Move the files", lines);
 }
 
+pub(super) fn open_tracker(model: &mut Model) {
+    let Screen::Details(details) = &model.screen else {
+        return;
+    };
+    // Until they are known, adding one would remove the others.
+    if !matches!(details.trackers, Some(Ok(_))) {
+        return;
+    }
+    let purpose = Purpose::Tracker(details.id.clone(), details.tiers());
+    let hint = "http://…/announce or udp://…; it is asked after the others";
+    let lines = vec![Line::new("URL", hint, "")];
+    open(model, purpose, "Add a tracker", lines);
+}
+
 fn open(model: &mut Model, purpose: Purpose, title: &str, lines: Vec<Line>) {
     let ids = match &purpose {
         Purpose::Limits(ids) | Purpose::Labels(ids) | Purpose::Move(ids) => ids.as_slice(),
+        Purpose::Tracker(id, _) => std::slice::from_ref(id),
         Purpose::DaemonLimits => &[],
     };
     let of = match ids {
@@ -133,6 +148,18 @@ fn orders(form: &Form) -> Result<Vec<Order>, (usize, String)> {
         }
         Purpose::Move(_) if text(0).is_empty() => Err((0, "name a folder".to_owned())),
         Purpose::Move(ids) => Ok(vec![Order::Move(ids.clone(), text(0).to_owned())]),
+        Purpose::Tracker(..) if !text(0).contains("://") => {
+            Err((0, "type the URL of a tracker".to_owned()))
+        }
+        Purpose::Tracker(_, tiers) if tiers.iter().flatten().any(|url| url == text(0)) => {
+            Err((0, "the torrent has this tracker already".to_owned()))
+        }
+        Purpose::Tracker(id, tiers) => {
+            let last = vec![text(0).to_owned()];
+            let tiers = tiers.iter().cloned().chain([last]).collect();
+            let id = id.clone();
+            Ok(vec![Order::Trackers { id, tiers }])
+        }
         Purpose::Limits(ids) => {
             let patch = limits(form)?;
             Ok(match patch.is_empty() {

@@ -153,6 +153,7 @@ fn handle_screen(model: &mut Model, action: Action) -> Vec<Order> {
         Action::DaemonLimits => forms::open_daemon_limits(model),
         Action::Labels => forms::open_labels(model),
         Action::MoveFiles => forms::open_move(model),
+        Action::AddTracker => forms::open_tracker(model),
         Action::NextSpan => next_span(model),
         Action::Tab(_) | Action::NextTab | Action::PreviousTab => turn_tab(model, action),
         _ => return deeds::order(model, action),

@@ -31,6 +31,11 @@ pub(crate) enum Order {
         index: usize,
         priority: &'static str,
     },
+    /// Replaces the trackers of a torrent, by tier.
+    Trackers {
+        id: Id,
+        tiers: Vec<Vec<String>>,
+    },
     /// Changes settings of the daemon.
     Settings(Map<String, Value>),
     /// Turns the alternative limits on, or off.

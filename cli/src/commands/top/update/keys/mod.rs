@@ -13,7 +13,7 @@ use super::super::model::{Model, Screen};
 use super::action::Action;
 pub(crate) use binding::Binding;
 use dialogs::{EDITS, FILES, FORM, INSPECTING, OPTIONS, REMOVE, REMOVE_FILES, SEARCH, SOURCE};
-use screens::{ALWAYS, BACK, DETAILS, FILES_TAB, HELP, LIST, MOVES, SPANS, TORRENT};
+use screens::{ALWAYS, BACK, DETAILS, FILES_TAB, HELP, LIST, MOVES, SPANS, TORRENT, TRACKERS_TAB};
 
 /// What takes the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,7 @@ impl Context {
             Self::List => &[LIST, TORRENT, MOVES, ALWAYS],
             Self::Search => &[SEARCH, EDITS],
             Self::Details(Tab::Files) => &[FILES_TAB, DETAILS, TORRENT, MOVES, ALWAYS],
+            Self::Details(Tab::Trackers) => &[TRACKERS_TAB, DETAILS, TORRENT, MOVES, ALWAYS],
             Self::Details(Tab::Rates) => &[SPANS, DETAILS, TORRENT, MOVES, ALWAYS],
             Self::Details(_) => &[DETAILS, TORRENT, MOVES, ALWAYS],
             Self::Rates => &[BACK, SPANS, ALWAYS],
@@ -98,7 +99,7 @@ impl Context {
 pub(crate) const SECTIONS: &[(&str, &[&[Binding]])] = &[
     ("The list", &[LIST]),
     ("Torrents", &[TORRENT]),
-    ("One torrent", &[DETAILS, FILES_TAB, SPANS]),
+    ("One torrent", &[DETAILS, FILES_TAB, TRACKERS_TAB, SPANS]),
     ("Everywhere", &[MOVES, ALWAYS]),
     ("Adding", &[FILES]),
 ];
@@ -139,11 +140,12 @@ mod tests {
 
     use super::*;
 
-    const CONTEXTS: [Context; 14] = [
+    const CONTEXTS: [Context; 15] = [
         Context::List,
         Context::Search,
         Context::Details(Tab::Overview),
         Context::Details(Tab::Files),
+        Context::Details(Tab::Trackers),
         Context::Details(Tab::Rates),
         Context::Rates,
         Context::Help,

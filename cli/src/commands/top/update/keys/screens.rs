@@ -289,6 +289,23 @@ pub(super) const FILES_TAB: &[Binding] = &[
     ),
 ];
 
+pub(super) const TRACKERS_TAB: &[Binding] = &[
+    key(
+        &[Char('+'), Char('=')],
+        "+",
+        "add a tracker",
+        "add",
+        Action::AddTracker,
+    ),
+    key(
+        &[Char('-')],
+        "-",
+        "remove the tracker",
+        "remove",
+        Action::RemoveTracker,
+    ),
+];
+
 pub(super) const SPANS: &[Binding] = &[key(
     &[Char('t')],
     "t",
