@@ -36,6 +36,8 @@ fn lampa_connects_adds_preloads_plays_and_lets_go() {
     // `connected`: without CacheSize it says that this is another server.
     let settings = call("/settings", &json!({"action": "get"})).json();
     assert_eq!(settings["CacheSize"], 8 << 20);
+    // Newer versions ask whether it converts films; they play them as they are where it does not.
+    assert_eq!(server.get("/gst/echo").status, 404);
     // `hash`
     let add = json!({"action": "add", "link": link, "title": "[LAMPA] Film", "poster": "https://images.example/w200/1.jpg",
         "data": json!({"lampa": true, "movie": {"id": 7, "title": "Фильм"}}).to_string(), "save_to_db": false});
