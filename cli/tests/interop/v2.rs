@@ -327,8 +327,7 @@ fn read_from_libtorrent_before_their_piece_is_whole() {
         max_up: Some("50000"),
         ..Setting::default()
     };
-    // Of a hybrid, a seed of libtorrent does not serve us hashes of blocks: there we wait for the piece, as in v1.
-    read_before_their_piece_is_whole(&["v2"], |place, torrent| {
+    read_before_their_piece_is_whole(&["v2", "hybrid"], |place, torrent| {
         let (seeder, addr) = libtorrent::seed_in(slow, torrent, &place.data(), &[]);
         (Box::new(seeder), addr)
     });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
+use tailwater_metainfo::InfoHash;
 use tailwater_types::BoundedMap;
 use tailwater_types::address::is_local;
 use tailwater_wire::Handshake;
@@ -42,6 +43,8 @@ pub(crate) struct PeerDialer {
     transports: Transports,
     /// TCP is tried before uTP, wherever the peer is.
     is_tcp_first: bool,
+    /// Hashes are asked for over the connections (BEP 52).
+    asks_for_hashes: bool,
     /// The way that worked where another one was tried first.
     worked: Arc<Mutex<BoundedMap<SocketAddr, Way>>>,
 }
@@ -53,6 +56,13 @@ struct Opened {
     /// The peer's.
     handshake: Handshake,
     secured: Secured,
+}
+
+impl Opened {
+    /// Whether the peer knows the v2 name of a hybrid torrent, and has answered under the v1 name all the same.
+    fn stays_behind(&self, v1: InfoHash) -> bool {
+        self.handshake.info_hash == v1 && self.handshake.reserved.v2()
+    }
 }
 
 /// The way to a peer.
@@ -89,6 +99,7 @@ impl PeerDialer {
             filter,
             transports,
             is_tcp_first: false,
+            asks_for_hashes: true,
             worked: Arc::new(Mutex::new(BoundedMap::new(MAX_REMEMBERED))),
         }
     }
@@ -99,6 +110,14 @@ impl PeerDialer {
         Self {
             is_tcp_first: true,
             ..self.clone()
+        }
+    }
+
+    /// The same for those who fetch metadata alone, for which either name of a hybrid torrent will do.
+    pub(crate) fn without_hashes(self) -> Self {
+        Self {
+            asks_for_hashes: false,
+            ..self
         }
     }
 
@@ -152,7 +171,31 @@ impl PeerDialer {
                 let opening = ours.under(second);
                 Ok((self.open_with(addr, opening).await?, opening))
             }
+            (Ok(opened), Some(second)) if self.asks_for_hashes && opened.stays_behind(name) => {
+                self.open_again(opened, addr, [opening, ours.under(second)])
+                    .await
+            }
             (outcome, _) => Ok((outcome?, opening)),
+        }
+    }
+
+    /// Dials a peer under the v2 name that it knows and did not change over to. Over an encrypted connection libtorrent keeps
+    /// the name that the encryption began with, and would hang up at a request for hashes under the v1 name. It takes one
+    /// connection of an address, so the first is given up before.
+    async fn open_again(
+        &self,
+        first: Opened,
+        addr: SocketAddr,
+        [v1, v2]: [Handshake; 2],
+    ) -> Result<(Opened, Handshake), DialError> {
+        self.remember(addr, first.way);
+        drop(first);
+        match self.open_with(addr, v2).await {
+            Ok(opened) => Ok((opened, v2)),
+            Err(error) => {
+                tracing::debug!(%addr, "under the v2 info-hash: {error}; trying the v1 one again");
+                Ok((self.open_with(addr, v1).await?, v1))
+            }
         }
     }
 

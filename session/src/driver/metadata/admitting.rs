@@ -90,7 +90,7 @@ impl Fetching {
         self.dials.insert(key, (addr, ending.clone()));
         let (messages, news) = (self.task.context.messages.clone(), self.news_in.clone());
         let group = Arc::clone(&self.task.group);
-        let dialer = self.task.dialer.tcp_first();
+        let dialer = self.task.dialer.tcp_first().without_hashes();
         self.tasks.spawn(async move {
             let dialling = async {
                 let permit = group.acquire().await;

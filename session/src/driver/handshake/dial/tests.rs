@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tailwater_metainfo::{InfoHash, PeerId};
+use tailwater_metainfo::{InfoHash, InfoHashV2, InfoHashes, PeerId};
 use tailwater_wire::Reserved;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -201,4 +201,67 @@ async fn what_is_tried_first_anyway_takes_no_room() {
     let _over_utp = answer_over_utp(network.host(PEER));
     assert_eq!(dial(&dialer).await.0, Transport::Utp);
     assert!(dialer.worked.lock().get(&addr(PEER)).is_none());
+}
+
+/// Answers encrypted handshakes as libtorrent 2.1 does: under the name that the encryption began with, with the v2 bit under
+/// the v1 name. Of the names that it takes, each that it met is returned.
+async fn stay_behind(mut listener: Listener, takes: Vec<InfoHash>, met: Arc<Mutex<Vec<InfoHash>>>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let find = |wanted: &[u8; 20]| {
+            let is_it = |name: &&InfoHash| tailwater_wire::mse::obfuscated(name) == *wanted;
+            takes.iter().find(is_it).copied()
+        };
+        let policy = Encryption::Require;
+        let secured = encrypted::respond(&mut stream, BytesMut::new(), policy, find).await;
+        let Ok((name, secured)) = secured else {
+            continue;
+        };
+        met.lock().push(name);
+        let (mut theirs, _) = receive(&mut stream, secured.received).await.unwrap();
+        theirs.reserved = match name == takes[0] {
+            true => Reserved::FAST | Reserved::V2,
+            false => Reserved::FAST,
+        };
+        stream.write_all(&theirs.to_bytes()).await.unwrap();
+        tokio::spawn(async move {
+            stream.ready(tokio::io::Interest::READABLE).await.unwrap();
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_stays_under_the_v1_name_though_it_knows_v2_is_dialled_under_v2() {
+    let hashes = InfoHashes {
+        v1: Some(InfoHash::new([7; 20])),
+        v2: Some(InfoHashV2::new([8; 32])),
+    };
+    let [v1, v2] = [InfoHash::new([7; 20]), InfoHash::new([8; 20])];
+    let v1_alone = InfoHashes { v2: None, ..hashes };
+    // What the peer takes, what we know of the torrent, whether we ask for hashes, and the names under which they meet; last
+    // the one that is kept.
+    for (takes, ours_of, asks_for_hashes, expected) in [
+        (vec![v1, v2], hashes, true, vec![v1, v2]),
+        (vec![v1], hashes, true, vec![v1, v1]),
+        (vec![v1, v2], hashes, false, vec![v1]),
+        (vec![v1, v2], v1_alone, true, vec![v1]),
+    ] {
+        let network = MemoryNetwork::default();
+        let mut dialer = dialer(network.host(OURS), Transports::Tcp, false);
+        dialer.settings = HandshakeSettings::new(Encryption::Require);
+        dialer.asks_for_hashes = asks_for_hashes;
+        let met = Arc::new(Mutex::new(Vec::new()));
+        let listener = Network::Memory(network.host(PEER)).listen(None).unwrap();
+        let peer = stay_behind(listener, takes, Arc::clone(&met));
+        let peer = tokio::spawn(peer);
+        let permits = ConnectionPermits::new(10, DialLimit::default());
+        let permit = permits.try_acquire_incoming(IpAddr::from(PEER)).unwrap();
+        let ours = Ours {
+            hashes: ours_of,
+            ..ours()
+        };
+        let dialled = dialer.dial(addr(PEER), ours, permit).await.unwrap();
+        assert_eq!(dialled.v2, expected.last() == Some(&v2));
+        assert_eq!(*met.lock(), expected);
+        peer.abort();
+    }
 }
