@@ -141,6 +141,10 @@ impl Connection {
         let Some(piece) = exchange.hashing.take() else {
             return;
         };
+        if let Some((layers, leaves)) = exchange.layers.as_ref().zip(leaves) {
+            // The rest of them is asked for soon. False ones are served to nobody, see below.
+            let _ = layers.learn_leaves(piece.get(), leaves);
+        }
         let of_piece = exchange
             .waiting
             .extract_if(.., |(other, _)| *other == piece);

@@ -270,3 +270,39 @@ fn bytes_that_match_one_of_two_hashes_are_told_from_wrong_ones() {
     assert_eq!(found(v1(&other), root(&bytes)), PieceMatch::Disagree);
     assert_eq!(found(v1(&other), root(&other)), PieceMatch::Wrong);
 }
+
+proptest! {
+    /// Parts that are given at once count as those that are given in turn, whole blocks or not.
+    #[test]
+    fn parts_at_once_are_those_in_turn(
+        len in 1usize..PIECE,
+        first in 0usize..20_000,
+        cuts in proptest::collection::vec(prop_oneof![Just(16_384usize), 1usize..40_000], 0..6),
+        wrong in any::<bool>(),
+    ) {
+        let bytes: Vec<u8> = (0..len).map(|number| (number % 251) as u8).collect();
+        let blocks = len.div_ceil(16_384).next_power_of_two();
+        let root = MerkleRoot {
+            root: tree(&bytes, blocks),
+            height: blocks.ilog2(),
+            len: len as u32,
+        };
+        let v1 = PieceHash::new(Sha1::digest(&bytes).into());
+        let mut sent = bytes;
+        sent[len / 2] ^= u8::from(wrong);
+        let (before, mut rest) = sent.split_at(first.min(len));
+        let mut parts = Vec::new();
+        for cut in cuts {
+            let (part, behind) = rest.split_at(cut.min(rest.len()));
+            parts.push(part);
+            rest = behind;
+        }
+        parts.push(rest);
+        for expected in [Expected::V2(root), Expected::Both { v1, v2: root }] {
+            let mut hasher = PieceHasher::new(expected);
+            hasher.update(before);
+            hasher.update_all(&parts);
+            prop_assert_eq!(hasher.is_valid(), !wrong);
+        }
+    }
+}

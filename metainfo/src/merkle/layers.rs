@@ -200,6 +200,21 @@ impl PieceLayers {
         Some(answer)
     }
 
+    /// Keeps the leaves of a piece, one for each of its blocks, so that the next request for them is served at once. Says
+    /// whether they are those of its hash.
+    #[must_use]
+    pub fn learn_leaves(&self, piece: u32, leaves: &[MerkleHash]) -> bool {
+        let Some(branch) = self.0.leaves.branch(piece) else {
+            return false;
+        };
+        let are_right = leaves.len() == branch.blocks() as usize
+            && self.hash_of(&branch) == Some(padded_root(leaves, 0, branch.height));
+        if are_right {
+            self.0.leaves.keep_all(&branch, leaves);
+        }
+        are_right
+    }
+
     /// The request for leaves of a piece, that of `block` among them; `None` if they are known, or cannot be proved yet.
     #[must_use]
     pub fn missing_leaves(&self, piece: u32, block: u32) -> Option<LayerChunk> {

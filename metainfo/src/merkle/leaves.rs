@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::range::climb;
-use super::{HashRange, MAX_HASHES, padded_root, piece_layer_height, zero_hash};
+use super::{HashRange, padded_root, piece_layer_height, zero_hash};
 use crate::{BLOCK_LEN, MerkleHash};
 
+/// How many leaves are asked for at once: those of 2 MiB. A reader that jumps waits for them, 4 KiB on the wire.
+pub const LEAVES_AT_ONCE: u32 = 128;
 /// The most leaves that are kept of a torrent: those of 1 GiB, in 2 MiB of memory. The pieces that were asked for longest
 /// ago go first, and are checked as wholes.
 const MAX_LEAVES: usize = 1 << 16;
@@ -54,7 +56,7 @@ pub(super) struct Leaves {
     cache: Mutex<Cache>,
 }
 
-/// Up to [`MAX_HASHES`] leaves.
+/// Up to [`LEAVES_AT_ONCE`] leaves.
 type Chunk = Box<[MerkleHash]>;
 
 /// The leaves of pieces, in chunks.
@@ -139,7 +141,7 @@ impl Leaves {
         }
         let cache = self.cache();
         let chunk = cache.chunk(branch.key, block)?;
-        chunk.get((block % MAX_HASHES) as usize).copied()
+        chunk.get((block % LEAVES_AT_ONCE) as usize).copied()
     }
 
     /// Whether the leaves of a block's chunk are known.
@@ -180,9 +182,23 @@ impl Leaves {
 
     fn keep(&self, branch: &Branch, block: u32, leaves: &[MerkleHash]) {
         let mut cache = self.cache();
-        let chunks = branch.blocks().div_ceil(MAX_HASHES) as usize;
-        cache.insert(branch.key, chunks, (block / MAX_HASHES) as usize, leaves);
+        let chunks = branch.blocks().div_ceil(LEAVES_AT_ONCE) as usize;
+        cache.insert(
+            branch.key,
+            chunks,
+            (block / LEAVES_AT_ONCE) as usize,
+            leaves,
+        );
         self.kept.store(cache.kept, Ordering::Release);
+    }
+
+    /// Takes all leaves of a piece, which lead to its hash.
+    pub(super) fn keep_all(&self, branch: &Branch, leaves: &[MerkleHash]) {
+        let firsts = (0..branch.blocks()).step_by(LEAVES_AT_ONCE as usize);
+        let chunks = leaves.chunks(LEAVES_AT_ONCE as usize);
+        firsts
+            .zip(chunks)
+            .for_each(|(block, chunk)| self.keep(branch, block, chunk));
     }
 
     /// The leaves of a piece, if all are known.
@@ -201,7 +217,7 @@ impl Leaves {
 impl Cache {
     fn chunk(&self, piece: u32, block: u32) -> Option<&[MerkleHash]> {
         let chunks = self.pieces.get(&piece)?;
-        chunks.get((block / MAX_HASHES) as usize)?.as_deref()
+        chunks.get((block / LEAVES_AT_ONCE) as usize)?.as_deref()
     }
 
     fn insert(&mut self, piece: u32, chunks: usize, number: usize, leaves: &[MerkleHash]) {
@@ -233,7 +249,7 @@ impl Branch {
     /// The request for the leaves among which is that of a block, with the proof up to the hash of the piece. `None` beyond
     /// the 64 TiB of a file that a request can name.
     pub(super) fn request(&self, block: u32) -> Option<HashRange> {
-        let length = MAX_HASHES.min(1 << self.height);
+        let length = LEAVES_AT_ONCE.min(1 << self.height);
         let first = self.number.checked_mul(1 << self.height)?;
         Some(HashRange {
             base: 0,

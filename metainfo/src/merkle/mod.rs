@@ -22,11 +22,13 @@ pub use crate::hash_many::{block_hash, block_hashes};
 pub use file_tree::{FileTree, FileTreeHasher};
 pub(crate) use layer::{Layer, padded_root};
 pub use layers::{HashesError, LayerChunk, PieceLayers, Proved};
+pub use leaves::LEAVES_AT_ONCE;
 pub(crate) use leaves::TreeFile;
 pub use range::{HashRange, MAX_HASHES};
 
 use crate::{BLOCK_LEN, MerkleHash};
 use sha2::{Digest, Sha256};
+use tailwater_types::MerkleRoot;
 
 /// The hash of a node with two children.
 #[must_use]
@@ -79,6 +81,13 @@ pub fn root(layer: impl IntoIterator<Item = MerkleHash>, height: u32) -> Option<
         level += 1;
     }
     Some(right)
+}
+
+/// Whether these are all leaves of a tree.
+#[must_use]
+pub fn is_tree_of(tree: &MerkleRoot, leaves: &[MerkleHash]) -> bool {
+    leaves.len() == tree.len.div_ceil(BLOCK_LEN) as usize
+        && padded_root(leaves, 0, tree.height) == tree.root
 }
 
 #[cfg(test)]

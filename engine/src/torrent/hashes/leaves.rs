@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tailwater_metainfo::merkle::PieceLayers;
+use tailwater_metainfo::merkle::{LEAVES_AT_ONCE, PieceLayers};
 use tailwater_metainfo::{Geometry, PieceIndex};
 
 use super::chunks::LATE_AFTER;
@@ -16,6 +16,8 @@ use crate::torrent::{Engine, Output, PeerKey, PieceState, Space};
 
 /// How many peers are asked for the same leaves.
 const COPIES: usize = 2;
+/// How many further queries are made for what follows a reader.
+const AHEAD: usize = 3;
 /// A peer that refused leaves, or was late with them, is not asked for the same ones again within this time.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// The most refusals that are remembered of one peer.
@@ -109,7 +111,8 @@ impl Leaves {
         }
     }
 
-    /// The queries for leaves that a reader lacks: of the block at its cursor, and of those that follow.
+    /// The queries for leaves that a reader lacks: of the block at its cursor, which come alone so that nothing stands before
+    /// the block itself, and afterwards of those that follow.
     fn wanted(
         &self,
         geometry: &Geometry,
@@ -119,23 +122,24 @@ impl Leaves {
         let Some(layers) = &self.layers else {
             return Vec::new();
         };
-        let query = |piece: PieceIndex, block| {
+        let query = |(piece, block): (PieceIndex, u32)| {
             let chunk = layers.missing_leaves(piece.get(), block)?;
             let (root, range) = (chunk.root, chunk.range);
             Some((piece, HashQuery { root, range }))
         };
-        let behind = block + tailwater_metainfo::merkle::MAX_HASHES;
-        let following = match behind < geometry.block_count(piece) {
-            true => query(piece, behind),
-            false => {
-                let next = geometry.piece(piece.get() + 1);
-                next.ok().and_then(|next| query(next, 0))
+        if let Some(first) = query((piece, block)) {
+            return vec![first];
+        }
+        let following = |(piece, block): &(PieceIndex, u32)| {
+            let behind = block + LEAVES_AT_ONCE;
+            match behind < geometry.block_count(*piece) {
+                true => Some((*piece, behind)),
+                false => Some((geometry.piece(piece.get() + 1).ok()?, 0)),
             }
         };
-        [query(piece, block), following]
-            .into_iter()
-            .flatten()
-            .collect()
+        let first = (piece, block / LEAVES_AT_ONCE * LEAVES_AT_ONCE);
+        let places = std::iter::successors(Some(first), following);
+        places.take(1 + AHEAD).filter_map(query).collect()
     }
 
     /// Whether a block's leaf is known, or will be if who was asked for it answers.
@@ -222,7 +226,7 @@ impl<S: Space> Engine<S> {
             .hashes
             .leaves
             .wanted(&self.supply.geometry, piece, block);
-        wanted.retain(|(piece, _)| is_to_come(*piece));
+        wanted.retain(|(piece, _)| is_to_come(*piece) && piece.get() < reader.window.end);
         wanted
     }
 

@@ -18,8 +18,10 @@ const STREAMING_INITIAL: usize = 8;
 const SMALLEST: usize = 4;
 /// How much of a peer's rate is asked for ahead, beyond the round trip.
 const HORIZON: Duration = Duration::from_secs(1);
-/// The same while a reader is open: what a jump suddenly needs has to wait behind it.
-const STREAMING_HORIZON: Duration = Duration::from_millis(25);
+/// The same while a reader is open: what a jump suddenly needs has to wait behind it. A quarter of the round trip is added,
+/// as long round trips vary more, up to [`MOST_STREAMING_HORIZON`].
+const STREAMING_HORIZON: Duration = Duration::from_millis(8);
+const MOST_STREAMING_HORIZON: Duration = Duration::from_millis(25);
 /// So many times as much is asked for ahead of a supplier that answers in turns, while a reader is open. Each turn costs a
 /// round trip in which nothing comes: with as much as others are asked for, such a supplier would be idle for most of the
 /// time; so it uses 80 % of its link. A jump does not wait behind it, as an answer is broken off when it is not wanted.
@@ -199,11 +201,12 @@ impl Pipeline {
         reason = "finite and not negative; the cast saturates and the limit clamps"
     )]
     fn fitting(&self) -> usize {
+        let round_trip = self.round_trip.unwrap_or_default();
         let horizon = match self.streaming {
-            true => STREAMING_HORIZON,
+            true => (STREAMING_HORIZON + round_trip / 4).min(MOST_STREAMING_HORIZON),
             false => HORIZON,
         };
-        let mut ahead = horizon + self.round_trip.unwrap_or_default();
+        let mut ahead = horizon + round_trip;
         if self.streaming && self.in_turns {
             ahead *= STREAMING_TURNS;
         }

@@ -180,15 +180,25 @@ proptest! {
         });
         prop_assert_eq!(leaf, Some(of_piece[block as usize]));
         // What is known in whole is served without the storage.
-        let chunks = of_piece.len().div_ceil(512);
+        let chunks = of_piece.len().div_ceil(LEAVES_AT_ONCE as usize);
         prop_assert_eq!(layers.serve(file.root, range).is_some(), chunks == 1);
-        for first in (0..of_piece.len()).step_by(512) {
+        for first in (0..of_piece.len()).step_by(LEAVES_AT_ONCE as usize) {
             if let Some(rest) = layers.missing_leaves(piece, first as u32) {
                 let answer = layers.serve_leaves(file.root, rest.range, of_piece).unwrap();
                 prop_assert!(layers.accept(file.root, rest.range, &answer).is_ok());
             }
         }
-        prop_assert_eq!(layers.serve(file.root, range), Some(answer));
+        prop_assert_eq!(layers.serve(file.root, range), Some(answer.clone()));
+        // And so is what the storage has hashed once.
+        let seed = File::new(blocks, 1 << log_piece).layers;
+        wrong = of_piece.to_vec();
+        wrong[flipped.index(of_piece.len())] = MerkleHash::new([0xee; 32]);
+        for false_ones in [&wrong[..], &of_piece[1..]] {
+            prop_assert!(!seed.learn_leaves(piece, false_ones));
+        }
+        prop_assert_eq!(seed.serve(file.root, range), None);
+        prop_assert!(seed.learn_leaves(piece, of_piece));
+        prop_assert_eq!(seed.serve(file.root, range), Some(answer));
     }
 }
 
@@ -257,7 +267,7 @@ fn the_leaves_of_the_piece_that_was_asked_for_first_go_first() {
     let blocks = 80 * 1_024;
     let file = File::new(blocks, (16 * MIB) as u32);
     let learn = |number: u32| {
-        for block in [0, 512] {
+        for block in (0..1_024).step_by(LEAVES_AT_ONCE as usize) {
             let piece = FIRST_PIECE + number;
             let missing = file.layers.missing_leaves(piece, block).unwrap();
             let leaves = file.leaves_of(number);
