@@ -234,6 +234,10 @@ impl Space for DiskStorage {
     }
 
     fn verify_together(&self) -> usize {
-        hashed_together()
+        // Of a tree, blocks of one piece are hashed side by side.
+        match self.torrent.shared.hashes.has_trees() {
+            true => 1,
+            false => hashed_together(),
+        }
     }
 }

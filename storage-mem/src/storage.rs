@@ -309,7 +309,8 @@ impl MemoryStorage {
         }
         for (piece, running, expected, blocks) in trees {
             let mut hasher = PieceHasher::new(expected);
-            blocks.iter().for_each(|block| hasher.update(block.bytes()));
+            let parts: Vec<_> = blocks.iter().map(|block| block.bytes()).collect();
+            hasher.update_all(&parts);
             let found = hasher.finish();
             let is_valid = found == PieceMatch::Right;
             let judged = self.judge_piece(handle, piece, &running.subject, blocks, is_valid);
@@ -360,9 +361,13 @@ impl MemoryStorage {
     /// [`Error::StaleHandle`], [`Error::Closed`].
     pub fn verify_together(&self, handle: TorrentHandle) -> Result<usize, Error> {
         let mut directory = self.directory()?;
-        let geometry = &directory.torrent(handle)?.geometry;
-        let together = hashed_together();
-        let bytes = u64::from(geometry.piece_length()) * together as u64;
+        let torrent = directory.torrent(handle)?;
+        // Of a tree, blocks of one piece are hashed side by side.
+        let together = match torrent.hashes.has_trees() {
+            true => 1,
+            false => hashed_together(),
+        };
+        let bytes = u64::from(torrent.geometry.piece_length()) * together as u64;
         match bytes <= self.inner.config.budget_bytes() / UNVERIFIED_SHARE {
             true => Ok(together),
             false => Ok(1),

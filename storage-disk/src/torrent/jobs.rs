@@ -114,6 +114,7 @@ impl Shared {
             return Ok(());
         };
         self.note_overwritten(run);
+        self.clear_leaves(run);
         for (block, _) in run {
             self.touched.set(block.piece());
         }
@@ -126,7 +127,7 @@ impl Shared {
             for (number, (block, data)) in run.iter().enumerate() {
                 match marks.get(number) {
                     // Its piece need not be hashed, if all are right.
-                    Some(mark) if mark.is_right && !self.hashes.has_v1() => hashers.skip(*block),
+                    Some(mark) if mark.is_right && !self.hashes.has_v1() => {}
                     _ => self.hash_written(hashers, *block, data),
                 }
             }
@@ -167,6 +168,9 @@ impl Shared {
     }
 
     fn hash_written(&self, hashers: &mut Hashers, block: BlockRef, data: &Bytes) {
+        if self.hash_leaf(block, data) {
+            return;
+        }
         if hashers.has(block.piece()) || !self.in_bulk.load(Ordering::Relaxed) {
             hashers.hash(block, data, &self.hashes);
         }
@@ -195,8 +199,10 @@ impl Shared {
                 let hash = together.get(&piece);
                 let valid = match hash.and_then(|hash| self.judge(piece, hash)) {
                     Some(valid) => valid,
-                    None if self.is_right_by_blocks(piece) => true,
-                    None => self.finish(piece, hasher, scratch)?,
+                    None => match self.is_right_by_leaves(piece, scratch)? {
+                        Some(valid) => valid,
+                        None => self.finish(piece, hasher, scratch)?,
+                    },
                 };
                 if valid {
                     self.set_verified(piece, by_sha1);

@@ -13,12 +13,14 @@ use crate::torrent::hasher::Hashers;
 use crate::torrent::health::{Health, Pending};
 use crate::torrent::judging::JudgedBlocks;
 pub(crate) use crate::torrent::judging::Mark;
+use crate::torrent::leaf_hasher::LeafHashers;
 mod bitmap;
 mod finishing;
 mod hasher;
 mod health;
 mod jobs;
 mod judging;
+mod leaf_hasher;
 mod naming;
 mod reading;
 mod rechecking;
@@ -86,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) doubted: AtomicBitmap,
     /// Locked by the torrent's I/O thread only, until it is closed.
     pub(crate) hashers: Mutex<Hashers>,
+    pub(crate) leaves: Mutex<LeafHashers>,
     /// Whether pieces come many at a time. They are then read back and hashed side by side, which is cheaper than one
     /// by one as they are written.
     pub(crate) in_bulk: AtomicBool,
@@ -178,6 +181,7 @@ impl DiskTorrent {
                 touched: AtomicBitmap::new(&geometry),
                 doubted: AtomicBitmap::new(&geometry),
                 hashers: Mutex::default(),
+                leaves: Mutex::default(),
                 in_bulk: AtomicBool::new(false),
                 is_unreadable: AtomicBool::new(false),
                 health: Health::default(),
@@ -357,6 +361,7 @@ impl DiskTorrent {
     pub(crate) async fn close(&self) {
         self.shared.pending.close().await;
         self.shared.hashers.lock().clear();
+        self.shared.leaves.lock().clear_all();
         let shared = Arc::clone(&self.shared);
         // A pool that is closed has no threads that could use the files; closing them here blocks little.
         if self.pool().run(move || shared.store.close()).await.is_err() {
