@@ -180,16 +180,23 @@ impl Pipeline {
     }
 
     fn fit(&mut self) {
-        if !self.slow_start {
+        if self.slow_start {
+            // A pipeline that is never used up stays in slow start, at its largest.
+            self.blocks = self.blocks.min(self.most_in_slow_start());
+        } else {
             let floor = SMALLEST.min(self.limit);
             self.blocks = self.fitting().clamp(floor, self.limit);
         }
     }
 
-    /// While a reader is open, even slow start does not run far ahead of the rate that the peer has shown.
+    /// While a reader is open, even slow start does not run far ahead of the rate that the peer has shown: a jump has to wait
+    /// behind it. With the horizon it doubles each round trip all the same.
     fn most_in_slow_start(&self) -> usize {
         match self.streaming && self.capacity > 0.0 {
-            true => self.fitting().saturating_mul(4).max(STREAMING_INITIAL),
+            true => {
+                let half_more = self.fitting().saturating_mul(3) / 2;
+                half_more.max(STREAMING_INITIAL)
+            }
             false => usize::MAX,
         }
     }
@@ -297,6 +304,27 @@ mod tests {
             "pipeline {}",
             pipeline.size()
         );
+    }
+
+    #[test]
+    fn a_window_that_is_filled_in_bursts_leaves_a_jump_little_to_wait_behind() {
+        let (gap, round_trip) = (Duration::from_secs(1) / 763, Duration::from_millis(50));
+        let mut pipeline = Pipeline::new(2_000);
+        pipeline.set_streaming(true);
+        let mut now = crate::testing::epoch();
+        for _ in 0..40 {
+            // So much is asked for at once, and then there is nothing left to ask for.
+            let burst = pipeline.size();
+            now += round_trip;
+            for number in 0..burst {
+                now += gap;
+                pipeline.handle_block(now, BLOCK_LEN, round_trip + gap, number == 0);
+                pipeline.handle_idle();
+            }
+            now += Duration::from_millis(100);
+        }
+        // 15 ms beyond two round trips.
+        assert!(pipeline.size() <= 87, "pipeline {}", pipeline.size());
     }
 
     #[test]
