@@ -16,9 +16,9 @@ use crate::torrent::jobs::{block_len, len_of};
 /// How many blocks wait to be hashed together: 256 KiB, which are in the processor's cache when the last of them has been
 /// written. Each may keep a receive buffer alive.
 const TOGETHER: usize = 16;
-/// The most pieces of one torrent whose leaves are kept, 32 bytes for each block. A piece beyond that is read back when it is
-/// verified.
-const MAX_PIECES: usize = 1024;
+/// The most blocks of one torrent that leaves are kept for, 33 bytes each: 4 MiB for pieces of 2 GiB that are not whole. A
+/// piece beyond that is read back when it is verified.
+const MAX_LEAVES: usize = 1 << 17;
 
 /// The leaves of a piece, by the numbers of their blocks; `None` for a block that has to be read back.
 pub(crate) type Leaves = Box<[Option<MerkleHash>]>;
@@ -27,6 +27,8 @@ pub(crate) type Leaves = Box<[Option<MerkleHash>]>;
 #[derive(Debug, Default)]
 pub(crate) struct LeafHashers {
     pieces: HashMap<PieceIndex, Leaves>,
+    /// How many blocks `pieces` has room for.
+    room: usize,
     /// Blocks that have been written and not hashed.
     waiting: Vec<(BlockRef, Bytes)>,
 }
@@ -45,10 +47,11 @@ impl LeafHashers {
     /// A block of a piece of `count` blocks has been written.
     fn add(&mut self, block: BlockRef, data: &Bytes, count: u32) {
         if !self.pieces.contains_key(&block.piece()) {
-            if self.pieces.len() >= MAX_PIECES {
+            let leaves: Leaves = (0..count).map(|_| None).collect();
+            if self.room + leaves.len() > MAX_LEAVES {
                 return;
             }
-            let leaves = (0..count).map(|_| None).collect();
+            self.room += leaves.len();
             self.pieces.insert(block.piece(), leaves);
         }
         self.waiting.push((block, data.clone()));
@@ -74,7 +77,9 @@ impl LeafHashers {
         if self.waiting.iter().any(|(block, _)| block.piece() == piece) {
             self.hash_waiting();
         }
-        self.pieces.remove(&piece)
+        let leaves = self.pieces.remove(&piece)?;
+        self.room -= leaves.len();
+        Some(leaves)
     }
 
     /// Forgets everything.
@@ -167,6 +172,26 @@ mod tests {
     use super::*;
 
     const PIECE: u32 = 8 * 16_384;
+
+    #[test]
+    fn leaves_of_so_many_blocks_are_kept_and_no_more() {
+        let count = 1024;
+        let len = count * 16_384;
+        let most = u32::try_from(MAX_LEAVES).unwrap() / count;
+        let geometry = Geometry::new(u64::from(most + 1) * u64::from(len), len).unwrap();
+        let mut hashers = LeafHashers::default();
+        let data = Bytes::from_static(&[7; 16_384]);
+        for piece in geometry.pieces() {
+            hashers.add(geometry.nth_block(piece, 0).unwrap(), &data, count);
+        }
+        assert_eq!(hashers.pieces.len(), MAX_LEAVES / 1024);
+        // There is room again.
+        let (first, last) = (geometry.piece(0).unwrap(), geometry.piece(most).unwrap());
+        assert!(hashers.take(first).is_some());
+        assert!(hashers.take(last).is_none());
+        hashers.add(geometry.nth_block(last, 0).unwrap(), &data, count);
+        assert!(hashers.take(last).is_some());
+    }
 
     proptest! {
         /// Whatever is written in whatever order, however often, and whichever writes fail: a leaf that is known is that of what
