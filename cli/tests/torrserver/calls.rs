@@ -1,5 +1,9 @@
 //! Each call, with a seeder on the other side.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::server::{TorrServer, encoded, form, hash_of, magnet};
@@ -15,6 +19,60 @@ fn show(place: &Place) -> (String, crate::support::Running, String) {
     let torrent = place.create("here/Show", &[]);
     let (seeder, peer) = place.seed(&torrent, "here");
     (torrent, seeder, peer)
+}
+
+/// A URL at which these bytes are, until the test ends.
+fn at_a_url(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/show.torrent", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = Vec::new();
+            // One that hangs up early fails the test by what it lacks.
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                match stream.read(&mut byte) {
+                    Ok(1) => head.push(byte[0]),
+                    _ => break,
+                }
+            }
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                bytes.len()
+            );
+            let _ = stream.write_all(&[head.as_bytes(), &bytes].concat());
+        }
+    });
+    url
+}
+
+/// The module of Kodi adds URLs of .torrent files, and the scripts of mpv open the playlist of one.
+#[test]
+fn the_url_of_a_torrent_file_is_added_and_listed() {
+    let place = Place::new();
+    let (torrent, _seeder, _) = show(&place);
+    let url = at_a_url(std::fs::read(place.path(&torrent)).unwrap());
+    let add = json!({"action": "add", "Link": url, "save_to_db": true});
+    // The network of the daemon is not for strangers to ask about.
+    let careful = TorrServer::start(&place, &[]);
+    assert_eq!(careful.post("/torrents", &add).status, 400);
+    assert!(careful.list().is_empty());
+    careful.daemon.stop();
+    let server = TorrServer::start(&place, &["--allow-private-urls"]);
+    let hash = server.ask("/torrents", &add)["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let files = server.torrent(&hash)["file_stats"].clone();
+    assert_eq!(files.as_array().unwrap().len(), EPISODES.len());
+    server.tell("/torrents", &json!({"action": "rem", "hash": hash}));
+    let list = server.get(&format!("/stream?m3u&link={}", encoded(&url)));
+    let list = String::from_utf8(list.body).unwrap();
+    assert!(
+        list.contains(&format!("link={hash}&index=1&play")),
+        "{list}"
+    );
+    server.daemon.stop();
 }
 
 #[test]
