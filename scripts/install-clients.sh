@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the interop tests, the stream tests and the stream bench talk to: Debian's transmission-cli
-# with its remotes, its daemon and its web page, qbittorrent-nox, aria2 and rTorrent, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
+# with its remotes, its daemon and its web page, rustmission from crates.io, qbittorrent-nox, aria2 and rTorrent, libtorrent, transmission-rpc, qbittorrent-api and moto (an S3 server) from PyPI in a virtual environment below the target
 # folder, @ctrl/qbittorrent from npm beside it, and Debian's ffmpeg, mpv, Chromium with its
 # driver, nginx, OpenSSL and curl, node with axe-core for the tests of the daemon's pages, two files of stremio-video, tmux for those of `tailwater top`, and for the tests of port mapping miniupnpd (the bare program: no service is set up) and upnpc.
 # For Debian and its kin; quick when all is there.
@@ -95,12 +95,22 @@ fi
 
 # Programs that drive a daemon by the APIs of others, apart from libtorrent: what they need is theirs.
 clients="${CARGO_TARGET_DIR:-target}/clients-venv"
-of_pypi=(rqbit-client==0.0.2 stig==0.15.0a0)
-if ! "$clients/bin/pip" freeze 2>/dev/null | grep -qx "${of_pypi[0]}" || [[ ! -x "$clients/bin/stig" ]]; then
+of_pypi=(rqbit-client==0.0.2 stig==0.15.0a0 tewi-transmission==2.3.1)
+if ! "$clients/bin/pip" freeze 2>/dev/null | grep -qx "${of_pypi[0]}" || [[ ! -x "$clients/bin/stig" || ! -x "$clients/bin/tewi" ]]; then
     echo "installing ${of_pypi[*]} into $clients"
     rm -rf "$clients"
     python3 -m venv "$clients"
     "$clients/bin/pip" install --quiet --disable-pip-version-check "${of_pypi[@]}"
+fi
+
+# A remote in a terminal that is compiled here, as crates.io has no programs: without optimisation, which takes the least time.
+cargo_clients="${CARGO_TARGET_DIR:-target}/clients-cargo"
+rustmission=0.5.1
+if ! grep -qs "rustmission $rustmission" "$cargo_clients/.crates.toml"; then
+    echo "installing rustmission $rustmission into $cargo_clients"
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 cargo install rustmission --version "$rustmission" --locked --debug --quiet \
+        --root "$cargo_clients" --target-dir "$cargo_clients/build"
+    rm -rf "$cargo_clients/build"
 fi
 
 # @ctrl/transmission and what it loads, from npm: packages of plain JavaScript, whose contents are checked.

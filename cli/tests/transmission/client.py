@@ -81,6 +81,7 @@ client.change_torrent(1, files_wanted=[0], priority_high=[1], priority_low=[0], 
                       group="", tracker_list=[["http://127.0.0.1:1/announce"], ["http://127.0.0.1:2/announce"]])
 one = client.get_torrent(1)
 assert one.labels == ["c"] and one.upload_limit == 50 and one.seed_ratio_limit == 2.5 and one.queue_position == 2
+assert one.bandwidth_priority == 1 and one.honors_session_limits and one.group == ""
 assert [tracker.announce for tracker in one.trackers] == ["http://127.0.0.1:1/announce", "http://127.0.0.1:2/announce"]
 client.change_torrent(1, tracker_add=["http://127.0.0.1:3/announce"])
 client.change_torrent(1, tracker_replace=[(2, "http://127.0.0.1:4/announce")])
@@ -124,7 +125,12 @@ done("downloaded")
 
 assert client.free_space(data) > 0
 assert client.get_groups() == {}
-client.set_group("x")
+client.set_group("x", speed_limit_down=70, speed_limit_down_enabled=True)
+group = client.get_group("x")
+assert group.speed_limit_down == 70 and group.speed_limit_down_enabled and not group.speed_limit_up_enabled
+client.change_torrent(1, group="x", honors_session_limits=False)
+one = client.get_torrent(1)
+assert one.group == "x" and not one.honors_session_limits
 refused(client.port_test, "Couldn't test port")
 refused(client.blocklist_update, "Couldn't fetch blocklist")
 refused(lambda: client.rename_torrent_path(1, "x", "y"), "no file or folder")

@@ -13,6 +13,7 @@ mod cors;
 #[path = "../daemon/daemon.rs"]
 mod daemon;
 mod dialects;
+mod gtk;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/http.rs"]
 mod http;
@@ -33,6 +34,10 @@ mod sonarr;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod terminals;
+#[allow(dead_code, reason = "the tests of `tailwater top` use the rest of it")]
+#[path = "../top/tmux.rs"]
+mod tmux;
 mod web;
 
 /// Whether the tests with programs of others are to run; says so if not.

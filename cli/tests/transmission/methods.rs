@@ -134,10 +134,8 @@ fn what_is_set_of_the_daemon_is_shown_and_outlasts_it() {
     let rpc = Rpc::start(&place, &[]);
     let shown = rpc.call("session-get", json!({}));
     for (name, value) in set.as_object().unwrap() {
-        // The number of a limit that does not hold is forgotten.
-        if name != "speed-limit-up" {
-            assert_eq!(&shown[name], value, "{name}");
-        }
+        // The number of a limit that does not hold too.
+        assert_eq!(&shown[name], value, "{name}");
     }
     rpc.call(
         "session-set",
@@ -231,6 +229,74 @@ fn a_torrent_that_has_seeded_enough_is_finished() {
         json!({"ids": 1, "delete-local-data": true}),
     );
     assert!(!place.path("data/film.mp4").exists());
+}
+
+#[test]
+fn groups_share_limits_and_outlast_the_daemon() {
+    let place = Place::new();
+    place.write("here/film.mp4", &noise(8, 20_000));
+    let torrent = place.create("here/film.mp4", &[]);
+    let rpc = Rpc::start(&place, &[]);
+    rpc.add(
+        &place,
+        &torrent,
+        json!({"paused": true, "bandwidthPriority": -1}),
+    );
+    let slow = json!({"name": "slow", "speed-limit-down": 70, "speed-limit-down-enabled": true,
+        "honorsSessionLimits": false});
+    rpc.call("group-set", slow);
+    rpc.call("group-set", json!({"name": "other"}));
+    for wrong in [json!({}), json!({"name": " "}), json!({"name": 5})] {
+        assert_eq!(rpc.refused("group-set", wrong), "No group name given");
+    }
+    let long = json!({"name": "x".repeat(1_000)});
+    assert!(
+        rpc.refused("group-set", long)
+            .contains("the name of a group")
+    );
+    // One that is named of a torrent is made.
+    rpc.call(
+        "torrent-set",
+        json!({"ids": 1, "group": "new", "honorsSessionLimits": false}),
+    );
+    let shown = || {
+        rpc.torrent(
+            &json!(1),
+            &["group", "honorsSessionLimits", "bandwidthPriority"],
+        )
+    };
+    let joined = json!({"group": "new", "honorsSessionLimits": false, "bandwidthPriority": -1});
+    assert_eq!(shown(), joined);
+    rpc.call(
+        "torrent-set",
+        json!({"ids": 1, "group": 5, "bandwidthPriority": 7}),
+    );
+    assert_eq!(shown(), joined);
+    rpc.call(
+        "torrent-set",
+        json!({"ids": 1, "group": "slow", "bandwidthPriority": 0}),
+    );
+    rpc.call("session-set", json!({"start-added-torrents": false}));
+    rpc.daemon.kill();
+    let rpc = Rpc::start(&place, &[]);
+    let fields = ["group", "honorsSessionLimits", "bandwidthPriority"];
+    assert_eq!(
+        rpc.torrent(&json!(1), &fields),
+        json!({"group": "slow", "honorsSessionLimits": false, "bandwidthPriority": 0})
+    );
+    let of = |arguments: Value| rpc.call("group-get", arguments)["group"].clone();
+    let slow = json!({"honorsSessionLimits": false, "name": "slow", "speed-limit-down": 70,
+        "speed-limit-down-enabled": true, "speed-limit-up": 0, "speed-limit-up-enabled": false});
+    assert_eq!(of(json!({"group": "slow"})), json!([slow]));
+    let names = |groups: &Value| {
+        let groups = groups.as_array().unwrap().iter();
+        groups.map(|it| it["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&of(json!({}))), ["new", "other", "slow"]);
+    assert_eq!(names(&of(json!({"group": ["new", 5, "none"]}))), ["new"]);
+    assert_eq!(of(json!({"group": 5})), json!([]));
+    let starts = rpc.call("session-get", json!({"fields": ["start-added-torrents"]}));
+    assert_eq!(starts, json!({"start-added-torrents": false}));
 }
 
 #[test]

@@ -82,6 +82,25 @@ impl<'a> Rpc<'a> {
         self.call("torrent-add", arguments)["torrent-added"].clone()
     }
 
+    /// Waits until something is so.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < HANGS_AFTER, "not so: {what}");
+        }
+    }
+
+    /// As [`Self::until`], of a torrent that may not be there yet.
+    #[track_caller]
+    pub(crate) fn until_some(&self, id: &Value, field: &str, is_so: impl Fn(&Value) -> bool) {
+        let ask = json!({"ids": id, "fields": [field]});
+        self.wait(field, || {
+            let answer = self.call("torrent-get", ask.clone());
+            is_so(&answer["torrents"][0][field])
+        });
+    }
+
     /// Waits until a field of a torrent is as it should be.
     #[track_caller]
     pub(crate) fn until(&self, id: &Value, field: &str, is_so: impl Fn(&Value) -> bool) -> Value {

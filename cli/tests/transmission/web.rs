@@ -8,6 +8,7 @@ use thirtyfour::prelude::*;
 use crate::chromium::Browser;
 use crate::enabled;
 use crate::http::{Answer, raw};
+use crate::remotes::link_and_url;
 use crate::rpc::Rpc;
 use crate::seeder::{Seeder, python};
 use crate::support::{Place, noise};
@@ -16,6 +17,9 @@ use crate::support::{Place, noise};
 const DEBIANS: &str = "/usr/share/transmission/web";
 /// Nothing here takes longer unless it hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(90);
+
+/// A script that says whether the list is empty.
+const NO_TORRENT: &str = "return document.querySelectorAll('.torrent_name').length === 0";
 
 fn get(rpc: &Rpc<'_>, path: &str, headers: &str) -> Answer {
     let addr = &rpc.addr;
@@ -116,6 +120,39 @@ impl Browser {
         .await;
     }
 
+    /// Chooses from the menu of a torrent in the list.
+    async fn choose(&self, command: &str) {
+        let torrent = self.driver.query(By::Css(".torrent_name"));
+        let torrent = torrent.first().await.unwrap();
+        let actions = self.driver.action_chain();
+        actions
+            .context_click_element(&torrent)
+            .perform()
+            .await
+            .unwrap();
+        let item = format!(".ui-menu li[data-command={command:?}]");
+        self.click(&item).await;
+    }
+
+    /// Presses what belongs to a file.
+    async fn press_of(&self, file: &str, css: &str) {
+        self.until(&format!(
+            "const files = [...document.querySelectorAll('#inspector_file_list li')];
+            const row = files.find((it) => it.textContent.includes({file:?}));
+            row?.querySelector({css:?})?.click();
+            return row !== undefined"
+        ))
+        .await;
+    }
+
+    /// Writes into a field, in place of what is there.
+    async fn enter(&self, css: &str, text: &str) {
+        let field = self.driver.query(By::Css(css)).first().await.unwrap();
+        field.wait_until().displayed().await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
     async fn click(&self, css: &str) {
         let query = self.driver.query(By::Css(css));
         let query = query.wait(HANGS_AFTER, Duration::from_millis(50));
@@ -137,7 +174,9 @@ async fn transmissions_own_page_adds_shows_pauses_and_removes_what_libtorrent_se
     let file = place.path(&torrent);
     let command = std::process::Command::new(python());
     let seeder = Seeder::start(command, &file, &place.path("here"), "127.0.0.1", 0);
-    let rpc = Rpc::start(&place, &["--transmission-web", DEBIANS]);
+    let (link, _second, url, _server) = link_and_url(&place);
+    let args = ["--transmission-web", DEBIANS, "--allow-private-urls"];
+    let rpc = Rpc::start(&place, &args);
     let browser = Browser::open(&format!("http://{}/transmission/web/", rpc.addr)).await;
     browser.click("#toolbar-open").await;
     let field = browser.driver.find(By::Css("#torrent_upload_file")).await;
@@ -162,19 +201,46 @@ async fn transmissions_own_page_adds_shows_pauses_and_removes_what_libtorrent_se
     browser.click("#inspector-tab-files").await;
     browser.shows("#inspector_file_list", "b.srt").await;
     browser.screenshot("transmission-web.png").await;
+    browser.press_of("b.srt", ".high").await;
+    rpc.until(&json!(1), "priorities", |it| *it == json!([0, 1]));
+    browser.click("#toolbar-inspector").await;
     browser.click("#toolbar-pause").await;
     browser.shows(".torrent_peer_details", "Paused").await;
     rpc.until(&json!(1), "status", |it| it == 0);
     browser.click("#toolbar-start").await;
     rpc.until(&json!(1), "status", |it| it == 6);
-    browser.click("#toolbar-remove").await;
-    browser.click("#dialog_confirm_button").await;
+    browser.choose("verify").await;
+    rpc.until(&json!(1), "status", |it| it == 6);
+    browser.choose("move").await;
+    let other = place.path("data/other");
     browser
-        .until("return document.querySelectorAll('.torrent_name').length === 0")
+        .enter("#torrent_path", other.to_str().unwrap())
         .await;
+    browser.click("#move_confirm_button").await;
+    rpc.until(&json!(1), "downloadDir", |it| {
+        it.as_str().unwrap().ends_with("data/other")
+    });
+    browser.choose("remove_data").await;
+    browser.click("#dialog_confirm_button").await;
+    browser.until(NO_TORRENT).await;
+    assert!(!place.path("data/other/Show").exists());
+    for (at, source) in [(2, link), (3, url)] {
+        browser.click("#toolbar-open").await;
+        browser.enter("#torrent_upload_url", &source).await;
+        browser.click("#upload_confirm_button").await;
+        rpc.until_some(&json!(at), "totalSize", |it| *it != 0);
+        browser.shows(".torrent_name", ".mp4").await;
+        browser.click(".torrent_name").await;
+        browser.click("#toolbar-remove").await;
+        browser.click("#dialog_confirm_button").await;
+        browser.until(NO_TORRENT).await;
+    }
     let left = rpc.call("torrent-get", json!({"fields": ["id"]}));
     assert_eq!(left["torrents"], json!([]));
-    assert!(place.path("data/Show/a.mkv").exists());
+    assert!(
+        place.path("data/film.mp4").exists(),
+        "only its data is left"
+    );
     browser.driver.quit().await.unwrap();
     rpc.daemon.stop();
 }
