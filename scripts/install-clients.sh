@@ -57,6 +57,7 @@ need upnpc miniupnpc
 need danted dante-server
 need tinyproxy tinyproxy-bin
 need tmux tmux
+need mkfs.btrfs btrfs-progs
 need python3 python3
 # Debian splits off the module that puts pip into a new environment.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)

@@ -6,6 +6,9 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use support::{LOCAL, Place, noise};
 
@@ -111,4 +114,155 @@ fn what_has_no_files_or_no_hashes_of_files_says_so() {
         "{}",
         done.err
     );
+}
+
+/// A file system of its own, mounted at a folder of the place; unmounted when it is dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// `None`, and it says so, where this process may not mount it.
+    fn new(place: &Place, name: &str, args: &[&str]) -> Option<Self> {
+        let folder = place.path(name);
+        fs::create_dir(&folder).unwrap();
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(args).arg(&folder).output();
+        if mounted.is_ok_and(|mounted| mounted.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("skipped: `mount {}` is not allowed here", args.join(" "));
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// Files of the torrent that are there, and what has no name of it.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// There, a file cannot be linked.
+#[test]
+fn files_of_another_file_system_are_copied() {
+    let (place, torrent) = place("--v2");
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: there is no /dev/shm");
+        return;
+    };
+    let target = other.path().to_str().unwrap();
+    let download = ["download", &torrent, "-o", target, "--no-progress"];
+    let reuse = [&download[..], &LOCAL[..], &["--reuse", "old"]].concat();
+    place.ok(&reuse);
+    for (name, seed, len) in FILES {
+        let path = other.path().join("new").join(name);
+        assert!(fs::read(&path).unwrap() == noise(seed, len), "{name}");
+        assert_eq!(fs::metadata(&path).unwrap().nlink(), 1, "{name}");
+    }
+    assert_eq!(
+        names(&other.path().join("new")),
+        ["block", "long", "none", "part", "same"]
+    );
+}
+
+/// The copy that does not fit is not left behind, and the user hears of the room.
+#[test]
+fn a_disk_that_is_full_in_the_middle_keeps_no_part_of_a_copy() {
+    let place = Place::new();
+    place.write("here/film", &noise(1, 12_000_000));
+    let torrent = place.create("here/film", &["--v2"]);
+    let args = ["-t", "tmpfs", "-o", "size=9m", "tmpfs"];
+    let Some(small) = Mounted::new(&place, "small", &args) else {
+        return;
+    };
+    let download = ["download", &torrent, "-o", "small", "--no-progress"];
+    let done = place.run(&[&download[..], &LOCAL[..], &["--reuse", "here"]].concat());
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.err.contains("not reused"), "{}", done.err);
+    assert!(done.err.contains("free"), "{}", done.err);
+    assert_eq!(names(&small.0), [] as [&str; 0]);
+}
+
+/// Neither is one that the user interrupts; the next run begins anew.
+#[test]
+fn an_interrupted_copy_leaves_nothing_behind() {
+    const LEN: u64 = 200 << 20;
+    let place = Place::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: there is no /dev/shm");
+        return;
+    };
+    // Nothing but zeros, so that it takes little room here.
+    let film = place.write("here/film", b"");
+    fs::File::options()
+        .write(true)
+        .open(&film)
+        .unwrap()
+        .set_len(LEN)
+        .unwrap();
+    let torrent = place.create("here/film", &["--v2"]);
+    let target = other.path().to_str().unwrap();
+    let download = ["download", &torrent, "-o", target, "--no-progress"];
+    let reuse = [&download[..], &LOCAL[..], &["--reuse", "here"]].concat();
+    let running = place.start(&reuse);
+    let begun = Instant::now();
+    while names(other.path()).is_empty() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(100),
+            "it copies nothing"
+        );
+        std::thread::yield_now();
+    }
+    running.signal("INT");
+    running.finish();
+    let left = names(other.path());
+    assert!(left.is_empty() || left == ["film"], "{left:?}");
+    place.ok(&reuse);
+    assert_eq!(fs::metadata(other.path().join("film")).unwrap().len(), LEN);
+}
+
+/// Both files share their blocks, and neither changes with the other.
+#[test]
+fn a_file_system_with_reflinks_shares_blocks() {
+    let (place, torrent) = place("--hybrid");
+    let image = place.write("image", b"");
+    fs::File::options()
+        .write(true)
+        .open(&image)
+        .unwrap()
+        .set_len(256 << 20)
+        .unwrap();
+    let made = Command::new("mkfs.btrfs")
+        .arg("--quiet")
+        .arg(&image)
+        .status();
+    if !made.is_ok_and(|made| made.success()) {
+        eprintln!("skipped: there is no mkfs.btrfs (`apt-get install btrfs-progs`)");
+        return;
+    }
+    let args = ["-o", "loop", image.to_str().unwrap()];
+    let Some(btrfs) = Mounted::new(&place, "btrfs", &args) else {
+        return;
+    };
+    let old = btrfs.0.join("old");
+    fs::create_dir(&old).unwrap();
+    for (name, seed, len) in FILES {
+        fs::write(old.join(name.replace('/', "-")), noise(seed, len)).unwrap();
+    }
+    let download = ["download", &torrent, "-o", "btrfs/there", "--no-progress"];
+    place.ok(&[&download[..], &LOCAL[..], &["--reuse", "btrfs/old"]].concat());
+    for (name, seed, len) in FILES {
+        let path = btrfs.0.join("there/new").join(name);
+        assert_eq!(fs::metadata(&path).unwrap().nlink(), 1, "{name}");
+        assert!(fs::read(&path).unwrap() == noise(seed, len), "{name}");
+    }
+    fs::write(btrfs.0.join("there/new/long"), b"changed").unwrap();
+    assert!(fs::read(old.join("long")).unwrap() == noise(1, 300_001));
 }

@@ -91,6 +91,17 @@ fn damage_is_found_and_mended() {
         assert_eq!(downloaded(&mended), 32_768, "{option}");
         assert_arrived(&place);
         place.ok(&verify);
+        // By a link, a file is right or wrong as a whole.
+        let said = place.ok(&["inspect", &torrent, "--json"]);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let link = format!("{}&x.pe={peer}", said["magnet"].as_str().unwrap());
+        let by_link = ["verify", &link, "--data", "there", "--no-progress"];
+        let by_link = [&by_link[..], &LOCAL[..]].concat();
+        place.ok(&by_link);
+        fs::write(&path, &bytes).unwrap();
+        let found = place.run(&by_link);
+        assert_eq!(found.code, Some(1), "{found:?}");
+        assert!(found.out.contains("ok       box/c/d"), "{}", found.out);
     }
 }
 

@@ -24,8 +24,6 @@ pub async fn check(
     root: &Path,
     progress: impl Fn(u32, u32) + Send + Sync + 'static,
 ) -> Result<Bitfield, AddError> {
-    let info = metainfo.info();
-    let info_hash = info.info_hash();
-    let hashes = metainfo.piece_hashes();
-    Ok(check_files(info, info_hash, hashes, root, Arc::new(progress)).await?)
+    let info_hash = metainfo.info().info_hash();
+    Ok(check_files(metainfo, info_hash, root, Arc::new(progress)).await?)
 }

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .ok_or("a torrent of version 2 alone")?;
 
     let progress = Arc::new(|done, total| eprint!("\r{done} of {total} pieces"));
-    let have = check_files(info, info_hash, metainfo.piece_hashes(), folder, progress).await?;
+    let have = check_files(&metainfo, info_hash, folder, progress).await?;
     eprintln!();
 
     for (file, path) in info.files().iter().zip(locate_files(info, folder)) {

@@ -11,7 +11,8 @@ use super::source::Source;
 
 /// Drive a daemon: add torrents, list, pause and remove them, watch what happens.
 ///
-/// TORRENT is the info-hash, the beginning of it, the number in `list`, or the whole name.
+/// TORRENT is the info-hash (of a v2 torrent its first 40 digits, or all 64; of a hybrid the v1 hash), the beginning of it, the
+/// number in `list`, or the whole name.
 #[derive(Debug, ClapArgs)]
 #[command(
     arg_required_else_help = true,

@@ -122,7 +122,8 @@ Examples:
 
 Exit codes: 0 if there are peers (or with --announce, if it was stored), else 1.")]
 pub(crate) struct DhtPeers {
-    /// The torrent: an info-hash in hexadecimal or base32, or a magnet link.
+    /// The torrent: an info-hash in hexadecimal (40 digits, of v2 64) or base32, or a magnet link. A hybrid has two swarms:
+    /// its v1 hash is that of one, its v2 hash of the other.
     #[arg(value_name = "HASH")]
     pub(crate) torrent: TorrentId,
     /// Announce a peer on this port of this machine. Nodes forget it within half an hour.
@@ -251,7 +252,8 @@ pub(crate) struct TorrentId(pub(crate) InfoHash);
 /// A text that names no torrent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0}; write an info-hash of 40 hexadecimal or 32 base32 digits, or a magnet link in quotes"
+    "{0}; write an info-hash of 40 hexadecimal or 32 base32 digits, one of 64 hexadecimal digits of v2, or a magnet link in \
+     quotes"
 )]
 pub(crate) struct ParseTorrentError(String);
 

@@ -39,7 +39,7 @@ Examples:
 Exit codes: 0 the player has ended, or stopped by SIGTERM or SIGHUP, 1 failed, 2 wrong usage,
 130 ended by Ctrl-C.")]
 pub(crate) struct Stream {
-    /// The torrent: a .torrent file, the http(s) URL of one, or a magnet link.
+    /// The torrent: a .torrent file, the http(s) URL of one, a magnet link, or an info-hash (40 digits, of v2 64).
     #[arg(value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
     /// The file to play first, by its number in `inspect`, its name, or the end of its path. Default: the largest that plays.

@@ -18,7 +18,8 @@ Examples:
   tailwater verify a.torrent b.torrent --data /srv    several, one after the other
   tailwater verify album.torrent --data /srv/music --json")]
 pub(crate) struct Verify {
-    /// Torrents: .torrent files, http(s) URLs of such, or magnet links.
+    /// Torrents: .torrent files, http(s) URLs of such, or magnet links. By the link of a v2 torrent, which has no hashes of
+    /// pieces, each file is right or wrong as a whole.
     #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
     /// The folder that holds the torrent's file or folder: what `--output` was when it was downloaded.

@@ -13,6 +13,9 @@ use crate::{BLOCK_LEN, MerkleHash};
 ///
 /// Files with the same content have the same root and share a layer.
 ///
+/// Memory: less than 33 bytes for each piece whose hash is known, with the proofs, and at most 5 MB of leaves. A torrent of
+/// 100 GiB has 5.7 MB of both with pieces of 1 MiB, 16.2 MB with pieces of 256 KiB.
+///
 /// Beside the layers it keeps *leaves*, the hashes of single blocks, of the pieces of up to 1 GiB: those that were asked for
 /// last. A piece whose leaves are known is judged block by block.
 #[derive(Clone, Debug, Default)]

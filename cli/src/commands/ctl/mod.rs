@@ -118,8 +118,13 @@ fn pick(torrents: &[Value], named: &str) -> Result<String, DaemonFailure> {
     let number: Option<i64> = named.parse().ok();
     let by_number = || with(&|torrent| number.is_some() && torrent["number"].as_i64() == number);
     let by_name = || with(&|torrent| torrent["name"] == named);
+    // The daemon knows a v2 torrent by the beginning of its hash, as peers do.
+    let digits = match named.len() {
+        64 => named_lower.get(..40).unwrap_or(&named_lower),
+        _ => &named_lower,
+    };
     let by_hash = || match named.len() >= MIN_PREFIX {
-        true => with(&|torrent| id(torrent).starts_with(&named_lower)),
+        true => with(&|torrent| id(torrent).starts_with(digits)),
         false => None,
     };
     let found = by_number().or_else(by_name).or_else(by_hash);
@@ -144,6 +149,9 @@ mod tests {
         assert_eq!(picked("12").unwrap(), "abcd02");
         assert_eq!(picked("two").unwrap(), "abcd02");
         assert_eq!(picked("12EF").unwrap(), "12ef03");
+        let v2 = format!("{:0<64}", "0123");
+        let torrents = [json!({"id": &v2[..40], "number": 1, "name": "v2"})];
+        assert_eq!(pick(&torrents, &v2).unwrap(), v2[..40]);
         assert!(matches!(picked("abcd"), Err(DaemonFailure::Several(..))));
         assert!(matches!(picked("one"), Err(DaemonFailure::Several(..))));
         for named in ["", "ab", "4", "three", "abcd03"] {

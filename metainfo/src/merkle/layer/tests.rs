@@ -124,3 +124,23 @@ fn a_layer_that_is_not_of_its_root_is_refused() {
     hashes.swap(3, 4);
     assert!(whole(&hashes).is_none());
 }
+
+/// 100 GiB: 33 bytes for each piece, proofs and all.
+#[test]
+fn a_whole_layer_takes_no_more_memory_than_is_said() {
+    const LEN: u64 = 100 << 30;
+    for (base, most) in [(6, 3_400_000), (4, 13_600_000)] {
+        let pieces = u32::try_from(LEN / u64::from(piece_length(base))).unwrap();
+        let hashes = hashes(pieces);
+        let root = root(hashes.iter().copied(), base).unwrap();
+        let layer = Layer::whole(root, LEN, piece_length(base), &hashes).unwrap();
+        let of_chunk = |chunk: &Chunk| (chunk.hashes.len() + chunk.uncles.len()) * 32;
+        let chunks = layer
+            .chunks
+            .iter()
+            .map(|chunk| of_chunk(chunk.get().unwrap()));
+        let slots = size_of_val(&*layer.chunks);
+        let memory = chunks.sum::<usize>() + slots;
+        assert!(memory < most && memory < 33 * hashes.len(), "{memory}");
+    }
+}

@@ -289,3 +289,24 @@ fn the_leaves_of_the_piece_that_was_asked_for_first_go_first() {
     learn(0);
     assert!(file.layers.knows_leaf(FIRST_PIECE, 1_000));
 }
+
+/// What is kept beside 32 bytes a leaf is the more, the shorter the pieces are.
+#[test]
+fn leaves_take_no_more_memory_than_is_said() {
+    for (blocks_of_piece, most) in [(64, 2_300_000), (16, 2_700_000), (2, 5_000_000)] {
+        let mut cache = Cache::default();
+        let leaves = leaves(blocks_of_piece);
+        for piece in 0..80_000 {
+            cache.insert(piece, 1, 0, &leaves);
+            assert!(cache.kept <= MAX_LEAVES);
+        }
+        // A table has a byte for each place beside it.
+        let place = size_of::<(u32, Box<[Option<Chunk>]>)>() + 1;
+        // Its capacity is at most seven eighths of its places.
+        let table = cache.pieces.capacity() * 8 / 7 * place;
+        let slots = cache.pieces.values().map(|slots| size_of_val(&**slots));
+        let order = cache.order.capacity() * size_of::<u32>();
+        let memory = cache.kept * 32 + table + slots.sum::<usize>() + order;
+        assert!(memory < most, "{blocks_of_piece} blocks a piece: {memory}");
+    }
+}

@@ -49,16 +49,16 @@ impl Errand {
             .await?;
         match linked? {
             Linked::Done(brought) => Ok(brought),
-            Linked::ToCopy(mut source, mut target, before) => {
+            Linked::ToCopy(mut source, mut draft, before) => {
                 let mut left = before.len();
                 while left > 0 {
                     let part = left.min(TURN);
-                    let copied = disk.run(move |_| copy_part(source, target, part)).await?;
-                    (source, target) =
+                    let copied = disk.run(move |_| copy_part(source, draft, part)).await?;
+                    (source, draft) =
                         copied.map_err(|error| errand.error(Operation::Write, &error))?;
                     left -= part;
                 }
-                disk.run(move |_| errand.name_copy(&source, &before))
+                disk.run(move |_| errand.name_copy(&source, draft, &before))
                     .await?
             }
         }
@@ -81,7 +81,7 @@ impl Errand {
         let before = source.metadata().map_err(read)?;
         let partial = self.partial();
         // This makes the folders too, and follows no link on the way.
-        let target = below::open(
+        let file = below::open(
             &Spot {
                 root: &self.root,
                 below: &partial,
@@ -91,16 +91,21 @@ impl Errand {
             },
             Access::Write,
         )?;
-        // An earlier attempt may have been cut off.
-        target
+        let draft = Draft {
+            file,
+            path: self.root.join(&partial),
+            is_named: false,
+        };
+        // An earlier attempt may have been killed.
+        draft
+            .file
             .set_len(0)
             .map_err(|error| self.error(Operation::Write, &error))?;
-        if reflink(&source, &target) {
-            let named = self.name_copy(&source, &before)?;
+        if reflink(&source, &draft.file) {
+            let named = self.name_copy(&source, draft, &before)?;
             return Ok(Linked::Done(named.map(|_| Brought::Reflink)));
         }
         if below::hard_link(&self.root, &self.below, &self.source).is_ok() {
-            self.forget_partial();
             let path = self.root.join(&self.below);
             let linked = fs::symlink_metadata(&path);
             let is_same = linked.is_ok_and(|linked| is_unchanged(&linked, &before));
@@ -111,35 +116,49 @@ impl Errand {
             fs::remove_file(&path).map_err(|error| self.error(Operation::Remove, &error))?;
             return Ok(Linked::Done(None));
         }
-        Ok(Linked::ToCopy(source, target, before))
+        Ok(Linked::ToCopy(source, draft, Box::new(before)))
     }
 
     /// The copy is whole: it gets its name, if its source is still what was hashed.
-    fn name_copy(&self, source: &File, before: &Metadata) -> Result<Option<Brought>, StorageError> {
-        if !source
+    fn name_copy(
+        &self,
+        source: &File,
+        mut draft: Draft,
+        before: &Metadata,
+    ) -> Result<Option<Brought>, StorageError> {
+        let is_same = source
             .metadata()
-            .is_ok_and(|now| is_unchanged(&now, before))
-        {
-            self.forget_partial();
+            .is_ok_and(|now| is_unchanged(&now, before));
+        if !is_same {
             return Ok(None);
         }
-        let named = below::rename(&self.root, &self.partial(), &self.below);
-        if named.is_err() {
-            self.forget_partial();
-        }
-        named.map(|()| Some(Brought::Copy))
+        below::rename(&self.root, &self.partial(), &self.below)?;
+        draft.is_named = true;
+        Ok(Some(Brought::Copy))
     }
+}
 
-    fn forget_partial(&self) {
-        // What is left of it does no harm.
-        let _ = fs::remove_file(self.root.join(self.partial()));
+/// A copy that does not have its name yet. Dropped without it, because the disk is full or the torrent is closed, it is
+/// removed; all that holds it runs on I/O threads.
+struct Draft {
+    file: File,
+    path: PathBuf,
+    is_named: bool,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_named {
+            // What is left of it does no harm, and the next attempt begins with it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
 enum Linked {
     Done(Option<Brought>),
-    /// Source, target, and the state of the source.
-    ToCopy(File, File, Metadata),
+    /// The source, what it is copied to, and the state of the source.
+    ToCopy(File, Draft, Box<Metadata>),
 }
 
 /// Whether a file is as it was.
@@ -147,10 +166,10 @@ fn is_unchanged(now: &Metadata, before: &Metadata) -> bool {
     file_state(now) == file_state(before)
 }
 
-fn copy_part(mut source: File, mut target: File, len: u64) -> io::Result<(File, File)> {
-    let copied = io::copy(&mut (&mut source).take(len), &mut target)?;
+fn copy_part(mut source: File, mut draft: Draft, len: u64) -> io::Result<(File, Draft)> {
+    let copied = io::copy(&mut (&mut source).take(len), &mut draft.file)?;
     match copied == len {
-        true => Ok((source, target)),
+        true => Ok((source, draft)),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
