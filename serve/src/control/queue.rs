@@ -164,6 +164,7 @@ mod tests {
         let second = add(&control, "b").await;
         until_state(&control, second, TorrentState::Queued).await;
         control.resume_now(second).await.unwrap();
+        control.inner.arrange().await;
         until_state(&control, second, TorrentState::Downloading).await;
         let view = control.torrent(first).unwrap();
         assert_eq!(
