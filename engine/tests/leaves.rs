@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use sim::{Manner, Payload, Play, PlayerId, Swarm, Viewer};
 use tailwater_engine::peer::Command;
-use tailwater_engine::torrent::{Notice, Origin};
+use tailwater_engine::torrent::{Notice, Origin, PieceState};
 use tailwater_metainfo::PieceIndex;
 use tailwater_netsim::Link;
 
@@ -109,6 +109,15 @@ fn a_reader_gets_its_first_bytes_after_a_block() {
     let first = first_byte(&mut swarm, player);
     assert!(first < Duration::from_millis(1_500), "{first:?}");
     assert_eq!(layers_asked(&swarm, node)[..2], [6, 0]);
+    // The picture shows what it can read of the piece that is not whole.
+    swarm.run_for(Duration::from_secs(4));
+    let map = swarm.engine(node).buffer_map(swarm.now());
+    let reader = map.readers[0];
+    assert_eq!(map.pieces[5].state, PieceState::Partial);
+    assert!((100_000..400_000).contains(&reader.ahead), "{reader:?}");
+    assert!(reader.cursor > START, "{reader:?}");
+    let read = reader.cursor - START;
+    assert!((read..read + 20_000).contains(&reader.behind), "{reader:?}");
     // It plays on without a stall at half the rate of the link, although no piece is whole for ten seconds.
     swarm.run_for(Duration::from_secs(30));
     assert_eq!(swarm.player(player).diary.stalls, [] as [Duration; 0]);

@@ -64,9 +64,9 @@ pub struct ReaderView {
     pub file: usize,
     /// Its position, in bytes of the file.
     pub cursor: u64,
-    /// Bytes held after the cursor without a gap.
+    /// Bytes held after the cursor without a gap: of a piece that is not whole, the blocks whose hashes are known (BEP 52).
     pub ahead: u64,
-    /// Bytes held before the cursor without a gap.
+    /// Bytes held before the cursor without a gap, counted alike.
     pub behind: u64,
     /// Its pace: bytes a second that it takes.
     pub rate: u64,
@@ -138,30 +138,59 @@ impl<S: Space> Engine<S> {
         views.collect()
     }
 
-    /// The held bytes on both sides of a cursor.
+    /// The bytes on both sides of a cursor that can be read.
     fn held_around(&self, cursor: u64, bounds: &Range<u64>) -> Range<u64> {
         let cursor = cursor.clamp(bounds.start, bounds.end);
-        let held = |piece: &PieceIndex| self.supply.pieces.have().has(*piece);
-        let ahead = self
-            .supply
-            .geometry
-            .pieces_in(cursor, bounds.end)
-            .take_while(held)
-            .last();
-        let behind = self
-            .supply
-            .geometry
-            .pieces_in(bounds.start, cursor)
-            .rev()
-            .take_while(held)
-            .last();
-        let end = ahead.map_or(cursor, |piece| {
-            let pieces = &self.supply.geometry;
-            pieces.piece_range(piece).end.min(bounds.end)
-        });
-        let start = behind.map_or(cursor, |piece| {
-            self.supply.geometry.piece_start(piece).max(bounds.start)
-        });
-        start..end
+        let geometry = &self.supply.geometry;
+        let (mut start, mut end) = (cursor, cursor);
+        for piece in geometry.pieces_in(cursor, bounds.end) {
+            end = self.readable_until(piece, end);
+            if end < geometry.piece_range(piece).end {
+                break;
+            }
+        }
+        for piece in geometry.pieces_in(bounds.start, cursor).rev() {
+            start = self.readable_since(piece, start);
+            if start > geometry.piece_start(piece) {
+                break;
+            }
+        }
+        start.max(bounds.start)..end.min(bounds.end)
+    }
+
+    /// Up to where a piece can be read from `start` on, without a gap.
+    fn readable_until(&self, piece: PieceIndex, start: u64) -> u64 {
+        let geometry = &self.supply.geometry;
+        let range = geometry.piece_range(piece);
+        if self.supply.pieces.have().has(piece) {
+            return range.end;
+        }
+        let end_of = |block| geometry.block_start(block) + u64::from(block.len());
+        let blocks = geometry.blocks(piece);
+        blocks
+            .skip_while(|block| end_of(*block) <= start)
+            .take_while(|block| self.is_block_readable(*block))
+            .last()
+            .map_or(start, end_of)
+    }
+
+    /// From where on a piece can be read up to `end`, without a gap.
+    fn readable_since(&self, piece: PieceIndex, end: u64) -> u64 {
+        let geometry = &self.supply.geometry;
+        if self.supply.pieces.have().has(piece) {
+            return geometry.piece_start(piece);
+        }
+        let start_of = |block| geometry.block_start(block);
+        let mut since = None;
+        for block in geometry.blocks(piece) {
+            if start_of(block) >= end {
+                break;
+            }
+            since = match self.is_block_readable(block) {
+                true => since.or(Some(start_of(block))),
+                false => None,
+            };
+        }
+        since.unwrap_or(end)
     }
 }

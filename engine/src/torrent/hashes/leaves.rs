@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tailwater_metainfo::merkle::{LEAVES_AT_ONCE, PieceLayers};
-use tailwater_metainfo::{Geometry, PieceIndex};
+use tailwater_metainfo::{BlockRef, Geometry, PieceIndex};
 
 use super::chunks::LATE_AFTER;
 use crate::peer::{Command, HashQuery, MAX_LEAF_QUERIES};
@@ -165,6 +165,14 @@ impl<S: Space> Engine<S> {
     /// where peers serve the hashes of blocks.
     pub fn set_layers(&mut self, layers: PieceLayers) {
         self.hashes.leaves.layers = Some(layers);
+    }
+
+    /// Whether a reader gets a block although its piece is not whole: it is stored, and its hash is known. One that proves wrong
+    /// counts until the storage has said so.
+    pub(crate) fn is_block_readable(&self, block: BlockRef) -> bool {
+        let layers = self.hashes.leaves.layers.as_ref();
+        self.supply.pieces.is_stored(block)
+            && layers.is_some_and(|it| it.knows_leaf(block.piece().get(), block.number()))
     }
 
     /// Leaves have been proved: stored blocks of these pieces can be judged.

@@ -197,6 +197,13 @@ impl Pieces {
         }
     }
 
+    /// Whether a block of a piece that is not whole is stored.
+    pub(crate) fn is_stored(&self, block: BlockRef) -> bool {
+        let partial = self.partials.get(&block.piece());
+        let block = partial.and_then(|partial| partial.blocks.get(block.number() as usize));
+        matches!(block, Some(Block::Stored(_)))
+    }
+
     /// Whether nothing of a piece is stored.
     pub(crate) fn is_empty(&self, piece: PieceIndex) -> bool {
         let partial = self.partials.get(&piece);

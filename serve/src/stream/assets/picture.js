@@ -38,7 +38,7 @@ function surface(canvas) {
 }
 
 // Pieces `first` to `last` over the canvas's width. Where several share a column, each kind gets its share of the height.
-function draw(canvas, { kinds, guarded }, first, last, cursors) {
+function draw(canvas, { kinds, guarded }, first, last, places) {
   const { context, width, height, ratio } = surface(canvas);
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -74,8 +74,18 @@ function draw(canvas, { kinds, guarded }, first, last, cursors) {
       context.fillRect(left, bottom - guard, right - left, guard);
     }
   }
+  // What can be read of pieces that are not whole, where the hashes of their blocks are known.
+  context.fillStyle = colour("--held");
+  for (const { since, until } of cell > 2 * ratio ? places : []) {
+    for (let piece = Math.max(first, Math.floor(since)); piece < Math.min(last, until); piece += 1) {
+      if (kinds[piece] === HELD) continue;
+      const left = (Math.max(since, piece) - first) * cell;
+      const right = (Math.min(until, piece + 1) - first) * cell - gap;
+      if (right > left) context.fillRect(left, top, right - left, strip);
+    }
+  }
   context.fillStyle = colour("--reader");
-  for (const cursor of cursors) {
+  for (const { cursor } of places) {
     const x = ((cursor - first) * width) / count;
     if (x < 0 || x > width) continue;
     const at = Math.min(width - ratio, Math.max(ratio, x));
@@ -99,10 +109,11 @@ function foremost(readers) {
   return readers.reduce((best, reader) => (best && score(best) >= score(reader) ? best : reader), null);
 }
 
-// Where in the torrent a reader stands, in pieces.
+// Where in the torrent a reader stands, and between which places it can read without a wait, in pieces.
 function place(reader) {
   const file = rows.get(reader.file);
-  return ((file ? file.offset : 0) + reader.cursor) / pieceLength;
+  const at = (file ? file.offset : 0) + reader.cursor;
+  return { cursor: at / pieceLength, since: (at - reader.behind) / pieceLength, until: (at + reader.ahead) / pieceLength };
 }
 
 let centre = null;
@@ -110,18 +121,18 @@ let centre = null;
 function picture(stats) {
   const pieces = unfold(stats.pieces);
   const count = stats.pieces.count;
-  const cursors = stats.readers.map(place);
-  draw(byId("all"), pieces, 0, count, cursors);
+  const places = stats.readers.map(place);
+  draw(byId("all"), pieces, 0, count, places);
   byId("all-note").textContent = `${total(stats.pieces.have)} of ${count} held`;
   byId("all").setAttribute("aria-label",
     `All ${count} pieces: ${total(stats.pieces.have)} held, ${total(stats.pieces.protected)} protected, ` +
     `${total(stats.pieces.in_flight)} in flight, ${total(stats.pieces.wanted)} wanted, ${total(stats.pieces.evicted)} evicted`);
   const reader = foremost(stats.readers);
-  if (reader) centre = place(reader);
+  if (reader) centre = place(reader).cursor;
   const from = rows.get(current);
   const middle = centre ?? (from ? from.offset / pieceLength : 0);
   const shown = Math.min(NEAR_PIECES, count);
   const first = Math.max(0, Math.min(count - shown, Math.floor(middle - shown / 3)));
-  draw(byId("near"), pieces, first, first + shown, cursors);
+  draw(byId("near"), pieces, first, first + shown, places);
   byId("near-note").textContent = `pieces ${first} to ${first + shown - 1}`;
 }
