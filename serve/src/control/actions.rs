@@ -220,7 +220,8 @@ impl Inner {
         Ok(self.save(entry, None).await?)
     }
 
-    async fn resume(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<(), ControlError> {
+    /// Its lock is held by the caller.
+    pub(super) async fn resume(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<(), ControlError> {
         let was_paused = std::mem::replace(&mut entry.state().record.paused, false);
         if was_paused {
             self.lift_reached(entry, seeded);

@@ -162,19 +162,20 @@ mod tests {
         let early = "127.0.0.1:1".parse().unwrap();
         control.add_peers(id, vec![early]).await.unwrap();
         let entry = control.inner.entry(id).unwrap();
-        let mut resuming = std::pin::pin!(control.resume(id));
+        // The test takes each step of it, so that it stays where it is while the other peer is named.
+        let changing = entry.changing.lock().await;
+        let mut resuming = std::pin::pin!(control.inner.resume(&entry));
         // Those that were named before have been handed over, and it is not in the session yet.
         while !entry.state().facts.as_ref().unwrap().peers.is_empty() {
-            assert!(matches!(entry.state().run, Run::Dormant));
             assert!(poll!(&mut resuming).is_pending());
             tokio::task::yield_now().await;
         }
-        assert!(
-            matches!(entry.state().run, Run::Dormant),
-            "the test is late"
-        );
-        let (added, resumed) = tokio::join!(control.add_peers(id, vec![addr]), resuming);
-        added.and(resumed).unwrap();
+        assert!(matches!(entry.state().run, Run::Dormant));
+        let mut adding = std::pin::pin!(control.add_peers(id, vec![addr]));
+        assert!(poll!(&mut adding).is_pending(), "it waits for its turn");
+        resuming.await.unwrap();
+        drop(changing);
+        adding.await.unwrap();
         until_peers(&control, id, 1).await;
         control.close().await;
         other.close().await;

@@ -164,8 +164,10 @@ mod tests {
         let second = add(&control, "b").await;
         until_state(&control, second, TorrentState::Queued).await;
         control.resume_now(second).await.unwrap();
-        control.inner.arrange().await;
         until_state(&control, second, TorrentState::Downloading).await;
+        control.inner.arrange().await;
+        let entry = control.inner.entry(second).unwrap();
+        assert!(!entry.state().is_held);
         let view = control.torrent(first).unwrap();
         assert_eq!(
             view.state,

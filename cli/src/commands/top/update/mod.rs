@@ -65,6 +65,7 @@ fn handle_paste(model: &mut Model, text: &str) {
         field.insert(text.trim());
     }
     dialogs::follow_search(model);
+    model.settle();
 }
 
 /// Does what a key asks for.

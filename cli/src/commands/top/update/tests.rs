@@ -292,6 +292,16 @@ fn a_link_that_is_pasted_is_added_and_not_taken_for_keys() {
 }
 
 #[test]
+fn the_cursor_is_on_what_a_pasted_text_finds() {
+    let mut model = model();
+    press(&mut model, KeyCode::Down);
+    type_text(&mut model, "/");
+    handle_event(&mut model, &Event::Paste("gam".to_owned()));
+    assert_eq!((model.torrents.len(), model.cursor.at), (1, 0));
+    assert_eq!(model.selected, Some(id(3)));
+}
+
+#[test]
 fn limits_and_labels_are_filled_in() {
     let mut model = model();
     type_text(&mut model, "mfast");
