@@ -4,6 +4,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use support::{Place, noise};
 
@@ -60,6 +63,40 @@ fn trackers_are_asked_over_http_and_udp() {
             .ok(&["scrape", "one.torrent"])
             .contains("1 seeder, 0 leechers, completed 0 times")
     );
+}
+
+#[test]
+fn a_hybrid_is_asked_for_under_both_its_hashes() {
+    let place = Place::new();
+    let (_tracker, url) = place.tracker();
+    place.write("one", &noise(9, 100_000));
+    place.ok(&["create", "one", "--hybrid", "--tracker", &url]);
+    let (_seeder, addr) = place.seed("one.torrent", ".");
+    let ask = |command| -> Vec<Value> {
+        let said = place.ok(&[command, "one.torrent", "--json"]);
+        let said = said.lines().map(|line| serde_json::from_str(line).unwrap());
+        said.collect()
+    };
+    // It announces itself under each on its own.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ask("scrape").iter().all(|answer| answer["seeders"] == 1) {
+        assert!(Instant::now() < deadline, "{:?}", ask("scrape"));
+    }
+    for command in ["announce", "scrape"] {
+        let said = ask(command);
+        let hashes: BTreeSet<_> = said.iter().map(|it| it["info_hash"].to_string()).collect();
+        assert_eq!((said.len(), hashes.len()), (2, 2), "{said:?}");
+        if command == "announce" {
+            for answer in said {
+                assert_eq!(answer["peers"], serde_json::json!([addr]), "{answer}");
+            }
+        }
+        let human = place.ok(&[command, "one.torrent"]);
+        for version in ["v1", "v2"] {
+            let heading = format!("{url} ({version})\n");
+            assert!(human.contains(&heading), "{heading:?} is not in {human}");
+        }
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) struct Scrape {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Asked {
     /// A .torrent file, the http(s) URL of one, a magnet link, or an info-hash (40 digits, of v2 64). A hybrid is asked for
-    /// under its v1 hash.
+    /// under both its hashes, unless it is private.
     #[arg(value_name = "TORRENT", value_hint = ValueHint::FilePath)]
     pub(crate) source: Source,
     /// Ask this tracker instead of the torrent's own; may be given again.

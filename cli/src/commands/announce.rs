@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Context;
-use super::trackers::Question;
+use super::trackers::{Name, Question};
 use crate::args::Announce;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Serialize)]
 struct Said<'a> {
     tracker: &'a str,
+    info_hash: String,
     error: Option<String>,
     seeders: Option<u32>,
     leechers: Option<u32>,
@@ -42,28 +43,29 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
         .and_then(|socket| Ok((socket.local_addr()?.port(), socket)));
     let free = held.as_ref().map_or(DISCARD, |(port, _)| *port);
     let port = args.port.unwrap_or(free);
-    let mut request = AnnounceRequest::new(question.info_hash, peer_id(), port);
-    request.left = question.total.unwrap_or(UNKNOWN_LEFT);
-    request.key = Some(fastrand::u32(..));
-    request.event = Some(Event::Started);
-    let ask = |client: Client, url: String| {
-        let request = request.clone();
-        async move {
-            let answer = client.announce(&url, &request).await;
-            (url, answer)
-        }
+    let (peer_id, key) = (peer_id(), fastrand::u32(..));
+    let left = question.total.unwrap_or(UNKNOWN_LEFT);
+    let request = move |name: Name, event| {
+        let mut request = AnnounceRequest::new(name.info_hash, peer_id, port);
+        request.left = left;
+        request.key = Some(key);
+        request.event = Some(event);
+        request
+    };
+    let ask = move |client: Client, url: String, name: Name| async move {
+        let answer = client.announce(&url, &request(name, Event::Started)).await;
+        (url, name, answer)
     };
     let mut farewells = JoinSet::new();
-    let shown = question.ask(context, ask, |url, answer| {
+    let shown = question.ask(context, ask, |url, name, answer| {
         if let Ok(answer) = &answer {
-            farewells.spawn(leave(
-                question.client.clone(),
-                url.to_owned(),
-                request.clone(),
-                answer.tracker_id.clone(),
-            ));
+            // Told that we have left, so that no peer tries to connect to one that is gone.
+            let mut request = request(name, Event::Stopped);
+            request.num_want = Some(0);
+            request.tracker_id = answer.tracker_id.clone();
+            farewells.spawn(leave(question.client.clone(), url.to_owned(), request));
         }
-        show(context, url, answer.as_ref())
+        show(context, url, name, answer.as_ref())
     });
     let outcome = shown.await;
     // Also when the user does not want to wait for the others: trackers that have answered list us.
@@ -72,16 +74,7 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
     outcome
 }
 
-/// Announces `stopped`, so that no peer tries to connect to one that is gone.
-async fn leave(
-    client: Client,
-    url: String,
-    mut request: AnnounceRequest,
-    tracker_id: Option<Vec<u8>>,
-) {
-    request.event = Some(Event::Stopped);
-    request.num_want = Some(0);
-    request.tracker_id = tracker_id;
+async fn leave(client: Client, url: String, request: AnnounceRequest) {
     // Whether it arrives does not change the result.
     let _ = client.announce(&url, &request).await;
 }
@@ -89,12 +82,13 @@ async fn leave(
 fn show(
     context: &Context,
     url: &str,
+    name: Name,
     answer: Result<&AnnounceResponse, &TrackerError>,
 ) -> Result<(), CliError> {
     let answer = answer.map_err(ToString::to_string);
     match context.common.json() {
-        true => out::json(&said(url, answer)),
-        false => context.progress.say(human(url, answer)),
+        true => out::json(&said(url, name, answer)),
+        false => context.progress.say(human(url, name, answer)),
     }
 }
 
@@ -105,8 +99,8 @@ fn peer_id() -> PeerId {
     PeerId::new(bytes)
 }
 
-fn human(url: &str, answer: Result<&AnnounceResponse, String>) -> String {
-    let url = Harmless(url);
+fn human(url: &str, name: Name, answer: Result<&AnnounceResponse, String>) -> String {
+    let url = name.heading(url);
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return format!("{url}\n  failed: {}", Harmless(&error)),
@@ -122,7 +116,7 @@ fn human(url: &str, answer: Result<&AnnounceResponse, String>) -> String {
     let interval = duration(answer.interval);
     let peers = count(answer.peers.len(), "peer");
     let mut lines = vec![
-        url.to_string(),
+        url,
         format!("{seeders}, {leechers}, {peers} named; again in {interval}"),
     ];
     if let Some(warning) = &answer.warning {
@@ -135,13 +129,14 @@ fn human(url: &str, answer: Result<&AnnounceResponse, String>) -> String {
     lines.join("\n  ")
 }
 
-fn said<'a>(url: &'a str, answer: Result<&'a AnnounceResponse, String>) -> Said<'a> {
+fn said<'a>(url: &'a str, name: Name, answer: Result<&'a AnnounceResponse, String>) -> Said<'a> {
     let (answer, error) = match answer {
         Ok(answer) => (Some(answer), None),
         Err(error) => (None, Some(error)),
     };
     Said {
         tracker: url,
+        info_hash: name.info_hash.to_string(),
         error,
         seeders: answer.and_then(|answer| answer.seeders),
         leechers: answer.and_then(|answer| answer.leechers),

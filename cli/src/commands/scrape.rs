@@ -4,7 +4,7 @@ use serde::Serialize;
 use tailwater_tracker::{Client, ScrapeStats, TrackerError};
 
 use super::Context;
-use super::trackers::Question;
+use super::trackers::{Name, Question};
 use crate::args::Scrape;
 use crate::error::CliError;
 use crate::out::{self, Harmless};
@@ -13,6 +13,7 @@ use crate::words::count;
 #[derive(Serialize)]
 struct Said<'a> {
     tracker: &'a str,
+    info_hash: String,
     error: Option<String>,
     /// Whether the tracker knows the torrent.
     known: Option<bool>,
@@ -23,23 +24,22 @@ struct Said<'a> {
 
 pub(super) async fn run(context: &Context, args: &Scrape) -> Result<(), CliError> {
     let question = Question::new(&args.asked, context).await?;
-    let info_hash = question.info_hash;
-    let ask = |client: Client, url: String| async move {
-        let answer = client.scrape(&url, &[info_hash]).await;
-        (url, answer.map(|answer| answer.get(&info_hash)))
+    let ask = |client: Client, url: String, name: Name| async move {
+        let answer = client.scrape(&url, &[name.info_hash]).await;
+        (url, name, answer.map(|answer| answer.get(&name.info_hash)))
     };
-    let show = |url: &str, answer: Result<_, TrackerError>| {
+    let show = |url: &str, name: Name, answer: Result<_, TrackerError>| {
         let answer = answer.map_err(|error| error.to_string());
         match context.common.json() {
-            true => out::json(&said(url, answer)),
-            false => context.progress.say(human(url, answer)),
+            true => out::json(&said(url, name, answer)),
+            false => context.progress.say(human(url, name, answer)),
         }
     };
     question.ask(context, ask, show).await
 }
 
-fn human(url: &str, answer: Result<Option<ScrapeStats>, String>) -> String {
-    let url = Harmless(url);
+fn human(url: &str, name: Name, answer: Result<Option<ScrapeStats>, String>) -> String {
+    let url = name.heading(url);
     let number =
         |number: u32, what: &str| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     match answer {
@@ -54,7 +54,7 @@ fn human(url: &str, answer: Result<Option<ScrapeStats>, String>) -> String {
     }
 }
 
-fn said(url: &str, answer: Result<Option<ScrapeStats>, String>) -> Said<'_> {
+fn said(url: &str, name: Name, answer: Result<Option<ScrapeStats>, String>) -> Said<'_> {
     let (stats, error) = match answer {
         Ok(stats) => (Some(stats), None),
         Err(error) => (None, Some(error)),
@@ -63,6 +63,7 @@ fn said(url: &str, answer: Result<Option<ScrapeStats>, String>) -> Said<'_> {
     let stats = stats.flatten();
     Said {
         tracker: url,
+        info_hash: name.info_hash.to_string(),
         error,
         known,
         seeders: stats.map(|stats| stats.seeders),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tailwater_metainfo::InfoHash;
+use tailwater_metainfo::{InfoHash, InfoHashes};
 use tailwater_tracker::{Client, ClientConfig, TrackerError, UdpRoute};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -31,13 +31,46 @@ const NAMED: usize = 2;
 pub(super) struct Question {
     /// Bytes of the torrent, if more than a link is known.
     pub(super) total: Option<u64>,
-    pub(super) info_hash: InfoHash,
     pub(super) client: Client,
     urls: Vec<String>,
+    names: Vec<Name>,
 }
 
-/// A tracker and its answer.
-pub(super) type Answer<T> = (String, Result<T, TrackerError>);
+/// One of the names under which a tracker may know the torrent: a hybrid has two, with other peers under each (BEP 52).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) info_hash: InfoHash,
+    /// What tells it from the other one.
+    version: Option<&'static str>,
+}
+
+impl Name {
+    fn all(hashes: InfoHashes, is_private: bool) -> Vec<Self> {
+        // The members of a private tracker are to be counted once: the session announces it under its v1 hash alone, too.
+        let asked = if is_private { 1 } else { usize::MAX };
+        let is_hybrid = hashes.upgrade().is_some() && !is_private;
+        let named = |info_hash| Self {
+            info_hash,
+            version: is_hybrid.then_some(match hashes.is_v2(info_hash) {
+                true => "v2",
+                false => "v1",
+            }),
+        };
+        hashes.names().take(asked).map(named).collect()
+    }
+
+    /// A tracker as it is shown above its answer.
+    pub(super) fn heading(self, url: &str) -> String {
+        let url = Harmless(url);
+        match self.version {
+            None => url.to_string(),
+            Some(version) => format!("{url} ({version})"),
+        }
+    }
+}
+
+/// A tracker, the name under which it was asked, and its answer.
+pub(super) type Answer<T> = (String, Name, Result<T, TrackerError>);
 
 impl Question {
     pub(super) async fn new(asked: &Asked, context: &Context) -> Result<Self, CliError> {
@@ -45,17 +78,19 @@ impl Question {
         let via = Via::through(asked.proxy.as_ref(), asked.interface.as_ref());
         let given = asked.source.open(via, &context.progress);
         let given = context.interrupt.guard(given).await?;
-        let (name, hashes, total, trackers) = match given {
+        let (name, names, total, trackers) = match given {
             Given::Torrent(metainfo) => {
                 let info = metainfo.info();
                 let (name, total) = (info.name().to_owned(), info.geometry().total());
                 let trackers = metainfo.trackers().concat();
-                (name, info.info_hashes(), Some(total), trackers)
+                let names = Name::all(info.info_hashes(), info.is_private());
+                (name, names, Some(total), trackers)
             }
             Given::Link(Link::Published(_)) => return Err(CliError::NeedsDht),
             Given::Link(Link::Torrent(magnet)) => {
                 let trackers = magnet.trackers.into_iter().take(MAX_TRACKERS).collect();
-                ("the magnet link".to_owned(), magnet.hashes, None, trackers)
+                let names = Name::all(magnet.hashes, false);
+                ("the magnet link".to_owned(), names, None, trackers)
             }
         };
         // A tracker typed by the user may be at any address, one from a torrent may not.
@@ -69,36 +104,36 @@ impl Question {
         };
         let mut seen = HashSet::new();
         urls.retain(|url| seen.insert(tracker_key(url)));
-        // Every torrent has one of the two.
-        let Some(info_hash) = hashes.wire().filter(|_| !urls.is_empty()) else {
+        if urls.is_empty() {
             return Err(CliError::NoTrackers(name));
-        };
+        }
         Ok(Self {
-            info_hash,
+            total,
             client,
             urls,
-            total,
+            names,
         })
     }
 
-    /// Asks each in a task of its own, and shows each answer as it comes; an error unless one of them is good.
+    /// Asks each under each name in a task of its own, and shows each answer as it comes; an error unless one of them is good.
     ///
     /// When the user interrupts, the questions are dropped.
     pub(super) async fn ask<T, F>(
         &self,
         context: &Context,
-        ask: impl Fn(Client, String) -> F,
-        mut show: impl FnMut(&str, Result<T, TrackerError>) -> Result<(), CliError>,
+        ask: impl Fn(Client, String, Name) -> F,
+        mut show: impl FnMut(&str, Name, Result<T, TrackerError>) -> Result<(), CliError>,
     ) -> Result<(), CliError>
     where
         T: Send + 'static,
         F: Future<Output = Answer<T>> + Send + 'static,
     {
-        let asked = self.urls.iter();
-        let mut answers: JoinSet<_> = asked
-            .map(|url| ask(self.client.clone(), url.clone()))
+        let urls = self.urls.iter();
+        let questions = urls.flat_map(|url| self.names.iter().map(move |name| (url, *name)));
+        let mut answers: JoinSet<_> = questions
+            .map(|(url, name)| ask(self.client.clone(), url.clone(), name))
             .collect();
-        let mut waiting = Waiting::new(context, &self.urls);
+        let mut waiting = Waiting::new(context, &self.urls, self.names.len());
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         waiting.show();
@@ -113,10 +148,10 @@ impl Question {
                 }
             };
             match answer {
-                Some(Ok((url, answer))) => {
+                Some(Ok((url, name, answer))) => {
                     waiting.on_answer(&url, answer.is_ok());
                     waiting.show();
-                    show(&url, answer)?;
+                    show(&url, name, answer)?;
                 }
                 // A task that panicked has printed its message.
                 Some(Err(_)) => {}
@@ -146,33 +181,53 @@ struct Waiting {
     asked: usize,
     answered: usize,
     failed: usize,
-    urls: Vec<String>,
+    awaited: Vec<Awaited>,
+}
+
+/// A tracker that has not given all its answers.
+struct Awaited {
+    url: String,
+    answers: usize,
+    has_answered: bool,
 }
 
 impl Waiting {
-    fn new(context: &Context, urls: &[String]) -> Self {
+    fn new(context: &Context, urls: &[String], names: usize) -> Self {
         let meter = context.progress.meter("trackers", 0, TELL_EVERY);
         meter.without_bar();
+        let awaited = urls.iter().map(|url| Awaited {
+            url: url.clone(),
+            answers: names,
+            has_answered: false,
+        });
         Self {
             meter,
             asked: urls.len(),
             answered: 0,
             failed: 0,
-            urls: urls.to_vec(),
+            awaited: awaited.collect(),
         }
     }
 
     fn on_answer(&mut self, url: &str, is_good: bool) {
-        self.urls.retain(|waiting| waiting != url);
-        match is_good {
-            true => self.answered += 1,
-            false => self.failed += 1,
+        let Some(place) = self.awaited.iter().position(|it| it.url == url) else {
+            return;
+        };
+        let tracker = &mut self.awaited[place];
+        tracker.answers = tracker.answers.saturating_sub(1);
+        tracker.has_answered |= is_good;
+        if tracker.answers == 0 {
+            match self.awaited.remove(place).has_answered {
+                true => self.answered += 1,
+                false => self.failed += 1,
+            }
         }
     }
 
     fn show(&self) {
-        if !self.urls.is_empty() {
-            let (counts, waiting) = (self.counts(), waiting_for(&self.urls));
+        if !self.awaited.is_empty() {
+            let urls: Vec<_> = self.awaited.iter().map(|it| it.url.as_str()).collect();
+            let (counts, waiting) = (self.counts(), waiting_for(&urls));
             self.meter
                 .set(0, format_args!("{counts}, waiting for {waiting}"));
         }
@@ -203,7 +258,7 @@ impl Waiting {
 }
 
 /// The first trackers by host and port, and how many there are beside them.
-fn waiting_for(urls: &[String]) -> String {
+fn waiting_for(urls: &[&str]) -> String {
     let mut named: Vec<_> = urls.iter().take(NAMED).map(|url| host(url)).collect();
     if let Some(more) = urls.len().checked_sub(NAMED).filter(|&more| more > 0) {
         named.push(count(more, "other"));
@@ -226,7 +281,26 @@ fn host(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tailwater_metainfo::InfoHashV2;
+
     use super::*;
+
+    #[test]
+    fn a_hybrid_is_asked_for_under_both_names_unless_it_is_private() {
+        let v1: InfoHash = "1".repeat(40).parse().unwrap();
+        let v2: InfoHashV2 = "2".repeat(64).parse().unwrap();
+        let names = |v1, v2, is_private| {
+            let names = Name::all(InfoHashes { v1, v2 }, is_private).into_iter();
+            let names = names.map(|name| (name.info_hash.to_string(), name.heading("udp://a")));
+            names.collect::<Vec<_>>()
+        };
+        let name = |digit: &str, heading: &str| (digit.repeat(40), heading.to_owned());
+        let both = [name("1", "udp://a (v1)"), name("2", "udp://a (v2)")];
+        assert_eq!(names(Some(v1), Some(v2), false), both);
+        assert_eq!(names(Some(v1), Some(v2), true), [name("1", "udp://a")]);
+        assert_eq!(names(Some(v1), None, false), [name("1", "udp://a")]);
+        assert_eq!(names(None, Some(v2), true), [name("2", "udp://a")]);
+    }
 
     #[test]
     fn trackers_that_are_waited_for_are_named_briefly() {
@@ -236,7 +310,6 @@ mod tests {
             "https://c.example/",
             "not a url",
         ];
-        let urls = urls.map(str::to_owned);
         assert_eq!(waiting_for(&urls[..1]), "a.example");
         assert_eq!(waiting_for(&urls[..2]), "a.example and b.example:6969");
         assert_eq!(
