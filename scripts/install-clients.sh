@@ -23,10 +23,12 @@ need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null || packages+=("$2")
 }
 need aria2c aria2
-# A remote with windows, the screen that it is tested on, and the hand that presses its keys.
+# A remote with windows, the screen that it is tested on, and what tells a program the names of what is on it.
 need transmission-remote-gtk transmission-remote-gtk
 need Xvfb xvfb
-need xdotool xdotool
+need dbus-daemon dbus-daemon
+[[ -e /usr/libexec/at-spi-bus-launcher ]] || packages+=(at-spi2-core)
+/usr/bin/python3 -c 'import gi; gi.require_version("Atspi", "2.0")' 2>/dev/null || packages+=(python3-gi gir1.2-atspi-2.0)
 [[ -e /usr/share/transmission/web/index.html ]] || packages+=(transmission-common)
 need transmission-cli transmission-cli
 need transmission-create transmission-cli

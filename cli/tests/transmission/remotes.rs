@@ -42,6 +42,18 @@ pub(crate) fn connect(rpc: &Rpc<'_>, seeder: &Seeder) {
         .connect(hash.as_str().unwrap(), &seeder.addr.to_string());
 }
 
+/// Waits until a torrent is gone, and its files too: they are deleted after it has left the list.
+#[track_caller]
+pub(crate) fn removed(rpc: &Rpc<'_>, place: &Place, name: &str, data: &str) {
+    rpc.wait(&format!("{name} is gone"), || {
+        let left = rpc.call("torrent-get", json!({"fields": ["name"]}));
+        let mut left = left["torrents"].as_array().unwrap().iter();
+        left.all(|torrent| torrent["name"] != name)
+    });
+    let data = place.path(data);
+    rpc.wait(&format!("{} is gone", data.display()), || !data.exists());
+}
+
 /// Where `scripts/install-clients.sh` puts what it installs.
 pub(crate) fn installed(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
