@@ -55,6 +55,14 @@ impl Metainfo {
         Self { outer }
     }
 
+    /// The same with these web seeds (BEP 19) in place of its own. As in a .torrent file, each is taken once, and the URL for
+    /// several files is a folder and ends in a slash.
+    #[must_use]
+    pub fn with_web_seeds(mut self, urls: Vec<String>) -> Self {
+        self.outer.web_seeds = crate::parse::settled(urls, &self.outer.info);
+        self
+    }
+
     /// The same with these piece layers, such as those of the same torrent that were kept; others are left aside.
     #[must_use]
     pub fn with_piece_layers(mut self, layers: &PieceLayers) -> Self {

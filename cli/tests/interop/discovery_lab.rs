@@ -50,6 +50,12 @@ impl Lab {
         Self::of([198, 18])
     }
 
+    /// A network of its own with addresses that count as public, as those of RFC 2544 do not.
+    #[allow(dead_code, reason = "the benches do not use it")]
+    pub(crate) fn with_public_addresses() -> Self {
+        Self::of([9, 9])
+    }
+
     fn of(network: [u8; 2]) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

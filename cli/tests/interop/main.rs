@@ -35,6 +35,7 @@ mod payload;
 mod place;
 mod process;
 mod proxies;
+mod reachable;
 mod rtorrent;
 mod scripted;
 mod super_seeding;

@@ -134,7 +134,12 @@ refused(Conflict409Error, lambda: client.torrents_edit_tracker(show, original_ur
 client.torrents_remove_trackers(show, urls="http://127.0.0.1:1/announce")
 assert sorted(it.url for it in client.torrents_trackers(show)[3:]) == sorted([*trackers, "http://127.0.0.1:3/announce"])
 client.torrents_remove_trackers(show, urls=["http://127.0.0.1:3/announce"])
-refused(Conflict409Error, lambda: client.torrents_add_webseeds(show, urls="http://127.0.0.1:1/"))
+client.torrents_add_webseeds(show, urls=["http://127.0.0.1:1/a b/", "http://127.0.0.1:1/d/"])
+client.torrents_edit_webseed(show, orig_url="http://127.0.0.1:1/d/", new_url="http://127.0.0.1:1/e/")
+refused(Conflict409Error, lambda: client.torrents_edit_webseed(show, orig_url="http://a/", new_url="http://b/"))
+assert [it.url for it in client.torrents_webseeds(show)] == ["http://127.0.0.1:1/a%20b/", "http://127.0.0.1:1/e/"]
+client.torrents_remove_webseeds(show, urls=["http://127.0.0.1:1/a b/", "http://127.0.0.1:1/e/"])
+assert client.torrents_webseeds(show) == []
 refused(Conflict409Error, lambda: client.torrents_set_download_path("x", torrent_hashes=show))
 done("trackers")
 
@@ -160,7 +165,12 @@ client.transfer_set_speed_limits_mode(False)
 client.transfer_set_upload_limit(0)
 client.transfer_set_download_limit(0)
 assert client.transfer_info().dl_rate_limit == 0
-refused(Conflict409Error, lambda: client.transfer_ban_peers("127.0.0.1:1"))
+client.transfer_ban_peers(["10.1.2.3:1", "[2001:db8::1]:1"])
+client.transfer_ban_peers("10.1.2.4:1")
+assert client.app_preferences().banned_IPs == "10.1.2.3\n10.1.2.4\n2001:db8::1"
+client.app_set_preferences({"banned_IPs": "10.9.9.9\nnonsense\n"})
+assert client.app_preferences().banned_IPs == "10.9.9.9"
+client.app_set_preferences({"banned_IPs": ""})
 done("transfer")
 
 client.torrents_start(torrent_hashes=show)

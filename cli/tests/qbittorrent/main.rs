@@ -6,10 +6,12 @@
 
 mod api;
 mod bad_input;
+mod bans;
 mod clients;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/daemon.rs"]
 mod daemon;
+mod figures;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/http.rs"]
 mod http;
@@ -28,6 +30,7 @@ mod sync;
 mod table;
 mod vuetorrent;
 mod web;
+mod web_seeds;
 
 /// Whether the tests with programs of others are to run; says so if not.
 fn enabled() -> bool {

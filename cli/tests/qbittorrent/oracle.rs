@@ -313,6 +313,9 @@ fn before_there_is_a_torrent(pair: &mut Pair<'_>) {
     pair.post("app/setPreferences", &[("json", r#"{"dl_limit":0}"#)]);
     pair.post("app/setPreferences", &[("json", "{")]);
     pair.post("app/setPreferences", &[]);
+    pair.post("transfer/banPeers", &[("peers", "10.1.2.3:1|x")]);
+    pair.post("transfer/banPeers", &[("peers", "x")]);
+    pair.post("transfer/banPeers", &[]);
     pair.post("torrents/topPrio", &[("hashes", &unknown)]);
     pair.post("torrents/delete", &[("hashes", &unknown)]);
     pair.post("torrents/add", &[("urls", "")]);

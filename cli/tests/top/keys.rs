@@ -178,6 +178,7 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
         ],
     );
     trackers(tmux, daemon, album);
+    rename(tmux, daemon, album);
     let priority = |file: usize, expected: &str| {
         let path = format!("/api/v1/torrents/{album}/files");
         let begun = Instant::now();
@@ -193,6 +194,56 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
     see(tmux, &[(&["Space", "j", "-"], "low")]);
     priority(1, "low");
     see(tmux, &[(&["Escape"], "of 2")]);
+}
+
+/// The torrent, and the file at the cursor.
+fn rename(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
+    see(
+        tmux,
+        &[
+            (&["e"], "Rename: album"),
+            (&["C-u"], "the name that it came with"),
+        ],
+    );
+    tmux.type_in("My record");
+    tmux.press(&["Enter"]);
+    tmux.miss("Rename:");
+    wait(daemon, album, |torrent| torrent["title"] == "My record");
+    tmux.until("the title is the name", |lines| {
+        lines
+            .iter()
+            .any(|line| line.starts_with("My record seeding"))
+    });
+    see(
+        tmux,
+        &[
+            (&["E"], "Rename the file: My record"),
+            (
+                &["C-u", "a", "/", "b", "Enter"],
+                "the file stays in its folder",
+            ),
+            (&["C-u", "Enter"], "type a name"),
+            (&["Escape"], "one.flac"),
+            (&["E"], "Rename the file: My record"),
+            (&["Home", "0", "Enter"], "0one.flac"),
+        ],
+    );
+    wait(daemon, album, |torrent| torrent["state"] == "seeding");
+    let files = daemon.get(&format!("/api/v1/torrents/{album}/files"));
+    assert_eq!(files[0]["path"], "album/0one.flac");
+    // Back to what it was, as the next steps know it.
+    see(tmux, &[(&["E"], "Rename the file: My record")]);
+    tmux.press(&["Home", "Delete", "Enter"]);
+    tmux.miss("0one.flac");
+    wait(daemon, album, |torrent| torrent["state"] == "seeding");
+    see(
+        tmux,
+        &[
+            (&["e"], "Rename: My record"),
+            (&["C-u", "Enter"], "changed"),
+        ],
+    );
+    tmux.see("album seeding");
 }
 
 fn trackers(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {

@@ -9,4 +9,4 @@ mod v1;
 mod v2;
 
 pub(crate) use info::parse_info;
-pub(crate) use outer::{Outer, decode_outer, parse_outer};
+pub(crate) use outer::{Outer, decode_outer, parse_outer, settled};

@@ -107,10 +107,14 @@ fn urls(outer: &Node<'_, '_, '_>, key: &str, context: &mut Context<'_>) -> Vec<S
         .collect()
 }
 
-/// The URLs of web seeds (BEP 19), each once. The URL for several files is a folder and ends in a slash.
+/// The URLs of web seeds (BEP 19).
 fn web_seeds(outer: &Node<'_, '_, '_>, info: &Info, context: &mut Context<'_>) -> Vec<String> {
+    settled(urls(outer, "url-list", context), info)
+}
+
+/// URLs of web seeds, each once. The URL for several files is a folder and ends in a slash.
+pub(crate) fn settled(mut seeds: Vec<String>, info: &Info) -> Vec<String> {
     let mut seen = HashSet::new();
-    let mut seeds = urls(outer, "url-list", context);
     for seed in &mut seeds {
         if info.files().len() > 1 && !seed.ends_with('/') {
             seed.push('/');
@@ -200,10 +204,14 @@ fn odd(field: String, value: Value<'_, '_>, expected: &'static str) -> Warning {
 mod tests {
     use super::*;
 
-    fn web_seeds(files: &str, list: &str) -> Vec<String> {
-        let torrent = format!(
+    fn torrent(files: &str, list: &str) -> String {
+        format!(
             "d4:infod{files}4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae8:url-list{list}e"
-        );
+        )
+    }
+
+    fn web_seeds(files: &str, list: &str) -> Vec<String> {
+        let torrent = torrent(files, list);
         let outer = parse_outer(torrent.as_bytes(), &Limits::default()).unwrap();
         outer.web_seeds
     }
@@ -217,6 +225,18 @@ mod tests {
         assert_eq!(web_seeds(ONE, "10:http://s/a"), ["http://s/a"]);
         assert_eq!(web_seeds(ONE_IN_A_FOLDER, "10:http://s/a"), ["http://s/a"]);
         assert_eq!(web_seeds(TWO, "10:http://s/a"), ["http://s/a/"]);
+    }
+
+    #[test]
+    fn other_web_seeds_take_their_place() {
+        let with = |files: &str| {
+            let torrent = torrent(files, "10:http://s/a");
+            let read = crate::Metainfo::from_bytes(torrent.as_bytes()).unwrap();
+            let urls = ["http://b", "http://c/", "http://b"].map(str::to_owned);
+            read.with_web_seeds(urls.to_vec()).web_seeds().to_vec()
+        };
+        assert_eq!(with(ONE), ["http://b", "http://c/"]);
+        assert_eq!(with(TWO), ["http://b/", "http://c/"]);
     }
 
     #[test]

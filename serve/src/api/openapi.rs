@@ -46,6 +46,7 @@ use crate::control;
         torrents::recheck,
         torrents::reannounce,
         torrents::move_to,
+        torrents::rename,
         parts::files,
         parts::set_files,
         parts::peers,

@@ -26,6 +26,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/recheck", post(torrents::recheck))
         .route("/reannounce", post(torrents::reannounce))
         .route("/move", post(torrents::move_to))
+        .route("/rename", post(torrents::rename))
         .route("/files", get(parts::files).patch(parts::set_files))
         .route("/peers", get(parts::peers).post(parts::add_peers))
         .route("/trackers", get(parts::trackers))

@@ -20,6 +20,16 @@ pub(super) struct Folder {
     folder: String,
 }
 
+/// Another name for a file or a folder of a torrent.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Renaming {
+    /// Its path, from the name of the torrent on, with `/` between its parts.
+    path: String,
+    /// The new last part of that.
+    name: String,
+}
+
 /// How a torrent is removed.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +129,23 @@ pub(super) async fn reannounce(
 ) -> Result<StatusCode, Problem> {
     shared.control.reannounce(id)?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Renames a file or a folder of a torrent, also on the disk; peers know it as before.
+#[utoipa::path(post, path = "/api/v1/torrents/{id}/rename", tag = "torrents", params(TorrentPath),
+    request_body(content = Renaming, example = json!({"path": "film.mp4", "name": "movie.mp4"})),
+    responses(
+        (status = 204, description = "It has the name"),
+        (status = 409, description = "The torrent is busy", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "There is no such file or folder, or the name cannot be one or is taken; nothing was changed", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn rename(
+    State(shared): State<Arc<Shared>>,
+    Id(id): Id,
+    Json(Renaming { path, name }): Json<Renaming>,
+) -> Result<StatusCode, Problem> {
+    shared.control.rename(id, path, name).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Begins to move the files of a torrent to another folder.

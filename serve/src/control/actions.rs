@@ -56,8 +56,7 @@ impl Control {
         self.change(id, move |inner, entry| async move {
             let torrent = inner.to_delete(&entry, delete_files).await;
             // First the database: a process that is killed in between does not download again what was deleted.
-            inner.store.remove_torrent(entry.number).await?;
-            inner.forget(&entry);
+            inner.take_out(&entry).await?;
             entry.end_fetch().await;
             let options = RemoveOptions::default().delete_files(delete_files);
             let removed = match torrent {

@@ -17,6 +17,7 @@ use super::peers::name_peers;
 use super::request::{AddParams, AddSource, StorageChoice, trackers};
 use super::service::{Control, Inner, now};
 use super::store::{Figures, TorrentRow};
+use super::totals::Transferred;
 use super::url;
 
 impl Control {
@@ -135,8 +136,11 @@ impl Inner {
         }
         if let Err(error) = self.activate(&entry, file, params.peers.clone()).await {
             self.forget(&entry);
+            let removed = self
+                .store
+                .remove_torrent(entry.number, Transferred::default());
             // If it stays there, the next start tries it again, and says what is wrong with it.
-            if let Err(error) = self.store.remove_torrent(entry.number).await {
+            if let Err(error) = removed.await {
                 tracing::warn!("torrent {id} stays in the database: {error}");
             }
             return Err(error);
@@ -180,8 +184,7 @@ impl Inner {
         }
         let named = peers.clone();
         let options = self.first_time(entry, record.options()).peers(peers);
-        let is_renamed = !entry.state().options.names.is_empty();
-        let source = match is_renamed {
+        let source = match entry.has_other_metainfo() {
             true => Source::from(entry.metainfo(&file)?),
             false => Source::from(file),
         };

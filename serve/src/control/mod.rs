@@ -10,15 +10,16 @@
 //! | `add`, `url`, `metadata`, `watch` | a torrent comes in: from a file, a link, a URL, a watched folder |
 //! | `attributes`, `kept` | texts that clients keep with a torrent, and with the daemon |
 //! | `actions`, `details`, `pieces` | what is done with one torrent, and what is known of it |
-//! | `peers` | peers that a caller names |
+//! | `peers`, `bans` | peers that a caller names; addresses that are not connected with |
 //! | `dormant`, `unload` | torrents that are paused and not in the session; how they leave it |
 //! | `queue` | how many torrents run at once |
 //! | `seeding`, `labels` | when seeds stop; what holds for all torrents with a label |
 //! | `groups` | torrents that share rate limits |
 //! | `relocation`, `renaming` | files are moved to other folders, looked for there, or get other names |
+//! | `web_seeds` | web seeds of a torrent, as its user wants them |
 //! | `revision` | what has changed since a client looked last |
 //! | `schedule` | rate limits by the hour |
-//! | `rates` | rates of the last hour, for graphs |
+//! | `rates`, `totals` | rates of the last hour, for graphs; what was transferred ever |
 //! | `upkeep` | follows the session's events, and saves figures now and then |
 //! | `inspect` | what is in a torrent, before it is added |
 //! | `tokens`, `logins` | secrets of programs, by their hashes; logins of pages |
@@ -27,6 +28,7 @@
 mod actions;
 mod add;
 mod attributes;
+mod bans;
 mod change;
 mod check;
 mod config;
@@ -60,11 +62,13 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod totals;
 mod unload;
 mod upkeep;
 mod url;
 mod view;
 mod watch;
+mod web_seeds;
 
 pub use attributes::{Attributes, MAX_ATTRIBUTE_LEN, MAX_ATTRIBUTES};
 pub use change::{Change, ChangeKind, ChangeLog, Missed, RING_LEN};

@@ -157,7 +157,7 @@ impl Inner {
     }
 
     /// Has a torrent leave the session for a moment; its lock is held by the caller. Whether it was in it.
-    async fn step_aside(&self, entry: &Entry) -> Result<bool, ControlError> {
+    pub(super) async fn step_aside(&self, entry: &Entry) -> Result<bool, ControlError> {
         if entry.state().options.moving_to.is_some() {
             return Err(ControlError::Conflict(
                 "its files are being moved".to_owned(),
@@ -190,7 +190,10 @@ impl Inner {
     }
 
     /// Adds a torrent to the session again. One that cannot be added has failed.
-    async fn come_back(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<(), ControlError> {
+    pub(super) async fn come_back(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+    ) -> Result<(), ControlError> {
         let outcome = match self.stored_file(entry).await {
             Ok(file) => self.activate(entry, Some(file), Vec::new()).await,
             Err(error) => Err(error),
@@ -221,10 +224,22 @@ impl Inner {
 }
 
 impl Entry {
-    /// What a .torrent file says, with the names that its user gave.
+    /// Whether its user has changed what its .torrent file says.
+    pub(super) fn has_other_metainfo(&self) -> bool {
+        let options = &self.state().options;
+        !options.names.is_empty() || options.web_seeds.is_some()
+    }
+
+    /// What a .torrent file says, with the names and the web seeds that its user gave.
     pub(super) fn metainfo(&self, file: &[u8]) -> Result<Metainfo, ControlError> {
-        let metainfo = read(file)?;
-        let names = self.state().options.names.clone();
+        let mut metainfo = read(file)?;
+        let (names, web_seeds) = {
+            let state = self.state();
+            (state.options.names.clone(), state.options.web_seeds.clone())
+        };
+        if let Some(urls) = web_seeds {
+            metainfo = metainfo.with_web_seeds(urls);
+        }
         if names.is_empty() {
             return Ok(metainfo);
         }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::bans::Bans;
 use super::change::{ChangeKind, ChangeLog};
 use super::config::ControlConfig;
 use super::entry::{Entry, Run};
@@ -24,6 +25,7 @@ use super::revision::Revisions;
 use super::settings::{Settings, SettingsPatch};
 use super::store::{Store, StoreError, TorrentRow};
 use super::tokens::Tokens;
+use super::totals::{self, Transferred};
 use super::view::{StatsView, TorrentState, TorrentView};
 
 /// The most torrents. Each takes some 10 kB, and its .torrent file besides while it runs.
@@ -53,6 +55,9 @@ pub(super) struct Inner {
     /// What holds for the torrents of a label.
     pub(super) labels: Mutex<BTreeMap<String, LabelOptions>>,
     pub(super) groups: Groups,
+    pub(super) bans: Bans,
+    /// What torrents transferred that were removed.
+    pub(super) removed: Mutex<Transferred>,
     /// What was changed of the settings, by a caller, ever. Held while it is saved.
     changed: tokio::sync::Mutex<SettingsPatch>,
     tokens: Tokens,
@@ -101,6 +106,8 @@ impl Control {
         let (settings, changed) = saved_settings(&store, &session).await?;
         let labels = store.labels().await?;
         let groups = Groups::read(&store).await?;
+        let bans = Bans::read(&store, &session).await?;
+        let removed = Mutex::new(totals::saved(&store).await?);
         let tokens = Tokens::new(store.clone());
         let log = ChangeLog::new(SystemTime::now());
         let inner = Arc::new(Inner {
@@ -115,6 +122,8 @@ impl Control {
             settings: Mutex::new(settings),
             labels: Mutex::new(labels),
             groups,
+            bans,
+            removed,
             changed: tokio::sync::Mutex::new(changed),
             rates: Mutex::new(History::of_all()),
             closing: CancellationToken::new(),

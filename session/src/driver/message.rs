@@ -65,6 +65,8 @@ pub(crate) enum Request {
     /// The bytes of a file that will be read.
     Prefetch(Range<u64>),
     SuperSeeding(bool),
+    /// The filter of addresses has changed.
+    Filter,
     /// Work on the files; the torrent does not run meanwhile.
     Upkeep(Upkeep),
 }

@@ -243,6 +243,20 @@ impl Torrent {
             .await
     }
 
+    /// Ends the connections with addresses that the session's filter has now: [`Session::set_ip_filter`](crate::Session::set_ip_filter)
+    /// leaves those alone that stand.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, they may or may not end.
+    ///
+    /// # Errors
+    ///
+    /// [`TorrentError::Closed`], or why it could not start.
+    pub async fn disconnect_filtered(&self) -> Result<(), TorrentError> {
+        self.send(TorrentMessage::Request(Request::Filter)).await
+    }
+
     /// Stops requesting and connecting; connections stay, and uploads go on.
     ///
     /// # Cancel safety

@@ -116,7 +116,8 @@ impl Session {
     }
 
     /// Replaces the addresses that are neither dialled nor accepted. It holds for the connections made and accepted from now
-    /// on; those that stand are left alone.
+    /// on; those that stand are left alone, unless [`Torrent::disconnect_filtered`](crate::Torrent::disconnect_filtered) ends
+    /// them.
     pub fn set_ip_filter(&self, filter: IpFilter) {
         self.inner.shared.filter.replace(filter);
     }

@@ -7,7 +7,6 @@ use std::task::Poll;
 use tailwater_serve::compat::{CompatConfig, CompatServer};
 use tailwater_serve::control::Control;
 use tailwater_serve::on_demand::OnDemand;
-use tailwater_session::Session;
 use tokio::net::TcpListener;
 
 use super::reload::Reloader;
@@ -49,7 +48,6 @@ pub(super) struct Start<'a> {
     pub(super) args: &'a Daemon,
     /// The folder of the daemon's state.
     pub(super) state: &'a Path,
-    pub(super) session: Session,
 }
 
 /// Ports that are open, and not answered on yet.
@@ -102,7 +100,6 @@ impl Opened {
                 config: config.clone(),
                 args,
                 state,
-                session: reloader.session.clone(),
             };
             running.push((api, (api.start)(listener, start).map_err(failed)?));
         }

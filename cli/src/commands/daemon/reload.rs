@@ -83,7 +83,8 @@ impl Reloader {
         }
         let configured = self.control.configure(patch(&args)).await;
         configured.map_err(DaemonFailure::from)?;
-        self.session.set_ip_filter(filter);
+        let filtered = self.control.set_ip_filter(filter).await;
+        filtered.map_err(DaemonFailure::from)?;
         self.session.set_encryption(args.network.encryption);
         self.hook.lock().clone_from(&args.on_complete);
         self.watch(&args.watch);

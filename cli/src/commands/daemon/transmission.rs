@@ -4,8 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tailwater_serve::control::Control;
 use tailwater_serve::transmission::{self, Blocklist, TransmissionOptions};
-use tailwater_session::Session;
 
 use super::fixed::fixed;
 use super::listeners::Api;
@@ -23,7 +23,7 @@ pub(super) const API: Api = Api {
         options.web.clone_from(&with.args.compat.transmission_web);
         options.blocklist = Some(Arc::new(Lists {
             network: with.args.network.clone(),
-            session: with.session,
+            control: with.control.clone(),
         }));
         let fixed = fixed(with.args, with.state);
         transmission::start(listener, with.control, &with.config, fixed, options)
@@ -33,7 +33,7 @@ pub(super) const API: Api = Api {
 /// The lists of `--ip-filter`.
 struct Lists {
     network: Network,
-    session: Session,
+    control: Control,
 }
 
 impl fmt::Debug for Lists {
@@ -50,7 +50,7 @@ impl Blocklist for Lists {
     }
 
     fn size(&self) -> usize {
-        self.session.ip_filter().len()
+        self.control.ip_filter_len()
     }
 
     fn url(&self) -> Option<String> {
@@ -62,8 +62,8 @@ impl Blocklist for Lists {
         Box::pin(async {
             let filter = ip_filter::read(&self.network).await;
             let filter = filter.map_err(|error| error.to_string())?;
-            self.session.set_ip_filter(filter);
-            Ok(())
+            let filtered = self.control.set_ip_filter(filter).await;
+            filtered.map_err(|error| error.to_string())
         })
     }
 }

@@ -254,6 +254,19 @@ impl<S: Space> Engine<S> {
         }
     }
 
+    /// Ends the connections with addresses that may not be connected with any more.
+    pub fn disconnect_filtered(&mut self, now: Instant, is_filtered: impl Fn(IpAddr) -> bool) {
+        let theirs: Vec<_> = self
+            .peers
+            .connected()
+            .filter(|(_, peer)| is_filtered(peer.addr.ip()))
+            .map(|(key, _)| key)
+            .collect();
+        for key in theirs {
+            self.disconnect(now, key, Refusal::Banned);
+        }
+    }
+
     pub(crate) fn disconnect(&mut self, now: Instant, key: PeerKey, reason: Refusal) {
         self.outputs
             .push_back(Output::Disconnect { peer: key, reason });

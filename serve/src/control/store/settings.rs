@@ -1,6 +1,6 @@
 //! Settings: JSON by name.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::{Store, StoreError};
 
@@ -11,16 +11,8 @@ impl Store {
     ///
     /// When the database fails.
     pub async fn setting(&self, name: &'static str) -> Result<Option<String>, StoreError> {
-        self.run(move |connection| {
-            connection
-                .query_row(
-                    "SELECT value FROM settings WHERE name = ?1",
-                    [name],
-                    |row| row.get(0),
-                )
-                .optional()
-        })
-        .await
+        self.run(move |connection| read_setting(connection, name))
+            .await
     }
 
     /// Saves a setting.
@@ -29,11 +21,26 @@ impl Store {
     ///
     /// When the database fails; then nothing is changed.
     pub async fn save_setting(&self, name: &'static str, value: String) -> Result<(), StoreError> {
-        self.run(move |connection| {
-            let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-            connection.execute(sql, (name, value)).map(drop)
-        })
-        .await
+        self.run(move |connection| write_setting(connection, name, &value))
+            .await
     }
+}
+
+pub(super) fn read_setting(
+    connection: &Connection,
+    name: &str,
+) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT value FROM settings WHERE name = ?1";
+    let found = connection.query_row(sql, [name], |row| row.get(0));
+    found.optional()
+}
+
+pub(super) fn write_setting(
+    connection: &Connection,
+    name: &str,
+    value: &str,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.execute(sql, (name, value)).map(drop)
 }

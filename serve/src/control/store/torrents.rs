@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use tailwater_session::TorrentRecord;
 
 use super::super::renaming::NewName;
+use super::settings::{read_setting, write_setting};
 use super::{Store, StoreError, int, uint};
 use crate::control::attributes::Attributes;
 use crate::control::dormant::Facts;
 use crate::control::seeding::OwnLimits;
+use crate::control::totals::{self, OF_REMOVED, Transferred};
 
 /// A torrent as it is saved, without its .torrent file.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,9 @@ pub struct TorrentOptions {
     /// Files and folders that got other names, one after the other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NewName>,
+    /// Its web seeds, once its user has changed those that it came with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_seeds: Option<Vec<String>>,
     /// What is being renamed on the disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renaming: Option<NewName>,
@@ -279,15 +284,26 @@ impl Store {
         .await
     }
 
-    /// Deletes a torrent.
+    /// Deletes a torrent, and adds what it had transferred to that of all that were deleted.
     ///
     /// # Errors
     ///
     /// When the database fails; then it is still there.
-    pub async fn remove_torrent(&self, number: i64) -> Result<(), StoreError> {
+    pub(crate) async fn remove_torrent(
+        &self,
+        number: i64,
+        had: Transferred,
+    ) -> Result<(), StoreError> {
         self.run(move |connection| {
-            let deleted = connection.execute("DELETE FROM torrents WHERE number = ?1", [number]);
-            deleted.map(drop)
+            let transaction = connection.transaction()?;
+            let deleted =
+                transaction.execute("DELETE FROM torrents WHERE number = ?1", [number])?;
+            if deleted > 0 && had != Transferred::default() {
+                let before = read_setting(&transaction, OF_REMOVED)?;
+                let all = totals::read(before.as_deref()).and(had);
+                write_setting(&transaction, OF_REMOVED, &text(&all)?)?;
+            }
+            transaction.commit()
         })
         .await
     }

@@ -29,14 +29,8 @@ fn reason(name: &str) -> &'static str {
     match name {
         "app/sendTestEmail" => "tailwater sends no mail",
         "app/setCookies" => "tailwater sends no cookies",
-        "torrents/addWebSeeds" | "torrents/editWebSeed" | "torrents/removeWebSeeds" => {
-            "tailwater uses the web seeds that the torrent names"
-        }
         "torrents/setDownloadPath" => "tailwater has one folder for a torrent, complete or not",
         "torrents/setSSLParameters" => "tailwater has no torrents over TLS",
-        "transfer/banPeers" => {
-            "tailwater bans those that send corrupt pieces, and who --ip-filter names"
-        }
         _ => "tailwater does not do that",
     }
 }

@@ -25,7 +25,7 @@ impl Always {
 }
 
 /// Those, by their names.
-pub(super) const ABSENT: [(&str, Always); 186] = {
+pub(super) const ABSENT: [(&str, Always); 185] = {
     use Always::{Count, Is, Nothing, Text};
     [
         ("add_to_top_of_queue", Is(false)),
@@ -49,7 +49,6 @@ pub(super) const ABSENT: [(&str, Always); 186] = {
         ("autorun_on_torrent_added_enabled", Is(false)),
         ("autorun_on_torrent_added_program", Text("")),
         ("autorun_program", Text("")),
-        ("banned_IPs", Text("")),
         ("bdecode_depth_limit", Count(100)),
         ("bdecode_token_limit", Count(10_000_000)),
         ("block_peers_on_privileged_ports", Is(false)),

@@ -95,14 +95,6 @@ fn average(bytes: u64, seconds: u64) -> Value {
         .map_or(UNKNOWN.into(), Value::from)
 }
 
-pub(super) fn web_seeds(shared: &Shared, params: &Params) -> Outcome {
-    let view = torrent(shared, params)?;
-    let seeds = shared.control.web_seeds(view.id)?;
-    Ok(Answer::Json(
-        seeds.iter().map(|seed| json!({"url": seed.url})).collect(),
-    ))
-}
-
 pub(super) async fn export(shared: &Shared, params: &Params) -> Outcome {
     let view = torrent(shared, params)?;
     Ok(Answer::File {

@@ -5,7 +5,7 @@
 //! | `app`, `preferences`, `set_preferences` | the program, and its settings |
 //! | `list`, `details`, `pieces` | what is said of torrents |
 //! | `add` | `torrents/add` |
-//! | `actions`, `limits`, `queue`, `files`, `trackers` | what is done with torrents |
+//! | `actions`, `limits`, `queue`, `files`, `trackers`, `web_seeds` | what is done with torrents |
 //! | `labels` | categories and tags |
 //! | `transfer`, `log` | rates and their limits; what happened |
 //! | `absent` | what the daemon does not have |
@@ -28,6 +28,7 @@ mod queue;
 mod set_preferences;
 mod trackers;
 mod transfer;
+mod web_seeds;
 
 use serde_json::Value;
 
@@ -210,7 +211,7 @@ pub(super) async fn run(
 
 async fn app(shared: &Shared, name: &str, params: &Params) -> Outcome {
     match name {
-        "app/preferences" => Ok(Answer::Json(preferences::all(shared))),
+        "app/preferences" => Ok(Answer::Json(preferences::all(shared).await)),
         "app/setPreferences" => set_preferences::set(shared, params).await,
         _ => app::run(shared, name),
     }
@@ -230,7 +231,7 @@ async fn read(shared: &Shared, name: &str, params: &Params) -> Outcome {
         "torrents/tags" => Ok(labels::tags(shared)),
         "torrents/trackers" => trackers::list(shared, params),
         "torrents/uploadLimit" => limits::upload(shared, params),
-        "torrents/webseeds" => details::web_seeds(shared, params),
+        "torrents/webseeds" => web_seeds::list(shared, params).await,
         _ => absent::run(name),
     }
 }
@@ -261,11 +262,10 @@ async fn write(shared: &Shared, name: &str, params: &Params) -> Outcome {
         | "torrents/removeTags"
         | "torrents/setCategory"
         | "torrents/setTags" => labels::run(shared, name, params).await,
-        "torrents/addWebSeeds"
-        | "torrents/editWebSeed"
-        | "torrents/removeWebSeeds"
-        | "torrents/setDownloadPath"
-        | "torrents/setSSLParameters" => absent::run(name),
+        "torrents/addWebSeeds" => web_seeds::add(shared, params).await,
+        "torrents/editWebSeed" => web_seeds::edit(shared, params).await,
+        "torrents/removeWebSeeds" => web_seeds::remove(shared, params).await,
+        "torrents/setDownloadPath" | "torrents/setSSLParameters" => absent::run(name),
         _ => actions::run(shared, name, params).await,
     }
 }

@@ -29,10 +29,11 @@ pub(super) const EVERY_DAY: [Day; 7] = [
 const FIRST_DAY: usize = 3;
 
 /// Preferences that can be changed.
-pub const CHANGEABLE: [&str; 23] = [
+pub const CHANGEABLE: [&str; 24] = [
     "add_stopped_enabled",
     "alt_dl_limit",
     "alt_up_limit",
+    "banned_IPs",
     "dl_limit",
     "max_active_downloads",
     "max_active_uploads",
@@ -56,10 +57,11 @@ pub const CHANGEABLE: [&str; 23] = [
 ];
 
 /// Preferences that are answered as they are.
-pub const KEYS: [&str; 35] = [
+pub const KEYS: [&str; 36] = [
     "add_stopped_enabled",
     "alt_dl_limit",
     "alt_up_limit",
+    "banned_IPs",
     "bittorrent_protocol",
     "bypass_local_auth",
     "dht",
@@ -94,9 +96,12 @@ pub const KEYS: [&str; 35] = [
     "web_ui_port",
 ];
 
-pub(super) fn all(shared: &Shared) -> Value {
+pub(super) async fn all(shared: &Shared) -> Value {
+    let banned = shared.control.banned().await;
+    let banned: Vec<String> = banned.iter().map(ToString::to_string).collect();
     let state = State {
         shared,
+        banned: banned.join("\n"),
         settings: shared.control.settings(),
         stats: shared.control.stats(),
     };
@@ -112,6 +117,8 @@ pub(super) fn all(shared: &Shared) -> Value {
 /// What preferences are made of.
 struct State<'a> {
     shared: &'a Shared,
+    /// Addresses, one a line.
+    banned: String,
     settings: Settings,
     stats: StatsView,
 }
@@ -182,6 +189,7 @@ impl State<'_> {
         let addr: Option<SocketAddr> = addr.and_then(|addr| addr.parse().ok());
         Some(match name {
             "add_stopped_enabled" => self.shared.adds_paused().into(),
+            "banned_IPs" => self.banned.as_str().into(),
             "bittorrent_protocol" => match (fixed.tcp, fixed.utp) {
                 (true, false) => 1.into(),
                 (false, true) => 2.into(),

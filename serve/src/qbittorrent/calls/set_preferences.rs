@@ -42,6 +42,12 @@ pub(super) async fn set(shared: &Shared, params: &Params) -> Outcome {
         let set = shared.control.set_settings(patch).await;
         set.map_err(|error| Failure::params(error.to_string()))?;
     }
+    if let Some(lines) = wished.get("banned_IPs").and_then(Value::as_str) {
+        // What is no address is passed over, as in the original.
+        let addrs = lines.lines().filter_map(|line| line.trim().parse().ok());
+        let set = shared.control.set_banned(addrs.collect()).await;
+        set.map_err(|error| Failure::params(error.to_string()))?;
+    }
     *shared.queue.lock() = numbers;
     if let Some(paused) = wished.get("add_stopped_enabled").and_then(Value::as_bool) {
         shared.set_adds_paused(paused);

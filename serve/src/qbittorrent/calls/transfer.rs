@@ -1,5 +1,7 @@
 //! Rates of all torrents, and their limits.
 
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value, json};
 
 use super::limits::rate;
@@ -39,8 +41,20 @@ pub(super) async fn run(shared: &Shared, name: &str, params: &Params) -> Outcome
             let mode = mode.ok_or_else(|| Failure::params("'mode': invalid argument"))?;
             alternative(shared, mode != 0).await
         }
+        "transfer/banPeers" => ban(shared, params).await,
         _ => absent::run(name),
     }
+}
+
+/// Addresses with ports, of which the ports do not matter; what is none is passed over, as in the original.
+async fn ban(shared: &Shared, params: &Params) -> Outcome {
+    let [named] = params.need(["peers"])?;
+    let addrs = named.split('|').filter_map(|it| {
+        let addr: SocketAddr = it.trim().parse().ok()?;
+        Some(addr.ip())
+    });
+    shared.control.ban(addrs.collect()).await?;
+    nothing()
 }
 
 /// The limit that holds now is changed.

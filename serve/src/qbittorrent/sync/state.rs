@@ -15,25 +15,15 @@ pub(super) async fn server(shared: &Shared) -> Map<String, Value> {
     let space = control.space(control.data_dir().to_owned()).await;
     let free = space.ok().flatten().map_or(0, |space| space.free);
     let torrents = control.torrents();
-    // Of all times, what the torrents know that are there still.
-    let downloaded = torrents
-        .iter()
-        .map(|it| it.downloaded)
-        .sum::<u64>()
-        .max(stats.downloaded);
-    let uploaded = torrents
-        .iter()
-        .map(|it| it.uploaded)
-        .sum::<u64>()
-        .max(stats.uploaded);
+    let ever = control.transferred();
     let wasted: u64 = torrents.iter().map(|it| it.wasted).sum();
     let mut state = transfer_info(&stats, control.dht_nodes().await);
     let more = json!({
-        "alltime_dl": downloaded,
-        "alltime_ul": uploaded,
+        "alltime_dl": ever.downloaded,
+        "alltime_ul": ever.uploaded,
         "average_time_queue": 0,
         "free_space_on_disk": free,
-        "global_ratio": global_ratio(downloaded, uploaded),
+        "global_ratio": global_ratio(ever.downloaded, ever.uploaded),
         "queued_io_jobs": 0,
         "queueing": has_queue(&control.settings()),
         "read_cache_hits": "0",

@@ -31,7 +31,7 @@ pub(super) async fn test(shared: &Shared, params: Params<'_>) -> Outcome {
     for torrent in having_peers.filter(|it| it.peers > 0) {
         // One that cannot say has none.
         let peers = shared.control.peers(torrent.id).await.unwrap_or_default();
-        if peers.iter().filter_map(caller).any(is_asked) {
+        if peers.iter().filter_map(public_caller).any(is_asked) {
             result.insert("port_is_open".to_owned(), Value::Bool(true));
             return Ok(result);
         }
@@ -40,9 +40,42 @@ pub(super) async fn test(shared: &Shared, params: Params<'_>) -> Outcome {
 }
 
 /// The address of a peer that connected to us from the internet.
-fn caller(peer: &PeerView) -> Option<IpAddr> {
-    let addr: SocketAddr = peer.addr.parse().ok()?;
+fn public_caller(peer: &PeerView) -> Option<IpAddr> {
+    peer.is_incoming.then(|| public(&peer.addr)).flatten()
+}
+
+/// The address, if it is one on the internet.
+fn public(addr: &str) -> Option<IpAddr> {
+    let addr: SocketAddr = addr.parse().ok()?;
     let addr = addr.ip().to_canonical();
     let is_public = AddressPolicy::public_only().allows(addr, &[], UrlTrust::Composed);
-    (peer.is_incoming && is_public).then_some(addr)
+    is_public.then_some(addr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_internet_is_told_from_those_of_other_networks() {
+        for (addr, is_public) in [
+            ("9.9.9.9:1", true),
+            ("[::ffff:9.9.9.9]:1", true),
+            ("[2620:fe::fe]:1", true),
+            ("127.0.0.1:1", false),
+            ("10.1.2.3:1", false),
+            ("192.168.1.2:1", false),
+            ("[::ffff:10.1.2.3]:1", false),
+            ("100.64.0.1:1", false),
+            ("169.254.1.1:1", false),
+            ("198.18.0.1:1", false),
+            ("[::1]:1", false),
+            ("[fe80::1]:1", false),
+            ("[fd00::1]:1", false),
+            ("film", false),
+        ] {
+            assert_eq!(public(addr).is_some(), is_public, "{addr}");
+        }
+        assert!(public("[::ffff:9.9.9.9]:1").is_some_and(|addr| addr.is_ipv4()));
+    }
 }

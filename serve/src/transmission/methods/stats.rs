@@ -16,7 +16,6 @@ pub(super) fn get(shared: &Shared) -> Map<String, Value> {
     let does_run =
         |it: &&TorrentView| !matches!(it.state, TorrentState::Paused | TorrentState::Error);
     let active = torrents.iter().filter(does_run).count();
-    let sum = |figure: fn(&TorrentView) -> u64| torrents.iter().map(figure).sum::<u64>();
     let is_new = |it: &&TorrentView| it.added >= stats.started;
     let count = |downloaded: u64, uploaded: u64, added: usize| {
         json!({
@@ -28,14 +27,12 @@ pub(super) fn get(shared: &Shared) -> Map<String, Value> {
         })
     };
     let new = torrents.iter().filter(is_new).count();
-    // Of all times, what the torrents know that are there still.
-    let downloaded = sum(|it| it.downloaded).max(stats.downloaded);
-    let uploaded = sum(|it| it.uploaded).max(stats.uploaded);
+    let ever = shared.control.transferred();
     Map::from_iter([
         ("active_torrent_count".to_owned(), active.into()),
         (
             "cumulative_stats".to_owned(),
-            count(downloaded, uploaded, torrents.len()),
+            count(ever.downloaded, ever.uploaded, torrents.len()),
         ),
         (
             "current_stats".to_owned(),

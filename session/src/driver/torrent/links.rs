@@ -53,6 +53,13 @@ impl fmt::Display for Who {
 }
 
 impl Running {
+    /// Ends the connections with addresses that the filter has now.
+    pub(super) fn disconnect_filtered(&mut self, now: Instant) {
+        let filter = self.task.shared.filter.get();
+        self.engine
+            .disconnect_filtered(now, |ip| filter.contains(ip));
+    }
+
     /// A peer has completed its handshake: it gets a task of its own, unless the torrent refuses it.
     pub(super) fn take_in(&mut self, now: Instant, mut peer: Handshaken) {
         self.group.adopt(&mut peer.permit);

@@ -397,6 +397,7 @@ impl Running {
             Request::Sequential(sequential) => self.engine.set_sequential(sequential),
             Request::Prefetch(file) => self.engine.prefetch(now, &file),
             Request::SuperSeeding(on) => self.engine.set_super_seeding(now, on),
+            Request::Filter => self.disconnect_filtered(now),
             Request::Upkeep(upkeep) => self.upkeep = Some(upkeep),
         }
     }

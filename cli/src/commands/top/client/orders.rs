@@ -78,6 +78,12 @@ async fn perform(api: &Api, order: Order) -> Result<Option<String>, String> {
             }
             Ok(Some("the files are being moved".to_owned()))
         }
+        Order::Rename { id, path, name } => {
+            let to = format!("{TORRENTS}/{id}/rename");
+            let change = json!({ "path": path, "name": name });
+            send(api, Method::POST, &to, Some(&change)).await?;
+            Ok(Some("the file has its new name".to_owned()))
+        }
         Order::Prioritise {
             id,
             index,

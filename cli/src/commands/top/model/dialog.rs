@@ -36,6 +36,10 @@ pub(crate) enum Purpose {
     Labels(Vec<Id>),
     /// The folder to which the files of torrents are moved.
     Move(Vec<Id>),
+    /// What a torrent is called.
+    Title(Id),
+    /// The name of a file, which has this path.
+    File(Id, String),
     /// A tracker that is added to those that a torrent has, which are here by tier.
     Tracker(Id, Vec<Vec<String>>),
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use crate::out::Harmless;
 
 /// The fields that the list asks for: no others are sent.
-pub(crate) const FIELDS: &str = "id,number,name,state,state_progress,error,warning,labels,queue_position,added,size,have,\
+pub(crate) const FIELDS: &str = "id,number,name,title,state,state_progress,error,warning,labels,queue_position,added,size,have,\
     left,progress,downloaded,uploaded,ratio,down_rate,up_rate,eta,is_stalled,download_limit,upload_limit,max_peers,peers,\
     seeds,file_count";
 
@@ -60,6 +60,9 @@ pub(crate) struct Torrent {
     /// Harmless to a terminal.
     #[serde(deserialize_with = "harmless")]
     pub(crate) name: String,
+    /// What its user calls it.
+    #[serde(deserialize_with = "harmless_option")]
+    pub(crate) title: Option<String>,
     pub(crate) state: State,
     pub(crate) state_progress: Option<f64>,
     #[serde(deserialize_with = "harmless_option")]
@@ -90,6 +93,11 @@ pub(crate) struct Torrent {
 }
 
 impl Torrent {
+    /// What it is called where it is shown.
+    pub(crate) fn shown(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
     /// It transfers something, or tries to.
     pub(crate) const fn is_active(&self) -> bool {
         let works = matches!(

@@ -194,14 +194,14 @@ impl Torrents {
             match self.by_id.get(&torrent.id) {
                 Some(place) => {
                     let row = &mut self.rows[*place];
-                    if row.torrent.name != torrent.name {
-                        row.lower = torrent.name.to_lowercase();
+                    if row.torrent.shown() != torrent.shown() {
+                        row.lower = torrent.shown().to_lowercase();
                     }
                     row.torrent = torrent;
                 }
                 None => {
                     self.by_id.insert(torrent.id.clone(), self.rows.len());
-                    let lower = torrent.name.to_lowercase();
+                    let lower = torrent.shown().to_lowercase();
                     self.rows.push(Row { torrent, lower });
                 }
             }

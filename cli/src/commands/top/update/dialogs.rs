@@ -73,7 +73,7 @@ pub(super) fn ask_to_remove(model: &mut Model) {
     let what = match ids.as_slice() {
         [] => return,
         [id] => match model.torrents.get(id) {
-            Some(torrent) => torrent.name.clone(),
+            Some(torrent) => torrent.shown().to_owned(),
             None => return,
         },
         several => crate::words::count(several.len(), "torrent"),

@@ -77,6 +77,38 @@ pub(super) fn open_move(model: &mut Model) {
     open(model, Purpose::Move(ids), "Move the files", lines);
 }
 
+/// Of several torrents, the one at the cursor.
+pub(super) fn open_title(model: &mut Model) {
+    let id = match &model.screen {
+        Screen::Details(details) => Some(details.id.clone()),
+        _ => model.selected.clone(),
+    };
+    let Some(torrent) = id.as_ref().and_then(|id| model.torrents.get(id)) else {
+        return;
+    };
+    let hint = "for you alone; empty for the name that it came with";
+    let lines = vec![Line::new("Name", hint, torrent.shown())];
+    let purpose = Purpose::Title(torrent.id.clone());
+    open(model, purpose, "Rename", lines);
+}
+
+pub(super) fn open_file(model: &mut Model) {
+    let Screen::Details(details) = &model.screen else {
+        return;
+    };
+    let Some(file) = details.file() else {
+        return;
+    };
+    let hint = "in the same folder; on the disk too";
+    let lines = vec![Line::new("Name", hint, last_part(&file.path))];
+    let purpose = Purpose::File(details.id.clone(), file.path.clone());
+    open(model, purpose, "Rename the file", lines);
+}
+
+fn last_part(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
 pub(super) fn open_tracker(model: &mut Model) {
     let Screen::Details(details) = &model.screen else {
         return;
@@ -94,7 +126,9 @@ pub(super) fn open_tracker(model: &mut Model) {
 fn open(model: &mut Model, purpose: Purpose, title: &str, lines: Vec<Line>) {
     let ids = match &purpose {
         Purpose::Limits(ids) | Purpose::Labels(ids) | Purpose::Move(ids) => ids.as_slice(),
-        Purpose::Tracker(id, _) => std::slice::from_ref(id),
+        Purpose::Tracker(id, _) | Purpose::Title(id) | Purpose::File(id, _) => {
+            std::slice::from_ref(id)
+        }
         Purpose::DaemonLimits => &[],
     };
     let of = match ids {
@@ -102,7 +136,7 @@ fn open(model: &mut Model, purpose: Purpose, title: &str, lines: Vec<Line>) {
         [id] => model
             .torrents
             .get(id)
-            .map(|torrent| format!(": {}", torrent.name))
+            .map(|torrent| format!(": {}", torrent.shown()))
             .unwrap_or_default(),
         several => format!(": {}", count(several.len(), "torrent")),
     };
@@ -148,6 +182,25 @@ fn orders(form: &Form) -> Result<Vec<Order>, (usize, String)> {
         }
         Purpose::Move(_) if text(0).is_empty() => Err((0, "name a folder".to_owned())),
         Purpose::Move(ids) => Ok(vec![Order::Move(ids.clone(), text(0).to_owned())]),
+        // Left as it was, the name that it came with does not become one of the user's.
+        Purpose::Title(_) | Purpose::File(..) if form.lines.iter().all(|it| !it.is_changed()) => {
+            Ok(Vec::new())
+        }
+        Purpose::Title(id) => {
+            let title = Some(text(0)).filter(|title| !title.is_empty());
+            let patch = [("title".to_owned(), json!(title))];
+            let ids = vec![id.clone()];
+            Ok(vec![Order::Patch(ids, patch.into_iter().collect())])
+        }
+        Purpose::File(..) if text(0).is_empty() => Err((0, "type a name".to_owned())),
+        Purpose::File(..) if text(0).contains('/') => {
+            Err((0, "the file stays in its folder: no /".to_owned()))
+        }
+        Purpose::File(id, path) => Ok(vec![Order::Rename {
+            id: id.clone(),
+            path: path.clone(),
+            name: text(0).to_owned(),
+        }]),
         Purpose::Tracker(..) if !text(0).contains("://") => {
             Err((0, "type the URL of a tracker".to_owned()))
         }
@@ -245,6 +298,47 @@ mod tests {
         assert_eq!(ratio("1.5"), Ok(json!(1.5)));
         assert_eq!(ratio("none"), Ok(json!("none")));
         assert!(ratio("-1").is_err() && ratio("nan").is_err());
+    }
+
+    fn typed(purpose: Purpose, before: &str, text: &str) -> Result<Vec<Order>, (usize, String)> {
+        let mut line = Line::new("Name", "", before);
+        line.field = super::super::super::model::field::Field::new(text);
+        let title = String::new();
+        orders(&Form {
+            purpose,
+            title,
+            lines: vec![line],
+            at: 0,
+            error: None,
+        })
+    }
+
+    #[test]
+    fn a_torrent_gets_a_name_for_its_user_or_that_which_it_came_with() {
+        let id: super::super::super::model::torrent::Id = "a".into();
+        let patch = |title: Value| {
+            let patch = [("title".to_owned(), title)].into_iter().collect();
+            Ok(vec![Order::Patch(vec![id.clone()], patch)])
+        };
+        let typed = |text: &str| typed(Purpose::Title(id.clone()), "one", text);
+        assert_eq!(typed("one"), Ok(Vec::new()), "nothing was changed");
+        assert_eq!(typed(" two "), patch(json!("two")));
+        assert_eq!(typed(" "), patch(Value::Null));
+    }
+
+    #[test]
+    fn a_file_is_renamed_in_its_folder() {
+        let id: super::super::super::model::torrent::Id = "a".into();
+        let typed = |text: &str| typed(Purpose::File(id.clone(), "b/c".to_owned()), "c", text);
+        assert_eq!(typed("c"), Ok(Vec::new()), "nothing was changed");
+        let order = Order::Rename {
+            id: id.clone(),
+            path: "b/c".to_owned(),
+            name: "d".to_owned(),
+        };
+        assert_eq!(typed(" d "), Ok(vec![order]));
+        assert!(typed("").is_err() && typed("x/d").is_err());
+        assert_eq!((last_part("b/c"), last_part("c")), ("c", "c"));
     }
 
     #[test]

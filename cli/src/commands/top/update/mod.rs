@@ -154,6 +154,8 @@ fn handle_screen(model: &mut Model, action: Action) -> Vec<Order> {
         Action::DaemonLimits => forms::open_daemon_limits(model),
         Action::Labels => forms::open_labels(model),
         Action::MoveFiles => forms::open_move(model),
+        Action::Rename => forms::open_title(model),
+        Action::RenameFile => forms::open_file(model),
         Action::AddTracker => forms::open_tracker(model),
         Action::NextSpan => next_span(model),
         Action::Tab(_) | Action::NextTab | Action::PreviousTab => turn_tab(model, action),

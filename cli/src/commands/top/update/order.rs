@@ -25,6 +25,12 @@ pub(crate) enum Order {
     Patch(Vec<Id>, Map<String, Value>),
     /// Moves their files.
     Move(Vec<Id>, String),
+    /// Renames a file.
+    Rename {
+        id: Id,
+        path: String,
+        name: String,
+    },
     /// Changes how much a file is wanted.
     Prioritise {
         id: Id,

@@ -69,7 +69,7 @@ fn title(model: &Model, details: &Details, theme: Theme, pane: &mut Pane<'_>) {
     let state = list::state(torrent);
     let done = share(torrent.state_progress.unwrap_or(torrent.progress));
     let takes = width(&state) + width(&done) + 2;
-    let name = shortened(&torrent.name, pane.width().saturating_sub(takes));
+    let name = shortened(torrent.shown(), pane.width().saturating_sub(takes));
     let at = pane.text(0, 0, &name, Theme::strong());
     let at = pane.text(at + 1, 0, &state, theme.state(torrent.state));
     pane.text(at + 1, 0, &done, Style::new());

@@ -65,7 +65,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: &mut Pane<'_>) {
         };
         let is_marked = model.marked.contains(&torrent.id);
         let mark = if is_marked { "* " } else { "" };
-        let name = format!("{mark}{}", torrent.name);
+        let name = format!("{mark}{}", torrent.shown());
         let name = (name, Style::new());
         fit.row(pane, line + 1, name, Rest::Last, |column| {
             cell(torrent, column.what, theme)

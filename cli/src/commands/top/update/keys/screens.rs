@@ -201,6 +201,13 @@ pub(super) const TORRENT: &[Binding] = &[
     ),
     key(&[Char('l')], "l", "labels", "labels", Action::Labels),
     key(
+        &[Char('e')],
+        "e",
+        "give the torrent another name; its files keep theirs",
+        "",
+        Action::Rename,
+    ),
+    key(
         &[Char('v')],
         "v",
         "move the files to another folder",
@@ -286,6 +293,13 @@ pub(super) const FILES_TAB: &[Binding] = &[
         "skip the file, or want it again",
         "skip",
         Action::ToggleFile,
+    ),
+    key(
+        &[Char('E')],
+        "E",
+        "rename the file, also on the disk",
+        "rename",
+        Action::RenameFile,
     ),
 ];
 
