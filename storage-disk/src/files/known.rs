@@ -182,7 +182,11 @@ impl Store {
             return Ok(());
         }
         let path = self.slot_path(slot);
-        tracing::info!("{}: cutting {len} bytes to {due}", path.display());
+        let behind = len - due;
+        tracing::warn!(
+            "{}: {behind} bytes behind its end are cut off",
+            path.display()
+        );
         let file = self.open_to_write(slot)?;
         file.set_len(due)
             .map_err(|error| StorageError::io(Operation::Resize, &path, &error))?;

@@ -9,7 +9,7 @@
 use crate::system::file_system::Access;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use tailwater_storage::{Operation, StorageError};
 
 /// The treatment of symbolic links below the download folder.
@@ -63,15 +63,30 @@ pub(crate) fn open(spot: &Spot<'_>, access: Access) -> Result<File, StorageError
     Err(StorageError::io(Operation::Open, &path, &error))
 }
 
-/// Makes a symbolic link (BEP 47) with folders that lead to it. What is there already stays. Where the system has no
-/// such links, nothing is made.
+/// Makes a symbolic link (BEP 47) with folders that lead to it; `target` is below the download folder, too. What is there
+/// already stays. Where the system has no such links, nothing is made.
 pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
-    match imp::make_link(root, below, target) {
+    match imp::make_link(root, below, &seen_from(below, target)) {
         Err(StorageError::Io {
             kind: io::ErrorKind::AlreadyExists,
             ..
         }) => Ok(()),
         made => made,
+    }
+}
+
+/// The way from the folder of `below` to `target`. It is the shortest, so that the torrent's own folder can be renamed.
+fn seen_from(below: &Path, target: &Path) -> PathBuf {
+    let folder = below.parent().unwrap_or(Path::new(""));
+    let shared = folder.components().zip(target.components());
+    let shared = shared.take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared);
+    let up = up.map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(target.components().skip(shared)).collect();
+    match way.as_os_str().is_empty() {
+        // The folder that it is in.
+        true => PathBuf::from("."),
+        false => way,
     }
 }
 
@@ -163,10 +178,7 @@ mod imp {
 
     pub(crate) fn make_link(root: &Path, below: &Path, target: &Path) -> Result<(), StorageError> {
         let folder = folder_of(root, below, true)?;
-        // By a relative path, so that the folder can be moved.
-        let up = below.components().skip(1).map(|_| "..");
-        let relative: std::path::PathBuf = up.map(Path::new).chain([target]).collect();
-        symlinkat(&relative, &folder, name_of(below))
+        symlinkat(target, &folder, name_of(below))
             .map_err(|error| StorageError::io(Operation::Create, &root.join(below), &error.into()))
     }
 

@@ -164,6 +164,11 @@ async fn a_link_is_made_by_a_path_that_can_be_moved_and_what_is_there_stays() {
     rig.torrent.flush().await.unwrap();
     let near = rig.root().join("t/a/b/near");
     assert!(near.symlink_metadata().unwrap().is_symlink());
+    // No name of the torrent's own folder is in it.
+    for (link, way) in [("t/a/b/near", "../../real/data"), ("t/folder", "real")] {
+        let read = std::fs::read_link(rig.root().join(link)).unwrap();
+        assert_eq!(read.to_str(), Some(way), "{link}");
+    }
     for path in ["t/a/b/near", "t/folder/data"] {
         let found = std::fs::read(rig.root().join(path)).unwrap();
         assert_eq!(found, rig.payload.content(&rig.payload.spans[0]), "{path}");

@@ -34,6 +34,8 @@ const STREAMING_LOOK_EVERY: Duration = Duration::from_millis(50);
 const UNKNOWN_RATE: f64 = 256.0 * 1024.0;
 /// The assumed round trip of a peer that has answered nothing yet.
 const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// The weight of the newest block in the mean length of blocks.
+const NEWEST: f64 = 1.0 / 16.0;
 /// The rate must have grown by this factor between two looks, or slow start ends.
 const STILL_GROWING: f64 = 1.1;
 
@@ -51,6 +53,8 @@ pub(crate) struct Pipeline {
     since_look: u64,
     /// What the peer sends when it is kept busy, in bytes a second; 0 until known.
     capacity: f64,
+    /// The mean length of the blocks that came lately, in bytes: of many small files in a v2 torrent each is a block.
+    block_len: f64,
     /// There was a moment without anything to ask it for, so its rate says little since the last look.
     was_idle: bool,
     streaming: bool,
@@ -70,6 +74,7 @@ impl Pipeline {
             last_rate: 0.0,
             since_look: 0,
             capacity: 0.0,
+            block_len: f64::from(BLOCK_LEN),
             was_idle: false,
             streaming: false,
             in_turns: false,
@@ -132,6 +137,7 @@ impl Pipeline {
     ) {
         self.rate.add(now, u64::from(len));
         self.since_look += u64::from(len);
+        self.block_len += (f64::from(len.max(1)) - self.block_len) * NEWEST;
         self.round_trip = Some(self.round_trip.map_or(waited, |best| best.min(waited)));
         // A pipeline that was not full tells nothing about what a longer one would do.
         if self.slow_start && was_full && self.blocks < self.most_in_slow_start() {
@@ -217,7 +223,7 @@ impl Pipeline {
         if self.streaming && self.in_turns {
             ahead *= STREAMING_TURNS;
         }
-        let blocks = self.capacity * ahead.as_secs_f64() / f64::from(BLOCK_LEN);
+        let blocks = self.capacity * ahead.as_secs_f64() / self.block_len;
         blocks.ceil() as usize
     }
 }
@@ -238,6 +244,11 @@ mod tests {
 
     /// A peer that delivers `rate` blocks a second after `delay`, kept busy by the pipeline.
     fn run(pipeline: &mut Pipeline, rate: u32, delay: Duration, blocks: usize) {
+        run_with(pipeline, BLOCK_LEN, rate, delay, blocks);
+    }
+
+    /// The same with blocks of `len` bytes.
+    fn run_with(pipeline: &mut Pipeline, len: u32, rate: u32, delay: Duration, blocks: usize) {
         let start = crate::testing::epoch();
         let gap = Duration::from_secs(1) / rate;
         let mut sent = VecDeque::new();
@@ -253,7 +264,7 @@ mod tests {
             };
             now = arrives;
             let was_full = sent.len() + 1 >= pipeline.size();
-            pipeline.handle_block(now, BLOCK_LEN, now - asked, was_full);
+            pipeline.handle_block(now, len, now - asked, was_full);
         }
     }
 
@@ -263,6 +274,19 @@ mod tests {
         run(&mut pipeline, 1_000, Duration::from_millis(200), 20_000);
         assert!(pipeline.size() >= 200, "pipeline {}", pipeline.size());
         assert!(pipeline.size() <= 1_500, "pipeline {}", pipeline.size());
+    }
+
+    #[test]
+    fn small_blocks_are_counted_and_not_their_bytes() {
+        let (delay, limit) = (Duration::from_millis(50), 2_000);
+        let mut pipeline = Pipeline::new(limit);
+        run_with(&mut pipeline, 5, 1_000, delay, 10_000);
+        assert!(pipeline.size() >= 50, "pipeline {}", pipeline.size());
+        // What is large behind them does not come in one heap.
+        run(&mut pipeline, 5, delay, 200);
+        assert!(pipeline.size() <= 16, "pipeline {}", pipeline.size());
+        run(&mut pipeline, 1_000, delay, 20_000);
+        assert!(pipeline.size() >= 50, "pipeline {}", pipeline.size());
     }
 
     #[test]
