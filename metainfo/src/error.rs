@@ -18,6 +18,9 @@ pub enum MetainfoError {
     /// It is not bencode.
     #[error("not a torrent file: {0}")]
     Bencode(#[from] DecodeError),
+    /// It is a file of another kind, by how it begins.
+    #[error("not a torrent file: it is {0}")]
+    OtherKind(&'static str),
     /// A field that is needed is not there.
     #[error("{field} is missing")]
     Missing {

@@ -31,7 +31,11 @@ impl Metainfo {
     ///
     /// As [`Metainfo::from_bytes`].
     pub fn from_bytes_with(bytes: &[u8], limits: &Limits) -> Result<Self, MetainfoError> {
-        let outer = parse_outer(bytes, limits)?;
+        let parsed = parse_outer(bytes, limits);
+        let outer = parsed.map_err(|error| match (&error, other_kind(bytes)) {
+            (MetainfoError::Bencode(_), Some(kind)) => MetainfoError::OtherKind(kind),
+            _ => error,
+        })?;
         Ok(Self { outer })
     }
 
@@ -158,5 +162,16 @@ impl Metainfo {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.outer.warnings
+    }
+}
+
+/// What users most often take for a torrent file, by how it begins: a page that a server sent in its place, or a packed one.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match text.trim_ascii_start() {
+        [b'<', ..] => Some("a web page (HTML or XML)"),
+        _ if bytes.starts_with(b"\x1f\x8b") => Some("compressed with gzip"),
+        _ if bytes.starts_with(b"PK\x03\x04") => Some("a zip archive"),
+        _ => None,
     }
 }

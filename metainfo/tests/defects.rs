@@ -1239,7 +1239,15 @@ const WHOLE: &[(&str, Outcome)] = &[
     ),
     (
         "<html></html>",
-        Err("not a torrent file: unexpected byte 0x3c at byte 0"),
+        Err("not a torrent file: it is a web page (HTML or XML)"),
+    ),
+    (
+        "PK\u{3}\u{4}",
+        Err("not a torrent file: it is a zip archive"),
+    ),
+    (
+        "x<html></html>",
+        Err("not a torrent file: unexpected byte 0x78 at byte 0"),
     ),
     (
         "d4:infod6:lengthi5e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaeegarbage",

@@ -31,6 +31,12 @@ struct Entry {
     line: usize,
 }
 
+/// Whether no file of ours can be where one may be: also below the home of another user, as with `sudo -u`.
+const fn is_no_place(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error, NotADirectory | NotFound | PermissionDenied)
+}
+
 impl File {
     /// `None` if there is no file where one may be.
     pub(super) fn read(place: &Place, command: &Command) -> Result<Option<Self>, ConfigError> {
@@ -39,9 +45,7 @@ impl File {
             ConfigError::new(&origin, format!("cannot be read: {}", plain(error)))
         };
         match std::fs::metadata(&place.path) {
-            Err(error) if !place.is_named && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
+            Err(error) if !place.is_named && is_no_place(error.kind()) => return Ok(None),
             Err(error) => return Err(failed(&error)),
             Ok(found) if found.len() > MAX_LEN => {
                 return Err(ConfigError::new(

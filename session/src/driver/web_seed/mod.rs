@@ -83,6 +83,8 @@ pub(crate) struct WebSeedTask {
     /// Wrong answers, and files that it did not have, since it last answered well.
     wrong: u32,
     lacking: u32,
+    /// Why it failed, as was said last: a failure is said once, until its reason changes.
+    said: Option<String>,
 }
 
 impl WebSeedTask {
@@ -99,6 +101,7 @@ impl WebSeedTask {
             pace: Pace::unknown(),
             wrong: 0,
             lacking: 0,
+            said: None,
             settings,
         }
     }
@@ -108,6 +111,8 @@ impl WebSeedTask {
         let end = match self.work().await {
             Failure::Useless(reason) => {
                 self.set_state(WebSeedState::Failed, Some(&reason));
+                let url = self.settings.url.shown();
+                tracing::warn!("web seed {url} is given up: {reason}");
                 End::Useless(reason)
             }
             _ => End::LetGo,
@@ -357,7 +362,11 @@ impl WebSeedTask {
         let pause = self.backoff.next_pause();
         let pause = after.unwrap_or(pause);
         let url = self.settings.url.shown();
-        tracing::info!("web seed {url} is asked again in {pause:?}: {reason}");
+        match self.said.as_deref() == Some(reason) {
+            true => tracing::info!("web seed {url} is asked again in {pause:?}: {reason}"),
+            false => tracing::warn!("web seed {url} is asked again in {pause:?}: {reason}"),
+        }
+        self.said = Some(reason.to_owned());
         self.set_state(WebSeedState::Waiting, Some(reason));
         let until = Instant::now() + pause;
         self.rests = true;
