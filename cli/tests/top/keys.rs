@@ -29,7 +29,7 @@ fn see(tmux: &Tmux, steps: &[(&[&str], &str)]) {
     }
 }
 
-/// The same, and what is not seen any more.
+/// The same, and what is not seen any more: a key that is pressed while what Escape closes is still there is another one.
 fn miss(tmux: &Tmux, keys: &[&str], text: &str) {
     tmux.see(text);
     tmux.press(keys);
@@ -103,7 +103,12 @@ fn list(tmux: &Tmux) {
         &[
             (&["/", "x", "x"], "no torrent is as it is asked for"),
             (&["BSpace", "BSpace"], "album"),
-            (&["Escape"], "of 2"),
+        ],
+    );
+    miss(tmux, &["Escape"], "search:");
+    see(
+        tmux,
+        &[
             (&["F1"], "look at the torrent"),
             (&["End"], "add it paused"),
             (&["Home"], "The list"),
@@ -132,10 +137,12 @@ fn torrents(tmux: &Tmux, daemon: &Daemon<'_>, album: &str, film: &str) {
         let rows = lines.iter().filter(|line| line.contains(" % "));
         rows.filter(|line| line.starts_with("paused ")).count() == 2
     });
+    // What is said of it is soon not the last that was said, if the torrent has left the session meanwhile: that it is complete.
+    tmux.press(&["p"]);
+    wait(daemon, album, |torrent| torrent["state"] == "seeding");
     see(
         tmux,
         &[
-            (&["p"], "1 torrent resumed"),
             // That it has begun is soon not the last that was said.
             (&["c"], "pieces are there"),
             (&["n"], "asking the trackers of 1 torrent"),
@@ -165,7 +172,12 @@ fn details(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
             (&["4"], "no trackers"),
             (&["+"], "Add a tracker: album"),
             (&["x", "Enter"], "type the URL of a tracker"),
-            (&["Escape"], "no trackers"),
+        ],
+    );
+    miss(tmux, &["Escape"], "type the URL of a tracker");
+    see(
+        tmux,
+        &[
             (&["5"], "pieces of 16.0 KiB held"),
             (&["6"], "received in 5 minutes"),
             (&["t"], "received in an hour"),
@@ -223,7 +235,12 @@ fn rename(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
                 "the file stays in its folder",
             ),
             (&["C-u", "Enter"], "type a name"),
-            (&["Escape"], "one.flac"),
+        ],
+    );
+    miss(tmux, &["Escape"], "Rename the file");
+    see(
+        tmux,
+        &[
             (&["E"], "Rename the file: My record"),
             (&["Home", "0", "Enter"], "0one.flac"),
         ],
@@ -240,10 +257,9 @@ fn rename(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
         tmux,
         &[
             (&["e"], "Rename: My record"),
-            (&["C-u", "Enter"], "changed"),
+            (&["C-u", "Enter"], "album seeding"),
         ],
     );
-    tmux.see("album seeding");
 }
 
 fn trackers(tmux: &Tmux, daemon: &Daemon<'_>, album: &str) {
@@ -297,7 +313,12 @@ fn dialogs(tmux: &Tmux, daemon: &Daemon<'_>, film: &str) {
         &[
             (&["v"], "Move the files: film.mkv"),
             (&["Enter"], "name a folder"),
-            (&["Escape"], "of 2"),
+        ],
+    );
+    miss(tmux, &["Escape"], "name a folder");
+    see(
+        tmux,
+        &[
             (&["G"], "Limits of the daemon"),
             (&["7", "k", "Enter"], "the limits of the daemon are changed"),
         ],
