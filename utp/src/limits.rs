@@ -111,8 +111,9 @@ pub const MIN_RTO: Duration = Duration::from_millis(500);
 /// The longest retransmission timeout.
 pub const MAX_RTO: Duration = Duration::from_secs(15);
 
-/// Timeouts in a row, without any acknowledgement, after which a connection is given up: 40 s or more.
-pub const MAX_TIMEOUTS: u32 = 8;
+/// Timeouts in a row, without any acknowledgement, after which a connection is given up: 30 s or more. A peer whose program
+/// has ended says nothing, and whoever reads from it alone waits for so long; libtorrent gives up after 3.
+pub const MAX_TIMEOUTS: u32 = 5;
 
 /// How often an `ST_SYN` is sent: with [`INITIAL_RTO`] and its doubling a connection is refused after 15 s.
 pub const MAX_SYNS: u32 = 4;
