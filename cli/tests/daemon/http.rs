@@ -87,7 +87,17 @@ impl Kept {
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         );
         let request = head + json;
-        self.reader.get_mut().write_all(request.as_bytes()).unwrap();
+        self.write(request.as_bytes());
+        self.read()
+    }
+
+    /// Sends a part of a request.
+    pub(crate) fn write(&mut self, part: &[u8]) {
+        self.reader.get_mut().write_all(part).unwrap();
+    }
+
+    /// Reads an answer.
+    pub(crate) fn read(&mut self) -> Answer {
         answer(&mut self.reader)
     }
 }

@@ -8,6 +8,7 @@ mod bad_input;
 #[allow(dead_code, reason = "the stream tests use the rest of it")]
 #[path = "../stream/chromium.rs"]
 mod chromium;
+mod connections;
 mod cors;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/daemon.rs"]

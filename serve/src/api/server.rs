@@ -8,14 +8,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use hyper::Request;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::routes;
 use crate::control::Control;
-use crate::stream::{Client, Handler, HostName, Hosts, Limits, Mount, Server};
+use crate::stream::{Client, Handler, HostName, Hosts, Limits, Mount, RequestBody, Server};
 use crate::tls::ServerTls;
 
 /// The most connections: more than the pages and programs of a household have, and each takes 128 kB at most. One more
@@ -149,7 +148,7 @@ struct Routes(Router);
 impl Handler for Routes {
     type Body = Body;
 
-    async fn handle(&self, mut request: Request<Incoming>, client: &Arc<Client>) -> Response {
+    async fn handle(&self, mut request: Request<RequestBody>, client: &Arc<Client>) -> Response {
         request.extensions_mut().insert(Arc::clone(client));
         match self.0.clone().call(request).await {
             Ok(response) => response,

@@ -9,7 +9,6 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use hyper::Request;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
@@ -18,7 +17,7 @@ use super::config::CompatConfig;
 use super::cors;
 use super::door::Door;
 use crate::control::Control;
-use crate::stream::{Client, Handler, Limits, Server};
+use crate::stream::{Client, Handler, Limits, RequestBody, Server};
 
 /// What differs from API to API.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +121,7 @@ struct Routes {
 impl Handler for Routes {
     type Body = Body;
 
-    async fn handle(&self, request: Request<Incoming>, client: &Arc<Client>) -> Response {
+    async fn handle(&self, request: Request<RequestBody>, client: &Arc<Client>) -> Response {
         let (mut parts, body) = request.into_parts();
         let (mut response, allowed) = match self.door.look(&parts) {
             Ok(visit) if cors::is_preflight(&parts) => {

@@ -9,7 +9,7 @@
 //! | `site`, `film`, `awaited` | routes: common ones, those of a known torrent, and those until it is known |
 //! | `mount` | the files of any number of torrents, for a server that has other routes too |
 //! | `file`, `answer`, `body` | responses |
-//! | `limits`, `server`, `client`, `places`, `watched` | connections, limits, permits; displaces a client when none is free |
+//! | `limits`, `server`, `request_body`, `client`, `places`, `watched` | connections, limits, permits; displaces a client when none is free |
 
 mod answer;
 mod awaited;
@@ -33,6 +33,7 @@ mod places;
 mod playlist;
 mod program;
 mod range;
+mod request_body;
 mod server;
 mod site;
 mod source;
@@ -57,6 +58,7 @@ pub(crate) use media::{is_playable_name, media_type};
 pub(crate) use mount::Mount;
 pub use pace::TooSlow;
 pub use program::Program;
+pub(crate) use request_body::RequestBody;
 pub(crate) use server::Handler;
 pub use server::Server;
 pub use site::Site;

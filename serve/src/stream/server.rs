@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use hyper::header::RANGE;
+use hyper::header::{CONNECTION, HeaderValue, RANGE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -26,6 +26,7 @@ use super::body::Body;
 use super::client::{Answer, Client};
 use super::limits::Limits;
 use super::places::{Place, Places};
+use super::request_body::RequestBody;
 use super::site::Site;
 use super::source::Source;
 use super::watched::Watched;
@@ -51,7 +52,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     /// Answers a request of a client.
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         client: &Arc<Client>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
@@ -61,10 +62,10 @@ impl<S: Source> Handler for Site<S> {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         client: &Arc<Client>,
     ) -> Response<Self::Body> {
-        // No request here has a body; what comes anyway is not read, and ends the connection.
+        // No request here has a body.
         let (parts, _) = request.into_parts();
         self.answer(&parts, client).await
     }
@@ -226,7 +227,14 @@ async fn converse<H: Handler>(
         async move {
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let range = request.headers().get(RANGE).cloned();
-            let response = handler.handle(request, &client).await;
+            let (parts, body) = request.into_parts();
+            let (body, left) = RequestBody::of(body);
+            let request = Request::from_parts(parts, body);
+            let mut response = handler.handle(request, &client).await;
+            if !left.read_off(head_within).await {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             let path = without_tokens(uri.path());
             tracing::debug!(%method, %path, ?range, status = %response.status(), "asked");
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, answering)))
