@@ -1,13 +1,12 @@
 //! `transmission-remote-gtk`, in Xvfb, used by the names of what it shows (AT-SPI).
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 
 use crate::process::Process;
-use crate::remotes::{connect, link_and_url, removed, show};
+use crate::remotes::{connect, damage, link_and_url, removed, repaired, show};
 use crate::rpc::Rpc;
 use crate::seeder::Seeder;
 use crate::support::Place;
@@ -182,19 +181,12 @@ fn limits(rpc: &Rpc<'_>, remote: &Remote<'_>) {
 fn stops_checks_and_starts(rpc: &Rpc<'_>, remote: &Remote<'_>, place: &Place, seeder: &Seeder) {
     remote.tells("Show", "Pause");
     rpc.until(&json!(1), "status", |it| *it == 0);
-    // What was damaged is found, and fetched again when it goes on.
-    let film = place.path("data/Show/a.mkv");
-    let mut bytes = fs::read(&film).unwrap();
-    bytes[1_000_000] ^= 1;
-    fs::write(&film, &bytes).unwrap();
+    damage(place, "data/Show/a.mkv");
     remote.tells("Show", "Verify");
     rpc.until(&json!(1), "leftUntilDone", |it| *it != 0);
     rpc.until(&json!(1), "status", |it| *it == 0);
     remote.tells("Show", "Resume");
-    // It is a while before peers that hung up are dialled again by themselves.
-    rpc.until(&json!(1), "status", |it| *it != 0);
-    connect(rpc, seeder);
-    rpc.until(&json!(1), "status", |it| *it == 6);
+    repaired(rpc, seeder);
 }
 
 fn moves(rpc: &Rpc<'_>, remote: &Remote<'_>, place: &Place) {

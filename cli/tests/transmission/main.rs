@@ -18,6 +18,7 @@ mod gtk;
 #[allow(dead_code, reason = "the daemon's tests use the rest of it")]
 #[path = "../daemon/http.rs"]
 mod http;
+mod keys;
 mod methods;
 mod names;
 mod oracle;
@@ -28,6 +29,7 @@ mod python;
 mod remote;
 mod remotes;
 mod rpc;
+mod rustmission;
 #[allow(dead_code, reason = "the stream tests use the rest of it")]
 #[path = "../stream/seeder.rs"]
 mod seeder;
@@ -35,7 +37,7 @@ mod sonarr;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
-mod terminals;
+mod tewi;
 #[allow(dead_code, reason = "the tests of `tailwater top` use the rest of it")]
 #[path = "../top/tmux.rs"]
 mod tmux;

@@ -42,6 +42,24 @@ pub(crate) fn connect(rpc: &Rpc<'_>, seeder: &Seeder) {
         .connect(hash.as_str().unwrap(), &seeder.addr.to_string());
 }
 
+/// Changes a byte, which a check finds.
+pub(crate) fn damage(place: &Place, name: &str) {
+    let path = place.path(name);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[1_000_000] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+}
+
+/// Waits until the first torrent, which has just been started, is whole again: it is a while before peers that hung up are
+/// dialled again by themselves.
+#[track_caller]
+pub(crate) fn repaired(rpc: &Rpc<'_>, seeder: &Seeder) {
+    rpc.until(&json!(1), "status", |it| *it != 0);
+    connect(rpc, seeder);
+    rpc.until(&json!(1), "status", |it| *it == 6);
+    rpc.until(&json!(1), "leftUntilDone", |it| *it == 0);
+}
+
 /// Waits until a torrent is gone, and its files too: they are deleted after it has left the list.
 #[track_caller]
 pub(crate) fn removed(rpc: &Rpc<'_>, place: &Place, name: &str, data: &str) {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::chromium::Browser;
 use crate::enabled;
 use crate::http::{Answer, raw};
-use crate::remotes::link_and_url;
+use crate::remotes::{damage, link_and_url, removed, repaired};
 use crate::rpc::Rpc;
 use crate::seeder::{Seeder, python};
 use crate::support::{Place, noise};
@@ -17,6 +17,9 @@ use crate::support::{Place, noise};
 const DEBIANS: &str = "/usr/share/transmission/web";
 /// Nothing here takes longer unless it hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(90);
+
+/// A script that says whether the preferences are closed.
+const NO_PREFERENCES: &str = "return !document.querySelector('#prefs-dialog').checkVisibility()";
 
 /// A script that says whether the list is empty.
 const NO_TORRENT: &str = "return document.querySelectorAll('.torrent_name').length === 0";
@@ -145,6 +148,22 @@ impl Browser {
         .await;
     }
 
+    /// Ticks the box of a file, or unticks it, until it is wanted or not: what the page has asked for before may come later than
+    /// that, and turn the box back.
+    async fn want(&self, rpc: &Rpc<'_>, file: &str, wanted: bool, all: &Value) {
+        let begun = Instant::now();
+        while rpc.torrent(&json!(1), &["wanted"])["wanted"] != *all {
+            assert!(begun.elapsed() < HANGS_AFTER, "{file}: not {wanted}");
+            let press = format!(
+                "const files = [...document.querySelectorAll('#inspector_file_list li')];
+                const row = files.find((it) => it.textContent.includes({file:?}));
+                const box = row?.querySelector('.file_wanted_control');
+                if (box && box.checked !== {wanted}) box.click();"
+            );
+            self.driver.execute(press, vec![]).await.unwrap();
+        }
+    }
+
     /// Writes into a field, in place of what is there.
     async fn enter(&self, css: &str, text: &str) {
         let field = self.driver.query(By::Css(css)).first().await.unwrap();
@@ -162,8 +181,48 @@ impl Browser {
     }
 }
 
+async fn shows_details_and_files(rpc: &Rpc<'_>, browser: &Browser, seeder: &Seeder) {
+    let hash = rpc.torrent(&json!(1), &["hashString"])["hashString"].clone();
+    let hash = hash.as_str().unwrap();
+    browser.click(".torrent_name").await;
+    browser.click("#toolbar-inspector").await;
+    browser.shows("#inspector-info-hash", hash).await;
+    browser.click("#inspector-tab-files").await;
+    browser.shows("#inspector_file_list", "b.srt").await;
+    // The page has a file left out only while it is not there.
+    browser.want(rpc, "b.srt", false, &json!([1, 0])).await;
+    browser.want(rpc, "b.srt", true, &json!([1, 1])).await;
+    rpc.daemon.connect(hash, &seeder.addr.to_string());
+    browser.shows(".torrent_peer_details", "Seeding to").await;
+    browser.screenshot("transmission-web.png").await;
+    browser.press_of("b.srt", ".high").await;
+    rpc.until(&json!(1), "priorities", |it| *it == json!([0, 1]));
+    browser.click("#inspector-tab-info").await;
+    browser.shows("#inspector-info-have", "100%").await;
+    browser.click("#toolbar-inspector").await;
+}
+
+/// Sets a limit for all torrents: the page of 3.00 has none for one.
+async fn limits_all(rpc: &Rpc<'_>, browser: &Browser) {
+    let is = |name: &str, value: Value| {
+        rpc.wait(name, || rpc.call("session-get", json!({}))[name] == value);
+    };
+    browser.click("#prefs-button").await;
+    browser.click("#prefs-tab-speed a").await;
+    browser.click("#speed-limit-down-enabled").await;
+    is("speed-limit-down-enabled", json!(true));
+    // What is written counts when the field is left; meanwhile the page leaves it alone.
+    browser.click("#speed-limit-down").await;
+    let field = browser.driver.find(By::Css("#speed-limit-down"));
+    let keys = Key::Control + "a" + Key::Null + "2500" + Key::Tab;
+    field.await.unwrap().send_keys(keys).await.unwrap();
+    is("speed-limit-down", json!(2_500));
+    browser.click("#prefs-button").await;
+    browser.until(NO_PREFERENCES).await;
+}
+
 #[tokio::test]
-async fn transmissions_own_page_adds_shows_pauses_and_removes_what_libtorrent_seeds() {
+async fn transmissions_own_page_goes_through_all_that_it_has() {
     if !enabled() {
         return;
     }
@@ -187,30 +246,17 @@ async fn transmissions_own_page_adds_shows_pauses_and_removes_what_libtorrent_se
         .unwrap();
     browser.click("#upload_confirm_button").await;
     browser.shows(".torrent_name", "Show").await;
-    let hash = rpc.torrent(&json!(1), &["hashString"])["hashString"].clone();
-    rpc.daemon
-        .connect(hash.as_str().unwrap(), &seeder.addr.to_string());
-    browser.shows(".torrent_peer_details", "Seeding to").await;
-    // Its details.
-    browser.click(".torrent_name").await;
-    browser.click("#toolbar-inspector").await;
-    browser
-        .shows("#inspector-info-hash", hash.as_str().unwrap())
-        .await;
-    browser.shows("#inspector-info-have", "100%").await;
-    browser.click("#inspector-tab-files").await;
-    browser.shows("#inspector_file_list", "b.srt").await;
-    browser.screenshot("transmission-web.png").await;
-    browser.press_of("b.srt", ".high").await;
-    rpc.until(&json!(1), "priorities", |it| *it == json!([0, 1]));
-    browser.click("#toolbar-inspector").await;
+    shows_details_and_files(&rpc, &browser, &seeder).await;
+    limits_all(&rpc, &browser).await;
     browser.click("#toolbar-pause").await;
     browser.shows(".torrent_peer_details", "Paused").await;
     rpc.until(&json!(1), "status", |it| it == 0);
-    browser.click("#toolbar-start").await;
-    rpc.until(&json!(1), "status", |it| it == 6);
+    damage(&place, "data/Show/a.mkv");
     browser.choose("verify").await;
-    rpc.until(&json!(1), "status", |it| it == 6);
+    rpc.until(&json!(1), "leftUntilDone", |it| *it != 0);
+    rpc.until(&json!(1), "status", |it| it == 0);
+    browser.click("#toolbar-start").await;
+    repaired(&rpc, &seeder);
     browser.choose("move").await;
     let other = place.path("data/other");
     browser
@@ -223,7 +269,7 @@ async fn transmissions_own_page_adds_shows_pauses_and_removes_what_libtorrent_se
     browser.choose("remove_data").await;
     browser.click("#dialog_confirm_button").await;
     browser.until(NO_TORRENT).await;
-    assert!(!place.path("data/other/Show").exists());
+    removed(&rpc, &place, "Show", "data/other/Show");
     for (at, source) in [(2, link), (3, url)] {
         browser.click("#toolbar-open").await;
         browser.enter("#torrent_upload_url", &source).await;
