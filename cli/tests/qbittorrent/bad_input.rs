@@ -388,6 +388,16 @@ fn token(place: &Place, name: &str, more: &[&str]) -> String {
 }
 
 #[test]
+fn the_key_of_another_server_is_passed_over_where_none_is_needed() {
+    let place = Place::new();
+    let api = Api::start(&place, &[]);
+    for _ in 0..15 {
+        let key = "Authorization: Bearer qbt_of_another\r\n";
+        assert_eq!(get(&api.addr, "app/webapiVersion", key, &[]).status, 200);
+    }
+}
+
+#[test]
 fn a_login_is_needed_where_it_was_asked_for_and_wrong_passwords_have_to_wait() {
     let place = Place::new();
     let (full, read) = (

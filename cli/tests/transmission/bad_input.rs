@@ -271,6 +271,34 @@ fn a_password_is_needed_where_it_was_asked_for_and_wrong_ones_have_to_wait() {
     daemon.stop();
 }
 
+/// A program that was set up for Transmission sends what that one wanted.
+#[test]
+fn the_password_of_another_server_is_passed_over_where_none_is_needed() {
+    let place = Place::new();
+    let args = ["--state", "daemon", "--create-token", "r", "--read-only"];
+    let reader = place.ok(&[&["daemon"], &args[..]].concat());
+    let rpc = Rpc::start(&place, &[]);
+    let ask = |password: &str, method: &str| {
+        let login = BASE64.encode(format!("transmission:{password}").as_bytes());
+        let body = json!({"method": method}).to_string();
+        let head = format!("Authorization: Basic {login}\r\n");
+        let answer = rpc.send(&head, body.as_bytes());
+        (answer.status, answer.json()["result"].clone())
+    };
+    // Nobody has to wait for it, however often it comes.
+    for _ in 0..15 {
+        assert_eq!(
+            ask("transmission", "torrent-start"),
+            (200, json!("success"))
+        );
+    }
+    assert_eq!(
+        ask(reader.trim(), "torrent-start"),
+        (200, json!("this password may only read")),
+        "a token is what it is"
+    );
+}
+
 #[test]
 fn other_machines_need_a_password() {
     let place = Place::new();

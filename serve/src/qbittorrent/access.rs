@@ -33,10 +33,6 @@ pub(super) async fn identify(shared: &Shared, request: &Parts) -> Result<Option<
         let token = token(header).ok_or_else(|| {
             Failure::unauthorized("the Authorization header is neither Bearer nor Basic")
         })?;
-        // Some clients send an empty password where none was set.
-        if token.is_empty() && !shared.door.requires_password() {
-            return Ok(Some(Access::Full));
-        }
         let access = shared.door.check(&token, request).await;
         return access.map(Some).map_err(|error| match error {
             TokenError::Wrong => Failure::unauthorized("the token is wrong"),

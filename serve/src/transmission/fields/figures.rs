@@ -120,7 +120,8 @@ fn eta(row: &Row<'_>) -> i64 {
     match view.state {
         TorrentState::Downloading | TorrentState::Metadata => {
             let seconds = view.eta.and_then(|eta| i64::try_from(eta).ok());
-            seconds.unwrap_or(UNKNOWN)
+            // Without anybody who has what is missing there is none, not one that is yet to be known.
+            seconds.unwrap_or(if view.peers == 0 { NONE } else { UNKNOWN })
         }
         TorrentState::Seeding => row.held.ratio_eta(view).unwrap_or(NONE),
         _ => NONE,
