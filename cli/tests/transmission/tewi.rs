@@ -123,6 +123,7 @@ fn labels_and_moves(rpc: &Rpc<'_>, tmux: &Tmux, place: &Place) {
     );
     tmux.press(&["Enter"]);
     rpc.until(&json!(1), "downloadDir", |it| ends_with(it, "data/other"));
+    assert!(other.join("Show/a.mkv").exists());
     tmux.miss(title);
 }
 
