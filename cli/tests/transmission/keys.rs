@@ -10,7 +10,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(90);
 const LOOKS: usize = 400;
 
 /// Whether something comes to be so while it is looked for.
-fn comes(is_so: impl Fn() -> bool) -> bool {
+pub(crate) fn comes(is_so: impl Fn() -> bool) -> bool {
     (0..LOOKS).any(|_| is_so())
 }
 

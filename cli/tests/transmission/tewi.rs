@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::keys::{fill, press_until, shows};
+use crate::keys::{comes, fill, press_until, shows};
 use crate::remotes::{connect, damage, installed, link_and_url, removed, repaired, show};
 use crate::rpc::Rpc;
 use crate::support::Place;
@@ -100,7 +100,7 @@ fn field(lines: &[String], title: &str) -> Option<String> {
     let is_edge = |it: char| !it.is_ascii_graphic();
     let held = lines.get(title + 2)?.trim_matches(is_edge);
     // What an empty one shows.
-    let is_empty = held == "Torrent location...";
+    let is_empty = matches!(held, "Torrent location..." | "Torrent name...");
     Some(if is_empty { "" } else { held }.to_owned())
 }
 
@@ -113,18 +113,35 @@ fn labels_and_moves(rpc: &Rpc<'_>, tmux: &Tmux, place: &Place) {
     tmux.miss(title);
     let title = "Edit torrent";
     press_until(tmux, "e", || true, || shows(tmux, title));
-    // To the other field. What it holds is selected, so that a letter takes its place.
-    tmux.press(&["Tab"]);
     let other = place.path("data/other");
-    fill(
-        tmux,
-        |lines| field(lines, "Location:"),
-        other.to_str().unwrap(),
-    );
+    edits(tmux, "Show", other.to_str().unwrap());
     tmux.press(&["Enter"]);
     rpc.until(&json!(1), "downloadDir", |it| ends_with(it, "data/other"));
     assert!(other.join("Show/a.mkv").exists());
     tmux.miss(title);
+}
+
+/// Fills both fields of the dialog. A key that comes soon after Tab still goes to the field before: what is there then is put
+/// right before the dialog is confirmed.
+fn edits(tmux: &Tmux, name: &str, location: &str) {
+    let name_held = |lines: &[String]| field(lines, "Name:");
+    let location_held = |lines: &[String]| field(lines, "Location:");
+    let is_at = |title: &str| {
+        let row = tmux.lines().iter().position(|line| line.contains(title));
+        row.is_some_and(|row| tmux.fact("cursor_y") == (row + 2).to_string())
+    };
+    for _ in 0..10 {
+        fill(tmux, name_held, name);
+        tmux.press(&["Tab"]);
+        comes(|| is_at("Location:"));
+        fill(tmux, location_held, location);
+        if name_held(&tmux.lines()).as_deref() == Some(name) {
+            return;
+        }
+        tmux.press(&["BTab"]);
+        comes(|| is_at("Name:"));
+    }
+    panic!("the fields are never right\n{}", tmux.lines().join("\n"));
 }
 
 fn removes(tmux: &Tmux) {
