@@ -382,7 +382,8 @@ pub struct RemoveOptions {
 
 impl RemoveOptions {
     /// Whether its files are deleted too: those that belong to it, and the folders that are empty then. A file that was
-    /// there before and is not wanted stays. Default: no.
+    /// there before and is not wanted stays, and so does one of which nothing says that it is the torrent's: no piece of it
+    /// is right, and the torrent never began to write it. Default: no.
     #[must_use]
     pub const fn delete_files(mut self, delete: bool) -> Self {
         self.delete_files = delete;

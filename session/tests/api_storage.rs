@@ -279,6 +279,51 @@ async fn removing_deletes_what_belongs_to_the_torrent_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_file_in_the_way_is_not_deleted_with_the_torrent_and_one_with_a_right_piece_is() {
+    let (share, dir) = (share(), TempDir::new().unwrap());
+    fs::create_dir_all(dir.path().join("share/sub")).unwrap();
+    fs::copy(share.dir.path().join("share/a"), dir.path().join("share/a")).unwrap();
+    let foreign = dir.path().join("share/sub/b");
+    fs::write(&foreign, vec![1; LEN]).unwrap();
+    // The second time, the torrent has run before, and its file was replaced while it was not looked at.
+    for has_run in [false, true] {
+        let session = start(dir.path());
+        let add = || {
+            let options = AddOptions::new(StorageKind::Disk(dir.path().into())).announce(false);
+            session.add(&share.metainfo, options)
+        };
+        if has_run {
+            for name in ["a", "sub/b"] {
+                let name = format!("share/{name}");
+                fs::copy(share.dir.path().join(&name), dir.path().join(&name)).unwrap();
+            }
+            let torrent = add().await.unwrap();
+            within(torrent.wait_complete()).await.unwrap();
+            let removed = torrent.remove(RemoveOptions::default());
+            within(removed).await.unwrap();
+            fs::remove_file(&foreign).unwrap();
+            fs::write(&foreign, b"mine").unwrap();
+        }
+        let torrent = add().await.unwrap();
+        let failed = within(torrent.wait_complete()).await;
+        let files = vec![foreign.clone()];
+        assert_eq!(
+            failed,
+            Err(StorageError::Foreign {
+                files: files.clone()
+            }
+            .into())
+        );
+        let options = RemoveOptions::default().delete_files(true);
+        let removed = within(torrent.remove(options)).await;
+        assert_eq!(removed, Err(StorageError::Foreign { files }));
+        assert!(foreign.exists(), "has run: {has_run}");
+        assert!(!dir.path().join("share/a").exists());
+        within(session.close()).await;
+    }
+}
+
+#[tokio::test]
 async fn an_unwanted_file_that_was_there_before_is_not_deleted() {
     let (seeder, dir, share) = (session(), TempDir::new().unwrap(), share());
     let _seed = seed(&seeder, &share).await;

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tailwater_storage::{
     Access, OpenError, OpenRequest, Opened, Reply, StorageError, StorageFactory,
@@ -203,6 +204,7 @@ impl DiskFolder {
                 metainfo: request.metainfo,
                 paths,
             }),
+            owns_files: AtomicBool::default(),
         };
         let storage = DiskStorage::new(torrent, opening);
         Ok(Opened::new(storage.clone(), storage))

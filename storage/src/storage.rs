@@ -228,7 +228,8 @@ pub trait Storage: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The first failure; the rest has been deleted all the same.
+    /// The first failure; the rest has been deleted all the same. [`StorageError::Foreign`] with files that stay, as nothing
+    /// says that they are the torrent's.
     fn delete(&self) -> Reply<Result<(), StorageError>> {
         Reply::ready(Ok(()))
     }

@@ -83,7 +83,8 @@ impl Torrent {
     ///
     /// # Errors
     ///
-    /// When a file could not be deleted. The torrent is removed all the same.
+    /// When a file could not be deleted; [`StorageError::Foreign`] with files that stay, because nothing says that they are
+    /// the torrent's. The torrent is removed all the same.
     pub async fn remove(&self, options: RemoveOptions) -> Result<(), StorageError> {
         self.shared.removal.ask(options);
         self.shared.closing.cancel();

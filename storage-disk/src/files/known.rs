@@ -122,6 +122,13 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the file of this name is another one than the file that was opened before.
+    pub(crate) fn is_replaced(&self, slot: u32) -> Result<bool, StorageError> {
+        let found = self.inspect(slot)?;
+        let is_known = self.known.has(slot);
+        Ok(found.is_some_and(|it| is_known && !self.known.is_same(slot, FileId::of(&it))))
+    }
+
     /// Looks at the files by their names.
     ///
     /// # Errors

@@ -68,6 +68,16 @@ impl Earlier {
         }
     }
 
+    /// Whether the torrent may have written a file that has no right piece now.
+    fn wrote(&self, index: usize, shared: &Shared, now: Option<FileState>) -> bool {
+        let is_empty = shared.store.layout().files()[index].length == 0;
+        match now {
+            // It was made when the download began.
+            Some(now) if is_empty => now.len == 0,
+            now => !self.is_replaced(index, shared, now),
+        }
+    }
+
     /// Whether a file that has no right piece now cannot be what the torrent wrote.
     fn is_replaced(&self, index: usize, shared: &Shared, now: Option<FileState>) -> bool {
         let layout = shared.store.layout();
@@ -83,6 +93,43 @@ impl Earlier {
 }
 
 impl Shared {
+    /// The slots of wanted files that are not deleted with the torrent: nothing says that they are its own.
+    ///
+    /// Once it `has_begun`, all are its own but those that another program has put in the place of one. Before, a file is
+    /// its own if a piece of it is right, or if an earlier run may have written it, by what is `remembered`.
+    pub(crate) fn not_owned(
+        &self,
+        has_begun: bool,
+        remembered: Option<ResumeData>,
+    ) -> Result<HashSet<u32>, StorageError> {
+        let earlier = remembered.map(|data| Earlier::new(data, self));
+        let states = self.store.states()?;
+        let layout = self.store.layout();
+        let mut foreign = HashSet::new();
+        for (index, file) in layout.files().iter().enumerate() {
+            if file.pad {
+                continue;
+            }
+            let (slot, now) = (index_to_slot(index), states[index]);
+            let mut pieces = layout.pieces_of(index);
+            let is_own = match has_begun {
+                true => !self.store.is_replaced(slot)?,
+                // It has no piece, and is made when the download begins.
+                false if file.link.is_some() => earlier.is_some(),
+                false => {
+                    pieces.any(|piece| self.verified.has(piece))
+                        || earlier
+                            .as_ref()
+                            .is_some_and(|it| it.wrote(index, self, now))
+                }
+            };
+            if !is_own {
+                foreign.insert(slot);
+            }
+        }
+        Ok(foreign)
+    }
+
     fn foreign(
         &self,
         keep_parts: bool,

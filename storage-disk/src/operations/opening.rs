@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use tailwater_metainfo::Metainfo;
@@ -45,6 +46,8 @@ pub(crate) struct Opening {
     pub(crate) rooms: Arc<Rooms>,
     /// What is needed to relocate the files.
     pub(crate) relocation: Option<Relocation>,
+    /// It was found out that the wanted files are the torrent's: they may be written, or nothing is missing.
+    pub(crate) owns_files: AtomicBool,
 }
 
 /// What is needed to relocate a torrent's files.
@@ -107,6 +110,9 @@ impl Opening {
             disk.share_when_complete();
         } else if is_written {
             self.prepare(disk, &remembered).await?;
+        }
+        if is_written || have.is_all() {
+            self.owns_files.store(true, Ordering::Release);
         }
         Ok(have)
     }
@@ -254,11 +260,22 @@ impl Opening {
         Ok(())
     }
 
-    /// Deletes the torrent's files and what is remembered of them.
+    /// Deletes the torrent's files and what is remembered of them. Files that are not known to be the torrent's stay.
+    ///
+    /// # Errors
+    ///
+    /// The first failure; [`StorageError::Foreign`] with the files that stay.
     pub(crate) async fn delete(&self, disk: &DiskTorrent) -> Result<(), StorageError> {
-        let delete = disk.run(|shared| {
+        let has_begun = self.owns_files.load(Ordering::Acquire);
+        let remembered = match &self.resume {
+            // One that cannot be read does not say which files are ours.
+            Some(resume) if !has_begun => resume.load(disk.key()).await.unwrap_or_default(),
+            _ => None,
+        };
+        let delete = disk.run(move |shared| {
+            let foreign = shared.not_owned(has_begun, remembered)?;
             let verified = |piece| shared.verified.has(piece);
-            shared.store.delete(verified)
+            shared.store.delete(verified, &foreign)
         });
         let deleted = delete.await?;
         if let Some(resume) = &self.resume {

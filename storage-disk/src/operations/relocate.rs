@@ -10,7 +10,7 @@ use crate::files::Store;
 use crate::layout::slots::{PARTS, index_to_slot};
 use crate::system::below::{Links, make_root};
 use crate::system::metadata::{FileId, FileState, file_state, is_same_folder, look};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -205,17 +205,29 @@ impl Store {
     }
 
     /// Deletes the torrent's files, and the folders below the download folder that are empty then. If one cannot be
-    /// deleted, the others are deleted all the same.
+    /// deleted, the others are deleted all the same. The files of the slots `foreign` stay.
     ///
     /// # Errors
     ///
-    /// The first failure.
-    pub(crate) fn delete(&self, verified: impl Fn(PieceIndex) -> bool) -> Result<(), StorageError> {
-        let own = self.own_files(verified)?;
+    /// The first failure; [`StorageError::Foreign`] with wanted files that stay.
+    pub(crate) fn delete(
+        &self,
+        verified: impl Fn(PieceIndex) -> bool,
+        foreign: &HashSet<u32>,
+    ) -> Result<(), StorageError> {
+        let found = self.own_files(verified)?;
+        let (left, own): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|file| foreign.contains(&file.slot));
         self.pool().files().forget_torrent(self.torrent());
         let root = self.layout().root();
         let failure = remove(root, own.iter().map(|file| &file.path));
-        failure.map_or(Ok(()), Err)
+        let files: Vec<_> = left.iter().map(|file| root.join(&file.path)).collect();
+        match failure {
+            Some(failure) => Err(failure),
+            None if files.is_empty() => Ok(()),
+            None => Err(StorageError::Foreign { files }),
+        }
     }
 }
 

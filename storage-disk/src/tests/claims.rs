@@ -61,6 +61,7 @@ impl Crowded {
             resume: None,
             rooms: Arc::default(),
             relocation: None,
+            owns_files: std::sync::atomic::AtomicBool::default(),
         };
         Self {
             storage: DiskStorage::new(torrent, opening),

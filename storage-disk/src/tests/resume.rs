@@ -114,6 +114,7 @@ async fn what_the_device_holds_is_vouched_for_even_if_it_is_too_busy_to_be_asked
         resume: Some(store.clone()),
         rooms: Arc::default(),
         relocation: None,
+        owns_files: std::sync::atomic::AtomicBool::default(),
     };
     let have = rig.torrent.verified().as_bytes().to_vec();
     let totals = |uploaded| Totals {
