@@ -73,8 +73,7 @@ pub(crate) enum CtlCommand {
     Labels(CtlLabels),
     Move(CtlMove),
     Files(CtlFiles),
-    /// List the peers of a torrent.
-    Peers(CtlOne),
+    Peers(CtlPeers),
     /// List the trackers of a torrent.
     Trackers(CtlOne),
     /// Show the daemon's figures.
@@ -167,11 +166,27 @@ pub(crate) struct CtlMany {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CtlRemove {
     /// Info-hashes, their beginnings, numbers, or names.
-    #[arg(value_name = "TORRENT", required = true)]
+    #[arg(value_name = "TORRENT", required_unless_present = "all")]
     pub(crate) torrents: Vec<String>,
-    /// Delete their files too.
+    /// All torrents; with --delete-files only together with --yes.
+    #[arg(long, conflicts_with = "torrents")]
+    pub(crate) all: bool,
+    /// Delete their files too. A file of which nothing says that it is the torrent's stays.
     #[arg(long)]
     pub(crate) delete_files: bool,
+    /// Delete the files of all torrents, without being asked.
+    #[arg(long, requires = "all")]
+    pub(crate) yes: bool,
+}
+
+/// List the peers of a torrent, or connect to more.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CtlPeers {
+    #[command(flatten)]
+    pub(crate) of: CtlOne,
+    /// Connect to this peer too, now and whenever the torrent starts; may be given again.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) add: Vec<SocketAddr>,
 }
 
 /// Replace the labels of a torrent; without any, it has none.

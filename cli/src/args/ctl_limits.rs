@@ -9,9 +9,8 @@ use tailwater_serve::size::Size;
 
 use super::goals::Span;
 
-/// Change rate limits and the like: of torrents, or of the daemon if none is named.
+/// Change rate limits and the like: of torrents, or of the daemon if none is named. Without a limit, show them.
 #[derive(Debug, ClapArgs)]
-#[command(arg_required_else_help = true)]
 pub(crate) struct CtlLimit {
     /// Info-hashes, their beginnings, numbers, or names.
     #[arg(value_name = "TORRENT")]

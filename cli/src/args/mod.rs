@@ -50,7 +50,7 @@ pub(crate) use config::Config;
 pub(crate) use create::Create;
 pub(crate) use ctl::{
     Ctl, CtlAdd, CtlCommand, CtlEvents, CtlFiles, CtlInspect, CtlLabel, CtlList, CtlMany, CtlMove,
-    CtlPriority, CtlRemove,
+    CtlPeers, CtlPriority, CtlRemove,
 };
 pub(crate) use ctl_limits::{CtlLabels, CtlLimit};
 pub(crate) use daemon::Daemon;

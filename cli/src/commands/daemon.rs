@@ -98,8 +98,10 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
             true => UrlPolicy::Any,
             false => UrlPolicy::Public,
         })
-        .proxy(args.network.proxy.as_ref().map(Into::into));
+        .proxy(args.network.proxy.as_ref().map(Into::into))
+        .peers(args.network.peers_by_addr());
     let control = Control::start(config).await.map_err(DaemonFailure::from)?;
+    connect_named(&control, args, &context.progress);
     let interrupt = &context.interrupt;
     interrupt.close_within(CLOSE_WITHIN);
     // Where there is a terminal, SIGHUP says that it was closed.
@@ -116,6 +118,17 @@ pub(super) async fn run(context: &Context, args: &Daemon) -> Result<(), CliError
     close(&control, &session, &context.progress).await;
     alive.abort();
     outcome
+}
+
+/// Has every torrent connect to the peers that `--peer` names by host name, as soon as they are resolved.
+fn connect_named(control: &Control, args: &Daemon, progress: &Progress) {
+    let (network, control, progress) = (args.network.clone(), control.clone(), progress.clone());
+    tokio::spawn(async move {
+        let peers = network.peers_by_name(&progress).await;
+        if !peers.is_empty() {
+            control.connect_all(peers).await;
+        }
+    });
 }
 
 /// Closes the daemon. What it waits for is said if that takes long.

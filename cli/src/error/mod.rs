@@ -328,31 +328,13 @@ impl CliError {
 }
 
 fn torrent_failed(name: &str, error: &TorrentError) -> String {
-    let TorrentError::Storage(StorageError::NoRoom {
-        path,
-        needed,
-        free,
-        promised,
-    }) = error
-    else {
-        return format!("{name}: {error}");
-    };
-    // Rounded, they may be the same text.
-    let is_rounded_away = Size(*needed).to_string() == Size(*free).to_string();
-    let amount = |bytes: u64| match is_rounded_away {
-        true => format!("{bytes} bytes"),
-        false => Size(bytes).to_string(),
-    };
-    let others = match promised {
-        0 => String::new(),
-        _ => format!(", of which the others need {}", amount(*promised)),
-    };
-    format!(
-        "{name} needs {} more, {} are free in {}{others}",
-        amount(*needed),
-        amount(*free),
-        path.display()
-    )
+    let why = tailwater_serve::words::failure(error);
+    match error {
+        TorrentError::Storage(StorageError::NoRoom { .. }) => {
+            format!("{name} {}", why.trim_start_matches("it "))
+        }
+        _ => format!("{name}: {why}"),
+    }
 }
 
 fn storage_remedy(error: &StorageError) -> Option<String> {

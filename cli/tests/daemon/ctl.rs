@@ -40,6 +40,10 @@ fn a_person_adds_watches_changes_and_removes_a_torrent() {
     daemon.ctl(&["label", "1", "old", "very old"]);
     daemon.ctl(&["limit", "--up", "2MiB"]);
     assert_eq!(daemon.get("/api/v1/settings")["upload_limit"], 2 << 20);
+    let limits = daemon.ctl(&["limit"]);
+    assert!(limits.contains("up                 2.00 MiB/s"), "{limits}");
+    let limits = daemon.ctl(&["limit", "1"]);
+    assert!(limits.contains("ratio              3"), "{limits}");
     daemon.ctl(&["limit", "--up", "0"]);
     assert!(daemon.get("/api/v1/settings")["upload_limit"].is_null());
     let shown = daemon.ctl(&["show", "1"]);
@@ -47,14 +51,39 @@ fn a_person_adds_watches_changes_and_removes_a_torrent() {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     daemon.ctl(&["trackers", "1"]);
+    assert_eq!(daemon.ctl(&["peers", "1", "--add", &peer]), "");
     assert!(daemon.ctl(&["peers", "1"]).starts_with("address"));
     assert!(daemon.ctl(&["stats"]).contains("1: 0 downloading"));
     daemon.ctl(&["move", "1", "music"]);
     events.next_named("moved");
     assert!(place.path("data/music/album/a.mp3").exists());
-    daemon.ctl(&["remove", "1", "--delete-files"]);
+    daemon.ctl(&["remove", "--all", "--delete-files", "--yes"]);
     assert!(!place.path("data/music/album").exists());
     assert_eq!(daemon.ctl(&["list"]), "no torrents\n");
+}
+
+#[test]
+fn a_file_in_the_way_is_told_of_and_stays() {
+    let place = Place::new();
+    place.write("here/a.bin", &noise(1, 40_000));
+    let torrent = place.create("here/a.bin", &[]);
+    place.write("data/a.bin", b"mine");
+    let daemon = Daemon::start(&place, &[]);
+    let id = daemon.add(&torrent, "");
+    daemon.says("warning: a.bin: ");
+    // The warning may come a moment before.
+    while daemon.get(&format!("/api/v1/torrents/{id}"))["state"] != "error" {}
+    let shown = daemon.get(&format!("/api/v1/torrents/{id}"));
+    assert_eq!(
+        (&shown["progress"], &shown["left"]),
+        (&0.0.into(), &40_000.into())
+    );
+    let files = daemon.ctl(&["files", "1", "--set", "0", "--priority", "skip"]);
+    assert!(files.contains("skip"), "{files}");
+    let removed = daemon.ctl(&["remove", "--all", "--delete-files", "--yes"]);
+    assert!(removed.contains("a.bin is not deleted"), "{removed}");
+    assert_eq!(std::fs::read(place.path("data/a.bin")).unwrap(), b"mine");
+    daemon.stop();
 }
 
 #[test]
@@ -107,8 +136,8 @@ fn what_goes_wrong_is_said_with_a_remedy() {
         assert_eq!(failed.code, Some(1), "{args:?}: {failed:?}");
         assert!(failed.err.contains(says), "{args:?}: {failed:?}");
     }
-    let wrong = run(&["limit", "1"]);
-    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    let unasked = run(&["remove", "--all", "--delete-files"]);
+    assert_eq!(unasked.code, Some(2), "{unasked:?}");
     let address = place.run(&["ctl", "--daemon", "nas", "list"]);
     assert_eq!(address.code, Some(1), "{address:?}");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -72,6 +73,7 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/api/v1/torrents/{id}", tag = "torrents",
     params(TorrentPath, Removal),
     responses(
+        (status = 200, description = "It is removed, and some files stay", body = Removed),
         (status = 204, description = "It is removed"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -79,9 +81,21 @@ pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     Id(id): Id,
     Query(removal): Query<Removal>,
-) -> Result<StatusCode, Problem> {
-    shared.control.remove(id, removal.delete_files).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Problem> {
+    let left = shared.control.remove_and_say(id, removal.delete_files);
+    let left = left.await?.into_iter();
+    let left: Vec<_> = left.map(|file| file.to_string_lossy().into()).collect();
+    Ok(match left.is_empty() {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => Json(Removed { left }).into_response(),
+    })
+}
+
+/// What a removal left.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Removed {
+    /// Files that were to be deleted and stay, as nothing says that they are the torrent's.
+    left: Vec<String>,
 }
 
 /// Pauses a torrent.

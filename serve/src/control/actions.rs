@@ -1,8 +1,9 @@
 //! What is done with one torrent.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tailwater_session::{Phase, RemoveOptions, Torrent, TorrentError};
+use tailwater_session::{Phase, RemoveOptions, SettingError, StorageError, Torrent, TorrentError};
 
 use super::change::ChangeKind;
 use super::entry::{Entry, Run, link};
@@ -53,6 +54,20 @@ impl Control {
     /// When there is no such torrent; when the removal cannot be saved, and then it is not removed; and when a file could not
     /// be deleted, and then it is removed all the same.
     pub async fn remove(&self, id: TorrentId, delete_files: bool) -> Result<(), ControlError> {
+        self.remove_and_say(id, delete_files).await.map(drop)
+    }
+
+    /// As [`Control::remove`]; returns the files that stay although they were to be deleted: nothing says that they are the
+    /// torrent's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Control::remove`].
+    pub async fn remove_and_say(
+        &self,
+        id: TorrentId,
+        delete_files: bool,
+    ) -> Result<Vec<PathBuf>, ControlError> {
         self.change(id, move |inner, entry| async move {
             let torrent = inner.to_delete(&entry, delete_files).await;
             // First the database: a process that is killed in between does not download again what was deleted.
@@ -63,7 +78,18 @@ impl Control {
                 Some(torrent) => torrent.remove(options).await,
                 None => Ok(()),
             };
+            let removed = match removed {
+                Ok(()) => Ok(Vec::new()),
+                Err(StorageError::Foreign { files }) => Ok(files),
+                Err(error) => Err(error),
+            };
             let deleted_files = delete_files && removed.is_ok();
+            for file in removed.iter().flatten() {
+                let file = file.display();
+                tracing::warn!(
+                    "{file} is not deleted with its torrent: nothing says that it belongs to that"
+                );
+            }
             inner
                 .log
                 .push(Some(id), ChangeKind::Removed { deleted_files });
@@ -138,13 +164,18 @@ impl Control {
     ) -> Result<(), ControlError> {
         self.change(id, |inner, entry| async move {
             let is_untouched = entry.state().is_untouched();
-            if is_untouched {
+            let could_not_start = matches!(entry.state().run, Run::Failed(_));
+            if is_untouched || could_not_start {
                 inner.set_untouched_files(&entry, files).await?;
                 return inner.changed(&entry).await;
             }
             let torrent = inner.wake(&entry).await?;
             let files: Result<Vec<_>, _> = files.into_iter().map(FileChange::file).collect();
-            torrent.set_file_priorities(&files?).await?;
+            match torrent.set_file_priorities(&files?).await {
+                // One that failed keeps to them when it goes on.
+                Err(SettingError::Torrent(_)) if has_failed(&torrent) => {}
+                set => set?,
+            }
             inner.changed(&entry).await
         })
         .await
@@ -170,10 +201,11 @@ impl Control {
     }
 
     /// Changes one torrent, alone, and to the end.
-    pub(super) async fn change<W, F>(&self, id: TorrentId, work: W) -> Result<(), ControlError>
+    pub(super) async fn change<W, F, T>(&self, id: TorrentId, work: W) -> Result<T, ControlError>
     where
         W: FnOnce(Arc<Inner>, Arc<Entry>) -> F + Send + 'static,
-        F: Future<Output = Result<(), ControlError>> + Send,
+        F: Future<Output = Result<T, ControlError>> + Send,
+        T: Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
         self.inner
@@ -299,6 +331,11 @@ impl Inner {
             }
         });
     }
+}
+
+/// Whether a torrent stopped with an error.
+pub(super) fn has_failed(torrent: &Torrent) -> bool {
+    matches!(torrent.status().phase, Phase::Failed(_))
 }
 
 /// Has a running torrent keep to a patch that was checked.

@@ -183,6 +183,7 @@ impl Inner {
             peers.append(&mut facts.peers);
         }
         let named = peers.clone();
+        peers.extend(self.named_peers(entry));
         let options = self.first_time(entry, record.options()).peers(peers);
         let source = match entry.has_other_metainfo() {
             true => Source::from(entry.metainfo(&file)?),
@@ -192,7 +193,7 @@ impl Inner {
             Ok(torrent) => torrent,
             Err(error) => {
                 if let Some(facts) = &mut entry.state().facts {
-                    facts.keep_peers(named);
+                    facts.keep_peers(&named);
                 }
                 return Err(error.into());
             }
@@ -223,7 +224,7 @@ fn of_file(bytes: Vec<u8>, params: &AddParams, storage: StorageKind) -> Result<N
     check_files(&metainfo, chosen.chain(named))?;
     let facts = record.paused.then(|| {
         let mut facts = Facts::new(&metainfo, &record);
-        facts.keep_peers(params.peers.clone());
+        facts.keep_peers(&params.peers);
         facts
     });
     Ok(New {

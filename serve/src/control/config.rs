@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tailwater_http::Proxy;
@@ -32,6 +33,7 @@ pub struct ControlConfig {
     pub(super) reuse: Vec<PathBuf>,
     pub(super) urls: UrlPolicy,
     pub(super) proxy: Option<Proxy>,
+    pub(super) peers: Vec<SocketAddr>,
 }
 
 impl ControlConfig {
@@ -50,6 +52,7 @@ impl ControlConfig {
             reuse: Vec::new(),
             urls: UrlPolicy::default(),
             proxy: None,
+            peers: Vec::new(),
         }
     }
 
@@ -80,6 +83,13 @@ impl ControlConfig {
     #[must_use]
     pub fn proxy(mut self, proxy: Option<Proxy>) -> Self {
         self.proxy = proxy;
+        self
+    }
+
+    /// Peers that every torrent connects to. Default: none.
+    #[must_use]
+    pub fn peers(mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.peers.extend(peers);
         self
     }
 }

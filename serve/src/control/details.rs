@@ -6,6 +6,8 @@ use tailwater_metainfo::Expected;
 use tailwater_session::{BufferMap, TorrentError};
 use tokio::time::timeout;
 
+use super::actions::has_failed;
+use super::entry::Run;
 use super::error::ControlError;
 use super::id::TorrentId;
 use super::service::Control;
@@ -57,11 +59,19 @@ impl Control {
     pub async fn files(&self, id: TorrentId) -> Result<Vec<FileView>, ControlError> {
         let entry = self.inner.entry(id)?;
         let is_untouched = entry.state().is_untouched();
-        if is_untouched {
+        let could_not_start = matches!(entry.state().run, Run::Failed(_));
+        if is_untouched || could_not_start {
             return self.inner.untouched_files(&entry).await;
         }
         let torrent = self.inner.awake(id).await?;
-        let files = soon(torrent.files()).await?;
+
+        let files = match soon(torrent.files()).await {
+            // One that could not start knows nothing of its files.
+            Err(ControlError::Torrent(_)) if has_failed(&torrent) => {
+                return self.inner.untouched_files(&entry).await;
+            }
+            files => files?,
+        };
         let files = files.into_iter().filter(|file| !file.is_pad);
         let files = files.map(|file| FileView {
             index: file.index,

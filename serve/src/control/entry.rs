@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tailwater_metainfo::{InfoHash, Magnet};
-use tailwater_session::{FetchProgress, Phase, StorageRecord, Torrent, TorrentRecord, Totals};
+use tailwater_session::{
+    FetchProgress, Phase, Priority, StorageRecord, Torrent, TorrentRecord, Totals,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -234,6 +236,14 @@ impl Entry {
         }
     }
 
+    /// Its name, or its info-hash while that is not known.
+    pub(super) fn shown_name(&self) -> String {
+        match self.state().record.name.as_str() {
+            "" => self.id.to_string(),
+            name => name.to_owned(),
+        }
+    }
+
     /// Where its files are.
     pub(super) fn folder(&self) -> Option<PathBuf> {
         match &self.state().record.storage {
@@ -274,6 +284,9 @@ impl Entry {
                 view.state_progress = (total > 0).then(|| share(have, total));
             }
             Run::Running(torrent) => run(&mut view, torrent),
+        }
+        if let (Run::Running(torrent), Some(_)) = (&state.run, &view.error) {
+            show_failed(&mut view, torrent);
         }
         view.state = state.shown_state();
         view.ratio = times(view.uploaded, view.downloaded.max(view.have));
@@ -386,9 +399,22 @@ fn run(view: &mut TorrentView, torrent: &Torrent) {
             view.progress = 0.0;
         }
         Phase::Moving { done, total } => view.state_progress = Some(share(*done, *total)),
-        Phase::Failed(error) => view.error = Some(error.to_string()),
+        Phase::Failed(error) => view.error = Some(crate::words::failure(error)),
         _ => {}
     }
+}
+
+/// One that could not start knows nothing of its files: all that is wanted is missing.
+fn show_failed(view: &mut TorrentView, torrent: &Torrent) {
+    let stats = torrent.stats();
+    if stats.bytes_have + stats.bytes_left > 0 {
+        return;
+    }
+    let files = torrent.info().files().iter();
+    let files = files.zip(torrent.file_priorities());
+    let wanted = files.filter(|(file, priority)| !file.is_pad() && *priority != Priority::Skip);
+    view.left = wanted.map(|(file, _)| file.length()).sum();
+    view.progress = 0.0;
 }
 
 impl EntryState {

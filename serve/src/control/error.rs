@@ -36,7 +36,7 @@ pub enum ControlError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The torrent failed.
-    #[error(transparent)]
+    #[error("{}", crate::words::failure(.0))]
     Torrent(TorrentError),
     /// There are as many torrents as the daemon may have.
     #[error("the daemon has {0} torrents, and no more are allowed")]

@@ -114,6 +114,8 @@ impl Inner {
         }
         let mut fetch = self.session.fetch(magnet);
         // A fetch that is over has an outcome.
+        let mut peers = peers;
+        peers.extend(self.peers.lock().iter().copied());
         let _ = fetch.add_peers(peers).await;
         let fetched = timeout(FETCH_WITHIN, fetch.wait()).await;
         let fetched = fetched.map_err(|_| ControlError::Fetch {

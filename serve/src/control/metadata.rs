@@ -33,6 +33,8 @@ impl Inner {
         };
         entry.set_run(Run::Fetching(fetching.clone()));
         let fetch = self.session.fetch(magnet);
+        let mut peers = peers;
+        peers.extend(self.named_peers(entry));
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
         self.tasks.spawn(async move {
             let cancel = fetching.cancel.clone();
@@ -100,6 +102,8 @@ impl Inner {
         peers: Vec<SocketAddr>,
     ) -> Result<(), ControlError> {
         let record = entry.record();
+        let mut peers = peers;
+        peers.extend(self.named_peers(entry));
         let options = self.first_time(entry, record.options());
         let mut options = options.peers(peers).banned(fetch.banned());
         if let Some(files) = selected(&record, &metainfo) {

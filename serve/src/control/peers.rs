@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tailwater_metainfo::HostPort;
 use tailwater_metainfo::limits::MAX_MAGNET_LEN;
-use tailwater_session::TorrentRecord;
+use tailwater_session::{Phase, TorrentRecord};
 
 use super::dormant::Facts;
 use super::entry::{Entry, Run, link};
@@ -19,12 +19,12 @@ const MAX_ADDED: usize = 1_000;
 const MAX_KEPT: usize = 200;
 
 impl Control {
-    /// Connects to these peers too; one that is paused, when it goes on.
+    /// Connects to these peers too, now and whenever it starts; one that is paused or failed, when it goes on.
     ///
     /// # Errors
     ///
-    /// When there is no such torrent, it is about to start, it failed, or there are too many; when it is paused and they cannot
-    /// be saved: they are kept until the process ends then.
+    /// When there is no such torrent, or there are too many; when they cannot be saved: they are kept until the process
+    /// ends then.
     pub async fn add_peers(
         &self,
         id: TorrentId,
@@ -43,64 +43,95 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Has every torrent connect to these peers too, those that are added later included, until the process ends.
+    pub async fn connect_all(&self, peers: Vec<SocketAddr>) {
+        self.inner.peers.lock().extend(&peers);
+        for entry in self.inner.entries() {
+            let torrent = match &entry.state().run {
+                Run::Running(torrent) => Some(torrent.clone()),
+                Run::Fetching(fetching) => {
+                    // One that is busy asks them when it begins again.
+                    let _ = fetching.peers.try_send(peers.clone());
+                    None
+                }
+                _ => None,
+            };
+            if let Some(torrent) = torrent {
+                // One that has failed or ended is given them when it starts.
+                let _ = torrent.add_peers(peers.clone()).await;
+            }
+        }
+    }
+}
+
 impl Inner {
+    /// The peers that a torrent connects to whenever it starts.
+    pub(super) fn named_peers(&self, entry: &Entry) -> Vec<SocketAddr> {
+        let mut peers = entry.state().options.peers.clone();
+        peers.extend(self.peers.lock().iter());
+        peers
+    }
+
     async fn add_peers(
         self: &Arc<Self>,
         entry: &Entry,
         peers: Vec<SocketAddr>,
     ) -> Result<(), ControlError> {
-        let (torrent, is_paused) = {
+        let torrent = {
             let mut state = entry.state();
+            keep(&mut state.options.peers, &peers);
             let is_paused = state.record.paused;
             match &state.run {
                 Run::Running(torrent) => {
                     let torrent = torrent.clone();
                     if is_paused && let Some(facts) = &mut state.facts {
-                        facts.keep_peers(peers.clone());
+                        facts.keep_peers(&peers);
                     }
-                    (Some(torrent), is_paused)
+                    // One that could not start is given them when it is resumed.
+                    let has_failed = matches!(torrent.status().phase, Phase::Failed(_));
+                    Some(torrent).filter(|_| !has_failed)
                 }
                 Run::Dormant => {
                     if let Some(facts) = &mut state.facts {
-                        facts.keep_peers(peers.clone());
+                        facts.keep_peers(&peers);
                     }
-                    (None, true)
+                    None
                 }
                 Run::Idle => {
                     name_peers(&mut state.record, &peers);
-                    (None, true)
+                    None
                 }
                 Run::Fetching(fetching) => {
                     fetching.peers.try_send(peers.clone()).map_err(|_| {
                         ControlError::Conflict("too many peers were added at once".to_owned())
                     })?;
                     name_peers(&mut state.record, &peers);
-                    (None, true)
+                    None
                 }
-                Run::Starting | Run::Failed(_) => {
-                    drop(state);
-                    (Some(entry.running()?), false)
-                }
+                Run::Starting | Run::Failed(_) => None,
             }
         };
         if let Some(torrent) = torrent {
             torrent.add_peers(peers).await?;
         }
-        match is_paused {
-            true => Ok(self.save(entry, None).await?),
-            false => Ok(()),
-        }
+        Ok(self.save(entry, None).await?)
     }
 }
 
 impl Facts {
     /// Keeps addresses for the time when it goes on; the latest come first, and displace the earliest.
-    pub(super) fn keep_peers(&mut self, addrs: Vec<SocketAddr>) {
-        let before = std::mem::take(&mut self.peers);
-        for addr in addrs.into_iter().chain(before) {
-            if self.peers.len() < MAX_KEPT && !self.peers.contains(&addr) {
-                self.peers.push(addr);
-            }
+    pub(super) fn keep_peers(&mut self, addrs: &[SocketAddr]) {
+        keep(&mut self.peers, addrs);
+    }
+}
+
+/// Puts addresses before those that are kept, each once.
+fn keep(kept: &mut Vec<SocketAddr>, addrs: &[SocketAddr]) {
+    let before = std::mem::take(kept);
+    for addr in addrs.iter().copied().chain(before) {
+        if kept.len() < MAX_KEPT && !kept.contains(&addr) {
+            kept.push(addr);
         }
     }
 }

@@ -178,7 +178,7 @@ impl Inner {
         // What is known of it is kept in the entry.
         entry.row();
         if let Some(facts) = &mut entry.state().facts {
-            facts.keep_peers(peers);
+            facts.keep_peers(&peers);
         }
         entry.set_run(Run::Dormant);
         // Its files stay, whatever it says.

@@ -155,6 +155,7 @@ impl AddParams {
             title: self.title.clone(),
             forced: self.forced,
             attributes: self.attributes.clone(),
+            peers: self.peers.clone(),
             ..TorrentOptions::default()
         }
     }

@@ -1,6 +1,7 @@
 //! The daemon: its torrents, its settings, its start and its end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -65,6 +66,8 @@ pub(super) struct Inner {
     pub(super) revisions: Mutex<Revisions>,
     /// Of all torrents together.
     pub(super) rates: Mutex<History>,
+    /// Peers of all torrents.
+    pub(super) peers: Mutex<Vec<SocketAddr>>,
     pub(super) closing: CancellationToken,
     pub(super) tasks: TaskTracker,
     is_ready: watch::Sender<bool>,
@@ -95,7 +98,11 @@ impl Control {
                 let store = Store::open(&state)?;
                 let folders = Folders::new(&data, &more).map_err(|error| {
                     let data = data.display();
-                    ControlError::Folder(format!("cannot use the data folder {data}: {error}"))
+                    let why = match error.kind() {
+                        std::io::ErrorKind::AlreadyExists => "it is no folder".to_owned(),
+                        _ => error.to_string(),
+                    };
+                    ControlError::Folder(format!("cannot use the data folder {data}: {why}"))
                 })?;
                 Ok::<_, ControlError>((store, folders))
             });
@@ -126,6 +133,7 @@ impl Control {
             removed,
             changed: tokio::sync::Mutex::new(changed),
             rates: Mutex::new(History::of_all()),
+            peers: Mutex::new(config.peers.clone()),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             is_ready: watch::Sender::new(false),
@@ -474,7 +482,7 @@ impl Inner {
     /// A torrent could not be added to the session. It stays in the list, with the reason.
     pub(super) fn fail(&self, entry: &Entry, error: &ControlError) {
         let error = error.to_string();
-        tracing::warn!("torrent {} did not start: {error}", entry.id);
+        tracing::warn!("{} did not start: {error}", entry.shown_name());
         entry.set_run(Run::Failed(error.clone()));
         self.log.push(Some(entry.id), ChangeKind::Failed { error });
     }

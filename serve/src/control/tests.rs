@@ -1,5 +1,7 @@
 //! The service layer with a session that knows no one: what is kept, and what is refused.
 
+mod failed;
+
 use std::path::Path;
 
 use tailwater_session::Session;

@@ -35,7 +35,7 @@ const MAX_TOKENS: usize = 1_000;
 /// Hashes that are computed at once: each takes 19 MiB.
 const HASHES_AT_ONCE: usize = 2;
 /// A token that was right needs no hash again for so long; the database is asked whether it is still there after that.
-const KEPT_FOR: Duration = Duration::from_secs(10);
+const KEPT_FOR: Duration = Duration::from_secs(1);
 /// The most tokens that are remembered as right.
 const MAX_KEPT: usize = 1_000;
 /// Failures of one address group before it has to wait.
@@ -190,7 +190,7 @@ impl Tokens {
         Ok(rows.into_iter().map(info).collect())
     }
 
-    /// Deletes a token; whether there was one. Another running daemon lets it in for 10 s more.
+    /// Deletes a token; whether there was one. A daemon of another process lets it in for a second more.
     ///
     /// # Errors
     ///

@@ -81,7 +81,7 @@ impl Inner {
         let Some(facts) = &mut row.facts else {
             return Ok(());
         };
-        facts.keep_peers(peers);
+        facts.keep_peers(&peers);
         let facts = facts.clone();
         self.save_row(entry.id, row, None).await?;
         entry.state().facts = Some(facts);

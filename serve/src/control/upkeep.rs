@@ -46,9 +46,11 @@ impl Inner {
                 pieces_have: have,
                 pieces_total: total,
             },
-            Event::Failed { error, .. } => ChangeKind::Failed {
-                error: error.to_string(),
-            },
+            Event::Failed { error, .. } => {
+                let error = crate::words::failure(&error);
+                tracing::warn!("{}: {error}", entry.shown_name());
+                ChangeKind::Failed { error }
+            }
             Event::Completed { .. } => return self.complete(&entry).await,
             Event::Moved { folder, .. } => {
                 // It is saved by a task of its own: events do not wait for the disk.

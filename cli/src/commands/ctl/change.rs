@@ -12,18 +12,7 @@ use crate::out;
 impl Remote<'_> {
     /// Does the same with several torrents.
     pub(super) async fn each(&self, args: &CtlMany, action: &str) -> Result<(), CliError> {
-        let all = self.all().await?;
-        let ids: Vec<String> = match args.all {
-            true => {
-                let ids = all.iter().filter_map(|torrent| torrent["id"].as_str());
-                ids.map(str::to_owned).collect()
-            }
-            false => {
-                let ids = args.torrents.iter().map(|named| pick(&all, named));
-                ids.collect::<Result<_, _>>()?
-            }
-        };
-        for id in ids {
+        for id in self.named(&args.torrents, args.all).await? {
             let path = format!("/api/v1/torrents/{id}/{action}");
             let answer = self.api.call(Method::POST, &path, None).await?;
             if self.is_json() && !answer.is_null() {
@@ -33,15 +22,36 @@ impl Remote<'_> {
         Ok(())
     }
 
-    pub(super) async fn remove(&self, args: &CtlRemove) -> Result<(), CliError> {
+    /// The info-hashes of some torrents, or of all. They are found before anything is changed: numbers and names do not
+    /// change their meaning.
+    async fn named(&self, named: &[String], is_all: bool) -> Result<Vec<String>, CliError> {
         let all = self.all().await?;
-        // All are found before any is removed: numbers and names do not change their meaning.
-        let ids = args.torrents.iter().map(|named| pick(&all, named));
-        for id in ids.collect::<Result<Vec<_>, _>>()? {
+        if is_all {
+            let ids = all.iter().filter_map(|torrent| torrent["id"].as_str());
+            return Ok(ids.map(str::to_owned).collect());
+        }
+        let ids = named.iter().map(|named| pick(&all, named));
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) async fn remove(&self, args: &CtlRemove) -> Result<(), CliError> {
+        if args.all && args.delete_files && !args.yes {
+            let usage = "this deletes the files of all torrents of the daemon: say --yes too";
+            return Err(CliError::Usage(usage.to_owned()));
+        }
+        for id in self.named(&args.torrents, args.all).await? {
             let path = format!("/api/v1/torrents/{id}?delete_files={}", args.delete_files);
-            self.api.call(Method::DELETE, &path, None).await?;
+            let answer = self.api.call(Method::DELETE, &path, None).await?;
+            let left = answer["left"].as_array().cloned().unwrap_or_default();
             if self.is_json() {
-                Self::print(&json!({ "removed": id }))?;
+                Self::print(&json!({ "removed": id, "left": left }))?;
+                continue;
+            }
+            for file in left.iter().filter_map(Value::as_str) {
+                let file = out::Harmless(file);
+                out::line(format_args!(
+                    "{file} is not deleted: nothing says that it belongs to the torrent"
+                ))?;
             }
         }
         Ok(())
@@ -76,17 +86,14 @@ impl Remote<'_> {
         let is_named = !alternative.schedule.is_empty();
         set("schedule", is_named.then(|| json!(rules)));
         if patch.is_empty() {
-            let usage = "which limit? --down, --up, --peers, --ratio, --idle, --downloads, --alt-down and so on";
-            return Err(CliError::Usage(usage.to_owned()));
+            return self.show_limits(&args.torrents).await;
         }
         let patch = Value::Object(patch);
         let paths = match args.torrents.is_empty() {
             true => vec!["/api/v1/settings".to_owned()],
             false => {
-                let all = self.all().await?;
-                let ids = args.torrents.iter().map(|named| pick(&all, named));
-                let paths = ids.map(|id| Ok(format!("/api/v1/torrents/{}", id?)));
-                paths.collect::<Result<_, CliError>>()?
+                let ids = self.named(&args.torrents, false).await?.into_iter();
+                ids.map(|id| format!("/api/v1/torrents/{id}")).collect()
             }
         };
         for path in paths {

@@ -45,7 +45,7 @@ impl Remote<'_> {
             CtlCommand::Labels(args) => self.labels(&args).await,
             CtlCommand::Move(args) => self.move_to(&args).await,
             CtlCommand::Files(args) => self.files(&args).await,
-            CtlCommand::Peers(args) => self.peers(&args.torrent).await,
+            CtlCommand::Peers(args) => self.peers(&args).await,
             CtlCommand::Trackers(args) => self.trackers(&args.torrent).await,
             CtlCommand::Stats => self.stats().await,
             CtlCommand::Events(args) => self.events(&args).await,

@@ -2,19 +2,57 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tailwater_serve::size::Size;
 
 use super::Remote;
 use super::table::Table;
-use crate::args::CtlList;
-use crate::commands::daemon_client::{Method, encoded};
+use crate::args::{CtlList, CtlPeers};
+use crate::commands::daemon_client::{self, Method, encoded};
 use crate::error::CliError;
 use crate::out::{self, Harmless};
 use crate::words::{duration, eta, rate};
 
 /// How many torrents are listed with one request.
 const AT_ONCE: usize = 1_000;
+
+/// What a limit counts.
+#[derive(Clone, Copy)]
+enum Unit {
+    Rate,
+    Seconds,
+    Number,
+}
+
+impl Unit {
+    fn say(self, value: &Value) -> String {
+        match (self, value) {
+            (_, Value::Null) => "-".to_owned(),
+            (_, Value::String(text)) => text.clone(),
+            (Self::Rate, value) => value.as_u64().map_or_else(String::new, rate),
+            (Self::Seconds, value) => {
+                let seconds = value.as_u64().map(Duration::from_secs);
+                seconds.map_or_else(String::new, duration)
+            }
+            (Self::Number, value) => value.to_string(),
+        }
+    }
+}
+
+/// The limits of a torrent or the daemon: as the API names them, and as they are shown.
+const LIMITS: &[(&str, &str, Unit)] = &[
+    ("download_limit", "down", Unit::Rate),
+    ("upload_limit", "up", Unit::Rate),
+    ("alternative_download_limit", "alternative down", Unit::Rate),
+    ("alternative_upload_limit", "alternative up", Unit::Rate),
+    ("alternative_mode", "alternative mode", Unit::Number),
+    ("max_peers", "peers", Unit::Number),
+    ("ratio_limit", "ratio", Unit::Number),
+    ("idle_limit", "idle", Unit::Seconds),
+    ("seeding_time_limit", "seeding time", Unit::Seconds),
+    ("max_downloads", "downloads", Unit::Number),
+    ("max_seeds", "seeds", Unit::Number),
+];
 
 impl Remote<'_> {
     pub(super) async fn list(&self, args: &CtlList) -> Result<(), CliError> {
@@ -101,7 +139,46 @@ impl Remote<'_> {
         Ok(())
     }
 
-    pub(super) async fn peers(&self, named: &str) -> Result<(), CliError> {
+    /// The limits of torrents, or of the daemon if none is named.
+    pub(super) async fn show_limits(&self, named: &[String]) -> Result<(), CliError> {
+        if named.is_empty() {
+            let settings = self.api.call(Method::GET, "/api/v1/settings", None).await?;
+            return self.print_limits(&settings);
+        }
+        for named in named {
+            let path = format!("/api/v1/torrents/{}", self.resolve(named).await?);
+            let torrent = self.api.call(Method::GET, &path, None).await?;
+            if !self.is_json() {
+                let name = text(&torrent["name"]).unwrap_or_default();
+                out::line(format_args!("{}:", Harmless(&name)))?;
+            }
+            self.print_limits(&torrent)?;
+        }
+        Ok(())
+    }
+
+    fn print_limits(&self, of: &Value) -> Result<(), CliError> {
+        let known = LIMITS.iter().filter(|(field, ..)| of.get(field).is_some());
+        if self.is_json() {
+            let limits = known.map(|(field, ..)| ((*field).to_owned(), of[field].clone()));
+            return Self::print(&Value::Object(limits.collect()));
+        }
+        for (field, name, unit) in known {
+            let value = unit.say(&of[field]);
+            out::line(format_args!("{name:<18} {}", Harmless(&value)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn peers(&self, args: &CtlPeers) -> Result<(), CliError> {
+        let named = &args.of.torrent;
+        if !args.add.is_empty() {
+            let id = self.resolve(named).await?;
+            let path = format!("/api/v1/torrents/{id}/peers");
+            let body = daemon_client::json(&json!({ "peers": args.add }));
+            self.api.call(Method::POST, &path, Some(body)).await?;
+            return Ok(());
+        }
         let head = ["address", "client", "over", "done", "down", "up"];
         self.parts(named, "peers", Table::new(&head, &[3, 4, 5]), |peer| {
             vec![

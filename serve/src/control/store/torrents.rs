@@ -1,5 +1,6 @@
 //! Torrents.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rusqlite::types::Type;
@@ -62,6 +63,9 @@ pub struct TorrentOptions {
     /// Files and folders that got other names, one after the other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NewName>,
+    /// Peers that its user named, to connect to whenever it starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<SocketAddr>,
     /// Its web seeds, once its user has changed those that it came with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_seeds: Option<Vec<String>>,
