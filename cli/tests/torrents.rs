@@ -146,7 +146,7 @@ fn a_malformed_torrent_is_refused_in_one_line_by_every_command() {
     let pieces = "4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
     let cases: [(&str, Vec<u8>, &str); 8] = [
         ("empty", b"".to_vec(), "byte 0"),
-        ("html", b"<!DOCTYPE html>".to_vec(), "byte 0"),
+        ("html", b"<!DOCTYPE html>".to_vec(), "web page"),
         ("cut", b"d4:infod4:name".to_vec(), "byte"),
         ("deep", deep.to_vec(), "byte"),
         ("no-info", b"d3:fooi1ee".to_vec(), "info is missing"),
