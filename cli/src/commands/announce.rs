@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, args: &Announce) -> Result<(), CliErr
     let mut farewells = JoinSet::new();
     let shown = question.ask(context, ask, |url, name, answer| {
         if let Ok(answer) = &answer {
-            // Told that we have left, so that no peer tries to connect to one that is gone.
+            // The tracker is told that we have left, so that no peer tries to connect to us.
             let mut request = request(name, Event::Stopped);
             request.num_want = Some(0);
             request.tracker_id = answer.tracker_id.clone();

@@ -331,7 +331,7 @@ fn torrent_failed(name: &str, error: &TorrentError) -> String {
     let why = tailwater_serve::words::failure(error);
     match error {
         TorrentError::Storage(StorageError::NoRoom { .. }) => {
-            format!("{name} {}", why.trim_start_matches("it "))
+            format!("{name} {}", why.strip_prefix("it ").unwrap_or(&why))
         }
         _ => format!("{name}: {why}"),
     }
